@@ -1,0 +1,295 @@
+"""What a plugin author reads: the types that a step, a model and a suite exchange. Nothing heavy is imported.
+
+A *system* is a model plus the way it is asked. A *step* takes a system and a task's training material and
+returns a new system. Steps see `TaskData`, which has no test split; at test time a system sees `Query`
+objects, which carry no reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference"]
+Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
+Capability = Literal["generate", "score_choices", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a system is asked. Never the reference."""
+
+    id: str
+    input: str
+    choices: tuple[str, ...] = ()
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query with what is known about its answer.
+
+    Attributes:
+        references: the acceptable answers; the first is the one that is trained on.
+        cluster: items with the same cluster are not independent (questions on one passage); None: on its own.
+        evidence: ids of the passages that hold the answer; empty where unknown.
+        rejected: the worse answer of a preference pair.
+    """
+
+    query: Query
+    references: tuple[str, ...]
+    cluster: str | None = None
+    evidence: tuple[str, ...] = ()
+    rejected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrievable piece of a corpus."""
+
+    id: str
+    text: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked, in words; the data come in `TaskData`.
+
+    Attributes:
+        instruction: the sentence that opens every prompt.
+        choices: the labels of a classification task; empty where every query brings its own.
+        max_new_tokens: where generation stops at the latest.
+    """
+
+    name: str
+    kind: Kind
+    instruction: str = ""
+    choices: tuple[str, ...] = ()
+    max_new_tokens: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """A task's training material: all that a step may learn from.
+
+    Attributes:
+        corpus_hash: sha256 over the corpus, the key under which an index of it is kept.
+    """
+
+    task: Task
+    train: tuple[Example, ...] = ()
+    validation: tuple[Example, ...] = ()
+    corpus: tuple[Passage, ...] = ()
+    corpus_hash: str = ""
+
+    @property
+    def provides(self) -> frozenset[Provision]:
+        """What a step can count on here."""
+        found: set[Provision] = set()
+        if self.train:
+            found.add("train")
+        if self.task.kind in ("classification", "multiple_choice"):
+            found.add("choices")
+        if self.corpus:
+            found.add("corpus")
+        if self.task.kind == "preference":
+            found.add("preferences")
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a system sends for one query, before the model lays it out as text.
+
+    Attributes:
+        exemplars: worked (question, answer) pairs, in the order in which they are shown.
+        passages: retrieved texts, best first.
+    """
+
+    instruction: str
+    question: str
+    exemplars: tuple[tuple[str, str], ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model gave back for one prompt.
+
+    Attributes:
+        text: the exact text that was sent.
+        output: the generated text, or the chosen option.
+        choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated.
+        prompt_tokens: tokens of the prompt, padding excluded.
+        output_tokens: tokens generated, or scored as choices.
+        dropped_passages: passages left out because the prompt was longer than the context window.
+    """
+
+    text: str
+    output: str
+    choice_scores: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    dropped_passages: int = 0
+
+
+class ModelInfo(BaseModel):
+    """What a record says of a model.
+
+    Attributes:
+        hash: sha256 over the weight files.
+        context_tokens: length of the context window.
+        note: what a reader must know, e.g. that the weights went through 4-bit.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    revision: str | None = None
+    licence: str | None = None
+    parameters: int | None = None
+    hash: str | None = None
+    context_tokens: int | None = None
+    dtype: str | None = None
+    note: str | None = None
+
+
+Report = Callable[[int, int], None]
+"""Progress of one phase: (done, total)."""
+
+
+class Model(Protocol):
+    """Anything that answers. What it can do is in `can`; a step asks for what it needs by capability."""
+
+    info: ModelInfo
+
+    @property
+    def can(self) -> frozenset[Capability]: ...
+
+    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int, report: Report | None = None) -> list[Answer]:
+        """Continue each prompt greedily until the end of the turn or `max_new_tokens`."""
+        ...
+
+
+@runtime_checkable
+class ScoresChoices(Protocol):
+    """A model that gives the log-likelihood of a text, as an endpoint that can only generate does not."""
+
+    def score_choices(
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
+    ) -> list[Answer]:
+        """Score every choice of every prompt; `output` is the likeliest choice, per token."""
+        ...
+
+
+@runtime_checkable
+class HoldsWeights(Protocol):
+    """A model whose weights are here to be changed, kept and put back."""
+
+    def save_adapted(self, folder: Path) -> None:
+        """Write what adaptation has changed: the adapter alone, or all weights. Safetensors."""
+        ...
+
+    def load_adapted(self, folder: Path) -> None:
+        """Put back what `save_adapted` wrote."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds passages for a query."""
+
+    def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
+        """Return the passages for each query, best first."""
+        ...
+
+
+class Exemplars(Protocol):
+    """Chooses worked examples for a query; never the query itself."""
+
+    def pick(self, query: Query) -> tuple[Example, ...]: ...
+
+
+@dataclass(frozen=True)
+class System:
+    """A model and the way it is asked.
+
+    Attributes:
+        prior: log-probability of each label before any input is read, taken off the choice scores (calibration).
+    """
+
+    model: Any
+    task: Task
+    exemplars: Exemplars | None = None
+    retriever: Retriever | None = None
+    prior: tuple[float, ...] = ()
+
+    def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
+        """Lay out what is sent for each query, retrieval included."""
+        found = self.retriever.find(queries) if self.retriever else [()] * len(queries)
+        prompts: list[Prompt] = []
+        for query, passages in zip(queries, found, strict=True):
+            shown = self.exemplars.pick(query) if self.exemplars else ()
+            pairs = tuple((e.query.input, e.references[0]) for e in shown)
+            prompts.append(Prompt(self.task.instruction, query.input, pairs, tuple(passages)))
+        return prompts
+
+    def having(self, **changes: Any) -> System:
+        """Return a copy with some parts replaced."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a step asks of a task and of a model; `plan` checks it before anything loads."""
+
+    task: frozenset[Provision] = frozenset()
+    model: frozenset[Capability] = frozenset()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step is given besides its system and task.
+
+    Attributes:
+        seed: for everything that is random.
+        cache: a folder for what can be built again (indexes), keyed by the step itself.
+        report: tells how far the phase is.
+        count: adds to the tokens that the phase has read: real ones, padding excluded.
+        log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
+    """
+
+    seed: int = 0
+    cache: Path = Path()
+    report: Report = lambda done, total: None  # noqa: E731 - a default that does nothing
+    count: Callable[[int], None] = lambda tokens: None  # noqa: E731
+    log: Callable[[Mapping[str, float]], None] = lambda point: None  # noqa: E731
+
+
+class Step(BaseModel):
+    """One way of customising. Parameters are fields; `adapt` is the method.
+
+    Class attributes:
+        needs: what must be there, else the trial is skipped with a reason.
+        phase: the span that `adapt` is measured under.
+        changes_weights: whether the model after the step differs from the one before; such a step's result is
+            kept, and probes are asked again after it.
+        paper: where the method comes from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    needs: ClassVar[Needs] = Needs()
+    phase: ClassVar[Literal["adapt", "index"]] = "adapt"
+    changes_weights: ClassVar[bool] = False
+    paper: ClassVar[str] = ""
+
+    def adapt(self, system: System, task: TaskData, context: Context) -> System:
+        """Return the customised system; neither `system` nor `task` is changed."""
+        raise NotImplementedError

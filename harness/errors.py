@@ -1,0 +1,28 @@
+"""The one exception that reaches a user, and the sentence for a misspelt name."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HarnessError(Exception):
+    """Something the user can put right: what is wrong, where, and what to do next, in one line."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:
+    """Build the error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        kind: what was looked for, e.g. ``"strategy"``.
+        name: what the user wrote.
+        known: every name that would have been right.
+        where: the file or flag it was written in.
+        hint: what to do next, a full sentence.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")
+    if near:
+        text += f": did you mean {near[0]!r}?"
+    elif names:
+        text += f"; known: {', '.join(names)}."
+    return HarnessError(f"{text} {hint}".strip())

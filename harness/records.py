@@ -1,0 +1,175 @@
+"""What was planned and what it left: trials, spans, rows and run records, as they are stored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.api import Kind, ModelInfo
+
+SCHEMA_VERSION = 1
+
+Phase = Literal["load", "index", "adapt", "predict", "probe", "score"]
+
+
+class Frozen(BaseModel):
+    """Base of everything stored: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trial(Frozen):
+    """One planned measurement: a suite's task, a strategy, a model and a seed.
+
+    Attributes:
+        strategy: canonical text of the chain, e.g. ``"rag(k=1)+lora"``; only parameters that differ from their
+            defaults are written.
+        steps: the chain with every parameter resolved, as ``{"step": name, **parameters}``.
+        key: sha256 over everything that decides the result; two trials with one key are the same trial.
+    """
+
+    suite: str
+    task: str
+    strategy: str
+    model: str
+    seed: int = 0
+    steps: tuple[dict[str, Any], ...] = ()
+    key: str = ""
+
+
+class Span(Frozen):
+    """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
+
+    Attributes:
+        step: the step that the phase belongs to, where it is one step's.
+        wall_s: seconds by the monotonic clock.
+        host_start_bytes: resident memory when the phase began.
+        tokens_in: real tokens read (padding excluded): prompts, or training tokens seen.
+        tokens_out: tokens generated.
+        reused: measured when the artifact was made by an earlier trial, and charged to this one too.
+    """
+
+    phase: Phase
+    step: str | None = None
+    wall_s: float
+    host_start_bytes: int | None = None
+    host_peak_bytes: int | None = None
+    gpu_allocated_peak_bytes: int | None = None
+    gpu_reserved_peak_bytes: int | None = None
+    gpu_device_peak_bytes: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    reused: bool = False
+
+
+class Row(Frozen):
+    """One item of one task: what was asked, what came back, how it was read.
+
+    Attributes:
+        role: ``target`` for the task that the system was made for, ``probe`` for one it was not.
+        prompt: the exact text sent.
+        answer: what was parsed from the output; None where parsing failed.
+        parsed: how: ``choice`` (likeliest choice), ``first_line``, ``label``, or ``failed: REASON``.
+        answer_loose: the same by the lenient rule (anywhere in the output), where the two can differ.
+        choice_scores: log-likelihood of each choice, nats.
+        passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
+    """
+
+    task: str
+    role: Literal["target", "probe"] = "target"
+    id: str
+    cluster: str | None = None
+    references: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    prompt: str = ""
+    output: str = ""
+    answer: str | None = None
+    parsed: str = ""
+    choice_scores: tuple[float, ...] = ()
+    passages: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    dropped_passages: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+class TaskInfo(Frozen):
+    """What a record keeps of each task that it asked: enough to score and repeat it without the suite."""
+
+    name: str
+    kind: Kind
+    role: Literal["target", "probe"] = "target"
+    metrics: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    chance: float | None = None
+    instruction: str = ""
+    data_hash: str
+    sizes: dict[str, int]
+    warnings: tuple[str, ...] = ()
+
+
+class Environment(Frozen):
+    """Where and with what a trial ran."""
+
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    gpu: str | None = None
+    git_commit: str | None = None
+    command: str | None = None
+
+
+class Completed(Frozen):
+    """A trial that finished.
+
+    Attributes:
+        tasks: the target first, then the probes.
+        scores: point value of each metric by ``task/metric``; intervals are made by compare from the rows.
+        adapted_bytes: size on disk of what adaptation made (adapter, weights or index); None if nothing.
+        trained_parameters: parameters that took a gradient.
+        curves: points logged while training.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    status: Literal["completed"] = "completed"
+    trial: Trial
+    started_at: str
+    suite_version: int
+    suite_hash: str
+    model: ModelInfo
+    tasks: tuple[TaskInfo, ...]
+    spans: tuple[Span, ...]
+    scores: dict[str, float]
+    adapted_bytes: int | None = None
+    trained_parameters: int | None = None
+    curves: tuple[dict[str, float], ...] = ()
+    environment: Environment
+
+
+class Failed(Frozen):
+    """A trial that began and could not finish; it is tried again by the next run."""
+
+    schema_version: int = SCHEMA_VERSION
+    status: Literal["failed"] = "failed"
+    trial: Trial
+    started_at: str
+    reason: str
+    phase: Phase | None = None
+    details: str = ""
+
+
+class Skipped(Frozen):
+    """A trial that was never begun, because something that it needs is not there."""
+
+    schema_version: int = SCHEMA_VERSION
+    status: Literal["skipped"] = "skipped"
+    trial: Trial
+    reason: str
+
+
+RunRecord = Annotated[Completed | Failed | Skipped, Field(discriminator="status")]
