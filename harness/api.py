@@ -280,6 +280,7 @@ class Step(BaseModel):
         phase: the span that `adapt` is measured under.
         changes_weights: whether the model after the step differs from the one before; such a step's result is
             kept, and probes are asked again after it.
+        random: whether the seed can change the result; a chain without a random step is run with one seed only.
         paper: where the method comes from.
     """
 
@@ -288,6 +289,7 @@ class Step(BaseModel):
     needs: ClassVar[Needs] = Needs()
     phase: ClassVar[Literal["adapt", "index"]] = "adapt"
     changes_weights: ClassVar[bool] = False
+    random: ClassVar[bool] = False
     paper: ClassVar[str] = ""
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:

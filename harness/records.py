@@ -27,6 +27,8 @@ class Trial(Frozen):
             defaults are written.
         steps: the chain with every parameter resolved, as ``{"step": name, **parameters}``.
         key: sha256 over everything that decides the result; two trials with one key are the same trial.
+        basis: sha256 over what trials must share to stand in one table: the task's data and limits, and the
+            version of prompts and scoring. Empty where it was never known.
     """
 
     suite: str
@@ -36,6 +38,7 @@ class Trial(Frozen):
     seed: int = 0
     steps: tuple[dict[str, Any], ...] = ()
     key: str = ""
+    basis: str = ""
 
 
 class Span(Frozen):

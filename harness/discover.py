@@ -1,0 +1,173 @@
+"""Find a strategy's step by its name, without importing the others.
+
+Built-in steps are the modules of the package ``strategies``, by file name. Other packages add theirs through the
+entry-point group ``adaptbench.strategies``; an entry point names a Step class, or a module that defines one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+import strategies
+from harness.api import Step
+from harness.errors import HarnessError, unknown
+
+GROUP = "adaptbench.strategies"
+RESERVED = ("step", "task")
+"""Names that no parameter may have: ``step`` is the record's own, ``task`` will choose what a chain trains on."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a step, as it is listed. `default` is the text of the value; None: it must be given."""
+
+    name: str
+    type: str
+    default: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One strategy, as it is listed.
+
+    Attributes:
+        origin: the module or entry point that it comes from.
+        needs: what the task must provide and the model must be able to do.
+        error: why it cannot be used; None: it can.
+    """
+
+    name: str
+    origin: str
+    summary: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    paper: str = ""
+    needs: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def find_step(name: str) -> type[Step]:
+    """Give the class of a step, importing the one module that holds it.
+
+    Raises:
+        HarnessError: no such strategy; two with this name; or its module cannot be imported.
+    """
+    builtin, plugins = name in builtin_names(), _plugins().get(name, ())
+    origins = ([f"strategies.{name}"] if builtin else []) + [_origin(plugin) for plugin in plugins]
+    if not origins:
+        raise unknown("strategy", name, {*builtin_names(), *_plugins()}, hint="'harness strategies' lists them.")
+    if len(origins) > 1:
+        raise HarnessError(
+            f"{len(origins)} strategies are called {name!r}: {' and '.join(origins)}; remove all but one."
+        )
+    return _load_builtin(name) if builtin else _load_plugin(plugins[0])
+
+
+def list_strategies() -> list[Listed]:
+    """Describe every strategy, built-in ones first; one that cannot be loaded is listed with its error."""
+    names = [*builtin_names(), *sorted(set(_plugins()) - set(builtin_names()))]
+    return [_describe(name) for name in names]
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Names of the modules in the package ``strategies``; private ones are left out."""
+    return _modules(tuple(strategies.__path__))
+
+
+def clear() -> None:
+    """Forget what was found, for a program that installs or writes strategies while it runs."""
+    _modules.cache_clear()
+    _plugins.cache_clear()
+
+
+@cache
+def _modules(path: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")))
+
+
+@cache
+def _plugins() -> dict[str, tuple[EntryPoint, ...]]:
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        if point not in found.get(point.name, ()):  # an editable install can list its package twice
+            found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def _origin(point: EntryPoint) -> str:
+    package = f" (package {point.dist.name})" if point.dist else ""
+    return f"{point.value}{package}"
+
+
+def _load_builtin(name: str) -> type[Step]:
+    return _checked(name, _only_step(import_module(f"strategies.{name}")))
+
+
+def _load_plugin(point: EntryPoint) -> type[Step]:
+    origin = _origin(point)
+    try:
+        loaded: Any = point.load()
+    except Exception as error:
+        raise HarnessError(f"strategy {point.name!r} of {origin} cannot be loaded: {_line(error)}") from error
+    if isinstance(loaded, ModuleType):
+        loaded = _only_step(loaded)
+    if not (inspect.isclass(loaded) and issubclass(loaded, Step)):
+        raise HarnessError(f"strategy {point.name!r} of {origin} is no subclass of harness.api.Step.")
+    return _checked(point.name, loaded)
+
+
+def _only_step(module: ModuleType) -> type[Step]:
+    """Find the one step that a module defines; an imported class does not count."""
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise HarnessError(f"{module.__name__} must define exactly one subclass of harness.api.Step, not {len(found)}.")
+    return found[0]
+
+
+def _checked(name: str, step: type[Step]) -> type[Step]:
+    taken = [reserved for reserved in RESERVED if reserved in step.model_fields]
+    if taken:
+        raise HarnessError(f"strategy {name!r} has a parameter called {taken[0]!r}, a reserved name; rename it.")
+    return step
+
+
+def _describe(name: str) -> Listed:
+    plugins = _plugins().get(name, ())
+    origin = _origin(plugins[0]) if plugins else f"strategies.{name}"
+    try:
+        step = find_step(name)
+    except Exception as error:  # noqa: BLE001 - whatever a broken plugin raises is shown in its own row
+        return Listed(name, origin, error=_line(error))
+    module = inspect.getmodule(step)
+    text = inspect.cleandoc(vars(step).get("__doc__") or (module.__doc__ if module else "") or "")
+    needs = (*sorted(step.needs.task), *(f"model can {c.replace('_', ' ')}" for c in sorted(step.needs.model)))
+    return Listed(name, origin, text.partition("\n")[0], _parameters(step), step.paper, needs)
+
+
+def _parameters(step: type[Step]) -> tuple[Parameter, ...]:
+    found: list[Parameter] = []
+    for name, info in step.model_fields.items():
+        kind = info.annotation
+        shown = kind.__name__ if inspect.isclass(kind) else str(kind).replace("typing.", "")
+        value = info.get_default(call_default_factory=True)
+        default = None if value is PydanticUndefined else str(value)
+        found.append(Parameter(name, shown, default, info.description or ""))
+    return tuple(found)
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"
