@@ -1,0 +1,48 @@
+"""Finds where a pinned archive can be downloaded, by asking the user's own pip.
+
+pip knows the mirrors, certificates and proxies that this machine is set up with, so no host is written down here.
+"""
+
+import json
+import subprocess
+import sys
+
+from harness.data.sources import Source
+from harness.errors import HarnessError
+
+
+def find(source: Source) -> str:
+    """Return the address of a source's archive.
+
+    pip reads the registry's index and the package's metadata; registries that serve metadata by itself
+    (PEP 658) send no archive for this.
+
+    Raises:
+        HarnessError: there is no pip, no network, or no such release, or the registry lists another sha256.
+    """
+    requirement = f"{source.package}=={source.version}"
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
+    command += ["--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet", "--report", "-"]
+    done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise HarnessError(f"can't find where to download {requirement}: {_reason(done.stderr)}.")
+    archive = json.loads(done.stdout)["install"][0]["download_info"]
+    listed = archive.get("archive_info", {}).get("hashes", {}).get("sha256")
+    if listed is not None and listed != source.sha256:
+        raise HarnessError(
+            f"the registry that pip uses here lists {requirement} with sha256 {listed[:12]}..., "
+            f"but {source.sha256[:12]}... is pinned: nothing was downloaded."
+        )
+    return archive["url"]
+
+
+def _reason(stderr: str) -> str:
+    """Give pip's reason in words: its last error line, or what is known to cause it."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    if "No module named pip" in stderr:
+        return f"{sys.executable} has no pip ('python -m ensurepip' adds it)"
+    network = ("NewConnectionError", "Name or service not known", "ConnectTimeout", "Connection refused", "ProxyError")
+    if any(sign in stderr for sign in network):
+        return "no network, or the registry can't be reached"
+    wrong = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (wrong or lines or ["pip gave no reason"])[-1].rstrip(".")

@@ -1,0 +1,86 @@
+"""Reads a pinned archive without installing it: single members, or a part of it as a folder in the cache."""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.api import Report
+from harness.data.fetch import fetch
+from harness.errors import HarnessError
+
+Read = Callable[[str], bytes]
+"""Gives the content of one member by its path within the archive."""
+
+
+def reader(source: str, report: Report | None = None) -> Read:
+    """Return a function that reads members of a pinned source, fetching the archive first."""
+    path = fetch(source, report)
+    return lambda member: _read(path, member)
+
+
+def open_member(source: str, member: str) -> bytes:
+    """Return the content of one member of a pinned source.
+
+    Raises:
+        HarnessError: the archive has no such member.
+    """
+    return reader(source)(member)
+
+
+def extract(source: str, prefix: str, to: Path, report: Report | None = None) -> Path:
+    """Unpack the members under `prefix` into the folder `to`, which is there whole or not at all.
+
+    Args:
+        source: name of a pinned source.
+        prefix: a member, or a folder within the archive (with a closing ``/``), which is cut off the names.
+        to: returned as it is if it exists already.
+        report: told how far the download is.
+
+    Raises:
+        HarnessError: no member lies under `prefix`, or the disk is full.
+    """
+    if to.exists():
+        return to
+    path = fetch(source, report)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(to.with_name(to.name + ".lock")):
+        if not to.exists():
+            _unpack(path, prefix, to)
+    return to
+
+
+def _read(path: Path, member: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        try:
+            return archive.read(member)
+        except KeyError as error:
+            raise HarnessError(f"{path.name} has no member {member!r}.") from error
+
+
+def _unpack(path: Path, prefix: str, to: Path) -> None:
+    cut = prefix.rfind("/") + 1
+    scratch = to.with_name(f".{to.name}.partial")
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed: the lock is ours
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name.startswith(prefix) and not name.endswith("/")]
+            if not members:
+                raise HarnessError(f"{path.name} has nothing under {prefix!r}.")
+            for name in members:
+                out = scratch / name[cut:]
+                if not out.resolve().is_relative_to(scratch.resolve()):
+                    raise HarnessError(f"{path.name} holds a path outside its folder: {name!r}.")
+                out.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(name) as data, out.open("wb") as file:
+                    shutil.copyfileobj(data, file)
+        scratch.replace(to)
+    except OSError as error:
+        raise HarnessError(
+            f"{path.name} can't be unpacked into {to} ({error.strerror or error}): make room on the disk, "
+            "or set HARNESS_CACHE to a folder on another one."
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,36 @@
+"""Where fetched and derived files are kept: the user's cache folder, or the one that HARNESS_CACHE names."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+from harness.errors import HarnessError
+
+
+def root() -> Path:
+    """Return the cache folder, which need not exist yet."""
+    chosen = os.environ.get("HARNESS_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else Path(user_cache_dir("adaptbench", appauthor=False))
+
+
+def folder(*parts: str) -> Path:
+    """Return a folder within the cache, made if need be.
+
+    Raises:
+        HarnessError: it can't be made, e.g. because the disk may not be written to.
+    """
+    path = root().joinpath(*parts)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise HarnessError(
+            f"the cache folder {path} can't be made ({reason}): set HARNESS_CACHE to a folder that you can write to."
+        ) from error
+    return path
+
+
+def archives() -> Path:
+    """Return the folder of the pinned archives; a file put there by hand is used if its sha256 is the pinned one."""
+    return folder("archives")

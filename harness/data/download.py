@@ -1,0 +1,135 @@
+"""Downloads one file into a partial file that a later attempt goes on with (HTTP Range, RFC 9110 section 14)."""
+
+import errno
+import os
+import shutil
+import ssl
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import httpx
+
+from harness.api import Report
+from harness.errors import HarnessError
+
+CHUNK_BYTES = 1 << 20
+TRIES = 3
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def download(url: str, part: Path, size_bytes: int, report: Report) -> None:
+    """Bring `part` to its full size, going on from what is there.
+
+    A broken connection is taken up again as long as each attempt brings something, and at most three times
+    in a row where none does. On a full disk the partial file is cut back to what it held before.
+
+    Args:
+        url: http(s), or a file: address as pip gives for a local mirror.
+        part: the partial file.
+        size_bytes: what it must hold in the end.
+        report: told (bytes there, bytes in all).
+
+    Raises:
+        HarnessError: no network, a refusal by the server, a full disk, or more bytes than there should be.
+    """
+    held = size_of(part)
+    _check_space(part.parent, size_bytes - held)
+    try:
+        if url.startswith("file:"):
+            shutil.copyfile(url2pathname(urlsplit(url).path), part)
+        else:
+            _persist(url, part, size_bytes, report)
+    except OSError as error:
+        if part.exists():
+            os.truncate(part, min(held, size_of(part)))
+        if error.errno in NO_SPACE:
+            raise _disk_full(part.parent, size_bytes - held) from error
+        raise HarnessError(f"can't write {part} ({error.strerror or error}).") from error
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size in bytes, 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _persist(url: str, part: Path, size_bytes: int, report: Report) -> None:
+    """Try until the file is whole, or until three attempts in a row brought nothing."""
+    fruitless = 0
+    while True:
+        before = size_of(part)
+        try:
+            _attempt(url, part, size_bytes, report)
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            raise HarnessError(f"{urlsplit(url).hostname} refused the download of {part.stem} ({status}).") from error
+        except httpx.TransportError as error:
+            fruitless = 0 if size_of(part) > before else fruitless + 1
+            if fruitless == TRIES:
+                raise HarnessError(
+                    f"the download of {part.stem} broke off after {size_of(part):,} of {size_bytes:,} bytes "
+                    f"({type(error).__name__}: {error}): check the network and run again, it goes on from there."
+                ) from error
+        else:
+            return
+
+
+def _attempt(url: str, part: Path, size_bytes: int, report: Report) -> None:
+    """Ask for the bytes that are missing, and append them."""
+    held = size_of(part)
+    if held == size_bytes:
+        report(held, size_bytes)
+        return
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if 0 < held < size_bytes else {})
+    with _client() as client, client.stream("GET", url, headers=headers) as response:
+        if response.status_code == 416:
+            part.unlink()
+            raise httpx.ReadError("the server no longer knows the range that was asked for")
+        response.raise_for_status()
+        goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {held}-")
+        with part.open("ab" if goes_on else "wb") as file:
+            _copy(response, file, held if goes_on else 0, size_bytes, report)
+
+
+def _copy(response: httpx.Response, file: IO[bytes], done: int, size_bytes: int, report: Report) -> None:
+    report(done, size_bytes)
+    for chunk in response.iter_raw(CHUNK_BYTES):
+        done += len(chunk)
+        if done > size_bytes:
+            raise HarnessError(f"the server sent more than the {size_bytes:,} bytes that {response.url} should have.")
+        file.write(chunk)
+        report(done, size_bytes)
+
+
+def _client() -> httpx.Client:
+    """Build a client with the certificates and the proxy that pip would use."""
+    context = httpx.create_ssl_context()
+    for variable in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        bundle = os.environ.get(variable)
+        if bundle:
+            _trust(context, Path(bundle), variable)
+            break
+    return httpx.Client(
+        verify=context, proxy=os.environ.get("PIP_PROXY") or None, follow_redirects=True, timeout=httpx.Timeout(60)
+    )
+
+
+def _trust(context: ssl.SSLContext, bundle: Path, variable: str) -> None:
+    try:
+        context.load_verify_locations(*((None, bundle) if bundle.is_dir() else (bundle, None)))
+    except OSError as error:
+        raise HarnessError(f"the certificates in {bundle}, which {variable} names, can't be read ({error}).") from error
+
+
+def _check_space(folder: Path, needed_bytes: int) -> None:
+    if shutil.disk_usage(folder).free < needed_bytes:
+        raise _disk_full(folder, needed_bytes)
+
+
+def _disk_full(folder: Path, needed_bytes: int) -> HarnessError:
+    free = shutil.disk_usage(folder).free
+    return HarnessError(
+        f"the disk is full: {needed_bytes / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free. "
+        "Make room, or set HARNESS_CACHE to a folder on another disk."
+    )

