@@ -1,0 +1,146 @@
+"""One trial's folder: ``record.json`` for people and ``examples.parquet`` with one row an item, written and checked.
+
+The Parquet footer holds a digest of the record, so that a record changed by hand or cut short is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import HarnessError
+from harness.records import SCHEMA_VERSION, Completed, Failed, Row, RunRecord, Skipped
+
+Record = Completed | Failed | Skipped
+
+_RECORD, _ROWS, _DIGEST = "record.json", "examples.parquet", b"record_sha256"
+_ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
+
+
+def read(folder: Path) -> Record:
+    """Read and check one folder.
+
+    Raises:
+        HarnessError: it holds no record that can be trusted; the message names the folder.
+    """
+    path = folder / _RECORD
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw["schema_version"]
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise HarnessError(
+                f"{path} was written by a newer version (schema {version}, this one reads up to {SCHEMA_VERSION}): "
+                "upgrade adaptbench to read it."
+            )
+        record = _ADAPTER.validate_python(raw)
+        if not record.trial.key.startswith(folder.name.rpartition("-")[2]):
+            raise HarnessError(f"{path} does not belong into its folder: the key of its trial is another one.")
+        if isinstance(record, Completed):
+            _check_rows(folder / _ROWS, raw)
+    except FileNotFoundError as error:
+        missing = _ROWS if path.exists() else _RECORD
+        raise HarnessError(f"{folder} has no {missing}: delete the folder.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(f"{path} is no valid record ({where}: {first['msg']}): restore or delete it.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HarnessError(f"{path} cannot be read ({_line(error)}): restore or delete it.") from error
+    return record
+
+
+def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
+    """Write a record, and its rows if the trial completed, into an existing folder, down to the disk."""
+    raw = _plain(record.model_dump(mode="json"))
+    _save(folder / _RECORD, (json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    if isinstance(record, Completed):
+        table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema())
+        sink = pa.BufferOutputStream()
+        table = table.replace_schema_metadata({_DIGEST: _digest(raw)})
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        _save(folder / _ROWS, sink.getvalue().to_pybytes())
+    sync(folder)
+
+
+def read_table(folder: Path) -> Any:
+    """Read the rows of a completed trial as a `pyarrow.Table`.
+
+    Raises:
+        HarnessError: the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(folder / _ROWS, page_checksum_verification=True) as file:
+            return file.read()
+    except (OSError, pa.ArrowException) as error:
+        raise HarnessError(f"{folder / _ROWS} is damaged ({_line(error)}): delete {folder}.") from error
+
+
+def row_schema() -> Any:
+    """Give the columns of examples.parquet as a `pyarrow.Schema`: the fields of `Row`."""
+    return pa.schema([_column(name, info.annotation) for name, info in Row.model_fields.items()])
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON schema of record.json."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTER.json_schema(mode="serialization")}
+
+
+def _column(name: str, annotation: Any) -> Any:
+    nullable = isinstance(annotation, UnionType)
+    kinds = [kind for kind in get_args(annotation) if kind not in (type(None), ...)] or [annotation]
+    of = {str: pa.string(), int: pa.int64(), float: pa.float64()}.get(kinds[0], pa.string())
+    return pa.field(name, pa.list_(of) if getattr(annotation, "__origin__", None) is tuple else of, nullable=nullable)
+
+
+def _check_rows(path: Path, raw: Any) -> None:
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except pa.ArrowException as error:
+        raise HarnessError(f"{path} is damaged ({_line(error)}): delete {path.parent}.") from error
+    if metadata.get(_DIGEST, b"").decode() != _digest(raw):
+        raise HarnessError(f"{path.with_name(_RECORD)} was changed after the trial: restore it, or delete its folder.")
+
+
+def _plain(value: Any) -> Any:
+    """Write a number that JSON lacks as text, which a float field reads back: ``"nan"``, ``"inf"``."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _digest(raw: Any) -> str:
+    """Hash what a record says, whatever its spaces and line ends."""
+    return hashlib.sha256(json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _save(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(folder: Path) -> None:
+    """Make a folder's entries outlast a power cut; Windows has no such call and needs none."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
