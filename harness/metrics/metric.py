@@ -1,0 +1,74 @@
+"""The shape that every metric has: statistics of each item, and a rule from their sums to the value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.api import Kind
+from harness.metrics.items import Items
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+Statistics = Callable[[Items], FloatArray]
+Combine = Callable[[FloatArray, FloatArray], FloatArray]
+Defined = Callable[[Items], BoolArray]
+
+
+def mean(sums: FloatArray, count: FloatArray) -> FloatArray:
+    """Mean of a per-item score: sums [..., 1] over count [...] items."""
+    return sums[..., 0] / count
+
+
+def everywhere(items: Items) -> BoolArray:
+    """Mask of a metric that every item has: [n], all true."""
+    return np.ones(len(items), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good a set of answers is.
+
+    Attributes:
+        name: as written in a suite and in a record.
+        summary: what it says, in one line.
+        kinds: the kinds of task that it fits.
+        statistics: `Items` of n items → float64 [n, d], what each item adds.
+        combine: sums [..., d] and numbers of items [...] → values [...]; so one product of resampling counts
+            [resamples, n] with the statistics [n, d] gives the metric of every resample.
+        unit: what 1.0 means.
+        higher_is_better: the direction.
+        bounds: lowest and highest possible value.
+        binary: every item's score is 0 or 1, and the metric is their mean.
+        defined: which items the metric can be told of, as a mask [n]; the others are left out, not wrong.
+        source: where the definition comes from.
+    """
+
+    name: str
+    summary: str
+    kinds: frozenset[Kind]
+    statistics: Statistics
+    combine: Combine = mean
+    unit: str = "share"
+    higher_is_better: bool = True
+    bounds: tuple[float, float] = (0.0, 1.0)
+    binary: bool = False
+    defined: Defined = everywhere
+    source: str = ""
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the value is the mean of one score an item, so that a t interval fits."""
+        return self.combine is mean
+
+    def value(self, items: Items) -> float | None:
+        """Value over all items that the metric is defined for; None where there is none of them."""
+        mask = self.defined(items)
+        count = int(mask.sum())
+        if not count:
+            return None
+        return float(self.combine(self.statistics(items)[mask].sum(axis=0), np.float64(count)))  # pyright: ignore[reportArgumentType] - a scalar is an array of no dimensions
