@@ -1,0 +1,1 @@
+"""From stored records to a comparison: intervals, paired tests, costs and a verdict. No model is needed."""

@@ -1,0 +1,89 @@
+"""The intervals and tests themselves, each a formula with its source; `statistics` chooses among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest, norm, t
+
+from harness.compare.sample import IntArray
+from harness.metrics.metric import FloatArray
+
+CONFIDENCE = 0.95
+
+
+def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Score interval of a proportion, sound for small n and near 0 and 1 (Wilson 1927)."""
+    z = float(norm.ppf((1 + confidence) / 2))
+    share, wide = hits / n, 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / wide
+    half = z / wide * math.sqrt(max(0.0, share * (1 - share) / n) + z * z / (4 * n * n))
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+
+
+def standard_error(scores: FloatArray, clusters: IntArray) -> tuple[float, int]:
+    """Standard error of a mean of n scores in C clusters, and its C - 1 degrees of freedom.
+
+    sqrt(C / (C - 1) · Σ_c (Σ_{i in c} (x_i - mean))²) / n, which for C = n is the usual sqrt(s² / n).
+
+    Args:
+        scores: [n].
+        clusters: [n], 0 ... C - 1 with C of 2 or more.
+
+    Source: Miller 2024 (arXiv:2411.00640), section 2.2, with the small-sample factor.
+    """
+    totals = np.bincount(clusters, weights=scores - scores.mean())
+    units = len(totals)
+    return math.sqrt(units / (units - 1) * float((totals**2).sum())) / len(scores), units - 1
+
+
+def flat_interval(value: float, units: int, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Interval where every unit gave the same value, so that the data show no spread.
+
+    Up to a share w of units may still differ, w being Wilson's upper limit for none seen out of `units`; they
+    may lie anywhere within the bounds. For a proportion of 0 or 1 this is Wilson's interval.
+    """
+    share = wilson(0, units)[1]
+    return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
+
+
+def sign_p(value: float, units: int) -> float:
+    """Exact two-sided p of the sign test where all units differ the same way; 1 where they don't differ."""
+    return 1.0 if value == 0 else min(1.0, 2 * 0.5**units)
+
+
+def mcnemar(first: FloatArray, second: FloatArray) -> float:
+    """Exact two-sided p that two systems are right equally often on the same items (McNemar 1947).
+
+    Args:
+        first: 0/1 scores [n].
+        second: the other system's, in the same order.
+    """
+    wins, losses = int((first > second).sum()), int((first < second).sum())
+    return 1.0 if wins + losses == 0 else float(binomtest(wins, wins + losses).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of several tests so that one false alarm in all stays as rare as asked (Holm 1979).
+
+    Returns:
+        In the order given; never smaller than the p-value itself, never above 1.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def t_multiplier(df: float, confidence: float = CONFIDENCE) -> float:
+    """Standard errors from the value to the end of a t interval."""
+    return float(t.ppf((1 + confidence) / 2, df))
+
+
+def t_p(value: float, error: float, df: float) -> float:
+    """Two-sided p that the true value is 0."""
+    return float(2 * t.sf(abs(value) / error, df))

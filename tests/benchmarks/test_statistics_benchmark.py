@@ -1,0 +1,90 @@
+"""How fast the bootstrap is, and whether the error rates and coverage are what they claim: pytest --benchmark-only."""
+
+import numpy as np
+import pytest
+
+from harness import metrics
+from harness.compare.bootstrap import resample
+from harness.compare.sample import Sample
+from harness.compare.statistics import difference, estimate
+from harness.metrics.items import Items
+
+SUITES = 2_000
+
+
+def classified(seed, n=1_000, labels=4):
+    """A sample of macro-F1 on n items, right four times in five."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(labels, size=n)
+    said = np.where(rng.random(n) < 0.8, truth, rng.integers(labels, size=n))
+    empty = ((),) * n
+    items = Items(
+        ids=tuple(f"{i:05d}" for i in range(n)),
+        answers=tuple(map(str, said)),
+        outputs=("",) * n,
+        references=tuple((str(k),) for k in truth),
+        choices=empty,
+        clusters=(None,) * n,
+        passages=empty,
+        evidence=empty,
+        parsed=("",) * n,
+        labels=tuple(map(str, range(labels))),
+    )
+    return Sample.of(metrics.get("macro_f1"), [items])
+
+
+def test_ten_thousand_resamples_of_a_thousand_items_for_twenty_strategies(benchmark):
+    samples = [classified(seed) for seed in range(20)]
+    drawn = benchmark.pedantic(resample, args=(samples,), rounds=3, iterations=1)
+    assert len(drawn) == 20
+    assert all(abs(d.draws.mean() - d.value) < 0.01 for d in drawn)
+
+
+def scored(rng, clusters, size, shift=0.0):
+    """Two systems' scores on `clusters` groups of `size` items that are alike, truly `shift` apart."""
+    shared = np.repeat(rng.normal(0.5, 0.15, clusters), size)
+    leaning = np.repeat(rng.normal(0, 0.1, clusters), size)
+    a = shared + leaning + rng.normal(0, 0.1, clusters * size) + shift
+    b = shared - leaning + rng.normal(0, 0.1, clusters * size)
+    return [_sample("token_f1", x, np.repeat(np.arange(clusters), size)) for x in (a, b)]
+
+
+def answered(rng, n):
+    """Two systems' 0/1 scores on n items, equally often right."""
+    hard = rng.random(n)
+    return [_sample("accuracy", (rng.random(n) < 0.3 + 0.4 * hard).astype(float), np.arange(n)) for _ in range(2)]
+
+
+def _sample(metric, scores, clusters):
+    ids = tuple(f"{i:05d}" for i in range(len(scores)))
+    return Sample(metrics.get(metric), ids, scores[None, :, None], clusters)
+
+
+@pytest.mark.parametrize(("clusters", "size"), [(200, 1), (40, 5)])
+def test_a_true_null_is_rejected_in_5_percent_of_suites_and_covered_in_95(benchmark, clusters, size):
+    def simulate():
+        rng = np.random.default_rng(1)
+        found = [difference(*scored(rng, clusters, size)) for _ in range(SUITES)]
+        return np.mean([d.p < 0.05 for d in found]), np.mean([d.low <= 0 <= d.high for d in found])
+
+    rejected, covered = benchmark.pedantic(simulate, rounds=1, iterations=1)
+    assert 0.035 <= rejected <= 0.065
+    assert 0.935 <= covered <= 0.965
+
+
+def test_the_exact_mcnemar_test_never_rejects_more_often_than_it_says(benchmark):
+    def simulate():
+        rng = np.random.default_rng(2)
+        return np.mean([difference(*answered(rng, 400)).p < 0.05 for _ in range(SUITES)])
+
+    assert 0.03 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.055
+
+
+@pytest.mark.parametrize(("clusters", "size"), [(300, 1), (60, 5)])
+def test_the_interval_of_a_mean_covers_the_truth_in_95_percent_of_suites(benchmark, clusters, size):
+    def simulate():
+        rng = np.random.default_rng(3)
+        found = [estimate(scored(rng, clusters, size)[0]) for _ in range(SUITES)]
+        return np.mean([e.low <= 0.5 <= e.high for e in found])
+
+    assert 0.935 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.965
