@@ -1,0 +1,1 @@
+"""What a phase takes, and what it runs on."""

@@ -1,0 +1,126 @@
+"""Where and with what a trial runs: enough to repeat it, and to tell two machines or two stacks apart."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from harness.records import Environment
+
+PACKAGES = (
+    "adaptbench",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "peft",
+    "trl",
+    "accelerate",
+    "bitsandbytes",
+    "sentence-transformers",
+    "faiss-cpu",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+    "gguf",
+    "pyarrow",
+)
+"""Packages that can move a score or a second; those that are not installed are left out of the record."""
+
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def environment(command: str | None = None) -> Environment:
+    """Describe this process's surroundings.
+
+    Args:
+        command: the command line that the user gave; None: this process's own.
+    """
+    return Environment(
+        python=platform.python_version(),
+        packages=_versions(),
+        platform=platform.platform(),
+        processor=_processor(),
+        cores=usable_cores(),
+        threads=_threads(),
+        memory_bytes=memory_bytes(),
+        gpu=_gpu(),
+        git_commit=_git_commit(),
+        command=command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )
+
+
+def usable_cores() -> int:
+    """Count the logical cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Give the memory that this process may use: the machine's, or its container's limit where that is lower."""
+    limits = [psutil.virtual_memory().total]
+    for path in _CGROUP_LIMITS:
+        try:
+            limits.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such group, or "max": no limit
+            continue
+    return min(limits)
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return named or platform.processor() or platform.machine()
+
+
+def _threads() -> int:
+    """Count the threads of one operator: torch's own number where torch is imported."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() else usable_cores()
+
+
+def _gpu() -> str | None:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())
+
+
+def _git_commit() -> str | None:
+    """Give the commit of the working folder, ``-dirty`` behind it if tracked files were changed; None: no checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return None
+    return f"{commit}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,190 @@
+"""Measure one phase at a time: seconds, peak memory of this process and of a GPU, tokens.
+
+On Linux the kernel's own high-water mark is used (``VmHWM`` in ``/proc/self/status``), set back to the present size at
+the start of each span by writing 5 to ``/proc/self/clear_refs`` (proc_pid_clear_refs(5)), so a phase's peak is its own.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+
+from harness.records import Phase, Span
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_SAMPLE_S = 0.05
+
+
+class Meter:
+    """Collects the spans of one trial. Spans follow one another; they don't nest."""
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+        self._running: Phase | None = None
+        self._tokens_in: int | None = None
+        self._tokens_out: int | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The finished spans, in the order in which they ran; one that raised is not among them."""
+        return tuple(self._spans)
+
+    @contextmanager
+    def span(self, phase: Phase, step: str | None = None) -> Generator[None]:
+        """Measure what happens inside the ``with`` block.
+
+        Args:
+            phase: what is measured.
+            step: name of the step that it belongs to, where it is one step's.
+
+        Raises:
+            RuntimeError: another span is running.
+        """
+        if self._running:
+            raise RuntimeError(f"span {phase!r} began inside span {self._running!r}: spans do not nest")
+        self._running, self._tokens_in, self._tokens_out = phase, None, None
+        try:
+            host, gpu = _HostPeak(), _GpuPeak()
+            with gpu.sampled():
+                began = perf_counter()
+                yield
+                gpu.wait()
+                wall_s = perf_counter() - began
+            self._spans.append(
+                Span(
+                    phase=phase,
+                    step=step,
+                    wall_s=wall_s,
+                    host_start_bytes=host.start_bytes,
+                    host_peak_bytes=host.peak_bytes(),
+                    gpu_allocated_peak_bytes=gpu.allocated_bytes(),
+                    gpu_reserved_peak_bytes=gpu.reserved_bytes(),
+                    gpu_device_peak_bytes=gpu.device_bytes,
+                    tokens_in=self._tokens_in,
+                    tokens_out=self._tokens_out,
+                )
+            )
+        finally:
+            self._running = None
+
+    def tokens(self, *, tokens_in: int | None = None, tokens_out: int | None = None) -> None:
+        """Add to the tokens of the running span; a side that is never counted stays None.
+
+        Args:
+            tokens_in: real tokens read, padding excluded.
+            tokens_out: tokens generated.
+
+        Raises:
+            RuntimeError: no span is running.
+        """
+        if not self._running:
+            raise RuntimeError("tokens were counted outside a span")
+        if tokens_in is not None:
+            self._tokens_in = (self._tokens_in or 0) + tokens_in
+        if tokens_out is not None:
+            self._tokens_out = (self._tokens_out or 0) + tokens_out
+
+
+class _HostPeak:
+    """The highest resident memory of this process since the object was made."""
+
+    def __init__(self) -> None:
+        self._exact = _reset_high_water_mark()
+        self._earlier_bytes = None if self._exact else _lifetime_peak_bytes()
+        self.start_bytes = _status_bytes("VmRSS") or psutil.Process().memory_info().rss
+
+    def peak_bytes(self) -> int | None:
+        """Give the peak; None where the system knows only an older, higher one."""
+        if self._exact:
+            return _status_bytes("VmHWM")
+        now = _lifetime_peak_bytes()
+        return now if now is not None and self._earlier_bytes is not None and now > self._earlier_bytes else None
+
+
+class _GpuPeak:
+    """Peaks of the first CUDA device, through a torch that is already imported; None of them without one."""
+
+    def __init__(self) -> None:
+        self.device_bytes: int | None = None
+        self._cuda = _cuda()
+        if self._cuda:
+            self._cuda.synchronize()
+            self._cuda.reset_peak_memory_stats()
+
+    @contextmanager
+    def sampled(self) -> Generator[None]:
+        """Look at the whole device's memory again and again, other processes' share included."""
+        if not self._cuda:
+            yield
+            return
+        stop = threading.Event()
+        thread = threading.Thread(target=self._sample, args=(stop,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def wait(self) -> None:
+        """Let queued work end, so that it counts into this span; torch may have been imported in it."""
+        self._cuda = self._cuda or _cuda()
+        if self._cuda:
+            self._cuda.synchronize()
+
+    def allocated_bytes(self) -> int | None:
+        return int(self._cuda.max_memory_allocated()) if self._cuda else None
+
+    def reserved_bytes(self) -> int | None:
+        return int(self._cuda.max_memory_reserved()) if self._cuda else None
+
+    def _sample(self, stop: threading.Event) -> None:
+        while True:
+            free, total = self._cuda.mem_get_info()
+            self.device_bytes = max(self.device_bytes or 0, int(total - free))
+            if stop.wait(_SAMPLE_S):
+                return
+
+
+def _cuda() -> Any:
+    """Give torch.cuda where torch is imported and has a device, else None."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    return cuda if cuda is not None and cuda.is_available() else None
+
+
+def _reset_high_water_mark() -> bool:
+    """Set VmHWM back to the present size; False where the system has no such thing."""
+    try:
+        _CLEAR.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return _status_bytes("VmHWM") is not None
+
+
+def _status_bytes(field: str) -> int | None:
+    """Read a size of this process as the Linux kernel keeps it (it writes kB and means KiB)."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
+
+
+def _lifetime_peak_bytes() -> int | None:
+    """Read the peak since the process began, for systems where it cannot be set back."""
+    windows: int | None = getattr(psutil.Process().memory_info(), "peak_wset", None)
+    if windows is not None:
+        return windows
+    if sys.platform == "darwin":
+        import resource  # noqa: PLC0415 - not there on Windows
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return None

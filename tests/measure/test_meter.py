@@ -1,0 +1,137 @@
+"""A span's figures are its own: real allocations are seen, and the next span does not see them."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from harness.measure.meter import Meter
+
+MIB = 1 << 20
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak can be set back on Linux only")
+
+
+@linux
+def test_the_peak_is_what_was_allocated():
+    meter = Meter()
+    with meter.span("adapt"):
+        block = np.ones(200 * MIB, dtype=np.uint8)
+        del block
+    (span,) = meter.spans
+    assert span.host_peak_bytes - span.host_start_bytes == pytest.approx(200 * MIB, abs=16 * MIB)
+
+
+@linux
+def test_a_second_span_does_not_see_the_peak_of_the_first():
+    meter = Meter()
+    with meter.span("adapt"):
+        block = bytearray(300 * MIB)
+        del block
+    with meter.span("predict"):
+        small = bytearray(20 * MIB)
+        del small
+    first, second = meter.spans
+    assert first.host_peak_bytes - second.host_peak_bytes > 250 * MIB
+    assert second.host_peak_bytes - second.host_start_bytes == pytest.approx(20 * MIB, abs=8 * MIB)
+
+
+@linux
+def test_memory_held_from_before_counts_into_the_start():
+    held = bytearray(100 * MIB)
+    meter = Meter()
+    with meter.span("predict"):
+        pass
+    (span,) = meter.spans
+    assert span.host_peak_bytes >= span.host_start_bytes - MIB
+    assert span.host_start_bytes > len(held)
+
+
+def test_seconds_are_those_of_the_block():
+    meter = Meter()
+    with meter.span("load", step="lora"):
+        time.sleep(0.05)
+    (span,) = meter.spans
+    assert (span.phase, span.step) == ("load", "lora")
+    assert 0.05 <= span.wall_s < 1.0
+
+
+def test_tokens_add_up_and_one_never_counted_stays_unknown():
+    meter = Meter()
+    with meter.span("predict"):
+        meter.tokens(tokens_in=5)
+        meter.tokens(tokens_in=7, tokens_out=0)
+    with meter.span("score"):
+        pass
+    assert [(span.tokens_in, span.tokens_out) for span in meter.spans] == [(12, 0), (None, None)]
+
+
+def test_tokens_outside_a_span_are_a_mistake():
+    with pytest.raises(RuntimeError, match="outside a span"):
+        Meter().tokens(tokens_in=1)
+
+
+def test_spans_do_not_nest_and_the_outer_one_is_not_spoilt_for_the_next():
+    meter = Meter()
+    said = "'predict' began inside span 'adapt'"
+    with pytest.raises(RuntimeError, match=said), meter.span("adapt"), meter.span("predict"):
+        pass
+    with meter.span("score"):
+        pass
+    assert [span.phase for span in meter.spans] == ["score"]
+
+
+def test_gpu_figures_are_unknown_without_a_gpu():
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        pytest.skip("there is a GPU")
+    meter = Meter()
+    with meter.span("predict"):
+        pass
+    (span,) = meter.spans
+    assert (span.gpu_allocated_peak_bytes, span.gpu_reserved_peak_bytes, span.gpu_device_peak_bytes) == (None,) * 3
+
+
+class Device:
+    """A CUDA device as torch shows it, with 1000 bytes of which some are used."""
+
+    def __init__(self):
+        self.used, self.allocated, self.peak, self.synchronised = 100, 0, 0, 0
+
+    def is_available(self):
+        return True
+
+    def synchronize(self):
+        self.synchronised += 1
+
+    def reset_peak_memory_stats(self):
+        self.peak = self.allocated
+
+    def max_memory_allocated(self):
+        return self.peak
+
+    def max_memory_reserved(self):
+        return self.peak + 8
+
+    def mem_get_info(self):
+        return 1000 - self.used, 1000
+
+    def allocate(self, size):
+        self.allocated += size
+        self.used += size
+        self.peak = max(self.peak, self.allocated)
+
+
+def test_gpu_figures_are_those_of_the_span(monkeypatch):
+    device = Device()
+    monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": device}))
+    meter = Meter()
+    for size in (500, 50):
+        with meter.span("predict"):
+            device.allocate(size)
+            time.sleep(0.15)  # the device is looked at every 50 ms
+            device.allocate(-size)
+    first, second = meter.spans
+    assert (first.gpu_allocated_peak_bytes, second.gpu_allocated_peak_bytes) == (500, 50)
+    assert (first.gpu_reserved_peak_bytes, second.gpu_reserved_peak_bytes) == (508, 58)
+    assert (first.gpu_device_peak_bytes, second.gpu_device_peak_bytes) == (600, 150)
+    assert device.synchronised == 4
