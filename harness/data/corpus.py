@@ -1,0 +1,132 @@
+"""Reads what is retrieved from: a folder of texts, cut into passages, or a table with one passage a row."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.api import Passage
+from harness.data.files import files_under
+from harness.data.readers import Table, read_table, read_text
+from harness.data.text import plain
+from harness.errors import HarnessError
+
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
+    """Read a corpus.
+
+    Args:
+        path: a folder of .txt and .md files, or a table with columns id, text and (maybe) title.
+        folder: the suite's; no file outside it is read.
+        words: about how long the passages of text files are.
+
+    Raises:
+        HarnessError: nothing is there, a file can't be read, or an id is missing or used twice.
+    """
+    if path.is_file() and path.suffix.lower() not in (".txt", ".md"):
+        return from_table(read_table(path))
+    top = path if path.is_dir() else path.parent
+    found: list[Passage] = []
+    for file in files_under(path, folder):
+        name = file.relative_to(top).as_posix()
+        text = read_text(file)
+        title = _title(text) or file.stem
+        found += [Passage(f"{name}#{i}", piece, title) for i, piece in enumerate(cut(text, words), 1)]
+    if not found:
+        raise HarnessError(f"the corpus {path} holds no text.")
+    return tuple(found)
+
+
+def from_table(table: Table) -> tuple[Passage, ...]:
+    """Make passages of a table with columns id, text and (maybe) title; empty texts are left out."""
+    table.require(("id", "text"))
+    seen: set[str] = set()
+    found: list[Passage] = []
+    for index, row in enumerate(table.rows):
+        name, text = plain(row.get("id")), plain(row.get("text"))
+        if not text:
+            continue
+        if not name or name in seen:
+            raise HarnessError(f"{table.place(index)}: passage id {name!r} is {'used twice' if name else 'empty'}.")
+        seen.add(name)
+        found.append(Passage(name, text, plain(row.get("title"))))
+    return tuple(found)
+
+
+def corpus_hash(corpus: Iterable[Passage]) -> str:
+    """Return the sha256 of a corpus, order included; empty for none."""
+    digest, some = hashlib.sha256(), False
+    for passage in corpus:
+        some = True
+        digest.update(f"{passage.id}\x1f{passage.title}\x1f{passage.text}\x1e".encode())
+    return digest.hexdigest() if some else ""
+
+
+def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:
+    """Map what evidence may name to passage ids: a passage to itself, a corpus file to all of its passages."""
+    index: dict[str, tuple[str, ...]] = {}
+    for passage in corpus:
+        index[passage.id] = (passage.id,)
+        file, mark, _ = passage.id.rpartition("#")
+        if mark:
+            index[file] = (*index.get(file, ()), passage.id)
+    return index
+
+
+def cut(text: str, words: int) -> Iterator[str]:
+    """Cut a text on paragraph borders into passages of about `words` words.
+
+    A heading stays with what follows it; a paragraph of more than one and a half times `words` is cut after
+    sentences, and a sentence as long as that between words.
+    """
+    piece: list[str] = []
+    length = 0
+    for block in _blocks(text, words):
+        size = len(block.split())
+        body = any(not _HEADING.match(line) for line in piece)
+        if body and (length + size > words or (_HEADING.match(block) and length >= words / 2)):
+            yield "\n\n".join(piece)
+            piece, length = [], 0
+        piece.append(block)
+        length += size
+    if piece:
+        yield "\n\n".join(piece)
+
+
+def _blocks(text: str, words: int) -> Iterator[str]:
+    for paragraph in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")):
+        block = paragraph.strip()
+        if block:
+            yield from [block] if len(block.split()) <= 1.5 * words else _packed(_pieces(block, words), words)
+
+
+def _pieces(paragraph: str, words: int) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(paragraph):
+        tokens = sentence.split()
+        for start in range(0, len(tokens), words):
+            yield " ".join(tokens[start : start + words])
+
+
+def _packed(pieces: Iterable[str], words: int) -> Iterator[str]:
+    held: list[str] = []
+    length = 0
+    for piece in pieces:
+        size = len(piece.split())
+        if held and length + size > words:
+            yield " ".join(held)
+            held, length = [], 0
+        held.append(piece)
+        length += size
+    if held:
+        yield " ".join(held)
+
+
+def _title(text: str) -> str:
+    for line in text.splitlines():
+        if line.strip():
+            heading = _HEADING.match(line.strip())
+            return heading[1] if heading else ""
+    return ""

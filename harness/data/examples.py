@@ -1,0 +1,223 @@
+"""Makes examples of a table's rows, and says which rows can't be used."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.api import Example, Query
+from harness.data.readers import Table
+from harness.data.schema import TaskConfig
+from harness.data.text import normalised, plain
+from harness.errors import HarnessError
+
+Index = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The usable examples of one table, with what was noticed, a sentence each."""
+
+    examples: tuple[Example, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def labels_of(task: TaskConfig, tables: Sequence[Table]) -> dict[str, str]:
+    """Return value in the file → label: the suite's own, or every value that occurs, sorted.
+
+    Raises:
+        HarnessError: there are fewer than two.
+    """
+    if task.kind != "classification":
+        return {}
+    if task.labels:
+        return task.labels
+    values = {plain(row.get(task.reference)) for table in tables for row in table.rows}
+    values.discard("")
+    if len(values) < 2:
+        raise HarnessError(
+            f"column {task.reference!r} of {tables[0].name} holds {len(values)} label(s): classification needs two."
+        )
+    return {value: value for value in sorted(values)}
+
+
+def to_pool(table: Table, task: TaskConfig, labels: Mapping[str, str], evidence: Index, *, drop: bool) -> Pool:
+    """Make examples of a table's rows.
+
+    Rows without an input or a reference are left out and counted.
+
+    Args:
+        table: what was read.
+        task: says which column is what.
+        labels: value in the file → label, for a classification.
+        evidence: what the evidence column may name → passage ids.
+        drop: whether a row that repeats another one is left out, or only counted.
+
+    Raises:
+        HarnessError: a column is missing, or a row contradicts itself: names the row.
+    """
+    table.require(_columns(task))
+    empty: list[int] = []
+    found: list[tuple[int, Example]] = []
+    for index, row in enumerate(table.rows):
+        example = _Row(table, index, task).example(labels, evidence) if plain(row.get(task.input)) else None
+        if example:
+            found.append((index, example))
+        else:
+            empty.append(index)
+    _check_ids(table, found)
+    notes = (
+        [_count(len(empty), "row", f"of {table.name} left out: no input or no reference", table.place(empty[0]))]
+        if empty
+        else []
+    )
+    kept, repeats = _without_repeats(found)
+    if repeats:
+        text = f"of {table.name} that repeat another one" + (" left out" if drop else "")
+        notes.append(_count(len(repeats), "row", text, table.place(repeats[0])))
+    notes += _conflicts(table, task, found)
+    return Pool(tuple(e for _, e in (kept if drop else found)), tuple(notes))
+
+
+def content_key(example: Example) -> str:
+    """Return the form in which an example's question counts as the same as another's."""
+    return "\x1f".join(normalised(part) for part in (example.query.input, *example.query.choices))
+
+
+class _Row:
+    """One row on its way to an example."""
+
+    def __init__(self, table: Table, index: int, task: TaskConfig) -> None:
+        self.table, self.index, self.task = table, index, task
+        self.row = table.rows[index]
+
+    def example(self, labels: Mapping[str, str], evidence: Index) -> Example | None:
+        choices = self.choices()
+        references = self.references(labels, choices)
+        rejected = plain(self.row.get(self.task.rejected)) if self.task.rejected else None
+        if not references or rejected == "":
+            return None
+        if rejected == references[0]:
+            raise self.wrong(f"the better and the worse answer are both {rejected!r}")
+        query = Query(self.id(), plain(self.row.get(self.task.input)), choices)
+        cluster = plain(self.row.get(self.task.cluster)) if self.task.cluster else ""
+        return Example(query, references, cluster or None, self.evidence(evidence), rejected)
+
+    def wrong(self, what: str) -> HarnessError:
+        return HarnessError(f"{self.table.place(self.index)}: {what}.")
+
+    def id(self) -> str:
+        if self.task.id is None:
+            return f"{self.table.name}:{self.table.lines[self.index]}"
+        name = plain(self.row.get(self.task.id))
+        if not name:
+            raise self.wrong(f"column {self.task.id!r} (the id) is empty")
+        return name
+
+    def choices(self) -> tuple[str, ...]:
+        names = self.task.choices
+        if not names:
+            return ()
+        cells = self.listed(names) if isinstance(names, str) else [self.row.get(name) for name in names]
+        choices = tuple(text for text in map(plain, cells) if text)
+        if len(choices) < 2:
+            raise self.wrong(f"{len(choices)} choice(s), but a multiple choice needs two")
+        if len(set(choices)) < len(choices):
+            twice = next(choice for choice in choices if choices.count(choice) > 1)
+            raise self.wrong(f"the choice {twice!r} occurs twice")
+        return choices
+
+    def references(self, labels: Mapping[str, str], choices: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.row.get(self.task.reference)
+        if self.task.kind in ("qa", "generation") and isinstance(value, list):
+            return tuple(dict.fromkeys(text for text in map(plain, value) if text))
+        raw = plain(value)
+        if not raw:
+            return ()
+        if self.task.kind == "classification":
+            if raw not in labels:
+                raise self.wrong(f"the reference {raw!r} isn't among the labels ({', '.join(labels)})")
+            return (labels[raw],)
+        return (self.chosen(raw, choices) if choices else raw,)
+
+    def chosen(self, raw: str, choices: tuple[str, ...]) -> str:
+        if self.task.reference_as == "text":
+            if raw not in choices:
+                short = len(raw) == 1 and "; if it is a letter or an index, set 'reference_as'"
+                raise self.wrong(f"the reference {raw!r} isn't among the choices ({', '.join(choices)}){short or ''}")
+            return raw
+        letter = self.task.reference_as == "letter"
+        place = ord(raw.upper()) - ord("A") if letter and len(raw) == 1 else int(raw) if raw.isdecimal() else -1
+        if not 0 <= place < len(choices):
+            raise self.wrong(
+                f"the reference {raw!r} isn't the {self.task.reference_as} of one of {len(choices)} choices"
+            )
+        return choices[place]
+
+    def evidence(self, index: Index) -> tuple[str, ...]:
+        if not self.task.evidence:
+            return ()
+        cell = self.row.get(self.task.evidence)
+        found: list[str] = []
+        for name in map(plain, self.listed(self.task.evidence) if isinstance(cell, list | str) else [cell]):
+            if name and name not in index:
+                raise self.wrong(f"the evidence {name!r} is neither a passage nor a file of the corpus")
+            found += index[name] if name else ()
+        return tuple(dict.fromkeys(found))
+
+    def listed(self, column: str) -> list[Any]:
+        """Return a cell that holds a list: as such, as JSON, or (evidence) a single value."""
+        cell = self.row.get(column)
+        if isinstance(cell, list):
+            return list(cell)
+        text = plain(cell)
+        if text.startswith("["):
+            try:
+                return list(json.loads(text))
+            except json.JSONDecodeError as error:
+                raise self.wrong(f"column {column!r} isn't a JSON list ({error.msg})") from error
+        if column == self.task.choices:
+            raise self.wrong(f'column {column!r} must hold a list of choices, as JSON: ["yes", "no"]')
+        return [text]
+
+
+def _columns(task: TaskConfig) -> list[str]:
+    several = (task.choices,) if isinstance(task.choices, str) else task.choices or ()
+    single = (task.input, task.reference, task.rejected, task.id, task.cluster, task.evidence)
+    return [name for name in (*single, *several) if name]
+
+
+def _check_ids(table: Table, found: Sequence[tuple[int, Example]]) -> None:
+    first: dict[str, int] = {}
+    for index, example in found:
+        other = first.setdefault(example.query.id, index)
+        if other != index:
+            raise HarnessError(f"{table.place(index)}: id {example.query.id!r} is that of {table.place(other)} too.")
+
+
+def _without_repeats(found: Sequence[tuple[int, Example]]) -> tuple[list[tuple[int, Example]], list[int]]:
+    seen: set[tuple[object, ...]] = set()
+    kept: list[tuple[int, Example]] = []
+    repeats: list[int] = []
+    for index, example in found:
+        key = (content_key(example), example.references, example.rejected, example.evidence)
+        if key in seen:
+            repeats.append(index)
+        else:
+            seen.add(key)
+            kept.append((index, example))
+    return kept, repeats
+
+
+def _conflicts(table: Table, task: TaskConfig, found: Sequence[tuple[int, Example]]) -> list[str]:
+    """Say where one question has several right answers, in tasks where it can have one only."""
+    if task.kind not in ("classification", "multiple_choice"):
+        return []
+    answers: dict[str, tuple[str, ...]] = {}
+    wrong = [index for index, e in found if answers.setdefault(content_key(e), e.references) != e.references]
+    text = f"of {table.name} that give a question another answer than an earlier row does"
+    return [_count(len(wrong), "row", text, table.place(wrong[0]))] if wrong else []
+
+
+def _count(number: int, thing: str, what: str, first: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'} {what} (first: {first})."

@@ -1,0 +1,218 @@
+"""Turns a task of a suite into what a trial needs: training material, test items, and what a record keeps of both."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from harness import errors
+from harness.api import Example, Passage, Report, Task, TaskData
+from harness.data import archive
+from harness.data.corpus import corpus_hash, evidence_index, from_table, read_corpus
+from harness.data.examples import Pool, labels_of, to_pool
+from harness.data.fetch import fetch
+from harness.data.files import inside
+from harness.data.leaks import Leak, find_leaks
+from harness.data.readers import Table, from_rows, read_table
+from harness.data.schema import TaskConfig
+from harness.data.splits import Splits, ordered, split
+from harness.data.suite import Suite
+from harness.errors import HarnessError
+from harness.records import TaskInfo
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task, ready for trials.
+
+    Attributes:
+        task_data: all that a step may learn from; the test items aren't in it.
+        info: what a record keeps.
+        majority: share of the commonest label among the test items: what always giving it would score; None
+            where there are no labels.
+        leaks: test items that training has seen, most similar first.
+    """
+
+    task_data: TaskData
+    test: tuple[Example, ...]
+    info: TaskInfo
+    majority: float | None
+    leaks: tuple[Leak, ...]
+
+
+def prepare(
+    suite: Suite, task_name: str, *, limits: Mapping[str, int] | None = None, report: Report | None = None
+) -> Prepared:
+    """Read, check and split a task's data.
+
+    Args:
+        suite: from `load_suite`.
+        task_name: one of its tasks.
+        limits: most items a split may have, e.g. ``{"train": 40, "test": 40}``; the first ones are kept, so a
+            smaller run uses a part of the same items.
+        report: told how far the download of a pinned archive is, if there has to be one.
+
+    Raises:
+        HarnessError: anything wrong in the suite's settings or data: names the file, and the row if it is one.
+    """
+    task = suite.task(task_name)
+    where = f"task {task.name!r} of {suite.file}"
+    for name in set(limits or {}) - set(SPLITS):
+        raise errors.unknown("split", name, SPLITS)
+    if task.source:
+        fetch(task.source, report)
+    try:
+        tables, corpus = _read(suite, task)
+        labels = labels_of(task, list(tables.values()))
+        index = evidence_index(corpus)
+        drop = "all" in tables
+        pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
+        splits = _split(task, pools).cut(dict(limits or {}))
+    except HarnessError as error:
+        raise HarnessError(f"{where}: {error}") from error
+    leaks = find_leaks((*splits.train, *splits.validation), splits.test)
+    labels_left = tuple(labels.values())
+    notes = (
+        *(note for pool in pools.values() for note in pool.warnings),
+        *_leak_notes(leaks, len(splits.test)),
+        *_label_notes(task, labels_left, splits),
+    )
+    data = TaskData(
+        Task(task.name, task.kind, task.instruction, labels_left, task.new_tokens),
+        splits.train,
+        splits.validation,
+        corpus,
+        corpus_hash(corpus),
+    )
+    return Prepared(data, splits.test, _info(task, data, splits, notes), _majority(task, splits.test), leaks)
+
+
+def _read(suite: Suite, task: TaskConfig) -> tuple[dict[str, Table], tuple[Passage, ...]]:
+    """Read a task's tables by split (``all``: to be split) and its corpus."""
+    if task.source and task.rows:
+        read = archive.reader(task.source)
+        module = import_module(f"{suite.package}.prepare")
+        rows: Any = _function(module, task.rows)
+        tables = {"all": from_rows(task.source, rows(read))}
+        if task.passages:
+            passages: Any = _function(module, task.passages)
+            return tables, from_table(from_rows(f"corpus of {task.source}", passages(read)))
+        if not task.corpus:
+            return tables, ()
+    else:
+        paths = {"all": task.data} | {name: getattr(task, name) for name in SPLITS}
+        tables = {name: read_table(inside(suite.folder, p, str(suite.file))) for name, p in paths.items() if p}
+    if not task.corpus:
+        return tables, ()
+    path = inside(suite.folder, task.corpus, str(suite.file))
+    return tables, read_corpus(path, suite.folder, words=suite.config.passage_words)
+
+
+def _function(module: Any, name: str) -> Any:
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise errors.unknown(
+            "function", name, (n for n in vars(module) if callable(vars(module)[n])), where="prepare.py"
+        )
+    return found
+
+
+def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
+    stratify, seed = task.kind == "classification", task.split_seed
+    if "all" in pools:
+        probe = task.role == "probe"
+        return split(pools["all"].examples, task.sizes, seed=seed, stratify=stratify, probe=probe)
+    given = {name: ordered(pool.examples, seed=seed, stratify=stratify) for name, pool in pools.items()}
+    given = _unique_ids(given)
+    if task.sizes.validation and "validation" not in given:
+        sizes = task.sizes.model_copy(update={"test": task.sizes.validation, "validation": 0})
+        cut = split(given["train"], sizes, seed=seed, stratify=stratify, probe=False)
+        given |= {"train": cut.train, "validation": cut.test}
+    for name, examples in given.items():
+        asked = getattr(task.sizes, name)
+        if not examples or (asked is not None and asked > len(examples)):
+            raise HarnessError(f"the {name} file has {len(examples)} usable rows; 'sizes' asks for {asked or 1}.")
+    wanted = {name: size for name in given if (size := getattr(task.sizes, name)) is not None}
+    return Splits(**given).cut(wanted)
+
+
+def _unique_ids(given: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Example, ...]]:
+    """Put the split's name before ids if two files use the same ones."""
+    counts = Counter(e.query.id for examples in given.values() for e in examples)
+    if not counts or max(counts.values()) == 1:
+        return dict(given)
+    return {
+        name: tuple(replace(e, query=replace(e.query, id=f"{name}/{e.query.id}")) for e in examples)
+        for name, examples in given.items()
+    }
+
+
+def _info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...]) -> TaskInfo:
+    sizes = {name: len(getattr(splits, name)) for name in SPLITS} | (
+        {"corpus": len(data.corpus)} if data.corpus else {}
+    )
+    return TaskInfo(
+        name=task.name,
+        kind=task.kind,
+        role=task.role,
+        metrics=task.all_metrics,
+        labels=data.task.choices,
+        chance=_chance(task, data.task.choices, splits.test),
+        instruction=task.instruction,
+        data_hash=_data_hash(splits, data),
+        sizes=sizes,
+        warnings=notes,
+    )
+
+
+def _data_hash(splits: Splits, data: TaskData) -> str:
+    """Sha256 over every item in use, its split and place, the labels and the corpus."""
+    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash]).encode())
+    for name in SPLITS:
+        for e in getattr(splits, name):
+            item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
+            digest.update(json.dumps(item).encode())
+    return digest.hexdigest()
+
+
+def _chance(task: TaskConfig, labels: tuple[str, ...], test: tuple[Example, ...]) -> float | None:
+    """Expected accuracy of guessing: 1 / choices, averaged over the items; None where nothing is chosen."""
+    if task.kind == "classification":
+        return 1 / len(labels)
+    if task.kind == "multiple_choice":
+        return sum(1 / len(e.query.choices) for e in test) / len(test)
+    return 0.5 if task.kind == "preference" else None
+
+
+def _majority(task: TaskConfig, test: tuple[Example, ...]) -> float | None:
+    if task.kind != "classification":
+        return None
+    return Counter(e.references[0] for e in test).most_common(1)[0][1] / len(test)
+
+
+def _leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
+    exact = [leak for leak in leaks if leak.exact]
+    near = [leak for leak in leaks if not leak.exact]
+    for found, what in ((exact, "also training items"), (near, "near-duplicates of training items")):
+        if found:
+            most = found[0]
+            verb = "item is" if len(found) == 1 else "items are"
+            yield (
+                f"{len(found)} test {verb} {what} ({len(found) / tests:.1%} of {tests}): for example "
+                f"{most.test_id} and {most.train_id} (similarity {most.similarity:.2f})."
+            )
+
+
+def _label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits) -> Iterator[str]:
+    for name in ("test",) if task.role == "probe" else ("train", "test"):
+        held = {e.references[0] for e in getattr(splits, name)}
+        missing = [label for label in labels if label not in held]
+        if missing:
+            yield f"the {name} split has no example of {', '.join(map(repr, missing[:5]))}" + (
+                f" and {len(missing) - 5} more labels." if len(missing) > 5 else "."
+            )

@@ -1,0 +1,155 @@
+"""Reads tables as they are on disk: CSV, TSV, JSON lines and Parquet."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import errors
+from harness.errors import HarnessError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with the place of each.
+
+    Attributes:
+        name: of the file, or of the function that made the rows.
+        lines: line of each row in the file (its first one, from 1); for Parquet, the row's number.
+        unit: what `lines` counts: ``line`` or ``row``.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+    lines: tuple[int, ...]
+    unit: str = "line"
+
+    def place(self, index: int) -> str:
+        """Say where a row is, for a message."""
+        return f"{self.name}, {self.unit} {self.lines[index]}"
+
+    def require(self, columns: Iterable[str]) -> None:
+        """Check that columns are there.
+
+        Raises:
+            HarnessError: one is missing, with the nearest name.
+        """
+        for column in columns:
+            if column not in self.columns:
+                raise errors.unknown("column", column, self.columns, where=self.name)
+
+
+def read_table(path: Path) -> Table:
+    """Read a table by its file name's ending: .csv, .tsv, .jsonl (or .ndjson), .parquet.
+
+    Raises:
+        HarnessError: another ending, an unreadable file, a wrong encoding or a broken row, with its line; or no rows.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".csv", ".tsv"):
+            table = _csv(path, "," if suffix == ".csv" else "\t")
+        elif suffix in (".jsonl", ".ndjson"):
+            table = _json_lines(path)
+        elif suffix == ".parquet":
+            table = _parquet(path)
+        else:
+            raise HarnessError(f"{path} is no CSV, TSV, JSONL or Parquet file by its name: convert or rename it.")
+    except OSError as error:
+        raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
+    if not table.rows:
+        raise HarnessError(f"{path} has no rows.")
+    return table
+
+
+def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> Table:
+    """Make a table of rows that a function gave."""
+    kept = tuple(rows)
+    return Table(name, _columns(kept), kept, tuple(range(1, len(kept) + 1)), "row")
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file, with or without a byte order mark.
+
+    Raises:
+        HarnessError: it can't be read, or a byte isn't UTF-8: names the line.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise HarnessError(
+            f"{path} isn't UTF-8: byte 0x{content[error.start]:02x} in line {line}. Save it as UTF-8."
+        ) from error
+
+
+def _csv(path: Path, delimiter: str) -> Table:
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(header, path)
+        before = reader.line_num
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                raise HarnessError(
+                    f"{path}, line {before + 1}: {len(cells)} cells, but the header has {len(header)} columns; "
+                    f"a cell that contains {delimiter!r} must be in double quotes."
+                )
+            if cells:
+                rows.append(dict(zip(header, cells, strict=True)))
+                lines.append(before + 1)
+            before = reader.line_num
+    except csv.Error as error:
+        raise HarnessError(f"{path}, line {reader.line_num}: {error}.") from error
+    return Table(path.name, tuple(header), tuple(rows), tuple(lines))
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    if not any(header):
+        raise HarnessError(f"{path} has no header: its first line must name the columns.")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise HarnessError(f"{path} has two columns called {twice!r}.")
+
+
+def _json_lines(path: Path) -> Table:
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise HarnessError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}).") from error
+        if not isinstance(row, dict):
+            raise HarnessError(f"{path}, line {number}: not a JSON object ({{...}}) with the columns as keys.")
+        rows.append(row)
+        lines.append(number)
+    return Table(path.name, _columns(rows), tuple(rows), tuple(lines))
+
+
+def _parquet(path: Path) -> Table:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s that only Parquet needs
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException as error:
+        raise HarnessError(f"{path} can't be read as Parquet ({str(error).splitlines()[0]}).") from error
+    rows = tuple(table.to_pylist())
+    return Table(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
+
+
+def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(column for row in rows for column in row))

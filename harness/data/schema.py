@@ -1,0 +1,224 @@
+"""What a suite.toml may say, checked once when it is read."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from harness import errors
+from harness.api import Kind
+from harness.errors import HarnessError
+
+DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
+    "classification": ("accuracy", "macro_f1"),
+    "multiple_choice": ("accuracy",),
+    "qa": ("token_f1", "exact_match"),
+    "generation": ("token_f1",),
+    "preference": ("accuracy",),
+}
+DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sizes(_Strict):
+    """How many items each split has; None: what the files hold, or a default share of one file.
+
+    `train` without a value takes all that the other two leave.
+    """
+
+    train: int | None = Field(None, ge=0)
+    validation: int | None = Field(None, ge=0)
+    test: int | None = Field(None, ge=1)
+
+
+class TaskConfig(_Strict):
+    """One task of a suite.
+
+    Attributes:
+        role: ``target`` is what systems are made for; a ``probe`` is only asked, never trained on.
+        source: a pinned archive; then `rows` and `passages` name functions of the suite's prepare.py.
+        data: one file to be split; or else `train`, `validation` and `test`, used as they are given.
+        id: column with a unique name for each row; by default file and line.
+        choices: multiple choice: one column that holds a list, or several columns.
+        reference_as: multiple choice: whether `reference` holds the right choice's text, its letter or its
+            index from 0.
+        labels: classification: value in the file → label that the model sees, in their order.
+        rejected: preference: column of the worse answer (`reference` is the better one).
+        cluster: column; rows with one value are kept in one split, and are not independent.
+        evidence: column with the ids of the passages (or the corpus files) that hold the answer.
+        corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title.
+    """
+
+    name: Name
+    kind: Kind
+    role: Literal["target", "probe"] = "target"
+    source: str | None = None
+    rows: str | None = None
+    passages: str | None = None
+    data: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    input: str
+    reference: str
+    id: str | None = None
+    choices: str | tuple[str, ...] | None = None
+    reference_as: Literal["text", "letter", "index"] = "text"
+    labels: dict[str, str] = {}
+    rejected: str | None = None
+    cluster: str | None = None
+    evidence: str | None = None
+    corpus: str | None = None
+    instruction: str = ""
+    metrics: tuple[str, ...] = ()
+    max_new_tokens: int | None = Field(None, ge=1)
+    sizes: Sizes = Field(default_factory=lambda: Sizes.model_validate({}))
+    split_seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TaskConfig":
+        for wrong, text in (*self._data_problems(), *self._column_problems()):
+            if wrong:
+                raise ValueError(text)
+        return self
+
+    def _data_problems(self) -> tuple[tuple[bool, str], ...]:
+        files = bool(self.train or self.validation or self.test)
+        probe = self.role == "probe"
+        return (
+            (
+                [bool(self.source), bool(self.data), files].count(True) != 1,
+                "give one of 'data' (one file, to be split), 'train' and 'test' (files used as they are) or 'source'",
+            ),
+            (files and not self.test, "'test' is missing: name the test file, or give one file as 'data' to split it"),
+            (
+                files and not probe and not self.train,
+                "'train' is missing: name the training file, or set role = \"probe\" for a task that is only asked",
+            ),
+            (
+                probe and bool(self.train or self.validation or self.sizes.train or self.sizes.validation),
+                "a probe is never trained on: remove its training and validation data",
+            ),
+            (
+                bool(self.source) != bool(self.rows) or bool(self.passages and not self.source),
+                "'source' needs 'rows' (a function of prepare.py), and 'rows' and 'passages' need 'source'",
+            ),
+            (bool(self.corpus and self.passages), "'corpus' and 'passages' are two corpora: keep one"),
+            (
+                bool(self.evidence) and not (self.corpus or self.passages),
+                "'evidence' names passages, but there is no 'corpus'",
+            ),
+        )
+
+    def _column_problems(self) -> tuple[tuple[bool, str], ...]:
+        return (
+            (
+                (self.kind == "multiple_choice") != bool(self.choices),
+                "'choices' (one column with a list, or several columns) belongs to kind \"multiple_choice\"",
+            ),
+            (
+                self.kind != "multiple_choice" and self.reference_as != "text",
+                "'reference_as' belongs to kind \"multiple_choice\"",
+            ),
+            (bool(self.labels) and self.kind != "classification", "'labels' belongs to kind \"classification\""),
+            (len(set(self.labels.values())) != len(self.labels), "two values of 'labels' are the same label"),
+            (
+                (self.kind == "preference") != bool(self.rejected),
+                "'rejected' (the column of the worse answer) belongs to kind \"preference\"",
+            ),
+        )
+
+    @property
+    def all_metrics(self) -> tuple[str, ...]:
+        """The metrics asked for, or those that fit the kind."""
+        return self.metrics or DEFAULT_METRICS[self.kind]
+
+    @property
+    def new_tokens(self) -> int:
+        """Where generation stops at the latest."""
+        return self.max_new_tokens or DEFAULT_MAX_NEW_TOKENS.get(self.kind, 32)
+
+
+class SuiteConfig(_Strict):
+    """A suite.toml.
+
+    Attributes:
+        strategies: what `harness run` compares unless told.
+        passage_words: about how long the passages are that corpus files are cut into.
+    """
+
+    name: Name
+    version: int = Field(ge=1)
+    description: str = ""
+    licence: str = ""
+    strategies: tuple[str, ...] = ("zero_shot", "few_shot", "lora")
+    passage_words: int = Field(120, ge=20, le=2000)
+    tasks: tuple[TaskConfig, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "SuiteConfig":
+        names = [task.name for task in self.tasks]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"two tasks are called {twice!r}")
+        if not any(task.role == "target" for task in self.tasks):
+            raise ValueError("every task is a probe: at least one must be a target")
+        return self
+
+
+def read_config(file: Path) -> SuiteConfig:
+    """Read and check a suite.toml.
+
+    Raises:
+        HarnessError: it can't be read, or something in it is wrong: names the file, the task and the key.
+    """
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise HarnessError(f"{file} can't be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"{file} isn't UTF-8 text: save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{file} isn't valid TOML: {error}.") from error
+    try:
+        return SuiteConfig.model_validate(table)
+    except ValidationError as error:
+        raise _explain(error.errors()[0], table, file) from error
+
+
+def _explain(error: ErrorDetails, table: dict[str, Any], file: Path) -> HarnessError:
+    """Turn pydantic's first complaint into one sentence with the file, the task and the key."""
+    place, model = _place(error["loc"], table, file)
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        return errors.unknown("key", key, model.model_fields, where=place)
+    if error["type"] == "missing":
+        return HarnessError(f"key {key!r} is missing in {place}.")
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        allowed = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
+        return errors.unknown(key, error["input"], allowed, where=place)
+    if error["type"] == "value_error":
+        return HarnessError(f"{place}: {error['msg'].removeprefix('Value error, ')}.")
+    keys = [str(part) for part in error["loc"] if isinstance(part, str) and part in _KEYS]
+    return HarnessError(f"{place}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
+
+
+_KEYS = {*SuiteConfig.model_fields, *TaskConfig.model_fields, *Sizes.model_fields}
+
+
+def _place(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tuple[str, type[BaseModel]]:
+    """Say which part of the file an error is in, and the model of that part."""
+    if len(loc) < 2 or loc[0] != "tasks" or not isinstance(loc[1], int):
+        return str(file), SuiteConfig
+    task = table["tasks"][loc[1]]
+    name = task.get("name", loc[1] + 1) if isinstance(task, dict) else loc[1] + 1
+    where = f"task {name!r} of {file}"
+    return (f"'sizes' of {where}", Sizes) if len(loc) > 3 and loc[2] == "sizes" else (where, TaskConfig)

@@ -1,0 +1,138 @@
+"""Divides examples into training, validation and test: seeded, stratified, and with nothing in two of them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.api import Example
+from harness.data.examples import content_key
+from harness.data.schema import Sizes
+from harness.errors import HarnessError
+
+DEFAULT_TEST = (400, 0.4)
+DEFAULT_VALIDATION = (64, 0.1)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Examples by what they are for, each in an order of which every prefix is a stratified sample."""
+
+    train: tuple[Example, ...] = ()
+    validation: tuple[Example, ...] = ()
+    test: tuple[Example, ...] = ()
+
+    def cut(self, sizes: dict[str, int]) -> "Splits":
+        """Keep the first so many of some splits."""
+        return Splits(**{name: getattr(self, name)[: sizes.get(name)] for name in ("train", "validation", "test")})
+
+
+def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: bool, probe: bool) -> Splits:
+    """Divide one pool of examples.
+
+    Examples with one cluster, or with the same question (by `content_key`), stay together. The test split is
+    filled first and training last, so the test items don't change with the amount of training data. What is
+    left over of a group that doesn't fit whole is not used.
+
+    Args:
+        examples: all there are.
+        sizes: wanted; without a test size, 40 % but at most 400 (a probe: all); without a validation size, 10 %
+            but at most 64; without a training size, all the rest.
+        seed: another one gives other splits.
+        stratify: whether each split gets each label in its share of the whole.
+        probe: whether there is a test split only.
+
+    Raises:
+        HarnessError: there are fewer examples than asked for.
+    """
+    groups = ordered_groups(examples, seed=seed, stratify=stratify)
+    total = len(examples)
+    test_size = sizes.test if sizes.test is not None else total if probe else _default(DEFAULT_TEST, total)
+    test, groups = _take(groups, test_size)
+    _check("test", sizes.test, test, total)
+    if probe:
+        return Splits(test=test)
+    asked = sizes.validation if sizes.validation is not None else _default(DEFAULT_VALIDATION, total)
+    validation, groups = _take(groups, asked)
+    _check("validation", sizes.validation, validation, total)
+    train, _ = _take(groups, total if sizes.train is None else sizes.train)
+    _check("train", sizes.train, train, total)
+    return Splits(train, validation, test)
+
+
+def ordered(examples: Sequence[Example], *, seed: int, stratify: bool) -> tuple[Example, ...]:
+    """Return examples in a seeded order of which every prefix is about stratified."""
+    return tuple(e for group in ordered_groups(examples, seed=seed, stratify=stratify) for e in group)
+
+
+def ordered_groups(examples: Sequence[Example], *, seed: int, stratify: bool) -> list[list[Example]]:
+    """Return examples that belong together as groups, in a seeded and stratified order.
+
+    The order within a label goes by a hash of seed and content, so that it depends neither on the order of the
+    file nor on other rows; labels are interleaved in proportion.
+    """
+    groups = _groups(examples)
+    strata: dict[str, list[tuple[str, list[Example]]]] = {}
+    for group in groups:
+        label = group[0].references[0] if stratify else ""
+        strata.setdefault(label, []).append((min(_digest(seed, e) for e in group), group))
+    placed: list[tuple[float, str, list[Example]]] = []
+    for members in strata.values():
+        members.sort(key=lambda pair: pair[0])
+        placed += [((i + 0.5) / len(members), key, group) for i, (key, group) in enumerate(members)]
+    return [group for _, _, group in sorted(placed, key=lambda item: item[:2])]
+
+
+def _groups(examples: Sequence[Example]) -> list[list[Example]]:
+    """Join examples that share a cluster or a question, directly or through others (union-find)."""
+    parent = list(range(len(examples)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, example in enumerate(examples):
+        keys = [("question", content_key(example))]
+        if example.cluster is not None:
+            keys.append(("cluster", example.cluster))
+        for key in keys:
+            parent[root(i)] = root(first.setdefault(key, i))
+    groups: dict[int, list[Example]] = {}
+    for i, example in enumerate(examples):
+        groups.setdefault(root(i), []).append(example)
+    return list(groups.values())
+
+
+def _digest(seed: int, example: Example) -> str:
+    parts = (str(seed), content_key(example), *example.references, example.rejected or "")
+    return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()
+
+
+def _take(groups: list[list[Example]], size: int) -> tuple[tuple[Example, ...], list[list[Example]]]:
+    """Take whole groups until `size` examples are there, cutting the last one; return them and what is left."""
+    taken: list[Example] = []
+    used = 0
+    for group in groups:
+        if len(taken) >= size:
+            break
+        taken += group
+        used += 1
+    return tuple(taken[:size]), groups[used:]
+
+
+def _default(rule: tuple[int, float], total: int) -> int:
+    most, share = rule
+    return min(most, round(share * total))
+
+
+def _check(name: str, asked: int | None, got: Iterable[Example], total: int) -> None:
+    number = len(tuple(got))
+    if number == 0 and name != "validation" and asked != 0:
+        raise HarnessError(f"{total} usable row(s) leave none for the {name} split: give more rows or other 'sizes'.")
+    if asked is not None and number < asked:
+        raise HarnessError(
+            f"'sizes' asks for {asked} {name} items, but only {number} are left of {total} usable rows that share no "
+            f"cluster or question with another split: lower it."
+        )

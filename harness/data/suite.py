@@ -1,0 +1,190 @@
+"""Finds suites and reads them: the built-in ones, those of installed packages, and a user's own folders."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import suites
+from harness import errors
+from harness.data.files import files_under, inside
+from harness.data.schema import SuiteConfig, TaskConfig, read_config
+from harness.data.sources import source
+from harness.errors import HarnessError
+
+GROUP = "adaptbench.suites"
+"""Entry points of packages that bring suites: name → the package whose folder holds the suite.toml."""
+HINT = "'harness suites' lists them; a folder with a suite.toml works too."
+COSMETIC = {"description", "licence", "strategies"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as it was read.
+
+    Attributes:
+        folder: where its suite.toml is; every path in it lies within.
+        package: the installed package whose prepare.py may run; None for a user's folder, which runs no code.
+    """
+
+    config: SuiteConfig
+    folder: Path
+    package: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name as the suite.toml gives it."""
+        return self.config.name
+
+    @property
+    def version(self) -> int:
+        """Raised by the suite's author when scores stop being comparable."""
+        return self.config.version
+
+    @property
+    def description(self) -> str:
+        """One line for lists."""
+        return self.config.description
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """What a run compares unless told."""
+        return self.config.strategies
+
+    @property
+    def tasks(self) -> tuple[TaskConfig, ...]:
+        """All tasks, in the order of the file."""
+        return self.config.tasks
+
+    @property
+    def targets(self) -> tuple[TaskConfig, ...]:
+        """The tasks that systems are made for."""
+        return tuple(task for task in self.tasks if task.role == "target")
+
+    @property
+    def probes(self) -> tuple[TaskConfig, ...]:
+        """The tasks that are only asked, before and after."""
+        return tuple(task for task in self.tasks if task.role == "probe")
+
+    @property
+    def file(self) -> Path:
+        """The suite.toml."""
+        return self.folder / "suite.toml"
+
+    def task(self, name: str) -> TaskConfig:
+        """Return a task by its name.
+
+        Raises:
+            HarnessError: there is none, with the nearest name.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise errors.unknown("task", name, (task.name for task in self.tasks), where=str(self.file))
+
+    @cached_property
+    def hash(self) -> str:
+        """Sha256 over all that decides a result: settings, data files, pinned archives and prepare.py.
+
+        What is only shown (description, licence) or can be chosen anew (strategies) is left out.
+        """
+        settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=COSMETIC)
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for label, content in sorted(self._contents()):
+            digest.update(f"\n{label} {content}".encode())
+        return digest.hexdigest()
+
+    def _contents(self) -> Iterator[tuple[str, str]]:
+        for task in self.tasks:
+            if task.source:
+                yield f"source {task.source}", source(task.source).sha256
+                yield "prepare.py", _digest(self.folder / "prepare.py")
+            for path in (task.data, task.train, task.validation, task.test, task.corpus):
+                for file in files_under(inside(self.folder, path, str(self.file)), self.folder) if path else ():
+                    yield file.relative_to(self.folder.resolve()).as_posix(), _digest(file)
+
+
+def load_suite(name_or_path: str | Path) -> Suite:
+    """Read a suite.
+
+    Args:
+        name_or_path: a built-in or installed suite's name, the path of a folder or of a suite.toml, or the name
+            of a folder here or under ``suites/`` here.
+
+    Raises:
+        HarnessError: there is no such suite, or its suite.toml is wrong.
+    """
+    from harness import metrics  # noqa: PLC0415 - numpy comes with it, which a mere list of suites can do without
+
+    suite = _read(*_find(str(name_or_path)))
+    for task in suite.tasks:
+        if task.source and suite.package is None:
+            raise HarnessError(
+                f"task {task.name!r} of {suite.file} has a 'source', which runs code from prepare.py: only built-in "
+                "suites and those of installed packages may. Use 'data', or 'train' and 'test'."
+            )
+        for name in task.all_metrics:
+            where = f"task {task.name!r} of {suite.file}"
+            if task.kind not in metrics.get(name, where=where).kinds:
+                raise HarnessError(f"metric {name!r} in {where} doesn't fit kind {task.kind!r}.")
+    return suite
+
+
+def list_suites() -> tuple[Suite, ...]:
+    """Return the built-in suites, then installed ones, then those of the folder ``suites`` here."""
+    return tuple(_read(*place) for place in _known().values())
+
+
+def _known() -> dict[str, tuple[Path, str | None]]:
+    """Every suite that goes by a name: its folder, and the package that may run code."""
+    here = Path.cwd() / "suites"
+    local = {path.parent.name: (path.parent, None) for path in sorted(here.glob("*/suite.toml"))}
+    known = _own()
+    for name, place in (*_installed().items(), *local.items()):
+        known.setdefault(name, place)
+    return known
+
+
+def _own() -> dict[str, tuple[Path, str | None]]:
+    root = Path(suites.__path__[0])
+    return {path.parent.name: (path.parent, f"suites.{path.parent.name}") for path in sorted(root.glob("*/suite.toml"))}
+
+
+def _installed() -> dict[str, tuple[Path, str | None]]:
+    found: dict[str, tuple[Path, str | None]] = {}
+    for point in entry_points(group=GROUP):
+        spec = find_spec(point.value)
+        if spec is None or not spec.submodule_search_locations:
+            raise HarnessError(f"suite {point.name!r} names {point.value!r}, which is no installed package.")
+        found[point.name] = (Path(spec.submodule_search_locations[0]), point.value)
+    return found
+
+
+def _find(name: str) -> tuple[Path, str | None]:
+    known = _known()
+    if name in known:
+        return known[name]
+    path = Path(name).expanduser()
+    folder = path.parent if path.suffix == ".toml" else path
+    if not (folder / "suite.toml").is_file():
+        if folder.is_dir():
+            raise HarnessError(f"{folder} has no suite.toml: 'harness init NAME --data FILE' writes one.")
+        raise errors.unknown("suite", name, known, hint=HINT)
+    trusted = {place.resolve(): (place, package) for place, package in known.values() if package}
+    return trusted.get(folder.resolve(), (folder, None))
+
+
+def _read(folder: Path, package: str | None) -> Suite:
+    return Suite(read_config(folder / "suite.toml"), folder, package)
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise HarnessError(f"{file} can't be read ({error.strerror or error}).") from error
