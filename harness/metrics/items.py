@@ -97,6 +97,15 @@ class Items:
         values = [_tuples(table.column(name).to_pylist()) for name in names]
         return cls(**dict(zip(COLUMNS, values, strict=True)), labels=tuple(labels))
 
+    @classmethod
+    def pooled(cls, many: Sequence[Items]) -> Items:
+        """Put the items of several seeds one after the other; ids get the place of their seed in front."""
+        if len(many) == 1:
+            return many[0]
+        columns = {name: tuple(value for items in many for value in getattr(items, name)) for name in COLUMNS}
+        columns["ids"] = tuple(f"{place}/{name}" for place, items in enumerate(many) for name in items.ids)
+        return cls(**columns, labels=many[0].labels)
+
     def having(self, labels: Sequence[str]) -> Items:
         """Return the same items with the task's labels set."""
         return replace(self, labels=tuple(labels))

@@ -1,0 +1,91 @@
+"""Stored records to a comparison: one table a task, one row a strategy and model, seeds pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare import cost
+from harness.compare.checks import machine_warnings, task_warnings, version_warnings
+from harness.compare.groups import groups_of, unlike_seeds
+from harness.compare.result import Comparison, SuiteResult, TaskResult
+from harness.compare.rows import rows_of
+from harness.compare.stored import Stored
+from harness.compare.verdict import verdict
+from harness.errors import HarnessError
+from harness.metrics import get
+from harness.records import Completed
+
+
+def compare(stored: Sequence[Stored], notes: Sequence[str] = ()) -> Comparison:
+    """Compare what is stored; nothing is run.
+
+    Args:
+        stored: at most one record for each suite, task, strategy, model and seed.
+        notes: what the store left out, to be shown with the result.
+
+    Raises:
+        HarnessError: a trial is given twice, or a record names an unknown metric.
+    """
+    _refuse_doubles(stored)
+    suites: dict[str, list[Stored]] = {}
+    for one in stored:
+        suites.setdefault(one.record.trial.suite, []).append(one)
+    return Comparison(suites=tuple(_suite(name, group) for name, group in suites.items()), notes=tuple(notes))
+
+
+def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
+    tasks: dict[str, list[Stored]] = {}
+    for one in stored:
+        tasks.setdefault(one.record.trial.task, []).append(one)
+    records = [one.record for one in stored if isinstance(one.record, Completed)]
+    return SuiteResult(
+        name=name,
+        tasks=tuple(_task(name, task, group, stored) for task, group in tasks.items()),
+        models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
+        machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
+        warnings=tuple(version_warnings(records)),
+    )
+
+
+def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[Stored]) -> TaskResult:
+    records = [one.record for one in stored if isinstance(one.record, Completed)]
+    metrics = tuple(dict.fromkeys(metric for record in records for metric in record.tasks[0].metrics))
+    groups = groups_of(name, stored)
+    rows, notes = rows_of(groups, metrics, everything)
+    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=tuple(notes))
+    if metrics:
+        result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])
+    return result.model_copy(update={"verdict": verdict(result)})
+
+
+def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence[str]) -> TaskResult:
+    """Add what finished trials tell of the task itself."""
+    primary = result.metrics[0]
+    first = next((row.scores[primary] for row in result.rows if primary in row.scores), None)
+    unlike = machine_warnings(records)
+    return result.model_copy(
+        update={
+            "kind": records[0].tasks[0].kind,
+            "primary": primary,
+            "higher_is_better": get(primary).higher_is_better,
+            "items": first.n if first else None,
+            "clusters": first.clusters if first else None,
+            "chance": records[0].tasks[0].chance,
+            "best": 0 if first else None,
+            "speed_comparable": not unlike,
+            "warnings": (*task_warnings(records), *unlike, *seeds, *result.warnings),
+        }
+    )
+
+
+def _refuse_doubles(stored: Sequence[Stored]) -> None:
+    seen: set[tuple[str, str, str, str, int]] = set()
+    for one in stored:
+        trial = one.record.trial
+        key = (trial.suite, trial.task, trial.strategy, trial.model, trial.seed)
+        if key in seen:
+            raise HarnessError(
+                f"two records of {trial.strategy} on {trial.suite}/{trial.task} with {trial.model} and seed "
+                f"{trial.seed}: keep one, for one of them would count twice"
+            )
+        seen.add(key)

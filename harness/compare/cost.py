@@ -1,0 +1,93 @@
+"""What trials took: spans added up by phase and averaged over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.compare.result import Cost, Machine, PhaseCost
+from harness.records import Completed, Span
+
+
+def of_trial(record: Completed, items: int) -> Cost:
+    """Add up one trial's spans by phase; `items` is how many questions its target task asked."""
+    phases: dict[str, list[Span]] = {}
+    for span in record.spans:
+        phases.setdefault(span.phase, []).append(span)
+    return _cost({name: _phase(spans) for name, spans in phases.items()}, [record], items)
+
+
+def of_seeds(records: Sequence[Completed], items: Sequence[int]) -> Cost:
+    """Put the seeds of one strategy together: mean seconds and tokens, highest peaks."""
+    costs = [of_trial(record, asked) for record, asked in zip(records, items, strict=True)]
+    names = list(dict.fromkeys(name for cost in costs for name in cost.phases))
+    phases = {name: _pooled([c.phases[name] for c in costs if name in c.phases]) for name in names}
+    return _cost(phases, records, sum(items) / len(items))
+
+
+def machine(record: Completed) -> Machine:
+    """Tell the hardware that a record comes from."""
+    there = record.environment
+    return Machine(
+        processor=there.processor,
+        cores=there.cores,
+        threads=there.threads,
+        memory_bytes=there.memory_bytes,
+        gpu=there.gpu,
+    )
+
+
+def _cost(phases: dict[str, PhaseCost], records: Sequence[Completed], items: float) -> Cost:
+    predict = phases.get("predict")
+    tokens = _total([predict.tokens_in, predict.tokens_out]) if predict else None
+    return Cost(
+        phases=phases,
+        total_s=sum(phase.wall_s for phase in phases.values()),
+        host_peak_bytes=_highest(phase.host_peak_bytes for phase in phases.values()),
+        gpu_peak_bytes=_highest(phase.gpu_peak_bytes for phase in phases.values()),
+        tokens_per_s=_rate(tokens, predict),
+        items_per_s=_rate(items, predict),
+        adapted_bytes=_highest(record.adapted_bytes for record in records),
+        trained_parameters=_highest(record.trained_parameters for record in records),
+    )
+
+
+def _phase(spans: Sequence[Span]) -> PhaseCost:
+    return PhaseCost(
+        wall_s=sum(span.wall_s for span in spans),
+        host_peak_bytes=_highest(span.host_peak_bytes for span in spans),
+        gpu_peak_bytes=_highest(_gpu(span) for span in spans),
+        tokens_in=_total([span.tokens_in for span in spans]),
+        tokens_out=_total([span.tokens_out for span in spans]),
+        reused=any(span.reused for span in spans),
+    )
+
+
+def _pooled(phases: Sequence[PhaseCost]) -> PhaseCost:
+    tokens = _total([p.tokens_in for p in phases]), _total([p.tokens_out for p in phases])
+    return PhaseCost(
+        wall_s=sum(p.wall_s for p in phases) / len(phases),
+        host_peak_bytes=_highest(p.host_peak_bytes for p in phases),
+        gpu_peak_bytes=_highest(p.gpu_peak_bytes for p in phases),
+        tokens_in=None if tokens[0] is None else tokens[0] / len(phases),
+        tokens_out=None if tokens[1] is None else tokens[1] / len(phases),
+        reused=any(p.reused for p in phases),
+    )
+
+
+def _gpu(span: Span) -> int | None:
+    held = span.gpu_reserved_peak_bytes
+    return span.gpu_device_peak_bytes if held is None else held
+
+
+def _highest(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """Sum; unknown if any part is, because a partial sum would pass for the whole."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _rate(amount: float | None, phase: PhaseCost | None) -> float | None:
+    return amount / phase.wall_s if phase and amount is not None and phase.wall_s > 0 else None

@@ -1,0 +1,90 @@
+"""The trials of one task, put together by strategy and model, and scored by every metric of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness import metrics
+from harness.compare.panel import Panel
+from harness.compare.sample import Sample
+from harness.compare.stored import Stored
+from harness.metrics import Items
+from harness.metrics.labels import label_set
+from harness.records import Completed
+
+Key = tuple[str, str, int | None]
+"""What is scored: strategy, model and a seed, or None for the seeds together."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The seeds of one strategy with one model.
+
+    Attributes:
+        trials: by seed.
+        items: what each finished seed answered, by seed; one set of labels for all of the task.
+    """
+
+    strategy: str
+    model: str
+    trials: tuple[Stored, ...]
+    items: Mapping[int, Items]
+
+    @property
+    def key(self) -> Key:
+        """Stands for the seeds together."""
+        return self.strategy, self.model, None
+
+    @property
+    def records(self) -> list[Completed]:
+        """The records of the seeds that finished."""
+        return [one.record for one in self.trials if isinstance(one.record, Completed)]
+
+
+def groups_of(task: str, stored: Sequence[Stored]) -> list[Group]:
+    """Group the trials of a task, in the order in which strategies first appear."""
+    by_name: dict[tuple[str, str], list[Stored]] = {}
+    for one in stored:
+        by_name.setdefault((one.record.trial.strategy, one.record.trial.model), []).append(one)
+    labels = common_labels([one.items[task] for one in stored if task in one.items])
+    made: list[Group] = []
+    for (strategy, model), trials in by_name.items():
+        trials.sort(key=lambda one: one.record.trial.seed)
+        items = {one.record.trial.seed: one.items[task].having(labels) for one in trials if task in one.items}
+        made.append(Group(strategy, model, tuple(trials), items))
+    return made
+
+
+def common_labels(every: Sequence[Items]) -> tuple[str, ...]:
+    """One set of labels for all trials of a task: its own, or all that occur in any of them."""
+    known = next((items.labels for items in every if items.labels), ())
+    return known or tuple(sorted({label for items in every for label in label_set(items)}))
+
+
+def panel(metric_name: str, groups: Sequence[Group]) -> Panel[Key]:
+    """Score every seed, and every group's seeds together, by one metric."""
+    metric = metrics.get(metric_name)
+    samples: dict[Key, Sample] = {}
+    for group in groups:
+        for seed, items in group.items.items():
+            if sample := Sample.of(metric, [items]):
+                samples[group.strategy, group.model, seed] = sample
+        alone = next(iter(group.items)) if len(group.items) == 1 else None
+        together = (
+            samples.get((group.strategy, group.model, alone))
+            if alone is not None
+            else Sample.of(metric, list(group.items.values()))
+        )
+        if together:
+            samples[group.key] = together
+    return Panel(samples)
+
+
+def unlike_seeds(group: Group) -> str | None:
+    """Tell if a strategy's seeds answered different items; only those that all answered can be averaged."""
+    asked = [set(items.ids) for items in group.items.values()]
+    common, largest = len(set.intersection(*asked)) if asked else 0, max(map(len, asked), default=0)
+    if common == largest:
+        return None
+    return f"the seeds of {group.strategy} answered different items: {common} of {largest} are common and counted."

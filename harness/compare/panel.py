@@ -1,0 +1,56 @@
+"""Every strategy's answers to one task, scored by one metric and resampled together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Generic, TypeVar
+
+from harness.compare.bootstrap import Resampled, resample
+from harness.compare.intervals import holm
+from harness.compare.sample import Sample
+from harness.compare.statistics import Difference, Estimate, difference, estimate
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Panel(Generic[Key]):
+    """Estimates and differences of one metric; the resamples are drawn once for all that share their items."""
+
+    def __init__(self, samples: Mapping[Key, Sample]) -> None:
+        self._samples = dict(samples)
+        self._resampled: dict[Key, Resampled] = {}
+        groups: dict[tuple[tuple[str, ...], bytes], list[Key]] = {}
+        for key, sample in samples.items():
+            if not sample.metric.is_mean:
+                groups.setdefault(_items(sample), []).append(key)
+        for keys in groups.values():
+            once = list({id(samples[key]): samples[key] for key in keys}.values())
+            drawn = dict(zip(map(id, once), resample(once), strict=True))
+            self._resampled.update((key, drawn[id(samples[key])]) for key in keys)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._samples
+
+    def estimate(self, key: Key) -> Estimate:
+        """Estimate one system's score."""
+        return estimate(self._samples[key], self._resampled.get(key))
+
+    def difference(self, first: Key, second: Key) -> Difference | None:
+        """Compare two systems on the items that both answered; None if there is none."""
+        one, other = self._samples[first], self._samples[second]
+        if first in self._resampled and second in self._resampled and _items(one) == _items(other):
+            return difference(one, other, (self._resampled[first], self._resampled[second]))
+        pair = one.paired_with(other)
+        return difference(*pair) if pair else None
+
+    def differences(self, pairs: Mapping[Key, Key]) -> dict[Key, Difference]:
+        """Compare each key with its partner, p adjusted over all of them (Holm); pairs without items are left out."""
+        found = {key: made for key, other in pairs.items() if (made := self.difference(key, other))}
+        adjusted = holm([made.p for made in found.values()])
+        return {
+            key: made.model_copy(update={"p_holm": p}) for (key, made), p in zip(found.items(), adjusted, strict=True)
+        }
+
+
+def _items(sample: Sample) -> tuple[tuple[str, ...], bytes]:
+    return sample.ids, sample.clusters.tobytes()

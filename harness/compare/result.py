@@ -1,0 +1,172 @@
+"""What a comparison says, ready to be shown: no number is computed after this, and no record is needed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.api import Kind
+from harness.compare.statistics import Difference, Estimate
+from harness.records import Frozen
+
+Status = Literal["completed", "failed", "skipped"]
+
+
+class PhaseCost(Frozen):
+    """What one phase took. Bytes are peaks; None: unknown. Of several seeds: mean seconds and tokens, highest peaks.
+
+    Attributes:
+        gpu_peak_bytes: what the process held of the GPU (reserved), or the whole device's where only that is known.
+        reused: taken from an earlier trial that made the same artifact, and charged here too.
+    """
+
+    wall_s: float
+    host_peak_bytes: int | None = None
+    gpu_peak_bytes: int | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+    reused: bool = False
+
+
+class Cost(Frozen):
+    """What one trial took, all phases together.
+
+    Attributes:
+        tokens_per_s: read and written while predicting; items_per_s: questions answered while predicting.
+        adapted_bytes: on disk, of what adaptation made; None if nothing.
+        trained_parameters: that took a gradient; None if none.
+    """
+
+    phases: dict[str, PhaseCost]
+    total_s: float
+    host_peak_bytes: int | None = None
+    gpu_peak_bytes: int | None = None
+    tokens_per_s: float | None = None
+    items_per_s: float | None = None
+    adapted_bytes: int | None = None
+    trained_parameters: int | None = None
+
+
+class Retention(Frozen):
+    """What became of a task that was not trained on: `change` is after minus before, on the same items."""
+
+    task: str
+    metric: str
+    before: Estimate
+    after: Estimate
+    change: Difference
+
+
+class ClassResult(Frozen):
+    """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class TrialResult(Frozen):
+    """One trial as a machine reads it: scores with intervals, retention as ``retention/TASK``."""
+
+    seed: int
+    status: Status
+    reason: str | None = None
+    scores: dict[str, Estimate] = Field(default_factory=dict[str, Estimate])
+    retention: tuple[Retention, ...] = ()
+    cost: Cost | None = None
+
+
+class StrategyResult(Frozen):
+    """One row: a strategy with a model, its seeds pooled.
+
+    Attributes:
+        status: completed if at least one seed is.
+        reason: why the trial, or some of its seeds, did not finish.
+        scores: by metric, in the task's order; a metric that can't be told of this strategy is not in it.
+        to_best: this minus the best, on the primary metric; None for the best itself.
+        to_baseline: this minus `zero_shot` with the same model; None for it, and where it is missing.
+        tied_for_best: not clearly worse than the best (Holm-adjusted p above 0.05); None where unknown.
+        retention: of each probe; empty where the weights are unchanged or nothing is known from before.
+        unparsed: share of outputs that no answer could be read from.
+        one_seed: trained, and with a single seed: how much of a difference is luck is not known.
+        classes: scores of each label, for a classification.
+        confusion: (labels, counts by reference and answer), for a classification.
+    """
+
+    strategy: str
+    model: str
+    status: Status
+    reason: str | None = None
+    scores: dict[str, Estimate] = Field(default_factory=dict[str, Estimate])
+    to_best: Difference | None = None
+    to_baseline: Difference | None = None
+    tied_for_best: bool | None = None
+    retention: tuple[Retention, ...] = ()
+    cost: Cost | None = None
+    unparsed: float | None = None
+    one_seed: bool = False
+    classes: tuple[ClassResult, ...] = ()
+    confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
+    trials: tuple[TrialResult, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that finished."""
+        return sum(trial.status == "completed" for trial in self.trials)
+
+
+class TaskResult(Frozen):
+    """One table: every strategy on one task, best first, then what did not finish.
+
+    Attributes:
+        primary: the task's first metric, the one that `best` and ties are about.
+        items: number of test items; clusters: groups of them that are not independent, None where each is.
+        chance: score of guessing on the primary metric.
+        speed_comparable: whether seconds and bytes of the rows came from alike machines.
+        verdict: what the table says, in sentences.
+    """
+
+    suite: str
+    name: str
+    kind: Kind | None = None
+    metrics: tuple[str, ...] = ()
+    primary: str | None = None
+    higher_is_better: bool = True
+    items: int | None = None
+    clusters: int | None = None
+    chance: float | None = None
+    best: int | None = None
+    rows: tuple[StrategyResult, ...] = ()
+    speed_comparable: bool = True
+    verdict: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Machine(Frozen):
+    """The hardware behind some of the records: speed and memory are compared within one only."""
+
+    processor: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    gpu: str | None = None
+
+
+class SuiteResult(Frozen):
+    """A suite's tasks, and where its records were made."""
+
+    name: str
+    tasks: tuple[TaskResult, ...]
+    models: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Comparison(Frozen):
+    """All that a report says. `notes` are about the store: what was left out of it, and why."""
+
+    suites: tuple[SuiteResult, ...]
+    notes: tuple[str, ...] = ()

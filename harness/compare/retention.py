@@ -1,0 +1,76 @@
+"""What a changed model still knows: probe scores after a strategy, minus those before it, on the same items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import metrics
+from harness.compare.groups import common_labels
+from harness.compare.result import Retention
+from harness.compare.sample import Sample
+from harness.compare.statistics import difference, estimate
+from harness.compare.stored import Stored
+from harness.records import Completed, TaskInfo
+
+BASELINE = "zero_shot"
+
+
+def baseline_of(stored: Sequence[Stored], task: str, model: str) -> list[Stored]:
+    """Find the completed trials of an unchanged model on a task."""
+    return [
+        one
+        for one in stored
+        if isinstance(one.record, Completed)
+        and (one.record.trial.task, one.record.trial.strategy, one.record.trial.model) == (task, BASELINE, model)
+    ]
+
+
+def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[Retention, ...], list[str]]:
+    """Compare every probe of a strategy with the unchanged model's trial on that task.
+
+    Args:
+        seeds: one strategy's trials with one model.
+        suite: all trials of the suite; `zero_shot` on the probe's own task is taken as the state before.
+
+    Returns:
+        One entry a probe, and why a probe has none. No probes where the weights are unchanged.
+    """
+    found: list[Retention] = []
+    missing: list[str] = []
+    for info in probes(seeds):
+        made = _of_probe(info, seeds, suite)
+        if isinstance(made, str):
+            missing.append(made)
+        else:
+            found.append(made)
+    return tuple(found), missing
+
+
+def probes(seeds: Sequence[Stored]) -> list[TaskInfo]:
+    """The probes that a strategy was asked, each once."""
+    records = [one.record for one in seeds if isinstance(one.record, Completed)]
+    return list({info.name: info for record in records for info in record.tasks if info.role == "probe"}.values())
+
+
+def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) -> Retention | str:
+    model = seeds[0].record.trial.model
+    before = baseline_of(suite, info.name, model)
+    if not before:
+        return f"retention on {info.name} is unknown: run {BASELINE} on {info.name} with {model}."
+    if {one.record.tasks[0].data_hash for one in before if isinstance(one.record, Completed)} != {info.data_hash}:
+        return f"retention on {info.name} is unknown: its data have changed, so run {BASELINE} on it again."
+    metric = metrics.get(info.metrics[0])
+    asked = [[one.items[info.name] for one in group if info.name in one.items] for group in (seeds, before)]
+    labels = () if info.labels else common_labels(asked[0] + asked[1])
+    samples = [Sample.of(metric, [items.having(items.labels or labels) for items in group]) for group in asked]
+    pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
+    if not pair:
+        return f"retention on {info.name} is unknown: no item was answered both before and after."
+    after, start = pair
+    return Retention(
+        task=info.name,
+        metric=metric.name,
+        before=estimate(start),
+        after=estimate(after),
+        change=difference(after, start),
+    )

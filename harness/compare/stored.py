@@ -1,0 +1,47 @@
+"""What a comparison reads: a record with the items of each task that it asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.metrics.items import Items, Table, by_task
+from harness.records import Completed, Failed, Skipped
+
+
+class HasRows(Protocol):
+    """A record as a store gives it: the rows are read when asked for."""
+
+    @property
+    def record(self) -> Completed | Failed | Skipped:
+        """What the trial left."""
+        ...
+
+    def table(self) -> Table:
+        """Its rows, with columns named as the fields of `Row`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record, and by task name the items that it was scored on; no items if it did not complete."""
+
+    record: Completed | Failed | Skipped
+    items: Mapping[str, Items] = field(default_factory=dict[str, Items])
+
+
+def read(trials: Iterable[HasRows]) -> list[Stored]:
+    """Read the rows of stored trials.
+
+    Raises:
+        HarnessError: a trial's rows are damaged.
+    """
+    return [_read(trial) for trial in trials]
+
+
+def _read(trial: HasRows) -> Stored:
+    record = trial.record
+    if not isinstance(record, Completed):
+        return Stored(record)
+    return Stored(record, by_task(trial.table(), {task.name: task.labels for task in record.tasks}))
