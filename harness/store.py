@@ -69,14 +69,15 @@ class Store:
 
     def completed(self, key: str) -> bool:
         """Tell whether a trial with this key is finished and can be read."""
+        return self.find(key) is not None
+
+    def find(self, key: str) -> Completed | None:
+        """Read the record of the finished trial with this key; None: there is none that can be read."""
         for folder in self.root.glob(f"*/*/*/*-{key[:8]}"):
-            try:
-                record = recordfile.read(folder)
-            except HarnessError:
-                continue
-            if isinstance(record, Completed) and record.trial.key == key:
-                return True
-        return False
+            record = _completed(folder, key)
+            if record is not None:
+                return record
+        return None
 
     def load(self, suite: str | None = None) -> list[StoredTrial]:
         """Read every record, or one suite's; what cannot be read is left out and named in `problems`."""
@@ -106,7 +107,7 @@ class Store:
             temporary.mkdir()
             try:
                 recordfile.write(temporary, record, rows)
-                if not self._keeps(target, record.trial.key):
+                if _completed(target, record.trial.key) is None:
                     _move(temporary, target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -142,13 +143,6 @@ class Store:
             yield
         finally:
             lock.release()
-
-    def _keeps(self, target: Path, key: str) -> bool:
-        try:
-            record = recordfile.read(target)
-        except HarnessError:
-            return False
-        return isinstance(record, Completed) and record.trial.key == key
 
 
 @dataclass(frozen=True)
@@ -193,6 +187,14 @@ def slug(text: str) -> str:
     """Make a file name of a name: letters, digits and ``._+-``, at most 80 of them."""
     short = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+]", "-", text)).strip("-.")
     return short[:80] or "unnamed"
+
+
+def _completed(folder: Path, key: str) -> Completed | None:
+    try:
+        record = recordfile.read(folder)
+    except HarnessError:
+        return None
+    return record if isinstance(record, Completed) and record.trial.key == key else None
 
 
 def _move(temporary: Path, target: Path) -> None:

@@ -1,0 +1,138 @@
+"""What a run is asked to do: flags and an optional TOML file become one checked `RunConfig`. Flags win."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from harness.errors import HarnessError, unknown
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+
+
+class Limits(BaseModel):
+    """The most items that each split may have; None: as many as the suite says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: int | None = Field(None, ge=1)
+    validation: int | None = Field(None, ge=1)
+    test: int | None = Field(None, ge=1)
+
+
+class RunConfig(BaseModel):
+    """One run, complete: nothing is asked for or looked up later.
+
+    Attributes:
+        suite: a suite's name or the path of its folder.
+        strategies: texts of chains, e.g. ``rag(k=1)+lora``; empty: those that the suite names.
+        models: names of pinned models, hub ids or folders.
+        seeds: one trial for each, of a strategy that uses randomness; the others run with the first only.
+        tasks: only these; empty: all.
+        results: where records go, relative to the working folder.
+        limits: the most items of each split.
+        threads: of one operator; None: the library's choice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str = Field(min_length=1)
+    strategies: tuple[str, ...] = ()
+    models: tuple[str, ...] = Field((DEFAULT_MODEL,), min_length=1)
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    tasks: tuple[str, ...] = ()
+    results: Path = Path("results")
+    limits: Limits = Limits.model_validate({})
+    threads: int | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_of_seeds(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A number of seeds stands for 0, 1, 2 and so on."""
+        count = given.get("seeds")
+        if isinstance(count, int) and not isinstance(count, bool):
+            if count < 1:
+                raise ValueError(f"seeds is {count}: at least one seed is needed")
+            return {**given, "seeds": tuple(range(count))}
+        return given
+
+    @field_validator("strategies", "models", "seeds", "tasks")
+    @classmethod
+    def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(values))
+
+
+def load_config(flags: Mapping[str, Any], file: Path | None = None) -> RunConfig:
+    """Put together what the flags and the file say.
+
+    Args:
+        flags: by field of `RunConfig`; one that is None or empty was not given. ``limits`` may hold some splits only.
+        file: TOML with the same names as keys.
+
+    Raises:
+        HarnessError: the file cannot be read, or a key or value is wrong.
+    """
+    given = _read(file) if file else {}
+    limits = {**given.get("limits", {}), **flags.get("limits", {})}
+    chosen = {name: value for name, value in flags.items() if value not in (None, (), [], {})}
+    merged = {**given, **chosen, **({"limits": limits} if limits else {})}
+    if not merged.get("suite"):
+        raise HarnessError("no suite was named: give one, e.g. 'harness run quickstart'. 'harness suites' lists them.")
+    try:
+        return RunConfig.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        in_file = bool(first["loc"]) and first["loc"][0] in given and first["loc"][0] not in chosen
+        where = f" in {file}" if in_file else ""
+        raise HarnessError(f"{key}={first['input']!r}{where}: {said}." if key else f"{said}{where}.") from error
+
+
+def parse_limits(written: Sequence[str]) -> dict[str, int]:
+    """Read ``--limit`` flags such as ``test=40`` or ``train=100,test=40``.
+
+    Raises:
+        HarnessError: an unknown split, or no number.
+    """
+    limits: dict[str, int] = {}
+    for part in (part.strip() for text in written for part in text.split(",")):
+        split, _, number = (piece.strip() for piece in part.partition("="))
+        if split not in Limits.model_fields:
+            raise unknown("split", split, Limits.model_fields, where="--limit", hint="Write e.g. --limit test=40.")
+        if not (number.isascii() and number.isdecimal() and int(number) > 0):
+            raise HarnessError(f"--limit {part!r} has no positive number: write e.g. --limit test=40.")
+        limits[split] = int(number)
+    return limits
+
+
+def choose_seeds(count: int | None, seeds: Sequence[int]) -> int | tuple[int, ...] | None:
+    """Combine ``--seeds N`` and ``--seed S``; None: neither was given.
+
+    Raises:
+        HarnessError: both were.
+    """
+    if count is not None and seeds:
+        raise HarnessError("--seeds (how many) and --seed (which) were both given: keep one.")
+    return tuple(seeds) or count
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
+    for key in given:
+        if key not in RunConfig.model_fields:
+            raise unknown("key", key, RunConfig.model_fields, where=str(file))
+    limits = given.get("limits", {})
+    if not isinstance(limits, dict):
+        raise HarnessError(f"limits in {file} is no table: write e.g. limits = {{ test = 40 }}.")
+    for key in limits:
+        if key not in Limits.model_fields:
+            raise unknown("split", key, Limits.model_fields, where=f"limits of {file}")
+    return given

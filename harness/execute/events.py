@@ -1,0 +1,51 @@
+"""What a run tells while it goes on; whoever shows it is handed these, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.plan import Planned
+from harness.recordfile import Record
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial's process was started."""
+
+    planned: Planned
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a phase of the running trial is.
+
+    Attributes:
+        step: the step that the phase belongs to, where it is one step's.
+        done: of `total` items, batches or tokens; `total` is 0 where it is not known.
+    """
+
+    planned: Planned
+    phase: str
+    step: str | None = None
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial is over.
+
+    Attributes:
+        wall_s: seconds from the start of its process to its end; 0 for one that needed none.
+        kept: it was finished by an earlier run; `record` is None then.
+    """
+
+    planned: Planned
+    record: Record | None
+    wall_s: float = 0.0
+    kept: bool = False
+
+
+Event = Started | Progress | Finished
+Observe = Callable[[Event], None]

@@ -1,0 +1,22 @@
+"""What the fork server imports once, so that no trial waits for it.
+
+Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks.
+"""
+
+import os
+from importlib import import_module
+
+_FOR_IMPORT = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's and scipy's BLAS start their threads when they are loaded
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else the question whether there is a GPU initialises CUDA
+}
+os.environ.update({name: value for name, value in _FOR_IMPORT.items() if name not in os.environ})
+
+for _name in (
+    "torch",
+    "peft",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+):
+    import_module(_name)

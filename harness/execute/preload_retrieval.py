@@ -1,0 +1,6 @@
+"""What the fork server imports as well if a trial retrieves passages; see `harness.execute.preload`."""
+
+from importlib import import_module
+
+for _name in ("harness.execute.preload", "faiss", "sentence_transformers"):  # the first says how libraries are loaded
+    import_module(_name)

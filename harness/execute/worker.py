@@ -1,0 +1,123 @@
+"""The process of one trial: runs it, stores its record, and ends at once when the process that started it is gone."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+from harness.plan import Planned
+from harness.store import Store
+
+_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told.
+
+    Attributes:
+        function: ``module:name`` of what runs the trial; called as ``run_trial(planned, cache=..., emit=...)``.
+        results: the results folder.
+        cache: a folder for what can be built again.
+        log: a file for what libraries print.
+    """
+
+    planned: Planned
+    function: str
+    results: Path
+    cache: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a trial ended, as its worker saw it; `details` is a traceback, where the ending is a bug's."""
+
+    status: Literal["completed", "error", "bug"]
+    reason: str = ""
+    details: str = ""
+
+
+def main(pipe: Connection, job: Job) -> None:
+    """Run one trial; everything that the other end of the pipe hears is a mapping (progress) or an `Ending`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    _redirect(job.log)
+    pipe.send(_run(job, _Emit(pipe)))
+
+
+def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
+    try:
+        _set_threads(job.planned.threads)
+        module, _, name = job.function.partition(":")
+        run_trial = getattr(import_module(module), name)
+        record, rows = run_trial(job.planned, cache=job.cache, emit=emit)
+        Store(job.results).write(record, rows)
+    except HarnessError as error:
+        return Ending("error", str(error))
+    except MemoryError:
+        return Ending("error", "out of memory; try a smaller batch or model.", traceback.format_exc())
+    except Exception as error:  # noqa: BLE001 - a bug costs one row, and its traceback is kept in it
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+            text = f"out of GPU memory ({_first_line(error)}); try a smaller batch or model."
+            return Ending("error", text, traceback.format_exc())
+        return Ending("bug", f"{type(error).__name__}: {_first_line(error)}", traceback.format_exc())
+    return Ending("completed")
+
+
+class _Emit:
+    """Sends progress to the parent, but not so often that sending it would cost the trial time."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._last: tuple[Any, Any] | None = None
+        self._sent_at = 0.0
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        where = event.get("phase"), event.get("step")
+        if where == self._last and monotonic() - self._sent_at < _EVERY_S:
+            return
+        self._last, self._sent_at = where, monotonic()
+        self._pipe.send(dict(event))
+
+
+def _end_with_parent(pipe: Connection) -> None:
+    """Wait for the other end to close, which also a killed parent's does; no clean-up, so nothing is half-written."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _redirect(log: Path) -> None:
+    """Send what libraries print into the log: the terminal belongs to the progress display."""
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    faulthandler.enable(file=sys.__stderr__ or 2)
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is None:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch = sys.modules.get("torch")
+    if torch is not None:  # imported by the fork server, which read the variable before it was set
+        torch.set_num_threads(threads)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:300]

@@ -1,0 +1,244 @@
+"""What a run will do, decided before any model loads: every trial with its key, or with the reason to skip it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import chain
+from harness.api import Capability, Example, Provision, Report
+from harness.chain import Link
+from harness.config import RunConfig
+from harness.data.prepare import Prepared, prepare
+from harness.data.suite import Suite, load_suite
+from harness.discover import find_step
+from harness.errors import HarnessError
+from harness.metrics.power import detectable_difference, paired_sd
+from harness.modelref import ModelReference, identify
+from harness.records import Frozen, Trial
+
+PROTOCOL_VERSION = 1
+"""Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
+
+BASELINE = "zero_shot"
+"""The strategy that a probe is asked with: what the model knew before anything was done to it."""
+
+_PROVISIONS: dict[Provision, str] = {
+    "train": "training items",
+    "choices": "answer choices",
+    "corpus": "a corpus",
+    "preferences": "preference pairs",
+    "reward": "a reward",
+}
+_CAPABILITIES: dict[Capability, str] = {
+    "generate": "can generate",
+    "score_choices": "can score choices",
+    "train": "can be trained",
+}
+
+
+class Planned(Frozen):
+    """A trial and what its process must know; it can be sent to another process.
+
+    Attributes:
+        suite: absolute path of the suite's folder.
+        model: what the model is loaded by, its commit included.
+        limits: the most items of each split.
+        probes: tasks that are asked as well, once the weights have changed.
+        threads: of one operator; None: the library's choice.
+        retrieves: whether a step needs a corpus.
+        skip: why the trial is not run; None: it is.
+        work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
+    """
+
+    trial: Trial
+    suite: str
+    model: str
+    limits: dict[str, int]
+    probes: tuple[str, ...] = ()
+    threads: int | None = None
+    retrieves: bool = False
+    skip: str | None = None
+    work_tokens: float = 0.0
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What is known of a task before it is run.
+
+    Attributes:
+        detectable_difference: smallest true difference of accuracy between two strategies that this test split shows
+            with 80 % power (two-sided 5 %, correlation 0.5, half of the answers right).
+        warnings: leaks between the splits and the like.
+    """
+
+    name: str
+    role: str
+    sizes: dict[str, int]
+    detectable_difference: float
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials, in the order in which they are run."""
+
+    suite: str
+    version: int
+    tasks: tuple[TaskPlan, ...]
+    trials: tuple[Planned, ...]
+
+
+def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
+    """Decide every trial of a run.
+
+    Args:
+        config: what was asked for.
+        report: told (bytes there, bytes in all) while a pinned archive is downloaded.
+
+    Raises:
+        HarnessError: the suite, a task, a strategy or a model is unknown, or the data are wrong.
+    """
+    suite = load_suite(config.suite)
+    names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
+    chains = _chains(config.strategies or suite.strategies, f" (of {suite.file})" if not config.strategies else "")
+    models = [identify(name) for name in config.models]
+    limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
+    prepared = {name: prepare(suite, name, limits=limits, report=report) for name in names}
+    maker = _Maker(suite, config, limits, prepared)
+    trials = [
+        maker.trial(task, links, model, seed)
+        for seed in config.seeds
+        for model in models
+        for task in prepared.values()
+        for links in (chains if task.info.role == "target" else _chains([BASELINE]))
+        if seed == config.seeds[0] or _is_random(links)
+    ]
+    return Plan(suite.name, suite.version, tuple(_task_plan(task) for task in prepared.values()), tuple(trials))
+
+
+def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
+    """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
+    built: dict[str, tuple[Link, ...]] = {}
+    for text in texts:
+        try:
+            links = chain.build(text, find_step)
+        except HarnessError as error:
+            raise HarnessError(f"{error}{where}") from None
+        built.setdefault(chain.canonical(links), links)
+    firsts = list(dict.fromkeys(chain.canonical(links[:1]) for links in built.values()))
+    return sorted(
+        built.values(), key=lambda links: (len(links) > 1, firsts.index(chain.canonical(links[:1])), len(links))
+    )
+
+
+def _is_random(links: Sequence[Link]) -> bool:
+    return any(link.step.random for link in links)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes trials of one suite."""
+
+    suite: Suite
+    config: RunConfig
+    limits: dict[str, int]
+    prepared: dict[str, Prepared]
+
+    def trial(self, task: Prepared, links: tuple[Link, ...], model: ModelReference, seed: int) -> Planned:
+        """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for."""
+        changes = any(link.step.changes_weights for link in links)
+        probes = [one for one in self.prepared.values() if one.info.role == "probe"] if changes else []
+        trial = Trial(
+            suite=self.suite.name,
+            task=task.info.name,
+            strategy=chain.canonical(links),
+            model=model.name,
+            seed=seed if _is_random(links) else 0,
+            steps=chain.resolved(links),
+            basis=_basis(task),
+        )
+        decides = [trial.model_dump(mode="json"), model.identity, [_basis(probe) for probe in probes]]
+        return Planned(
+            trial=trial.model_copy(update={"key": _sha256(decides)}),
+            suite=str(self.suite.folder.resolve()),
+            model=model.reference,
+            limits=self.limits,
+            probes=tuple(probe.info.name for probe in probes),
+            threads=self.config.threads,
+            retrieves=any("corpus" in link.step.needs.task for link in links),
+            skip=_reason_to_skip(task, links, model),
+            work_tokens=_work_tokens(task, links, probes),
+        )
+
+
+def _basis(task: Prepared) -> str:
+    """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
+    asked = task.task_data.task
+    parts = [task.info.data_hash, asked.kind, asked.instruction, asked.max_new_tokens, task.info.metrics]
+    return _sha256([PROTOCOL_VERSION, *parts])
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _reason_to_skip(task: Prepared, links: Sequence[Link], model: ModelReference) -> str | None:
+    for link in links:
+        for provision in sorted(link.step.needs.task - task.task_data.provides):
+            return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
+        for capability in sorted(link.step.needs.model - model.can):
+            return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+    return None
+
+
+def _task_plan(task: Prepared) -> TaskPlan:
+    smallest = detectable_difference(paired_sd(), len(task.test))
+    return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, task.info.warnings)
+
+
+_GENERATED, _TRAINED, _EMBEDDED = 5.0, 3.0, 0.2
+"""Cost of a generated, a trained and an embedded token, in tokens of a prompt: batched generation reaches a fifth of
+the rate of reading, a training step is a forward and two backward passes, and an embedder is a fifth of the model."""
+_LAYOUT_TOKENS = 30
+"""What a chat template and an instruction add to a question."""
+
+
+def _work_tokens(task: Prepared, links: Sequence[Link], probes: Sequence[Prepared]) -> float:
+    train, corpus = task.task_data.train, task.task_data.corpus
+    question = _mean(_tokens(example.query.input) for example in task.test) + _LAYOUT_TOKENS
+    example = _mean(_tokens(one.query.input) + _tokens(one.references[0]) for one in train)
+    passage = _mean(_tokens(one.text) for one in corpus)
+    total, added = 0.0, 0.0
+    for link in links:
+        k, epochs = (float(getattr(link.step, name, default)) for name, default in (("k", 0), ("epochs", 1)))
+        if "corpus" in link.step.needs.task:
+            added += k * passage
+            total += _EMBEDDED * passage * len(corpus)
+        elif link.step.changes_weights:
+            total += _TRAINED * epochs * len(train) * (example + _LAYOUT_TOKENS + added)
+        else:
+            added += k * example
+    total += len(task.test) * (question + added + _answer_tokens(task, task.test))
+    for probe in probes:
+        asked = _mean(_tokens(one.query.input) for one in probe.test) + _LAYOUT_TOKENS
+        total += len(probe.test) * (asked + _answer_tokens(probe, probe.test))
+    return total
+
+
+def _answer_tokens(task: Prepared, items: Sequence[Example]) -> float:
+    if "choices" in task.task_data.provides:
+        return _mean(sum(map(_tokens, one.query.choices or task.task_data.task.choices)) for one in items)
+    return _GENERATED * task.task_data.task.max_new_tokens
+
+
+def _tokens(text: str) -> float:
+    return len(text) / 4
+
+
+def _mean(values: Iterator[float]) -> float:
+    every = list(values)
+    return sum(every) / len(every) if every else 0.0
