@@ -18,7 +18,8 @@ from harness.discover import find_step
 from harness.errors import HarnessError
 from harness.metrics.power import detectable_difference, paired_sd
 from harness.modelref import ModelReference, identify
-from harness.records import Frozen, Trial
+from harness.planned import Planned
+from harness.records import Trial
 
 PROTOCOL_VERSION = 1
 """Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
@@ -38,31 +39,6 @@ _CAPABILITIES: dict[Capability, str] = {
     "score_choices": "can score choices",
     "train": "can be trained",
 }
-
-
-class Planned(Frozen):
-    """A trial and what its process must know; it can be sent to another process.
-
-    Attributes:
-        suite: absolute path of the suite's folder.
-        model: what the model is loaded by, its commit included.
-        limits: the most items of each split.
-        probes: tasks that are asked as well, once the weights have changed.
-        threads: of one operator; None: the library's choice.
-        retrieves: whether a step needs a corpus.
-        skip: why the trial is not run; None: it is.
-        work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
-    """
-
-    trial: Trial
-    suite: str
-    model: str
-    limits: dict[str, int]
-    probes: tuple[str, ...] = ()
-    threads: int | None = None
-    retrieves: bool = False
-    skip: str | None = None
-    work_tokens: float = 0.0
 
 
 @dataclass(frozen=True)

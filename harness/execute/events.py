@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.plan import Planned
+from harness.planned import Planned
 from harness.recordfile import Record
 
 

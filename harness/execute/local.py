@@ -24,7 +24,7 @@ import psutil
 from harness.execute.events import Event, Finished, Observe, Progress, Started
 from harness.execute.worker import Ending, Job, main
 from harness.measure.environment import memory_bytes
-from harness.plan import Planned
+from harness.planned import Planned
 from harness.recordfile import Record
 from harness.records import Failed, Phase, Skipped
 from harness.store import Store

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from harness.errors import HarnessError
-from harness.plan import Planned
+from harness.planned import Planned
 from harness.store import Store
 
 _EVERY_S = 0.1
@@ -55,7 +55,7 @@ def main(pipe: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
-    pipe.send(_run(job, _Emit(pipe)))
+    pipe.send(_run(job, Emit(pipe)))
 
 
 def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
@@ -77,15 +77,18 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
     return Ending("completed")
 
 
-class _Emit:
-    """Sends progress to the parent, but not so often that sending it would cost the trial time."""
+class Emit:
+    """Sends progress to the parent, but not so often that sending it would cost the trial time.
+
+    Call it with a mapping: ``phase``, and as known ``step``, ``done`` and ``total``.
+    """
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._last: tuple[Any, Any] | None = None
         self._sent_at = 0.0
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
+    def __call__(self, event: Mapping[str, Any]) -> None:  # noqa: D102 - the class says it
         where = event.get("phase"), event.get("step")
         if where == self._last and monotonic() - self._sent_at < _EVERY_S:
             return

@@ -1,0 +1,30 @@
+"""A trial that is about to run, and what its process must know; it can be sent to another process."""
+
+from __future__ import annotations
+
+from harness.records import Frozen, Trial
+
+
+class Planned(Frozen):
+    """One trial, ready to run.
+
+    Attributes:
+        suite: absolute path of the suite's folder.
+        model: what the model is loaded by, its commit included.
+        limits: the most items of each split.
+        probes: tasks that are asked as well, once the weights have changed.
+        threads: of one operator; None: the library's choice.
+        retrieves: whether a step needs a corpus.
+        skip: why the trial is not run; None: it is.
+        work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
+    """
+
+    trial: Trial
+    suite: str
+    model: str
+    limits: dict[str, int]
+    probes: tuple[str, ...] = ()
+    threads: int | None = None
+    retrieves: bool = False
+    skip: str | None = None
+    work_tokens: float = 0.0

@@ -1,0 +1,85 @@
+"""Stand-ins for a trial, chosen by the name of its strategy: small, deterministic, and real in how they end.
+
+Run as a program, it is the parent of a run: ``python run_doubles.py RESULTS COUNT SLEEP_S``.
+"""
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from harness.api import ModelInfo
+from harness.errors import HarnessError
+from harness.execute.local import Runner, execute
+from harness.planned import Planned
+from harness.records import Completed, Environment, Row, Span, TaskInfo, Trial
+from harness.store import Store
+
+RUNNER = Runner(function="run_doubles:run_trial", preload=("harness.execute.worker",), preload_retrieval=())
+
+
+def plan(*strategies, skip=None, threads=None):
+    return [
+        Planned(
+            trial=Trial(suite="s", task="t", strategy=name, model="m", key=f"{index:08x}".ljust(64, "0")),
+            suite="s",
+            model="m",
+            limits={},
+            skip=skip,
+            threads=threads,
+            work_tokens=10.0,
+        )
+        for index, name in enumerate(strategies)
+    ]
+
+
+def run_trial(planned, *, cache, emit):
+    name = planned.trial.strategy.partition("(")[0]
+    emit({"phase": "adapt", "step": name, "done": 1, "total": 4})
+    if name == "error":
+        raise HarnessError("the prompt does not fit: shorten it.")
+    if name == "bug":
+        raise KeyError("lost")
+    if name == "memory":
+        raise MemoryError
+    if name == "segfault":
+        faulthandler._sigsegv()
+    if name == "killed":
+        time.sleep(0.6)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "exits":
+        os.write(1, b"a library's last words")
+        os._exit(3)
+    if name == "forever":
+        Path(cache, "started").write_text(str(os.getpid()))
+        time.sleep(600)
+    if name == "slow":
+        Path(cache, f"{planned.trial.key}.{time.time_ns()}").write_text(str(os.getpid()))
+        time.sleep(float(os.environ["SLEEP_S"]))
+    for done in range(1000):
+        emit({"phase": "predict", "done": done, "total": 1000})
+    return record(planned.trial), [Row(task="t", id=str(i), references=("a",), answer="a" * i) for i in range(3)]
+
+
+def record(trial):
+    return Completed(
+        trial=trial,
+        started_at="2026-01-01T00:00:00+00:00",
+        suite_version=1,
+        suite_hash="h",
+        model=ModelInfo(name="m"),
+        tasks=(TaskInfo(name="t", kind="qa", metrics=("token_f1",), data_hash="d", sizes={"test": 3}),),
+        spans=(Span(phase="predict", wall_s=1.0),),
+        scores={"t/token_f1": len(trial.strategy) / 10},
+        environment=Environment(
+            python="3", packages={}, platform="p", processor="c", cores=1, threads=1, memory_bytes=1
+        ),
+    )
+
+
+if __name__ == "__main__":
+    root, count, os.environ["SLEEP_S"] = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    names = [f"slow(k={index})" for index in range(count)]
+    execute(plan(*names), Store(root / "results"), cache=root, observe=lambda event: None, runner=RUNNER)
