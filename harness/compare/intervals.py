@@ -49,9 +49,15 @@ def flat_interval(value: float, units: int, bounds: tuple[float, float]) -> tupl
     return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
 
 
-def sign_p(value: float, units: int) -> float:
-    """Exact two-sided p of the sign test where all units differ the same way; 1 where they don't differ."""
-    return 1.0 if value == 0 else min(1.0, 2 * 0.5**units)
+def flat_p(value: float, units: int, reach: float) -> float:
+    """Two-sided p that a difference is 0 where it is the same in every unit: where `flat_interval` meets 0.
+
+    Args:
+        value: the difference.
+        units: independent units that all showed it.
+        reach: largest possible difference.
+    """
+    return float(2 * norm.sf(math.sqrt(units * abs(value) / reach)))
 
 
 def mcnemar(first: FloatArray, second: FloatArray) -> float:

@@ -172,7 +172,7 @@ def _flat(value: float, sample: Sample, bounds: tuple[float, float]) -> _Spread:
     low, high = intervals.flat_interval(value, sample.units, bounds)
     error = (high - low) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
     method = "one cluster: limits for a single observation" if sample.units < 2 else "no spread: Wilson's limit"
-    p = intervals.sign_p(value, sample.units)
+    p = intervals.flat_p(value, sample.units, bounds[1])
     return _Spread(value, low, high, error, max(1, sample.units - 1), p, method)
 
 

@@ -17,6 +17,8 @@ HERE = Environment(
     memory_bytes=23 * 1024 * MIB,
 )
 
+HERE_MODEL = ModelInfo(name="small", hash="w", dtype="bfloat16")
+
 METRICS = {"sentiment": ("accuracy", "macro_f1"), "qa": ("token_f1", "exact_match", "recall@1"), "know": ("accuracy",)}
 KINDS = {"sentiment": "classification", "qa": "qa", "know": "multiple_choice"}
 
@@ -45,7 +47,19 @@ def answered(right, *, good="pos", bad="neg", clusters=None):
     ]
 
 
-def completed(task, strategy, right, *, seed=0, model="small", probes=None, trained=None, seconds=2.0, **changes):
+def completed(
+    task,
+    strategy,
+    right,
+    *,
+    seed=0,
+    model="small",
+    probes=None,
+    trained=None,
+    seconds=2.0,
+    model_info=HERE_MODEL,
+    **changes,
+):
     """A finished trial: `right` says which items of its task were answered correctly, `probes` the same by probe."""
     clusters = [f"p{i // 2}" for i in range(len(right))] if task == "qa" else None
     rows = {task: answered(right, clusters=clusters), **{name: answered(hits) for name, hits in (probes or {}).items()}}
@@ -60,7 +74,7 @@ def completed(task, strategy, right, *, seed=0, model="small", probes=None, trai
         "started_at": "2026-11-21T10:00:00+00:00",
         "suite_version": 1,
         "suite_hash": "s",
-        "model": ModelInfo(name=model, hash="w", dtype="bfloat16"),
+        "model": model_info.model_copy(update={"name": model}),
         "tasks": (info(task), *(info(name, "probe") for name in probes or {})),
         "spans": tuple(spans),
         "scores": {},

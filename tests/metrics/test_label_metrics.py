@@ -27,7 +27,7 @@ def items(answers, references, labels=LABELS):
 pairs = st.lists(st.tuples(st.sampled_from([*LABELS, None, "elsewhere"]), st.sampled_from(LABELS)), min_size=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(pairs)
 def test_macro_metrics_equal_scikit_learn_with_unparsed_answers_as_wrong(drawn):
     answers, references = zip(*drawn, strict=True)

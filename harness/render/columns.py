@@ -1,0 +1,114 @@
+"""What a report's table shows: the columns of a task, each with its text and how much it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
+from harness.compare.words import change, metric_title, rate, score, size
+from harness.render.escape import plain
+
+UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
+TIED = "*"
+REUSED = "(r)"
+
+Number = TypeVar("Number", int, float)
+Cell = Callable[[StrategyResult], str | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `rank` says what stays on a narrow screen: the lower the longer.
+
+    Attributes:
+        text: of a row's cell; None where it is unknown or does not apply.
+    """
+
+    title: str
+    text: Cell
+    rank: int
+    right: bool = True
+
+    def cells(self, rows: Sequence[StrategyResult]) -> list[str]:
+        """The text of each row."""
+        return [UNKNOWN if (text := self.text(row)) is None else text for row in rows]
+
+
+def columns_of(task: TaskResult) -> list[Column]:
+    """List the columns of a task in the order in which they are shown; those that no row fills are left out."""
+    primary, *others = task.metrics or ("",)
+    shown = [
+        Column("strategy", _name, 0, right=False),
+        *([Column("model", lambda row: plain(row.model), 1, right=False)] if several_models(task) else []),
+        Column(plain(metric_title(primary)), _score(primary), 0),
+        *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(others)],
+        Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
+        *[Column(f"retention {plain(name)}", _retention(name), 3) for name in _probes(task)],
+        *([Column("unparsed", _unparsed, 3)] if any(row.unparsed for row in finished(task)) else []),
+        Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2),
+        Column("peak GPU", _cost(lambda c: c.gpu_peak_bytes, size), 2),
+        Column("adapt s", _phase("adapt"), 8),
+        Column("index s", _phase("index"), 8),
+        Column("predict s", _phase("predict"), 8),
+        Column("total s", _cost(lambda c: c.total_s, _seconds), 1),
+        Column("tokens/s", _cost(lambda c: c.tokens_per_s, rate), 4),
+        Column("items/s", _cost(lambda c: c.items_per_s, rate), 20),
+        Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5),
+        Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21),
+    ]
+    done = finished(task)
+    return [c for c in shown if c.rank == 0 or any(c.text(row) is not None for row in done)]
+
+
+def finished(task: TaskResult) -> list[StrategyResult]:
+    """The rows that have something to show."""
+    return [row for row in task.rows if row.status == "completed"]
+
+
+def several_models(task: TaskResult) -> bool:
+    """Whether rows must say which model they are of."""
+    return len({row.model for row in task.rows}) > 1
+
+
+def _name(row: StrategyResult) -> str:
+    return f"{plain(row.strategy)}{' ' + TIED if row.tied_for_best else ''}"
+
+
+def _score(metric: str) -> Cell:
+    return lambda row: score(row.scores[metric]) if metric in row.scores else None
+
+
+def _retention(task: str) -> Cell:
+    return lambda row: next((change(found.change) for found in row.retention if found.task == task), None)
+
+
+def _unparsed(row: StrategyResult) -> str | None:
+    return None if row.unparsed is None else f"{row.unparsed:.1%}"
+
+
+def _probes(task: TaskResult) -> list[str]:
+    return list(dict.fromkeys(found.task for row in task.rows for found in row.retention))
+
+
+def _cost(number: Callable[[Cost], Number | None], write: Callable[[Number], str]) -> Cell:
+    def text(row: StrategyResult) -> str | None:
+        found = number(row.cost) if row.cost else None
+        return None if found is None else write(found)
+
+    return text
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.095 else f"{value:.1g}"
+
+
+def _phase(name: str) -> Cell:
+    """Seconds of one phase; those of an artifact that an earlier trial made are marked."""
+
+    def text(row: StrategyResult) -> str | None:
+        phase: PhaseCost | None = row.cost.phases.get(name) if row.cost else None
+        return None if phase is None else f"{_seconds(phase.wall_s)}{' ' + REUSED if phase.reused else ''}"
+
+    return text

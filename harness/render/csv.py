@@ -1,0 +1,71 @@
+"""A comparison as CSV: one row a strategy and task, raw numbers in base units, empty where unknown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from harness.compare.result import Comparison, Cost, StrategyResult, TaskResult
+from harness.render.escape import spreadsheet
+
+Value = str | int | float | bool | None
+
+
+def render(comparison: Comparison) -> str:
+    """Write a comparison as CSV with a header; columns are the union over all tasks."""
+    rows = [_row(task, row) for suite in comparison.suites for task in suite.tasks for row in task.rows]
+    names = list(dict.fromkeys(name for row in rows for name in row)) or ["suite", "task", "strategy"]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: spreadsheet(value) if isinstance(value, str) else value for name, value in row.items()})
+    return out.getvalue()
+
+
+def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "suite": task.suite,
+        "task": task.name,
+        "strategy": row.strategy,
+        "model": row.model,
+        "status": row.status,
+        "reason": row.reason,
+        "seeds": row.seeds,
+        "primary_metric": task.primary,
+        "tied_for_best": row.tied_for_best,
+        "unparsed": row.unparsed,
+    }
+    return found | _compared(row) | (_cost(row.cost) if row.cost else {}) | _scores(row)
+
+
+def _compared(row: StrategyResult) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, change in (("to_best", row.to_best), ("to_zero_shot", row.to_baseline)):
+        if change:
+            parts = {"": change.value, "_low": change.low, "_high": change.high, "_p": change.p}
+            found |= {f"{name}{part}": value for part, value in parts.items()} | {f"{name}_p_holm": change.p_holm}
+    return found
+
+
+def _cost(cost: Cost) -> dict[str, Value]:
+    found: dict[str, Value] = {f"{name}_s": phase.wall_s for name, phase in cost.phases.items()}
+    return found | {
+        "total_s": cost.total_s,
+        "host_peak_bytes": cost.host_peak_bytes,
+        "gpu_peak_bytes": cost.gpu_peak_bytes,
+        "tokens_per_s": cost.tokens_per_s,
+        "items_per_s": cost.items_per_s,
+        "adapted_bytes": cost.adapted_bytes,
+        "trained_parameters": cost.trained_parameters,
+    }
+
+
+def _scores(row: StrategyResult) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, score in row.scores.items():
+        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+    for kept in row.retention:
+        name, change = f"retention/{kept.task}", kept.change
+        found |= {name: change.value, f"{name}_low": change.low, f"{name}_high": change.high, f"{name}_n": change.n}
+    return found

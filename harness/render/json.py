@@ -1,0 +1,87 @@
+"""A comparison as JSON: one entry a trial, so that nothing has to be parsed out of a table.
+
+``{"trials": [{suite, task, strategy, model, seed, status, reason, scores, spans}], "tasks": [...], "notes": [...]}``
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.compare.result import Comparison, PhaseCost, StrategyResult, TaskResult, TrialResult
+from harness.compare.statistics import Difference, Estimate
+
+
+def render(comparison: Comparison) -> str:
+    """Write a comparison as indented JSON, ending in a newline; unknown is null, and no number is NaN."""
+    tasks = [task for suite in comparison.suites for task in suite.tasks]
+    shown = {
+        "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in row.trials],
+        "tasks": [_task(task) for task in tasks],
+        "warnings": [warning for suite in comparison.suites for warning in suite.warnings],
+        "notes": list(comparison.notes),
+    }
+    return json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[str, Any]:
+    scores = {name: _interval(found) for name, found in trial.scores.items()}
+    scores |= {f"retention/{kept.task}": _interval(kept.change) for kept in trial.retention}
+    return {
+        "suite": task.suite,
+        "task": task.name,
+        "strategy": row.strategy,
+        "model": row.model,
+        "seed": trial.seed,
+        "status": trial.status,
+        "reason": trial.reason,
+        "scores": scores,
+        "spans": {name: _span(phase) for name, phase in trial.cost.phases.items()} if trial.cost else {},
+        "adapted_bytes": trial.cost.adapted_bytes if trial.cost else None,
+        "trained_parameters": trial.cost.trained_parameters if trial.cost else None,
+    }
+
+
+def _task(task: TaskResult) -> dict[str, Any]:
+    """The task's table: what `trials` cannot say, because it is about several of them."""
+    return {
+        "suite": task.suite,
+        "task": task.name,
+        "primary_metric": task.primary,
+        "chance": task.chance,
+        "speed_comparable": task.speed_comparable,
+        "strategies": [_row(row) for row in task.rows],
+        "verdict": list(task.verdict),
+        "warnings": list(task.warnings),
+    }
+
+
+def _row(row: StrategyResult) -> dict[str, Any]:
+    return {
+        "strategy": row.strategy,
+        "model": row.model,
+        "status": row.status,
+        "seeds": row.seeds,
+        "tied_for_best": row.tied_for_best,
+        "scores": {name: found.model_dump() for name, found in row.scores.items()},
+        "to_best": row.to_best.model_dump() if row.to_best else None,
+        "to_zero_shot": row.to_baseline.model_dump() if row.to_baseline else None,
+        "retention": {kept.task: kept.model_dump(exclude={"task"}) for kept in row.retention},
+        "unparsed": row.unparsed,
+        "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
+        "items_per_s": row.cost.items_per_s if row.cost else None,
+        "classes": [one.model_dump() for one in row.classes],
+        "confusion": {"labels": row.confusion[0], "counts": row.confusion[1]} if row.confusion else None,
+    }
+
+
+def _interval(found: Estimate | Difference) -> dict[str, Any]:
+    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+
+
+def _span(phase: PhaseCost) -> dict[str, Any]:
+    """One trial's phase, whose tokens are whole numbers: only means over seeds are not."""
+    found = phase.model_dump(include={"wall_s", "host_peak_bytes", "gpu_peak_bytes"})
+    tokens = {"tokens_in": phase.tokens_in, "tokens_out": phase.tokens_out}
+    whole = {name: None if count is None else round(count) for name, count in tokens.items()}
+    return found | whole | {"reused": phase.reused}

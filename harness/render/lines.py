@@ -1,0 +1,72 @@
+"""The sentences around a report's tables: headings, what did not finish, what the marks mean, where it ran."""
+
+from __future__ import annotations
+
+from harness.compare.checks import machine_text
+from harness.compare.result import Comparison, SuiteResult, TaskResult
+from harness.compare.words import count
+from harness.render.columns import REUSED, TIED, finished, several_models
+from harness.render.escape import plain
+
+HAPPENED = {"failed": "failed", "skipped": "was skipped", "completed": "did not finish with every seed"}
+KINDS = {"qa": "question answering", "multiple_choice": "multiple choice"}
+
+
+def heading(task: TaskResult) -> str:
+    """What was asked of whom: task, kind, number of items, the score of guessing, and the model if there is one."""
+    parts = [plain(task.name)]
+    if task.kind:
+        parts.append(KINDS.get(task.kind, task.kind))
+    if task.items:
+        clusters = f" in {count(task.clusters, 'cluster')}" if task.clusters else ""
+        parts.append(count(task.items, "test item") + clusters)
+    if task.chance is not None:
+        parts.append(f"guessing scores {task.chance:.2f}")
+    if task.rows and not several_models(task):
+        parts.append(plain(task.rows[0].model))
+    return " · ".join(parts)
+
+
+def unfinished(task: TaskResult) -> list[str]:
+    """A line for each strategy that did not finish, or not with every seed: what happened and why."""
+    models = several_models(task)
+    names = [f"{plain(row.strategy)}{f' with {plain(row.model)}' if models else ''}" for row in task.rows]
+    return [
+        f"{name} {HAPPENED[row.status]}: {plain(row.reason)}"
+        for name, row in zip(names, task.rows, strict=True)
+        if row.reason
+    ]
+
+
+def hardware(suite: SuiteResult) -> str:
+    """The machines that the records come from, in one line."""
+    kinds = [plain(machine_text(machine)) for machine in suite.machines]
+    return f"Measured on {'; '.join(kinds)}." if kinds else ""
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """What the marks, intervals and columns mean; nothing where no table is shown."""
+    rows = [row for suite in comparison.suites for task in suite.tasks for row in finished(task)]
+    if not rows:
+        return []
+    seeds = sorted({row.seeds for row in rows})
+    span = count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {count(seeds[-1], 'seed')}"
+    lines = [
+        (
+            f"{TIED} best, or tied with the best: not clearly worse at 5 %, paired on the same items and adjusted for "
+            "the number of strategies (Holm)."
+        ),
+        (
+            "[low, high] is a 95 % interval for new items of the same kind; clusters are kept together, and where "
+            f"there are several seeds their spread is added. Here: {span} a strategy."
+        ),
+        (
+            "total s is all phases, loading included; tokens/s are read and written while predicting; peak memory is "
+            "the process's own; adapted size is what training or indexing left on disk."
+        ),
+    ]
+    if any(phase.reused for row in rows if row.cost for phase in row.cost.phases.values()):
+        lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
+    if any(row.retention for row in rows):
+        lines.append("retention is the score on a task that was not trained on, after minus before.")
+    return lines

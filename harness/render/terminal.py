@@ -1,0 +1,104 @@
+"""A comparison for the terminal: as many columns as fit, the most important first; numbers never break."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.compare.result import Comparison, SuiteResult, TaskResult
+from harness.render.columns import Column, columns_of, finished
+from harness.render.escape import plain
+from harness.render.lines import hardware, heading, legend, unfinished
+
+MARGIN = (0, 0, 0, 2)
+"""Of all that belongs to a task."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Prints itself at the width that the console has. Text from records is never read as markup."""
+
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the parts, suite by suite."""
+        if not self.comparison.suites:
+            yield Text("Nothing is stored yet: 'harness run' makes the first records.")
+        for suite in self.comparison.suites:
+            yield Text(plain(suite.name), style="bold underline")
+            for task in suite.tasks:
+                yield from _task(task, console, options)
+            yield from _remarks(suite)
+        yield from (Text(line, style="dim") for line in legend(self.comparison))
+        yield from (Text(plain(note), style="yellow") for note in self.comparison.notes)
+
+
+def render(comparison: Comparison) -> Report:
+    """Lay out a comparison for a rich console."""
+    return Report(comparison)
+
+
+def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
+    yield Text()
+    yield Text(heading(task), style="bold")
+    if finished(task):
+        table, left_out = _fitting(task, console, options.update(max_width=options.max_width - MARGIN[3]))
+        yield Padding(table, MARGIN, expand=False)
+        if left_out:
+            names = ", ".join(column.title for column in left_out)
+            yield _indented(f"No room for: {names}. A wider terminal or --format csv shows them.", "dim")
+        yield Text()
+    yield from (_indented(line, "red") for line in unfinished(task))
+    yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
+    yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
+
+
+def _fitting(task: TaskResult, console: Console, options: ConsoleOptions) -> tuple[Table, list[Column]]:
+    """Drop the least important columns until the table fits; the score always stays."""
+    columns, left_out = columns_of(task), list[Column]()
+    while True:
+        table = _table(task, columns, options.max_width)
+        spare = [column for column in columns if column.rank > 0]
+        wide = Measurement.get(console, options.update(max_width=10_000), table).maximum
+        if wide <= options.max_width or not spare:
+            return table, left_out
+        # of equally important ones, the one on the right goes first
+        least = max(enumerate(spare), key=lambda pair: (pair[1].rank, pair[0]))[1]
+        columns = [column for column in columns if column is not least]
+        left_out.insert(0, least)
+
+
+def _table(task: TaskResult, columns: Sequence[Column], width: int) -> Table:
+    rows = finished(task)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(
+            Text(column.title.replace(" ", "\n") if column.right else column.title),
+            justify="right" if column.right else "left",
+            no_wrap=column.right,
+            overflow="fold",
+            vertical="bottom",
+            max_width=None if column.right else max(20, width // 3),
+        )
+    cells = [column.cells(rows) for column in columns]
+    for place, row in enumerate(rows):
+        table.add_row(*[Text(texts[place]) for texts in cells], style="bold" if row.tied_for_best else "")
+    return table
+
+
+def _remarks(suite: SuiteResult) -> RenderResult:
+    yield Text()
+    yield from (Text(f"Warning: {plain(warning)}", style="yellow") for warning in suite.warnings)
+    if line := hardware(suite):
+        yield Text(line, style="dim")
+
+
+def _indented(text: str, style: str) -> Padding:
+    return Padding(Text(text, style=style), MARGIN, expand=False)

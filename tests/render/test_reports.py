@@ -1,0 +1,189 @@
+"""Reports as they come out, whole: `python -m tests.render.test_reports` writes the goldens again."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness.compare.comparison import compare
+from harness.records import Span
+from harness.render import csv as as_csv
+from harness.render import json as as_json
+from harness.render import markdown, terminal
+from harness.render.columns import UNKNOWN
+from tests.compare.builders import completed, failed, info, pattern, quick_suite
+
+GOLDENS = Path(__file__).parent / "goldens"
+NOTES = ("quick/qa: 1 record of other data left out.",)
+
+
+def shown(comparison, width=100, *, colour=False):
+    console = Console(
+        width=width, file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None
+    )
+    console.print(terminal.render(comparison))
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+
+
+def reports():
+    made = compare(quick_suite(), NOTES)
+    return {f"report_{w}.txt": shown(made, w) for w in (80, 120, 170)} | {"report.md": markdown.render(made)}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return compare(quick_suite(), NOTES)
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    return reports()
+
+
+@pytest.mark.parametrize("name", ["report_80.txt", "report_120.txt", "report_170.txt", "report.md"])
+def test_a_report_reads_as_before(rendered, name):
+    assert rendered[name] == (GOLDENS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 132, 200, 300])
+def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(made, width):
+    text = shown(made, width)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "0.88 [0.77, 0.98]" in text
+
+
+def test_a_long_strategy_name_folds_and_keeps_the_score():
+    name = "few_shot(k=4)+lora(rank=64,learning_rate=0.00025,epochs=10)+rag(k=10)"
+    text = shown(compare([completed("sentiment", name, pattern(0.5))]), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "0.50 [0.43, 0.57]" in text
+
+
+def test_columns_that_do_not_fit_are_named(made):
+    assert "No room for:" in shown(made, 80)
+    assert "No room for:" not in shown(made, 300)
+
+
+def test_unknown_is_a_dash_and_never_zero():
+    spans = (Span(phase="predict", wall_s=4, tokens_in=90),)
+    both = [
+        completed("sentiment", "full", pattern(0.9), spans=spans),
+        completed("sentiment", "zero_shot", pattern(0.5)),
+    ]
+    line = next(text for text in markdown.render(compare(both)).splitlines() if text.startswith("| full"))
+    peak_memory, tokens_a_second = line.split(" | ")[4], line.split(" | ")[7]
+    assert (peak_memory, tokens_a_second) == (UNKNOWN, UNKNOWN)
+
+
+def test_a_share_of_unparsed_answers_gets_a_column_only_where_there_is_one(made):
+    assert "unparsed" not in markdown.render(made)
+    assert "25.0%" in markdown.render(compare([completed("sentiment", "zero_shot", [1, None, 1, 1])]))
+
+
+def test_two_models_get_a_column():
+    pair = [completed("sentiment", "zero_shot", pattern(0.5), model=name) for name in ("small", "large")]
+    assert "| strategy | model |" in markdown.render(compare(pair))
+
+
+def test_a_reused_phase_is_marked_and_explained():
+    spans = (Span(phase="adapt", wall_s=4, reused=True), Span(phase="predict", wall_s=1))
+    text = markdown.render(compare([completed("sentiment", "lora", pattern(0.5), spans=spans)]))
+    assert "| 4.0 (r) |" in text
+    assert "(r) made by an earlier trial" in text
+
+
+def test_an_empty_store_says_what_to_do():
+    empty = compare([])
+    assert "harness run" in shown(empty)
+    assert "harness run" in markdown.render(empty)
+    assert json.loads(as_json.render(empty))["trials"] == []
+    assert as_csv.render(empty) == "suite,task,strategy\n"
+
+
+def test_only_failures_still_make_a_report():
+    text = shown(compare([failed("qa", "lora", "out of memory")]))
+    assert "lora failed: out of memory" in text
+    assert "No strategy finished on qa" in text
+
+
+def test_json_has_a_trial_for_every_seed_with_intervals_and_spans(made):
+    trials = json.loads(as_json.render(made))["trials"]
+    tuned = next(t for t in trials if t["strategy"] == "lora" and t["seed"] == 1)
+    assert {key: tuned[key] for key in ("suite", "task", "model", "status", "reason")} == {
+        "suite": "quick",
+        "task": "sentiment",
+        "model": "small",
+        "status": "completed",
+        "reason": None,
+    }
+    assert tuned["scores"]["accuracy"]["value"] == pytest.approx(0.85)
+    assert set(tuned["scores"]["retention/know"]) == {"value", "low", "high", "n"}
+    span = {key: tuned["spans"]["predict"][key] for key in ("wall_s", "gpu_peak_bytes", "tokens_in", "tokens_out")}
+    assert span == {"wall_s": 2.0, "gpu_peak_bytes": None, "tokens_in": 3000, "tokens_out": 200}
+    skipped = next(t for t in trials if t["status"] == "skipped")
+    assert (skipped["reason"], skipped["scores"], skipped["spans"]) == ("sentiment has no corpus", {}, {})
+
+
+def test_json_keeps_the_verdict_and_what_is_tied(made):
+    task = json.loads(as_json.render(made))["tasks"][0]
+    assert [row["tied_for_best"] for row in task["strategies"]] == [True, True, False, False, None, None]
+    assert task["verdict"]
+
+
+def test_csv_has_a_row_for_every_strategy_and_task_in_raw_units(made):
+    rows = list(csv.DictReader(io.StringIO(as_csv.render(made))))
+    assert len(rows) == sum(len(task.rows) for task in made.suites[0].tasks)
+    full = next(row for row in rows if row["strategy"] == "full")
+    assert float(full["accuracy"]) == pytest.approx(0.85)
+    assert float(full["retention/know"]) == pytest.approx(-0.3)
+    assert (full["adapted_bytes"], full["gpu_peak_bytes"], full["token_f1"]) == ("4194304", "", "")
+
+
+# what a model, a file or a plugin wrote
+
+HOSTILE = "[bold red]=cmd|'x'!A1[/] <b>|a|b|</b> `tick [x](http://y) \x1b[31m\u202e\nsecond line"
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    tasks = (info("sentiment", warnings=(HOSTILE,)),)
+    return compare(
+        [
+            completed("sentiment", HOSTILE, pattern(0.5), tasks=tasks, model=HOSTILE),
+            failed("sentiment", "lora", HOSTILE),
+        ],
+        (HOSTILE,),
+    )
+
+
+def test_foreign_text_is_neither_markup_nor_a_control_sequence_in_the_terminal(hostile):
+    text = shown(hostile, 200)
+    assert "lora with small failed: [bold red]=cmd|'x'!A1[/] <b>|a|b|</b> `tick [x](http://y) [31m second line" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in shown(hostile, 200, colour=True)
+    assert "\x1b[31msecond" not in shown(hostile, 200, colour=True)
+
+
+def test_foreign_text_stays_in_its_markdown_cell_and_makes_no_link_or_tag(hostile):
+    text = markdown.render(hostile)
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    bars = {line.replace("\\|", "").count("|") for line in table[:3]}
+    assert len(bars) == 1
+    outside_code = re.sub(r"(?<!\\)`[^`]*`", "", text)
+    assert "](http" not in outside_code.replace("\\](http", "")
+    assert "<b>" not in outside_code.replace("\\<b\\>", "")
+
+
+def test_foreign_text_is_no_formula_in_a_spreadsheet():
+    text = as_csv.render(compare([failed("qa", "lora", "=HYPERLINK(0)")]))
+    assert "'=HYPERLINK(0)" in text
+
+
+if __name__ == "__main__":
+    for file, content in reports().items():
+        (GOLDENS / file).write_text(content, encoding="utf-8")
