@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from harness.compare.result import ClassResult, Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.columns import columns_of, finished
-from harness.render.escape import cell, markdown
+from harness.render.escape import cell, markdown, plain
 from harness.render.lines import hardware, heading, legend, unfinished
+
+WIDEST = 12
+"""Labels in a confusion matrix that is still read; of more, only each label's scores are shown."""
 
 
 def render(comparison: Comparison) -> str:
@@ -48,10 +52,12 @@ def _classes(row: StrategyResult) -> str:
     if not row.classes or not row.confusion:
         return ""
     labels, counts = row.confusion
+    if len(labels) > WIDEST:
+        labels, counts = (), [()] * len(counts)
     titles = ["label", "precision", "recall", "F1", "items", *[f"answered {label}" for label in labels]]
     table = [_class_cells(one, counts[place]) for place, one in enumerate(row.classes)]
     body = _table(titles, [False, *[True] * (len(titles) - 1)], [list(column) for column in zip(*table, strict=True)])
-    name = cell(row.strategy)
+    name = html.escape(plain(row.strategy))  # the line is HTML, where a backslash escapes nothing
     return f"<details><summary>{name}: scores of each label</summary>\n\n{body}\n\n</details>"
 
 

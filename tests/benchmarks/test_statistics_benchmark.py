@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 
 from harness import metrics
-from harness.compare.bootstrap import resample
+from harness.compare.bootstrap import bca_p, resample
 from harness.compare.sample import Sample
 from harness.compare.statistics import difference, estimate
 from harness.metrics.items import Items
+from harness.metrics.power import required_n
 
 SUITES = 2_000
 
 
 def classified(seed, n=1_000, labels=4):
-    """A sample of macro-F1 on n items, right four times in five."""
+    """A sample of macro-F1, right four times in five; seeds 2k and 2k + 1 are two systems on the same n items."""
     rng = np.random.default_rng(seed)
-    truth = rng.integers(labels, size=n)
+    truth = np.random.default_rng(seed // 2).integers(labels, size=n)
     said = np.where(rng.random(n) < 0.8, truth, rng.integers(labels, size=n))
     empty = ((),) * n
     items = Items(
@@ -88,3 +89,32 @@ def test_the_interval_of_a_mean_covers_the_truth_in_95_percent_of_suites(benchma
         return np.mean([e.low <= 0.5 <= e.high for e in found])
 
     assert 0.935 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.965
+
+
+def test_the_planned_number_of_items_gives_the_promised_power(benchmark):
+    n = required_n(0.3, 0.06, power=0.8)
+
+    def simulate():
+        rng = np.random.default_rng(4)
+        return np.mean([difference(*_apart(rng, n, 0.06, 0.3)).p < 0.05 for _ in range(SUITES)])
+
+    assert abs(benchmark.pedantic(simulate, rounds=1, iterations=1) - 0.8) <= 0.03
+
+
+def test_the_bootstrap_of_macro_f1_rejects_a_true_null_in_5_percent_of_suites(benchmark):
+    def simulate():
+        found = []
+        for seed in range(SUITES // 2):
+            one, other = resample(
+                [classified(2 * seed, 300), classified(2 * seed + 1, 300)], resamples=2_000, seed=seed
+            )
+            found.append(bca_p(one.minus(other)) < 0.05)
+        return np.mean(found)
+
+    assert 0.03 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.07
+
+
+def _apart(rng, n, shift, sd):
+    """Two systems' scores whose differences have the given mean and standard deviation."""
+    base = rng.normal(0.5, 0.1, n)
+    return [_sample("token_f1", scores, np.arange(n)) for scores in (base + rng.normal(shift, sd, n), base)]

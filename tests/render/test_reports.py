@@ -179,6 +179,21 @@ def test_foreign_text_stays_in_its_markdown_cell_and_makes_no_link_or_tag(hostil
     assert "<b>" not in outside_code.replace("\\<b\\>", "")
 
 
+def test_foreign_text_is_no_tag_in_a_folded_summary(hostile):
+    summary = next(line for line in markdown.render(hostile).splitlines() if "<summary>" in line)
+    assert "&lt;b&gt;" in summary
+    assert "<b>" not in summary
+
+
+def test_a_confusion_matrix_too_wide_to_read_is_left_out():
+    labels = tuple(f"class {i}" for i in range(13))
+    stored = completed("sentiment", "zero_shot", pattern(0.5))
+    items = stored.items["sentiment"].having((*labels, "neg", "pos"))
+    text = markdown.render(compare([type(stored)(stored.record, {"sentiment": items})]))
+    assert "| class 12 |" in text
+    assert "answered" not in text
+
+
 def test_foreign_text_is_no_formula_in_a_spreadsheet():
     text = as_csv.render(compare([failed("qa", "lora", "=HYPERLINK(0)")]))
     assert "'=HYPERLINK(0)" in text
