@@ -38,9 +38,11 @@ def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
     for one in stored:
         tasks.setdefault(one.record.trial.task, []).append(one)
     records = [one.record for one in stored if isinstance(one.record, Completed)]
+    probes = {info.name for record in records for info in record.tasks if info.role == "probe"}
+    order = sorted(tasks, key=lambda task: task in probes)  # what was adapted to comes before what is only probed
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, group, stored) for task, group in tasks.items()),
+        tasks=tuple(_task(name, task, tasks[task], stored) for task in order),
         models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
         machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),

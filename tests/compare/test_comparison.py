@@ -90,6 +90,10 @@ def test_retention_is_unknown_where_the_probes_data_changed():
     assert "its data have changed" in found.warnings[0]
 
 
+def test_tasks_that_are_only_probed_come_last(quick):
+    assert [found.name for found in quick.tasks] == ["sentiment", "qa", "know"]
+
+
 def test_clusters_are_respected(quick):
     assert task(quick, "qa").clusters == 100
     assert row(quick, "qa", "rag").scores["token_f1"].method == "t, clustered"
