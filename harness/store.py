@@ -92,6 +92,10 @@ class Store:
                 self.problems.append(str(error))
         return found
 
+    def suites(self) -> list[str]:
+        """List the suites of which there are records."""
+        return sorted({one.record.trial.suite for one in self.load()})
+
     def write(self, record: Record, rows: Sequence[Row] = ()) -> Path:
         """Store a record, with its rows if the trial completed, and return its folder.
 

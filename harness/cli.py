@@ -1,0 +1,258 @@
+"""The command ``harness``: argv becomes one call each. Nothing else in the project prints or exits.
+
+Every command imports what it needs when it runs, so that ``harness --help`` loads no more than the parser.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from harness.config import RunConfig
+    from harness.plan import Plan
+    from harness.planned import Planned
+    from harness.store import Store
+
+app = typer.Typer(
+    name="harness",
+    help="Compare ways of customising a language model on the same tasks.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _many(flag: str, metavar: str, text: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=f"{text}; repeatable.")
+
+
+SuiteName = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
+Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Where records are [default: results].")]
+Format = Literal["terminal", "json", "markdown", "csv"]
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 a trial failed, 2 the user can put it right, 130 interrupted."""
+    sys.exit(_main())
+
+
+@app.callback(invoke_without_command=True)
+def _harness(
+    context: typer.Context, *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"adaptbench {installed('adaptbench')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("plan", help="Show the trials of a run, and the smallest difference it can show.")
+@app.command("run", help="Run what is missing, and print the report.")
+def run(  # noqa: PLR0913 - one for each flag
+    context: typer.Context,
+    suite: SuiteName = None,
+    *,
+    strategy: Annotated[list[str] | None, _many("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None,
+    model: Annotated[list[str] | None, _many("--model", "NAME", "A pinned model, a folder or a hub id")] = None,
+    task: Annotated[list[str] | None, _many("--task", "NAME", "Only this task")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None,
+    seed: Annotated[list[int] | None, _many("--seed", "S", "This seed")] = None,
+    limit: Annotated[list[str] | None, _many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    results: Results = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
+) -> None:
+    """Plan what was asked for, show it or run it, and print the report."""
+    from harness.config import choose_seeds, load_config, parse_limits
+
+    flags = {
+        "suite": suite,
+        "strategies": strategy,
+        "models": model,
+        "tasks": task,
+        "seeds": choose_seeds(seeds, seed or ()),
+        "limits": parse_limits(limit or ()),
+        "results": results,
+        "threads": threads,
+    }
+    console = _console()
+    plan, store, waiting = _plan(load_config(flags, config), console)
+    if dry_run or context.info_name == "plan":
+        from harness.render import listing
+
+        _print(listing.plan(plan, waiting), console)
+        return
+    failed = _execute(plan, store, waiting, console)
+    _report(store, plan.suite, "terminal", console)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    suite: SuiteName = None,
+    *,
+    results: Results = None,
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
+) -> None:
+    """Print the report of what is stored; no model is loaded."""
+    from harness.store import Store
+
+    _report(Store(results or Path("results")), suite, form, _console())
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Default: all of them.")] = None,
+) -> None:
+    """Bring the pinned models and data sets into the cache."""
+    from harness.data.fetch import fetch as bring
+    from harness.data.sources import all_sources, source
+    from harness.render.live import download_bar
+
+    wanted = [source(name) for name in names or []] or list(all_sources())
+    console = _console()
+    for one in wanted:
+        with download_bar(console, one.name) as told:
+            path = bring(one.name, told)
+        typer.echo(f"{one.name}: {path} ({one.size_bytes / 1e6:.0f} MB, {one.licence})")
+
+
+@app.command("strategies")
+def list_strategies() -> None:
+    """List the strategies with their parameters."""
+    from harness.discover import list_strategies as listed
+    from harness.render import listing
+
+    _print(listing.strategies(listed()), _console())
+
+
+@app.command("suites")
+def list_suites() -> None:
+    """List the suites with their tasks."""
+    from harness.data.suite import list_suites as listed
+    from harness.render import listing
+
+    _print(listing.suites(listed()), _console())
+
+
+@app.command()
+def init(  # noqa: PLR0913 - one for each flag
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
+    *,
+    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="CSV, TSV, JSONL or Parquet.")],
+    column: Annotated[str, typer.Option("--input", metavar="COLUMN", help="Column that is asked.")],
+    reference: Annotated[str, typer.Option("--reference", metavar="COLUMN", help="Column with the right answer.")],
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of .txt and .md files, or a table.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
+) -> None:
+    """Write a suite from your own data."""
+    from harness.init import init_suite
+
+    made = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
+    shown = made.path if made.path.is_absolute() or len(made.path.parts) > 1 else Path(".", made.path)
+    typer.echo(f"{made.inferred}\nWritten: {shown}. Next: harness run {shown}")
+
+
+def _main() -> int:
+    try:
+        code: Any = app(standalone_mode=False, prog_name="harness")
+        sys.stdout.flush()
+    except HarnessError as error:
+        return _complain(str(error))
+    except typer.TyperException as error:
+        return _complain(f"{error.format_message()} 'harness --help' shows what there is.")
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
+        return 141
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return 2
+
+
+def _plan(config: RunConfig, console: Console) -> tuple[Plan, Store, list[Planned]]:
+    from harness.plan import make_plan
+    from harness.render.live import download_bar
+    from harness.store import Store
+
+    with download_bar(console, "data") as told:
+        plan = make_plan(config, told)
+    store = Store(config.results)
+    return plan, store, [one for one in plan.trials if not one.skip and not store.completed(one.trial.key)]
+
+
+def _execute(plan: Plan, store: Store, waiting: Sequence[Planned], console: Console) -> int:
+    """Run the plan and return how many trials failed."""
+    from harness.data import cache
+    from harness.data.locate import locate
+    from harness.execute.local import execute
+    from harness.render.live import download_bar, watch
+
+    for model in dict.fromkeys(one.model for one in waiting):
+        with download_bar(console, model) as told:
+            locate(model, told)
+    try:
+        with watch(console, waiting) as observe:
+            return execute(plan.trials, store, cache=cache.root(), observe=observe).failed
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
+        raise
+
+
+def _report(store: Store, suite: str | None, form: Format, console: Console) -> None:
+    from importlib import import_module
+
+    from harness.compare.comparison import compare
+    from harness.compare.stored import read
+    from harness.data.suite import load_suite
+    from harness.errors import unknown
+    from harness.store import newest
+
+    if suite and (Path(suite) / "suite.toml").is_file():
+        suite = load_suite(suite).name
+    stored = store.load(suite)
+    if suite and not stored and not store.problems:
+        hint = f"'harness run {suite}' makes records."
+        raise unknown("suite", suite, store.suites(), where=str(store.root), hint=hint)
+    chosen = newest(stored)
+    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems])
+    text = import_module(f"harness.render.{form}").render(comparison)
+    if form == "terminal":
+        console.print(text)
+    else:
+        typer.echo(text, nl=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _print(parts: Any, console: Console) -> None:
+    for part in parts:
+        console.print(part)

@@ -1,0 +1,87 @@
+"""What is there to choose from, and what a run would do: strategies, suites and plans for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:  # a list of strategies need not load what makes plans
+    from harness.data.suite import Suite
+    from harness.discover import Listed
+    from harness.plan import Plan
+    from harness.planned import Planned
+
+
+def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
+    """Show each strategy with what it needs and its parameters."""
+    for one in listed:
+        yield Text.assemble((one.name, "bold"), "  ", one.summary)
+        if one.error:
+            yield _indented(f"cannot be used: {one.error}", "red")
+        if one.needs:
+            yield _indented(f"needs: {', '.join(one.needs)}", "dim")
+        if one.paper:
+            yield _indented(one.paper, "dim")
+        if one.parameters:
+            table = _table("", "", "")
+            for parameter in one.parameters:
+                default = "(required)" if parameter.default is None else f"= {parameter.default}"
+                table.add_row(Text(parameter.name), Text(default), Text(parameter.description))
+            yield Padding(table, (0, 0, 0, 4), expand=False)
+    yield Text("Chain them with '+': 'rag(k=1)+lora(rank=8)'.", style="dim")
+
+
+def suites(listed: Sequence[Suite]) -> Iterator[RenderableType]:
+    """Show each suite with its tasks."""
+    for suite in listed:
+        yield Text.assemble((suite.name, "bold"), f"  version {suite.version}  ", suite.description)
+        for task in suite.tasks:
+            role = ", asked before and after only" if task.role == "probe" else ""
+            yield _indented(f"{task.name}: {task.kind}{role}; {', '.join(task.all_metrics)}", "")
+        yield _indented(f"strategies: {', '.join(suite.strategies)}", "dim")
+
+
+def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
+    """Show what a run would do, what it would skip and why, and how much the test sets can tell.
+
+    Args:
+        planned: the whole plan.
+        waiting: those of its trials that have yet to be run.
+    """
+    left = {one.trial.key for one in waiting}
+    table = _table("task", "strategy", "model", "seed", "", header=True)
+    for one in planned.trials:
+        state = f"skipped: {one.skip}" if one.skip else ("to run" if one.trial.key in left else "finished")
+        trial = one.trial
+        style = "yellow" if one.skip else ("" if one.trial.key in left else "dim")
+        table.add_row(*map(Text, (trial.task, trial.strategy, trial.model, str(trial.seed), state)), style=style)
+    yield table
+    yield Text()
+    for task in planned.tasks:
+        sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items())
+        points = 100 * task.detectable_difference
+        yield Text.assemble((task.name, "bold"), f" ({task.role}): {sizes}")
+        yield _indented(f"smallest difference that {task.sizes['test']} test items show: {points:.1f} points", "")
+        yield from (_indented(f"Warning: {warning}", "yellow") for warning in task.warnings)
+    yield Text(
+        f"\n{len(waiting)} of {len(planned.trials)} trials of suite {planned.suite} version {planned.version} to run.\n"
+        "Smallest difference: of two strategies' shares of right answers, found in 80 % of runs at the 5 % level, if\n"
+        "half the answers are right and the two strategies' scores correlate by 0.5."
+    )
+
+
+def _table(*titles: str, header: bool = False) -> Table:
+    table = Table(*titles, box=box.SIMPLE_HEAD if header else None, show_header=header, show_edge=False, pad_edge=False)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    return table
+
+
+def _indented(text: str, style: str) -> Padding:
+    return Padding(Text(text, style=style), (0, 0, 0, 2), expand=False)
