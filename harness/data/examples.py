@@ -73,7 +73,7 @@ def to_pool(table: Table, task: TaskConfig, labels: Mapping[str, str], evidence:
     )
     kept, repeats = _without_repeats(found)
     if repeats:
-        text = f"of {table.name} that repeat another one" + (" left out" if drop else "")
+        text = f"of {table.name} {'left out:' if drop else 'kept, though'} the same as an earlier one"
         notes.append(_count(len(repeats), "row", text, table.place(repeats[0])))
     notes += _conflicts(table, task, found)
     return Pool(tuple(e for _, e in (kept if drop else found)), tuple(notes))
@@ -215,7 +215,7 @@ def _conflicts(table: Table, task: TaskConfig, found: Sequence[tuple[int, Exampl
         return []
     answers: dict[str, tuple[str, ...]] = {}
     wrong = [index for index, e in found if answers.setdefault(content_key(e), e.references) != e.references]
-    text = f"of {table.name} that give a question another answer than an earlier row does"
+    text = f"of {table.name} with the question of an earlier one, but another answer"
     return [_count(len(wrong), "row", text, table.place(wrong[0]))] if wrong else []
 
 

@@ -198,13 +198,13 @@ def _majority(task: TaskConfig, test: tuple[Example, ...]) -> float | None:
 def _leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
     exact = [leak for leak in leaks if leak.exact]
     near = [leak for leak in leaks if not leak.exact]
-    for found, what in ((exact, "also training items"), (near, "near-duplicates of training items")):
+    one = ("1 test item is in the training data too", "1 test item is a near-duplicate of a training item")
+    many = ("test items are in the training data too", "test items are near-duplicates of training items")
+    for found, single, plural in zip((exact, near), one, many, strict=True):
         if found:
-            most = found[0]
-            verb = "item is" if len(found) == 1 else "items are"
             yield (
-                f"{len(found)} test {verb} {what} ({len(found) / tests:.1%} of {tests}): for example "
-                f"{most.test_id} and {most.train_id} (similarity {most.similarity:.2f})."
+                f"{single if len(found) == 1 else f'{len(found)} {plural}'} ({len(found) / tests:.1%} of {tests}): "
+                f"for example {found[0].test_id} and {found[0].train_id} (similarity {found[0].similarity:.2f})."
             )
 
 
