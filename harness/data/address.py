@@ -4,6 +4,7 @@ pip knows the mirrors, certificates and proxies that this machine is set up with
 """
 
 import json
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,17 @@ def find(source: Source) -> str:
     """
     requirement = f"{source.package}=={source.version}"
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
-    command += ["--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet", "--report", "-"]
+    command += [
+        "--quiet",
+        "--report",
+        "-",
+        "--only-binary",
+        ":all:",
+        "--no-input",
+        "--retries",
+        "2",
+        "--disable-pip-version-check",
+    ]
     done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise HarnessError(f"can't find where to download {requirement}: {_reason(done.stderr)}.")
@@ -41,8 +52,9 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if "No module named pip" in stderr:
         return f"{sys.executable} has no pip ('python -m ensurepip' adds it)"
-    network = ("NewConnectionError", "Name or service not known", "ConnectTimeout", "Connection refused", "ProxyError")
-    if any(sign in stderr for sign in network):
+    if re.search(r"certificate|SSLError", stderr, re.IGNORECASE):
+        return "the registry's certificate isn't trusted here (PIP_CERT names the file of your own authority)"
+    if re.search(r"connection|timed? ?out|name resolution|ProxyError", stderr, re.IGNORECASE):
         return "no network, or the registry can't be reached"
     wrong = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (wrong or lines or ["pip gave no reason"])[-1].rstrip(".")

@@ -297,6 +297,12 @@ def test_a_release_that_does_not_exist_is_one_clear_error(index: Path):
         address.find(missing)
 
 
+def test_a_registry_that_cannot_be_reached_is_told_from_a_missing_release(index: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    with pytest.raises(HarnessError, match="no network, or the registry can't be reached"):
+        address.find(source_of(wheel()))
+
+
 def test_a_python_without_pip_is_named(index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -S -m pip "$@"\n')
