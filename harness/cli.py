@@ -169,8 +169,7 @@ def init(  # noqa: PLR0913 - one for each flag
     from harness.init import init_suite
 
     made = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
-    shown = made.path if made.path.is_absolute() or len(made.path.parts) > 1 else Path(".", made.path)
-    typer.echo(f"{made.inferred}\nWritten: {shown}. Next: harness run {shown}")
+    typer.echo(f"{made.inferred}\nWritten: {made.path}. Next: harness run {made.path}")
 
 
 def _main() -> int:
@@ -180,7 +179,7 @@ def _main() -> int:
     except HarnessError as error:
         return _complain(str(error))
     except typer.TyperException as error:
-        return _complain(f"{error.format_message()} 'harness --help' shows what there is.")
+        return _complain(f"{error.format_message().rstrip('.')}. 'harness --help' shows what there is.")
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise

@@ -94,7 +94,8 @@ def download_bar(console: Console, what: str) -> Generator[Report]:
     try:
         yield report
     finally:
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()
 
 
 class _Plain:

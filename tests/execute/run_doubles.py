@@ -60,7 +60,9 @@ def run_trial(planned, *, cache, emit):
         time.sleep(float(os.environ["SLEEP_S"]))
     for done in range(1000):
         emit({"phase": "predict", "done": done, "total": 1000})
-    return record(planned.trial), [Row(task="t", id=str(i), references=("a",), answer="a" * i) for i in range(3)]
+    return record(planned.trial), [
+        Row(task=planned.trial.task, id=str(i), references=("a",), answer="a" * i) for i in range(3)
+    ]
 
 
 def record(trial):
@@ -70,9 +72,9 @@ def record(trial):
         suite_version=1,
         suite_hash="h",
         model=ModelInfo(name="m"),
-        tasks=(TaskInfo(name="t", kind="qa", metrics=("token_f1",), data_hash="d", sizes={"test": 3}),),
+        tasks=(TaskInfo(name=trial.task, kind="qa", metrics=("token_f1",), data_hash="d", sizes={"test": 3}),),
         spans=(Span(phase="predict", wall_s=1.0),),
-        scores={"t/token_f1": len(trial.strategy) / 10},
+        scores={f"{trial.task}/token_f1": len(trial.strategy) / 10},
         environment=Environment(
             python="3", packages={}, platform="p", processor="c", cores=1, threads=1, memory_bytes=1
         ),

@@ -1,0 +1,99 @@
+"""What a run shows: an honest time left, one line a trial without a terminal, a display with one."""
+
+import io
+
+import pytest
+from rich.console import Console
+from run_doubles import plan, record
+
+from harness.execute.events import Finished, Progress, Started
+from harness.records import Failed, Skipped
+from harness.render.live import TimeLeft, download_bar, duration, time_left, watch
+
+
+def test_nothing_is_said_of_the_time_left_before_a_trial_ended():
+    left = TimeLeft(plan("a", "b"))
+    left.start(plan("a")[0], now=0.0)
+    assert left.seconds(now=100.0) is None
+    assert time_left(None) == "estimating the time left"
+
+
+def test_the_time_left_follows_from_the_seconds_a_work_token_took():
+    first, second, third = plan("a", "b", "c")
+    second = second.model_copy(update={"work_tokens": 30.0})
+    left = TimeLeft([first, second, third])
+    left.start(first, now=0.0)
+    left.end(first, 5.0, counts=True)
+    assert left.seconds(now=5.0) == pytest.approx(0.5 * 40)
+    left.start(second, now=5.0)
+    assert left.seconds(now=9.0) == pytest.approx(0.5 * 40 - 4)
+    assert left.seconds(now=1000.0) == pytest.approx(5.0)
+
+
+def test_a_failed_trial_says_nothing_about_speed():
+    first, second = plan("a", "b")
+    left = TimeLeft([first, second])
+    left.end(first, 0.1, counts=False)
+    assert left.seconds(now=1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 5 min")]
+)
+def test_durations_are_written_for_people(seconds, text):
+    assert duration(seconds) == text
+
+
+def events(planned):
+    first, second, third = planned
+    yield Started(first)
+    yield Progress(first, "adapt", "a", 3, 10)
+    yield Finished(first, record(first.trial), wall_s=12.0)
+    yield Started(second)
+    yield Finished(
+        second, Failed(trial=second.trial, started_at="2026-01-01T00:00:00+00:00", reason="killed [bold]"), 3.0
+    )
+    yield Finished(third, Skipped(trial=third.trial, reason="no corpus"))
+
+
+def test_without_a_terminal_there_is_one_line_a_trial():
+    out = io.StringIO()
+    planned = plan("a", "b", "c")
+    with watch(Console(file=out, width=40), planned[:2]) as observe:
+        for event in events(planned):
+            observe(event)
+    assert out.getvalue().splitlines() == [
+        "[1/2] t · a · m: completed in 12 s, token_f1 0.100 (about 12 s left)",
+        "[2/2] t · b · m: failed: killed [bold]",
+        "t · c · m: skipped: no corpus",
+    ]
+
+
+def test_a_terminal_shows_what_is_running_and_keeps_what_ended():
+    out = io.StringIO()
+    planned = plan("a", "b", "c")
+    console = Console(file=out, width=120, force_terminal=True, color_system=None)
+    with watch(console, planned[:2]) as observe:
+        for event in events(planned):
+            observe(event)
+            console.file.write("")
+    text = out.getvalue()
+    assert "✓ t · a · m: completed in 12 s, token_f1 0.100" in text
+    assert "✗ t · b · m: failed: killed [bold]" in text
+    assert "- t · c · m: skipped: no corpus" in text
+    assert "estimating the time left" in text
+
+
+def test_a_download_that_is_not_needed_shows_nothing():
+    out = io.StringIO()
+    with download_bar(Console(file=out, force_terminal=True), "data"):
+        pass
+    assert out.getvalue() == ""
+
+
+def test_a_download_shows_how_far_it_is():
+    out = io.StringIO()
+    with download_bar(Console(file=out, force_terminal=True, width=120), "smollm2") as report:
+        report(10_000_000, 40_000_000)
+    assert "fetching smollm2" in out.getvalue()
+    assert "10.0/40.0 MB" in out.getvalue()

