@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -74,11 +73,11 @@ def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
         draft = _Draft(
             name, kind, data.name, input, reference, corpus_name, _instruction(kind, table, input, reference)
         )
-        _write(scratch / "suite.toml", draft.toml({}))
+        (scratch / "suite.toml").write_text(draft.toml({}), encoding="utf-8")
         prepared = prepare(load_suite(scratch), name)
-        _write(scratch / "suite.toml", draft.toml(_sizes(prepared)))
+        (scratch / "suite.toml").write_text(draft.toml(_sizes(prepared)), encoding="utf-8")
         prepared = prepare(load_suite(scratch), name)
-        _write(scratch / "README.md", _data_sheet(draft, prepared, sha256_of(data)))
+        (scratch / "README.md").write_text(_data_sheet(draft, prepared, sha256_of(data)), encoding="utf-8")
         scratch.replace(target)
     except HarnessError as error:
         raise HarnessError(str(error).replace(str(scratch), str(target))) from error
@@ -128,18 +127,14 @@ class _Draft:
     corpus: str | None
     instruction: str
 
-    @property
-    def strategies(self) -> Sequence[str]:
-        plain_ones = ["zero_shot", "few_shot", "lora"]
-        return [*plain_ones, "rag(k=1)", "rag(k=1)+lora"] if self.corpus else plain_ones
-
     def toml(self, sizes: dict[str, int]) -> str:
+        strategies = ["zero_shot", "few_shot", "lora", *(["rag(k=1)", "rag(k=1)+lora"] if self.corpus else [])]
         lines = [
             f"name = {_quote(self.name)}",
             "version = 1  # raise it when the data change so that scores can't be compared",
             'description = ""',
             'licence = ""  # of the data',
-            f"strategies = [{', '.join(map(_quote, self.strategies))}]",
+            f"strategies = [{', '.join(map(_quote, strategies))}]",
             "",
             "[[tasks]]",
             f"name = {_quote(self.name)}",
@@ -207,10 +202,6 @@ def _words(column: str) -> str:
 def _sizes(prepared: Prepared) -> dict[str, int]:
     sizes = {split: prepared.info.sizes[split] for split in ("train", "validation", "test")}
     return sizes | {"train": min(sizes["train"], MOST_TRAIN)}
-
-
-def _write(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
 
 
 def _quote(text: str) -> str:

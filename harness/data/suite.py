@@ -169,7 +169,7 @@ def _find(name: str) -> tuple[Path, str | None]:
     if name in known:
         return known[name]
     path = Path(name).expanduser()
-    folder = path.parent if path.suffix == ".toml" else path
+    folder = path.parent if path.is_file() else path
     if not (folder / "suite.toml").is_file():
         if folder.is_dir():
             raise HarnessError(f"{folder} has no suite.toml: 'harness init NAME --data FILE' writes one.")
