@@ -5,15 +5,15 @@ Every command imports what it needs when it runs, so that ``harness --help`` loa
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913 - one for each flag
     if dry_run or context.info_name == "plan":
         from harness.render import listing
 
-        _print(listing.plan(plan, waiting), console)
+        _print(listing.plan(plan, waiting))
         return
     failed = _execute(plan, store, waiting, console)
     _report(store, plan.suite, "terminal", console)
@@ -141,7 +141,7 @@ def list_strategies() -> None:
     from harness.discover import list_strategies as listed
     from harness.render import listing
 
-    _print(listing.strategies(listed()), _console())
+    _print(listing.strategies(listed()))
 
 
 @app.command("suites")
@@ -150,7 +150,7 @@ def list_suites() -> None:
     from harness.data.suite import list_suites as listed
     from harness.render import listing
 
-    _print(listing.suites(listed()), _console())
+    _print(listing.suites(listed()))
 
 
 @app.command()
@@ -180,9 +180,7 @@ def _main() -> int:
         return _complain(str(error))
     except typer.TyperException as error:
         return _complain(f"{error.format_message().rstrip('.')}. 'harness --help' shows what there is.")
-    except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
+    except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
         return 141
     return code if isinstance(code, int) else 0
@@ -223,12 +221,9 @@ def _execute(plan: Plan, store: Store, waiting: Sequence[Planned], console: Cons
 
 
 def _report(store: Store, suite: str | None, form: Format, console: Console) -> None:
-    from importlib import import_module
-
     from harness.compare.comparison import compare
     from harness.compare.stored import read
     from harness.data.suite import load_suite
-    from harness.errors import unknown
     from harness.store import newest
 
     if suite and (Path(suite) / "suite.toml").is_file():
@@ -240,10 +235,7 @@ def _report(store: Store, suite: str | None, form: Format, console: Console) -> 
     chosen = newest(stored)
     comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems])
     text = import_module(f"harness.render.{form}").render(comparison)
-    if form == "terminal":
-        console.print(text)
-    else:
-        typer.echo(text, nl=False)
+    console.print(text) if form == "terminal" else typer.echo(text, nl=False)
 
 
 def _console() -> Console:
@@ -252,6 +244,7 @@ def _console() -> Console:
     return Console()
 
 
-def _print(parts: Any, console: Console) -> None:
+def _print(parts: Any) -> None:
+    console = _console()
     for part in parts:
         console.print(part)

@@ -3,14 +3,17 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from harness import cli
 from harness.execute import local
+from harness.store import Store
 from tests.test_plan import model, suite
 
 __all__ = ["model", "suite"]  # fixtures
@@ -170,6 +173,39 @@ def test_init_writes_a_suite_that_can_be_planned(command, suite, model):
     assert code == 0
     assert "Next: harness run films" in out
     assert command("plan", "./films", "--model", model, "--strategy", "zero_shot")[0] == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(suite, model, tmp_path):
+    code = (
+        "import sys, run_doubles; from harness import cli, plan; from harness.execute import local; "
+        "from tests.test_plan import ZeroShot; plan.find_step = lambda name: ZeroShot; "
+        "local.Runner = lambda: run_doubles.RUNNER; cli.main()"
+    )
+    flags = ["--model", str(model), "--task", "sentiment", "--strategy", "one", "--strategy", "forever"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, "run", str(suite), *flags],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "execute")]),
+            "HARNESS_CACHE": str(tmp_path),
+        },
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 30
+    while not ((tmp_path / "started").exists() or running.poll() is not None):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: every process of the group hears it
+    out, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert err.strip() == "Stopped; what is finished is stored. The same command goes on from here."
+    assert "one" in out
+    assert [one.record.trial.strategy for one in Store(tmp_path / "results").load()] == ["one"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")

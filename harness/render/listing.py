@@ -64,15 +64,18 @@ def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
     yield table
     yield Text()
     for task in planned.tasks:
-        sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items())
+        sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)
         points = 100 * task.detectable_difference
         yield Text.assemble((task.name, "bold"), f" ({task.role}): {sizes}")
         yield _indented(f"smallest difference that {task.sizes['test']} test items show: {points:.1f} points", "")
         yield from (_indented(f"Warning: {warning}", "yellow") for warning in task.warnings)
     yield Text(
-        f"\n{len(waiting)} of {len(planned.trials)} trials of suite {planned.suite} version {planned.version} to run.\n"
-        "Smallest difference: of two strategies' shares of right answers, found in 80 % of runs at the 5 % level, if\n"
-        "half the answers are right and the two strategies' scores correlate by 0.5."
+        f"\n{len(waiting)} of {len(planned.trials)} trials of suite {planned.suite} version {planned.version} to run."
+    )
+    yield Text(
+        "Smallest difference: between two strategies' shares of right answers, found in 80 % of runs at the 5 % level, "
+        "if half the answers are right and the two strategies' scores correlate by 0.5.",
+        style="dim",
     )
 
 

@@ -1,5 +1,6 @@
 """A trial in its own process: whatever happens to it, the run goes on and says why."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from run_doubles import RUNNER, plan
 
 from harness.errors import HarnessError
+from harness.execute import local
 from harness.execute.events import Finished, Progress, Started
 from harness.execute.local import Outcome, execute
 from harness.execute.worker import Emit
@@ -104,6 +106,11 @@ def test_progress_is_not_sent_more_often_than_a_reader_can_follow():
 def test_what_a_trial_prints_does_not_reach_the_terminal(store, capfd):
     run(plan("exits"), store)
     assert capfd.readouterr().out == ""
+
+
+def test_where_there_is_no_fork_server_processes_start_anew(store, monkeypatch):
+    monkeypatch.setattr(local, "_context", lambda runner, *, retrieval: multiprocessing.get_context("spawn"))
+    assert run(plan("one", "segfault"), store) == Outcome(completed=1, failed=1)
 
 
 def test_a_second_run_is_refused(store):
