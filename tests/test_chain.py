@@ -51,8 +51,18 @@ def test_a_chain_is_read_left_to_right():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("8", 8), ("-2", -2), ("1e-4", 1e-4), ("true", True), ("False", False), ("none", None), ("all", "all")]
-    + [("'a+b(c)'", "a+b(c)"), ('"8"', "8"), ("[a,'b c',1]", ["a", "b c", 1])],
+    [
+        ("8", 8),
+        ("-2", -2),
+        ("1e-4", 1e-4),
+        ("true", True),
+        ("False", False),
+        ("none", None),
+        ("all", "all"),
+        ("'a+b(c)'", "a+b(c)"),
+        ('"8"', "8"),
+        ("[a,'b c',1]", ["a", "b c", 1]),
+    ],
 )
 def test_values_keep_their_type(text, value):
     (call,) = chain.parse(f"x(p={text})")

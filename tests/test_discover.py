@@ -89,7 +89,7 @@ def test_a_strategy_is_listed_with_its_parameters_needs_and_paper(builtins):
 
 def test_an_imported_step_does_not_count_as_the_modules_own(builtins):
     (builtins / "mine_f.py").write_text("from harness.api import Step\n")
-    with pytest.raises(HarnessError, match="exactly one subclass of harness.api.Step, not 0"):
+    with pytest.raises(HarnessError, match=r"exactly one subclass of harness\.api\.Step, not 0"):
         discover.find_step("mine_f")
 
 

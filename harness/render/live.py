@@ -125,7 +125,7 @@ class _Live:
     """A bar for the run, a line for the running trial, and the ended trials above them."""
 
     def __init__(self, progress: Progress, waiting: Sequence[Planned]) -> None:
-        self._progress, self._total = progress, len(waiting)
+        self._progress, self._total, self._ended = progress, len(waiting), 0
         self._left = TimeLeft(waiting)
         self._run = progress.add_task("trials", total=max(1, self._total), text=self._time_left)
         self._trial = progress.add_task("", total=None, text=str, visible=False)
@@ -157,11 +157,13 @@ class _Live:
         self._progress.console.print(line, highlight=False)
         if record.status != "skipped":
             self._left.end(event.planned, event.wall_s, counts=record.status == "completed")
-            self._progress.update(self._run, advance=1)
+            self._ended += 1
+            self._progress.update(self._run, completed=self._ended)
         self._progress.update(self._trial, visible=False)
 
     def _time_left(self) -> str:
-        return time_left(self._left.seconds(monotonic()))
+        left = time_left(self._left.seconds(monotonic())) if self._ended < self._total else "done"
+        return f"{self._ended} of {self._total}, {left}"
 
 
 class _Asked(ProgressColumn):

@@ -76,12 +76,12 @@ def test_a_terminal_shows_what_is_running_and_keeps_what_ended():
     with watch(console, planned[:2]) as observe:
         for event in events(planned):
             observe(event)
-            console.file.write("")
     text = out.getvalue()
     assert "✓ t · a · m: completed in 12 s, token_f1 0.100" in text
     assert "✗ t · b · m: failed: killed [bold]" in text
     assert "- t · c · m: skipped: no corpus" in text
-    assert "estimating the time left" in text
+    assert "0 of 2, estimating the time left" in text
+    assert "2 of 2, done" in text
 
 
 def test_a_download_that_is_not_needed_shows_nothing():
