@@ -8,17 +8,15 @@ objects, which carry no reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference"]
 Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
+Form = Literal["auto", "chat", "plain"]
 Capability = Literal["generate", "score_choices", "train"]
 
 
@@ -67,6 +65,9 @@ class Task:
         instruction: the sentence that opens every prompt.
         choices: the labels of a classification task; empty where every query brings its own.
         max_new_tokens: where generation stops at the latest.
+        form: ``chat`` uses the tokenizer's template, ``plain`` labelled lines of text; ``auto``: chat where the
+            tokenizer has a template. Small models often answer the plain form better.
+        question_label: what stands before the input in the plain form; answer_label: what stands before the answer.
     """
 
     name: str
@@ -74,6 +75,9 @@ class Task:
     instruction: str = ""
     choices: tuple[str, ...] = ()
     max_new_tokens: int = 32
+    form: Form = "auto"
+    question_label: str = "Question"
+    answer_label: str = "Answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +114,12 @@ class Prompt:
     """What a system sends for one query, before the model lays it out as text.
 
     Attributes:
+        task: gives the instruction and the form.
         exemplars: worked (question, answer) pairs, in the order in which they are shown.
         passages: retrieved texts, best first.
     """
 
-    instruction: str
+    task: Task
     question: str
     exemplars: tuple[tuple[str, str], ...] = ()
     passages: tuple[Passage, ...] = ()
@@ -126,10 +131,10 @@ class Answer:
 
     Attributes:
         text: the exact text that was sent.
-        output: the generated text, or the chosen option.
+        output: the generated text; empty if choices were scored.
         choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated.
         prompt_tokens: tokens of the prompt, padding excluded.
-        output_tokens: tokens generated, or scored as choices.
+        output_tokens: tokens generated, or the tokens of all choices that were scored.
         dropped_passages: passages left out because the prompt was longer than the context window.
     """
 
@@ -171,10 +176,14 @@ class Model(Protocol):
     info: ModelInfo
 
     @property
-    def can(self) -> frozenset[Capability]: ...
+    def can(self) -> frozenset[Capability]:
+        """What may be asked of the model."""
+        ...
 
-    def generate(self, prompts: Sequence[Prompt], *, max_new_tokens: int, report: Report | None = None) -> list[Answer]:
-        """Continue each prompt greedily until the end of the turn or `max_new_tokens`."""
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int, one_line: bool, report: Report | None = None
+    ) -> list[Answer]:
+        """Continue each prompt greedily until the end of the turn, of the line (`one_line`) or `max_new_tokens`."""
         ...
 
 
@@ -185,7 +194,7 @@ class ScoresChoices(Protocol):
     def score_choices(
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
     ) -> list[Answer]:
-        """Score every choice of every prompt; `output` is the likeliest choice, per token."""
+        """Give the log-likelihood of every choice of every prompt, in nats."""
         ...
 
 
@@ -197,8 +206,8 @@ class HoldsWeights(Protocol):
         """Write what adaptation has changed: the adapter alone, or all weights. Safetensors."""
         ...
 
-    def load_adapted(self, folder: Path) -> None:
-        """Put back what `save_adapted` wrote."""
+    def load_adapted(self, folder: Path) -> Any:
+        """Return the model with what `save_adapted` wrote put back."""
         ...
 
 
@@ -213,7 +222,9 @@ class Retriever(Protocol):
 class Exemplars(Protocol):
     """Chooses worked examples for a query; never the query itself."""
 
-    def pick(self, query: Query) -> tuple[Example, ...]: ...
+    def pick(self, query: Query) -> tuple[Example, ...]:
+        """Return the exemplars for a query, in the order in which they are shown."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -221,7 +232,7 @@ class System:
     """A model and the way it is asked.
 
     Attributes:
-        prior: log-probability of each label before any input is read, taken off the choice scores (calibration).
+        prior: what each label's log-likelihood is on average, taken off the choice scores (calibration), nats.
     """
 
     model: Any
@@ -237,7 +248,7 @@ class System:
         for query, passages in zip(queries, found, strict=True):
             shown = self.exemplars.pick(query) if self.exemplars else ()
             pairs = tuple((e.query.input, e.references[0]) for e in shown)
-            prompts.append(Prompt(self.task.instruction, query.input, pairs, tuple(passages)))
+            prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
         return prompts
 
     def having(self, **changes: Any) -> System:
@@ -253,23 +264,27 @@ class Needs:
     model: frozenset[Capability] = frozenset()
 
 
+def _nothing(*_: Any) -> None:
+    """Do nothing: a context's calls lead nowhere unless somebody listens."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a step is given besides its system and task.
 
     Attributes:
         seed: for everything that is random.
-        cache: a folder for what can be built again (indexes), keyed by the step itself.
-        report: tells how far the phase is.
+        report: tells how far the phase is: (done, total).
         count: adds to the tokens that the phase has read: real ones, padding excluded.
         log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
+        locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
     """
 
     seed: int = 0
-    cache: Path = Path()
-    report: Report = lambda done, total: None  # noqa: E731 - a default that does nothing
-    count: Callable[[int], None] = lambda tokens: None  # noqa: E731
-    log: Callable[[Mapping[str, float]], None] = lambda point: None  # noqa: E731
+    report: Report = _nothing
+    count: Callable[[int], None] = _nothing
+    log: Callable[[Mapping[str, float]], None] = _nothing
+    locate: Callable[[str], Path] = Path
 
 
 class Step(BaseModel):
@@ -278,8 +293,8 @@ class Step(BaseModel):
     Class attributes:
         needs: what must be there, else the trial is skipped with a reason.
         phase: the span that `adapt` is measured under.
-        changes_weights: whether the model after the step differs from the one before; such a step's result is
-            kept, and probes are asked again after it.
+        changes_weights: whether the model after the step differs from the one before; probes are asked again then.
+        keeps: whether what the step made is worth keeping for other chains that begin alike, by `save` and `load`.
         random: whether the seed can change the result; a chain without a random step is run with one seed only.
         paper: where the method comes from.
     """
@@ -289,9 +304,29 @@ class Step(BaseModel):
     needs: ClassVar[Needs] = Needs()
     phase: ClassVar[Literal["adapt", "index"]] = "adapt"
     changes_weights: ClassVar[bool] = False
+    keeps: ClassVar[bool] = False
     random: ClassVar[bool] = False
     paper: ClassVar[str] = ""
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Return the customised system; neither `system` nor `task` is changed."""
+        """Return the customised system. Weights are changed in place: a trial is a process of its own."""
         raise NotImplementedError
+
+    def depends_on(self, before: str, task: TaskData) -> str:
+        """Name everything besides this step's parameters that decides what it makes.
+
+        Args:
+            before: names the model and task, the seed and the steps so far.
+            task: the training material.
+        """
+        del task  # what a step before has seen is in `before`
+        return before
+
+    def save(self, system: System, folder: Path) -> None:
+        """Write what `adapt` made into an empty folder."""
+        system.model.save_adapted(folder)
+
+    def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
+        """Return the system that `adapt` made, from what `save` wrote."""
+        del task, context  # what an index needs, weights do not
+        return system.having(model=system.model.load_adapted(folder))

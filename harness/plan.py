@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness import chain
@@ -153,9 +153,7 @@ class _Maker:
 
 def _basis(task: Prepared) -> str:
     """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
-    asked = task.task_data.task
-    parts = [task.info.data_hash, asked.kind, asked.instruction, asked.max_new_tokens, task.info.metrics]
-    return _sha256([PROTOCOL_VERSION, *parts])
+    return _sha256([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
 
 
 def _sha256(value: Any) -> str:

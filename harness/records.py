@@ -73,8 +73,7 @@ class Row(Frozen):
         role: ``target`` for the task that the system was made for, ``probe`` for one it was not.
         prompt: the exact text sent.
         answer: what was parsed from the output; None where parsing failed.
-        parsed: how: ``choice`` (likeliest choice), ``first_line``, ``label``, or ``failed: REASON``.
-        answer_loose: the same by the lenient rule (anywhere in the output), where the two can differ.
+        parsed: how: ``choice`` (likeliest choice), ``first_line``, ``whole``, ``label``, or ``failed: REASON``.
         choice_scores: log-likelihood of each choice, nats.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
     """

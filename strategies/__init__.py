@@ -1,0 +1,1 @@
+"""One file, one step: the way that a method customises a system, its paper and its defaults."""

@@ -83,7 +83,16 @@ def prepare(
         *_label_notes(task, labels_left, splits),
     )
     data = TaskData(
-        Task(task.name, task.kind, task.instruction, labels_left, task.new_tokens),
+        Task(
+            task.name,
+            task.kind,
+            task.instruction,
+            labels_left,
+            task.new_tokens,
+            task.form,
+            task.question_label,
+            task.answer_label,
+        ),
         splits.train,
         splits.validation,
         corpus,

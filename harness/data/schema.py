@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from harness import errors
-from harness.api import Kind
+from harness.api import Form, Kind
 from harness.errors import HarnessError
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
@@ -54,6 +54,8 @@ class TaskConfig(_Strict):
         rejected: preference: column of the worse answer (`reference` is the better one).
         cluster: column; rows with one value are kept in one split, and are not independent.
         evidence: column with the ids of the passages (or the corpus files) that hold the answer.
+        form: ``chat``, ``plain`` (labelled lines, which small models often follow better) or ``auto``.
+        question_label: what stands before the input in the plain form; answer_label: before the answer.
         corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title.
     """
 
@@ -78,6 +80,9 @@ class TaskConfig(_Strict):
     evidence: str | None = None
     corpus: str | None = None
     instruction: str = ""
+    form: Form = "auto"
+    question_label: str = "Question"
+    answer_label: str = "Answer"
     metrics: tuple[str, ...] = ()
     max_new_tokens: int | None = Field(None, ge=1)
     sizes: Sizes = Field(default_factory=lambda: Sizes.model_validate({}))

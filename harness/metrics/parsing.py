@@ -1,9 +1,9 @@
 """Reading an answer from what a model wrote, by rules that are written down and leave a trace.
 
-Free text: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
-taken off. Labels: the first such line, if it is a label but for case, punctuation and spacing; else the only
-label that the whole output mentions as a whole word. Nothing is guessed: no label or several are a failure
-that the record names, and that metrics count as wrong.
+A short answer: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
+taken off. A longer text: all of it. Labels: the first such line, if it is a label but for case, punctuation and
+spacing; else the only label that the whole output mentions as a whole word. Nothing is guessed: no label or several
+are a failure that the record names, and that metrics count as wrong.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
     """Read the answer from a generated output.
 
     Args:
-        kind: of the task: `qa` and `generation` are read as free text, the others as one of the choices.
+        kind: of the task: `qa` is read as one line and `generation` as a whole, the others as one of the choices.
         output: what the model wrote.
         choices: the labels of the task, or the choices of this item.
 
     Returns:
-        The answer, exactly as the choice is written, or None; and how it was read: ``first_line``, ``label``
-        or ``failed: REASON``.
+        The answer, exactly as the choice is written, or None; and how it was read: ``first_line``, ``whole``,
+        ``label`` or ``failed: REASON``.
     """
     line = next(filter(None, map(_clean, output.splitlines())), None)
     if line is None:
         return None, "failed: empty output"
-    if kind in ("qa", "generation"):
+    if kind == "generation":
+        return output.strip(), "whole"
+    if kind == "qa":
         return line, "first_line"
     if not choices:
         return None, "failed: no choices to read the answer by"

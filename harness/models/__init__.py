@@ -1,0 +1,16 @@
+"""What can answer a query. Submodules load on first use, so that listing strategies stays instant (PEP 562)."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.models import answering, decode, layout, loading, local, retrieval, tree
+
+__all__ = ["answering", "decode", "layout", "loading", "local", "retrieval", "tree"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a submodule when it is first asked for."""
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(name)

@@ -1,0 +1,115 @@
+"""Greedy decoding of many prompts: what they begin with alike is read once, and finished rows leave the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from harness.models.tree import Tokens, backbone, branch_off, common_prefix, read_prefix
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When generation ends, and how much runs at once.
+
+    Attributes:
+        new_tokens: the most tokens generated for one prompt.
+        stop: ids that end an answer; they are not part of it.
+        line_ends: ids that end an answer too, unless nothing but such ids came before.
+        rows: the most prompts decoded together.
+        tokens: the most prompt tokens, padding included, read together.
+    """
+
+    new_tokens: int
+    stop: frozenset[int]
+    line_ends: frozenset[int] = frozenset()
+    rows: int = 32
+    tokens: int = 4096
+
+
+def greedy(
+    module: Any, prompts: Sequence[Tokens], limits: Limits, report: Callable[[int, int], None] | None = None
+) -> list[Tokens]:
+    """Return the tokens that follow each prompt, each the likeliest given all before.
+
+    Args:
+        module: a transformers causal language model in eval mode.
+        prompts: tokens of each prompt, at least one each.
+        limits: when to stop.
+        report: called with (prompts done, prompts in all).
+    """
+    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if limits.rows > 1 else 0
+    found: list[Tokens] = [[] for _ in prompts]
+    done = 0
+    with torch.inference_mode():
+        prefix = read_prefix(module, prompts[0][:shared]) if shared > 0 else None
+        for group in group_by_length([len(p) - shared for p in prompts], limits):
+            answers = _decode_group(module, [prompts[i][shared:] for i in group], prefix, limits)
+            for index, answer in zip(group, answers, strict=True):
+                found[index] = answer
+            done += len(group)
+            if report:
+                report(done, len(prompts))
+    return found
+
+
+def group_by_length(lengths: Sequence[int], limits: Limits) -> list[list[int]]:
+    """Group prompts of similar length, longest first, so that little is padded and memory peaks early."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        last = groups[-1] if groups else []
+        if last and len(last) < limits.rows and (len(last) + 1) * lengths[last[0]] <= limits.tokens:
+            last.append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
+def _decode_group(module: Any, prompts: list[Tokens], prefix: DynamicCache | None, limits: Limits) -> list[Tokens]:
+    """Decode prompts of similar length together, behind a prefix that they share."""
+    device = module.device
+    offset = prefix.get_seq_length() if prefix else 0
+    width = max(map(len, prompts))
+    tokens = torch.zeros(len(prompts), width, dtype=torch.long, device=device)
+    seen = torch.ones(len(prompts), offset + width, dtype=torch.long, device=device)
+    for row, prompt in enumerate(prompts):
+        tokens[row, width - len(prompt) :] = torch.tensor(prompt, device=device)
+        seen[row, offset : offset + width - len(prompt)] = 0
+    places = (seen.cumsum(1) - 1)[:, offset:].clamp(min=0)
+    cache = branch_off(prefix, len(prompts))
+    answers: list[Tokens] = [[] for _ in prompts]
+    live = list(range(len(prompts)))
+    for turn in range(limits.new_tokens):
+        hidden = backbone(module)(
+            input_ids=tokens, attention_mask=seen, position_ids=places, past_key_values=cache, use_cache=True
+        ).last_hidden_state[:, -1]
+        chosen = module.get_output_embeddings()(hidden).argmax(-1)
+        keep = _take(answers, live, chosen, limits)
+        if not keep or turn == limits.new_tokens - 1:
+            break
+        if len(keep) < len(live):
+            kept = torch.tensor(keep, device=device)
+            cache.batch_select_indices(kept)
+            chosen, seen, places = chosen[kept], seen[kept], places[kept]
+            live = [live[i] for i in keep]
+        tokens = chosen[:, None]
+        seen = torch.cat([seen, seen.new_ones(len(live), 1)], 1)
+        places = places[:, -1:] + 1
+    return answers
+
+
+def _take(answers: list[Tokens], live: list[int], chosen: Tensor, limits: Limits) -> list[int]:
+    """Add each row's next token to its answer; return the rows that go on."""
+    keep: list[int] = []
+    for place, token in enumerate(chosen.tolist()):
+        answer = answers[live[place]]
+        begun = any(earlier not in limits.line_ends for earlier in answer)
+        if token not in limits.stop and not (begun and token in limits.line_ends):
+            answer.append(token)
+            keep.append(place)
+    return keep

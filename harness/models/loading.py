@@ -1,0 +1,115 @@
+"""Opens a model by name: finds its folder, converts a pinned GGUF once, reads weights and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from harness.api import ModelInfo
+from harness.errors import HarnessError
+from harness.models import tree
+from harness.models.local import LocalModel
+
+
+def open_model(
+    folder: Path, info: ModelInfo, cache: Path, *, dtype: torch.dtype | None = None, trust_remote_code: bool = False
+) -> LocalModel:
+    """Load a causal language model for inference; steps make what they train trainable.
+
+    Args:
+        folder: weights as safetensors, or one GGUF file, with the tokenizer's files.
+        info: what is known of the model so far: name, revision, licence, note.
+        cache: where a converted model and file hashes are kept.
+        dtype: None: bfloat16 where the hardware computes in it, else float32.
+        trust_remote_code: whether code that comes with the model may run.
+
+    Raises:
+        HarnessError: transformers cannot read the folder.
+    """
+    weights = _converted(folder, cache) if any(folder.glob("*.gguf")) else folder
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=trust_remote_code)
+        module: Any = AutoModelForCausalLM.from_pretrained(
+            weights,
+            dtype=dtype or native_dtype(device),
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise HarnessError(f"the model in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+    module = module.to(device).eval().requires_grad_(False)
+    known = info.model_copy(
+        update={
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "hash": weights_hash(weights, cache),
+            "context_tokens": _window(module, tokenizer),
+            "dtype": str(module.dtype).removeprefix("torch."),
+        }
+    )
+    return LocalModel(known, module, tokenizer, packs=tree.packs(module))
+
+
+def native_dtype(device: str) -> torch.dtype:
+    """Return bfloat16 where it is computed by hardware (a GPU, or a CPU with AVX-512 BF16 or AMX), else float32."""
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public question for it
+
+
+def weights_hash(folder: Path, cache: Path) -> str:
+    """Return one sha256 over the names and contents of a folder's safetensors, remembered by size and time."""
+    files = sorted(folder.glob("*.safetensors"))
+    stamps = [f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
+    memory = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
+    if memory.is_file():
+        return memory.read_text(encoding="ascii")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(digest.hexdigest(), encoding="ascii")
+    return digest.hexdigest()
+
+
+def _window(module: Any, tokenizer: Any) -> int | None:
+    """Return the length of the context window: the model's, or the tokenizer's where that is shorter."""
+    named = [getattr(module.config, "max_position_embeddings", None), tokenizer.model_max_length]
+    return min((int(n) for n in named if n and n < 10**9), default=None)
+
+
+def _converted(folder: Path, cache: Path) -> Path:
+    """Return a folder with a GGUF's weights as safetensors in bfloat16, made once.
+
+    Without dequantising them transformers would keep the weights in GGUF's blocks: slow, and not trainable.
+    """
+    file = next(folder.glob("*.gguf"))
+    target = cache / "converted" / f"{folder.name}-bf16"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent) as scratch:
+        whole = Path(scratch) / "model"
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file.name)
+        module: Any = AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file=file.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        )
+        if hasattr(module.config, "quantization_config"):
+            del module.config.quantization_config
+        module.save_pretrained(whole)
+        tokenizer.save_pretrained(whole)
+        try:
+            os.rename(whole, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
+        except OSError:
+            if not target.is_dir():  # unless another process was first
+                raise
+    return target

@@ -1,0 +1,16 @@
+"""Blocks that strategies are composed of. Submodules load on first use, so that listing strategies stays instant."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.training import adapters, batches, optimiser, samples, supervised
+
+__all__ = ["adapters", "batches", "optimiser", "samples", "supervised"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a submodule when it is first asked for."""
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(name)

@@ -1,0 +1,70 @@
+"""AdamW that keeps 32-bit master weights for parameters held in fewer bits.
+
+A bf16 weight near 0.06 has steps of 2.4e-4, so an update of 3e-5 would round to nothing; the update is therefore
+made on a 32-bit copy, and the result rounded into the model (Micikevicius et al. 2018, arXiv:1710.03740, section 3.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate over the steps: linear warm-up, then a cosine down to zero (Loshchilov and Hutter 2017).
+
+    Attributes:
+        peak: learning rate after warm-up.
+        steps: optimiser steps in all.
+        warmup: share of the steps spent rising, 0 to 1.
+    """
+
+    peak: float
+    steps: int
+    warmup: float = 0.1
+
+    def at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        rise = max(1, round(self.steps * self.warmup))
+        if step < rise:
+            return self.peak * (step + 1) / rise
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
+
+
+class MasterAdamW:
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the given parameters."""
+
+    def __init__(self, parameters: Iterable[Tensor], *, weight_decay: float, max_norm: float = 1.0) -> None:
+        self.parameters = list(parameters)
+        self.masters = [p.detach().float() if p.dtype != torch.float32 else p for p in self.parameters]
+        self.max_norm = max_norm
+        decayed = [m for m in self.masters if m.ndim > 1]
+        others = [m for m in self.masters if m.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.inner = torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, fused=True)
+
+    def step(self, learning_rate: float) -> float:
+        """Update from the parameters' gradients and clear them.
+
+        Returns:
+            The global norm of the gradients before clipping, L2.
+        """
+        for parameter, master in zip(self.parameters, self.masters, strict=True):
+            if master is not parameter:
+                master.grad = None if parameter.grad is None else parameter.grad.float()
+                parameter.grad = None
+        norm = torch.nn.utils.clip_grad_norm_(self.masters, self.max_norm, foreach=True)
+        for group in self.inner.param_groups:
+            group["lr"] = learning_rate
+        self.inner.step()
+        self.inner.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for parameter, master in zip(self.parameters, self.masters, strict=True):
+                if master is not parameter:
+                    parameter.copy_(master)
+        return float(norm)
