@@ -308,6 +308,10 @@ class Step(BaseModel):
     random: ClassVar[bool] = False
     paper: ClassVar[str] = ""
 
+    def sources(self) -> tuple[str, ...]:
+        """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
+        return ()
+
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Return the customised system. Weights are changed in place: a trial is a process of its own."""
         raise NotImplementedError

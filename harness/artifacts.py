@@ -58,6 +58,17 @@ def find(root: Path, key: str) -> Kept | None:
     return Kept(folder / "content", account)
 
 
+def size(root: Path) -> tuple[int, int]:
+    """Count the artifacts that are kept, and their bytes on disk, unfinished ones included."""
+    files = [file for file in root.rglob("*") if file.is_file()] if root.is_dir() else []
+    return sum(file.name == "account.json" for file in files), sum(file.stat().st_size for file in files)
+
+
+def remove(root: Path) -> None:
+    """Remove every artifact; each is made again when a trial needs it."""
+    shutil.rmtree(root, ignore_errors=True)
+
+
 def keep(root: Path, key: str, save: Callable[[Path], None], account: Account) -> Kept:
     """Write an artifact whole or not at all, and return it with its size."""
     root.mkdir(parents=True, exist_ok=True)

@@ -16,13 +16,8 @@ import typer
 from harness.errors import HarnessError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
-    from harness.config import RunConfig
-    from harness.plan import Plan
-    from harness.planned import Planned
     from harness.store import Store
 
 app = typer.Typer(
@@ -80,6 +75,7 @@ def run(  # noqa: PLR0913 - one for each flag
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
 ) -> None:
     """Plan what was asked for, show it or run it, and print the report."""
+    from harness import commands
     from harness.config import choose_seeds, load_config, parse_limits
 
     flags = {
@@ -93,13 +89,17 @@ def run(  # noqa: PLR0913 - one for each flag
         "threads": threads,
     }
     console = _console()
-    plan, store, waiting = _plan(load_config(flags, config), console)
+    plan, store, waiting = commands.plan(load_config(flags, config), console)
     if dry_run or context.info_name == "plan":
         from harness.render import listing
 
         _print(listing.plan(plan, waiting))
         return
-    failed = _execute(plan, store, waiting, console)
+    try:
+        failed = commands.run(plan, store, waiting, console)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
+        raise
     _report(store, plan.suite, "terminal", console)
     if failed:
         raise typer.Exit(1)
@@ -121,18 +121,46 @@ def report(
 @app.command()
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Default: all of them.")] = None,
+    *,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Fetch nothing: show what is pinned and what is here.")
+    ] = False,
 ) -> None:
     """Bring the pinned models and data sets into the cache."""
     from harness.data.fetch import fetch as bring
+    from harness.data.fetch import is_fetched
     from harness.data.sources import all_sources, source
     from harness.render.live import download_bar
 
     wanted = [source(name) for name in names or []] or list(all_sources())
+    if only_list:
+        from harness.render import listing
+
+        _print(listing.sources([(one, is_fetched(one)) for one in wanted]))
+        return
     console = _console()
     for one in wanted:
         with download_bar(console, one.name) as told:
             path = bring(one.name, told)
         typer.echo(f"{one.name}: {path} ({one.size_bytes / 1e6:.0f} MB, {one.licence})")
+
+
+@app.command()
+def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove the tuned weights and indexes kept for later runs; records, models and data stay."""
+    from harness import artifacts
+    from harness.data import cache
+
+    root = cache.root() / "artifacts"
+    count, size_bytes = artifacts.size(root)
+    typer.echo(f"{count} kept adapters, tuned weights and indexes take {size_bytes / 1e6:,.0f} MB in {root}.")
+    if not count:
+        return
+    if not yes and not sys.stdin.isatty():
+        raise HarnessError("nobody is there to be asked: 'harness clean --yes' removes them.")
+    if yes or typer.confirm("Remove them? A run that needs one makes it again."):
+        artifacts.remove(root)
+        typer.echo("Removed.")
 
 
 @app.command("strategies")
@@ -150,7 +178,7 @@ def list_suites() -> None:
     from harness.data.suite import list_suites as listed
     from harness.render import listing
 
-    _print(listing.suites(listed()))
+    _print(listing.suites(*listed()))
 
 
 @app.command()
@@ -189,35 +217,6 @@ def _main() -> int:
 def _complain(message: str) -> int:
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return 2
-
-
-def _plan(config: RunConfig, console: Console) -> tuple[Plan, Store, list[Planned]]:
-    from harness.plan import make_plan
-    from harness.render.live import download_bar
-    from harness.store import Store
-
-    with download_bar(console, "data") as told:
-        plan = make_plan(config, told)
-    store = Store(config.results)
-    return plan, store, [one for one in plan.trials if not one.skip and not store.completed(one.trial.key)]
-
-
-def _execute(plan: Plan, store: Store, waiting: Sequence[Planned], console: Console) -> int:
-    """Run the plan and return how many trials failed."""
-    from harness.data import cache
-    from harness.data.locate import locate
-    from harness.execute.local import execute
-    from harness.render.live import download_bar, watch
-
-    for model in dict.fromkeys(one.model for one in waiting):
-        with download_bar(console, model) as told:
-            locate(model, told)
-    try:
-        with watch(console, waiting) as observe:
-            return execute(plan.trials, store, cache=cache.root(), observe=observe).failed
-    except KeyboardInterrupt:
-        typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
-        raise
 
 
 def _report(store: Store, suite: str | None, form: Format, console: Console) -> None:

@@ -23,6 +23,6 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint
     text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")
     if near:
         text += f": did you mean {near[0]!r}?"
-    elif names:
-        text += f"; known: {', '.join(names)}."
+    else:
+        text += f"; known: {', '.join(names)}." if names else "."
     return HarnessError(f"{text} {hint}".strip())

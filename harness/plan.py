@@ -145,6 +145,7 @@ class _Maker:
             limits=self.limits,
             probes=tuple(probe.info.name for probe in probes),
             threads=self.config.threads,
+            sources=tuple(dict.fromkeys(source for link in links for source in link.step.sources())),
             retrieves=any("corpus" in link.step.needs.task for link in links),
             skip=_reason_to_skip(task, links, model),
             work_tokens=_work_tokens(task, links, probes),

@@ -14,6 +14,7 @@ class Planned(Frozen):
         limits: the most items of each split.
         probes: tasks that are asked as well, once the weights have changed.
         threads: of one operator; None: the library's choice.
+        sources: other models that its steps load.
         retrieves: whether a step needs a corpus.
         skip: why the trial is not run; None: it is.
         work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
@@ -25,6 +26,7 @@ class Planned(Frozen):
     limits: dict[str, int]
     probes: tuple[str, ...] = ()
     threads: int | None = None
+    sources: tuple[str, ...] = ()
     retrieves: bool = False
     skip: str | None = None
     work_tokens: float = 0.0

@@ -97,11 +97,16 @@ class Row(Frozen):
 
 
 class TaskInfo(Frozen):
-    """What a record keeps of each task that it asked: enough to score and repeat it without the suite."""
+    """What a record keeps of each task that it asked: enough to score and repeat it without the suite.
+
+    Attributes:
+        order: its place in the suite, from 0; None where it was never known.
+    """
 
     name: str
     kind: Kind
     role: Literal["target", "probe"] = "target"
+    order: int | None = None
     metrics: tuple[str, ...]
     labels: tuple[str, ...] = ()
     chance: float | None = None

@@ -22,6 +22,10 @@ class Rag(Step):
         "Lewis et al. 2020, arXiv:2005.11401; dense retrieval: Karpukhin et al. 2020, arXiv:2004.04906"
     )
 
+    def sources(self) -> tuple[str, ...]:
+        """Name the embedding model."""
+        return (self.embedder,)
+
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Embed and index the whole corpus."""
         embedder = models.retrieval.open_embedder(context.locate(self.embedder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from harness.compare import cost
 from harness.compare.checks import machine_warnings, task_warnings, version_warnings
@@ -13,7 +14,7 @@ from harness.compare.stored import Stored
 from harness.compare.verdict import verdict
 from harness.errors import HarnessError
 from harness.metrics import get
-from harness.records import Completed
+from harness.records import Completed, TaskInfo
 
 
 def compare(stored: Sequence[Stored], notes: Sequence[str] = ()) -> Comparison:
@@ -38,8 +39,9 @@ def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
     for one in stored:
         tasks.setdefault(one.record.trial.task, []).append(one)
     records = [one.record for one in stored if isinstance(one.record, Completed)]
-    probes = {info.name for record in records for info in record.tasks if info.role == "probe"}
-    order = sorted(tasks, key=lambda task: task in probes)  # what was adapted to comes before what is only probed
+    told = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
+    infos = {info.name: info for info in told}  # a task that any strategy was only probed on is a probe
+    order = sorted(tasks, key=lambda task: _place(infos.get(task)))
     return SuiteResult(
         name=name,
         tasks=tuple(_task(name, task, tasks[task], stored) for task in order),
@@ -47,6 +49,11 @@ def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
         machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
     )
+
+
+def _place(info: TaskInfo | None) -> tuple[bool, float]:
+    """Tasks that were adapted to come before those that were only probed, each in the suite's order."""
+    return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
 
 
 def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[Stored]) -> TaskResult:

@@ -47,9 +47,9 @@ def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[R
 
 
 def probes(seeds: Sequence[Stored]) -> list[TaskInfo]:
-    """The probes that a strategy was asked, each once."""
+    """The probes that a strategy was asked besides its own task, each once."""
     records = [one.record for one in seeds if isinstance(one.record, Completed)]
-    return list({info.name: info for record in records for info in record.tasks if info.role == "probe"}.values())
+    return list({info.name: info for record in records for info in record.tasks[1:]}.values())
 
 
 def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) -> Retention | str:

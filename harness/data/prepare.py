@@ -98,7 +98,8 @@ def prepare(
         corpus,
         corpus_hash(corpus),
     )
-    return Prepared(data, splits.test, _info(task, data, splits, notes), _majority(task, splits.test), leaks)
+    info = _info(task, data, splits, notes).model_copy(update={"order": suite.tasks.index(task)})
+    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks)
 
 
 def _read(suite: Suite, task: TaskConfig) -> tuple[dict[str, Table], tuple[Passage, ...]]:

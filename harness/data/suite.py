@@ -19,6 +19,8 @@ from harness.errors import HarnessError
 GROUP = "adaptbench.suites"
 """Entry points of packages that bring suites: name → the package whose folder holds the suite.toml."""
 HINT = "'harness suites' lists them; a folder with a suite.toml works too."
+Place = tuple[Path | None, str | None]
+"""A suite's folder, None if there is none after all; and the package that may run code, if it is one."""
 COSMETIC = {"description", "licence", "strategies"}
 
 
@@ -134,37 +136,50 @@ def load_suite(name_or_path: str | Path) -> Suite:
     return suite
 
 
-def list_suites() -> tuple[Suite, ...]:
-    """Return the built-in suites, then installed ones, then those of the folder ``suites`` here."""
-    return tuple(_read(*place) for place in _known().values())
+def list_suites() -> tuple[tuple[Suite, ...], dict[str, str]]:
+    """Return the built-in suites, then installed ones, then those of the folder ``suites`` here.
+
+    Returns:
+        The suites, and by name what is wrong with those that cannot be read.
+    """
+    found: list[Suite] = []
+    broken: dict[str, str] = {}
+    for name, place in _known().items():
+        try:
+            found.append(_read(*place))
+        except HarnessError as error:
+            broken[name] = str(error)
+    return tuple(found), broken
 
 
-def _known() -> dict[str, tuple[Path, str | None]]:
-    """Every suite that goes by a name: its folder, and the package that may run code."""
+def _known() -> dict[str, Place]:
+    """Every suite that goes by a name."""
     here = Path.cwd() / "suites"
-    local = {path.parent.name: (path.parent, None) for path in sorted(here.glob("*/suite.toml"))}
+    local: dict[str, Place] = {path.parent.name: (path.parent, None) for path in sorted(here.glob("*/suite.toml"))}
     known = _own()
     for name, place in (*_installed().items(), *local.items()):
         known.setdefault(name, place)
     return known
 
 
-def _own() -> dict[str, tuple[Path, str | None]]:
+def _own() -> dict[str, Place]:
     root = Path(suites.__path__[0])
     return {path.parent.name: (path.parent, f"suites.{path.parent.name}") for path in sorted(root.glob("*/suite.toml"))}
 
 
-def _installed() -> dict[str, tuple[Path, str | None]]:
-    found: dict[str, tuple[Path, str | None]] = {}
-    for point in entry_points(group=GROUP):
-        spec = find_spec(point.value)
-        if spec is None or not spec.submodule_search_locations:
-            raise HarnessError(f"suite {point.name!r} names {point.value!r}, which is no installed package.")
-        found[point.name] = (Path(spec.submodule_search_locations[0]), point.value)
-    return found
+def _installed() -> dict[str, Place]:
+    return {point.name: (_package_folder(point.value), point.value) for point in entry_points(group=GROUP)}
 
 
-def _find(name: str) -> tuple[Path, str | None]:
+def _package_folder(package: str) -> Path | None:
+    try:
+        spec = find_spec(package)
+    except ImportError:  # a package within one that is not there
+        return None
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _find(name: str) -> Place:
     known = _known()
     if name in known:
         return known[name]
@@ -174,11 +189,13 @@ def _find(name: str) -> tuple[Path, str | None]:
         if folder.is_dir():
             raise HarnessError(f"{folder} has no suite.toml: 'harness init NAME --data FILE' writes one.")
         raise errors.unknown("suite", name, known, hint=HINT)
-    trusted = {place.resolve(): (place, package) for place, package in known.values() if package}
+    trusted: dict[Path, Place] = {place.resolve(): (place, own) for place, own in known.values() if place and own}
     return trusted.get(folder.resolve(), (folder, None))
 
 
-def _read(folder: Path, package: str | None) -> Suite:
+def _read(folder: Path | None, package: str | None) -> Suite:
+    if folder is None:
+        raise HarnessError(f"an installed suite names {package!r}, which is no installed package: reinstall it.")
     return Suite(read_config(folder / "suite.toml"), folder, package)
 
 

@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.models import answering, decode, layout, loading, local, retrieval, tree
+    from harness.models import answering, converted, decode, layout, loading, local, retrieval, tree
 
-__all__ = ["answering", "decode", "layout", "loading", "local", "retrieval", "tree"]
+__all__ = ["answering", "converted", "decode", "layout", "loading", "local", "retrieval", "tree"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
 from harness.errors import HarnessError
-from harness.models import tree
+from harness.models import converted, tree
 from harness.models.local import LocalModel
 
 
@@ -33,7 +34,7 @@ def open_model(
     Raises:
         HarnessError: transformers cannot read the folder.
     """
-    weights = _converted(folder, cache) if any(folder.glob("*.gguf")) else folder
+    weights = ready(folder, cache)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=trust_remote_code)
@@ -55,6 +56,15 @@ def open_model(
         }
     )
     return LocalModel(known, module, tokenizer, packs=tree.packs(module))
+
+
+def ready(folder: Path, cache: Path) -> Path:
+    """Return the folder to load a model from; a GGUF is converted to safetensors there, once."""
+    weights = converted.place(folder, cache)
+    if not weights.is_dir():
+        _convert(folder, weights)
+        weights_hash(weights, cache)  # so that no trial's loading includes it
+    return weights
 
 
 def native_dtype(device: str) -> torch.dtype:
@@ -87,15 +97,12 @@ def _window(module: Any, tokenizer: Any) -> int | None:
     return min((int(n) for n in named if n and n < 10**9), default=None)
 
 
-def _converted(folder: Path, cache: Path) -> Path:
-    """Return a folder with a GGUF's weights as safetensors in bfloat16, made once.
+def _convert(folder: Path, target: Path) -> None:
+    """Write a GGUF's weights as safetensors in bfloat16, whole or not at all.
 
     Without dequantising them transformers would keep the weights in GGUF's blocks: slow, and not trainable.
     """
     file = next(folder.glob("*.gguf"))
-    target = cache / "converted" / f"{folder.name}-bf16"
-    if target.is_dir():
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as scratch:
         whole = Path(scratch) / "model"
@@ -112,4 +119,7 @@ def _converted(folder: Path, cache: Path) -> Path:
         except OSError:
             if not target.is_dir():  # unless another process was first
                 raise
-    return target
+
+
+if __name__ == "__main__":
+    ready(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
+    from harness.data.sources import Source
     from harness.data.suite import Suite
     from harness.discover import Listed
     from harness.plan import Plan
@@ -37,14 +38,26 @@ def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
     yield Text("Chain them with '+': 'rag(k=1)+lora(rank=8)'.", style="dim")
 
 
-def suites(listed: Sequence[Suite]) -> Iterator[RenderableType]:
-    """Show each suite with its tasks."""
+def suites(listed: Sequence[Suite], broken: Mapping[str, str]) -> Iterator[RenderableType]:
+    """Show each suite with its tasks, and by name what is wrong with those that cannot be read."""
     for suite in listed:
         yield Text.assemble((suite.name, "bold"), f"  version {suite.version}  ", suite.description)
         for task in suite.tasks:
             role = ", asked before and after only" if task.role == "probe" else ""
             yield _indented(f"{task.name}: {task.kind}{role}; {', '.join(task.all_metrics)}", "")
         yield _indented(f"strategies: {', '.join(suite.strategies)}", "dim")
+    for name, error in broken.items():
+        yield Text(name, style="bold")
+        yield _indented(f"cannot be used: {error}", "red")
+
+
+def sources(listed: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]:
+    """Show each pinned source, and whether it is in the cache."""
+    table = _table("name", "use", "MB", "", "licence", header=True)
+    for one, here in listed:
+        mark = Text("here", style="green") if here else Text("not fetched", style="dim")
+        table.add_row(Text(one.name), Text(one.use), f"{one.size_bytes / 1e6:.0f}", mark, Text(one.licence))
+    yield table
 
 
 def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:

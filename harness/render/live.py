@@ -80,6 +80,17 @@ def watch(console: Console, waiting: Sequence[Planned]) -> Generator[Observe]:
 
 
 @contextmanager
+def busy(console: Console, what: str) -> Generator[None]:
+    """Say that something without a measure of progress goes on."""
+    if not console.is_terminal:
+        console.print(what, markup=False, highlight=False, soft_wrap=True)
+        yield
+        return
+    with console.status(Text(what)):
+        yield
+
+
+@contextmanager
 def download_bar(console: Console, what: str) -> Generator[Report]:
     """Show how far a download is, from its first report on; nothing if there is none."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()

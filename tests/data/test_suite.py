@@ -48,7 +48,7 @@ def test_a_suite_is_found_by_folder_by_file_and_by_name_under_suites(tmp_path: P
     found = [load_suite(name) for name in (folder, folder / "suite.toml", "mine", "suites/mine")]
     assert {suite.file.resolve() for suite in found} == {folder / "suite.toml"}
     assert {suite.hash for suite in found} == {found[0].hash}
-    assert {"quickstart", "mine"} <= {suite.name for suite in list_suites()}
+    assert {"quickstart", "mine"} <= {suite.name for suite in list_suites()[0]}
 
 
 def test_a_misspelt_suite_gets_the_nearest_name():
