@@ -50,7 +50,7 @@ def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
 def render(prompt: Prompt, tokenizer: Any) -> str:
     """Return the text of a prompt, up to the place where the answer begins."""
     if is_plain(prompt.task.form, tokenizer):
-        return plain(prompt)
+        return beginning(tokenizer) + plain(prompt)
     turns: list[dict[str, str]] = []
     for question, answer in prompt.exemplars:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
@@ -58,6 +58,12 @@ def render(prompt: Prompt, tokenizer: Any) -> str:
     if prompt.task.instruction:
         turns = with_instruction(turns, prompt.task.instruction, tokenizer.chat_template)
     return tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+
+
+def beginning(tokenizer: Any) -> str:
+    """Return the token that a model's texts begin with, where its tokenizer puts one there; a template has its own."""
+    first = tokenizer("")["input_ids"][:1]
+    return tokenizer.bos_token if first and first[0] == tokenizer.bos_token_id else ""
 
 
 def is_plain(form: Form, tokenizer: Any) -> bool:
