@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import DynamicCache, GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from harness.models.tree import Tokens, backbone, branch_off, common_prefix, read_prefix
+from harness.models.tree import Tokens, branch_off, causal, common_prefix, logits, read_prefix
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,57 @@ def greedy(
     return found
 
 
+def greedy_alone(
+    module: Any, prompts: Sequence[Tokens], limits: Limits, report: Callable[[int, int], None] | None = None
+) -> list[Tokens]:
+    """Do what `greedy` does with one prompt at a time, by the model's own ``generate``.
+
+    For models that are not transformers of full attention: they bring caches of their own.
+    """
+    found: list[Tokens] = []
+    config = GenerationConfig(
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        max_new_tokens=limits.new_tokens,
+        eos_token_id=sorted(limits.stop),
+        pad_token_id=min(limits.stop, default=0),
+    )
+    for done, prompt in enumerate(prompts, 1):
+        tokens = torch.tensor([prompt], device=module.device)
+        at_line_end = StoppingCriteriaList([_LineEnd(len(prompt), limits.line_ends)])
+        with torch.inference_mode():
+            whole = causal(module).generate(
+                tokens,
+                attention_mask=torch.ones_like(tokens),
+                generation_config=config,
+                stopping_criteria=at_line_end,
+            )
+        answer: list[Tokens] = [[]]
+        for token in whole[0, len(prompt) :]:
+            if not _take(answer, [0], token[None], limits):
+                break
+        found += answer
+        if report:
+            report(done, len(prompts))
+    return found
+
+
+class _LineEnd(StoppingCriteria):
+    """Stops after an answer's first line; line ends before it do not count."""
+
+    def __init__(self, start: int, line_ends: frozenset[int]) -> None:
+        self.start = start
+        self.line_ends = line_ends
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:  # type: ignore[override]
+        """Say of the one row whether it is done: bool [1]."""
+        del scores  # what was chosen is all that counts
+        *before, last = input_ids[0, self.start :].tolist()
+        begun = any(token not in self.line_ends for token in before)
+        return torch.tensor([begun and last in self.line_ends], device=input_ids.device)
+
+
 def group_by_length(lengths: Sequence[int], limits: Limits) -> list[list[int]]:
     """Group prompts of similar length, longest first, so that little is padded and memory peaks early."""
     groups: list[list[int]] = []
@@ -85,10 +136,9 @@ def _decode_group(module: Any, prompts: list[Tokens], prefix: DynamicCache | Non
     answers: list[Tokens] = [[] for _ in prompts]
     live = list(range(len(prompts)))
     for turn in range(limits.new_tokens):
-        hidden = backbone(module)(
-            input_ids=tokens, attention_mask=seen, position_ids=places, past_key_values=cache, use_cache=True
-        ).last_hidden_state[:, -1]
-        chosen = module.get_output_embeddings()(hidden).argmax(-1)
+        inputs = {"input_ids": tokens, "attention_mask": seen, "position_ids": places, "past_key_values": cache}
+        last = torch.tensor([tokens.shape[1] - 1], device=device)
+        chosen = logits(module, last, use_cache=True, **inputs)[:, 0].argmax(-1)
         keep = _take(answers, live, chosen, limits)
         if not keep or turn == limits.new_tokens - 1:
             break

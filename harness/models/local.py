@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
-from safetensors.torch import load_model
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from harness.api import Answer, Capability, ModelInfo, Prompt, Report
 from harness.models import decode, layout, tree
@@ -66,9 +67,10 @@ class LocalModel:
         if not prompts:
             return []
         laid = self.lay_out(prompts, max_new_tokens)
-        line_ends = frozenset(self.tokens("\n") + self.tokens("\n\n")) if one_line else frozenset[int]()
-        limits = decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows if self.packs else 1)
-        found = decode.greedy(self.module, [p.tokens for p in laid], limits, report)
+        line_ends = self.line_ends if one_line else frozenset[int]()
+        limits = decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
+        continued = decode.greedy if self.packs else decode.greedy_alone
+        found = continued(self.module, [p.tokens for p in laid], limits, report)
         return [
             Answer(
                 p.text,
@@ -109,6 +111,11 @@ class LocalModel:
         listed = named if isinstance(named, list) else [named]
         return frozenset(i for i in (*listed, self.tokenizer.eos_token_id) if i is not None)
 
+    @property
+    def line_ends(self) -> frozenset[int]:
+        """Ids that end a line; some tokenizers put a piece that means a space before them, which ends nothing."""
+        return frozenset(i for i in self.tokens("\n") + self.tokens("\n\n") if "\n" in self.tokenizer.decode([i]))
+
     def adapted(self, module: Any, *, base_changed: bool = False) -> LocalModel:
         """Return this model with other weights."""
         return replace(self, module=module, base_changed=self.base_changed or base_changed)
@@ -124,16 +131,23 @@ class LocalModel:
         if is_adapter:
             self.module.save_pretrained(folder)
         if self.base_changed or not is_adapter:
-            base = self.module.unload() if is_adapter else self.module
-            base.save_pretrained(folder / "base")
+            save_file(base_weights(self.module), folder / "base.safetensors", {"format": "pt"})
 
     def load_adapted(self, folder: Path) -> LocalModel:
         """Return this model with what `save_adapted` wrote put back."""
         model = self
-        if (folder / "base").is_dir():
-            load_model(self.module, str(folder / "base" / "model.safetensors"), strict=False)
+        if (folder / "base.safetensors").is_file():
+            self.module.load_state_dict(load_file(folder / "base.safetensors"), strict=False)  # tied ones stand once
             model = model.adapted(self.module, base_changed=True)
         if (folder / "adapter_config.json").is_file():
             module = PeftModel.from_pretrained(model.module, folder, autocast_adapter_dtype=False)
             model = model.adapted(module.eval())
         return model
+
+
+def base_weights(module: Any) -> dict[str, Tensor]:
+    """Return a model's own weights by name, without its adapter's, shared ones once."""
+    named = tree.causal(module).named_parameters()
+    return {
+        name.replace(".base_layer.", "."): weight.detach().contiguous() for name, weight in named if "lora_" not in name
+    }

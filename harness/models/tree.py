@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -183,8 +184,7 @@ def score(
         prefix = read_prefix(module, stems[0][:shared]) if shared else None
         for group in fill_rows([branch.cost for branch in rest], row_tokens):
             row = lay_out([rest[i] for i in group], shared)
-            hidden = hidden_states(module, row, branch_off(prefix, 1) if prefix else None)
-            logs = log_likelihoods(module, hidden, row).cpu()
+            logs = log_likelihoods(module, row, branch_off(prefix, 1) if prefix else None).cpu()
             sums = iter(torch.zeros(row.leaves).index_add_(0, row.leaf_of, logs).tolist())
             for index in group:
                 found[index] = [next(sums) for _ in rest[index].leaves]
@@ -198,7 +198,7 @@ def _score_alone(module: Any, stem: Tokens, leaf: Tokens) -> float:
     """Score one leaf by an ordinary forward pass."""
     row = lay_out([Branch(stem, (leaf,))], 0)
     with torch.inference_mode():
-        return float(log_likelihoods(module, hidden_states(module, row, masked=False), row).sum())
+        return float(log_likelihoods(module, row, masked=False).sum())
 
 
 def packs(module: Any) -> bool:
@@ -222,7 +222,8 @@ def packs(module: Any) -> bool:
 def read_prefix(module: Any, tokens: Tokens) -> DynamicCache:
     """Return keys and values of a beginning that several prompts share: batch of one."""
     cache = DynamicCache()
-    backbone(module)(input_ids=torch.tensor([tokens], device=module.device), past_key_values=cache, use_cache=True)
+    inner = causal(module).get_decoder()
+    inner(input_ids=torch.tensor([tokens], device=module.device), past_key_values=cache, use_cache=True)
     return cache
 
 
@@ -235,8 +236,8 @@ def branch_off(cache: DynamicCache | None, rows: int) -> DynamicCache:
     return new
 
 
-def hidden_states(module: Any, row: Row, cache: Any = None, *, masked: bool = True) -> Tensor:
-    """Run a causal transformer over a row and return the last hidden states at its sources.
+def log_likelihoods(module: Any, row: Row, cache: Any = None, *, masked: bool = True) -> Tensor:
+    """Run a causal transformer over a row and return log p(target) of every prediction.
 
     Args:
         module: a transformers causal language model.
@@ -245,27 +246,31 @@ def hidden_states(module: Any, row: Row, cache: Any = None, *, masked: bool = Tr
         masked: False leaves the mask to the model, which is right for a row of one branch with one leaf.
 
     Returns:
-        [predictions, hidden]: in the model's dtype; gradients flow.
+        float32 [predictions], nats; gradients flow.
     """
     device = module.device
-    extra: dict[str, Any] = {}
+    inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": cache is not None}
+    if cache is not None:
+        inputs["past_key_values"] = cache
     if masked:
         mask = torch.zeros(row.allowed.shape, dtype=module.dtype)
         mask.masked_fill_(~row.allowed, torch.finfo(module.dtype).min)
-        extra = {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
-    output = backbone(module)(
-        input_ids=row.tokens[None].to(device), past_key_values=cache, use_cache=cache is not None, **extra
-    )
-    return output.last_hidden_state[0, row.sources.to(device)]
+        inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
+    found = logits(module, row.sources.to(device), **inputs)[0].float()
+    return -torch.nn.functional.cross_entropy(found, row.targets.to(device), reduction="none")
 
 
-def log_likelihoods(module: Any, hidden: Tensor, row: Row) -> Tensor:
-    """Return log p(target) for every prediction of a row: float32 [predictions], nats."""
-    logits = module.get_output_embeddings()(hidden).float()
-    return -torch.nn.functional.cross_entropy(logits, row.targets.to(hidden.device), reduction="none")
+def logits(module: Any, places: Tensor, **inputs: Any) -> Tensor:
+    """Return a causal language model's logits at some places only: [batch, places, vocabulary].
+
+    The model's own head is asked, as some scale or cap what comes out of the matrix product.
+    """
+    inner = causal(module)
+    if "logits_to_keep" in signature(inner.forward).parameters:
+        return inner(**inputs, logits_to_keep=places).logits
+    return inner(**inputs).logits[:, places]
 
 
-def backbone(module: Any) -> Any:
-    """Return the transformer under a causal language model's head, with adapters in place."""
-    inner = module.get_base_model() if hasattr(module, "peft_config") else module
-    return inner.get_decoder()
+def causal(module: Any) -> Any:
+    """Return the causal language model without peft's wrapper; its adapters stay in place."""
+    return module.get_base_model() if hasattr(module, "peft_config") else module

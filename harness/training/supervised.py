@@ -12,7 +12,7 @@ import torch
 from harness.api import Context, System, TaskData
 from harness.errors import HarnessError
 from harness.models.local import LocalModel
-from harness.models.tree import Branch, hidden_states, lay_out, log_likelihoods
+from harness.models.tree import Branch, lay_out, log_likelihoods
 from harness.training.batches import Sample, epoch, rows
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.samples import samples
@@ -126,10 +126,10 @@ def _log_likelihoods(module: Any, batch: Sequence[Sample], row_tokens: int | Non
     if row_tokens is None:
         for sample in batch:
             row = lay_out([Branch(sample.prompt, (sample.completion,))], 0)
-            yield log_likelihoods(module, hidden_states(module, row, masked=False), row)
+            yield log_likelihoods(module, row, masked=False)
         return
     for row in rows(batch, row_tokens):
-        yield log_likelihoods(module, hidden_states(module, row), row)
+        yield log_likelihoods(module, row)
 
 
 class _Best:
