@@ -1,0 +1,107 @@
+"""Training a low-rank adapter against trl's SFTTrainer on the same examples: pytest --benchmark-only, extra `peers`."""
+
+import pytest
+import side_by_side
+
+from harness import training
+from harness.api import Context, System
+from harness.models.layout import lay_out
+
+pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
+
+PAIRS, EXAMPLES, HELD_OUT, BATCH, RATE = 3, 96, 64, 8, 5e-4
+WAYS = {"defaults": {}, "without gradient checkpointing": {"gradient_checkpointing": False}}
+"""How trl is set up; it gets its batches of 8 in both."""
+results = {}
+
+
+@pytest.fixture(scope="module")
+def sentiment():
+    return side_by_side.quickstart("sentiment", train=EXAMPLES, validation=HELD_OUT)
+
+
+def samples(model, data, examples):
+    return training.samples.samples(System(model, data.task_data.task), examples)
+
+
+def held_out_loss(model, data):
+    """Mean cross-entropy of the validation split's answers, nats a token."""
+    held_out = samples(model, data, data.task_data.validation)
+    return training.supervised.mean_loss(model.module.eval(), held_out, 768)
+
+
+def train_ours(data):
+    """Train once; return seconds, real tokens and the loss on the validation split."""
+    model = training.adapters.attach_low_rank(
+        side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear"
+    )
+    own = samples(model, data, data.task_data.train)
+    settings = training.supervised.Settings(RATE, epochs=1, batch_size=BATCH)
+    _, seconds = side_by_side.timed(lambda: training.supervised.train(model.module, own, settings, Context()))
+    return seconds, sum(sample.tokens for sample in own), held_out_loss(model, data)
+
+
+def train_peer(data, folder, options):
+    """Train once with trl; return seconds and the loss on the validation split."""
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    model = side_by_side.fresh_model()
+    system = System(model, data.task_data.task)
+    prompts = system.prompts([e.query for e in data.task_data.train])
+    rows = [
+        {"prompt": lay_out(prompt, model.tokenizer, room=None).text, "completion": f" {e.references[0]}"}
+        for prompt, e in zip(prompts, data.task_data.train, strict=True)
+    ]
+    settings = SFTConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=1,
+        learning_rate=RATE,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=str(model.module.device) == "cpu",
+        **options,
+    )
+    adapter = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+    trainer = SFTTrainer(
+        model.module,
+        args=settings,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=model.tokenizer,
+        peft_config=adapter,
+    )
+    _, seconds = side_by_side.timed(trainer.train)
+    return seconds, held_out_loss(model.adapted(trainer.model), data)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_training_is_faster_than_by_trl(benchmark, sentiment, tmp_path, name):
+    pairs, ends = side_by_side.Pairs(), {}
+
+    def peer():
+        seconds, ends["loss_peer"] = train_peer(sentiment, tmp_path, WAYS[name])
+        pairs.peer_s.append(seconds)
+
+    def ours():
+        seconds, ends["tokens"], ends["loss_ours"] = train_ours(sentiment)
+        pairs.ours_s.append(seconds)
+
+    benchmark.pedantic(ours, setup=peer, rounds=PAIRS, iterations=1)
+    tokens = ends["tokens"]
+    found = pairs.summary() | {
+        "examples": EXAMPLES,
+        "batch_size": BATCH,
+        "tokens": tokens,
+        "ours_tokens_per_s": [round(tokens / s, 1) for s in pairs.ours_s],
+        "peer_tokens_per_s": [round(tokens / s, 1) for s in pairs.peer_s],
+        "held_out_loss_ours": round(ends["loss_ours"], 3),
+        "held_out_loss_peer": round(ends["loss_peer"], 3),
+    }
+    benchmark.extra_info.update(found)
+    results[name] = found
+    side_by_side.write("training", {"peer": "trl SFTTrainer, LoRA r16, bf16", "ways": results}, ["trl", "peft"])
+    assert found["ratio"] > 1, found
