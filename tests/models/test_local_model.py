@@ -1,0 +1,125 @@
+"""A local model's answers: what is counted, where they end, and that no prompt depends on its neighbours."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.api import Passage, Prompt, Query, System, Task
+from harness.errors import HarnessError
+from harness.models.answering import ask, likeliest
+from tests import tiny
+
+QA = Task("t", "qa", instruction="Answer the question with a short phrase.")
+LABELS = ("good", "bad", "a delight")
+PROMPTS = [Prompt(QA, f"Which river {'runs through ' * (n % 5)}the city {n}?") for n in range(24)]
+NO_SPECIAL_TOKENS = "<s>", "</s>", "<pad>"
+
+
+@pytest.fixture(params=["llama", "gpt2", "sliding"])
+def model(request, open_tiny):
+    return open_tiny(request.param)
+
+
+def test_generated_answers_do_not_depend_on_the_batch(model):
+    few, many = (replace(model, decode_rows=rows) for rows in (1, 32))
+    answers = [one.generate(PROMPTS, max_new_tokens=8, one_line=True) for one in (few, many)]
+    assert answers[0] == answers[1]
+    assert [one.generate([PROMPTS[7]], max_new_tokens=8, one_line=True)[0] for one in (few, many)] == [
+        answers[0][7]
+    ] * 2
+
+
+def test_scores_do_not_depend_on_the_batch(model):
+    short, long = (
+        replace(model, row_tokens=tokens).score_choices(PROMPTS, [LABELS] * len(PROMPTS)) for tokens in (1, 4096)
+    )
+    for a, b in zip(short, long, strict=True):
+        assert a.choice_scores == pytest.approx(b.choice_scores, abs=1e-4)
+        assert replace(a, choice_scores=()) == replace(b, choice_scores=())
+
+
+def test_tokens_are_counted_without_padding(model):
+    for prompt, answer in zip(PROMPTS, model.generate(PROMPTS, max_new_tokens=4, one_line=False), strict=True):
+        assert answer.prompt_tokens == len(model.tokens(answer.text))
+        assert answer.output_tokens <= 4
+        assert prompt.question in answer.text
+    scored = model.score_choices(PROMPTS, [LABELS] * len(PROMPTS))
+    assert {one.output_tokens for one in scored} == {sum(len(model.answer_tokens(PROMPTS[0], c)) for c in LABELS)}
+
+
+def test_an_answer_holds_no_special_token(model):
+    for answer in model.generate(PROMPTS, max_new_tokens=24, one_line=False):
+        assert not any(token in answer.output for token in NO_SPECIAL_TOKENS)
+
+
+def test_nothing_is_asked_of_nothing(model):
+    assert model.generate([], max_new_tokens=4, one_line=True) == []
+    assert model.score_choices([], []) == []
+
+
+def test_passages_are_left_out_to_leave_room_for_the_answer(open_tiny):
+    model = open_tiny()
+    passages = tuple(Passage(str(n), "The film was good, and the music was a delight. " * 12) for n in range(4))
+    (answer,) = model.generate([Prompt(QA, "Which film?", (), passages)], max_new_tokens=60, one_line=True)
+    assert 0 < answer.dropped_passages < 4
+    assert answer.prompt_tokens + 60 <= tiny.WINDOW
+    assert "Which film?" in answer.text
+
+
+def test_a_question_longer_than_the_window_is_an_error(open_tiny):
+    with pytest.raises(HarnessError, match="leaves room for 508"):
+        open_tiny().generate([Prompt(QA, "film " * 2000)], max_new_tokens=4, one_line=True)
+
+
+def test_only_pieces_with_a_line_break_end_a_line(open_tiny):
+    model = open_tiny()
+    ends = model.line_ends
+    assert ends
+    assert all("\n" in model.tokenizer.decode([token]) for token in ends)
+
+    class Spaced:
+        """A tokenizer that puts a space piece before every text, as some do."""
+
+        def __call__(self, text, **options):
+            return {"input_ids": [model.tokens(" ")[0], *model.tokens(text)]}
+
+        def decode(self, tokens):
+            return model.tokenizer.decode(tokens)
+
+    assert replace(model, tokenizer=Spaced()).line_ends == ends
+
+
+def test_a_label_is_chosen_by_its_score_less_the_prior():
+    assert likeliest((-1.0, -2.0), ("a", "b"), "classification") == "a"
+    assert likeliest((-1.0, -2.0), ("a", "b"), "classification", prior=(-0.2, -2.0)) == "b"
+
+
+def test_choices_of_different_length_are_compared_by_the_byte():
+    assert likeliest((-3.0, -4.0), ("ab", "abcd"), "multiple_choice") == "abcd"
+    assert likeliest((-3.0, -4.0), ("é", "ab"), "multiple_choice") == "é"
+
+
+@pytest.mark.parametrize("kind", ["classification", "multiple_choice", "qa", "generation"])
+def test_every_query_gets_one_prediction_in_order(open_tiny, kind):
+    choices = LABELS if kind == "classification" else ()
+    task = Task("t", kind, choices=choices, max_new_tokens=4)
+    own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
+    queries = [Query(str(n), f"Is film {n} good?", own) for n in range(7)]
+    found = ask(System(open_tiny(), task), queries)
+    assert [one.query for one in found] == queries
+    if choices or own:
+        assert all(one.answer in (choices or own) and one.parsed == "choice" for one in found)
+        assert all(len(one.raw.choice_scores) == len(choices or own) for one in found)
+    else:
+        assert all(one.parsed in ("first_line", "whole", "failed: empty output") for one in found)
+
+
+def test_a_model_that_only_generates_is_read_by_its_text():
+    from harness.api import Answer
+
+    class Endpoint:
+        def generate(self, prompts, **options):
+            return [Answer(prompt.question, "Answer: Good!") for prompt in prompts]
+
+    (found,) = ask(System(Endpoint(), Task("t", "classification", choices=LABELS)), [Query("1", "How is it?")])
+    assert (found.answer, found.parsed) == ("good", "label")

@@ -1,0 +1,84 @@
+"""Dense retrieval finds the nearest passages, and its index can be kept."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from harness.api import Passage, Query
+from harness.errors import HarnessError
+from harness.models import retrieval
+from tests.tiny import SENTENCES
+
+PASSAGES = tuple(Passage(str(n), text, "Harbour" if n % 2 else "") for n, text in enumerate(SENTENCES))
+
+
+def ignore(done, total):
+    pass
+
+
+@pytest.fixture
+def embedder(tiny_embedder):
+    return retrieval.open_embedder(tiny_embedder)
+
+
+def test_a_passage_is_the_nearest_to_its_own_text(embedder):
+    found = retrieval.build(embedder, PASSAGES, 2, ignore).find(
+        [Query(p.id, retrieval.passage_line(p)) for p in PASSAGES]
+    )
+    assert [passages[0] for passages in found] == list(PASSAGES)
+    assert {len(passages) for passages in found} == {2}
+
+
+def test_passages_come_by_cosine_nearest_first(embedder):
+    vectors = retrieval.embed(embedder, [retrieval.passage_line(p) for p in PASSAGES])
+    query = retrieval.embed(embedder, ["Where are ships safe?"])[0]
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    nearest = [PASSAGES[i] for i in np.argsort(-(vectors @ query))[:3]]
+    (found,) = retrieval.build(embedder, PASSAGES, 3, ignore).find([Query("q", "Where are ships safe?")])
+    assert list(found) == nearest
+
+
+def test_a_corpus_smaller_than_k_is_given_whole(embedder):
+    (found,) = retrieval.build(embedder, PASSAGES[:2], 5, ignore).find([Query("q", "film")])
+    assert set(found) == set(PASSAGES[:2])
+
+
+def test_a_kept_index_finds_the_same(embedder, tmp_path):
+    made = retrieval.build(embedder, PASSAGES, 3, ignore)
+    made.save(tmp_path)
+    queries = [Query(str(n), text) for n, text in enumerate(("river", "a storm", "music"))]
+    assert retrieval.load(embedder, PASSAGES, 3, tmp_path).find(queries) == made.find(queries)
+
+
+def test_vectors_keep_the_order_of_their_texts_over_several_batches(embedder, monkeypatch):
+    texts = [f"film {'good ' * (n * 5 % 7)}{n}" for n in range(9)]
+    alone = np.concatenate([retrieval.embed(embedder, [text]) for text in texts])
+    monkeypatch.setattr(retrieval, "BATCH", 4)
+    seen = []
+    together = retrieval.embed(embedder, texts, lambda done, total: seen.append((done, total)))
+    assert np.abs(together - alone).max() < 1e-5
+    assert seen == [(4, 9), (8, 9), (9, 9)]
+
+
+def test_nothing_is_found_for_nobody(embedder):
+    assert retrieval.build(embedder, PASSAGES, 3, ignore).find([]) == []
+
+
+def test_what_is_no_embedder_is_one_sentence(tmp_path):
+    (tmp_path / "modules.json").write_text("{")
+    with pytest.raises(HarnessError, match="cannot be loaded"):
+        retrieval.open_embedder(tmp_path)
+
+
+def test_tokens_are_counted_up_to_the_window_of_the_embedder(embedder):
+    short, long = retrieval.tokens_in(embedder, ["film"]), retrieval.tokens_in(embedder, ["film " * 9999])
+    assert 0 < short < long == embedder.max_seq_length
+
+
+def test_a_damaged_embedder_is_one_sentence(tiny_embedder, tmp_path):
+    folder = shutil.copytree(tiny_embedder, tmp_path / "embedder")
+    (weights,) = folder.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(HarnessError, match="cannot be loaded: "):
+        retrieval.open_embedder(folder)

@@ -1,0 +1,130 @@
+"""The supervised loop: what it leaves, what it logs, and what it refuses."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from harness.api import Context, Example, Query, System, Task, TaskData
+from harness.errors import HarnessError
+from harness.training.adapters import unfrozen
+from harness.training.batches import Sample
+from harness.training.samples import samples
+from harness.training.supervised import Settings, fit, mean_loss, train
+
+DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
+FAST = Settings(learning_rate=3e-3, epochs=3, batch_size=4)
+
+
+def trainable(open_tiny, kind="llama"):
+    return unfrozen(open_tiny(kind)).module
+
+
+def weights(module):
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_training_lowers_the_loss(open_tiny):
+    module = trainable(open_tiny)
+    before = mean_loss(module, DATA, 64)
+    train(module, DATA, FAST, Context())
+    assert mean_loss(module, DATA, 64) < before - 1
+    assert not module.training
+
+
+def test_one_seed_gives_one_result_and_another_seed_another(open_tiny):
+    results = []
+    for seed in (1, 1, 2):
+        module = trainable(open_tiny)
+        train(module, DATA, FAST, Context(seed=seed))
+        results.append(weights(module))
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
+
+
+def test_the_curve_has_every_step_and_every_epoch(open_tiny):
+    points, steps, tokens = [], [], []
+    context = Context(log=points.append, report=lambda *where: steps.append(where), count=tokens.append)
+    train(trainable(open_tiny), DATA, FAST, context, DATA[:4])
+    losses = [point for point in points if "loss" in point]
+    assert [point["step"] for point in losses] == list(range(1, 10))
+    assert [point["epoch"] for point in points if "validation_loss" in point] == [1, 2, 3]
+    assert all(point["gradient_norm"] > 0 and point["learning_rate"] > 0 for point in losses)
+    assert steps == [(n, 9) for n in range(1, 10)]
+    assert sum(tokens) == 3 * sum(sample.tokens for sample in DATA)
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_the_one_that_stays(open_tiny):
+    module = trainable(open_tiny)
+    opposed = [Sample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
+    points = []
+    train(module, DATA, Settings(3e-3, epochs=6, batch_size=4), Context(log=points.append), opposed)
+    values = [point["validation_loss"] for point in points if "validation_loss" in point]
+    assert values.index(min(values)) < 5
+    assert mean_loss(module, opposed, 768) == pytest.approx(min(values), abs=1e-5)
+
+
+def test_the_last_epoch_stays_if_it_is_the_best(open_tiny):
+    module = trainable(open_tiny)
+    points = []
+    train(module, DATA, FAST, Context(log=points.append), DATA)
+    values = [point["validation_loss"] for point in points if "validation_loss" in point]
+    assert values == sorted(values, reverse=True)
+    assert mean_loss(module, DATA, 768) == pytest.approx(values[-1], abs=1e-5)
+
+
+def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
+    module = trainable(open_tiny)
+    with torch.no_grad():
+        module.get_output_embeddings().weight[20] = math.nan
+    with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
+        train(module, DATA, FAST, Context())
+
+
+def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny):
+    results = []
+    for budget in (None, 16, 768):
+        module = trainable(open_tiny)
+        train(module, DATA, Settings(1e-3, epochs=1, batch_size=4, row_tokens=budget), Context())
+        results.append(weights(module))
+    for other in results[1:]:
+        assert all(torch.allclose(results[0][name], other[name], atol=1e-4) for name in other)
+
+
+@pytest.mark.parametrize("kind", ["llama", "sliding"])
+def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
+    task = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
+    examples = tuple(Example(Query(str(n), f"Which film {n}?"), ("good", "other")) for n in range(6))
+    model = unfrozen(open_tiny(kind))
+    system = System(model, task, prior=(0.5,))
+    seen = samples(system, examples)
+    (asked, *_) = model.lay_out(system.prompts([examples[0].query]), 4)
+    assert seen[0].prompt == asked.tokens
+    assert seen[0].completion == [*model.tokens("good"), model.tokenizer.eos_token_id]
+    tuned = fit(
+        model, system, TaskData(task, examples, examples[:2]), Settings(5e-3, epochs=8, batch_size=3), Context()
+    )
+    assert tuned.prior == ()
+    answers = tuned.model.generate(tuned.prompts([e.query for e in examples]), max_new_tokens=4, one_line=True)
+    assert [answer.output for answer in answers] == ["good"] * 6
+
+
+def test_a_plain_answer_stands_behind_a_space(open_tiny):
+    model = open_tiny(template=None)
+    task = Task("t", "qa")
+    (sample,) = samples(System(model, task), (Example(Query("1", "Which film?"), ("good",)),))
+    assert model.tokenizer.decode(sample.completion) == " good</s>"
+    assert model.tokenizer.decode(sample.prompt).endswith("Answer:")
+
+
+def test_weights_in_16_bits_learn_too(open_tiny):
+    module = copy.deepcopy(trainable(open_tiny)).to(torch.bfloat16)
+    before = mean_loss(module, DATA, 64)
+    train(module, DATA, FAST, Context())
+    assert mean_loss(module, DATA, 64) < before - 1
+    assert {p.dtype for p in module.parameters()} == {torch.bfloat16}

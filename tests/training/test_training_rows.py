@@ -1,0 +1,115 @@
+"""Training on shared rows is training on each sample alone: the same loss and the same gradients."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.training.batches import Sample, epoch, rows
+from harness.training.supervised import _backward, mean_loss
+
+TOKEN = st.integers(6, 60)
+PROMPT = st.lists(TOKEN, min_size=1, max_size=8)
+SAMPLE = st.builds(Sample, PROMPT, st.lists(TOKEN, min_size=1, max_size=5))
+
+
+@pytest.fixture(scope="module")
+def module(tiny_folders, tiny_cache):
+    return fresh(tiny_folders, tiny_cache, "llama")
+
+
+def fresh(tiny_folders, tiny_cache, kind):
+    from tests import tiny
+
+    return tiny.open_tiny(tiny_folders(kind), tiny_cache).module.requires_grad_(True)
+
+
+def gradients(module):
+    found = {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+    module.zero_grad(set_to_none=True)
+    return found
+
+
+def padded(module, batch):
+    """The reference: samples padded side by side, transformers' mask, and its labels of -100 outside completions."""
+    width = max(sample.tokens for sample in batch)
+    ids, mask = torch.zeros(len(batch), width, dtype=torch.long), torch.zeros(len(batch), width, dtype=torch.long)
+    labels = torch.full((len(batch), width), -100)
+    for row, sample in enumerate(batch):
+        ids[row, : sample.tokens] = torch.tensor(sample.prompt + sample.completion)
+        mask[row, : sample.tokens] = 1
+        labels[row, len(sample.prompt) : sample.tokens] = torch.tensor(sample.completion)
+    loss = module(ids, attention_mask=mask, labels=labels).loss
+    loss.backward()
+    return loss.item(), gradients(module)
+
+
+def check(module, batch, budget):
+    loss, expected = padded(module, batch)
+    assert _backward(module, batch, budget) == pytest.approx(loss, abs=1e-5)
+    found = gradients(module)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        assert torch.allclose(found[name], gradient, atol=1e-5, rtol=1e-3), name
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    prefix=st.lists(TOKEN, max_size=5),
+    batch=st.lists(SAMPLE, min_size=1, max_size=6),
+    budget=st.one_of(st.none(), st.integers(1, 80)),
+)
+def test_loss_and_gradients_are_those_of_padded_samples(module, prefix, batch, budget):
+    check(module, [Sample(prefix + sample.prompt, sample.completion) for sample in batch], budget)
+
+
+@pytest.mark.parametrize("kind", ["tied", "gpt2", "capped"])
+@pytest.mark.parametrize("budget", [None, 12, 200])
+def test_they_are_on_other_architectures_too(tiny_folders, tiny_cache, kind, budget):
+    batch = [Sample([10, 11, 12 + n], [20 + n, 2]) for n in range(4)] + [Sample([10, 11], [30, 31, 32, 2])]
+    check(fresh(tiny_folders, tiny_cache, kind), batch, budget)
+
+
+@pytest.mark.parametrize("kind", ["sliding", "recurrent"])
+def test_a_model_that_cannot_share_rows_is_trained_on_one_sample_at_a_time(tiny_folders, tiny_cache, kind):
+    batch = [Sample(list(range(10, 20 + n)), [20 + n, 2]) for n in range(3)]
+    check(fresh(tiny_folders, tiny_cache, kind), batch, None)
+
+
+def test_the_mean_counts_every_token_alike(module):
+    data = [Sample([10, 11], [20]), Sample([10, 12], [21, 22, 23, 2])]
+    logs = []
+    for sample in data:
+        with torch.inference_mode():
+            out = module(torch.tensor([sample.prompt + sample.completion])).logits[0]
+        targets = torch.tensor(sample.completion)
+        logs.append(torch.nn.functional.cross_entropy(out[len(sample.prompt) - 1 : -1], targets, reduction="none"))
+    assert mean_loss(module, data, 64) == pytest.approx(torch.cat(logs).mean().item(), abs=1e-5)
+    assert mean_loss(module, data, None) == pytest.approx(torch.cat(logs).mean().item(), abs=1e-5)
+
+
+@given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))
+def test_every_completion_token_is_learned_once(batch, budget):
+    laid = rows(batch, budget)
+    learned = sorted(token for row in laid for token in row.targets.tolist())
+    assert learned == sorted(token for sample in batch for token in sample.completion)
+    assert sum(row.leaves for row in laid) == len(batch)
+    assert all(len(row.tokens) <= max(budget, *(sample.tokens for sample in batch)) for row in laid)
+
+
+def test_what_prompts_begin_with_alike_is_computed_once_a_row():
+    batch = [Sample([*range(10, 30), 40 + n], [50, 2]) for n in range(8)]
+    (row,) = rows(batch, 100)
+    assert len(row.tokens) == 20 + 8 * 2
+
+
+@given(size=st.integers(1, 40), batch_size=st.integers(1, 10), seed=st.integers(0, 5))
+def test_an_epoch_holds_every_sample_once_in_an_order_of_its_seed(size, batch_size, seed):
+    data = [Sample([n + 1], [2]) for n in range(size)]
+    batches = epoch(data, batch_size, seed)
+    flat = [sample for batch in batches for sample in batch]
+    assert sorted(sample.prompt[0] for sample in flat) == list(range(1, size + 1))
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    assert epoch(data, batch_size, seed) == batches
+    if size > 15:
+        assert epoch(data, batch_size, seed + 1) != batches
