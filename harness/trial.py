@@ -20,6 +20,7 @@ from harness.discover import find_step
 from harness.measure.environment import environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
+from harness.modelref import folder_hash
 from harness.planned import Planned
 from harness.records import Completed, Phase, Row, Span
 
@@ -122,15 +123,21 @@ def _adapt_and_ask(stage: Stage, system: System, planned: Planned, target: Prepa
         }
     )
     for link in links:
-        before = artifacts.artifact_key({"before": before, "step": link.name, **link.step.model_dump()})
+        before = artifacts.artifact_key({"before": before, **_named(link)})
         system = _take(stage, link, system, target.task_data, before)
     return system, _ask(stage, "predict", system, target)
+
+
+def _named(link: Link) -> dict[str, Any]:
+    """Say what a step is, down to the bytes of the models that it names: one name can mean other weights tomorrow."""
+    sources = [folder_hash(locate(source).path) for source in link.step.sources()]
+    return {"step": link.name, "parameters": link.step.model_dump(mode="json"), "sources": sources}
 
 
 def _take(stage: Stage, link: Link, system: System, task: TaskData, before: str) -> System:
     """Take one step, or take up what an earlier trial kept of it."""
     step, root = link.step, stage.cache / "artifacts"
-    key = artifacts.artifact_key({"depends_on": step.depends_on(before, task), "step": link.name, **step.model_dump()})
+    key = artifacts.artifact_key({"depends_on": step.depends_on(before, task), **_named(link)})
     kept = artifacts.find(root, key) if step.keeps else None
     curves: list[dict[str, float]] = []
     context = Context(
@@ -146,6 +153,7 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, before: str)
         stage.charged.append(kept.account.span.model_copy(update={"reused": True}))
         stage.charge(kept.account)
         return system
+    seed_everything(stage.seed)  # or a step would depend on whether the one before it was kept
     with stage.span(step.phase, link.name):
         system = step.adapt(system, task, context)
     if step.keeps:
