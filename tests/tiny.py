@@ -30,6 +30,7 @@ NO_SYSTEM = (
     "{% endif %}{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}</s>\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+_ENDS = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": WINDOW}
 _GROUPED = {**_SIZES, "intermediate_size": 128, "num_key_value_heads": 2}
 _CONFIGS = {
@@ -50,7 +51,7 @@ def make_tokenizer(template: str | None = CHAT, *, adds_bos: bool = False) -> tr
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
+    special = [*_ENDS.values(), "<|system|>", "<|user|>", "<|assistant|>"]
     trainer = trainers.BpeTrainer(
         vocab_size=384,
         special_tokens=special,
@@ -60,9 +61,7 @@ def make_tokenizer(template: str | None = CHAT, *, adds_bos: bool = False) -> tr
     inner.train_from_iterator(SENTENCES, trainer)
     if adds_bos:
         inner.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=WINDOW
-    )
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=WINDOW, **_ENDS)
     tokenizer.chat_template = template
     return tokenizer
 
