@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness.api import Answer, Capability, ModelInfo, Prompt, Report
+from harness.errors import HarnessError
 from harness.models import decode, layout, tree
 
 ROW_TOKENS = 768
@@ -134,11 +135,19 @@ class LocalModel:
             save_file(base_weights(self.module), folder / "base.safetensors", {"format": "pt"})
 
     def load_adapted(self, folder: Path) -> LocalModel:
-        """Return this model with what `save_adapted` wrote put back."""
-        model = self
+        """Return this model with what `save_adapted` wrote in place of what an earlier step has changed.
+
+        Raises:
+            HarnessError: it was written for another model.
+        """
+        model = self.adapted(self.module.unload()) if isinstance(self.module, PeftModel) else self
         if (folder / "base.safetensors").is_file():
-            self.module.load_state_dict(load_file(folder / "base.safetensors"), strict=False)  # tied ones stand once
-            model = model.adapted(self.module, base_changed=True)
+            found = model.module.load_state_dict(
+                load_file(folder / "base.safetensors"), strict=False
+            )  # tied stand once
+            if found.unexpected_keys:
+                raise HarnessError(f"the weights kept in {folder} are those of another model: run 'harness clean'.")
+            model = model.adapted(model.module, base_changed=True)
         if (folder / "adapter_config.json").is_file():
             module = PeftModel.from_pretrained(model.module, folder, autocast_adapter_dtype=False)
             model = model.adapted(module.eval())

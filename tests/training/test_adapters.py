@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from harness.api import Context, Prompt, System, Task
+from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, merged, unfrozen
 from harness.training.batches import Sample
 from harness.training.supervised import Settings, train
@@ -116,6 +117,23 @@ def test_what_is_kept_comes_back_and_keeping_changes_nothing(open_tiny, tmp_path
     assert agree(asked(back), expected)
     assert back.base_changed == (chain != (lora,))
     assert not back.module.training
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_what_is_kept_takes_the_place_of_an_earlier_step(open_tiny, tmp_path, chain):
+    first, model = open_tiny(), open_tiny()
+    for place, step in enumerate(chain):
+        model = step(model)
+        (tmp_path / str(place)).mkdir()
+        model.save_adapted(tmp_path / str(place))
+        first = first.load_adapted(tmp_path / str(place))
+    assert agree(asked(first), asked(model))
+
+
+def test_weights_of_another_model_are_refused(open_tiny, tmp_path):
+    full(open_tiny("gpt2")).save_adapted(tmp_path)
+    with pytest.raises(HarnessError, match="those of another model"):
+        open_tiny("llama").load_adapted(tmp_path)
 
 
 def test_an_adapter_is_kept_without_the_weights_below(open_tiny, tmp_path):
