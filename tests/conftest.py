@@ -42,3 +42,67 @@ def tiny_embedder(tmp_path_factory):
     from tests import tiny
 
     return tiny.save_embedder(tmp_path_factory.mktemp("embedder") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_suite(tmp_path_factory):
+    """The folder of a suite with labels, with questions on a corpus, and with a probe."""
+    folder = tmp_path_factory.mktemp("suites") / "tiny"
+    folder.mkdir()
+    (folder / "suite.toml").write_text(SUITE)
+    moods = [f'"{what} number {n} was {mood}, said {who}.",{label}' for n, what, who, mood, label in _films()]
+    facts = [f"Which key opens door {n * 37 % 101}?,key {n},p{n}" for n in range(24)]
+    doors = [f"p{n},Door {n * 37 % 101},It opens with key {n} and no other." for n in range(24)]
+    quiz = [f"Where is safe harbour {n}?,by the sea {n},in the storm {n},by the sea {n}" for n in range(6)]
+    for name, head, rows in (
+        ("moods", "text,mood", moods),
+        ("facts", "question,answer,page", facts),
+        ("doors", "id,title,text", doors),
+        ("quiz", "question,a,b,right", quiz),
+    ):
+        (folder / f"{name}.csv").write_text("\n".join([head, *rows]) + "\n")
+    return folder
+
+
+def _films():
+    moods = ("a delight", "good"), ("awful", "bad")
+    for n in range(24):
+        what, who = ("Film", "Music", "Play", "Song")[n % 4], ("Ann", "Bo", "Cy", "Di", "Ed")[n % 5]
+        yield n, what, who, *moods[n // 3 % 2]
+
+
+SUITE = """
+name = "tiny"
+version = 1
+
+[[tasks]]
+name = "moods"
+kind = "classification"
+data = "moods.csv"
+input = "text"
+reference = "mood"
+instruction = "Classify the sentiment."
+sizes = { train = 12, validation = 4, test = 8 }
+
+[[tasks]]
+name = "facts"
+kind = "qa"
+data = "facts.csv"
+input = "question"
+reference = "answer"
+corpus = "doors.csv"
+evidence = "page"
+instruction = "Answer the question with a short phrase."
+max_new_tokens = 4
+sizes = { train = 12, validation = 4, test = 8 }
+
+[[tasks]]
+name = "quiz"
+kind = "multiple_choice"
+role = "probe"
+data = "quiz.csv"
+input = "question"
+choices = ["a", "b"]
+reference = "right"
+sizes = { test = 6 }
+"""

@@ -78,7 +78,7 @@ def cut(tokens, line_ends):
     return tokens
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), rows=st.integers(2, 9), tokens=st.integers(8, 200))
 def test_rows_that_leave_the_batch_do_not_change_the_others(module, data, rows, tokens):
     whole = greedy(module, PROMPTS, Limits(10, NO_STOP, rows=1))

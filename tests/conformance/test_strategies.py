@@ -1,0 +1,241 @@
+"""What every strategy keeps to, and chains of them: whatever is found in the package is tried."""
+
+import copy
+import dataclasses
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import chain, discover
+from harness.api import Context, System, TaskData
+from harness.config import RunConfig
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
+from harness.models.answering import ask
+from harness.plan import make_plan
+from harness.records import Completed
+from harness.trial import run_trial, seed_everything
+
+CHAINS = ("few_shot+rag", "rag+lora", "lora+rag", "full+rag", "lora+lora")
+STRATEGIES = (*discover.builtin_names(), *CHAINS)
+TASKS = {"moods": {"train", "choices"}, "facts": {"train", "corpus"}}
+"""The tasks, and what each provides."""
+QUICK = {"k": 2, "epochs": 1, "rank": 4, "batch_size": 4, "learning_rate": 0.01, "calibration_items": 4}
+
+
+@pytest.fixture(scope="session")
+def prepared(tiny_suite):
+    return {name: prepare(load_suite(tiny_suite), name) for name in TASKS}
+
+
+def lacking(strategy, task):
+    """Name the steps of a strategy that need something which a task has not."""
+    return [name for name in strategy.split("+") if discover.find_step(name).needs.task - TASKS[task]]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(strategy, task) for task in TASKS for strategy in STRATEGIES if not lacking(strategy, task)],
+    ids=lambda case: f"{case[0]}-{case[1]}",
+)
+def case(request, prepared, tiny_embedder):
+    """A strategy with quick parameters and a task that it can be used on."""
+    strategy, task = request.param
+    return chain.build(quick(strategy, tiny_embedder), discover.find_step), prepared[task]
+
+
+@pytest.fixture(scope="module")
+def fresh(tiny_folders, tiny_cache):
+    """Load the tiny model anew."""
+    from tests import tiny
+
+    return lambda: tiny.open_tiny(tiny_folders(), tiny_cache)
+
+
+@dataclasses.dataclass
+class Made:
+    """One system made with seed 5, and what there was before and after."""
+
+    system: System
+    data_before: TaskData
+    weights_before: dict
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def made(case, fresh, tmp_path_factory):
+    links, task = case
+    model, data, folder = fresh(), copy.deepcopy(task.task_data), tmp_path_factory.mktemp("kept")
+    before = weights(model.module)
+    return Made(adapted(links, model, task.task_data, seed=5, keep=folder), data, before, folder)
+
+
+def quick(strategy, embedder):
+    """Write a strategy with small values for whichever of the usual parameters it has."""
+    written = []
+    for name in strategy.split("+"):
+        values = {**QUICK, "embedder": str(embedder)}
+        fields = [f"{field}={values[field]!r}" for field in discover.find_step(name).model_fields if field in values]
+        written.append(f"{name}({','.join(fields)})")
+    return "+".join(written)
+
+
+def adapted(links, model, data, *, seed=0, keep=None, kept=None):
+    """Take all steps; each can be kept in, or taken from, a folder of its own."""
+    system, context = System(model, data.task), Context(seed=seed)
+    for place, link in enumerate(links):
+        if kept and link.step.keeps:
+            system = link.step.load(system, data, context, kept / str(place))
+            continue
+        seed_everything(seed)
+        system = link.step.adapt(system, data, context)
+        if keep and link.step.keeps:
+            (keep / str(place)).mkdir()
+            link.step.save(system, keep / str(place))
+    return system
+
+
+def predictions(system, task):
+    found = ask(system, [example.query for example in task.test])
+    return [(p.answer, p.parsed, p.raw.output, p.raw.text, p.raw.choice_scores) for p in found]
+
+
+def agree(first, second):
+    """Tell whether two lists of predictions are the same but for rounding in the scores."""
+    pairs = list(zip(first, second, strict=True))
+    return all(a[:-1] == b[:-1] and a[-1] == pytest.approx(b[-1], abs=1e-4) for a, b in pairs)
+
+
+def weights(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_every_query_gets_one_prediction_in_order(case, made):
+    _, task = case
+    queries = [example.query for example in task.test]
+    found = ask(made.system, queries)
+    assert [one.query for one in found] == queries
+    for one in found:
+        assert one.query.input in one.raw.text
+        assert one.raw.prompt_tokens > 0
+        assert (one.answer is None) == one.parsed.startswith("failed: ")
+        if task.task_data.task.choices:
+            assert one.answer in task.task_data.task.choices
+
+
+def test_training_material_stays_as_it_is(case, made):
+    assert case[1].task_data == made.data_before
+
+
+def test_one_seed_gives_one_result_and_another_matters_only_to_what_is_random(case, made, fresh):
+    links, task = case
+    again, other = (predictions(adapted(links, fresh(), task.task_data, seed=seed), task) for seed in (5, 6))
+    expected = predictions(made.system, task)
+    assert agree(again, expected)
+    assert agree(other, expected) or any(link.step.random for link in links)
+
+
+def test_weights_change_only_where_a_step_says_so(case, made):
+    before, after = made.weights_before, weights(made.system.model.module)
+    changed = after.keys() != before.keys() or any(not torch.equal(after[name], before[name]) for name in before)
+    assert changed == any(link.step.changes_weights for link in case[0])
+
+
+def test_what_is_kept_and_taken_up_again_answers_the_same(case, made, fresh):
+    links, task = case
+    again = adapted(links, fresh(), task.task_data, seed=5, kept=made.folder)
+    assert agree(predictions(again, task), predictions(made.system, task))
+
+
+def test_a_trial_gives_a_whole_record_and_no_step_sees_a_test_item(
+    case, tiny_suite, tiny_folders, tmp_path, monkeypatch
+):
+    links, task = case
+    seen = []
+    for kind in {type(link.step) for link in links}:
+        monkeypatch.setattr(kind, "adapt", spied(kind.adapt, seen))
+    config = RunConfig(
+        suite=str(tiny_suite),
+        tasks=(task.info.name, "quiz"),
+        models=(str(tiny_folders()),),
+        strategies=(chain.canonical(links),),
+    )
+    planned = make_plan(config).trials[0]
+    record, rows = run_trial(planned, cache=tmp_path, emit=lambda event: None)
+    assert Completed.model_validate_json(record.model_dump_json()) == record
+    target = [row for row in rows if row.role == "target"]
+    assert [row.id for row in target] == [example.query.id for example in task.test]
+    probed = any(link.step.changes_weights for link in links)
+    assert len(rows) - len(target) == (6 if probed else 0)
+    assert len(seen) == len(links)
+    for texts in seen:
+        assert any(task.task_data.train[0].query.input in text for text in texts)
+        assert not any(example.query.input in text for example in task.test for text in texts)
+
+
+def spied(adapt, seen):
+    """Wrap a step's method so that every text that it is given, however deep, is written down first."""
+
+    def wrapped(self, system, task, context):
+        texts, visited = [], {}
+        gather([dataclasses.replace(system, model=None), task, context], texts, visited)
+        seen.append(texts)
+        return adapt(self, system, task, context)
+
+    return wrapped
+
+
+def gather(value, texts, visited):
+    """Follow containers, objects and what functions close over."""
+    if id(value) in visited or isinstance(value, (type, torch.nn.Module, torch.Tensor)):
+        return
+    visited[id(value)] = value  # held, or another object could get its id
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        gather([*value.keys(), *value.values()], texts, visited)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for one in value:
+            gather(one, texts, visited)
+    elif hasattr(value, "__closure__"):
+        for cell in value.__closure__ or ():
+            with suppress(ValueError):  # an empty cell
+                gather(cell.cell_contents, texts, visited)
+    elif dataclasses.is_dataclass(value):
+        gather([getattr(value, field.name) for field in dataclasses.fields(value)], texts, visited)
+    elif hasattr(value, "__dict__"):
+        gather(vars(value), texts, visited)
+
+
+def test_training_material_has_no_place_for_test_items():
+    assert {field.name for field in dataclasses.fields(TaskData)} == {
+        "task",
+        "train",
+        "validation",
+        "corpus",
+        "corpus_hash",
+    }
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("task", TASKS)
+def test_what_a_task_lacks_is_a_reason_to_skip(strategy, task, prepared, tiny_suite, tiny_folders):
+    assert TASKS[task] == prepared[task].task_data.provides
+    config = RunConfig(suite=str(tiny_suite), tasks=(task,), models=(str(tiny_folders()),), strategies=(strategy,))
+    (planned,) = make_plan(config).trials
+    steps = lacking(strategy, task)
+    if steps:
+        assert planned.skip.startswith(f"{steps[0]} needs ")
+        assert repr(task) in planned.skip
+    else:
+        assert planned.skip is None
+
+
+@pytest.mark.parametrize("name", discover.builtin_names())
+def test_a_strategy_says_where_it_comes_from_and_what_its_parameters_are(name):
+    step = discover.find_step(name)
+    assert step.paper
+    assert all(field.description for field in step.model_fields.values())
+    assert len(Path(discover.inspect.getsourcefile(step)).read_text().splitlines()) <= 150
