@@ -153,7 +153,7 @@ def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 
     root = cache.root() / "artifacts"
     count, size_bytes = artifacts.size(root)
-    typer.echo(f"{count} kept adapters, tuned weights and indexes take {size_bytes / 1e6:,.0f} MB in {root}.")
+    typer.echo(f"Kept adapters, tuned weights and indexes: {count}, {size_bytes / 1e6:,.0f} MB in all, in {root}.")
     if not count:
         return
     if not yes and not sys.stdin.isatty():

@@ -1,5 +1,6 @@
 """The command line: what it imports, what it prints, and how it ends."""
 
+import io
 import json
 import os
 import re
@@ -11,13 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli
+from harness import artifacts, cli, commands, plan
+from harness.api import Step
+from harness.data.locate import Located
+from harness.data.sources import source
 from harness.execute import local
+from harness.models import converted
+from harness.records import Span
 from harness.store import Store
 from tests.test_plan import model, suite
 
 __all__ = ["model", "suite"]  # fixtures
 
+SPAN = Span(phase="adapt", wall_s=1.0)
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "peft", "sentence_transformers", "faiss", "sklearn", "scipy", "pandas")
 
@@ -134,7 +141,6 @@ def test_a_run_tells_each_ending_prints_the_report_and_goes_on_where_it_was(comm
 
 
 def test_a_run_with_a_failed_trial_ends_with_1_and_shows_the_reason(command, suite, model, doubles, monkeypatch):
-    from harness import plan
     from tests.test_plan import ZeroShot
 
     monkeypatch.setattr(plan, "find_step", lambda name: ZeroShot)
@@ -166,6 +172,57 @@ def test_a_damaged_record_is_named_in_the_report(command, suite, model, doubles)
     code, out, _ = command("report", "mine", "--format", "markdown")
     assert code == 0
     assert "record.json cannot be read" in out.replace("\\", "")
+
+
+def test_what_is_pinned_is_listed_with_whether_it_is_here(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    code, out, _ = command("fetch", "--list")
+    assert code == 0
+    assert re.search(r"minilm +model +84 +not fetched +Apache-2.0", out)
+    (tmp_path / "cache" / "archives").mkdir(parents=True)
+    (tmp_path / "cache" / "archives" / source("minilm").filename).touch()
+    assert re.search(r"minilm +model +84 +here", command("fetch", "--list")[1])
+
+
+def test_clean_says_what_it_removes_and_leaves_the_rest(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    kept = artifacts.keep(
+        tmp_path / "artifacts", "key", lambda to: (to / "w").write_bytes(b"1" * 3_000_000), artifacts.Account(span=SPAN)
+    )
+    (tmp_path / "archives").mkdir()
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    code, _, err = command("clean")
+    assert code == 2
+    assert "harness clean --yes" in err
+    assert kept.folder.exists()
+    code, out, _ = command("clean", "--yes")
+    assert code == 0
+    assert "indexes: 1, 3 MB in all" in out
+    assert not kept.folder.exists()
+    assert (tmp_path / "archives").exists()
+    assert command("clean")[0] == 0
+
+
+def test_everything_a_planned_trial_loads_is_fetched_and_converted_before_the_first(
+    command, suite, model, doubles, monkeypatch
+):
+    class Reads(Step):
+        def sources(self):
+            return ("embeds",)
+
+    brought = []
+    monkeypatch.setattr(plan, "find_step", lambda name: Reads)
+    monkeypatch.setattr(commands, "locate", lambda name, told: brought.append(name) or located(name))
+    monkeypatch.setattr(converted, "is_ready", lambda path, cache: path != Path("embeds"))
+    monkeypatch.setattr(converted, "convert_apart", lambda path, cache: brought.append(f"converted {path}"))
+    code, out, _ = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "reads")
+    assert code == 0
+    assert brought == [str(model.resolve()), "embeds", "converted embeds"]
+    assert out.index("converting embeds (once)") < out.index("[1/1]")
+
+
+def located(name):
+    return Located(Path(name), name)
 
 
 def test_init_writes_a_suite_that_can_be_planned(command, suite, model):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
 from harness.compare.words import change, metric_title, rate, score, size
 from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
+ESSENTIAL = 5
+"""Columns of this rank or a lower one are what a decision needs: score, retention, memory, time, speed and size."""
 TIED = "*"
 REUSED = "(r)"
 
@@ -24,11 +26,13 @@ class Column:
 
     Attributes:
         text: of a row's cell; None where it is unknown or does not apply.
+        about: what it belongs to where one table is too narrow; None: to both halves.
     """
 
     title: str
     text: Cell
     rank: int
+    about: Literal["quality", "cost"] | None = "quality"
     right: bool = True
 
     def cells(self, rows: Sequence[StrategyResult]) -> list[str]:
@@ -40,23 +44,23 @@ def columns_of(task: TaskResult) -> list[Column]:
     """List the columns of a task in the order in which they are shown; those that no row fills are left out."""
     primary, *others = task.metrics or ("",)
     shown = [
-        Column("strategy", _name, 0, right=False),
-        *([Column("model", lambda row: plain(row.model), 1, right=False)] if several_models(task) else []),
+        Column("strategy", _name, 0, None, right=False),
+        *([Column("model", lambda row: plain(row.model), 1, None, right=False)] if several_models(task) else []),
         Column(plain(metric_title(primary)), _score(primary), 0),
         *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(others)],
         Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
         *[Column(f"retention {plain(name)}", _retention(name), 3) for name in _probes(task)],
         *([Column("unparsed", _unparsed, 3)] if any(row.unparsed for row in finished(task)) else []),
-        Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2),
-        Column("peak GPU", _cost(lambda c: c.gpu_peak_bytes, size), 2),
-        Column("adapt s", _phase("adapt"), 8),
-        Column("index s", _phase("index"), 8),
-        Column("predict s", _phase("predict"), 8),
-        Column("total s", _cost(lambda c: c.total_s, _seconds), 1),
-        Column("tokens/s", _cost(lambda c: c.tokens_per_s, rate), 4),
-        Column("items/s", _cost(lambda c: c.items_per_s, rate), 20),
-        Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5),
-        Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21),
+        Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2, "cost"),
+        Column("peak GPU", _cost(lambda c: c.gpu_peak_bytes, size), 2, "cost"),
+        Column("adapt s", _phase("adapt"), 8, "cost"),
+        Column("index s", _phase("index"), 8, "cost"),
+        Column("predict s", _phase("predict"), 8, "cost"),
+        Column("total s", _cost(lambda c: c.total_s, _seconds), 1, "cost"),
+        Column("tokens/s", _cost(lambda c: c.tokens_per_s, rate), 4, "cost"),
+        Column("items/s", _cost(lambda c: c.items_per_s, rate), 20, "cost"),
+        Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5, "cost"),
+        Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21, "cost"),
     ]
     done = finished(task)
     return [c for c in shown if c.rank == 0 or any(c.text(row) is not None for row in done)]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from harness.compare.checks import machine_text
-from harness.compare.result import Comparison, SuiteResult, TaskResult
-from harness.compare.words import count
+from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
+from harness.compare.words import count, listing
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
 
-HAPPENED = {"failed": "failed", "skipped": "was skipped", "completed": "did not finish with every seed"}
+HAPPENED = {
+    "failed": ("failed", "failed"),
+    "skipped": ("was skipped", "were skipped"),
+    "completed": ("did not finish with every seed", "did not finish with every seed"),
+}
+"""What became of one strategy, and of several."""
 KINDS = {"qa": "question answering", "multiple_choice": "multiple choice"}
 
 
@@ -28,14 +33,14 @@ def heading(task: TaskResult) -> str:
 
 
 def unfinished(task: TaskResult) -> list[str]:
-    """A line for each strategy that did not finish, or not with every seed: what happened and why."""
+    """What happened to the strategies that did not finish, or not with every seed, and why; one line a reason."""
     models = several_models(task)
-    names = [f"{plain(row.strategy)}{f' with {plain(row.model)}' if models else ''}" for row in task.rows]
-    return [
-        f"{name} {HAPPENED[row.status]}: {plain(row.reason)}"
-        for name, row in zip(names, task.rows, strict=True)
-        if row.reason
-    ]
+    names: dict[tuple[Status, str], list[str]] = {}
+    for row in task.rows:
+        if row.reason:
+            name = f"{plain(row.strategy)}{f' with {plain(row.model)}' if models else ''}"
+            names.setdefault((row.status, plain(row.reason)), []).append(name)
+    return [f"{listing(own)} {HAPPENED[status][len(own) > 1]}: {reason}" for (status, reason), own in names.items()]
 
 
 def hardware(suite: SuiteResult) -> str:

@@ -1,4 +1,7 @@
-"""A comparison for the terminal: as many columns as fit, the most important first; numbers never break."""
+"""A comparison for the terminal: as many columns as fit, the most important first; numbers never break.
+
+Where what a decision needs does not fit side by side, quality and cost stand one above the other.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.compare.result import Comparison, SuiteResult, TaskResult
-from harness.render.columns import Column, columns_of, finished
+from harness.render.columns import ESSENTIAL, Column, columns_of, finished
 from harness.render.escape import plain
 from harness.render.lines import hardware, heading, legend, unfinished
 
@@ -49,20 +52,32 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
     yield Text()
     yield Text(heading(task), style="bold")
     if finished(task):
-        table, left_out = _fitting(task, console, options.update(max_width=options.max_width - MARGIN[3]))
-        yield Padding(table, MARGIN, expand=False)
-        if left_out:
-            names = ", ".join(column.title for column in left_out)
-            yield _indented(f"No room for: {names}. A wider terminal or --format csv shows them.", "dim")
-        yield Text()
+        yield from _tables(task, console, options.update(max_width=options.max_width - MARGIN[3]))
     yield from (_indented(line, "red") for line in unfinished(task))
     yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
     yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
 
 
-def _fitting(task: TaskResult, console: Console, options: ConsoleOptions) -> tuple[Table, list[Column]]:
+def _tables(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
+    columns = columns_of(task)
+    shown = [_fitting(task, columns, console, options)]
+    if any(column.rank <= ESSENTIAL for column in shown[0][1]):
+        halves = [[c for c in columns if c.about in (None, about)] for about in ("quality", "cost")]
+        shown = [_fitting(task, half, console, options) for half in halves]
+    for place, (table, _) in enumerate(shown):
+        if place:
+            yield Text()
+        yield Padding(table, MARGIN, expand=False)
+    if left_out := [column.title for _, names in shown for column in names]:
+        yield _indented(f"No room for: {', '.join(left_out)}. A wider terminal or --format csv shows them.", "dim")
+    yield Text()
+
+
+def _fitting(
+    task: TaskResult, every: Sequence[Column], console: Console, options: ConsoleOptions
+) -> tuple[Table, list[Column]]:
     """Drop the least important columns until the table fits; the score always stays."""
-    columns, left_out = columns_of(task), list[Column]()
+    columns, left_out = list(every), list[Column]()
     while True:
         table = _table(task, columns, options.max_width)
         spare = [column for column in columns if column.rank > 0]

@@ -93,6 +93,20 @@ def test_tasks_that_are_only_probed_come_last(quick):
     assert [found.name for found in quick.tasks] == ["sentiment", "qa", "know"]
 
 
+def test_tasks_stand_in_the_order_of_the_suite():
+    def of(name, order, role="target"):
+        return completed(name, "zero_shot", pattern(0.5), tasks=(info(name, role, order=order),))
+
+    suite = compare([of("know", 0, "probe"), of("qa", 2), of("sentiment", 1)]).suites[0]
+    assert [found.name for found in suite.tasks] == ["sentiment", "qa", "know"]
+
+
+def test_a_probe_is_not_compared_with_itself_in_its_own_table():
+    found = one_task(completed("know", "zero_shot", pattern(0.5), tasks=(info("know", "probe"),)))
+    assert found.rows[0].retention == ()
+    assert not any("No clear loss" in sentence for sentence in found.verdict)
+
+
 def test_clusters_are_respected(quick):
     assert task(quick, "qa").clusters == 100
     assert row(quick, "qa", "rag").scores["token_f1"].method == "t, clustered"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from harness.data import archive, fetch
 from harness.data import prepare as preparing
+from harness.data import suite as suites
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import list_suites, load_suite
 from harness.errors import HarnessError
@@ -49,6 +51,26 @@ def test_a_suite_is_found_by_folder_by_file_and_by_name_under_suites(tmp_path: P
     assert {suite.file.resolve() for suite in found} == {folder / "suite.toml"}
     assert {suite.hash for suite in found} == {found[0].hash}
     assert {"quickstart", "mine"} <= {suite.name for suite in list_suites()[0]}
+
+
+def test_a_broken_suite_is_listed_with_its_error_and_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "suites").mkdir()
+    suite_with(tmp_path / "suites" / "good", CLASSES.replace("mine", "good"), rows__csv=rows())
+    suite_with(tmp_path / "suites" / "bad", "name = ")
+    monkeypatch.chdir(tmp_path)
+    found, broken = list_suites()
+    assert {suite.name for suite in found} >= {"good", "quickstart"}
+    assert list(broken) == ["bad"]
+    assert "isn't valid TOML" in broken["bad"]
+
+
+def test_a_suite_of_a_package_that_is_gone_is_listed_and_breaks_no_run(monkeypatch: pytest.MonkeyPatch):
+    gone = EntryPoint("gone", "no_such_package.suites", suites.GROUP)
+    monkeypatch.setattr(suites, "entry_points", lambda group: [gone])
+    assert "no_such_package.suites" in list_suites()[1]["gone"]
+    assert load_suite("quickstart").name == "quickstart"
+    with pytest.raises(HarnessError, match="no installed package"):
+        load_suite("gone")
 
 
 def test_a_misspelt_suite_gets_the_nearest_name():

@@ -16,7 +16,7 @@ from harness.render import csv as as_csv
 from harness.render import json as as_json
 from harness.render import markdown, terminal
 from harness.render.columns import UNKNOWN
-from tests.compare.builders import completed, failed, info, pattern, quick_suite
+from tests.compare.builders import completed, failed, info, pattern, quick_suite, skipped
 
 GOLDENS = Path(__file__).parent / "goldens"
 NOTES = ("quick/qa: 1 record of other data left out.",)
@@ -62,6 +62,20 @@ def test_a_long_strategy_name_folds_and_keeps_the_score():
     text = shown(compare([completed("sentiment", name, pattern(0.5))]), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "0.50 [0.43, 0.57]" in text
+
+
+def test_what_a_decision_needs_is_there_at_80_columns_in_two_tables_if_need_be(made):
+    text = shown(made, 80)
+    assert all(f" {end}" in text for end in ("tokens/s", "total", "memory", "size", "know"))
+    assert text.count("full *") == 2
+    assert shown(made, 100).count("full *") == 1
+
+
+def test_strategies_that_did_not_finish_for_one_reason_share_a_line():
+    reason = "rag needs a corpus"
+    stored = [skipped("sentiment", name, reason) for name in ("rag", "rag+lora", "lora+rag")]
+    text = shown(compare([completed("sentiment", "zero_shot", pattern(0.5)), *stored]))
+    assert f"rag, rag+lora and lora+rag were skipped: {reason}" in text
 
 
 def test_columns_that_do_not_fit_are_named(made):
