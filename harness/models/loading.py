@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
@@ -44,7 +45,7 @@ def open_model(
             use_safetensors=True,
             trust_remote_code=trust_remote_code,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise HarnessError(f"the model in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
     module = module.to(device).eval().requires_grad_(False)
     known = info.model_copy(
@@ -79,8 +80,8 @@ def weights_hash(folder: Path, cache: Path) -> str:
     files = sorted(folder.glob("*.safetensors"))
     stamps = [f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
     memory = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
-    if memory.is_file():
-        return memory.read_text(encoding="ascii")
+    if memory.is_file() and len(known := memory.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
+        return known  # a shorter one was cut off when its process was killed
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode())

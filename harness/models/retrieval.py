@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from harness.api import Passage, Query
@@ -70,7 +71,7 @@ def open_embedder(folder: Path) -> SentenceTransformer:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return SentenceTransformer(str(folder), device=device, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise HarnessError(f"the embedder in {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
