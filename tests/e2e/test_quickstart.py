@@ -1,0 +1,95 @@
+"""A reduced quickstart through the command line: a real model, real data, and a report of the promised shape."""
+
+import math
+import time
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+SIZES = ("--limit", "test=16", "--limit", "train=16", "--limit", "validation=8")
+TRIAL = {"suite", "task", "strategy", "model", "seed", "status", "reason", "scores", "spans"}
+SPAN = {"wall_s", "host_peak_bytes", "gpu_peak_bytes", "tokens_in", "tokens_out"}
+
+
+@pytest.fixture(scope="module")
+def printed(harness):
+    return harness("run", "quickstart", *SIZES)
+
+
+@pytest.fixture(scope="module")
+def trials(harness, printed):
+    return harness.report("quickstart")
+
+
+def test_the_run_prints_a_table_of_every_task(printed):
+    for word in ("sentiment", "questions", "knowledge", "zero_shot", "few_shot", "lora", "full", "rag"):
+        assert word in printed
+
+
+def test_every_strategy_is_completed_or_skipped_for_a_reason(trials):
+    status = {(one["task"], one["strategy"]): (one["status"], one["reason"]) for one in trials}
+    assert {task for task, _ in status} == {"sentiment", "questions", "knowledge"}
+    assert len({strategy for _, strategy in status}) == 7
+    for (task, strategy), (ended, reason) in status.items():
+        if task == "sentiment" and "rag" in strategy:
+            assert (ended, reason) == ("skipped", "rag needs a corpus; task 'sentiment' has none")
+        else:
+            assert (ended, reason) == ("completed", None)
+
+
+def test_the_report_has_the_promised_shape(trials):
+    for one in trials:
+        assert one.keys() >= TRIAL
+        assert one["suite"] == "quickstart"
+        for score in one["scores"].values():
+            assert score.keys() == {"value", "low", "high", "n"}
+        for span in one["spans"].values():
+            assert span.keys() >= SPAN
+
+
+def test_every_score_lies_within_its_interval(trials):
+    for one in completed(trials):
+        scores = {name: score for name, score in one["scores"].items() if score["low"] is not None}
+        assert scores
+        for score in scores.values():
+            assert score["low"] <= score["value"] <= score["high"]
+            assert all(math.isfinite(score[key]) for key in ("value", "low", "high"))
+
+
+def test_every_phase_was_measured(trials):
+    for one in completed(trials):
+        steps = one["strategy"].replace("(k=1)", "").split("+")
+        expected = {"load", "predict", "score"} | ({"index"} if "rag" in steps else set())
+        expected |= {"adapt"} if {"lora", "full", "few_shot"} & set(steps) else set()
+        assert expected <= one["spans"].keys()
+        assert all(span["wall_s"] > 0 and span["host_peak_bytes"] > 0 for span in one["spans"].values())
+        assert one["spans"]["predict"]["tokens_in"] > 0
+        if one["task"] == "questions":
+            assert one["spans"]["predict"]["tokens_out"] > 0
+
+
+def test_tuned_strategies_say_what_became_of_general_knowledge(trials):
+    for one in completed(trials):
+        tuned = {"lora", "full"} & set(one["strategy"].replace("(k=1)", "").split("+"))
+        assert ("retention/knowledge" in one["scores"]) == bool(tuned)
+
+
+def test_retrieval_is_scored(trials):
+    for one in completed(trials):
+        assert ("recall@1" in one["scores"]) == ("rag" in one["strategy"])
+
+
+def test_running_again_runs_nothing(harness, trials):
+    before = sorted(path.stat().st_mtime_ns for path in (harness.folder / "results").rglob("record.json"))
+    began = time.monotonic()
+    printed = harness("run", "quickstart", *SIZES)
+    assert time.monotonic() - began < 30  # no trial takes less than loading its libraries
+    assert "completed in" not in printed
+    completed_before = len(completed(trials))
+    assert len(before) >= completed_before
+    assert harness.report("quickstart") == trials
+
+
+def completed(trials):
+    return [one for one in trials if one["status"] == "completed"]
