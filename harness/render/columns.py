@@ -105,7 +105,7 @@ def _cost(number: Callable[[Cost], Number | None], write: Callable[[Number], str
 
 
 def _seconds(value: float) -> str:
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.095 else f"{value:.1g}"
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.05 else "<0.1"
 
 
 def _phase(name: str) -> Cell:
