@@ -316,15 +316,16 @@ class Step(BaseModel):
         """Return the customised system. Weights are changed in place: a trial is a process of its own."""
         raise NotImplementedError
 
-    def depends_on(self, before: str, task: TaskData) -> str:
-        """Name everything besides this step's parameters that decides what it makes.
+    def depends_on(self, chain_key: str, task: TaskData) -> str:
+        """Name everything that decides what the step makes, besides its name and the models in `sources`.
 
         Args:
-            before: names the model and task, the seed and the steps so far.
+            chain_key: names the model, the task's data, the seed, and all steps so far with their parameters, this
+                one included.
             task: the training material.
         """
-        del task  # what a step before has seen is in `before`
-        return before
+        del task  # it is in `chain_key`
+        return chain_key
 
     def save(self, system: System, folder: Path) -> None:
         """Write what `adapt` made into an empty folder."""

@@ -134,10 +134,13 @@ def _named(link: Link) -> dict[str, Any]:
     return {"step": link.name, "parameters": link.step.model_dump(mode="json"), "sources": sources}
 
 
-def _take(stage: Stage, link: Link, system: System, task: TaskData, before: str) -> System:
-    """Take one step, or take up what an earlier trial kept of it."""
+def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: str) -> System:
+    """Take one step, or take up what an earlier trial kept of it; `chain_key` names the chain up to and with it."""
     step, root = link.step, stage.cache / "artifacts"
-    key = artifacts.artifact_key({"depends_on": step.depends_on(before, task), **_named(link)})
+    sources = _named(link)["sources"]
+    key = artifacts.artifact_key(
+        {"depends_on": step.depends_on(chain_key, task), "step": link.name, "sources": sources}
+    )
     kept = artifacts.find(root, key) if step.keeps else None
     curves: list[dict[str, float]] = []
     context = Context(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -101,6 +102,8 @@ def train(
             module.train()
     best.restore()
     module.eval()
+    del optimiser, best
+    gc.collect()  # an optimiser of torch's refers to itself: its states would still be there in the next phase
 
 
 def mean_loss(module: Any, data: Sequence[Sample], row_tokens: int | None) -> float:
