@@ -58,7 +58,9 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
 
 def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[Stored]) -> TaskResult:
     records = [one.record for one in stored if isinstance(one.record, Completed)]
-    metrics = tuple(dict.fromkeys(metric for record in records for metric in record.tasks[0].metrics))
+    declared = [metric for record in records for metric in record.tasks[0].metrics]
+    scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
+    metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
     groups = groups_of(name, stored)
     rows, notes = rows_of(groups, metrics, everything)
     result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=tuple(notes))
