@@ -178,10 +178,10 @@ def test_what_is_pinned_is_listed_with_whether_it_is_here(command, tmp_path, mon
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     code, out, _ = command("fetch", "--list")
     assert code == 0
-    assert re.search(r"minilm +model +84 +not fetched +Apache-2.0", out)
+    assert re.search(r"minilm +embedder +84 +not fetched +Apache-2.0", out)
     (tmp_path / "cache" / "archives").mkdir(parents=True)
     (tmp_path / "cache" / "archives" / source("minilm").filename).touch()
-    assert re.search(r"minilm +model +84 +here", command("fetch", "--list")[1])
+    assert re.search(r"minilm +embedder +84 +here", command("fetch", "--list")[1])
 
 
 def test_clean_says_what_it_removes_and_leaves_the_rest(command, tmp_path, monkeypatch):

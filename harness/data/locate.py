@@ -46,7 +46,7 @@ def locate(reference: str, report: Report | None = None) -> Located:
     Raises:
         HarnessError: there is no such model, no network, or it has no safetensors.
     """
-    pinned = {source.name: source for source in all_sources() if source.use == "model"}
+    pinned = {source.name: source for source in all_sources() if source.use in ("model", "embedder")}
     if reference in pinned:
         return _pinned(pinned[reference], report)
     folder = Path(reference).expanduser()

@@ -24,7 +24,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    use: Literal["model", "data"]
+    use: Literal["model", "embedder", "data"]
     registry: Literal["pypi"] = "pypi"
     package: str
     version: str

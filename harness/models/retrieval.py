@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 
 from harness.api import Passage, Query
 from harness.errors import HarnessError
+from harness.models.loading import native_dtype
 
 BATCH = 32
 
@@ -62,15 +63,20 @@ def load(embedder: SentenceTransformer, passages: tuple[Passage, ...], k: int, f
     return DenseRetriever(embedder, faiss.read_index(str(folder / "index.faiss")), passages, k)
 
 
-def open_embedder(folder: Path) -> SentenceTransformer:
+def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTransformer:
     """Load an embedding model from its folder, never its code.
+
+    Args:
+        folder: of a sentence-transformers model.
+        dtype: None: bfloat16 where it is computed by hardware, which is twice as fast, else float32.
 
     Raises:
         HarnessError: it is none.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return SentenceTransformer(str(folder), device=device, trust_remote_code=False)
+        kwargs = {"dtype": dtype or native_dtype(device)}
+        return SentenceTransformer(str(folder), device=device, trust_remote_code=False, model_kwargs=kwargs)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise HarnessError(f"the embedder in {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
 
@@ -83,11 +89,12 @@ def embed(
     vectors: list[NDArray[np.float32]] = []
     for start in range(0, len(order), BATCH):
         batch = [texts[i] for i in order[start : start + BATCH]]
-        vectors.append(embedder.encode(batch, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False))
+        vectors.append(embedder.encode(batch, batch_size=BATCH, show_progress_bar=False))
         if report:
             report(min(start + BATCH, len(order)), len(order))
     together = np.empty((len(texts), vectors[0].shape[1]), dtype=np.float32)
     together[order] = np.concatenate(vectors)
+    faiss.normalize_L2(together)  # in 32 bits: bfloat16 would leave lengths that differ by a third of a percent
     return together
 
 

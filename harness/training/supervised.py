@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -102,8 +101,6 @@ def train(
             module.train()
     best.restore()
     module.eval()
-    del optimiser, best
-    gc.collect()  # an optimiser of torch's refers to itself: its states would still be there in the next phase
 
 
 def mean_loss(module: Any, data: Sequence[Sample], row_tokens: int | None) -> float:

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from harness.api import Passage, Query
 from harness.errors import HarnessError
@@ -19,7 +20,7 @@ def ignore(done, total):
 
 @pytest.fixture
 def embedder(tiny_embedder):
-    return retrieval.open_embedder(tiny_embedder)
+    return retrieval.open_embedder(tiny_embedder, torch.float32)
 
 
 def test_a_passage_is_the_nearest_to_its_own_text(embedder):
@@ -82,3 +83,8 @@ def test_a_damaged_embedder_is_one_sentence(tiny_embedder, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(HarnessError, match="cannot be loaded: "):
         retrieval.open_embedder(folder)
+
+
+def test_vectors_have_unit_length_whatever_the_embedder_computes_in(tiny_embedder):
+    vectors = retrieval.embed(retrieval.open_embedder(tiny_embedder, torch.bfloat16), ["film", "a good film", "ships"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
