@@ -14,99 +14,34 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference"]
-Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
-Form = Literal["auto", "chat", "plain"]
+from harness.tasks import Example, Form, Kind, Passage, Provision, Query, Task, TaskData
+
+__all__ = [
+    "Answer",
+    "Capability",
+    "Context",
+    "Example",
+    "Exemplars",
+    "Form",
+    "HoldsWeights",
+    "Kind",
+    "Model",
+    "ModelInfo",
+    "Needs",
+    "Passage",
+    "Prompt",
+    "Provision",
+    "Query",
+    "Report",
+    "Retriever",
+    "ScoresChoices",
+    "Step",
+    "System",
+    "Task",
+    "TaskData",
+]
+
 Capability = Literal["generate", "score_choices", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What a system is asked. Never the reference."""
-
-    id: str
-    input: str
-    choices: tuple[str, ...] = ()
-    user: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A query with what is known about its answer.
-
-    Attributes:
-        references: the acceptable answers; the first is the one that is trained on.
-        cluster: items with the same cluster are not independent (questions on one passage); None: on its own.
-        evidence: ids of the passages that hold the answer; empty where unknown.
-        rejected: the worse answer of a preference pair.
-    """
-
-    query: Query
-    references: tuple[str, ...]
-    cluster: str | None = None
-    evidence: tuple[str, ...] = ()
-    rejected: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """One retrievable piece of a corpus."""
-
-    id: str
-    text: str
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is asked, in words; the data come in `TaskData`.
-
-    Attributes:
-        instruction: the sentence that opens every prompt.
-        choices: the labels of a classification task; empty where every query brings its own.
-        max_new_tokens: where generation stops at the latest.
-        form: ``chat`` uses the tokenizer's template, ``plain`` labelled lines of text; ``auto``: chat where the
-            tokenizer has a template. Small models often answer the plain form better.
-        question_label: what stands before the input in the plain form; answer_label: what stands before the answer.
-    """
-
-    name: str
-    kind: Kind
-    instruction: str = ""
-    choices: tuple[str, ...] = ()
-    max_new_tokens: int = 32
-    form: Form = "auto"
-    question_label: str = "Question"
-    answer_label: str = "Answer"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskData:
-    """A task's training material: all that a step may learn from.
-
-    Attributes:
-        corpus_hash: sha256 over the corpus, the key under which an index of it is kept.
-    """
-
-    task: Task
-    train: tuple[Example, ...] = ()
-    validation: tuple[Example, ...] = ()
-    corpus: tuple[Passage, ...] = ()
-    corpus_hash: str = ""
-
-    @property
-    def provides(self) -> frozenset[Provision]:
-        """What a step can count on here."""
-        found: set[Provision] = set()
-        if self.train:
-            found.add("train")
-        if self.task.kind in ("classification", "multiple_choice"):
-            found.add("choices")
-        if self.corpus:
-            found.add("corpus")
-        if self.task.kind == "preference":
-            found.add("preferences")
-        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

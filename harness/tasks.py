@@ -1,0 +1,115 @@
+"""What is asked and what may be learned from: queries, examples, passages, a task and its training material."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference"]
+Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
+Form = Literal["auto", "chat", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a system is asked. Never the reference."""
+
+    id: str
+    input: str
+    choices: tuple[str, ...] = ()
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query with what is known about its answer.
+
+    Attributes:
+        references: the acceptable answers; the first is the one that is trained on.
+        cluster: items with the same cluster are not independent (questions on one passage); None: on its own.
+        evidence: ids of the passages that hold the answer; empty where unknown.
+        rejected: the worse answer of a preference pair.
+    """
+
+    query: Query
+    references: tuple[str, ...]
+    cluster: str | None = None
+    evidence: tuple[str, ...] = ()
+    rejected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrievable piece of a corpus.
+
+    Attributes:
+        readers: who may see it; empty: everybody. A query that names no user sees what everybody may.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked, in words; the data come in `TaskData`.
+
+    Attributes:
+        instruction: the sentence that opens every prompt.
+        choices: the labels of a classification task; empty where every query brings its own.
+        max_new_tokens: where generation stops at the latest.
+        form: ``chat`` uses the tokenizer's template, ``plain`` labelled lines of text; ``auto``: chat where the
+            tokenizer has a template. Small models often answer the plain form better.
+        question_label: what stands before the input in the plain form; answer_label: what stands before the answer.
+    """
+
+    name: str
+    kind: Kind
+    instruction: str = ""
+    choices: tuple[str, ...] = ()
+    max_new_tokens: int = 32
+    form: Form = "auto"
+    question_label: str = "Question"
+    answer_label: str = "Answer"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """A task's training material: all that a step may learn from.
+
+    Attributes:
+        corpus_hash: sha256 over the corpus, the key under which an index of it is kept.
+        metrics: names of the task's metrics, the first one is what systems are compared by.
+        reward: name of the metric that reinforcement learning may take as its reward; empty: none.
+        templates: the suite's prompt templates, text by name.
+        parts: the tasks to learn together, in the suite's order, this one among them; empty: this one alone.
+    """
+
+    task: Task
+    train: tuple[Example, ...] = ()
+    validation: tuple[Example, ...] = ()
+    corpus: tuple[Passage, ...] = ()
+    corpus_hash: str = ""
+    metrics: tuple[str, ...] = ()
+    reward: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: tuple[TaskData, ...] = ()
+
+    @property
+    def provides(self) -> frozenset[Provision]:
+        """What a step can count on here."""
+        found: set[Provision] = set()
+        if self.train:
+            found.add("train")
+        if self.task.kind in ("classification", "multiple_choice"):
+            found.add("choices")
+        if self.corpus:
+            found.add("corpus")
+        if any(example.rejected is not None for example in self.train):
+            found.add("preferences")
+        if self.reward:
+            found.add("reward")
+        return frozenset(found)
