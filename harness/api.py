@@ -32,8 +32,10 @@ __all__ = [
     "Prompt",
     "Provision",
     "Query",
+    "Reasoning",
     "Report",
     "Retriever",
+    "Sampling",
     "ScoresChoices",
     "Step",
     "System",
@@ -52,12 +54,16 @@ class Prompt:
         task: gives the instruction and the form.
         exemplars: worked (question, answer) pairs, in the order in which they are shown.
         passages: retrieved texts, best first.
+        reasoning: what the answer is to be drawn from, in words; stands between the question and the answer.
+        thinking: whether the reasoning is to be gone on with, instead of the answer given.
     """
 
     task: Task
     question: str
     exemplars: tuple[tuple[str, str], ...] = ()
     passages: tuple[Passage, ...] = ()
+    reasoning: str = ""
+    thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,12 @@ class Answer:
         text: the exact text that was sent.
         output: the generated text; empty if choices were scored.
         choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated.
-        prompt_tokens: tokens of the prompt, padding excluded.
-        output_tokens: tokens generated, or the tokens of all choices that were scored.
+        prompt_tokens: tokens of the prompt, padding excluded; of all prompts, where there was reasoning first.
+        output_tokens: tokens generated, or the tokens of all choices that were scored; reasoning included.
         dropped_passages: passages left out because the prompt was longer than the context window.
+        reasoning_tokens: those of `output_tokens` that were generated as reasoning.
+        reasoning: the reasoning that came before, one text a sample.
+        votes: the answer of each sample where there were several; empty text where none could be read.
     """
 
     text: str
@@ -79,6 +88,41 @@ class Answer:
     prompt_tokens: int = 0
     output_tokens: int = 0
     dropped_passages: int = 0
+    reasoning_tokens: int = 0
+    reasoning: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. What is drawn for a prompt depends on the seed and the prompt alone, not on its neighbours.
+
+    Attributes:
+        temperature: the logits are divided by it, above 0.
+        top_p: tokens are drawn from the smallest set that has this much of the probability (Holtzman et al. 2020,
+            arXiv:1904.09751), above 0 and up to 1.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How a system thinks aloud before it answers: a reasoning is generated first, then the answer behind it.
+
+    Attributes:
+        trigger: what the reasoning begins with.
+        max_new_tokens: where a reasoning stops at the latest; the trigger does not count.
+        samples: reasonings for each query; the answer that most of them lead to is given.
+        sampling: how they are drawn; None: greedily.
+    """
+
+    trigger: str
+    max_new_tokens: int
+    samples: int = 1
+    sampling: Sampling | None = None
 
 
 class ModelInfo(BaseModel):
@@ -116,9 +160,18 @@ class Model(Protocol):
         ...
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_new_tokens: int, one_line: bool, report: Report | None = None
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        one_line: bool,
+        sampling: Sampling | None = None,
+        report: Report | None = None,
     ) -> list[Answer]:
-        """Continue each prompt greedily until the end of the turn, of the line (`one_line`) or `max_new_tokens`."""
+        """Continue each prompt until the end of the turn, of the line (`one_line`) or `max_new_tokens`.
+
+        Tokens are the likeliest ones, or drawn as `sampling` says.
+        """
         ...
 
 
@@ -157,8 +210,8 @@ class Retriever(Protocol):
 class Exemplars(Protocol):
     """Chooses worked examples for a query; never the query itself."""
 
-    def pick(self, query: Query) -> tuple[Example, ...]:
-        """Return the exemplars for a query, in the order in which they are shown."""
+    def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
+        """Return the exemplars for each query, in the order in which they are shown."""
         ...
 
 
@@ -168,6 +221,9 @@ class System:
 
     Attributes:
         prior: what each label's log-likelihood is on average, taken off the choice scores (calibration), nats.
+        content_free: questions that say nothing; where every query brings its own choices, what these score behind
+            them is taken off.
+        reasoning: how it thinks before it answers; None: it answers at once.
     """
 
     model: Any
@@ -175,13 +231,15 @@ class System:
     exemplars: Exemplars | None = None
     retriever: Retriever | None = None
     prior: tuple[float, ...] = ()
+    content_free: tuple[str, ...] = ()
+    reasoning: Reasoning | None = None
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
-        """Lay out what is sent for each query, retrieval included."""
+        """Lay out what is sent for each query, retrieval included; reasoning comes later."""
         found = self.retriever.find(queries) if self.retriever else [()] * len(queries)
+        picked = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
-        for query, passages in zip(queries, found, strict=True):
-            shown = self.exemplars.pick(query) if self.exemplars else ()
+        for query, passages, shown in zip(queries, found, picked, strict=True):
             pairs = tuple((e.query.input, e.references[0]) for e in shown)
             prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
         return prompts

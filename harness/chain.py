@@ -1,6 +1,7 @@
 """The text of a strategy, such as ``rag(k=1)+lora(rank=8)``: read into steps, and written back.
 
-The grammar is a small part of Python's expressions, so that Python's own parser reads it::
+``task`` is a parameter that every step which changes weights takes: the name of the task that it learns, a list of
+names, or ``all``. The grammar is a small part of Python's expressions, so that Python's own parser reads it::
 
     chain = step { "+" step }
     step  = name [ "(" [ parameter { "," parameter } ] ")" ]
@@ -40,10 +41,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Link:
-    """One step of a chain: the name under which it is found and the step itself, validated."""
+    """One step of a chain: the name under which it is found and the step itself, validated.
+
+    Attributes:
+        tasks: names of the tasks that it learns from, or ``("all",)``; empty: the one that the system is made for.
+    """
 
     name: str
     step: Step
+    tasks: tuple[str, ...] = ()
 
 
 def parse(text: str) -> tuple[Call, ...]:
@@ -77,7 +83,7 @@ def build(text: str, find: Find) -> tuple[Link, ...]:
     links: list[Link] = []
     for call in parse(text):
         try:
-            links.append(Link(call.name, make(call.name, call.parameters, find)))
+            links.append(_link(call.name, call.parameters, find))
         except HarnessError as error:
             where = f" (strategy {text!r}, column {call.column})" if len(text) > len(call.name) else ""
             raise HarnessError(f"{error}{where}") from None
@@ -106,21 +112,38 @@ def restore(steps: Iterable[Mapping[str, Any]], find: Find) -> tuple[Link, ...]:
     Raises:
         HarnessError: a step is no longer known, or no longer takes its parameters.
     """
-    links: list[Link] = []
-    for resolved in steps:
-        name = str(resolved["step"])
-        links.append(Link(name, make(name, {k: v for k, v in resolved.items() if k != "step"}, find)))
-    return tuple(links)
+    return tuple(
+        _link(str(resolved["step"]), {key: value for key, value in resolved.items() if key != "step"}, find)
+        for resolved in steps
+    )
 
 
 def resolved(links: Sequence[Link]) -> tuple[dict[str, Any], ...]:
-    """Give the form that a trial stores: ``{"step": name, **every parameter}``."""
-    return tuple({"step": link.name, **link.step.model_dump(mode="json")} for link in links)
+    """Give the form that a trial stores: ``{"step": name, **every parameter}``, and ``task`` where it was given."""
+    return tuple(
+        {"step": link.name, **link.step.model_dump(mode="json"), **({"task": list(link.tasks)} if link.tasks else {})}
+        for link in links
+    )
 
 
 def canonical(links: Sequence[Link]) -> str:
     """Write a chain in its one text: parameters that differ from their defaults, in the order of the fields."""
     return "+".join(_write_step(link) for link in links)
+
+
+def _link(name: str, parameters: Mapping[str, Any], find: Find) -> Link:
+    """Make a link, ``task`` taken from among the parameters."""
+    own = {key: value for key, value in parameters.items() if key != "task"}
+    step = make(name, own, find)
+    if "task" not in parameters:
+        return Link(name, step)
+    given = parameters["task"]
+    tasks = tuple(str(one) for one in (given if isinstance(given, list) else [given]))
+    if not step.changes_weights:
+        raise HarnessError(f"{name} takes no 'task': it tunes nothing, so it always works on the task that is asked.")
+    if not all(tasks) or len(set(tasks)) < len(tasks) or not tasks or ("all" in tasks and len(tasks) > 1):
+        raise HarnessError(f"{name}: task={given!r} names no tasks: write task=a, task=[a,b] or task=all.")
+    return Link(name, step, tasks)
 
 
 def _write_step(link: Link) -> str:
@@ -130,6 +153,8 @@ def _write_step(link: Link) -> str:
         for name, info in type(link.step).model_fields.items()
         if info.is_required() or getattr(link.step, name) != info.get_default(call_default_factory=True)
     ]
+    if link.tasks:
+        written.append(f"task={_write(link.tasks[0] if len(link.tasks) == 1 else list(link.tasks))}")
     return f"{link.name}({','.join(written)})" if written else link.name
 
 

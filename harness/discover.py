@@ -23,7 +23,7 @@ from harness.errors import HarnessError, unknown
 
 GROUP = "adaptbench.strategies"
 RESERVED = ("step", "task")
-"""Names that no parameter may have: ``step`` is the record's own, ``task`` will choose what a chain trains on."""
+"""Names that no parameter may have: ``step`` is the record's own, ``task`` chooses what a step learns from."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     models = [identify(name) for name in config.models]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     prepared = {name: prepare(suite, name, limits=limits, report=report) for name in names}
-    maker = _Maker(suite, config, limits, prepared)
+    maker = _Maker(suite, config, limits, dict(prepared))
     trials = [
         maker.trial(task, links, model, seed)
         for seed in config.seeds
@@ -128,6 +128,7 @@ class _Maker:
         """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for."""
         changes = any(link.step.changes_weights for link in links)
         probes = [one for one in self.prepared.values() if one.info.role == "probe"] if changes else []
+        learned = self.learned(task, links)
         trial = Trial(
             suite=self.suite.name,
             task=task.info.name,
@@ -137,19 +138,37 @@ class _Maker:
             steps=chain.resolved(links),
             basis=_basis(task),
         )
-        decides = [trial.model_dump(mode="json"), model.identity, [_basis(probe) for probe in probes]]
+        decides = [trial.model_dump(mode="json"), model.identity, [_basis(one) for one in (*probes, *learned)]]
         return Planned(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
             suite=str(self.suite.folder.resolve()),
             model=model.reference,
             limits=self.limits,
             probes=tuple(probe.info.name for probe in probes),
+            learned=tuple(one.info.name for one in learned),
             threads=self.config.threads,
             sources=tuple(dict.fromkeys(source for link in links for source in link.step.sources())),
             retrieves=any("corpus" in link.step.needs.task for link in links),
-            skip=_reason_to_skip(task, links, model),
+            skip=_reason_to_skip([task, *learned], links, model),
             work_tokens=_work_tokens(task, links, probes),
         )
+
+    def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:
+        """Prepare the other tasks that the steps learn from, in the suite's order.
+
+        Raises:
+            HarnessError: a step names a task that the suite has not, or that is only a probe.
+        """
+        named = {name for link in links for name in link.tasks}
+        targets = [one.name for one in self.suite.targets]
+        for name in sorted(named - {"all", *targets}):
+            self.suite.task(name)
+            raise HarnessError(f"task {name!r} of {self.suite.file} is a probe: nothing may be trained on it.")
+        wanted = [name for name in targets if name in named or "all" in named]
+        for name in wanted:
+            if name not in self.prepared:
+                self.prepared[name] = prepare(self.suite, name, limits=self.limits)
+        return [self.prepared[name] for name in wanted if name != task.info.name]
 
 
 def _basis(task: Prepared) -> str:
@@ -161,10 +180,13 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _reason_to_skip(task: Prepared, links: Sequence[Link], model: ModelReference) -> str | None:
+def _reason_to_skip(tasks: Sequence[Prepared], links: Sequence[Link], model: ModelReference) -> str | None:
+    """Say what a step lacks; the first of the tasks is the trial's own."""
     for link in links:
-        for provision in sorted(link.step.needs.task - task.task_data.provides):
-            return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
+        learned = [one for one in tasks if one.info.name in link.tasks] if "all" not in link.tasks else tasks
+        for task in learned or tasks[:1]:
+            for provision in sorted(link.step.needs.task - task.task_data.provides):
+                return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
         for capability in sorted(link.step.needs.model - model.can):
             return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
     return None

@@ -14,6 +14,7 @@ class Planned(Frozen):
         limits: the most items of each split.
         probes: tasks that are asked as well, once the weights have changed.
         threads: of one operator; None: the library's choice.
+        learned: tasks besides the trial's own that a step learns from, in the suite's order.
         sources: other models that its steps load.
         retrieves: whether a step needs a corpus.
         skip: why the trial is not run; None: it is.
@@ -25,6 +26,7 @@ class Planned(Frozen):
     model: str
     limits: dict[str, int]
     probes: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
     threads: int | None = None
     sources: tuple[str, ...] = ()
     retrieves: bool = False

@@ -71,6 +71,7 @@ class Row(Frozen):
 
     Attributes:
         role: ``target`` for the task that the system was made for, ``probe`` for one it was not.
+        input: what was asked, without what a strategy put around it.
         prompt: the exact text sent.
         answer: what was parsed from the output; None where parsing failed.
         parsed: how: ``choice`` (likeliest choice), ``first_line``, ``whole``, ``label``, or ``failed: REASON``.
@@ -84,6 +85,7 @@ class Row(Frozen):
     cluster: str | None = None
     references: tuple[str, ...]
     choices: tuple[str, ...] = ()
+    input: str = ""
     prompt: str = ""
     output: str = ""
     answer: str | None = None
@@ -101,6 +103,7 @@ class TaskInfo(Frozen):
 
     Attributes:
         order: its place in the suite, from 0; None where it was never known.
+        preparation: what was done to the training split, a sentence each.
     """
 
     name: str
@@ -114,6 +117,7 @@ class TaskInfo(Frozen):
     data_hash: str
     sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
+    preparation: tuple[str, ...] = ()
 
 
 class Environment(Frozen):

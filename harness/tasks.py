@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference"]
+Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference", "language_modelling"]
 Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
-Form = Literal["auto", "chat", "plain"]
+Form = Literal["auto", "chat", "plain", "bare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,10 @@ class Task:
         choices: the labels of a classification task; empty where every query brings its own.
         max_new_tokens: where generation stops at the latest.
         form: ``chat`` uses the tokenizer's template, ``plain`` labelled lines of text; ``auto``: chat where the
-            tokenizer has a template. Small models often answer the plain form better.
+            tokenizer has a template. Small models often answer the plain form better. ``bare`` is the text itself, with
+            nothing around it.
         question_label: what stands before the input in the plain form; answer_label: what stands before the answer.
+        template: a Jinja template that lays the prompt out; empty: by `form`.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Task:
     form: Form = "auto"
     question_label: str = "Question"
     answer_label: str = "Answer"
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class TaskData:
         metrics: names of the task's metrics, the first one is what systems are compared by.
         reward: name of the metric that reinforcement learning may take as its reward; empty: none.
         templates: the suite's prompt templates, text by name.
+        order: the task's place in its suite, from 0.
+        hash: sha256 over all items of the task.
         parts: the tasks to learn together, in the suite's order, this one among them; empty: this one alone.
     """
 
@@ -96,6 +101,8 @@ class TaskData:
     metrics: tuple[str, ...] = ()
     reward: str = ""
     templates: Mapping[str, str] = field(default_factory=dict[str, str])
+    order: int = 0
+    hash: str = ""
     parts: tuple[TaskData, ...] = ()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -40,12 +40,18 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     suite = load_suite(planned.suite)
-    target, *probes = (prepare(suite, name, limits=planned.limits) for name in (planned.trial.task, *planned.probes))
+    prepared = {
+        name: prepare(suite, name, limits=planned.limits)
+        for name in (planned.trial.task, *planned.probes, *planned.learned)
+    }
+    target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
     stage = Stage(cache, emit, planned.trial.seed)
     with stage.span("load"):
         model = _load(planned.model, cache)
-    system, rows = _adapt_and_ask(stage, System(model, target.task_data.task), planned, target)
+    material = [one.task_data for one in prepared.values() if one.info.role == "target"]
+    system = _adapt(stage, System(model, target.task_data.task), planned, material)
+    rows = _ask(stage, "predict", system, target)
     for probe in probes:
         asked = System(system.model, probe.task_data.task)
         rows += _ask(stage, "probe", asked, probe)
@@ -110,22 +116,47 @@ def _load(reference: str, cache: Path) -> Any:
     return models.loading.open_model(found.path, info, cache)
 
 
-def _adapt_and_ask(stage: Stage, system: System, planned: Planned, target: Prepared) -> tuple[System, list[Row]]:
-    """Take every step of the chain, then ask the test queries."""
-    links = chain.restore(planned.trial.steps, find_step)
+def _adapt(stage: Stage, system: System, planned: Planned, material: Sequence[TaskData]) -> System:
+    """Take every step of the chain.
+
+    Args:
+        stage: gathers what is measured.
+        system: the bare model, asked the trial's task.
+        planned: names the steps.
+        material: of the trial's task, then of the others that a step learns from.
+    """
     before = artifacts.artifact_key(
         {
             "model": system.model.info.model_dump(),
-            "data": target.info.data_hash,
-            "task": str(target.task_data.task),
             "seed": planned.trial.seed,
             "packages": environment().packages,
         }
     )
-    for link in links:
-        before = artifacts.artifact_key({"before": before, **_named(link)})
-        system = _take(stage, link, system, target.task_data, before)
-    return system, _ask(stage, "predict", system, target)
+    for link in chain.restore(planned.trial.steps, find_step):
+        learned = _learned(link, material)
+        data = [_identity(part) for part in learned.parts or (learned,)]
+        before = artifacts.artifact_key({"before": before, "data": data, **_named(link)})
+        if learned.task.name == material[0].task.name:
+            system = _take(stage, link, system, learned, before)
+        else:  # tuned on another task as that one is asked, then asked this one as before
+            other = _take(stage, link, System(system.model, learned.task), learned, before)
+            system = system.having(model=other.model)
+    return system
+
+
+def _learned(link: Link, material: Sequence[TaskData]) -> TaskData:
+    """Give what a step learns from: the trial's own task, unless it names others."""
+    if not link.tasks:
+        return material[0]
+    suite_order = sorted(material, key=lambda one: one.order)
+    parts = tuple(one for one in suite_order if "all" in link.tasks or one.task.name in link.tasks)
+    lead = material[0] if any(part is material[0] for part in parts) else parts[0]
+    return lead if len(parts) == 1 else replace(lead, parts=parts)
+
+
+def _identity(data: TaskData) -> list[str]:
+    """Name a task's wording and training material."""
+    return [str(data.task), data.hash]
 
 
 def _named(link: Link) -> dict[str, Any]:
@@ -181,6 +212,7 @@ def _ask(stage: Stage, phase: Phase, system: System, prepared: Prepared) -> list
             cluster=example.cluster,
             references=example.references,
             choices=example.query.choices or system.task.choices,
+            input=example.query.input,
             prompt=p.raw.text,
             output=p.raw.output,
             answer=p.answer,

@@ -21,6 +21,8 @@ class Lora(Step):
     start: Literal["zero", "random"] = "zero"
     bias: bool = False
 
+    changes_weights: ClassVar[bool] = True
+
 
 class Rag(Step):
     k: int = 3
@@ -47,6 +49,15 @@ def find(name: str) -> type[Step]:
 def test_a_chain_is_read_left_to_right():
     links = chain.build("rag(k=1) + lora(rank=8)", find)
     assert [(link.name, link.step) for link in links] == [("rag", Rag(k=1)), ("lora", Lora(rank=8))]
+
+
+@pytest.mark.parametrize(
+    ("text", "tasks"), [("lora", ()), ("lora(task=a)", ("a",)), ("lora(task=[a,b-c])", ("a", "b-c"))]
+)
+def test_a_step_that_tunes_may_name_its_tasks(text, tasks):
+    (link,) = chain.build(text.replace("b-c", "'b-c'"), find)
+    assert link.tasks == tasks
+    assert chain.build(chain.canonical([link]), find) == chain.restore(chain.resolved([link]), find) == (link,)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +100,9 @@ def test_values_keep_their_type(text, value):
         ("lorra", "did you mean 'lora'"),
         ("rag+lorra", "column 5"),
         ("lora(rnk=8)", "unknown parameter 'rnk' in lora: did you mean 'rank'?"),
-        ("lora(task=all)", "unknown parameter 'task'"),
+        ("rag(task=all)", "rag takes no 'task'"),
+        ("lora(task=[all,a])", "names no tasks"),
+        ("lora(task=[a,a])", "names no tasks"),
         ("bare(k=1)", "'bare' takes no parameters"),
         ("lora(rank=0)", "rank=0: Input should be greater than or equal to 1"),
         ("lora(rank=8.0)", "rank=8.0: Input should be a valid integer"),

@@ -190,3 +190,42 @@ def test_a_failed_step_keeps_nothing(run, tmp_path):
     with pytest.raises(HarnessError, match="training diverged"):
         run("lora(epochs=2,rank=4,learning_rate=1e30)")
     assert not list((tmp_path / "cache").glob("artifacts/*"))
+
+
+def test_a_step_learns_the_tasks_that_it_names_and_the_adapter_is_shared(run):
+    record, rows = run("lora(epochs=1,rank=4,task=all)")
+    other, _ = run("lora(epochs=1,rank=4,task=all)", "facts")
+    (kept,) = run.kept()
+    assert [span.reused for span in other.spans if span.phase == "adapt"] == [True]
+    alone, alone_rows = run("lora(epochs=1,rank=4)")
+    assert only(record, "adapt", "lora").tokens_in > only(alone, "adapt", "lora").tokens_in
+    assert answers(rows) != answers(alone_rows)
+    assert kept in run.kept()
+
+
+def test_a_sequence_of_tasks_takes_up_the_first_adapter(run):
+    first, second = "lora(epochs=1,rank=4,task=moods)", "lora(epochs=1,rank=4,task=facts)"
+    _, before = run(first)
+    record, after = run(f"{first}+{second}")
+    assert [(span.phase, span.reused) for span in record.spans if span.step][:3] == [
+        ("load", False),
+        ("adapt", False),
+        ("adapt", True),
+    ]
+    assert answers(before) != answers(after)
+    _, elsewhere = run(f"{first}+{second}", "facts")
+    assert [row.id for row in elsewhere if row.role == "target"]
+
+
+def test_a_task_named_that_is_the_trials_own_changes_nothing(run):
+    assert answers(run("lora(epochs=1,rank=4)")[1]) == answers(run("lora(epochs=1,rank=4,task=moods)")[1])
+    assert len(run.kept()) == 1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [("lora(task=nowhere)", "unknown task 'nowhere'"), ("lora(task=quiz)", "'quiz' of .* is a probe")],
+)
+def test_a_task_to_learn_from_must_be_a_target(run, strategy, said):
+    with pytest.raises(HarnessError, match=said):
+        run(strategy)

@@ -16,6 +16,7 @@ from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.files import inside
 from harness.data.leaks import Leak, find_leaks
+from harness.data.preparation import prepared_training
 from harness.data.readers import Table, from_rows, read_table
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, ordered, split
@@ -72,7 +73,7 @@ def prepare(
         index = evidence_index(corpus)
         drop = "all" in tables
         pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
-        splits = _split(task, pools).cut(dict(limits or {}))
+        splits, preparation = _prepared(task, _split(task, pools).cut(dict(limits or {})))
     except HarnessError as error:
         raise HarnessError(f"{where}: {error}") from error
     leaks = find_leaks((*splits.train, *splits.validation), splits.test)
@@ -98,7 +99,10 @@ def prepare(
         corpus,
         corpus_hash(corpus),
     )
-    info = _info(task, data, splits, notes).model_copy(update={"order": suite.tasks.index(task)})
+    info = _info(task, data, splits, notes).model_copy(
+        update={"order": suite.tasks.index(task), "preparation": preparation}
+    )
+    data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=info.data_hash)
     return Prepared(data, splits.test, info, _majority(task, splits.test), leaks)
 
 
@@ -149,6 +153,13 @@ def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
             raise HarnessError(f"the {name} file has {len(examples)} usable rows; 'sizes' asks for {asked or 1}.")
     wanted = {name: size for name in given if (size := getattr(task.sizes, name)) is not None}
     return Splits(**given).cut(wanted)
+
+
+def _prepared(task: TaskConfig, splits: Splits) -> tuple[Splits, tuple[str, ...]]:
+    """Change the training split as the suite asks; give what was done, a sentence each."""
+    held_out = (*splits.validation, *splits.test)
+    train, said = prepared_training(splits.train, held_out, task.preparation, labelled=task.kind == "classification")
+    return replace(splits, train=train), said
 
 
 def _unique_ids(given: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Example, ...]]:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from harness import errors
 from harness.api import Form, Kind
+from harness.data.options import Preparation
 from harness.errors import HarnessError
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
@@ -57,6 +58,7 @@ class TaskConfig(_Strict):
         form: ``chat``, ``plain`` (labelled lines, which small models often follow better) or ``auto``.
         question_label: what stands before the input in the plain form; answer_label: before the answer.
         corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title.
+        preparation: changes of the training split alone: cleaning, anonymising, reducing, augmenting.
     """
 
     name: Name
@@ -87,10 +89,11 @@ class TaskConfig(_Strict):
     max_new_tokens: int | None = Field(None, ge=1)
     sizes: Sizes = Field(default_factory=lambda: Sizes.model_validate({}))
     split_seed: int = 0
+    preparation: Preparation = Field(default_factory=lambda: Preparation.model_validate({}))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TaskConfig":
-        for wrong, text in (*self._data_problems(), *self._column_problems()):
+        for wrong, text in (*self._data_problems(), *self._column_problems(), *self._training_problems()):
             if wrong:
                 raise ValueError(text)
         return self
@@ -138,6 +141,18 @@ class TaskConfig(_Strict):
             (
                 (self.kind == "preference") != bool(self.rejected),
                 "'rejected' (the column of the worse answer) belongs to kind \"preference\"",
+            ),
+        )
+
+    def _training_problems(self) -> tuple[tuple[bool, str], ...]:
+        return (
+            (
+                self.role == "probe" and self.preparation != Preparation.model_validate({}),
+                "a probe has no training items to prepare: remove 'preparation'",
+            ),
+            (
+                self.kind != "classification" and bool(self.preparation.augment),
+                "'augment' keeps a label though words change: it belongs to kind \"classification\"",
             ),
         )
 
@@ -216,7 +231,8 @@ def _explain(error: ErrorDetails, table: dict[str, Any], file: Path) -> HarnessE
     return HarnessError(f"{place}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
 
 
-_KEYS = {*SuiteConfig.model_fields, *TaskConfig.model_fields, *Sizes.model_fields}
+_PARTS: dict[str, type[BaseModel]] = {"sizes": Sizes, "preparation": Preparation}
+_KEYS = {name for model in (SuiteConfig, TaskConfig, *_PARTS.values()) for name in model.model_fields}
 
 
 def _place(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tuple[str, type[BaseModel]]:
@@ -226,4 +242,5 @@ def _place(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tup
     task = table["tasks"][loc[1]]
     name = task.get("name", loc[1] + 1) if isinstance(task, dict) else loc[1] + 1
     where = f"task {name!r} of {file}"
-    return (f"'sizes' of {where}", Sizes) if len(loc) > 3 and loc[2] == "sizes" else (where, TaskConfig)
+    part = str(loc[2]) if len(loc) > 3 else ""
+    return (f"{part!r} of {where}", _PARTS[part]) if part in _PARTS else (where, TaskConfig)

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from harness.errors import HarnessError
 from harness.records import Row
 
-SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "cluster"}
+SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "cluster", "inputs": "input"}
 """Where a column here is the plural of the field in `Row`; every other name is the same in both."""
+LATER = {"inputs": ""}
+"""Columns that rows stored by earlier versions lack, and what stands for them."""
 
 
 class Table(Protocol):
@@ -43,6 +45,8 @@ class Items:
         passages: ids of the retrieved passages, best first.
         evidence: ids of the passages that hold the answer; empty where unknown.
         parsed: how the answer was read.
+        inputs: what was asked; empty where an earlier version did not store it.
+        choice_scores: log-likelihood of each choice, nats; empty where the answer was generated.
         labels: the labels of the whole task (not per item); empty where it has no fixed ones.
     """
 
@@ -55,6 +59,8 @@ class Items:
     passages: tuple[tuple[str, ...], ...]
     evidence: tuple[tuple[str, ...], ...]
     parsed: tuple[str, ...]
+    inputs: tuple[str, ...]
+    choice_scores: tuple[tuple[float, ...], ...]
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -87,15 +93,18 @@ class Items:
         Raises:
             HarnessError: the table lacks a column.
         """
-        names = [SINGULAR.get(name, name) for name in COLUMNS]
-        missing = sorted(set(names) - set(table.column_names))
+        names = {name: SINGULAR.get(name, name) for name in COLUMNS}
+        there = {column: name for column, name in names.items() if name in table.column_names}
+        missing = sorted(names[column] for column in names.keys() - there.keys() - LATER.keys())
         if missing:
             raise HarnessError(
                 f"stored rows lack the column {missing[0]!r}: the file was written by another version or is damaged, "
                 "so remove that result and run the trial again"
             )
-        values = [_tuples(table.column(name).to_pylist()) for name in names]
-        return cls(**dict(zip(COLUMNS, values, strict=True)), labels=tuple(labels))
+        values = {column: _tuples(table.column(name).to_pylist()) for column, name in there.items()}
+        size = len(values["ids"])
+        values |= {column: (LATER[column],) * size for column in names.keys() - there.keys()}
+        return cls(**values, labels=tuple(labels))
 
     @classmethod
     def pooled(cls, many: Sequence[Items]) -> Items:

@@ -49,6 +49,8 @@ def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
 
 def render(prompt: Prompt, tokenizer: Any) -> str:
     """Return the text of a prompt, up to the place where the answer begins."""
+    if prompt.task.form == "bare":
+        return beginning(tokenizer) + bare(prompt) or tokenizer.bos_token or tokenizer.eos_token
     if is_plain(prompt.task.form, tokenizer):
         return beginning(tokenizer) + plain(prompt)
     turns: list[dict[str, str]] = []
@@ -76,7 +78,7 @@ def is_plain(form: Form, tokenizer: Any) -> bool:
         raise HarnessError(
             "the task asks for form = 'chat', and the model has no chat template: use 'plain' or 'auto'."
         )
-    return form == "plain" or not tokenizer.chat_template
+    return form in ("plain", "bare") or not tokenizer.chat_template
 
 
 def answer_text(answer: str, *, plain_form: bool) -> str:
@@ -101,6 +103,12 @@ def plain(prompt: Prompt) -> str:
     if shown:
         return "\n\n".join([*filter(None, [task.instruction]), *shown, *passages, last])
     return "\n\n".join([*passages, "\n".join([*filter(None, [task.instruction]), last])])
+
+
+def bare(prompt: Prompt) -> str:
+    """Return the texts themselves: passages, exemplars and what is asked, with an empty line between."""
+    shown = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
+    return "\n\n".join(filter(None, [prompt.task.instruction, *passage_blocks(prompt), *shown, prompt.question]))
 
 
 def question_with_passages(prompt: Prompt) -> str:

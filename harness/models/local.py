@@ -54,7 +54,8 @@ class LocalModel:
 
     def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
         """Encode an answer as it follows its prompt; the end of the turn is not part of it."""
-        plain_form = layout.is_plain(prompt.task.form, self.tokenizer)
+        begins = prompt.task.form == "bare" and not layout.bare(prompt)
+        plain_form = not begins and layout.is_plain(prompt.task.form, self.tokenizer)
         return self.tokens(layout.answer_text(answer, plain_form=plain_form))
 
     def generate(

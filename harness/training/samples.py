@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from harness.api import Example, System
+from harness.api import Example, System, TaskData
 from harness.training.batches import Sample
+
+
+def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[Sample]:
+    """Give the samples of a split: of the task as the system asks it, and of others learned with it as they stand."""
+    return [
+        sample
+        for asked, part in systems(system, task)
+        for sample in samples(asked, part.train if split == "train" else part.validation)
+    ]
+
+
+def systems(system: System, task: TaskData) -> list[tuple[System, TaskData]]:
+    """Pair every task that is learned with the system that asks it; one pair unless there are `TaskData.parts`."""
+    return [
+        (system if part.task.name == task.task.name else System(system.model, part.task), part)
+        for part in task.parts or (task,)
+    ]
 
 
 def samples(system: System, examples: Sequence[Example]) -> list[Sample]:

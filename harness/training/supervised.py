@@ -15,7 +15,7 @@ from harness.models.local import LocalModel
 from harness.models.tree import Branch, lay_out, log_likelihoods
 from harness.training.batches import Sample, epoch, rows
 from harness.training.optimiser import MasterAdamW, Schedule
-from harness.training.samples import samples
+from harness.training.samples import learned
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
     tuned = system.having(model=model, prior=())
-    held_out = samples(tuned, task.validation)
+    held_out = learned(tuned, task, "validation")
     if not model.packs:
         settings = replace(settings, row_tokens=None)
-    train(model.module, samples(tuned, task.train), settings, context, held_out)
+    train(model.module, learned(tuned, task, "train"), settings, context, held_out)
     return tuned
 
 

@@ -216,6 +216,12 @@ def test_training_material_has_no_place_for_test_items():
         "validation",
         "corpus",
         "corpus_hash",
+        "metrics",
+        "reward",
+        "templates",
+        "order",
+        "hash",
+        "parts",
     }
 
 

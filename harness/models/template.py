@@ -1,0 +1,85 @@
+"""Prompt templates: Jinja files that lay out a prompt, the built-in plain form among them.
+
+A template may come from anybody, so it runs in Jinja's sandbox, as the chat templates of tokenizers do.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from harness.api import Prompt
+from harness.errors import HarnessError
+
+SUFFIX = ".jinja"
+
+
+def plain_template() -> str:
+    """Return the built-in template of the plain form."""
+    return files(__package__ or "").joinpath("templates", f"plain{SUFFIX}").read_text(encoding="utf-8")
+
+
+def check(text: str, where: str) -> None:
+    """See whether a template can be used.
+
+    Args:
+        text: of the template.
+        where: the file that it came from, for the error.
+
+    Raises:
+        HarnessError: it is no Jinja template; the message has the line.
+    """
+    try:
+        _compiled(text)
+    except TemplateSyntaxError as error:
+        raise HarnessError(f"template {where}, line {error.lineno}: {error.message}.") from None
+
+
+def fill(text: str, prompt: Prompt) -> str:
+    """Lay a prompt out by a template.
+
+    Args:
+        text: of the template; empty: the built-in plain form.
+        prompt: what the template's variables are taken from.
+
+    Raises:
+        HarnessError: the template asks for something that there is not, or leaves out the question.
+    """
+    task = prompt.task
+    variables = {
+        "instruction": task.instruction,
+        "question": prompt.question,
+        "question_label": task.question_label,
+        "answer_label": task.answer_label,
+        "choices": task.choices,
+        "exemplars": [{"question": question, "answer": answer} for question, answer in prompt.exemplars],
+        "passages": [{"title": passage.title, "text": passage.text} for passage in prompt.passages],
+        "reasoning": prompt.reasoning,
+        "thinking": prompt.thinking,
+    }
+    check(text, f"of task {task.name!r}")
+    try:
+        return (_compiled(text) if text else _plain()).render(variables)
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise HarnessError(f"the template of task {task.name!r} cannot be filled in: {error}.") from error
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str) -> Template:
+    return _environment().from_string(text)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> Template:
+    return _compiled(plain_template())
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    return ImmutableSandboxedEnvironment(  # noqa: S701 - the text goes to a model: markup must stay as it is
+        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
