@@ -169,10 +169,12 @@ def _bootstrap(sampled: Resampled, sample: Sample, bounds: tuple[float, float]) 
 
 def _flat(value: float, sample: Sample, bounds: tuple[float, float]) -> _Spread:
     value = 0.0 if abs(value) < NO_SPREAD else value
-    low, high = intervals.flat_interval(value, sample.units, bounds)
+    reach = 2 * abs(value) or 1.0  # of a score without bounds: a guess, as nothing says how far it can go
+    bottom, top = (end if math.isfinite(end) else value + math.copysign(reach, end) for end in bounds)
+    low, high = intervals.flat_interval(value, sample.units, (bottom, top))
     error = (high - low) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
     method = "one cluster: limits for a single observation" if sample.units < 2 else "no spread: Wilson's limit"
-    p = intervals.flat_p(value, sample.units, bounds[1])
+    p = intervals.flat_p(value, sample.units, top)
     return _Spread(value, low, high, error, max(1, sample.units - 1), p, method)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from harness.compare.intervals import holm
 from harness.compare.result import Retention, StrategyResult, TaskResult
 from harness.compare.words import change, count, listing, metric_title, score, seconds
+from harness.metrics import get
 
 ALPHA = 0.05
 
@@ -114,10 +115,10 @@ def _retention(done: Sequence[StrategyResult], name: _Names) -> list[str]:
     kept = [(row, found) for row in done for found in row.retention]
     adjusted = holm([found.change.p for _, found in kept])
     moved = [pair for pair, p in zip(kept, adjusted, strict=True) if p <= ALPHA]
-    losses = [(row, found) for row, found in moved if found.change.value < 0]
-    gains = [(row, found) for row, found in moved if found.change.value > 0]
-    said = [f"{name(row)} forgets: {_kept(found)}." for row, found in losses]
-    said += [f"{name(row)} gains on what it was not trained on: {_kept(found)}." for row, found in gains]
+    losses = [(row, found) for row, found in moved if _better_by(found) < 0]
+    gains = [(row, found) for row, found in moved if _better_by(found) > 0]
+    said = [f"{name(row)} {_LOSES[get(found.metric).concern]}: {_kept(found)}." for row, found in losses]
+    said += [f"{name(row)} {_GAINS[get(found.metric).concern]}: {_kept(found)}." for row, found in gains]
     if kept and not losses:
         probes = listing([f"`{_bare(task)}`" for task in dict.fromkeys(found.task for _, found in kept)])
         return [f"No clear loss on {probes}, which nothing was trained on.", *said]
@@ -134,8 +135,18 @@ def _luck(done: Sequence[StrategyResult], name: _Names) -> str:
     )
 
 
+_LOSES = {"skill": "forgets", "bias": "becomes more biased"}
+_GAINS = {"skill": "gains on what it was not trained on", "bias": "becomes less biased"}
+
+
+def _better_by(found: Retention) -> float:
+    """The change, positive where it is for the better."""
+    return found.change.value if get(found.metric).higher_is_better else -found.change.value
+
+
 def _kept(found: Retention) -> str:
-    return f"`{_bare(found.task)}` {metric_title(found.metric)} {change(found.change)}"
+    lower = "" if get(found.metric).higher_is_better else " (lower is better)"
+    return f"`{_bare(found.task)}` {metric_title(found.metric)}{lower} {change(found.change)}"
 
 
 def _trained(row: StrategyResult) -> bool:

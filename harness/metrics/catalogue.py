@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from harness.api import Kind
 from harness.errors import unknown
 from harness.metrics import labels, retrieval, text
+from harness.metrics.further import FURTHER, WRITTEN, words_at_most
 from harness.metrics.metric import Metric
 
 _CHOSEN: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference"})
 _LABELLED: frozenset[Kind] = frozenset({"classification"})
-_WRITTEN: frozenset[Kind] = frozenset({"qa", "generation"})
 _ASKED: frozenset[Kind] = frozenset({"qa", "generation", "multiple_choice", "classification"})
 _ALL: frozenset[Kind] = _ASKED | _CHOSEN
 
@@ -22,7 +22,7 @@ _MANNING = "Manning, Raghavan & Schütze 2008, chapter 8"
 
 
 def get(name: str, *, where: str = "") -> Metric:
-    """Find a metric by name; `recall@K` exists for every K of 1 or more.
+    """Find a metric by name; `recall@K` and `words_at_most@N` exist for every whole number of 1 or more.
 
     Args:
         name: as a suite writes it.
@@ -33,8 +33,9 @@ def get(name: str, *, where: str = "") -> Metric:
     """
     if name in METRICS:
         return METRICS[name]
-    if match := re.fullmatch(r"recall@([1-9]\d{0,5})", name):
-        return _recall(int(match[1]))
+    if match := re.fullmatch(r"(recall|words_at_most)@([1-9]\d{0,5})", name):
+        make = {"recall": _recall, "words_at_most": words_at_most}[match[1]]
+        return make(int(match[2]))
     raise unknown("metric", name, METRICS, where=where)
 
 
@@ -89,7 +90,7 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "exact_match",
             "share of answers that equal a reference after normalising",
-            _WRITTEN,
+            WRITTEN,
             text.exact_match,
             binary=True,
             source=_SQUAD,
@@ -97,14 +98,14 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "token_f1",
             "mean overlap of the answer's words with the closest reference's",
-            _WRITTEN,
+            WRITTEN,
             text.token_f1,
             source=_SQUAD,
         ),
         Metric(
             "contains",
             "share of outputs that hold a reference as whole words, after normalising",
-            _WRITTEN,
+            WRITTEN,
             text.contains,
             binary=True,
         ),
@@ -119,6 +120,15 @@ METRICS: Mapping[str, Metric] = {
             defined=retrieval.retrieved,
             source="Voorhees 1999 (TREC-8)",
         ),
+        Metric(
+            name="cited",
+            summary="share of the answers that stand, as whole words, in a passage that was sent",
+            kinds=frozenset({"qa", "multiple_choice"}),
+            statistics=retrieval.supported,
+            defined=retrieval.citable,
+            binary=True,
+        ),
         Metric("parsed", "share of outputs that an answer could be read from", _ALL, labels.parsed, binary=True),
+        *FURTHER,
     )
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,9 @@ class Metric:
         combine: sums [..., d] and numbers of items [...] → values [...]; so one product of resampling counts
             [resamples, n] with the statistics [n, d] gives the metric of every resample.
         unit: what 1.0 means.
-        higher_is_better: the direction.
+        higher_is_better: the direction; None: neither, the value only describes, and no system is ranked by it.
         bounds: lowest and highest possible value.
+        concern: what a change for the worse means: less of a skill, or more bias.
         binary: every item's score is 0 or 1, and the metric is their mean.
         defined: which items the metric can be told of, as a mask [n]; the others are left out, not wrong.
         source: where the definition comes from.
@@ -54,10 +56,11 @@ class Metric:
     statistics: Statistics
     combine: Combine = mean
     unit: str = "share"
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     bounds: tuple[float, float] = (0.0, 1.0)
     binary: bool = False
     defined: Defined = everywhere
+    concern: Literal["skill", "bias"] = "skill"
     source: str = ""
 
     @property

@@ -1,13 +1,16 @@
-"""Metrics of what was retrieved: did the passages that hold the answer come back, and how high."""
+"""Metrics of what was retrieved: did the passages that hold the answer come back, how high, and were they used."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
+from harness.api import Passage
 from harness.metrics.items import Items
 from harness.metrics.metric import BoolArray, FloatArray, Statistics
+from harness.metrics.text import normalise
 
 
 def recall_at(k: int) -> Statistics:
@@ -26,6 +29,31 @@ def retrieved(items: Items) -> BoolArray:
     """Mask [n] of the items whose evidence is known; none at all for a system that retrieved nothing."""
     known = np.array([bool(evidence) for evidence in items.evidence], dtype=bool)
     return known if any(items.passages) else np.zeros_like(known)
+
+
+def citations(answer: str | None, passages: Sequence[Passage]) -> tuple[str, ...]:
+    """Return the ids of the passages that support an answer: it stands in title or text, as a run of whole words.
+
+    Both are normalised first (`text.normalise`). What this can and cannot tell: a short answer that was taken from a
+    passage is found; one that is put in other words is not, and a common word, a number or yes and no may stand in a
+    passage that says nothing of the question. An answer that normalises to nothing cites nothing.
+    """
+    said = normalise(answer or "")
+    if not said:
+        return ()
+    return tuple(p.id for p in passages if any(f" {said} " in f" {normalise(text)} " for text in (p.title, p.text)))
+
+
+def supported(items: Items) -> FloatArray:
+    """1 where a passage that was sent supports the answer, else 0: [n, 1]."""
+    return np.array([float(bool(found)) for found in items.cited])[:, None]
+
+
+def citable(items: Items) -> BoolArray:
+    """Mask [n] of the items to which passages were sent, if it is known which of them support the answer."""
+    known = items.cited or (None,) * len(items)
+    pairs = zip(known, items.passages, strict=True)
+    return np.array([found is not None and bool(sent) for found, sent in pairs], dtype=bool)
 
 
 def _recall(k: int, items: Items) -> FloatArray:

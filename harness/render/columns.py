@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
 from harness.compare.words import change, metric_title, rate, score, size
+from harness.metrics import get
 from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
@@ -49,7 +50,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column(plain(metric_title(primary)), _score(primary), 0),
         *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(others)],
         Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
-        *[Column(f"retention {plain(name)}", _retention(name), 3) for name in _probes(task)],
+        *[Column(title, _retention(name), 3) for name, title in _probes(task).items()],
         *([Column("unparsed", _unparsed, 3)] if any(row.unparsed for row in finished(task)) else []),
         Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2, "cost"),
         Column("peak GPU", _cost(lambda c: c.gpu_peak_bytes, size), 2, "cost"),
@@ -92,8 +93,17 @@ def _unparsed(row: StrategyResult) -> str | None:
     return None if row.unparsed is None else f"{row.unparsed:.1%}"
 
 
-def _probes(task: TaskResult) -> list[str]:
-    return list(dict.fromkeys(found.task for row in task.rows for found in row.retention))
+def _probes(task: TaskResult) -> dict[str, str]:
+    """What the column of each probe is called; one whose metric is no skill, or better when lower, names it."""
+    titles: dict[str, str] = {}
+    for found in (found for row in task.rows for found in row.retention):
+        metric, name = get(found.metric), plain(found.task)
+        if metric.concern == "skill" and metric.higher_is_better:
+            titles[found.task] = f"retention {name}"
+        else:
+            lower = "" if metric.higher_is_better else ", lower is better"
+            titles[found.task] = f"change of {name} {plain(metric_title(found.metric))}{lower}"
+    return titles
 
 
 def _cost(number: Callable[[Cost], Number | None], write: Callable[[Number], str]) -> Cell:

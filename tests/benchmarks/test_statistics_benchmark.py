@@ -29,6 +29,8 @@ def classified(seed, n=1_000, labels=4):
         passages=empty,
         evidence=empty,
         parsed=("",) * n,
+        inputs=("",) * n,
+        choice_scores=empty,
         labels=tuple(map(str, range(labels))),
     )
     return Sample.of(metrics.get("macro_f1"), [items])
