@@ -119,6 +119,23 @@ def report(
 
 
 @app.command()
+def data(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    task: Annotated[list[str] | None, _many("--task", "NAME", "Only this task")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Whose tokens are counted.")] = None,
+    form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
+) -> None:
+    """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
+    from harness import commands
+    from harness.config import DEFAULT_MODEL
+    from harness.render import data as shown
+
+    found = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, _console())
+    _print(shown.terminal(found)) if form == "terminal" else typer.echo(shown.as_json(found), nl=False)
+
+
+@app.command()
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Default: all of them.")] = None,
     *,

@@ -1,4 +1,4 @@
-"""What ``harness run`` does between its flags and its report: plan, fetch what is not here yet, run."""
+"""What commands do between their flags and what they print: plan, fetch what is not here yet, run, look at data."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from harness import models
 from harness.config import RunConfig
 from harness.data import cache
+from harness.data.inspection import DataInspection, inspect
 from harness.data.locate import locate
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
 from harness.execute.local import execute
 from harness.models import converted
 from harness.plan import Plan, make_plan
@@ -36,6 +40,34 @@ def run(planned: Plan, store: Store, waiting: Sequence[Planned], console: Consol
         _bring(name, console)
     with watch(console, waiting) as observe:
         return execute(planned.trials, store, cache=cache.root(), observe=observe).failed
+
+
+def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Console) -> DataInspection:
+    """Look at a suite's data as a model would be sent them; only its tokenizer is loaded.
+
+    Args:
+        suite_name: or the path of its folder.
+        tasks: names; empty: all.
+        model: whose tokens are counted.
+        console: shows downloads.
+
+    Raises:
+        HarnessError: the suite, a task or the model is unknown, or the data are wrong.
+    """
+    suite = load_suite(suite_name)
+    wanted = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
+    with download_bar(console, "data") as told:
+        prepared = [prepare(suite, name, report=told) for name in wanted]
+    with download_bar(console, model) as told:
+        folder = locate(model, told).path
+    tokens = models.tokenizer.open_tokenizer(folder, model, cache.root())
+    return DataInspection(
+        suite=suite.name,
+        version=suite.version,
+        model=model,
+        window=tokens.window,
+        tasks=tuple(inspect(one, tokens) for one in prepared),
+    )
 
 
 def _bring(name: str, console: Console) -> None:

@@ -37,7 +37,7 @@ class Found:
 
 
 def find(text: str) -> list[Found]:
-    """Find likely personal data, in the order of the text; what two patterns claim goes to the earlier in `PATTERNS`."""
+    """Find likely personal data, in the order of the text; what two patterns claim goes to the earlier pattern."""
     taken: list[Found] = []
     for pattern in PATTERNS:
         for match in pattern.expression.finditer(text):

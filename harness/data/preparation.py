@@ -59,8 +59,8 @@ def prepared_training(
         if asked:
             train, sentence = step(train)
             said.append(sentence)
-        if not train:
-            raise HarnessError(f"'preparation' leaves no training item ({said[-1]}): ask for less.")
+            if not train:
+                raise HarnessError(f"'preparation' leaves no training item ({sentence}): ask for less.")
     return train, tuple(said)
 
 
@@ -125,7 +125,8 @@ def _spread(items: Examples, keep: int) -> Iterator[int]:
     import numpy as np  # noqa: PLC0415 - with scikit-learn a second, which only this option is worth
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
 
-    vectors = TfidfVectorizer(token_pattern=r"(?u)\S+").fit_transform([content_key(item) for item in items])
+    vectorizer = TfidfVectorizer(token_pattern=r"\S+")  # noqa: S106 - tokens of a text; words of one letter too
+    vectors = vectorizer.fit_transform([content_key(item) for item in items])
     place = int(np.argmax(np.asarray(vectors @ np.asarray(vectors.mean(axis=0)).ravel())))
     farthest = np.full(len(items), np.inf)
     for _ in range(keep):

@@ -4,9 +4,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.models import answering, converted, decode, layout, loading, local, retrieval, tree
+    from harness.models import (
+        answering,
+        calibration,
+        converted,
+        decode,
+        exemplars,
+        layout,
+        loading,
+        local,
+        retrieval,
+        retrieval_bm25,
+        retrieval_ranking,
+        retrieval_rerank,
+        template,
+        tokenizer,
+        tree,
+    )
 
-__all__ = ["answering", "converted", "decode", "layout", "loading", "local", "retrieval", "tree"]
+__all__ = [
+    "answering",
+    "calibration",
+    "converted",
+    "decode",
+    "exemplars",
+    "layout",
+    "loading",
+    "local",
+    "retrieval",
+    "retrieval_bm25",
+    "retrieval_ranking",
+    "retrieval_rerank",
+    "template",
+    "tokenizer",
+    "tree",
+]
 
 
 def __getattr__(name: str) -> Any:

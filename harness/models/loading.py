@@ -18,6 +18,7 @@ from harness.api import ModelInfo
 from harness.errors import HarnessError
 from harness.models import converted, tree
 from harness.models.local import LocalModel
+from harness.models.tokenizer import window
 
 
 def open_model(
@@ -52,7 +53,7 @@ def open_model(
         update={
             "parameters": sum(p.numel() for p in module.parameters()),
             "hash": weights_hash(weights, cache),
-            "context_tokens": _window(module, tokenizer),
+            "context_tokens": window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
         }
     )
@@ -90,12 +91,6 @@ def weights_hash(folder: Path, cache: Path) -> str:
     memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(digest.hexdigest(), encoding="ascii")
     return digest.hexdigest()
-
-
-def _window(module: Any, tokenizer: Any) -> int | None:
-    """Return the length of the context window: the model's, or the tokenizer's where that is shorter."""
-    named = [getattr(module.config, "max_position_embeddings", None), tokenizer.model_max_length]
-    return min((int(n) for n in named if n and n < 10**9), default=None)
 
 
 def _convert(folder: Path, target: Path) -> None:

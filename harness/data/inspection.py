@@ -1,0 +1,243 @@
+"""What a task's data look like before anything is run: sizes, repeats, leaks, labels, lengths, personal data."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from pydantic import Field
+
+from harness.api import Example, Kind, Passage, Prompt, Task
+from harness.data.leaks import find_conflicts, find_leaks, find_repeats
+from harness.data.personal import kinds
+from harness.data.prepare import Prepared
+from harness.data.text import normalised
+from harness.records import Frozen
+
+SPLITS = ("train", "validation", "test")
+
+
+class Tokens(Protocol):
+    """Counts tokens, as a model's tokenizer does."""
+
+    @property
+    def window(self) -> int | None:
+        """How many tokens the model reads and writes at most; None: unknown."""
+        ...
+
+    def prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Give the length of each prompt."""
+        ...
+
+    def answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
+        """Give the length of answers as they follow a prompt."""
+        ...
+
+
+class Lengths(Frozen):
+    """Tokens of each item: instruction, question and answer; of a passage, its text.
+
+    Attributes:
+        too_long: items that do not fit the window, the longest answer that may come included; None: unknown.
+    """
+
+    median: int
+    p95: int
+    longest: int
+    too_long: int | None
+
+
+class PersonalData(Frozen):
+    """Likely personal data of one kind in one split.
+
+    Attributes:
+        count: occurrences, in `items` different items.
+        example: the first one, masked.
+    """
+
+    kind: str
+    count: int
+    items: int
+    example: str
+
+
+class SplitInspection(Frozen):
+    """One split, or the corpus.
+
+    Attributes:
+        duplicates: items that repeat an earlier one; near_duplicates: others whose question is nearly an earlier
+            one's; None: not looked for.
+        conflicts: items with the question of an earlier one and another answer; None: the task allows that.
+        labels: items of each label, or of each place of the right choice; empty where there are none.
+    """
+
+    name: str
+    rows: int
+    duplicates: int
+    near_duplicates: int | None = None
+    conflicts: int | None = None
+    labels: dict[str, int] = Field(default_factory=dict[str, int])
+    lengths: Lengths | None = None
+    personal: tuple[PersonalData, ...] = ()
+
+
+class Overlap(Frozen):
+    """Items of the split `later` that are in the split `earlier` too: word for word, or nearly.
+
+    Attributes:
+        example: ids of the most similar pair, `earlier` first.
+        similarity: of that pair, Jaccard, in [0, 1].
+    """
+
+    earlier: str
+    later: str
+    exact: int
+    near: int
+    example: tuple[str, str]
+    similarity: float
+
+
+class TaskInspection(Frozen):
+    """All that is known of one task's data, after its preparation.
+
+    Attributes:
+        preparation: what the suite has had done to the training split, a sentence each.
+        notes: what was noticed while reading, a sentence each.
+    """
+
+    name: str
+    kind: Kind
+    role: str
+    splits: tuple[SplitInspection, ...]
+    overlaps: tuple[Overlap, ...]
+    preparation: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class DataInspection(Frozen):
+    """A suite's data as a model will see them.
+
+    Attributes:
+        window: the model's context window, tokens; None: unlimited, or unknown.
+    """
+
+    suite: str
+    version: int
+    model: str
+    window: int | None
+    tasks: tuple[TaskInspection, ...]
+
+
+def inspect(task: Prepared, tokens: Tokens) -> TaskInspection:
+    """Look at a task's data; nothing is changed.
+
+    Args:
+        task: from `prepare`.
+        tokens: counts as the model's tokenizer does.
+    """
+    data = task.task_data
+    splits = {"train": data.train, "validation": data.validation, "test": task.test}
+    shown = [_split(name, items, data.task, tokens) for name, items in splits.items() if items]
+    if data.corpus:
+        shown.append(_corpus(data.corpus, tokens))
+    pairs = [(a, b) for place, a in enumerate(SPLITS) for b in SPLITS[place + 1 :]]
+    overlaps = [found for a, b in pairs if (found := _overlap(a, splits[a], b, splits[b]))]
+    return TaskInspection(
+        name=task.info.name,
+        kind=task.info.kind,
+        role=task.info.role,
+        splits=tuple(shown),
+        overlaps=tuple(overlaps),
+        preparation=task.info.preparation,
+        notes=task.info.warnings,
+    )
+
+
+def _split(name: str, items: Sequence[Example], task: Task, tokens: Tokens) -> SplitInspection:
+    repeats = find_repeats(items)
+    one_answer = task.kind in ("classification", "multiple_choice")
+    return SplitInspection(
+        name=name,
+        rows=len(items),
+        duplicates=len(repeats.exact),
+        near_duplicates=len(repeats.near),
+        conflicts=len(find_conflicts(items)) if one_answer else None,
+        labels=_labels(items, task),
+        lengths=_lengths(items, task, tokens),
+        personal=_personal([_text(item, task) for item in items]),
+    )
+
+
+def _corpus(corpus: Sequence[Passage], tokens: Tokens) -> SplitInspection:
+    texts = [f"{passage.title}: {passage.text}" if passage.title else passage.text for passage in corpus]
+    lengths = tokens.answers(Prompt(Task("corpus", "generation", form="plain"), ""), texts)
+    return SplitInspection(
+        name="corpus",
+        rows=len(corpus),
+        duplicates=len(texts) - len({normalised(text) for text in texts}),
+        lengths=_spread(lengths, [n for n in lengths if tokens.window is not None and n > tokens.window], tokens),
+        personal=_personal(texts),
+    )
+
+
+def _labels(items: Sequence[Example], task: Task) -> dict[str, int]:
+    """Count items by label, or by the place of the right choice: a model may have a liking for either."""
+    if task.kind == "classification":
+        counts = Counter(item.references[0] for item in items)
+        return {label: counts[label] for label in task.choices} | {k: v for k, v in counts.items() if v}
+    if task.kind == "multiple_choice":
+        places = Counter(item.query.choices.index(item.references[0]) + 1 for item in items)
+        return {f"choice {place}": places[place] for place in sorted(places)}
+    return {}
+
+
+def _lengths(items: Sequence[Example], task: Task, tokens: Tokens) -> Lengths:
+    prompts = [Prompt(task, item.query.input) for item in items]
+    asked = tokens.prompts(prompts)
+    answered = tokens.answers(prompts[0], [item.references[0] if item.references else "" for item in items])
+    written = task.max_new_tokens if task.kind in ("qa", "generation") else 0
+    every = [(*(item.query.choices or task.choices), *item.references, item.rejected or "") for item in items]
+    each = iter(tokens.answers(prompts[0], [text for texts in every for text in texts]))
+    longest = [max([written, *(next(each) for _ in texts)]) for texts in every]
+    room = tokens.window
+    over = [n for n, answer in zip(asked, longest, strict=True) if room is not None and n + answer > room]
+    return _spread([n + answer for n, answer in zip(asked, answered, strict=True)], over, tokens)
+
+
+def _spread(lengths: Sequence[int], over: Sequence[int], tokens: Tokens) -> Lengths:
+    """Summarise lengths; percentiles are lengths that occur."""
+    middle, most, longest = np.percentile(lengths, [50, 95, 100], method="inverted_cdf").tolist()
+    return Lengths(
+        median=int(middle),
+        p95=int(most),
+        longest=int(longest),
+        too_long=None if tokens.window is None else len(over),
+    )
+
+
+def _personal(texts: Sequence[str]) -> tuple[PersonalData, ...]:
+    return tuple(
+        PersonalData(kind=kind, count=count, items=items, example=example)
+        for kind, count, items, example in kinds(texts)
+    )
+
+
+def _text(item: Example, task: Task) -> str:
+    """All that an item says, a line each; labels are the task's, not the item's."""
+    answers = () if task.kind == "classification" else (*item.references, item.rejected or "")
+    return "\n".join(dict.fromkeys([item.query.input, *item.query.choices, *answers]))
+
+
+def _overlap(earlier: str, first: Sequence[Example], later: str, second: Sequence[Example]) -> Overlap | None:
+    found = find_leaks(first, second)
+    if not found:
+        return None
+    exact = sum(leak.exact for leak in found)
+    return Overlap(
+        earlier=earlier,
+        later=later,
+        exact=exact,
+        near=len(found) - exact,
+        example=(found[0].train_id, found[0].test_id),
+        similarity=found[0].similarity,
+    )
