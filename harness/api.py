@@ -18,6 +18,7 @@ from harness.tasks import Example, Form, Kind, Passage, Provision, Query, Task, 
 
 __all__ = [
     "Answer",
+    "AsksModel",
     "Capability",
     "Context",
     "Example",
@@ -207,6 +208,15 @@ class Retriever(Protocol):
         ...
 
 
+@runtime_checkable
+class AsksModel(Protocol):
+    """A retriever that may ask the system's own model about what it found."""
+
+    def asking(self, model: Any) -> Retriever:
+        """Return the retriever for a system with this model."""
+        ...
+
+
 class Exemplars(Protocol):
     """Chooses worked examples for a query; never the query itself."""
 
@@ -236,7 +246,8 @@ class System:
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
         """Lay out what is sent for each query, retrieval included; reasoning comes later."""
-        found = self.retriever.find(queries) if self.retriever else [()] * len(queries)
+        retriever = self.retriever.asking(self.model) if isinstance(self.retriever, AsksModel) else self.retriever
+        found = retriever.find(queries) if retriever else [()] * len(queries)
         picked = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
         for query, passages, shown in zip(queries, found, picked, strict=True):

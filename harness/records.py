@@ -77,6 +77,7 @@ class Row(Frozen):
         parsed: how: ``choice`` (likeliest choice), ``first_line``, ``whole``, ``label``, or ``failed: REASON``.
         choice_scores: log-likelihood of each choice, nats.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
+        cited: ids of the passages sent in which the answer given stands (`metrics.retrieval.citations`).
     """
 
     task: str
@@ -93,6 +94,7 @@ class Row(Frozen):
     choice_scores: tuple[float, ...] = ()
     passages: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    cited: tuple[str, ...] = ()
     dropped_passages: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0

@@ -1,54 +1,104 @@
 """Retrieval-augmented generation: find passages for the question and put them into the prompt (Lewis et al. 2020)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness import models
-from harness.api import Context, Needs, Retriever, Step, System, TaskData
+from harness.api import Context, Needs, ScoresChoices, Step, System, TaskData
 
 
 class Rag(Step):
-    """Passages that a sentence-transformers model and FAISS find for the question stand in the prompt."""
+    """Passages that are found for the question stand in the prompt: only such as the question's user may read."""
 
     k: int = Field(3, ge=1, description="passages in the prompt, best first")
+    retriever: Literal["dense", "bm25", "hybrid"] = Field(
+        "dense", description="by meaning (embedder and FAISS), by words, or both fused by reciprocal rank"
+    )
+    index: Literal["flat", "ivf", "hnsw"] = Field("flat", description="of dense retrieval: exact, lists or a graph")
+    breadth: int | None = Field(
+        None, ge=1, description="lists that ivf looks into (none: their number's root), or efSearch of hnsw (none: 64)"
+    )
+    rerank: str | None = Field(
+        None, description="likelihood: by the model's own log p(question | passage); or a cross-encoder's name"
+    )
+    candidates: int = Field(10, ge=1, description="passages that are reranked, at least k")
     guidance: str = Field("Take it from the text.", description="added to the instruction")
-    embedder: str = Field("minilm", description="pinned name, folder or hub id of the embedding model")
+    embedder: str = Field("minilm", description="of dense retrieval: pinned name, folder or hub id")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"corpus"}))
     phase: ClassVar = "index"
     keeps: ClassVar[bool] = True
     paper: ClassVar[str] = (
-        "Lewis et al. 2020, arXiv:2005.11401; dense retrieval: Karpukhin et al. 2020, arXiv:2004.04906"
+        "Lewis et al. 2020, arXiv:2005.11401; dense: Karpukhin et al. 2020, arXiv:2004.04906; BM25: Robertson & "
+        "Zaragoza 2009; fusion: Cormack et al. 2009; rerank=likelihood: Sachan et al. 2022, arXiv:2204.07496"
     )
 
+    @model_validator(mode="after")
+    def _fits(self) -> "Rag":
+        """Refuse settings that would change nothing: two names for one system would be compared with each other."""
+        if self.retriever == "bm25" and (self.index != "flat" or self.breadth):
+            raise ValueError("retriever=bm25 has no dense index: leave out index and breadth")
+        if self.breadth and self.index == "flat":
+            raise ValueError("index=flat looks at every passage: leave out breadth")
+        return self
+
     def sources(self) -> tuple[str, ...]:
-        """Name the embedding model."""
-        return (self.embedder,)
+        """Name the embedding model and the cross-encoder, where there are any."""
+        embedder = () if self.retriever == "bm25" else (self.embedder,)
+        return (*embedder, self.rerank) if self.rerank not in (None, "likelihood") else embedder
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Embed and index the whole corpus."""
-        embedder = models.retrieval.open_embedder(context.locate(self.embedder))
-        context.count(models.retrieval.tokens_in(embedder, [models.retrieval.passage_line(p) for p in task.corpus]))
-        return self._with(system, models.retrieval.build(embedder, task.corpus, self.k, context.report))
+        """Index the whole corpus."""
+        searchers: list[Any] = []
+        if self.retriever != "bm25":
+            embedder = models.retrieval.open_embedder(context.locate(self.embedder))
+            lines = [models.retrieval_ranking.passage_line(passage) for passage in task.corpus]
+            context.count(models.retrieval.tokens_in(embedder, lines))
+            searchers.append(models.retrieval.build(embedder, task.corpus, self.index, context.report))
+        if self.retriever != "dense":
+            searchers.append(models.retrieval_bm25.build(task.corpus))
+        return self._with(system, task, context, searchers)
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
-        """An index depends on the corpus and the embedder: on no model, no step before, and not on `k`."""
+        """An index depends on the corpus, the embedder and its kind: on no model, no step before, and not on `k`."""
         del chain_key
-        return task.corpus_hash
+        return f"{task.corpus_hash} {self.retriever} {self.index}"
 
     def save(self, system: System, folder: Path) -> None:
-        """Write the index."""
-        assert isinstance(system.retriever, models.retrieval.DenseRetriever)  # noqa: S101 - this step made it
-        system.retriever.save(folder)
+        """Write the indexes."""
+        assert isinstance(system.retriever, models.retrieval_ranking.PassageRetriever)  # noqa: S101 - this step made it
+        for searcher in system.retriever.searchers:
+            searcher.save(folder)
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
-        """Read the index."""
-        embedder = models.retrieval.open_embedder(context.locate(self.embedder))
-        return self._with(system, models.retrieval.load(embedder, task.corpus, self.k, folder))
+        """Read the indexes."""
+        searchers: list[Any] = []
+        if self.retriever != "bm25":
+            embedder = models.retrieval.open_embedder(context.locate(self.embedder))
+            searchers.append(models.retrieval.load(embedder, folder))
+        if self.retriever != "dense":
+            searchers.append(models.retrieval_bm25.load(folder))
+        return self._with(system, task, context, searchers)
 
-    def _with(self, system: System, retriever: Retriever) -> System:
+    def _with(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
+        found = [
+            replace(one, breadth=self.breadth) if self.breadth and hasattr(one, "breadth") else one for one in searchers
+        ]
+        ranking = models.retrieval_ranking.PassageRetriever(
+            tuple(found), task.corpus, self.k, self._reranker(system, context), self.candidates
+        )
         told = " ".join(filter(None, [system.task.instruction, self.guidance]))
-        return system.having(task=replace(system.task, instruction=told), retriever=retriever)
+        return system.having(task=replace(system.task, instruction=told), retriever=ranking)
+
+    def _reranker(self, system: System, context: Context) -> Any:
+        if self.rerank is None:
+            return None
+        if self.rerank != "likelihood":
+            return models.retrieval_rerank.open_cross_encoder(context.locate(self.rerank))
+        if not isinstance(system.model, ScoresChoices):
+            raise models.retrieval_rerank.unscored(system.model)
+        return models.retrieval_rerank.LikelihoodReranker()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.api import Answer, Kind, Prompt, Query, Report, ScoresChoices, System
+from harness.api import Answer, Kind, Passage, Prompt, Query, Report, ScoresChoices, System
 from harness.errors import HarnessError
-from harness.metrics.parsing import parse
-
+from harness.metrics.parsing import parse, reasoning
+from harness.metrics.voting import winner
 
 SCORED: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
 """The kinds whose choices are scored where the model can."""
@@ -29,23 +29,63 @@ class Prediction:
     answer: str | None
     parsed: str
 
+    @property
+    def sent(self) -> tuple[Passage, ...]:
+        """The passages that stood in the prompt, best first: those that did not fit the window are left out."""
+        found = self.prompt.passages
+        return found[: len(found) - self.raw.dropped_passages]
+
 
 def ask(system: System, queries: Sequence[Query], report: Report | None = None) -> list[Prediction]:
     """Return one prediction a query, in their order.
 
-    Choices are scored where the model can; a model that only generates is asked and its text is parsed.
+    Choices are scored where the model can; a model that only generates is asked and its text is parsed. A system that
+    reasons is asked in two stages (Kojima et al. 2022, arXiv:2205.11916): for its reasoning, then for its answer behind
+    that; where there are several samples of it, most votes win (Wang et al. 2023, arXiv:2203.11171).
 
     Raises:
         HarnessError: a prompt does not fit the context window, or the model cannot do what the kind of task asks.
     """
-    task = system.task
     prompts = system.prompts(queries)
+    if system.reasoning is None:
+        return _answered(system, queries, prompts, report)
+    samples = [_reasoned(system, queries, prompts, sample, report) for sample in range(system.reasoning.samples)]
+    return [_voted(system, one) for one in zip(*samples, strict=True)]
+
+
+def likeliest(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
+    """Return the choice that a model finds likeliest, by `strengths`."""
+    values = strengths(scores, choices, kind, prior)
+    return choices[max(range(len(values)), key=values.__getitem__)]
+
+
+def strengths(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> list[float]:
+    """Return what the choices are compared by, nats.
+
+    The labels of a classification are compared by log-likelihood less the prior. Choices of a multiple-choice item,
+    and the two answers of a preference pair, differ in length, and are compared by log-likelihood a byte
+    (``acc_norm`` of lm-evaluation-harness), or less the prior where there is one: what they score behind a question
+    that says nothing (Holtzman et al. 2021, arXiv:2104.08315).
+    """
+    if prior:
+        return [score - shift for score, shift in zip(scores, prior, strict=True)]
+    if kind == "classification":
+        return list(scores)
+    return [score / len(choice.encode()) for score, choice in zip(scores, choices, strict=True)]
+
+
+def _answered(
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], report: Report | None
+) -> list[Prediction]:
+    """Ask for the answers themselves."""
+    task = system.task
     choices = [query.choices or task.choices for query in queries]
     if task.kind in SCORED and isinstance(system.model, ScoresChoices):
         raws = system.model.score_choices(prompts, choices, report=report)
+        raws, priors = _priors(system, prompts, choices, raws)
         read = [
-            (likeliest(raw.choice_scores, options, task.kind, system.prior), "choice")
-            for raw, options in zip(raws, choices, strict=True)
+            (likeliest(raw.choice_scores, options, task.kind, prior), "choice")
+            for raw, options, prior in zip(raws, choices, priors, strict=True)
         ]
     elif task.kind == "language_modelling":
         raise HarnessError(
@@ -62,15 +102,83 @@ def ask(system: System, queries: Sequence[Query], report: Report | None = None) 
     ]
 
 
-def likeliest(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
-    """Return the choice that a model finds likeliest.
+def _priors(
+    system: System, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], raws: Sequence[Answer]
+) -> tuple[list[Answer], list[Sequence[float]]]:
+    """Return what is taken off each prompt's choice scores, and the answers with the tokens that this took."""
+    if system.task.kind == "classification" or not system.content_free:
+        return list(raws), [system.prior] * len(raws)
+    totals: list[list[float]] = [[0.0] * len(options) for options in choices]
+    paid = list(raws)
+    for question in system.content_free:
+        empty = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
+        found = system.model.score_choices(empty, choices)
+        totals = [
+            [total + score for total, score in zip(row, one.choice_scores, strict=True)]
+            for row, one in zip(totals, found, strict=True)
+        ]
+        paid = [_with_cost(answer, one) for answer, one in zip(paid, found, strict=True)]
+    return paid, [[total / len(system.content_free) for total in row] for row in totals]
 
-    The labels of a classification are compared by log-likelihood less the prior. Choices of a multiple-choice item,
-    and the two answers of a preference pair, differ in length, and are compared by log-likelihood a byte
-    (``acc_norm`` of lm-evaluation-harness).
-    """
-    if kind != "classification":
-        values = [score / len(choice.encode()) for score, choice in zip(scores, choices, strict=True)]
-    else:
-        values = [score - shift for score, shift in zip(scores, prior or [0.0] * len(scores), strict=True)]
-    return choices[max(range(len(values)), key=values.__getitem__)]
+
+def _reasoned(
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], sample: int, report: Report | None
+) -> list[Prediction]:
+    """Ask for one reasoning each, then for the answers behind them."""
+    how, task = system.reasoning, system.task
+    assert how is not None  # noqa: S101 - `ask` has looked
+    total = len(prompts)
+    thoughts: list[Answer] = system.model.generate(
+        [replace(prompt, reasoning=how.trigger, thinking=True) for prompt in prompts],
+        max_new_tokens=how.max_new_tokens,
+        one_line=False,
+        sampling=how.sampling and replace(how.sampling, seed=how.sampling.seed * 1_000_003 + sample),
+        report=report and (lambda done, _: report(sample * total + done, how.samples * total)),
+    )
+    labels = task.question_label, task.answer_label
+    texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
+    told = [replace(prompt, reasoning=text) for prompt, text in zip(prompts, texts, strict=True)]
+    return [
+        replace(
+            one,
+            raw=replace(_with_cost(one.raw, thought), reasoning=(text,), reasoning_tokens=thought.output_tokens),
+        )
+        for one, thought, text in zip(_answered(system, queries, told, None), thoughts, texts, strict=True)
+    ]
+
+
+def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
+    """Return the first sample that gives the answer which most samples give, with the cost of all of them."""
+    if len(samples) == 1:
+        return samples[0]
+    chosen = samples[
+        winner(system.task.kind, [one.answer for one in samples], [_support(system, one) for one in samples])
+    ]
+    raw = chosen.raw
+    for one in samples:
+        if one is not chosen:
+            raw = replace(_with_cost(raw, one.raw), reasoning_tokens=raw.reasoning_tokens + one.raw.reasoning_tokens)
+    raw = replace(
+        raw,
+        reasoning=tuple(text for one in samples for text in one.raw.reasoning),
+        votes=tuple(one.answer or "" for one in samples),
+    )
+    return replace(chosen, raw=raw)
+
+
+def _support(system: System, one: Prediction) -> dict[str, float]:
+    """Return how strongly one sample speaks for each choice, nats; empty where nothing was scored."""
+    choices = one.query.choices or system.task.choices
+    scores = one.raw.choice_scores
+    if not scores:
+        return {}
+    return dict(zip(choices, strengths(scores, choices, system.task.kind, system.prior), strict=True))
+
+
+def _with_cost(answer: Answer, other: Answer) -> Answer:
+    """Return an answer that another call was made for, with the tokens of both."""
+    return replace(
+        answer,
+        prompt_tokens=answer.prompt_tokens + other.prompt_tokens,
+        output_tokens=answer.output_tokens + other.output_tokens,
+    )

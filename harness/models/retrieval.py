@@ -14,53 +14,55 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
-from harness.api import Passage, Query
+from harness.api import Passage
 from harness.errors import HarnessError
+from harness.models import retrieval_index
 from harness.models.loading import native_dtype
+from harness.models.retrieval_index import Kind
+from harness.models.retrieval_ranking import Allowed, passage_line
 
 BATCH = 32
+_FILE = "index.faiss"
 
 
 @dataclass(frozen=True)
-class DenseRetriever:
+class DenseSearcher:
     """Finds the passages whose vectors have the largest cosine with the query's (Karpukhin et al. 2020).
 
     Attributes:
-        index: FAISS, over unit vectors in the order of `passages`.
-        k: how many passages a query gets.
+        index: of FAISS, over unit vectors in the order of the corpus.
+        breadth: how much an approximate index looks at (`retrieval_index.search`); None: its usual.
     """
 
     embedder: SentenceTransformer
     index: Any
-    passages: tuple[Passage, ...]
-    k: int
+    breadth: int | None = None
 
-    def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
-        """Return the k nearest passages of each query, nearest first."""
-        if not queries:
+    def search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
+        """Return the places of the `depth` nearest allowed passages for each text, nearest first."""
+        if not texts:
             return []
-        vectors = embed(self.embedder, [query.input for query in queries])
-        _, found = self.index.search(vectors, min(self.k, len(self.passages)))
-        return [tuple(self.passages[i] for i in row if i >= 0) for row in found.tolist()]
+        return retrieval_index.search(self.index, embed(self.embedder, texts), allowed, depth, self.breadth)
 
     def save(self, folder: Path) -> None:
-        """Write the index; the passages belong to the corpus."""
-        faiss.write_index(self.index, str(folder / "index.faiss"))
+        """Write the index."""
+        faiss.write_index(self.index, str(folder / _FILE))
 
 
 def build(
-    embedder: SentenceTransformer, passages: tuple[Passage, ...], k: int, report: Callable[[int, int], None]
-) -> DenseRetriever:
-    """Embed a corpus and index it exactly (inner product of unit vectors, no approximation)."""
+    embedder: SentenceTransformer,
+    passages: Sequence[Passage],
+    kind: Kind = "flat",
+    report: Callable[[int, int], None] | None = None,
+) -> DenseSearcher:
+    """Embed a corpus and index it by inner product of unit vectors."""
     vectors = embed(embedder, [passage_line(p) for p in passages], report)
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    return DenseRetriever(embedder, index, passages, k)
+    return DenseSearcher(embedder, retrieval_index.build(vectors, kind))
 
 
-def load(embedder: SentenceTransformer, passages: tuple[Passage, ...], k: int, folder: Path) -> DenseRetriever:
-    """Read an index that `save` wrote."""
-    return DenseRetriever(embedder, faiss.read_index(str(folder / "index.faiss")), passages, k)
+def load(embedder: SentenceTransformer, folder: Path) -> DenseSearcher:
+    """Read an index that `DenseSearcher.save` wrote."""
+    return DenseSearcher(embedder, faiss.read_index(str(folder / _FILE)))
 
 
 def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTransformer:
@@ -102,8 +104,3 @@ def tokens_in(embedder: SentenceTransformer, texts: Sequence[str]) -> int:
     """Count the tokens that an embedder reads of the texts, cut at its window, padding excluded."""
     window = embedder.max_seq_length or 10**9
     return sum(min(len(ids), window) for ids in embedder.tokenizer(list(texts), truncation=False)["input_ids"])
-
-
-def passage_line(passage: Passage) -> str:
-    """Return the text under which a passage is found: its title helps."""
-    return f"{passage.title}: {passage.text}" if passage.title else passage.text

@@ -9,13 +9,10 @@ import torch
 from harness.api import Passage, Query
 from harness.errors import HarnessError
 from harness.models import retrieval
+from harness.models.retrieval_ranking import PassageRetriever, passage_line
 from tests.tiny import SENTENCES
 
 PASSAGES = tuple(Passage(str(n), text, "Harbour" if n % 2 else "") for n, text in enumerate(SENTENCES))
-
-
-def ignore(done, total):
-    pass
 
 
 @pytest.fixture
@@ -23,33 +20,36 @@ def embedder(tiny_embedder):
     return retrieval.open_embedder(tiny_embedder, torch.float32)
 
 
+def retriever(embedder, passages, k):
+    return PassageRetriever((retrieval.build(embedder, passages),), passages, k)
+
+
 def test_a_passage_is_the_nearest_to_its_own_text(embedder):
-    found = retrieval.build(embedder, PASSAGES, 2, ignore).find(
-        [Query(p.id, retrieval.passage_line(p)) for p in PASSAGES]
-    )
+    found = retriever(embedder, PASSAGES, 2).find([Query(p.id, passage_line(p)) for p in PASSAGES])
     assert [passages[0] for passages in found] == list(PASSAGES)
     assert {len(passages) for passages in found} == {2}
 
 
 def test_passages_come_by_cosine_nearest_first(embedder):
-    vectors = retrieval.embed(embedder, [retrieval.passage_line(p) for p in PASSAGES])
+    vectors = retrieval.embed(embedder, [passage_line(p) for p in PASSAGES])
     query = retrieval.embed(embedder, ["Where are ships safe?"])[0]
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     nearest = [PASSAGES[i] for i in np.argsort(-(vectors @ query))[:3]]
-    (found,) = retrieval.build(embedder, PASSAGES, 3, ignore).find([Query("q", "Where are ships safe?")])
+    (found,) = retriever(embedder, PASSAGES, 3).find([Query("q", "Where are ships safe?")])
     assert list(found) == nearest
 
 
 def test_a_corpus_smaller_than_k_is_given_whole(embedder):
-    (found,) = retrieval.build(embedder, PASSAGES[:2], 5, ignore).find([Query("q", "film")])
+    (found,) = retriever(embedder, PASSAGES[:2], 5).find([Query("q", "film")])
     assert set(found) == set(PASSAGES[:2])
 
 
-def test_a_kept_index_finds_the_same(embedder, tmp_path):
-    made = retrieval.build(embedder, PASSAGES, 3, ignore)
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_a_kept_index_finds_the_same(embedder, tmp_path, kind):
+    made = retrieval.build(embedder, PASSAGES, kind)
     made.save(tmp_path)
-    queries = [Query(str(n), text) for n, text in enumerate(("river", "a storm", "music"))]
-    assert retrieval.load(embedder, PASSAGES, 3, tmp_path).find(queries) == made.find(queries)
+    queries = ["river", "a storm", "music"]
+    assert retrieval.load(embedder, tmp_path).search(queries, None, 3) == made.search(queries, None, 3)
 
 
 def test_vectors_keep_the_order_of_their_texts_over_several_batches(embedder, monkeypatch):
@@ -63,7 +63,7 @@ def test_vectors_keep_the_order_of_their_texts_over_several_batches(embedder, mo
 
 
 def test_nothing_is_found_for_nobody(embedder):
-    assert retrieval.build(embedder, PASSAGES, 3, ignore).find([]) == []
+    assert retriever(embedder, PASSAGES, 3).find([]) == []
 
 
 def test_what_is_no_embedder_is_one_sentence(tmp_path):
