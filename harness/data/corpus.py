@@ -19,7 +19,7 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
     """Read a corpus.
 
     Args:
-        path: a folder of .txt and .md files, or a table with columns id, text and (maybe) title.
+        path: a folder of .txt and .md files, or a table with columns id, text and (maybe) title and readers.
         folder: the suite's; no file outside it is read.
         words: about how long the passages of text files are.
 
@@ -41,7 +41,7 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
 
 
 def from_table(table: Table) -> tuple[Passage, ...]:
-    """Make passages of a table with columns id, text and (maybe) title; empty texts are left out."""
+    """Make passages of a table with columns id, text and (maybe) title and readers; empty texts are left out."""
     table.require(("id", "text"))
     seen: set[str] = set()
     found: list[Passage] = []
@@ -52,7 +52,7 @@ def from_table(table: Table) -> tuple[Passage, ...]:
         if not name or name in seen:
             raise HarnessError(f"{table.place(index)}: passage id {name!r} is {'used twice' if name else 'empty'}.")
         seen.add(name)
-        found.append(Passage(name, text, plain(row.get("title"))))
+        found.append(Passage(name, text, plain(row.get("title")), _readers(row.get("readers"))))
     return tuple(found)
 
 
@@ -61,8 +61,15 @@ def corpus_hash(corpus: Iterable[Passage]) -> str:
     digest, some = hashlib.sha256(), False
     for passage in corpus:
         some = True
-        digest.update(f"{passage.id}\x1f{passage.title}\x1f{passage.text}\x1e".encode())
+        readers = "".join(f"\x1f{name}" for name in passage.readers)
+        digest.update(f"{passage.id}\x1f{passage.title}\x1f{passage.text}{readers}\x1e".encode())
     return digest.hexdigest() if some else ""
+
+
+def _readers(cell: object) -> tuple[str, ...]:
+    """Read who may see a passage: a list, or names with commas between."""
+    names: list[object] = list(cell) if isinstance(cell, list | tuple) else [*plain(cell).split(",")]  # pyright: ignore[reportUnknownArgumentType] - cells are what the file holds
+    return tuple(dict.fromkeys(filter(None, map(plain, names))))
 
 
 def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Makes examples of a table's rows, and says which rows can't be used."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,8 +60,9 @@ def to_pool(table: Table, task: TaskConfig, labels: Mapping[str, str], evidence:
     table.require(_columns(task))
     empty: list[int] = []
     found: list[tuple[int, Example]] = []
+    bare = task.form == "bare"  # a text may stand behind nothing
     for index, row in enumerate(table.rows):
-        example = _Row(table, index, task).example(labels, evidence) if plain(row.get(task.input)) else None
+        example = _Row(table, index, task).example(labels, evidence) if plain(row.get(task.input)) or bare else None
         if example:
             found.append((index, example))
         else:
@@ -92,16 +94,24 @@ class _Row:
         self.row = table.rows[index]
 
     def example(self, labels: Mapping[str, str], evidence: Index) -> Example | None:
-        choices = self.choices()
-        references = self.references(labels, choices)
-        rejected = plain(self.row.get(self.task.rejected)) if self.task.rejected else None
-        if not references or rejected == "":
+        choices, asked = self.choices(), self.text(self.task.input)
+        if self.task.kind == "language_modelling":
+            choices, asked, references = (asked,), "", tuple(filter(None, [asked]))
+        else:
+            references = self.references(labels, choices)
+        rejected = self.text(self.task.rejected) or None
+        if not references or (self.task.kind == "preference" and not rejected):
             return None
-        if rejected == references[0]:
+        if rejected in references:
             raise self.wrong(f"the better and the worse answer are both {rejected!r}")
-        query = Query(self.id(), plain(self.row.get(self.task.input)), choices)
-        cluster = plain(self.row.get(self.task.cluster)) if self.task.cluster else ""
-        return Example(query, references, cluster or None, self.evidence(evidence), rejected)
+        name = self.id()
+        if self.task.kind == "preference" and rejected:
+            choices = _shuffled(name, references[0], rejected)
+        query = Query(name, asked, choices, self.text(self.task.user) or None)
+        return Example(query, references, self.text(self.task.cluster) or None, self.evidence(evidence), rejected)
+
+    def text(self, column: str | None) -> str:
+        return plain(self.row.get(column)) if column else ""
 
     def wrong(self, what: str) -> HarnessError:
         return HarnessError(f"{self.table.place(self.index)}: {what}.")
@@ -181,9 +191,15 @@ class _Row:
         return [text]
 
 
+def _shuffled(name: str, better: str, worse: str) -> tuple[str, ...]:
+    """Put two answers in an order that tells nothing: by one bit of a hash of the item's name."""
+    even = hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+    return (better, worse) if even else (worse, better)
+
+
 def _columns(task: TaskConfig) -> list[str]:
     several = (task.choices,) if isinstance(task.choices, str) else task.choices or ()
-    single = (task.input, task.reference, task.rejected, task.id, task.cluster, task.evidence)
+    single = (task.input, task.reference, task.rejected, task.id, task.cluster, task.evidence, task.user, task.split)
     return [name for name in (*single, *several) if name]
 
 

@@ -5,26 +5,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any
 
 from harness import errors
-from harness.api import Example, Passage, Report, Task, TaskData
-from harness.data import archive
-from harness.data.corpus import corpus_hash, evidence_index, from_table, read_corpus
+from harness.api import Example, Report, Task, TaskData
+from harness.data.corpus import corpus_hash, evidence_index
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
-from harness.data.files import inside
 from harness.data.leaks import Leak, find_leaks
 from harness.data.preparation import prepared_training
-from harness.data.readers import Table, from_rows, read_table
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, ordered, split
 from harness.data.suite import Suite
+from harness.data.tables import SPLITS, read_task
 from harness.errors import HarnessError
+from harness.metrics import get
 from harness.records import TaskInfo
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def prepare(
     if task.source:
         fetch(task.source, report)
     try:
-        tables, corpus = _read(suite, task)
+        tables, corpus = read_task(suite, task)
         labels = labels_of(task, list(tables.values()))
         index = evidence_index(corpus)
         drop = "all" in tables
@@ -90,50 +85,23 @@ def prepare(
             task.instruction,
             labels_left,
             task.new_tokens,
-            task.form,
+            "bare" if task.kind == "language_modelling" and not task.template else task.form,
             task.question_label,
             task.answer_label,
+            suite.templates[task.template] if task.template else "",
         ),
         splits.train,
         splits.validation,
         corpus,
         corpus_hash(corpus),
+        reward=task.reward,
+        templates=suite.templates,
     )
     info = _info(task, data, splits, notes).model_copy(
         update={"order": suite.tasks.index(task), "preparation": preparation}
     )
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=info.data_hash)
     return Prepared(data, splits.test, info, _majority(task, splits.test), leaks)
-
-
-def _read(suite: Suite, task: TaskConfig) -> tuple[dict[str, Table], tuple[Passage, ...]]:
-    """Read a task's tables by split (``all``: to be split) and its corpus."""
-    if task.source and task.rows:
-        read = archive.reader(task.source)
-        module = import_module(f"{suite.package}.prepare")
-        rows: Any = _function(module, task.rows)
-        tables = {"all": from_rows(task.source, rows(read))}
-        if task.passages:
-            passages: Any = _function(module, task.passages)
-            return tables, from_table(from_rows(f"corpus of {task.source}", passages(read)))
-        if not task.corpus:
-            return tables, ()
-    else:
-        paths = {"all": task.data} | {name: getattr(task, name) for name in SPLITS}
-        tables = {name: read_table(inside(suite.folder, p, str(suite.file))) for name, p in paths.items() if p}
-    if not task.corpus:
-        return tables, ()
-    path = inside(suite.folder, task.corpus, str(suite.file))
-    return tables, read_corpus(path, suite.folder, words=suite.config.passage_words)
-
-
-def _function(module: Any, name: str) -> Any:
-    found = getattr(module, name, None)
-    if not callable(found):
-        raise errors.unknown(
-            "function", name, (n for n in vars(module) if callable(vars(module)[n])), where="prepare.py"
-        )
-    return found
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
@@ -193,16 +161,19 @@ def _info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ..
 
 def _data_hash(splits: Splits, data: TaskData) -> str:
     """Sha256 over every item in use, its split and place, the labels and the corpus."""
-    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash]).encode())
+    more = [data.reward, dict(data.templates)] if data.reward or data.templates else []
+    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *more]).encode())
     for name in SPLITS:
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
-            digest.update(json.dumps(item).encode())
+            digest.update(json.dumps([*item, *([e.query.user] if e.query.user else [])]).encode())
     return digest.hexdigest()
 
 
 def _chance(task: TaskConfig, labels: tuple[str, ...], test: tuple[Example, ...]) -> float | None:
-    """Expected accuracy of guessing: 1 / choices, averaged over the items; None where nothing is chosen."""
+    """Expected accuracy of guessing: 1 / choices, averaged over the items; None where it does not apply."""
+    if get(task.all_metrics[0]).kinds.isdisjoint(("classification", "preference")):
+        return None  # of what is chosen, the first metric asks something else than whether it is right
     if task.kind == "classification":
         return 1 / len(labels)
     if task.kind == "multiple_choice":

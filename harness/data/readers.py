@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ class Table:
     def place(self, index: int) -> str:
         """Say where a row is, for a message."""
         return f"{self.name}, {self.unit} {self.lines[index]}"
+
+    def only(self, indices: Iterable[int]) -> "Table":
+        """Return the table of some rows."""
+        chosen = tuple(indices)
+        rows, lines = tuple(self.rows[i] for i in chosen), tuple(self.lines[i] for i in chosen)
+        return replace(self, rows=rows, lines=lines)
 
     def require(self, columns: Iterable[str]) -> None:
         """Check that columns are there.

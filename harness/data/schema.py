@@ -1,17 +1,11 @@
 """What a suite.toml may say, checked once when it is read."""
 
-import re
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness import errors
 from harness.api import Form, Kind
 from harness.data.options import Preparation
-from harness.errors import HarnessError
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1"),
@@ -19,6 +13,7 @@ DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
     "qa": ("token_f1", "exact_match"),
     "generation": ("token_f1",),
     "preference": ("accuracy",),
+    "language_modelling": ("bits_per_byte", "word_perplexity"),
 }
 DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
 
@@ -47,17 +42,26 @@ class TaskConfig(_Strict):
         role: ``target`` is what systems are made for; a ``probe`` is only asked, never trained on.
         source: a pinned archive; then `rows` and `passages` name functions of the suite's prepare.py.
         data: one file to be split; or else `train`, `validation` and `test`, used as they are given.
+        split: column that says ``train``, ``validation`` or ``test``, where `data` or `source` is divided already.
+        input: column of what is asked; of the text itself, for language modelling.
+        reference: column of the right answer; language modelling has none.
         id: column with a unique name for each row; by default file and line.
         choices: multiple choice: one column that holds a list, or several columns.
         reference_as: multiple choice: whether `reference` holds the right choice's text, its letter or its
             index from 0.
         labels: classification: value in the file → label that the model sees, in their order.
-        rejected: preference: column of the worse answer (`reference` is the better one).
+        rejected: column of a worse answer (`reference` is the better one): what a preference task asks to be told
+            apart; for questions and generation it only feeds preference training, and may be empty.
         cluster: column; rows with one value are kept in one split, and are not independent.
         evidence: column with the ids of the passages (or the corpus files) that hold the answer.
-        form: ``chat``, ``plain`` (labelled lines, which small models often follow better) or ``auto``.
+        user: column of who asks: passages that name their `readers` are found for those only.
+        form: ``chat``, ``plain`` (labelled lines, which small models often follow better), ``bare`` (the text and
+            nothing else; the input may be empty then) or ``auto``.
+        template: name of a file in the suite's folder ``templates`` that lays the prompt out, without ``.jinja``.
+        reward: metric of a single item that reinforcement learning may take as its reward.
         question_label: what stands before the input in the plain form; answer_label: before the answer.
-        corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title.
+        corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title
+            and readers (who may see it: a list, or names with commas between; empty: everybody).
         preparation: changes of the training split alone: cleaning, anonymising, reducing, augmenting.
     """
 
@@ -71,8 +75,9 @@ class TaskConfig(_Strict):
     train: str | None = None
     validation: str | None = None
     test: str | None = None
+    split: str | None = None
     input: str
-    reference: str
+    reference: str = ""
     id: str | None = None
     choices: str | tuple[str, ...] | None = None
     reference_as: Literal["text", "letter", "index"] = "text"
@@ -80,12 +85,15 @@ class TaskConfig(_Strict):
     rejected: str | None = None
     cluster: str | None = None
     evidence: str | None = None
+    user: str | None = None
     corpus: str | None = None
     instruction: str = ""
     form: Form = "auto"
     question_label: str = "Question"
     answer_label: str = "Answer"
+    template: Name | None = None
     metrics: tuple[str, ...] = ()
+    reward: str = ""
     max_new_tokens: int | None = Field(None, ge=1)
     sizes: Sizes = Field(default_factory=lambda: Sizes.model_validate({}))
     split_seed: int = 0
@@ -119,6 +127,10 @@ class TaskConfig(_Strict):
                 bool(self.source) != bool(self.rows) or bool(self.passages and not self.source),
                 "'source' needs 'rows' (a function of prepare.py), and 'rows' and 'passages' need 'source'",
             ),
+            (
+                bool(self.split) and not (self.data or self.source),
+                "'split' divides the rows of 'data' or 'source'; 'train' and 'test' are divided already",
+            ),
             (bool(self.corpus and self.passages), "'corpus' and 'passages' are two corpora: keep one"),
             (
                 bool(self.evidence) and not (self.corpus or self.passages),
@@ -127,7 +139,9 @@ class TaskConfig(_Strict):
         )
 
     def _column_problems(self) -> tuple[tuple[bool, str], ...]:
+        pairs: tuple[Kind, ...] = ("preference", "qa", "generation")
         return (
+            (not self.reference and self.kind != "language_modelling", "key 'reference' is missing"),
             (
                 (self.kind == "multiple_choice") != bool(self.choices),
                 "'choices' (one column with a list, or several columns) belongs to kind \"multiple_choice\"",
@@ -139,8 +153,8 @@ class TaskConfig(_Strict):
             (bool(self.labels) and self.kind != "classification", "'labels' belongs to kind \"classification\""),
             (len(set(self.labels.values())) != len(self.labels), "two values of 'labels' are the same label"),
             (
-                (self.kind == "preference") != bool(self.rejected),
-                "'rejected' (the column of the worse answer) belongs to kind \"preference\"",
+                (self.kind == "preference" and not self.rejected) or (self.kind not in pairs and bool(self.rejected)),
+                "'rejected' (the worse answer) belongs to kind \"preference\" (and, to train on, to qa and generation)",
             ),
         )
 
@@ -192,55 +206,3 @@ class SuiteConfig(_Strict):
         if not any(task.role == "target" for task in self.tasks):
             raise ValueError("every task is a probe: at least one must be a target")
         return self
-
-
-def read_config(file: Path) -> SuiteConfig:
-    """Read and check a suite.toml.
-
-    Raises:
-        HarnessError: it can't be read, or something in it is wrong: names the file, the task and the key.
-    """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise HarnessError(f"{file} can't be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise HarnessError(f"{file} isn't UTF-8 text: save it as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{file} isn't valid TOML: {error}.") from error
-    try:
-        return SuiteConfig.model_validate(table)
-    except ValidationError as error:
-        raise _explain(error.errors()[0], table, file) from error
-
-
-def _explain(error: ErrorDetails, table: dict[str, Any], file: Path) -> HarnessError:
-    """Turn pydantic's first complaint into one sentence with the file, the task and the key."""
-    place, model = _place(error["loc"], table, file)
-    key = str(error["loc"][-1]) if error["loc"] else ""
-    if error["type"] == "extra_forbidden":
-        return errors.unknown("key", key, model.model_fields, where=place)
-    if error["type"] == "missing":
-        return HarnessError(f"key {key!r} is missing in {place}.")
-    if error["type"] == "literal_error" and isinstance(error["input"], str):
-        allowed = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
-        return errors.unknown(key, error["input"], allowed, where=place)
-    if error["type"] == "value_error":
-        return HarnessError(f"{place}: {error['msg'].removeprefix('Value error, ')}.")
-    keys = [str(part) for part in error["loc"] if isinstance(part, str) and part in _KEYS]
-    return HarnessError(f"{place}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
-
-
-_PARTS: dict[str, type[BaseModel]] = {"sizes": Sizes, "preparation": Preparation}
-_KEYS = {name for model in (SuiteConfig, TaskConfig, *_PARTS.values()) for name in model.model_fields}
-
-
-def _place(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tuple[str, type[BaseModel]]:
-    """Say which part of the file an error is in, and the model of that part."""
-    if len(loc) < 2 or loc[0] != "tasks" or not isinstance(loc[1], int):
-        return str(file), SuiteConfig
-    task = table["tasks"][loc[1]]
-    name = task.get("name", loc[1] + 1) if isinstance(task, dict) else loc[1] + 1
-    where = f"task {name!r} of {file}"
-    part = str(loc[2]) if len(loc) > 3 else ""
-    return (f"{part!r} of {where}", _PARTS[part]) if part in _PARTS else (where, TaskConfig)

@@ -12,8 +12,10 @@ from pathlib import Path
 import suites
 from harness import errors
 from harness.data.files import files_under, inside
-from harness.data.schema import SuiteConfig, TaskConfig, read_config
+from harness.data.readers import read_text
+from harness.data.schema import SuiteConfig, TaskConfig
 from harness.data.sources import source
+from harness.data.suitefile import read_config
 from harness.errors import HarnessError
 
 GROUP = "adaptbench.suites"
@@ -89,6 +91,12 @@ class Suite:
         raise errors.unknown("task", name, (task.name for task in self.tasks), where=str(self.file))
 
     @cached_property
+    def templates(self) -> dict[str, str]:
+        """The prompt templates in the suite's folder ``templates``: text by name, without ``.jinja``."""
+        folder = self.folder / "templates"
+        return {file.stem: read_text(file) for file in sorted(folder.glob("*.jinja"))} if folder.is_dir() else {}
+
+    @cached_property
     def hash(self) -> str:
         """Sha256 over all that decides a result: settings, data files, pinned archives and prepare.py.
 
@@ -101,6 +109,8 @@ class Suite:
         return digest.hexdigest()
 
     def _contents(self) -> Iterator[tuple[str, str]]:
+        for name, text in self.templates.items():
+            yield f"templates/{name}.jinja", hashlib.sha256(text.encode()).hexdigest()
         for task in self.tasks:
             if task.source:
                 yield f"source {task.source}", source(task.source).sha256
@@ -129,10 +139,18 @@ def load_suite(name_or_path: str | Path) -> Suite:
                 f"task {task.name!r} of {suite.file} has a 'source', which runs code from prepare.py: only built-in "
                 "suites and those of installed packages may. Use 'data', or 'train' and 'test'."
             )
-        for name in task.all_metrics:
-            where = f"task {task.name!r} of {suite.file}"
+        where = f"task {task.name!r} of {suite.file}"
+        for name in (*task.all_metrics, *filter(None, [task.reward])):
             if task.kind not in metrics.get(name, where=where).kinds:
                 raise HarnessError(f"metric {name!r} in {where} doesn't fit kind {task.kind!r}.")
+        if metrics.get(task.all_metrics[0]).higher_is_better is None:
+            raise HarnessError(
+                f"metric {task.all_metrics[0]!r} in {where} only describes: put one first that has a better end."
+            )
+        if task.reward and not metrics.get(task.reward).is_mean:
+            raise HarnessError(f"'reward' in {where}: {task.reward!r} has no value for a single item: choose another.")
+        if task.template and task.template not in suite.templates:
+            raise errors.unknown("template", task.template, suite.templates, where=where)
     return suite
 
 
