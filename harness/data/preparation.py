@@ -141,7 +141,7 @@ def _augmented(items: Examples, wanted: Preparation) -> Done:
     """Add copies with words left out or exchanged, label kept: random deletion and swap of EDA.
 
     Wei & Zou 2019, "EDA: Easy data augmentation techniques for boosting performance on text classification tasks"
-    (arXiv:1901.11196), section 2. A text of one word has no copy.
+    (arXiv:1901.11196), section 2. A text of one word has no copy, and neither has one that came out unchanged.
     """
     change = _shortened if wanted.augment == "delete" else _swapped
     added: list[Example] = []
@@ -149,9 +149,10 @@ def _augmented(items: Examples, wanted: Preparation) -> Done:
         words = item.query.input.split()
         for number in range(wanted.augment_copies if len(words) > 1 else 0):
             own = hashlib.sha256(f"{wanted.seed} {item.query.id} {number}".encode()).digest()
-            changed = " ".join(change(words, random.Random(own)))
-            query = replace(item.query, id=f"{item.query.id}~{wanted.augment}{number + 1}", input=changed)
-            added.append(replace(item, query=query))
+            changed = change(words, random.Random(own))
+            if changed != words:
+                name = f"{item.query.id}~{wanted.augment}{number + 1}"
+                added.append(replace(item, query=replace(item.query, id=name, input=" ".join(changed))))
     how = "words left out" if wanted.augment == "delete" else "words exchanged"
     return (*items, *added), f"{len(added)} copies added to {len(items)} training items, with {ALPHA:.0%} of the {how}"
 
