@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.api import Capability
 from harness.data.sources import all_sources
@@ -35,8 +36,8 @@ class ModelReference:
     can: frozenset[Capability] = _LOCAL
 
 
-def identify(name: str) -> ModelReference:
-    """Find what a model's name means.
+def identify(name: str, use: Literal["model", "embedder"] = "model") -> ModelReference:
+    """Find what a model's name means, one that answers or (`use`) one that a step brings.
 
     A pinned model is identified by its archive's sha256, a hub model by its commit (asked of the hub, or of the local
     hub cache without a network), and a folder by a sha256 over its files' names, sizes and contents; of a file of
@@ -45,7 +46,7 @@ def identify(name: str) -> ModelReference:
     Raises:
         HarnessError: no such model, or the hub cannot tell its commit.
     """
-    pinned = {source.name: source for source in all_sources() if source.use == "model"}
+    pinned = {source.name: source for source in all_sources() if source.use in ("model", use)}
     if name in pinned:
         return ModelReference(name, name, f"archive:{pinned[name].sha256}")
     folder = Path(name).expanduser()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness import chain
 from harness.api import Capability, Example, Provision, Report
 from harness.chain import Link
-from harness.config import RunConfig
+from harness.config import SEEN_ITEMS, RunConfig
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import Suite, load_suite
 from harness.discover import find_step
@@ -111,6 +111,13 @@ def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
     )
 
 
+def _tunes_on(task: str, links: Sequence[Link]) -> bool:
+    """Tell whether weights are changed by a task's training items."""
+    return any(
+        link.step.changes_weights and (not link.tasks or task in link.tasks or "all" in link.tasks) for link in links
+    )
+
+
 def _is_random(links: Sequence[Link]) -> bool:
     return any(link.step.random for link in links)
 
@@ -123,12 +130,20 @@ class _Maker:
     config: RunConfig
     limits: dict[str, int]
     prepared: dict[str, Prepared]
+    identities: dict[str, str] = field(default_factory=dict[str, str])
+
+    def identity(self, source: str) -> str:
+        """Identify the weights of a model that a step brings, once: the same name may mean others tomorrow."""
+        if source not in self.identities:
+            self.identities[source] = identify(source, "embedder").identity
+        return self.identities[source]
 
     def trial(self, task: Prepared, links: tuple[Link, ...], model: ModelReference, seed: int) -> Planned:
         """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for."""
         changes = any(link.step.changes_weights for link in links)
         probes = [one for one in self.prepared.values() if one.info.role == "probe"] if changes else []
         learned = self.learned(task, links)
+        seen = self.config.seen_items if _tunes_on(task.info.name, links) else 0
         trial = Trial(
             suite=self.suite.name,
             task=task.info.name,
@@ -138,19 +153,23 @@ class _Maker:
             steps=chain.resolved(links),
             basis=_basis(task),
         )
-        decides = [trial.model_dump(mode="json"), model.identity, [_basis(one) for one in (*probes, *learned)]]
+        sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
+        weights = [model.identity, *map(self.identity, sources)]
+        decides = [trial.model_dump(mode="json"), weights, [_basis(one) for one in (*probes, *learned)]]
+        if _tunes_on(task.info.name, links) and seen != SEEN_ITEMS:
+            decides.append({"seen_items": seen})
         return Planned(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
             suite=str(self.suite.folder.resolve()),
             model=model.reference,
             limits=self.limits,
             probes=tuple(probe.info.name for probe in probes),
+            seen_items=seen,
             learned=tuple(one.info.name for one in learned),
             threads=self.config.threads,
-            sources=tuple(dict.fromkeys(source for link in links for source in link.step.sources())),
-            retrieves=any("corpus" in link.step.needs.task for link in links),
+            sources=sources,
             skip=_reason_to_skip([task, *learned], links, model),
-            work_tokens=_work_tokens(task, links, probes),
+            work_tokens=_work_tokens(task, links, probes, seen),
         )
 
     def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:
@@ -204,7 +223,7 @@ _LAYOUT_TOKENS = 30
 """What a chat template and an instruction add to a question."""
 
 
-def _work_tokens(task: Prepared, links: Sequence[Link], probes: Sequence[Prepared]) -> float:
+def _work_tokens(task: Prepared, links: Sequence[Link], probes: Sequence[Prepared], seen: int) -> float:
     train, corpus = task.task_data.train, task.task_data.corpus
     question = _mean(_tokens(example.query.input) for example in task.test) + _LAYOUT_TOKENS
     example = _mean(_tokens(one.query.input) + _tokens(one.references[0]) for one in train)
@@ -219,10 +238,11 @@ def _work_tokens(task: Prepared, links: Sequence[Link], probes: Sequence[Prepare
             total += _TRAINED * epochs * len(train) * (example + _LAYOUT_TOKENS + added)
         else:
             added += k * example
-    total += len(task.test) * (question + added + _answer_tokens(task, task.test))
+    asked = len(task.test) + min(seen, len(task.test), len(train))
+    total += asked * (question + added + _answer_tokens(task, task.test))
     for probe in probes:
-        asked = _mean(_tokens(one.query.input) for one in probe.test) + _LAYOUT_TOKENS
-        total += len(probe.test) * (asked + _answer_tokens(probe, probe.test))
+        prompt = _mean(_tokens(one.query.input) for one in probe.test) + _LAYOUT_TOKENS
+        total += len(probe.test) * (prompt + _answer_tokens(probe, probe.test))
     return total
 
 

@@ -13,10 +13,10 @@ class Planned(Frozen):
         model: what the model is loaded by, its commit included.
         limits: the most items of each split.
         probes: tasks that are asked as well, once the weights have changed.
+        seen_items: how many training items are asked again, to tell what was learned by heart; 0: none.
         threads: of one operator; None: the library's choice.
         learned: tasks besides the trial's own that a step learns from, in the suite's order.
-        sources: other models that its steps load.
-        retrieves: whether a step needs a corpus.
+        sources: other models that its steps load, such as an embedder.
         skip: why the trial is not run; None: it is.
         work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
     """
@@ -26,9 +26,9 @@ class Planned(Frozen):
     model: str
     limits: dict[str, int]
     probes: tuple[str, ...] = ()
+    seen_items: int = 0
     learned: tuple[str, ...] = ()
     threads: int | None = None
     sources: tuple[str, ...] = ()
-    retrieves: bool = False
     skip: str | None = None
     work_tokens: float = 0.0

@@ -142,7 +142,6 @@ def test_one_strategy_written_twice_is_one_trial(suite, model):
 def test_a_task_that_lacks_what_a_step_needs_is_skipped_with_the_reason(suite, model):
     plan = planned(suite, model, "lora+rag", tasks=("sentiment",))
     assert [one.skip for one in plan.trials] == ["rag needs a corpus; task 'sentiment' has none"]
-    assert plan.trials[0].retrieves
 
 
 def test_a_model_that_cannot_be_trained_is_skipped_with_the_reason(suite, model, monkeypatch):
@@ -153,6 +152,20 @@ def test_a_model_that_cannot_be_trained_is_skipped_with_the_reason(suite, model,
     monkeypatch.setattr(module, "identify", endpoint)
     plan = planned(suite, model, "lora", tasks=("sentiment",))
     assert [one.skip for one in plan.trials] == ["lora needs a model that can be trained; 'endpoint' cannot"]
+
+
+def test_other_weights_of_a_model_that_a_step_brings_make_another_trial(suite, model, tmp_path, monkeypatch):
+    embedder = tmp_path / "embedder"
+    embedder.mkdir()
+    monkeypatch.setattr(Rag, "sources", lambda self: (str(embedder),))
+    found = []
+    for content in (b"one", b"two", b"one"):
+        (embedder / "model.safetensors").write_bytes(content)
+        found.append(keys(planned(suite, model, "rag", tasks=("sentiment",))))
+    assert found[0] != found[1]
+    assert found[0] == found[2]
+    (one,) = planned(suite, model, "rag", tasks=("sentiment",)).trials
+    assert one.sources == (str(embedder),)
 
 
 def test_the_same_plan_has_the_same_keys(suite, model):

@@ -41,7 +41,7 @@ class Runner:
     Attributes:
         function: ``module:name`` of what runs a trial.
         preload: modules that the fork server imports first.
-        preload_retrieval: imported as well if a trial retrieves.
+        preload_retrieval: imported as well if a step brings a model: an embedder or a reranker.
     """
 
     function: str = "harness.trial:run_trial"
@@ -79,7 +79,7 @@ def execute(
     counts: dict[str, int] = {}
     with store.lock():
         store.clean()
-        context = _context(runner, retrieval=any(one.retrieves and not one.skip for one in planned))
+        context = _context(runner, retrieval=any(one.sources and not one.skip for one in planned))
         for one in planned:
             ended = _settle(one, store, cache, _Launch(context, runner.function, observe))
             counts[ended] = counts.get(ended, 0) + 1
