@@ -10,7 +10,8 @@ from harness.api import Kind, ModelInfo
 
 SCHEMA_VERSION = 1
 
-Phase = Literal["load", "index", "adapt", "predict", "probe", "score"]
+Phase = Literal["load", "search", "index", "adapt", "predict", "probe", "seen", "score"]
+Role = Literal["target", "probe", "train"]
 
 
 class Frozen(BaseModel):
@@ -45,6 +46,7 @@ class Span(Frozen):
     """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
 
     Attributes:
+        phase: ``search`` tries parameters on the validation split; ``seen`` asks items of the training split again.
         step: the step that the phase belongs to, where it is one step's.
         wall_s: seconds by the monotonic clock.
         host_start_bytes: resident memory when the phase began.
@@ -70,7 +72,9 @@ class Row(Frozen):
     """One item of one task: what was asked, what came back, how it was read.
 
     Attributes:
-        role: ``target`` for the task that the system was made for, ``probe`` for one it was not.
+        role: ``target`` for the task that the system was made for, ``probe`` for one it was not; ``train`` for an item
+            that it was trained on, asked again.
+        rejected: an answer that is known to be worse, or out of date.
         input: what was asked, without what a strategy put around it.
         prompt: the exact text sent.
         answer: what was parsed from the output; None where parsing failed.
@@ -81,10 +85,11 @@ class Row(Frozen):
     """
 
     task: str
-    role: Literal["target", "probe"] = "target"
+    role: Role = "target"
     id: str
     cluster: str | None = None
     references: tuple[str, ...]
+    rejected: str | None = None
     choices: tuple[str, ...] = ()
     input: str = ""
     prompt: str = ""

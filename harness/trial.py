@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from harness import artifacts, chain, models
-from harness.api import Context, ModelInfo, System, TaskData
-from harness.chain import Link
-from harness.data.locate import locate
+from harness import models
+from harness.adaptation import adapt, open_model, seed_everything
+from harness.api import Example, System
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import load_suite
-from harness.discover import find_step
 from harness.measure.environment import environment
-from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.metrics.retrieval import citations
-from harness.modelref import folder_hash
 from harness.planned import Planned
-from harness.records import Completed, Phase, Row, Span
+from harness.records import Completed, Phase, Role, Row
+from harness.stage import Emit, Stage
 
-Emit = Callable[[Mapping[str, Any]], None]
+PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
+"""The phase in which items are asked, by what they are to the system."""
 
 
 def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, list[Row]]:
@@ -49,13 +43,15 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     seed_everything(planned.trial.seed)
     stage = Stage(cache, emit, planned.trial.seed)
     with stage.span("load"):
-        model = _load(planned.model, cache)
+        model = open_model(planned.model, cache)
     material = [one.task_data for one in prepared.values() if one.info.role == "target"]
-    system = _adapt(stage, System(model, target.task_data.task), planned, material)
-    rows = _ask(stage, "predict", system, target)
+    system = adapt(stage, System(model, target.task_data.task), planned, material)
+    rows = _ask(stage, system, target, target.test, "target")
     for probe in probes:
-        asked = System(system.model, probe.task_data.task)
-        rows += _ask(stage, "probe", asked, probe)
+        rows += _ask(stage, System(system.model, probe.task_data.task), probe, probe.test, "probe")
+    if planned.seen_items:  # the first ones of a shuffled split; last, so that nothing that is compared waits for it
+        again = target.task_data.train[: min(planned.seen_items, len(target.test))]
+        rows += _ask(stage, system, target, again, "train")
     with stage.span("score"):
         scores = {name: value for one in (target, *probes) for name, value in _scores(one, rows).items()}
     record = Completed(
@@ -75,21 +71,21 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     return record, rows
 
 
-def _ask(stage: Stage, phase: Phase, system: System, prepared: Prepared) -> list[Row]:
-    """Ask a task's test queries, measured."""
+def _ask(stage: Stage, system: System, prepared: Prepared, examples: Sequence[Example], role: Role) -> list[Row]:
+    """Ask items of a task, measured as the phase of their role."""
+    phase = PHASES[role]
     with stage.span(phase):
-        predictions = models.answering.ask(system, [example.query for example in prepared.test], stage.reporter(phase))
-        generated = not any(p.raw.choice_scores for p in predictions)
-        read, written = (sum(getattr(p.raw, name) for p in predictions) for name in ("prompt_tokens", "output_tokens"))
-        stage.meter.tokens(tokens_in=read if generated else read + written, tokens_out=written if generated else None)
+        predictions = models.answering.ask(system, [example.query for example in examples], stage.reporter(phase))
+        stage.meter.tokens(**tokens_of(predictions))
     return [
         Row(
             task=prepared.info.name,
-            role="probe" if phase == "probe" else "target",
+            role=role,
             id=example.query.id,
             cluster=example.cluster,
             references=example.references,
             choices=example.query.choices or system.task.choices,
+            rejected=example.rejected,
             input=example.query.input,
             prompt=p.raw.text,
             output=p.raw.output,
@@ -103,14 +99,21 @@ def _ask(stage: Stage, phase: Phase, system: System, prepared: Prepared) -> list
             prompt_tokens=p.raw.prompt_tokens,
             output_tokens=p.raw.output_tokens,
         )
-        for example, p in zip(prepared.test, predictions, strict=True)
+        for example, p in zip(examples, predictions, strict=True)
     ]
+
+
+def tokens_of(predictions: Sequence[models.answering.Prediction]) -> dict[str, int | None]:
+    """Count the tokens read and written; choices that were scored are read."""
+    generated = not any(p.raw.choice_scores for p in predictions)
+    read, written = (sum(getattr(p.raw, name) for p in predictions) for name in ("prompt_tokens", "output_tokens"))
+    return {"tokens_in": read if generated else read + written, "tokens_out": written if generated else None}
 
 
 def _scores(prepared: Prepared, rows: Sequence[Row]) -> dict[str, float]:
     """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out."""
     name = prepared.info.name
-    own = [row for row in rows if row.task == name]
+    own = [row for row in rows if row.task == name and row.role != "train"]
     items = Items.from_rows(own, prepared.info.labels)
     k = max((len(row.passages) for row in own), default=0)
     retrieval = [f"recall@{k}", "mrr"] if k and any(row.evidence for row in own) else []

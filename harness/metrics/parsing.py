@@ -42,6 +42,21 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
     return _label(line, output, choices)
 
 
+def reasoning(output: str, labels: Sequence[str]) -> str:
+    """Read a reasoning: all up to where the model answers or makes up another question.
+
+    Args:
+        output: what the model wrote.
+        labels: what stands before a question and before an answer; a line that begins with one ends the reasoning.
+    """
+    lines: list[str] = []
+    for line in output.splitlines():
+        if any(line.strip().casefold().startswith(f"{label}:".casefold()) for label in labels):
+            break
+        lines.append(line)
+    return "\n".join(lines).strip()
+
+
 def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, str]:
     spoken = _plain(line)
     exact = [choice for choice in choices if choice == line] or [c for c in choices if _plain(c) == spoken]

@@ -1,0 +1,29 @@
+"""Which of several sampled answers is given: the one that most agree on (Wang et al. 2023, arXiv:2203.11171)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.api import Kind
+from harness.metrics.text import normalise
+
+
+def winner(kind: Kind, answers: Sequence[str | None], support: Sequence[Mapping[str, float]] = ()) -> int:
+    """Return the place of the first sample whose answer has the most votes.
+
+    Free answers are one if they are alike after normalising. A sample without an answer has no vote. Of answers with as
+    many votes, the one wins that the samples support most in sum, or the one that came first.
+
+    Args:
+        kind: of the task.
+        answers: of each sample, at least one; None where none could be read.
+        support: how strongly each sample speaks for each choice, e.g. its log-likelihood; empty: nothing was scored.
+    """
+    free = kind in ("qa", "generation")
+    ballots = [answer if answer is None or not free else normalise(answer) for answer in answers]
+    cast = list(dict.fromkeys(ballot for ballot in ballots if ballot is not None))
+    if not cast:
+        return 0
+    backing = {ballot: sum(one.get(ballot, 0.0) for one in support) for ballot in cast}
+    best = max(cast, key=lambda ballot: (ballots.count(ballot), backing[ballot]))
+    return ballots.index(best)
