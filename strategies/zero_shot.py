@@ -9,6 +9,6 @@ class ZeroShot(Step):
     paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners"
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Take away exemplars, passages and calibration."""
+        """Take away exemplars, passages, calibration and reasoning."""
         del task, context
-        return system.having(exemplars=None, retriever=None, prior=())
+        return system.having(exemplars=None, retriever=None, prior=(), content_free=(), reasoning=None)

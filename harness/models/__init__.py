@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.models import (
         answering,
+        bottleneck,
         calibration,
         converted,
         decode,
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         layout,
         loading,
         local,
+        quantised,
         retrieval,
         retrieval_bm25,
         retrieval_ranking,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answering",
+    "bottleneck",
     "calibration",
     "converted",
     "decode",
@@ -31,6 +34,7 @@ __all__ = [
     "layout",
     "loading",
     "local",
+    "quantised",
     "retrieval",
     "retrieval_bm25",
     "retrieval_ranking",

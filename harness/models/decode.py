@@ -1,4 +1,7 @@
-"""Greedy decoding of many prompts: what they begin with alike is read once, and finished rows leave the batch."""
+"""Decoding of many prompts: what they begin with alike is read once, and finished rows leave the batch.
+
+Greedy, or by sampling in which every sequence has a generator of its own, so that no draw depends on the others.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+from harness.api import Sampling
+from harness.models.sampling import Choose, Chooser, Drawn
 from harness.models.tree import Tokens, branch_off, causal, common_prefix, logits, read_prefix
 
 
@@ -32,24 +37,31 @@ class Limits:
     tokens: int = 4096
 
 
-def greedy(
-    module: Any, prompts: Sequence[Tokens], limits: Limits, report: Callable[[int, int], None] | None = None
+def continuations(
+    module: Any,
+    prompts: Sequence[Tokens],
+    limits: Limits,
+    sampling: Sampling | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> list[Tokens]:
-    """Return the tokens that follow each prompt, each the likeliest given all before.
+    """Return the tokens that follow each prompt.
 
     Args:
         module: a transformers causal language model in eval mode.
         prompts: tokens of each prompt, at least one each.
         limits: when to stop.
+        sampling: how tokens are drawn; None: each is the likeliest given all before.
         report: called with (prompts done, prompts in all).
     """
     shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if limits.rows > 1 else 0
     found: list[Tokens] = [[] for _ in prompts]
+    chooser = Chooser(sampling, prompts)
     done = 0
     with torch.inference_mode():
         prefix = read_prefix(module, prompts[0][:shared]) if shared > 0 else None
         for group in group_by_length([len(p) - shared for p in prompts], limits):
-            answers = _decode_group(module, [prompts[i][shared:] for i in group], prefix, limits)
+            rest = [prompts[i][shared:] for i in group]
+            answers = _decode_group(module, rest, prefix, limits, chooser.of(group))
             for index, answer in zip(group, answers, strict=True):
                 found[index] = answer
             done += len(group)
@@ -58,10 +70,14 @@ def greedy(
     return found
 
 
-def greedy_alone(
-    module: Any, prompts: Sequence[Tokens], limits: Limits, report: Callable[[int, int], None] | None = None
+def continuations_alone(
+    module: Any,
+    prompts: Sequence[Tokens],
+    limits: Limits,
+    sampling: Sampling | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> list[Tokens]:
-    """Do what `greedy` does with one prompt at a time, by the model's own ``generate``.
+    """Do what `continuations` does with one prompt at a time, by the model's own ``generate``.
 
     For models that are not transformers of full attention: they bring caches of their own.
     """
@@ -74,6 +90,7 @@ def greedy_alone(
         eos_token_id=sorted(limits.stop),
         pad_token_id=min(limits.stop, default=0),
     )
+    chooser = Chooser(sampling, prompts)
     for done, prompt in enumerate(prompts, 1):
         tokens = torch.tensor([prompt], device=module.device)
         at_line_end = StoppingCriteriaList([_LineEnd(len(prompt), limits.line_ends)])
@@ -83,6 +100,7 @@ def greedy_alone(
                 attention_mask=torch.ones_like(tokens),
                 generation_config=config,
                 stopping_criteria=at_line_end,
+                logits_processor=LogitsProcessorList([Drawn(chooser.of([done - 1]))] if sampling else []),
             )
         answer: list[Tokens] = [[]]
         for token in whole[0, len(prompt) :]:
@@ -121,7 +139,9 @@ def group_by_length(lengths: Sequence[int], limits: Limits) -> list[list[int]]:
     return groups
 
 
-def _decode_group(module: Any, prompts: list[Tokens], prefix: DynamicCache | None, limits: Limits) -> list[Tokens]:
+def _decode_group(
+    module: Any, prompts: list[Tokens], prefix: DynamicCache | None, limits: Limits, choose: Choose
+) -> list[Tokens]:
     """Decode prompts of similar length together, behind a prefix that they share."""
     device = module.device
     offset = prefix.get_seq_length() if prefix else 0
@@ -138,7 +158,7 @@ def _decode_group(module: Any, prompts: list[Tokens], prefix: DynamicCache | Non
     for turn in range(limits.new_tokens):
         inputs = {"input_ids": tokens, "attention_mask": seen, "position_ids": places, "past_key_values": cache}
         last = torch.tensor([tokens.shape[1] - 1], device=device)
-        chosen = logits(module, last, use_cache=True, **inputs)[:, 0].argmax(-1)
+        chosen = choose(logits(module, last, use_cache=True, **inputs)[:, 0], live)
         keep = _take(answers, live, chosen, limits)
         if not keep or turn == limits.new_tokens - 1:
             break

@@ -1,7 +1,8 @@
 """From a `Prompt` to the exact text that is sent, and to tokens that fit the context window.
 
 A model with a chat template gets turns: the instruction as the system's, exemplars as earlier turns, the question
-as the user's last. A base model gets the same parts as plain text.
+as the user's last. A base model gets the same parts as plain text, laid out by a template that a task can replace; in
+the chat form, a task's own template makes the one turn of the user. Reasoning begins the model's own turn.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from harness.api import Form, Prompt
 from harness.errors import HarnessError
+from harness.models import template
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,26 @@ def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
 
 def render(prompt: Prompt, tokenizer: Any) -> str:
     """Return the text of a prompt, up to the place where the answer begins."""
-    if prompt.task.form == "bare":
-        return beginning(tokenizer) + bare(prompt) or tokenizer.bos_token or tokenizer.eos_token
     if is_plain(prompt.task.form, tokenizer):
-        return beginning(tokenizer) + plain(prompt)
-    turns: list[dict[str, str]] = []
+        return beginning(tokenizer) + without_turns(prompt) or tokenizer.bos_token or tokenizer.eos_token
+    text = tokenizer.apply_chat_template(turns(prompt, tokenizer), add_generation_prompt=True, tokenize=False)
+    if not prompt.reasoning:
+        return text
+    return text + prompt.reasoning + ("" if prompt.thinking else f"\n\n{prompt.task.answer_label}:")
+
+
+def turns(prompt: Prompt, tokenizer: Any) -> list[dict[str, str]]:
+    """Return the turns up to the one in which the model answers."""
+    if prompt.task.template:
+        whole = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
+        return [{"role": "user", "content": whole}]
+    found: list[dict[str, str]] = []
     for question, answer in prompt.exemplars:
-        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    turns.append({"role": "user", "content": question_with_passages(prompt)})
+        found += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    found.append({"role": "user", "content": question_with_passages(prompt)})
     if prompt.task.instruction:
-        turns = with_instruction(turns, prompt.task.instruction, tokenizer.chat_template)
-    return tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        found = with_instruction(found, prompt.task.instruction, tokenizer.chat_template)
+    return found
 
 
 def beginning(tokenizer: Any) -> str:
@@ -81,9 +92,15 @@ def is_plain(form: Form, tokenizer: Any) -> bool:
     return form in ("plain", "bare") or not tokenizer.chat_template
 
 
-def answer_text(answer: str, *, plain_form: bool) -> str:
-    """Return an answer as it follows the prompt: behind a space, where the prompt ends in a colon."""
-    return f" {answer}" if plain_form else answer
+def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
+    """Return an answer as it follows its prompt: behind a space, unless it begins a text, a turn or a line."""
+    if not is_plain(prompt.task.form, tokenizer):
+        begins = not prompt.reasoning
+    elif prompt.task.template or prompt.task.form == "bare":
+        begins = without_turns(prompt)[-1:].strip() == ""
+    else:  # the plain form ends in a colon: no need to look
+        begins = False
+    return answer if begins else f" {answer}"
 
 
 def with_instruction(turns: list[dict[str, str]], instruction: str, template: str) -> list[dict[str, str]]:
@@ -93,22 +110,18 @@ def with_instruction(turns: list[dict[str, str]], instruction: str, template: st
     return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
 
 
-def plain(prompt: Prompt) -> str:
-    """Return the plain form: blocks of labelled lines; passages stand right before what they are for."""
-    task = prompt.task
-    asked, answered = task.question_label, task.answer_label
-    last = f"{asked}: {prompt.question}\n{answered}:"
-    shown = [f"{asked}: {question}\n{answered}: {answer}" for question, answer in prompt.exemplars]
-    passages = passage_blocks(prompt)
-    if shown:
-        return "\n\n".join([*filter(None, [task.instruction]), *shown, *passages, last])
-    return "\n\n".join([*passages, "\n".join([*filter(None, [task.instruction]), last])])
+def without_turns(prompt: Prompt) -> str:
+    """Return the prompt as one text: by the task's template, as it is (``bare``), or in the plain form."""
+    if prompt.task.form == "bare" and not prompt.task.template:
+        return bare(prompt)
+    return template.fill(prompt.task.template, prompt)
 
 
 def bare(prompt: Prompt) -> str:
     """Return the texts themselves: passages, exemplars and what is asked, with an empty line between."""
     shown = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
-    return "\n\n".join(filter(None, [prompt.task.instruction, *passage_blocks(prompt), *shown, prompt.question]))
+    parts = [prompt.task.instruction, *passage_blocks(prompt), *shown, prompt.question, prompt.reasoning]
+    return "\n\n".join(filter(None, parts))
 
 
 def question_with_passages(prompt: Prompt) -> str:

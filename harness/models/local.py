@@ -7,13 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-
-from harness.api import Answer, Capability, ModelInfo, Prompt, Report
-from harness.errors import HarnessError
-from harness.models import decode, layout, tree
+from harness.api import Answer, Capability, ModelInfo, Prompt, Report, Sampling
+from harness.models import decode, kept, layout, tree, virtual
 
 ROW_TOKENS = 768
 """Tokens computed in one forward pass: enough to keep two cores busy, little enough to stay in memory."""
@@ -28,6 +23,7 @@ class LocalModel:
         tokenizer: its tokenizer.
         packs: whether several branches may share a row (`tree`); where a model cannot, each has a row of its own.
         base_changed: whether weights other than an adapter's differ from what was loaded.
+        changed: names of those that do; None: any may.
     """
 
     info: ModelInfo
@@ -35,6 +31,7 @@ class LocalModel:
     tokenizer: Any
     packs: bool = True
     base_changed: bool = False
+    changed: frozenset[str] | None = None
     row_tokens: int = ROW_TOKENS
     decode_rows: int = 32
 
@@ -48,20 +45,26 @@ class LocalModel:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.LaidOut]:
-        """Render prompts so that `reserve` more tokens fit behind each."""
-        window = self.info.context_tokens
-        return [layout.lay_out(p, self.tokenizer, room=window and window - reserve) for p in prompts]
+        """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
+        window, before = self.info.context_tokens, list(virtual.ids(self.module))
+        room = window and window - reserve - len(before)
+        laid = [layout.lay_out(p, self.tokenizer, room=room) for p in prompts]
+        return [replace(one, tokens=before + one.tokens) for one in laid] if before else laid
 
     def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
         """Encode an answer as it follows its prompt; the end of the turn is not part of it."""
-        begins = prompt.task.form == "bare" and not layout.bare(prompt)
-        plain_form = not begins and layout.is_plain(prompt.task.form, self.tokenizer)
-        return self.tokens(layout.answer_text(answer, plain_form=plain_form))
+        return self.tokens(layout.answer_text(prompt, answer, self.tokenizer))
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_new_tokens: int, one_line: bool, report: Report | None = None
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        one_line: bool,
+        sampling: Sampling | None = None,
+        report: Report | None = None,
     ) -> list[Answer]:
-        """Continue each prompt greedily.
+        """Continue each prompt, greedily or as `sampling` says.
 
         Raises:
             HarnessError: a prompt does not fit the context window even without passages.
@@ -71,8 +74,8 @@ class LocalModel:
         laid = self.lay_out(prompts, max_new_tokens)
         line_ends = self.line_ends if one_line else frozenset[int]()
         limits = decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
-        continued = decode.greedy if self.packs else decode.greedy_alone
-        found = continued(self.module, [p.tokens for p in laid], limits, report)
+        continued = decode.continuations if self.packs else decode.continuations_alone
+        found = continued(self.module, [p.tokens for p in laid], limits, sampling, report)
         return [
             Answer(
                 p.text,
@@ -118,9 +121,19 @@ class LocalModel:
         """Ids that end a line; some tokenizers put a piece that means a space before them, which ends nothing."""
         return frozenset(i for i in self.tokens("\n") + self.tokens("\n\n") if "\n" in self.tokenizer.decode([i]))
 
-    def adapted(self, module: Any, *, base_changed: bool = False) -> LocalModel:
-        """Return this model with other weights."""
-        return replace(self, module=module, base_changed=self.base_changed or base_changed)
+    def adapted(self, module: Any, *, base_changed: bool = False, changed: frozenset[str] | None = None) -> LocalModel:
+        """Return this model with other weights.
+
+        Args:
+            module: what answers from now on.
+            base_changed: whether weights other than an adapter's were changed.
+            changed: their names, where it is not all of them.
+        """
+        if not base_changed:
+            return replace(self, module=module)
+        earlier = self.changed if self.base_changed else frozenset[str]()
+        both = None if changed is None or earlier is None else earlier | changed
+        return replace(self, module=module, base_changed=True, changed=both)
 
     @property
     def trained_parameters(self) -> int:
@@ -128,12 +141,8 @@ class LocalModel:
         return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
 
     def save_adapted(self, folder: Path) -> None:
-        """Write the adapter, or all weights where those were changed, as safetensors."""
-        is_adapter = isinstance(self.module, PeftModel)
-        if is_adapter:
-            self.module.save_pretrained(folder)
-        if self.base_changed or not is_adapter:
-            save_file(base_weights(self.module), folder / "base.safetensors", {"format": "pt"})
+        """Write the adapter, and the weights below it that were changed, as safetensors."""
+        kept.save(self.module, self.changed if self.base_changed else frozenset(), folder)
 
     def load_adapted(self, folder: Path) -> LocalModel:
         """Return this model with what `save_adapted` wrote in place of what an earlier step has changed.
@@ -141,23 +150,5 @@ class LocalModel:
         Raises:
             HarnessError: it was written for another model.
         """
-        model = self.adapted(self.module.unload()) if isinstance(self.module, PeftModel) else self
-        if (folder / "base.safetensors").is_file():
-            found = model.module.load_state_dict(
-                load_file(folder / "base.safetensors"), strict=False
-            )  # tied stand once
-            if found.unexpected_keys:
-                raise HarnessError(f"the weights kept in {folder} are those of another model: run 'harness clean'.")
-            model = model.adapted(model.module, base_changed=True)
-        if (folder / "adapter_config.json").is_file():
-            module = PeftModel.from_pretrained(model.module, folder, autocast_adapter_dtype=False)
-            model = model.adapted(module.eval())
-        return model
-
-
-def base_weights(module: Any) -> dict[str, Tensor]:
-    """Return a model's own weights by name, without its adapter's, shared ones once."""
-    named = tree.causal(module).named_parameters()
-    return {
-        name.replace(".base_layer.", "."): weight.detach().contiguous() for name, weight in named if "lora_" not in name
-    }
+        module, changed = kept.load(self.module, folder)
+        return self.adapted(module, base_changed=bool(changed), changed=changed)

@@ -10,10 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from harness.api import Prompt
-from harness.errors import HarnessError
+from harness.api import Prompt, Task
+from harness.errors import HarnessError, unknown
 
 SUFFIX = ".jinja"
 
@@ -31,12 +32,17 @@ def check(text: str, where: str) -> None:
         where: the file that it came from, for the error.
 
     Raises:
-        HarnessError: it is no Jinja template; the message has the line.
+        HarnessError: it is no Jinja template, uses a variable that it is not given, or never shows the question.
     """
     try:
-        _compiled(text)
+        used = find_undeclared_variables(_environment().parse(text))
     except TemplateSyntaxError as error:
-        raise HarnessError(f"template {where}, line {error.lineno}: {error.message}.") from None
+        raise HarnessError(f"template {where}, line {error.lineno}: {error.message}") from None
+    known = variables(Prompt(Task("", "qa"), ""))
+    for name in sorted(used - known.keys()):
+        raise unknown("variable", name, known, where=f"template {where}")
+    if "question" not in used:
+        raise HarnessError(f"template {where} never shows the question: put {{{{ question }}}} where it belongs.")
 
 
 def fill(text: str, prompt: Prompt) -> str:
@@ -47,10 +53,18 @@ def fill(text: str, prompt: Prompt) -> str:
         prompt: what the template's variables are taken from.
 
     Raises:
-        HarnessError: the template asks for something that there is not, or leaves out the question.
+        HarnessError: the template cannot be filled in.
     """
+    try:
+        return (_compiled(text) if text else _plain()).render(variables(prompt))
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise HarnessError(f"the template of task {prompt.task.name!r} cannot be filled in: {error}.") from error
+
+
+def variables(prompt: Prompt) -> dict[str, Any]:
+    """Give what a template can use, by name."""
     task = prompt.task
-    variables = {
+    return {
         "instruction": task.instruction,
         "question": prompt.question,
         "question_label": task.question_label,
@@ -61,11 +75,6 @@ def fill(text: str, prompt: Prompt) -> str:
         "reasoning": prompt.reasoning,
         "thinking": prompt.thinking,
     }
-    check(text, f"of task {task.name!r}")
-    try:
-        return (_compiled(text) if text else _plain()).render(variables)
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise HarnessError(f"the template of task {task.name!r} cannot be filled in: {error}.") from error
 
 
 @lru_cache(maxsize=64)
@@ -80,6 +89,6 @@ def _plain() -> Template:
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    return ImmutableSandboxedEnvironment(  # noqa: S701 - the text goes to a model: markup must stay as it is
+    return ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )

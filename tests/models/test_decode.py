@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from harness.models.decode import Limits, greedy, greedy_alone, group_by_length
+from harness.models.decode import Limits, continuations, continuations_alone, group_by_length
 
 KINDS = ("llama", "tied", "gpt2", "capped")
 PROMPTS = [[7 + n, 20, 30, *range(40, 40 + 3 * n)] for n in range(9)]
@@ -40,18 +40,18 @@ def reference(module, prompts, new_tokens, stop=()):
 @pytest.mark.parametrize("rows", [1, 4, 32])
 def test_answers_are_those_of_transformers(open_tiny, kind, prompts, rows):
     module = open_tiny(kind).module
-    assert greedy(module, prompts, Limits(12, NO_STOP, rows=rows)) == reference(module, prompts, 12)
+    assert continuations(module, prompts, Limits(12, NO_STOP, rows=rows)) == reference(module, prompts, 12)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent", "llama"])
 def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny, kind):
     module = open_tiny(kind).module
     expected = reference(module, PROMPTS[:4], 12)
-    assert greedy_alone(module, PROMPTS[:4], Limits(12, NO_STOP)) == expected
+    assert continuations_alone(module, PROMPTS[:4], Limits(12, NO_STOP)) == expected
     assert len({tuple(answer) for answer in expected}) > 1
 
 
-@pytest.mark.parametrize("run", [greedy, greedy_alone])
+@pytest.mark.parametrize("run", [continuations, continuations_alone])
 def test_an_answer_ends_before_the_first_stop_token(module, run):
     whole = reference(module, PROMPTS, 12)
     stop = {whole[0][3], whole[1][5]}
@@ -61,7 +61,7 @@ def test_an_answer_ends_before_the_first_stop_token(module, run):
     assert max(map(len, found)) > min(map(len, found))
 
 
-@pytest.mark.parametrize("run", [greedy, greedy_alone])
+@pytest.mark.parametrize("run", [continuations, continuations_alone])
 def test_a_line_end_ends_an_answer_only_once_it_has_begun(module, run):
     whole = reference(module, PROMPTS[:1], 12)[0]
     first = frozenset({whole[0]})
@@ -81,19 +81,19 @@ def cut(tokens, line_ends):
 @settings(max_examples=8, deadline=None)
 @given(data=st.data(), rows=st.integers(2, 9), tokens=st.integers(8, 200))
 def test_rows_that_leave_the_batch_do_not_change_the_others(module, data, rows, tokens):
-    whole = greedy(module, PROMPTS, Limits(10, NO_STOP, rows=1))
+    whole = continuations(module, PROMPTS, Limits(10, NO_STOP, rows=1))
     stop = frozenset(data.draw(st.sets(st.sampled_from([t for answer in whole for t in answer]), max_size=4)))
-    expected = [greedy(module, [prompt], Limits(10, stop))[0] for prompt in PROMPTS]
-    assert greedy(module, PROMPTS, Limits(10, stop, rows=rows, tokens=tokens)) == expected
+    expected = [continuations(module, [prompt], Limits(10, stop))[0] for prompt in PROMPTS]
+    assert continuations(module, PROMPTS, Limits(10, stop, rows=rows, tokens=tokens)) == expected
 
 
 def test_no_more_than_the_allowed_tokens_are_generated(module):
-    assert [len(answer) for answer in greedy(module, PROMPTS, Limits(1, NO_STOP))] == [1] * 9
+    assert [len(answer) for answer in continuations(module, PROMPTS, Limits(1, NO_STOP))] == [1] * 9
 
 
 def test_progress_counts_every_prompt(module):
     seen = []
-    greedy(module, PROMPTS, Limits(2, NO_STOP, rows=4), lambda done, total: seen.append((done, total)))
+    continuations(module, PROMPTS, Limits(2, NO_STOP, rows=4), None, lambda done, total: seen.append((done, total)))
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 
