@@ -115,6 +115,9 @@ class Suite:
             if task.source:
                 yield f"source {task.source}", source(task.source).sha256
                 yield "prepare.py", _digest(self.folder / "prepare.py")
+                shared = self.folder.parent / "sources.py"
+                if shared.is_file():
+                    yield "../sources.py", _digest(shared)
             for path in (task.data, task.train, task.validation, task.test, task.corpus):
                 for file in files_under(inside(self.folder, path, str(self.file)), self.folder) if path else ():
                     yield file.relative_to(self.folder.resolve()).as_posix(), _digest(file)

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.metrics.items import Items
 from harness.metrics.metric import BoolArray, FloatArray, Statistics
-from harness.metrics.text import normalise
+from harness.metrics.text import normalise, overlap
 
 REFUSALS = (
     "unanswerable",
@@ -32,6 +32,21 @@ def length_error(items: Items) -> FloatArray:
     """How many words each output is longer or shorter than the reference nearest in length: [n, 1]."""
     pairs = zip(items.outputs, items.references, strict=True)
     return np.array([float(min(abs(len(out.split()) - len(r.split())) for r in refs)) for out, refs in pairs])[:, None]
+
+
+def outdated(items: Items) -> FloatArray:
+    """1 where the answer shares more words with the rejected answer than with any reference, else 0: [n, 1]."""
+    rows = zip(items.answers, items.references, items.rejected, strict=True)
+    found = [
+        answer is not None and worse is not None and overlap(answer, worse) > max(overlap(answer, ref) for ref in refs)
+        for answer, refs, worse in rows
+    ]
+    return np.array(found, dtype=np.float64)[:, None]
+
+
+def has_rejected(items: Items) -> BoolArray:
+    """Mask [n] of the items that name a worse answer."""
+    return np.array([worse is not None for worse in items.rejected], dtype=bool)
 
 
 def words_at_most(limit: int) -> Statistics:

@@ -113,6 +113,15 @@ FURTHER = (
         higher_is_better=False,
         bounds=(0.0, inf),
     ),
+    Metric(
+        "outdated",
+        "share of answers that are nearer to the rejected (outdated) answer than to a right one, where there is one",
+        WRITTEN,
+        behaviour.outdated,
+        higher_is_better=False,
+        binary=True,
+        defined=behaviour.has_rejected,
+    ),
     words_at_most(3),
     words_at_most(5),
     Metric(

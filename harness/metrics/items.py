@@ -11,7 +11,7 @@ from harness.records import Row
 
 SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "cluster", "inputs": "input"}
 """Where a column here is the plural of the field in `Row`; every other name is the same in both."""
-LATER = {"inputs": "", "cited": None}
+LATER: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
 
 
@@ -46,6 +46,7 @@ class Items:
         evidence: ids of the passages that hold the answer; empty where unknown.
         parsed: how the answer was read.
         inputs: what was asked; empty where an earlier version did not store it.
+        rejected: an answer that is known to be worse, or out of date; None where there is none.
         choice_scores: log-likelihood of each choice, nats; empty where the answer was generated.
         cited: ids of the passages sent in which the answer stands; None where an earlier version did not look.
         labels: the labels of the whole task (not per item); empty where it has no fixed ones.
@@ -61,6 +62,7 @@ class Items:
     evidence: tuple[tuple[str, ...], ...]
     parsed: tuple[str, ...]
     inputs: tuple[str, ...]
+    rejected: tuple[str | None, ...]
     choice_scores: tuple[tuple[float, ...], ...]
     cited: tuple[tuple[str, ...] | None, ...] = ()
     labels: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def classified(seed, n=1_000, labels=4):
         evidence=empty,
         parsed=("",) * n,
         inputs=("",) * n,
+        rejected=(None,) * n,
         choice_scores=empty,
         labels=tuple(map(str, range(labels))),
     )
