@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from harness.errors import HarnessError, unknown
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
+SEEN_ITEMS = 64
 
 
 class Limits(BaseModel):
@@ -36,6 +37,7 @@ class RunConfig(BaseModel):
         results: where records go, relative to the working folder.
         limits: the most items of each split.
         threads: of one operator; None: the library's choice.
+        seen_items: the most training items that a tuned model is asked again, to tell overfitting; 0: none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +50,7 @@ class RunConfig(BaseModel):
     results: Path = Path("results")
     limits: Limits = Limits.model_validate({})
     threads: int | None = Field(None, ge=1)
+    seen_items: int = Field(SEEN_ITEMS, ge=0)
 
     @model_validator(mode="before")
     @classmethod

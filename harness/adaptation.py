@@ -1,0 +1,118 @@
+"""Take a chain's steps one after the other, or take up what an earlier trial has kept of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness import artifacts, chain, models
+from harness.api import Context, ModelInfo, System, TaskData
+from harness.chain import Link
+from harness.data.locate import locate
+from harness.discover import find_step
+from harness.measure.environment import environment
+from harness.modelref import folder_hash
+from harness.planned import Planned
+from harness.stage import Stage
+
+
+def open_model(reference: str, cache: Path) -> Any:
+    """Open the model that a trial is about."""
+    found = locate(reference)
+    info = ModelInfo(name=reference, revision=found.revision, licence=found.licence, note=found.note)
+    return models.loading.open_model(found.path, info, cache)
+
+
+def adapt(stage: Stage, system: System, planned: Planned, material: Sequence[TaskData]) -> System:
+    """Take every step of the chain.
+
+    Args:
+        stage: gathers what is measured.
+        system: the bare model, asked the trial's task.
+        planned: names the steps.
+        material: of the trial's task, then of the others that a step learns from.
+    """
+    before = artifacts.artifact_key(
+        {
+            "model": system.model.info.model_dump(),
+            "seed": planned.trial.seed,
+            "packages": environment().packages,
+        }
+    )
+    for link in chain.restore(planned.trial.steps, find_step):
+        learned = _learned(link, material)
+        data = [_identity(part) for part in learned.parts or (learned,)]
+        before = artifacts.artifact_key({"before": before, "data": data, **_named(link)})
+        if learned.task.name == material[0].task.name:
+            system = _take(stage, link, system, learned, before)
+        else:  # tuned on another task as that one is asked, then asked this one as before
+            other = _take(stage, link, System(system.model, learned.task), learned, before)
+            system = system.having(model=other.model)
+    return system
+
+
+def _learned(link: Link, material: Sequence[TaskData]) -> TaskData:
+    """Give what a step learns from: the trial's own task, unless it names others."""
+    if not link.tasks:
+        return material[0]
+    suite_order = sorted(material, key=lambda one: one.order)
+    parts = tuple(one for one in suite_order if "all" in link.tasks or one.task.name in link.tasks)
+    lead = material[0] if any(part is material[0] for part in parts) else parts[0]
+    return lead if len(parts) == 1 else replace(lead, parts=parts)
+
+
+def _identity(data: TaskData) -> list[str]:
+    """Name a task's wording and training material."""
+    return [str(data.task), data.hash]
+
+
+def _named(link: Link) -> dict[str, Any]:
+    """Say what a step is, down to the bytes of the models that it names: one name can mean other weights tomorrow."""
+    sources = [folder_hash(locate(source).path) for source in link.step.sources()]
+    return {"step": link.name, "parameters": link.step.model_dump(mode="json"), "sources": sources}
+
+
+def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: str) -> System:
+    """Take one step, or take up what an earlier trial kept of it; `chain_key` names the chain up to and with it."""
+    step, root = link.step, stage.cache / "artifacts"
+    sources = _named(link)["sources"]
+    key = artifacts.artifact_key(
+        {"depends_on": step.depends_on(chain_key, task), "step": link.name, "sources": sources}
+    )
+    kept = artifacts.find(root, key) if step.keeps else None
+    curves: list[dict[str, float]] = []
+    context = Context(
+        seed=stage.seed,
+        report=stage.reporter(step.phase, link.name),
+        count=lambda tokens: stage.meter.tokens(tokens_in=tokens),
+        log=lambda point: curves.append(dict(point)),
+        locate=lambda reference: locate(reference).path,
+    )
+    if kept:
+        with stage.span("load", link.name):
+            system = step.load(system, task, context, kept.folder)
+        stage.charged.append(kept.account.span.model_copy(update={"reused": True}))
+        stage.charge(kept.account)
+        return system
+    seed_everything(stage.seed)  # or a step would depend on whether the one before it was kept
+    with stage.span(step.phase, link.name):
+        system = step.adapt(system, task, context)
+    if step.keeps:
+        trained = system.model.trained_parameters if step.changes_weights else None
+        account = artifacts.Account(span=stage.meter.spans[-1], curves=tuple(curves), trained_parameters=trained)
+        stage.charge(artifacts.keep(root, key, partial(step.save, system), account).account)
+    return system
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch."""
+    import numpy as np  # noqa: PLC0415 - what is seeded is what the steps use, after they are loaded
+    import torch  # noqa: PLC0415
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from the global generator
+    torch.manual_seed(seed)

@@ -1,0 +1,50 @@
+"""What a trial gathers as it goes: measured phases, training curves, what was made or taken from an earlier trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import artifacts
+from harness.measure.meter import Meter
+from harness.records import Phase, Span
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass
+class Stage:
+    """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one."""
+
+    cache: Path
+    emit: Emit
+    seed: int = 0
+    meter: Meter = field(default_factory=Meter)
+    charged: list[Span] = field(default_factory=list[Span])
+    curves: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    adapted_bytes: int | None = None
+    trained_parameters: int | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Spans measured here, and those of reused artifacts."""
+        return (*self.meter.spans, *self.charged)
+
+    def span(self, phase: Phase, step: str | None = None) -> Any:
+        """Begin a phase: tell of it, and measure it."""
+        self.emit({"phase": phase, "step": step})
+        return self.meter.span(phase, step)
+
+    def reporter(self, phase: Phase, step: str | None = None) -> Callable[[int, int], None]:
+        """Return what tells how far a phase is."""
+        return lambda done, total: self.emit({"phase": phase, "step": step, "done": done, "total": total})
+
+    def charge(self, account: artifacts.Account) -> None:
+        """Take over what an artifact cost: its span, if an earlier trial made it, and its size."""
+        if account.size_bytes is not None:
+            self.adapted_bytes = (self.adapted_bytes or 0) + account.size_bytes
+        if account.trained_parameters is not None:
+            self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
+        self.curves += account.curves
