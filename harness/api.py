@@ -316,6 +316,10 @@ class Step(BaseModel):
         """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
         return ()
 
+    def asks(self) -> Needs:
+        """Return what must be there with the parameters as they are; `needs` unless a parameter decides."""
+        return self.needs
+
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Return the customised system. Weights are changed in place: a trial is a process of its own."""
         raise NotImplementedError

@@ -204,9 +204,9 @@ def _reason_to_skip(tasks: Sequence[Prepared], links: Sequence[Link], model: Mod
     for link in links:
         learned = [one for one in tasks if one.info.name in link.tasks] if "all" not in link.tasks else tasks
         for task in learned or tasks[:1]:
-            for provision in sorted(link.step.needs.task - task.task_data.provides):
+            for provision in sorted(link.step.asks().task - task.task_data.provides):
                 return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
-        for capability in sorted(link.step.needs.model - model.can):
+        for capability in sorted(link.step.asks().model - model.can):
             return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
     return None
 

@@ -4,9 +4,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.training import adapters, batches, optimiser, samples, supervised, tuned
+    from harness.training import (
+        adapters,
+        batches,
+        optimiser,
+        peft_methods,
+        policy,
+        preferences,
+        reward,
+        samples,
+        supervised,
+        tuned,
+    )
 
-__all__ = ["adapters", "batches", "optimiser", "samples", "supervised", "tuned"]
+__all__ = [
+    "adapters",
+    "batches",
+    "optimiser",
+    "peft_methods",
+    "policy",
+    "preferences",
+    "reward",
+    "samples",
+    "supervised",
+    "tuned",
+]
 
 
 def __getattr__(name: str) -> Any:

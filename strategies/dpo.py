@@ -1,0 +1,38 @@
+"""Direct preference optimisation: make better answers likelier than worse ones, without a reward model."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from harness import training
+from harness.api import Context, Needs, Step, System, TaskData
+
+
+class Dpo(Step):
+    """Raise the likelihood of each pair's better answer against the worse one's, held to where tuning began.
+
+    Usually after supervised tuning, as ``lora+dpo``. An adapter that is already there is merged into the weights
+    and a new one attached, so that the reference is the model that the step before has left.
+    """
+
+    beta: float = Field(0.1, gt=0, description="weight of the log-ratio; the higher, the closer to the reference")
+    learning_rate: float = Field(5e-5, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    epochs: int = Field(1, ge=1, description="passes over the training pairs; the best by validation loss is kept")
+    batch_size: int = Field(16, ge=1, description="pairs in one optimiser step")
+    rank: int = Field(16, ge=1, description="columns of the adapter's update matrices")
+    alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
+    targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
+
+    needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train"}))
+    changes_weights: ClassVar[bool] = True
+    keeps: ClassVar[bool] = True
+    random: ClassVar[bool] = True
+    paper: ClassVar[str] = "Rafailov et al. 2023, arXiv:2305.18290; by an adapter: Hu et al. 2021, arXiv:2106.09685"
+
+    def adapt(self, system: System, task: TaskData, context: Context) -> System:
+        """Attach an adapter, and train it on the pairs."""
+        model = training.adapters.attach_low_rank(
+            system.model, rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
+        )
+        settings = training.preferences.Settings(self.learning_rate, self.epochs, self.batch_size, self.beta)
+        return training.preferences.optimise_directly(model, system, task, settings, context)

@@ -1,0 +1,225 @@
+"""The preference loop computes what its formula says, however pairs are laid out, and what trl's DPOTrainer does."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.api import Context, Example, Query, System, Task, TaskData
+from harness.errors import HarnessError
+from harness.training.adapters import attach_low_rank, unfrozen
+from harness.training.optimiser import Schedule
+from harness.training.pairs import Pair, batches, learned, pairs_of
+from harness.training.preferences import Loop, Settings, evaluate, log_ratio_margins, train, with_reference
+
+TOKEN = st.integers(6, 60)
+ANSWER = st.lists(TOKEN, min_size=1, max_size=6)
+PAIR = st.builds(Pair, st.lists(TOKEN, min_size=1, max_size=8), ANSWER, ANSWER)
+DATA = [Pair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def module(tiny_folders, tiny_cache):
+    from tests import tiny
+
+    return tiny.open_tiny(tiny_folders(), tiny_cache).module
+
+
+def trained(module):
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def low_rank(model):
+    torch.manual_seed(0)
+    return attach_low_rank(model, rank=4, alpha=8.0, dropout=0.0, targets="all-linear")
+
+
+def log_ratio(module, pair):
+    """The reference: both answers whole, each by an ordinary forward pass."""
+    found = []
+    for answer in (pair.chosen, pair.rejected):
+        logs = module(torch.tensor([pair.prompt + answer])).logits[0, len(pair.prompt) - 1 : -1].log_softmax(-1)
+        found.append(logs.gather(-1, torch.tensor(answer)[:, None]).sum())
+    return found[0] - found[1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    prefix=st.lists(TOKEN, max_size=4),
+    batch=st.lists(PAIR, min_size=1, max_size=5),
+    budget=st.one_of(st.none(), st.integers(1, 80)),
+)
+def test_margins_are_those_of_whole_answers_alone(module, prefix, batch, budget):
+    batch = [Pair(prefix + p.prompt, p.chosen, p.rejected, reference=0.25) for p in batch]
+    wanted = sorted(0.5 * (log_ratio(module, pair).item() - 0.25) for pair in batch)
+    margins = log_ratio_margins(module, Settings(1e-3, 1, 8, beta=0.5, row_tokens=budget))
+    found = sorted(value for some in margins(batch) for value in some.tolist())
+    assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_what_both_answers_begin_with_is_read_once():
+    pair = Pair([5, 6], [7, 8, 9, 2], [7, 8, 11, 12, 2])
+    assert pair.branch.stem == [5, 6, 7, 8]
+    assert pair.branch.leaves == ([9, 2], [11, 12, 2])
+
+
+@pytest.mark.parametrize(("chosen", "rejected"), [([7, 2], [7, 2]), ([7], [7, 8]), ([7, 8], [7])])
+def test_a_leaf_is_never_empty(chosen, rejected):
+    assert all(Pair([5], chosen, rejected).branch.leaves)
+
+
+def test_before_the_first_update_nothing_is_preferred(open_tiny):
+    model = low_rank(open_tiny())
+    pairs = with_reference(model.module, DATA, 64)
+    found = evaluate(pairs, log_ratio_margins(model.module, Settings(1e-3, 1, 4)))
+    assert found["loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert found["reward_margin"] == pytest.approx(0, abs=1e-5)
+
+
+def test_the_reference_of_a_fresh_adapter_is_the_model_below(open_tiny):
+    plain = with_reference(open_tiny().module, DATA, 64)
+    model = low_rank(open_tiny())
+    fresh = with_reference(model.module, DATA, 64)
+    assert [p.reference for p in fresh] == pytest.approx([p.reference for p in plain], abs=1e-5)
+
+
+@pytest.mark.parametrize("budget", [None, 20, 768])
+def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
+    found = []
+    for size in (768, budget):
+        model = unfrozen(open_tiny())
+        how = Settings(1e-3, 1, 4, row_tokens=size)
+        pairs = with_reference(model.module, DATA, size)
+        train(trained(model.module), pairs, [], log_ratio_margins(model.module, how), Loop(how, Context()))
+        found.append([p.detach().clone() for p in model.module.parameters()])
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*found, strict=True))
+
+
+def run(open_tiny, how, data=DATA, held_out=(), seed=0):
+    model = low_rank(open_tiny())
+    points = []
+    pairs, others = (with_reference(model.module, some, how.row_tokens) for some in (data, held_out))
+    margins = log_ratio_margins(model.module, how)
+    train(trained(model.module), pairs, others, margins, Loop(how, Context(seed=seed, log=points.append)))
+    return model, points, evaluate(others or pairs, margins)
+
+
+def test_training_makes_the_better_answers_likelier(open_tiny):
+    _, points, found = run(open_tiny, Settings(5e-3, 4, 4), held_out=DATA)
+    assert found["preference_accuracy"] == 1
+    assert found["loss"] < 0.6
+    steps = [point for point in points if "loss" in point]
+    assert [point["step"] for point in steps] == list(range(1, 13))
+    assert {"loss", "learning_rate", "gradient_norm", "reward_margin", "preference_accuracy"} <= steps[0].keys()
+    epochs = [point for point in points if "validation_loss" in point]
+    assert [point["epoch"] for point in epochs] == [1, 2, 3, 4]
+    assert {"validation_preference_accuracy", "validation_reward_margin"} <= epochs[0].keys()
+    assert sum("train_preference_accuracy" in point for point in points) == 4
+
+
+def test_the_epoch_with_the_lowest_validation_loss_stays(open_tiny):
+    opposed = [Pair(p.prompt, p.rejected, p.chosen) for p in DATA]
+    _, points, found = run(open_tiny, Settings(5e-3, 4, 4), held_out=opposed)
+    values = [point["validation_loss"] for point in points if "validation_loss" in point]
+    assert values.index(min(values)) == 0
+    assert found["loss"] == pytest.approx(min(values), abs=1e-5)
+
+
+def test_one_seed_gives_one_order_and_another_seed_another():
+    assert batches(DATA, 5, 1) == batches(DATA, 5, 1) != batches(DATA, 5, 2)
+    assert [len(batch) for batch in batches(DATA, 5, 1)] == [5, 5, 2]
+
+
+def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
+    broken = [Pair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in DATA]
+    model = low_rank(open_tiny())
+    how = Settings(1e-3, 1, 4)
+    with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
+        train(trained(model.module), broken, [], log_ratio_margins(model.module, how), Loop(how, Context()))
+
+
+def test_pairs_are_laid_out_as_the_system_asks_and_end_with_the_turn(open_tiny):
+    model = open_tiny()
+    task = Task("t", "preference", instruction="Be brief.")
+    examples = (Example(Query("1", "Which film?"), ("good",), rejected="bad"), Example(Query("2", "And?"), ("good",)))
+    system = System(model, task)
+    (pair,) = pairs_of(system, examples)
+    (asked, _) = model.lay_out(system.prompts([example.query for example in examples]), 4)
+    assert pair.prompt == asked.tokens
+    assert pair.chosen == [*model.tokens("good"), model.tokenizer.eos_token_id]
+    assert pair.rejected == [*model.tokens("bad"), model.tokenizer.eos_token_id]
+
+
+def test_tasks_that_are_learned_together_bring_their_pairs(open_tiny):
+    first, second = (
+        TaskData(
+            Task(name, "preference", instruction=name), (Example(Query("1", "Which film?"), ("good",), rejected="bad"),)
+        )
+        for name in ("one", "two")
+    )
+    together = TaskData(first.task, first.train, parts=(first, second))
+    found = learned(System(open_tiny(), first.task), together, "train")
+    assert len(found) == 2
+    assert found[0].prompt != found[1].prompt
+
+
+def peer(model, table, config, rate):
+    """Make trl's trainer take tokens in their order and the rates of `Schedule`; return the loss of every step."""
+    from torch.optim import AdamW
+    from torch.optim.lr_scheduler import LambdaLR
+    from torch.utils.data import SequentialSampler
+    from trl import DPOTrainer
+
+    class Trainer(DPOTrainer):
+        def _prepare_dataset(self, dataset, *_):
+            return dataset
+
+        def _get_train_sampler(self, dataset=None):
+            return SequentialSampler(dataset or self.train_dataset)
+
+        def training_step(self, *inputs):
+            found = super().training_step(*inputs)
+            losses.append(found.item())
+            return found
+
+    losses, steps = [], math.ceil(len(table) / config.per_device_train_batch_size)
+    schedule = Schedule(rate, steps)
+    inner = AdamW(trained(model.module), lr=rate, weight_decay=0.0)
+    rates = LambdaLR(inner, lambda step: schedule.at(step) / rate)
+    options = {"args": config, "train_dataset": table, "processing_class": model.tokenizer}
+    Trainer(model.module, optimizers=(inner, rates), **options).train()
+    return losses
+
+
+def test_losses_and_weights_are_those_of_trl_step_by_step(open_tiny, tmp_path):
+    pytest.importorskip("trl")
+    from datasets import Dataset
+    from trl import DPOConfig
+
+    how = Settings(5e-3, 1, 4, beta=0.3)
+    ours, points, _ = run(open_tiny, how)
+    theirs = low_rank(open_tiny())
+    order = [pair for batch in batches(DATA, how.batch_size, 1) for pair in batch]
+    columns = {"prompt_ids": "prompt", "chosen_ids": "chosen", "rejected_ids": "rejected"}
+    table = Dataset.from_list([{name: getattr(pair, field) for name, field in columns.items()} for pair in order])
+    config = DPOConfig(
+        output_dir=str(tmp_path),
+        beta=how.beta,
+        per_device_train_batch_size=how.batch_size,
+        num_train_epochs=1,
+        max_grad_norm=1.0,
+        precompute_ref_log_probs=True,
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
+    losses = peer(theirs, table, config, how.learning_rate)
+    assert losses == pytest.approx([point["loss"] for point in points if "loss" in point], abs=1e-5)
+    assert losses[-1] < losses[0]
+    own, others = (dict(model.module.named_parameters()) for model in (ours, theirs))
+    assert all(torch.allclose(own[name], others[name], atol=1e-4) for name in own)
