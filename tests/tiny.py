@@ -97,6 +97,18 @@ def save_embedder(folder: Path) -> Path:
     return folder
 
 
+def save_cross_encoder(folder: Path, *, scores: int = 1) -> Path:
+    """Write a cross-encoder with random weights that gives so many scores a pair; return its folder."""
+    tokenizer = make_tokenizer(None)
+    sizes = {**_SIZES, "hidden_size": 32, "intermediate_size": 64}
+    config = transformers.BertConfig(vocab_size=len(tokenizer), num_labels=scores, initializer_range=0.5, **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def open_tiny(folder: Path, cache: Path):
     """Load a saved model in float32."""
     return open_model(folder, ModelInfo(name="tiny"), cache, dtype=torch.float32)

@@ -52,8 +52,8 @@ class Reranker(Protocol):
 class PassageRetriever:
     """Finds k passages for each query among those that its user may read.
 
-    What a user may not read is left out before anything is ranked, fused, reranked or cut, so nothing of it can be
-    told from the result, and k readable passages come back where there are k.
+    What a user may not read is left out before anything is fused, reranked or cut, so k readable passages come back
+    where there are k. It still counts in what belongs to the whole corpus: how rare a word is, and ivf's lists.
 
     Attributes:
         searchers: several are fused by reciprocal rank.

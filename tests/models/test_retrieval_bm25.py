@@ -48,17 +48,7 @@ def test_passages_come_by_bm25_best_first(query):
 
 
 def test_words_are_runs_of_letters_and_digits_in_lower_case_of_any_script():
-    assert words("It's 3 a.m. in Zürich, naïve_α 東京!") == [
-        "it",
-        "s",
-        "3",
-        "a",
-        "m",
-        "in",
-        "zürich",
-        "naïve_α",
-        "東京",
-    ]
+    assert words("It's 3 a.m. in Zürich, 東京!") == ["it", "s", "3", "a", "m", "in", "zürich", "東京"]
 
 
 def test_a_query_without_a_known_word_finds_nothing():

@@ -1,0 +1,52 @@
+"""Which passages support an answer, and the share of answers that any supports."""
+
+import pyarrow as pa
+import pytest
+
+from harness import metrics
+from harness.api import Passage
+from harness.metrics import Items
+from harness.metrics.retrieval import citations
+from harness.recordfile import row_schema
+from harness.records import Row
+
+PASSAGES = (
+    Passage("p1", "The Amber River runs through it."),
+    Passage("p2", "Nothing at all.", title="Amber river"),
+    Passage("p3", "An amber-river boat, and an Amberriver."),
+    Passage("p4", "Amber is found by the river."),
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("the Amber river.", ("p1", "p2")),
+        ("amber", ("p1", "p2", "p4")),
+        ("ambe", ()),
+        ("a river of amber", ()),
+        ("The", ()),
+        ("", ()),
+        (None, ()),
+    ],
+)
+def test_a_passage_supports_an_answer_that_stands_in_it_as_whole_words(answer, found):
+    assert citations(answer, PASSAGES) == found
+
+
+def row(name, passages=("p1",), cited=()):
+    return Row(task="t", id=name, references=("x",), answer="x", passages=passages, cited=cited)
+
+
+def test_the_share_counts_answers_to_which_passages_were_sent():
+    rows = [row("a", cited=("p1",)), row("b"), row("c", passages=()), row("d", ("p1", "p2"), ("p1", "p2"))]
+    assert metrics.get("cited").value(Items.from_rows(rows)) == pytest.approx(2 / 3)
+    assert metrics.get("cited").value(Items.from_rows([row("c", passages=())])) is None
+
+
+def test_rows_of_an_earlier_version_can_be_read_and_say_nothing_of_citations():
+    stored = pa.Table.from_pylist([row("a", cited=("p1",)).model_dump()], schema=row_schema())
+    assert metrics.get("cited").value(Items.from_table(stored)) == 1
+    earlier = stored.drop_columns(["cited"])
+    assert metrics.get("cited").value(Items.from_table(earlier)) is None
+    assert Row.model_validate(earlier.to_pylist()[0]).cited == ()

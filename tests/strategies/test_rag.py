@@ -1,0 +1,136 @@
+"""The parameters of `rag`: what they build, what is kept of it, and what a trial records."""
+
+import itertools
+
+import pytest
+import torch
+
+from harness import chain, discover
+from harness.api import Context, Passage, Query, System, Task, TaskData
+from harness.config import RunConfig
+from harness.errors import HarnessError
+from harness.models import retrieval_bm25
+from harness.plan import make_plan
+from harness.trial import run_trial
+from tests import tiny
+
+TEXTS = ("The Amber river runs.", "A harbour is safe.", "The film was bad.", "Music is a delight.", "Ships in a storm.")
+PASSAGES = tuple(Passage(str(n), text, "", ("ann",) if n == 1 else ()) for n, text in enumerate(TEXTS))
+TASK = TaskData(Task("t", "qa", "Answer."), corpus=PASSAGES, corpus_hash="c1")
+DENSE = [("dense", index) for index in ("flat", "ivf", "hnsw")]
+WAYS = [*DENSE, *(("hybrid", index) for _, index in DENSE), ("bm25", "flat")]
+QUERIES = [Query("1", "Which river runs?"), Query("2", "Where is a safe harbour?", user="ann"), Query("3", "zebra")]
+
+
+def step(text):
+    (link,) = chain.build(text, discover.find_step)
+    return link.step
+
+
+def rag(embedder, retriever, index, rerank=None, **values):
+    text = f"rag(k=2,retriever={retriever},index={index},embedder={str(embedder)!r}"
+    text += "".join(f",{name}={value!r}" for name, value in values.items())
+    return step(f"{text}{f',rerank={rerank!r}' if rerank else ''})")
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory):
+    return tiny.save_cross_encoder(tmp_path_factory.mktemp("cross") / "model")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folders, tiny_cache):
+    return tiny.open_tiny(tiny_folders(), tiny_cache)
+
+
+@pytest.fixture(params=[(*way, rerank) for way in WAYS for rerank in (None, "likelihood", "cross-encoder")], ids=str)
+def way(request, tiny_embedder, cross_encoder):
+    retriever, index, rerank = request.param
+    return rag(tiny_embedder, retriever, index, str(cross_encoder) if rerank == "cross-encoder" else rerank)
+
+
+def test_every_way_prompts_with_k_readable_passages_and_again_from_what_was_kept(way, model, tmp_path):
+    made = way.adapt(System(model, TASK.task), TASK, Context())
+    prompts = made.prompts(QUERIES)
+    assert [len(prompt.passages) for prompt in prompts] == [2, 2, 2]
+    assert "1" not in {passage.id for prompt in (prompts[0], prompts[2]) for passage in prompt.passages}
+    way.save(made, tmp_path)
+    assert way.load(System(model, TASK.task), TASK, Context(), tmp_path).prompts(QUERIES) == prompts
+    assert made.task.instruction == "Answer. Take it from the text."
+
+
+def test_a_chain_can_name_every_parameter_and_is_written_back():
+    text = "rag(k=1,retriever=hybrid,index=hnsw,breadth=99,rerank=likelihood,candidates=7)"
+    assert chain.canonical(chain.build(text, discover.find_step)) == text
+    assert chain.canonical(chain.build("rag(retriever=dense,index=flat,rerank=none)", discover.find_step)) == "rag"
+
+
+def test_the_models_that_it_brings_are_named():
+    assert step("rag").sources() == ("minilm",)
+    assert step("rag(retriever=bm25)").sources() == ()
+    assert step("rag(retriever=bm25,rerank=likelihood)").sources() == ()
+    assert step("rag(retriever=hybrid,rerank='org/judge')").sources() == ("minilm", "org/judge")
+    assert step("rag(retriever=bm25,rerank='org/judge')").sources() == ("org/judge",)
+
+
+def test_an_index_is_kept_under_what_decides_it_and_nothing_else():
+    key = {text: step(text).depends_on("before", TASK) for text in ("rag", "rag(index=ivf)", "rag(retriever=hybrid)")}
+    assert len(set(key.values())) == 3
+    for same in ("rag(k=9)", "rag(rerank=likelihood)", "rag(guidance=look)"):
+        assert step(same).depends_on("other", TASK) == key["rag"]
+    assert step("rag(index=ivf,breadth=2)").depends_on("", TASK) == key["rag(index=ivf)"]
+    assert step("rag").depends_on("before", TaskData(TASK.task, corpus_hash="c2")) != key["rag"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rag(retriever=bm25,index=hnsw)", "retriever=bm25 has no dense index"),
+        ("rag(breadth=2)", "index=flat looks at every passage"),
+        ("rag(index=tree)", "'flat', 'ivf' or 'hnsw'"),
+        ("rag(candidates=0)", "greater than or equal to 1"),
+    ],
+)
+def test_settings_that_would_change_nothing_are_refused(text, said):
+    with pytest.raises(HarnessError, match=said):
+        step(text)
+
+
+def test_likelihood_needs_a_model_that_gives_it():
+    with pytest.raises(HarnessError, match="rerank=likelihood needs a model that gives log-likelihoods"):
+        step("rag(retriever=bm25,rerank=likelihood)").adapt(System(object(), TASK.task), TASK, Context())
+
+
+def test_breadth_reaches_the_index(model, tiny_embedder):
+    rng = torch.Generator().manual_seed(0)
+    words = [["river", "film", "storm", "music", "city", "room"][i] for i in torch.randint(6, (2000,), generator=rng)]
+    corpus = tuple(Passage(str(n), " ".join(words[5 * n : 5 * n + 5])) for n in range(400))
+    task = TaskData(TASK.task, corpus=corpus)
+    queries = [Query(str(n), f"{a} {b} {c}") for n, (a, b, c) in enumerate(itertools.permutations(words[:4], 3))]
+
+    def found(index, breadth=None):
+        values = {"breadth": breadth} if breadth else {}
+        made = rag(tiny_embedder, "dense", index, **values).adapt(System(model, TASK.task), task, Context())
+        return [prompt.passages for prompt in made.prompts(queries)]
+
+    assert found("ivf", 1000) == found("flat")
+    assert found("ivf", 1) != found("flat")
+
+
+def test_a_trial_without_embedder_is_measured_and_cites(tiny_suite, tiny_folders, tmp_path, monkeypatch):
+    config = RunConfig(
+        suite=str(tiny_suite),
+        tasks=("facts",),
+        models=(str(tiny_folders()),),
+        strategies=("rag(retriever=bm25)", "rag(k=1,retriever=bm25)"),
+    )
+    first, second = make_plan(config).trials
+    record, rows = run_trial(first, cache=tmp_path, emit=lambda event: None)
+    assert record.scores["facts/recall@3"] > 0
+    assert 0 <= record.scores["facts/cited"] <= 1
+    for row in rows:
+        assert len(row.passages) == 3
+        assert set(row.cited) <= set(row.passages)
+    monkeypatch.setattr(retrieval_bm25, "build", None)  # k is no part of an index
+    _, again = run_trial(second, cache=tmp_path, emit=lambda event: None)
+    assert [row.passages for row in again] == [row.passages[:1] for row in rows]
