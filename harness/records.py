@@ -80,6 +80,8 @@ class Row(Frozen):
         answer: what was parsed from the output; None where parsing failed.
         parsed: how: ``choice`` (likeliest choice), ``first_line``, ``whole``, ``label``, or ``failed: REASON``.
         choice_scores: log-likelihood of each choice, nats.
+        reasoning: what the model thought before it answered, one text a sample; empty where it answered at once.
+        votes: the answer of each sample where there were several; empty text where none could be read.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
         cited: ids of the passages sent in which the answer given stands (`metrics.retrieval.citations`).
     """
@@ -97,6 +99,8 @@ class Row(Frozen):
     answer: str | None = None
     parsed: str = ""
     choice_scores: tuple[float, ...] = ()
+    reasoning: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     cited: tuple[str, ...] = ()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from harness import models
 from harness.adaptation import adapt, open_model, seed_everything
-from harness.api import Example, System
+from harness.api import Example, ScoresChoices, System
+from harness.data import canaries
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import load_suite
 from harness.measure.environment import environment
 from harness.metrics import Items, get
-from harness.metrics.retrieval import citations
 from harness.planned import Planned
 from harness.records import Completed, Phase, Role, Row
 from harness.stage import Emit, Stage
@@ -49,18 +49,21 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     rows = _ask(stage, system, target, target.test, "target")
     for probe in probes:
         rows += _ask(stage, System(system.model, probe.task_data.task), probe, probe.test, "probe")
+    planted = [one for one in target.canaries if one.info.kind != "multiple_choice" or isinstance(model, ScoresChoices)]
+    for canary in planted:
+        rows += _ask(stage, canaries.asking(system, canary.task_data.task), canary, canary.test, "probe")
     if planned.seen_items:  # the first ones of a shuffled split; last, so that nothing that is compared waits for it
         again = target.task_data.train[: min(planned.seen_items, len(target.test))]
         rows += _ask(stage, system, target, again, "train")
     with stage.span("score"):
-        scores = {name: value for one in (target, *probes) for name, value in _scores(one, rows).items()}
+        scores = {name: value for one in (target, *probes, *planted) for name, value in _scores(one, rows).items()}
     record = Completed(
         trial=planned.trial,
         started_at=started_at,
         suite_version=suite.version,
         suite_hash=suite.hash,
         model=model.info,
-        tasks=tuple(one.info for one in (target, *probes)),
+        tasks=tuple(one.info for one in (target, *probes, *planted)),
         spans=stage.spans,
         scores=scores,
         adapted_bytes=stage.adapted_bytes,
@@ -76,38 +79,8 @@ def _ask(stage: Stage, system: System, prepared: Prepared, examples: Sequence[Ex
     phase = PHASES[role]
     with stage.span(phase):
         predictions = models.answering.ask(system, [example.query for example in examples], stage.reporter(phase))
-        stage.meter.tokens(**tokens_of(predictions))
-    return [
-        Row(
-            task=prepared.info.name,
-            role=role,
-            id=example.query.id,
-            cluster=example.cluster,
-            references=example.references,
-            choices=example.query.choices or system.task.choices,
-            rejected=example.rejected,
-            input=example.query.input,
-            prompt=p.raw.text,
-            output=p.raw.output,
-            answer=p.answer,
-            parsed=p.parsed,
-            choice_scores=p.raw.choice_scores,
-            passages=tuple(passage.id for passage in p.sent),
-            evidence=example.evidence,
-            cited=citations(p.answer, p.sent),
-            dropped_passages=p.raw.dropped_passages,
-            prompt_tokens=p.raw.prompt_tokens,
-            output_tokens=p.raw.output_tokens,
-        )
-        for example, p in zip(examples, predictions, strict=True)
-    ]
-
-
-def tokens_of(predictions: Sequence[models.answering.Prediction]) -> dict[str, int | None]:
-    """Count the tokens read and written; choices that were scored are read."""
-    generated = not any(p.raw.choice_scores for p in predictions)
-    read, written = (sum(getattr(p.raw, name) for p in predictions) for name in ("prompt_tokens", "output_tokens"))
-    return {"tokens_in": read if generated else read + written, "tokens_out": written if generated else None}
+        stage.meter.tokens(**models.rows.tokens_of(predictions))
+    return models.rows.rows_of(system.task, examples, predictions, role)
 
 
 def _scores(prepared: Prepared, rows: Sequence[Row]) -> dict[str, float]:

@@ -52,8 +52,8 @@ def answers(rows):
     [
         ("zero_shot", "moods", ["load", "adapt zero_shot", "predict", "score"]),
         ("few_shot", "moods", ["load", "adapt few_shot", "predict", "score"]),
-        (LORA, "moods", ["load", "adapt lora", "predict", "probe", "score"]),
-        ("rag+" + LORA, "facts", ["load", "index rag", "adapt lora", "predict", "probe", "score"]),
+        (LORA, "moods", ["load", "adapt lora", "predict", "probe", "seen", "score"]),
+        ("rag+" + LORA, "facts", ["load", "index rag", "adapt lora", "predict", "probe", "seen", "score"]),
     ],
 )
 def test_each_phase_is_a_span(run, strategy, task, expected):
@@ -99,6 +99,30 @@ def test_what_was_made_is_in_the_record(run):
     assert (untrained.adapted_bytes, untrained.trained_parameters, untrained.curves) == (None, None, ())
 
 
+def test_training_items_are_asked_again_and_do_not_count_as_test_items(run):
+    record, rows = run(LORA)
+    seen = [row for row in rows if row.role == "train"]
+    assert len(seen) == 8
+    assert not {row.id for row in seen} & {row.id for row in rows if row.role == "target"}
+    hits = [row.answer in row.references for row in rows if row.role == "target"]
+    assert record.scores["moods/accuracy"] == pytest.approx(sum(hits) / len(hits))
+    assert only(record, "seen").tokens_in == sum(row.prompt_tokens + row.output_tokens for row in seen)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "count"),
+    [("zero_shot", {}, 0), ("few_shot", {}, 0), (LORA, {"seen_items": 3}, 3), (LORA, {"seen_items": 0}, 0)],
+)
+def test_only_what_was_tuned_on_them_is_asked_training_items_again(run, strategy, changes, count):
+    _, rows = run(strategy, **changes)
+    assert sum(row.role == "train" for row in rows) == count
+
+
+def test_what_was_tuned_on_another_task_has_no_training_items_of_this_one(run):
+    _, rows = run("lora(epochs=1,rank=4,task=facts)")
+    assert not any(row.role == "train" for row in rows)
+
+
 def test_retrieval_is_scored_where_the_evidence_is_known(run):
     record, rows = run("rag", "facts")
     assert {"facts/recall@2", "facts/mrr"} <= set(record.scores)
@@ -111,7 +135,14 @@ def test_progress_names_each_phase_in_order(run):
     seen = []
     run(LORA, emit=seen.append)
     order = list(dict.fromkeys((event["phase"], event.get("step")) for event in seen))
-    assert order == [("load", None), ("adapt", "lora"), ("predict", None), ("probe", None), ("score", None)]
+    assert order == [
+        ("load", None),
+        ("adapt", "lora"),
+        ("predict", None),
+        ("probe", None),
+        ("seen", None),
+        ("score", None),
+    ]
     assert {event["total"] for event in seen if event["phase"] == "predict" and "total" in event} == {8}
 
 
@@ -125,6 +156,7 @@ def test_a_chain_takes_up_what_its_beginning_has_made_and_is_charged_for_it(run)
         ("index", "rag", False),
         ("predict", None, False),
         ("probe", None, False),
+        ("seen", None, False),
         ("score", None, False),
         ("adapt", "lora", True),
     ]

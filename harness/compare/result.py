@@ -58,6 +58,19 @@ class Retention(Frozen):
     change: Difference
 
 
+class Gap(Frozen):
+    """How a tuned strategy does on items that it was trained on: `change` is their score minus the test items'.
+
+    Attributes:
+        metric: the task's primary metric.
+        train: score on the training items that were asked again.
+    """
+
+    metric: str
+    train: Estimate
+    change: Difference
+
+
 class ClassResult(Frozen):
     """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
 
@@ -76,6 +89,7 @@ class TrialResult(Frozen):
     reason: str | None = None
     scores: dict[str, Estimate] = Field(default_factory=dict[str, Estimate])
     retention: tuple[Retention, ...] = ()
+    gap: Gap | None = None
     cost: Cost | None = None
 
 
@@ -90,6 +104,7 @@ class StrategyResult(Frozen):
         to_baseline: this minus `zero_shot` with the same model; None for it, and where it is missing.
         tied_for_best: not clearly worse than the best (Holm-adjusted p above 0.05); None where unknown.
         retention: of each probe; empty where the weights are unchanged or nothing is known from before.
+        gap: train minus test; None for what was not tuned on the task's items, or not asked them again.
         unparsed: share of outputs that no answer could be read from.
         one_seed: trained, and with a single seed: how much of a difference is luck is not known.
         classes: scores of each label, for a classification.
@@ -105,6 +120,7 @@ class StrategyResult(Frozen):
     to_baseline: Difference | None = None
     tied_for_best: bool | None = None
     retention: tuple[Retention, ...] = ()
+    gap: Gap | None = None
     cost: Cost | None = None
     unparsed: float | None = None
     one_seed: bool = False

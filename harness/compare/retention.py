@@ -16,13 +16,15 @@ BASELINE = "zero_shot"
 
 
 def baseline_of(stored: Sequence[Stored], task: str, model: str) -> list[Stored]:
-    """Find the completed trials of an unchanged model on a task."""
-    return [
+    """Find the completed trials of an unchanged model on a task: its own, or else those that asked it as a probe."""
+    asked = [
         one
         for one in stored
         if isinstance(one.record, Completed)
-        and (one.record.trial.task, one.record.trial.strategy, one.record.trial.model) == (task, BASELINE, model)
+        and (one.record.trial.strategy, one.record.trial.model) == (BASELINE, model)
+        and task in one.items
     ]
+    return [one for one in asked if one.record.trial.task == task] or asked
 
 
 def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[Retention, ...], list[str]]:
@@ -30,7 +32,7 @@ def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[R
 
     Args:
         seeds: one strategy's trials with one model.
-        suite: all trials of the suite; `zero_shot` on the probe's own task is taken as the state before.
+        suite: all trials of the suite; `zero_shot` on the probe's own task, or with the probe, is the state before.
 
     Returns:
         One entry a probe, and why a probe has none. No probes where the weights are unchanged.
@@ -48,16 +50,28 @@ def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[R
 
 def probes(seeds: Sequence[Stored]) -> list[TaskInfo]:
     """The probes that a strategy was asked besides its own task, each once."""
-    records = [one.record for one in seeds if isinstance(one.record, Completed)]
+    records = [one.record for one in seeds if isinstance(one.record, Completed) and not _is_baseline(one.record)]
     return list({info.name: info for record in records for info in record.tasks[1:]}.values())
+
+
+def _is_baseline(record: Completed) -> bool:
+    """Tell whether nothing was done to the model: it is the state before."""
+    return record.trial.strategy == BASELINE
+
+
+def _completed(one: Stored) -> tuple[TaskInfo, ...]:
+    return one.record.tasks if isinstance(one.record, Completed) else ()
 
 
 def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) -> Retention | str:
     model = seeds[0].record.trial.model
     before = baseline_of(suite, info.name, model)
     if not before:
-        return f"retention on {info.name} is unknown: run {BASELINE} on {info.name} with {model}."
-    if {one.record.tasks[0].data_hash for one in before if isinstance(one.record, Completed)} != {info.data_hash}:
+        own = seeds[0].record.trial.task
+        where = own if info.name.startswith(f"{own}.") else info.name
+        return f"retention on {info.name} is unknown: run {BASELINE} on {where} with {model}."
+    hashes = {own.data_hash for one in before for own in _completed(one) if own.name == info.name}
+    if hashes != {info.data_hash}:
         return f"retention on {info.name} is unknown: its data have changed, so run {BASELINE} on it again."
     metric = metrics.get(info.metrics[0])
     asked = [[one.items[info.name] for one in group if info.name in one.items] for group in (seeds, before)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.compare import cost
+from harness.compare.gap import gap_of
 from harness.compare.groups import Group, Key, panel
 from harness.compare.panel import Panel
-from harness.compare.result import ClassResult, Retention, StrategyResult, TrialResult
+from harness.compare.result import ClassResult, Gap, Retention, StrategyResult, TrialResult
 from harness.compare.retention import BASELINE, retention
 from harness.compare.statistics import Estimate
 from harness.compare.stored import Stored
@@ -61,6 +62,7 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
         reason=reason,
         scores=_scores(panels, group.key),
         retention=kept,
+        gap=_gap(group.trials, panels),
         cost=taken,
         unparsed=_unparsed(group),
         one_seed=len(records) == 1 and bool(taken.trained_parameters),
@@ -80,8 +82,13 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -
         status="completed",
         scores=_scores(panels, (group.strategy, group.model, seed)),
         retention=retention([one], suite)[0],
+        gap=_gap([one], panels),
         cost=cost.of_trial(record, len(group.items.get(seed, ()))),
     )
+
+
+def _gap(trials: Sequence[Stored], panels: Panels) -> Gap | None:
+    return gap_of(trials, next(iter(panels))) if panels else None
 
 
 def _scores(panels: Panels, key: Key) -> dict[str, Estimate]:

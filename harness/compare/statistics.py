@@ -112,6 +112,46 @@ def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resample
     )
 
 
+def unpaired(first: Sample, second: Sample) -> Difference:
+    """Compare a system's scores on two sets of items that have none in common: positive where the first is higher.
+
+    Each set's own interval (Wilson, t or BCa, clusters kept together) gives its share of the width, so that it fits
+    shares near 0 and 1 (MOVER: Zou & Donner 2008; of proportions, Newcombe 1998, method 10). Seeds that both sets
+    have in common add the variance of their differences.
+
+    Args:
+        first: answers to some items.
+        second: of the same system and seeds, to others.
+    """
+    one, other = _of_items(first, None), _of_items(second, None)
+    value = one.value - other.value
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    error = (below + above) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
+    method = f"of two independent sets of items: {one.method}; {other.method}"
+    spread = _Spread(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
+    if first.seeds == second.seeds:
+        spread = _with_seeds(spread, [first.by_seed - second.by_seed])
+    reach = first.metric.bounds[1] - first.metric.bounds[0]
+    facing = value - spread.low if value > 0 else spread.high - value
+    return Difference(
+        value=value,
+        low=max(-reach, spread.low),
+        high=min(reach, spread.high),
+        p=_p_at(abs(value), facing),
+        n=second.n,
+        clusters=second.units if second.clustered else None,
+        detectable=detectable_difference(error, 1),
+        method=spread.method,
+    )
+
+
+def _p_at(distance: float, half_width: float) -> float:
+    """Two-sided p that agrees with an interval: 5 % where its end, `half_width` away, just meets 0."""
+    z = NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2)
+    return 2 * NormalDist().cdf(-z * distance / half_width) if half_width > 0 else float(distance == 0)
+
+
 @dataclass(frozen=True)
 class _Spread:
     """A value's interval, the standard error and degrees of freedom behind it, and p that the value is 0."""

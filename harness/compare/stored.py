@@ -25,10 +25,15 @@ class HasRows(Protocol):
 
 @dataclass(frozen=True)
 class Stored:
-    """A record, and by task name the items that it was scored on; no items if it did not complete."""
+    """A record, and by task name the items that it was scored on; no items if it did not complete.
+
+    Attributes:
+        seen: items of the training split that were asked again; None where none was.
+    """
 
     record: Completed | Failed | Skipped
     items: Mapping[str, Items] = field(default_factory=dict[str, Items])
+    seen: Items | None = None
 
 
 def read(trials: Iterable[HasRows]) -> list[Stored]:
@@ -44,4 +49,11 @@ def _read(trial: HasRows) -> Stored:
     record = trial.record
     if not isinstance(record, Completed):
         return Stored(record)
-    return Stored(record, by_task(trial.table(), {task.name: task.labels for task in record.tasks}))
+    table = trial.table()
+    labels = {task.name: task.labels for task in record.tasks}
+    places = {"asked": list[int](), "seen": list[int]()}
+    for place, role in enumerate(table.column("role").to_pylist()):
+        places["seen" if role == "train" else "asked"].append(place)
+    asked = by_task(table.take(places["asked"]), labels)
+    seen = by_task(table.take(places["seen"]), labels) if places["seen"] else {}
+    return Stored(record, asked, seen.get(record.trial.task))

@@ -50,6 +50,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column(plain(metric_title(primary)), _score(primary), 0),
         *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(others)],
         Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
+        Column("overfitting gap", lambda row: change(row.gap.change) if row.gap else None, 7),
         *[Column(title, _retention(name), 3) for name, title in _probes(task).items()],
         *([Column("unparsed", _unparsed, 3)] if any(row.unparsed for row in finished(task)) else []),
         Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2, "cost"),

@@ -45,6 +45,9 @@ def _compared(row: StrategyResult) -> dict[str, Value]:
         if change:
             parts = {"": change.value, "_low": change.low, "_high": change.high, "_p": change.p}
             found |= {f"{name}{part}": value for part, value in parts.items()} | {f"{name}_p_holm": change.p_holm}
+    if row.gap:
+        change, train = row.gap.change, row.gap.train
+        found |= {"train_score": train.value, "gap": change.value, "gap_low": change.low, "gap_high": change.high}
     return found
 
 

@@ -26,6 +26,7 @@ def render(comparison: Comparison) -> str:
 
 def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[str, Any]:
     scores = {name: _interval(found) for name, found in trial.scores.items()}
+    scores |= {"gap": _interval(trial.gap.change)} if trial.gap else {}
     scores |= {f"retention/{kept.task}": _interval(kept.change) for kept in trial.retention}
     return {
         "suite": task.suite,
@@ -67,6 +68,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "to_best": row.to_best.model_dump() if row.to_best else None,
         "to_zero_shot": row.to_baseline.model_dump() if row.to_baseline else None,
         "retention": {kept.task: kept.model_dump(exclude={"task"}) for kept in row.retention},
+        "gap": row.gap.model_dump() if row.gap else None,
         "unparsed": row.unparsed,
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,

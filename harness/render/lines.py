@@ -75,4 +75,6 @@ def legend(comparison: Comparison) -> list[str]:
         lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
     if any(row.retention for row in rows):
         lines.append("retention is the score on a task that was not trained on, after minus before.")
+    if any(row.gap for row in rows):
+        lines.append("overfitting gap is the score on items that it was trained on, minus the score on the test items.")
     return lines

@@ -55,12 +55,15 @@ def completed(
     seed=0,
     model="small",
     probes=None,
+    seen=None,
     trained=None,
     seconds=2.0,
     model_info=HERE_MODEL,
     **changes,
 ):
-    """A finished trial: `right` says which items of its task were answered correctly, `probes` the same by probe."""
+    """Make a finished trial: `right` says which items of its task were answered correctly, `probes` the same by probe,
+    `seen` the same of training items that were asked again.
+    """
     clusters = [f"p{i // 2}" for i in range(len(right))] if task == "qa" else None
     rows = {task: answered(right, clusters=clusters), **{name: answered(hits) for name, hits in (probes or {}).items()}}
     spans = [
@@ -83,7 +86,8 @@ def completed(
         "environment": HERE,
     }
     items = {name: Items.from_rows(found, info(name).labels) for name, found in rows.items()}
-    return Stored(Completed(**{**fields, **changes}), items)
+    again = Items.from_rows(answered(seen), info(task).labels) if seen is not None else None
+    return Stored(Completed(**{**fields, **changes}), items, again)
 
 
 def failed(task, strategy, reason, **where):

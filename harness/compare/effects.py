@@ -1,0 +1,90 @@
+"""What else a table shows, in sentences: forgetting, overfitting and luck. Names stand between backticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.intervals import holm
+from harness.compare.names import Names, bare
+from harness.compare.result import Retention, StrategyResult, TaskResult
+from harness.compare.words import change, listing, metric_title
+from harness.metrics import get
+
+ALPHA = 0.05
+
+
+def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say what the strategies did besides the score, as far as intervals and adjusted tests carry it.
+
+    Args:
+        task: the table.
+        done: its rows that have a score, best first.
+        name: what rows are called.
+    """
+    said = [*_retention(done, name), _overfitting(task, done, name), _luck(done, name)]
+    return [sentence for sentence in said if sentence]
+
+
+def _retention(done: Sequence[StrategyResult], name: Names) -> list[str]:
+    kept = [(row, found) for row in done for found in row.retention]
+    adjusted = holm([found.change.p for _, found in kept])
+    moved = [pair for pair, p in zip(kept, adjusted, strict=True) if p <= ALPHA]
+    losses = [(row, found) for row, found in moved if _better_by(found) < 0]
+    gains = [(row, found) for row, found in moved if _better_by(found) > 0]
+    said = [f"{name(row)} {_LOSES[get(found.metric).concern]}: {_kept(found)}." for row, found in losses]
+    said += [f"{name(row)} {_GAINS[get(found.metric).concern]}: {_kept(found)}." for row, found in gains]
+    unplanted = [found.task for _, found in kept if get(found.metric).concern != "privacy"]
+    if unplanted and not losses:
+        probes = listing([f"`{bare(task)}`" for task in dict.fromkeys(unplanted)])
+        return [f"No clear loss on {probes}, which nothing was trained on.", *said]
+    return said
+
+
+def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+    found = [(row, row.gap) for row in done if row.gap]
+    adjusted = holm([gap.change.p for _, gap in found])
+    up = 1 if task.higher_is_better else -1
+    wide = [
+        f"{name(row)} {change(gap.change)}"
+        for (row, gap), p in zip(found, adjusted, strict=True)
+        if p <= ALPHA and gap.change.value * up > 0
+    ]
+    if not found or wide:
+        return (
+            f"Clearly better on what it was trained on than on new items (overfitting): {listing(wide)}."
+            if wide
+            else ""
+        )
+    return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
+
+
+def _luck(done: Sequence[StrategyResult], name: Names) -> str:
+    single = [row for row in done if row.one_seed]
+    if not single:
+        return ""
+    return (
+        f"{name.all(single)} {_was(single)} trained with one seed{' each' if len(single) > 1 else ''}: "
+        "how far another seed would move the score is not known."
+    )
+
+
+_LOSES = {"skill": "forgets", "bias": "becomes more biased", "privacy": "gives away planted secrets"}
+_GAINS = {
+    "skill": "gains on what it was not trained on",
+    "bias": "becomes less biased",
+    "privacy": "gives fewer planted secrets away",
+}
+
+
+def _better_by(found: Retention) -> float:
+    """The change, positive where it is for the better."""
+    return found.change.value if get(found.metric).higher_is_better else -found.change.value
+
+
+def _kept(found: Retention) -> str:
+    lower = "" if get(found.metric).higher_is_better else " (lower is better)"
+    return f"`{bare(found.task)}` {metric_title(found.metric)}{lower} {change(found.change)}"
+
+
+def _was(rows: Sequence[StrategyResult]) -> str:
+    return "was" if len(rows) == 1 else "were"

@@ -1,0 +1,130 @@
+"""Training items against test items: the interval of two independent samples, and what the report says of it."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from harness.compare.comparison import compare
+from harness.compare.statistics import difference, unpaired
+from harness.compare.stored import read
+from harness.records import Row
+from harness.render import csv as as_csv
+from harness.render import json as as_json
+from harness.render import markdown
+from tests.compare.builders import answered, completed, pattern
+from tests.compare.samples import sample, two_classes
+
+
+def shares(hits, n):
+    return sample([1.0] * hits + [0.0] * (n - hits), "accuracy")
+
+
+def test_two_shares_get_newcombes_interval():
+    # Newcombe 1998, Statistics in Medicine 17, table II: 56/70 and 48/80 by method 10
+    found = unpaired(shares(56, 70), shares(48, 80))
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert 0.001 < found.p < 0.05
+
+
+def test_all_right_against_all_right_is_no_gap_and_still_has_a_width():
+    found = unpaired(shares(40, 40), shares(40, 40))
+    assert (found.value, found.p) == (0, 1)
+    assert found.low < -0.05 < 0.05 < found.high
+
+
+def test_p_is_5_per_cent_where_the_interval_meets_0():
+    found = [unpaired(shares(hits, 100), shares(50, 100)) for hits in range(100)]
+    assert all((one.p < 0.05) == (one.low > 0 or one.high < 0) for one in found)
+
+
+def test_clusters_widen_the_gap():
+    scores = np.repeat(np.arange(40) % 2, 5).astype(float)
+    alone, grouped = sample(scores), sample(scores, clusters=np.repeat(np.arange(40), 5))
+    narrow, wide = unpaired(alone, alone), unpaired(grouped, grouped)
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_seeds_that_disagree_on_the_gap_widen_it():
+    rng = np.random.default_rng(0)
+    noise, shift = rng.normal(0.5, 0.1, (3, 200)), np.array([[-0.2], [0.0], [0.2]])
+    alike = unpaired(sample(noise + shift), sample(noise + shift))
+    unlike = unpaired(sample(noise + shift), sample(noise - shift))
+    assert unlike.high - unlike.low > 3 * (alike.high - alike.low)
+
+
+def test_a_metric_that_is_no_mean_gets_a_gap_too():
+    truth = np.arange(80) % 2
+    found = unpaired(two_classes(np.ones(80), truth), two_classes(np.arange(80) % 4 > 0, truth))
+    assert 0 < found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(("n", "m", "share"), [(64, 200, 0.95), (64, 64, 0.7), (40, 400, 0.5)])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(n, m, share):
+    rng = np.random.default_rng(1)
+    truth, covered = 0.0, 0
+    for _ in range(1000):
+        found = unpaired(shares(rng.binomial(n, share), n), shares(rng.binomial(m, share), m))
+        covered += found.low <= truth <= found.high
+    assert 0.93 < covered / 1000 < 0.98
+
+
+def test_a_gap_is_wider_than_a_paired_difference_of_the_same_answers():
+    rng = np.random.default_rng(2)
+    scores = rng.random(100)
+    near = sample(scores + rng.normal(0, 0.01, 100))
+    paired, apart = difference(near, sample(scores)), unpaired(near, sample(scores))
+    assert apart.high - apart.low > 10 * (paired.high - paired.low)
+
+
+def stored():
+    return [
+        completed("sentiment", "zero_shot", pattern(0.5)),
+        completed("sentiment", "lora", pattern(0.6), trained=1, seen=pattern(1.0, 64)),
+        completed("sentiment", "full", pattern(0.7), trained=1, seen=pattern(0.7, 60)),
+    ]
+
+
+def test_what_is_learned_by_heart_is_told_of_and_what_is_not_is_not():
+    made = compare(stored())
+    rows = {row.strategy: row for row in made.suites[0].tasks[0].rows}
+    assert rows["zero_shot"].gap is None
+    assert rows["lora"].gap.train.value == 1
+    assert rows["lora"].gap.change.value == pytest.approx(0.4)
+    assert rows["lora"].scores["accuracy"].value == pytest.approx(0.6)
+    (said,) = (text for text in made.suites[0].tasks[0].verdict if "overfitting" in text)
+    assert "`lora` +0.40" in said
+    assert "`full`" not in said
+    assert "overfitting gap" in markdown.render(made)
+    tuned = next(row for row in csv.DictReader(io.StringIO(as_csv.render(made))) if row["strategy"] == "lora")
+    assert (float(tuned["gap"]), float(tuned["train_score"])) == (pytest.approx(0.4), 1)
+    trial = next(t for t in json.loads(as_json.render(made))["trials"] if t["strategy"] == "lora")
+    assert trial["scores"]["gap"]["value"] == pytest.approx(0.4)
+
+
+def test_no_gap_is_said_to_be_none():
+    (said,) = (text for text in compare(stored()[::2]).suites[0].tasks[0].verdict if "overfitting" in text)
+    assert said.startswith("No clear sign of overfitting")
+
+
+def test_rows_of_training_items_are_read_apart_from_test_items():
+    import pyarrow as pa
+
+    from harness.recordfile import row_schema
+
+    record = completed("sentiment", "lora", pattern(0.5)).record
+
+    class Kept:
+        def __init__(self):
+            self.record = record
+
+        def table(self):
+            rows = [row.model_copy(update={"task": "sentiment"}) for row in answered([1, 0, 1])]
+            rows += [Row.model_validate({**row.model_dump(), "role": "train"}) for row in rows[:2]]
+            return pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema())
+
+    (found,) = read([Kept()])
+    assert (len(found.items["sentiment"]), len(found.seen)) == (3, 2)
