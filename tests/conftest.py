@@ -46,17 +46,17 @@ def tiny_embedder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_suite(tmp_path_factory):
-    """The folder of a suite with labels, with questions on a corpus, and with a probe."""
+    """The folder of a suite with labels, with questions on a corpus and judged answers, and with a probe."""
     folder = tmp_path_factory.mktemp("suites") / "tiny"
     folder.mkdir()
     (folder / "suite.toml").write_text(SUITE)
     moods = [f'"{what} number {n} was {mood}, said {who}.",{label}' for n, what, who, mood, label in _films()]
-    facts = [f"Which key opens door {n * 37 % 101}?,key {n},p{n}" for n in range(24)]
+    facts = [f"Which key opens door {n * 37 % 101}?,key {n},lock {n},p{n}" for n in range(24)]
     doors = [f"p{n},Door {n * 37 % 101},It opens with key {n} and no other." for n in range(24)]
     quiz = [f"Where is safe harbour {n}?,by the sea {n},in the storm {n},by the sea {n}" for n in range(6)]
     for name, head, rows in (
         ("moods", "text,mood", moods),
-        ("facts", "question,answer,page", facts),
+        ("facts", "question,answer,worse,page", facts),
         ("doors", "id,title,text", doors),
         ("quiz", "question,a,b,right", quiz),
     ):
@@ -90,6 +90,8 @@ kind = "qa"
 data = "facts.csv"
 input = "question"
 reference = "answer"
+rejected = "worse"
+reward = "token_f1"
 corpus = "doors.csv"
 evidence = "page"
 instruction = "Answer the question with a short phrase."

@@ -1,0 +1,72 @@
+"""Reinforcement learning from preferences: learn a reward from pairs, then optimise the model for it under a leash."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from harness import training
+from harness.api import Context, Needs, Step, System, TaskData
+
+
+class Rlhf(Step):
+    """Sample answers, reward them, and make those likelier that are better than the others to the same question.
+
+    The reward is a model trained on the task's preference pairs, or the metric that the task names as its reward.
+    Usually after supervised tuning, as ``lora+rlhf``: the model that the step before has left is the reference, from
+    which the policy is kept close, and what the reward model begins with.
+    """
+
+    reward: Literal["model", "task"] = Field("model", description="trained on the pairs, or the task's own metric")
+    beta: float = Field(0.05, ge=0, description="weight of the divergence from the reference")
+    learning_rate: float = Field(2e-4, gt=0, description="of the policy at its peak, AdamW with warm-up and cosine")
+    steps: int = Field(8, ge=1, description="times that answers are sampled and learned from")
+    questions: int = Field(8, ge=1, description="asked in one step")
+    answers: int = Field(4, ge=2, description="sampled for each question")
+    max_new_tokens: int = Field(32, ge=1, description="where a sampled answer is cut off")
+    updates: int = Field(2, ge=1, description="of the weights, in one step")
+    clip: float = Field(0.2, gt=0, description="how far from 1 the probability ratio is rewarded")
+    reward_learning_rate: float = Field(2e-4, gt=0, description="of the reward model at its peak")
+    reward_epochs: int = Field(1, ge=1, description="passes over the pairs; the best by validation loss is kept")
+    batch_size: int = Field(16, ge=1, description="pairs in one step of the reward model")
+    rank: int = Field(16, ge=1, description="columns of the adapters' update matrices; alpha is twice as much")
+    targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
+
+    needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train", "generate"}))
+    changes_weights: ClassVar[bool] = True
+    keeps: ClassVar[bool] = True
+    random: ClassVar[bool] = True
+    paper: ClassVar[str] = (
+        "Ouyang et al. 2022, arXiv:2203.02155; Ziegler et al. 2019, arXiv:1909.08593; advantages within a question's "
+        "answers (GRPO): Shao et al. 2024, arXiv:2402.03300; clipped surrogate: Schulman et al. 2017, arXiv:1707.06347"
+    )
+
+    def asks(self) -> Needs:
+        """Need pairs for a reward model; training items and a metric to reward them by otherwise."""
+        if self.reward == "model":
+            return self.needs
+        return Needs(task=frozenset({"train", "reward"}), model=self.needs.model)
+
+    def adapt(self, system: System, task: TaskData, context: Context) -> System:
+        """Attach an adapter, train the reward model where one is wanted, optimise, and drop the reward model."""
+        model = training.adapters.attach_low_rank(
+            system.model, rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
+        )
+        system = system.having(model=model)
+        settings = training.policy.Settings(
+            self.learning_rate,
+            self.steps,
+            self.questions,
+            self.answers,
+            self.max_new_tokens,
+            beta=self.beta,
+            updates=self.updates,
+            clip=self.clip,
+        )
+        if self.reward == "task":
+            by_metric = training.reward.by_metric(model.tokenizer)
+            return training.policy.optimise(system, task, by_metric, settings, context)
+        of_pairs = training.preferences.Settings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
+        rewards = training.reward.fit(model, system, task, of_pairs, context)
+        tuned = training.policy.optimise(system, task, rewards, settings, context)
+        training.reward.drop(model)
+        return tuned
