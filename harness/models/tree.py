@@ -273,4 +273,4 @@ def logits(module: Any, places: Tensor, **inputs: Any) -> Tensor:
 
 def causal(module: Any) -> Any:
     """Return the causal language model without peft's wrapper; its adapters stay in place."""
-    return module.get_base_model() if hasattr(module, "peft_config") else module
+    return module.get_base_model() if hasattr(module, "get_base_model") else module

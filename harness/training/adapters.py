@@ -1,15 +1,23 @@
-"""Small trainable parts on a frozen model, through peft."""
+"""What a method makes trainable: all weights, the upper blocks, or small parts on a frozen model."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from peft import LoraConfig, PeftModel, get_peft_model
+import torch
+from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 
+from harness import models
+from harness.errors import HarnessError
+from harness.models import blocks, bottleneck, kept, tree
 from harness.models.local import LocalModel
 
+Variant = Literal["lora", "rslora", "dora"]
 
-def attach_low_rank(model: LocalModel, *, rank: int, alpha: float, dropout: float, targets: str) -> LocalModel:
+
+def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
+    model: LocalModel, *, rank: int, alpha: float, dropout: float, targets: str, variant: Variant = "lora"
+) -> LocalModel:
     """Return the model with low-rank updates on its linear layers; only they take a gradient.
 
     An adapter that is already there is merged into the weights first, so that chained steps add up.
@@ -17,28 +25,106 @@ def attach_low_rank(model: LocalModel, *, rank: int, alpha: float, dropout: floa
     Args:
         model: stays usable only through what is returned: its module is changed in place.
         rank: columns of the update matrices.
-        alpha: the update is scaled by alpha / rank.
+        alpha: the update is scaled by alpha / rank, by alpha / √rank where rank-stabilised.
         dropout: on the adapter's input, 0 to 1.
         targets: ``all-linear``, or names of layers separated by commas.
+        variant: ``rslora`` is rank-stabilised (Kalajdzievski 2023, arXiv:2312.03732); ``dora`` also learns the length
+            of each column of the weights (Liu et al. 2024, arXiv:2402.09353).
     """
-    model = merged(model)
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]
         lora_dropout=dropout,
         target_modules=targets if targets == "all-linear" else targets.split(","),
+        use_rslora=variant == "rslora",
+        use_dora=variant == "dora",
         task_type="CAUSAL_LM",
     )
+    return attach(merged(model), config)
+
+
+def quantised(model: LocalModel) -> LocalModel:
+    """Return the model with its linear layers in 4 bits (NF4, double quantisation), an adapter merged first.
+
+    The layers are changed in place, one after another, and what they held is given back.
+    """
+    model = merged(model)
+    models.quantised.quantise(model.module)
+    return model
+
+
+def attach_bottleneck(
+    model: LocalModel,
+    *,
+    width: int,
+    activation: Literal["gelu", "relu"] = "gelu",
+    after: Literal["both", "feed_forward"] = "both",
+) -> LocalModel:
+    """Return the model with bottleneck adapters in its blocks; only they take a gradient.
+
+    Args:
+        model: changed in place; an adapter is merged first.
+        width: of the hidden layer.
+        activation: of the hidden layer.
+        after: which sublayers get one: both, or the feed-forward only.
+
+    Raises:
+        HarnessError: the blocks have no parts that an adapter could stand behind.
+    """
+    model = merged(model)
+    bottleneck.attach(model.module, bottleneck.Shape(width, activation, after))
+    return model
+
+
+def attach_virtual_tokens(model: LocalModel, tokens: int, text: str) -> LocalModel:
+    """Return the model with trained vectors before every prompt; only they take a gradient.
+
+    Args:
+        model: changed in place.
+        tokens: how many vectors.
+        text: they begin as the embeddings of this text, repeated or cut to their number; empty: as those of tokens
+            drawn from the vocabulary.
+    """
+    config = PromptTuningConfig(num_virtual_tokens=tokens, prompt_tuning_init="SAMPLE_VOCAB", task_type="CAUSAL_LM")
+    model = attach(merged(model), config)
+    if text:
+        ids = model.tokens(text)
+        begin = torch.tensor((ids * (tokens // len(ids) + 1))[:tokens], device=model.module.device)
+        with torch.no_grad():
+            vectors = tree.causal(model.module).get_input_embeddings()(begin)
+            model.module.prompt_encoder["default"].embedding.weight.copy_(vectors)
+    return model
+
+
+def attach(model: LocalModel, config: Any) -> LocalModel:
+    """Return a model without an adapter with the one that a peft configuration describes."""
     # the optimiser keeps 32-bit masters, so the adapter can have the model's own type
-    return model.adapted(get_peft_model(model.module, config, autocast_adapter_dtype=False))
+    module = get_peft_model(model.module, config, autocast_adapter_dtype=False)
+    kept.ready(module)
+    return model.adapted(module)
 
 
 def merged(model: LocalModel) -> LocalModel:
-    """Return the model with its adapter, if it has one, merged into the weights."""
-    if not isinstance(model.module, PeftModel):
-        return model
+    """Return the model with its adapter, if it has one, merged into the weights, which are whole again if in 4 bits.
+
+    Raises:
+        HarnessError: the adapter is not one that could be merged.
+    """
     module: Any = model.module
-    return model.adapted(module.merge_and_unload().requires_grad_(False), base_changed=True)
+    if bottleneck.attached(module):
+        raise _unmergeable("adapter")
+    if not isinstance(model.module, PeftModel):
+        return _whole(model)
+    kind = module.active_peft_config.peft_type.value.lower()
+    inner = tree.causal(module)
+    touched = {name.replace(".base_layer.", ".") for name, _ in inner.named_parameters() if ".base_layer." in name}
+    if getattr(inner, "is_loaded_in_4bit", False):
+        return _whole(model, merging=kind)
+    try:
+        plain = module.merge_and_unload()
+    except (AttributeError, NotImplementedError, ValueError) as error:  # virtual tokens have no such method at all
+        raise _unmergeable(kind) from error
+    return model.adapted(plain.requires_grad_(False), base_changed=True, changed=frozenset(touched))
 
 
 def unfrozen(model: LocalModel) -> LocalModel:
@@ -46,3 +132,52 @@ def unfrozen(model: LocalModel) -> LocalModel:
     model = merged(model)
     model.module.requires_grad_(True)
     return model.adapted(model.module, base_changed=True)
+
+
+def frozen_below(model: LocalModel, layers: int | None) -> LocalModel:
+    """Return the model with its upper blocks trainable, and what stands behind them.
+
+    The embeddings and the first blocks take no gradient, so the way back ends at the lowest trainable block. An output
+    head that shares its weights with the embeddings stays as they are.
+
+    Args:
+        model: changed in place; an adapter is merged first.
+        layers: how many blocks are frozen; None: two thirds of them.
+
+    Raises:
+        HarnessError: the model has fewer blocks.
+    """
+    model = merged(model)
+    stack = blocks.blocks(model.module)
+    count = len(stack) * 2 // 3 if layers is None else layers
+    if count > len(stack):
+        raise HarnessError(f"frozen(layers={count}): the model has {len(stack)} blocks; freeze at most so many.")
+    model.module.requires_grad_(False)
+    for part in (*stack[count:], *blocks.above(model.module)):
+        part.requires_grad_(True)
+    names = frozenset(name for name, weight in model.module.named_parameters() if weight.requires_grad)
+    return model.adapted(model.module, base_changed=True, changed=names)
+
+
+def _whole(model: LocalModel, merging: str = "") -> LocalModel:
+    """Return a model with 4-bit layers as one with ordinary layers, a low-rank adapter merged in full precision."""
+    inner: Any = tree.causal(model.module)
+    if not getattr(inner, "is_loaded_in_4bit", False):
+        return model
+    if merging not in ("", "lora"):
+        raise _unmergeable(merging)
+    if merging:
+        layers = [name for name, layer in inner.named_modules() if hasattr(layer, "get_delta_weight")]
+        for name in layers:
+            layer = inner.get_submodule(name)
+            inner.set_submodule(name, models.quantised.whole(layer.base_layer, layer.get_delta_weight("default")))
+        inner = model.module.unload()
+    models.quantised.dequantise(inner)
+    return model.adapted(inner.requires_grad_(False), base_changed=True)
+
+
+def _unmergeable(kind: str) -> HarnessError:
+    return HarnessError(
+        f"what {kind} has trained cannot be merged into the weights, so no step that tunes can follow it: put {kind} "
+        "last among those."
+    )

@@ -1,0 +1,120 @@
+"""Bottleneck adapters: a narrow block behind a frozen sublayer (Houlsby et al. 2019, arXiv:1902.00751, figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from harness.errors import HarnessError
+from harness.models.blocks import ATTENTION, FEED_FORWARD, blocks, sublayer
+from harness.models.tree import causal
+
+FILE = "bottleneck.safetensors"
+_NAME = "bottleneck"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the adapters look.
+
+    Attributes:
+        width: of the hidden layer, at least 1.
+        after: which sublayers get one: both (Houlsby), or the feed-forward only (Pfeiffer et al. 2021).
+    """
+
+    width: int
+    activation: Literal["gelu", "relu"] = "gelu"
+    after: Literal["both", "feed_forward"] = "both"
+
+
+class Bottleneck(nn.Module):
+    """``h + up(activation(down(h)))``; `up` begins at zero, so the model answers as before until it is trained."""
+
+    def __init__(self, size: int, shape: Shape, like: Tensor) -> None:
+        super().__init__()
+        self.down = nn.Linear(size, shape.width, device=like.device, dtype=like.dtype)
+        self.up = nn.Linear(shape.width, size, device=like.device, dtype=like.dtype)
+        self.activation = nn.GELU() if shape.activation == "gelu" else nn.ReLU()
+        nn.init.zeros_(self.down.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Give what goes on to the skip connection: [..., size]."""
+        return hidden + self.up(self.activation(self.down(hidden)))
+
+
+def attach(module: Any, shape: Shape) -> None:
+    """Put trainable adapters behind the sublayers of every block; nothing else of the model takes a gradient.
+
+    Raises:
+        HarnessError: a block has no attention or feed-forward part by a name that is known.
+    """
+    model = causal(module)
+    kinds = (FEED_FORWARD,) if shape.after == "feed_forward" else (ATTENTION, FEED_FORWARD)
+    owners = [sublayer(block, names) for block in blocks(model) for names in kinds]
+    if None in owners:
+        raise HarnessError(
+            f"the blocks of {type(model).__name__} have no attention and feed-forward part that an adapter could "
+            "stand behind: choose lora."
+        )
+    model.requires_grad_(False)
+    size = model.config.get_text_config().hidden_size
+    for owner in owners:
+        owner.add_module(_NAME, Bottleneck(size, shape, model.get_input_embeddings().weight))
+        owner.bottleneck_hook = owner.register_forward_hook(_pass_through)
+    model.bottleneck_shape = shape
+
+
+def attached(module: Any) -> Shape | None:
+    """Return the shape of a model's adapters; None if it has none."""
+    return getattr(causal(module), "bottleneck_shape", None)
+
+
+def remove(module: Any) -> None:
+    """Take the adapters away."""
+    model = causal(module)
+    for owner in [owner for owner in model.modules() if hasattr(owner, "bottleneck_hook")]:
+        owner.bottleneck_hook.remove()
+        del owner.bottleneck_hook
+        delattr(owner, _NAME)
+    del model.bottleneck_shape
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a parameter of this name is an adapter's."""
+    return f".{_NAME}." in name
+
+
+def save(module: Any, folder: Path) -> None:
+    """Write the adapters, their shape with them."""
+    shape = attached(module)
+    assert shape  # noqa: S101 - asked only where there are adapters
+    own = {name: weight.detach().contiguous() for name, weight in causal(module).named_parameters() if is_own(name)}
+    save_file(own, folder / FILE, {"format": "pt"} | {key: str(value) for key, value in asdict(shape).items()})
+
+
+def load(module: Any, folder: Path) -> None:
+    """Put adapters back that `save` wrote."""
+    with safe_open(folder / FILE, framework="pt") as stream:  # type: ignore[no-untyped-call]
+        written: dict[str, str] = stream.metadata()
+        weights: dict[str, Tensor] = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no dict
+    activation = cast("Literal['gelu', 'relu']", written["activation"])
+    attach(module, Shape(int(written["width"]), activation, cast("Any", written["after"])))
+    own = {name: weight for name, weight in causal(module).named_parameters() if is_own(name)}
+    with torch.no_grad():
+        for name, weight in own.items():
+            weight.copy_(weights[name])
+
+
+def _pass_through(owner: Any, _inputs: Any, output: Any) -> Any:
+    """Send a sublayer's output through its adapter; some sublayers also return attention weights."""
+    if isinstance(output, tuple):
+        return (owner.bottleneck(output[0]), *cast("tuple[Any, ...]", output)[1:])
+    return owner.bottleneck(output)

@@ -1,0 +1,129 @@
+"""Linear layers in 4 bits: NF4 with double quantisation, by bitsandbytes (Dettmers et al. 2023, arXiv:2305.14314)."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from typing import Any
+
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn.modules import Linear4bit, Params4bit
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from harness.errors import HarnessError
+
+
+def quantise(module: Any) -> None:
+    """Hold every linear layer but the output head in 4 bits, in place, layer by layer.
+
+    Args:
+        module: a transformers causal language model; embeddings, norms and the head stay as they are.
+    """
+    if is_quantised(module):
+        return
+    head = module.get_output_embeddings()
+    names = [
+        name for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
+    ]
+    for name in names:  # by name: a list of layers would keep every old one until the end
+        module.set_submodule(name, _in_four_bits(module.get_submodule(name)))
+    module.is_loaded_in_4bit = True  # by this peft knows which kind of adapter layer to put there
+    _give_back_freed_memory()
+
+
+def is_quantised(module: Any) -> bool:
+    """Tell whether a model's linear layers are in 4 bits."""
+    return bool(getattr(module, "is_loaded_in_4bit", False))
+
+
+def dequantise(module: Any) -> None:
+    """Hold every linear layer in the model's own type again, in place; what 4 bits have rounded away stays away."""
+    for name in [name for name, layer in module.named_modules() if isinstance(layer, Linear4bit)]:
+        module.set_submodule(name, whole(module.get_submodule(name)))
+    module.is_loaded_in_4bit = False
+    _give_back_freed_memory()
+
+
+def whole(layer: Any, update: Tensor | None = None) -> nn.Module:
+    """Return a 4-bit layer as the ordinary layer that it was made from.
+
+    Args:
+        layer: made by `quantise`.
+        update: [out, in], added to the weights before they are rounded to the model's type.
+    """
+    weight = weights_of(layer)
+    if update is not None:
+        weight = (weight.float() + update.float()).to(weight.dtype)
+    made: Any = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
+    if layer.was_transposed:
+        made = Conv1D(layer.out_features, layer.in_features).to("meta")
+        weight = weight.T.contiguous()
+    made.weight = nn.Parameter(weight, requires_grad=False)
+    made.bias = layer.bias
+    return made
+
+
+def weights_of(layer: Any) -> Tensor:
+    """Return the weights that a 4-bit layer stands for: [out, in]."""
+    return dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+
+
+def state(module: Any) -> dict[str, Tensor]:
+    """Return the 4-bit layers' contents by name: the codes and what they are scaled by."""
+    found: dict[str, Tensor] = {}
+    for name, layer in module.named_modules():
+        if isinstance(layer, Linear4bit):
+            prefix = f"{name}.".replace(".base_layer.", ".")
+            layer.state_dict(destination=found, prefix=prefix)
+    return {name: value.contiguous() for name, value in found.items()}
+
+
+def load_state(module: Any, tensors: dict[str, Tensor]) -> None:
+    """Put 4-bit layers back that `state` gave, and take their tensors out of `tensors`.
+
+    Raises:
+        HarnessError: they are another model's.
+    """
+    for name, layer in module.named_modules():
+        if not isinstance(layer, Linear4bit):
+            continue
+        own = {key: tensors.pop(key) for key in list(tensors) if key.startswith(f"{name}.weight")}
+        codes = own.pop(f"{name}.weight", None)
+        if codes is None or codes.shape != layer.weight.shape:
+            raise HarnessError("the 4-bit weights that were kept are those of another model: run 'harness clean'.")
+        stats = {key.removeprefix(f"{name}.weight."): value for key, value in own.items()}
+        layer.weight = Params4bit.from_prequantized(codes, stats, device=str(layer.weight.device), module=layer)
+        if f"{name}.bias" in tensors:
+            layer.bias = nn.Parameter(tensors.pop(f"{name}.bias").to(layer.bias.device), requires_grad=False)
+
+
+def _in_four_bits(layer: Any) -> Any:
+    """Return a linear layer in 4 bits that passes gradients whatever it was asked before.
+
+    On a CPU with AVX-512 BF16, bitsandbytes would repack the layer's weights on the first call in eval mode, for
+    answering one token faster; a repacked layer has no backward, so training after an evaluation would get wrong
+    gradients, and repacking also rounds the scales once more. So it is never allowed to.
+    """
+    transposed = isinstance(layer, Conv1D)
+    weight = layer.weight.data.T.contiguous() if transposed else layer.weight.data
+    made: Any = Linear4bit(weight.shape[1], weight.shape[0], bias=False, compute_dtype=weight.dtype, device="meta")
+    build: Any = Params4bit
+    codes = build(weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made)
+    made.weight = codes.to(weight.device)  # on a device, it is quantised
+    made.bias = layer.bias
+    made.was_transposed = transposed
+    made.support_avx512bf16_for_cpu = False
+    return made.train(layer.training)
+
+
+def _give_back_freed_memory() -> None:
+    """Return what the old layers held to the system (malloc_trim(3), glibc) or the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,27 @@
+"""Bottleneck adapters: a narrow trained block behind each sublayer of a frozen model (Houlsby et al. 2019)."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from harness import training
+from harness.training.tuned import Tuned
+
+
+class Adapter(Tuned):
+    """Put a narrow block behind attention and feed-forward of every layer; it begins as the identity."""
+
+    learning_rate: float = Field(1e-3, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    width: int = Field(32, ge=1, description="of the narrow hidden layer; Houlsby et al. tried 8, 64 and 256")
+    activation: Literal["gelu", "relu"] = Field("gelu", description="of the hidden layer")
+    after: Literal["both", "feed_forward"] = Field(
+        "both", description="sublayers with a block behind them: both, or the feed-forward only (Pfeiffer et al. 2021)"
+    )
+
+    paper: ClassVar[str] = "Houlsby et al. 2019, arXiv:1902.00751; feed-forward only: Pfeiffer 2021, arXiv:2005.00247"
+
+    def attach(self, model: Any) -> Any:
+        """Put the blocks in."""
+        return training.adapters.attach_bottleneck(
+            model, width=self.width, activation=self.activation, after=self.after
+        )

@@ -1,0 +1,26 @@
+"""Transfer learning with frozen layers: the lower blocks stay, the upper ones are tuned (Howard and Ruder 2018)."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness import training
+from harness.training.tuned import Tuned
+
+
+class Frozen(Tuned):
+    """Train the upper blocks only: the first `layers` and the embeddings take no gradient and no optimiser state.
+
+    What a language model learns first is general, what it learns last is its task's. Tuning a quarter of the layers,
+    the last ones, kept nine tenths of the quality (Lee et al. 2019).
+    """
+
+    learning_rate: float = Field(1e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    weight_decay: float = Field(0.01, ge=0, description="on matrices only")
+    layers: int | None = Field(None, ge=0, description="first blocks that are frozen; none: two thirds of them")
+
+    paper: ClassVar[str] = "Howard and Ruder 2018, arXiv:1801.06146; Lee et al. 2019, arXiv:1911.03090"
+
+    def attach(self, model: Any) -> Any:
+        """Make the upper blocks trainable."""
+        return training.adapters.frozen_below(model, self.layers)

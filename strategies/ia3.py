@@ -1,0 +1,20 @@
+"""IA³: learn vectors that scale keys, values and the feed-forward layer's inside (Liu et al. 2022)."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness import training
+from harness.training.tuned import Tuned
+
+
+class Ia3(Tuned):
+    """Learn one factor for each key, value and inner activation; all begin at 1. The fewest weights of all methods."""
+
+    learning_rate: float = Field(3e-3, gt=0, description="at its peak, AdamW with warm-up and cosine; paper: 3e-3")
+
+    paper: ClassVar[str] = "Liu et al. 2022, arXiv:2205.05638"
+
+    def attach(self, model: Any) -> Any:
+        """Attach the factors."""
+        return training.peft_methods.attach(model, "ia3")

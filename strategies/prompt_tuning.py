@@ -1,0 +1,25 @@
+"""Prompt tuning: learn vectors that stand before every prompt of a frozen model (Lester et al. 2021)."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness import training
+from harness.training.tuned import Tuned
+
+
+class PromptTuning(Tuned):
+    """Learn virtual tokens before the prompt; they begin as real tokens, from which a small model learns better.
+
+    Lester et al. start from sampled tokens or the labels' words (section 3.2) and use a rate of 0.3 with Adafactor.
+    """
+
+    learning_rate: float = Field(1e-2, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    tokens: int = Field(20, ge=1, description="vectors before the prompt")
+    text: str = Field("", description="what they begin as; empty: tokens drawn from the vocabulary")
+
+    paper: ClassVar[str] = "Lester et al. 2021, arXiv:2104.08691"
+
+    def attach(self, model: Any) -> Any:
+        """Put the vectors before every prompt."""
+        return training.adapters.attach_virtual_tokens(model, self.tokens, self.text)

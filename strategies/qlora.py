@@ -1,0 +1,33 @@
+"""LoRA on weights held in 4 bits: less memory, and weights that are rounded (Dettmers et al. 2023)."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from harness import training
+from harness.training.tuned import Tuned
+
+
+class Qlora(Tuned):
+    """Hold the linear layers in 4 bits (NF4, double quantisation), and learn a low-rank update of each.
+
+    The model answers with the 4-bit weights and the update on top of them.
+    """
+
+    learning_rate: float = Field(5e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    rank: int = Field(16, ge=1, description="columns of the update matrices")
+    alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input")
+    targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
+
+    paper: ClassVar[str] = "Dettmers et al. 2023, arXiv:2305.14314"
+
+    def attach(self, model: Any) -> Any:
+        """Quantise the linear layers, then attach the adapter."""
+        return training.adapters.attach_low_rank(
+            training.adapters.quantised(model),
+            rank=self.rank,
+            alpha=self.alpha,
+            dropout=self.dropout,
+            targets=self.targets,
+        )
