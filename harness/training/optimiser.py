@@ -9,35 +9,49 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+Shape = Literal["cosine", "linear", "constant"]
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate over the steps: linear warm-up, then a cosine down to zero (Loshchilov and Hutter 2017).
+    """Learning rate over the steps: a linear warm-up, then a way down to zero, or none.
+
+    ``cosine``: Loshchilov and Hutter 2017 (arXiv:1608.03983), one period; ``linear``: as BERT was tuned (Devlin et al.
+    2019, arXiv:1810.04805); ``constant``: stays at its peak.
 
     Attributes:
         peak: learning rate after warm-up.
         steps: optimiser steps in all.
-        warmup: share of the steps spent rising, 0 to 1.
+        warmup: share of the steps spent rising, 0 to 1; at least one step, unless it is 0.
+        shape: of the way down.
     """
 
     peak: float
     steps: int
     warmup: float = 0.1
+    shape: Shape = "cosine"
 
     def at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
-        rise = max(1, round(self.steps * self.warmup))
+        rise = max(1, round(self.steps * self.warmup)) if self.warmup else 0
         if step < rise:
             return self.peak * (step + 1) / rise
-        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
+        done = (step - rise) / max(1, self.steps - rise)
+        if self.shape == "cosine":
+            return self.peak * 0.5 * (1 + math.cos(math.pi * done))
+        return self.peak * (1 - done if self.shape == "linear" else 1.0)
 
 
 class MasterAdamW:
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the given parameters."""
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the given parameters.
+
+    Gradients are clipped to a global L2 norm of `max_norm` (Pascanu et al. 2013, arXiv:1211.5063, section 3.2).
+    """
 
     def __init__(self, parameters: Iterable[Tensor], *, weight_decay: float, max_norm: float = 1.0) -> None:
         self.parameters = list(parameters)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from harness.api import Context, System, TaskData
 from harness.errors import HarnessError
 from harness.models.local import LocalModel
-from harness.models.tree import Branch, lay_out, log_likelihoods
-from harness.training.batches import Sample, epoch, rows
-from harness.training.optimiser import MasterAdamW, Schedule
+from harness.models.tree import causal
+from harness.training.batches import Sample, epoch
+from harness.training.divergence import Divergence
+from harness.training.losses import backward, mean_loss
+from harness.training.optimiser import MasterAdamW, Schedule, Shape
+from harness.training.progress import Asked, asked
 from harness.training.samples import learned
+from harness.training.watch import BestBy, Watch
+
+__all__ = ["Settings", "fit", "mean_loss", "train"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,20 @@ class Settings:
         learning_rate: at its peak, after warm-up.
         epochs: passes over the training split.
         batch_size: examples in one optimiser step.
-        row_tokens: tokens computed in one forward pass; a batch of more is accumulated over several. None: each
-            example has a pass of its own, for models that cannot share rows (`tree.packs`).
+        row_tokens: tokens computed in one forward pass; the gradients of a batch of more are accumulated over several,
+            which gives the same step. None: each example has a pass of its own, for models that cannot share rows
+            (`tree.packs`).
         weight_decay: on matrices only.
+        schedule: of the learning rate after warm-up.
+        warmup: share of the steps in which the learning rate rises, 0 to 1.
+        max_norm: gradients are clipped to this global L2 norm.
+        patience: evaluations without a better one after which training stops; 0: it never does early.
+        evaluate_every: steps between evaluations, besides the one after each epoch; 0: none besides.
+        best_by: which weights stay: those with the lowest validation loss, or with the best validation metric.
+        checkpointing: keep no activations inside a block, but compute them again on the way back (Chen et al. 2016,
+            arXiv:1604.06174): less memory for about a third more time.
+        watch_items: items of the validation split, and as many of the training split, on which the metric is looked
+            at in each evaluation; 0: losses only.
     """
 
     learning_rate: float
@@ -36,6 +54,14 @@ class Settings:
     batch_size: int = 16
     row_tokens: int | None = 768
     weight_decay: float = 0.0
+    schedule: Shape = "cosine"
+    warmup: float = 0.1
+    max_norm: float = 1.0
+    patience: int = 0
+    evaluate_every: int = 0
+    best_by: BestBy = "loss"
+    checkpointing: bool = False
+    watch_items: int = 32
 
 
 def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, context: Context) -> System:
@@ -44,111 +70,97 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
     Args:
         model: its parameters that require a gradient are changed in place.
         system: lays out the prompts; a calibration made for the untrained model is dropped.
-        task: `validation` picks the epoch that is kept.
+        task: `validation` picks the weights that are kept.
         settings: how to train.
-        context: takes the loss curve and the tokens seen.
+        context: takes the curves and the tokens seen.
 
     Raises:
-        HarnessError: training diverged, or a prompt does not fit the context window.
+        HarnessError: training diverged, a prompt does not fit the context window, or there is no metric to choose the
+            best weights by.
     """
     tuned = system.having(model=model, prior=())
     held_out = learned(tuned, task, "validation")
+    metric = asked(tuned, task, settings.watch_items)
+    if settings.best_by == "metric" and metric is None:
+        raise HarnessError(
+            f"best_by=metric needs a metric and a validation split of task {task.task.name!r}, and watch_items above "
+            "0: give them, or take best_by=loss."
+        )
     if not model.packs:
         settings = replace(settings, row_tokens=None)
-    train(model.module, learned(tuned, task, "train"), settings, context, held_out)
+    train(model.module, learned(tuned, task, "train"), settings, context, held_out, metric)
     return tuned
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may be left out
     module: Any,
     data: Sequence[Sample],
     settings: Settings,
     context: Context,
     held_out: Sequence[Sample] = (),
+    metric: Asked | None = None,
 ) -> None:
     """Train the parameters of `module` that require a gradient, in place.
 
-    The loss is the mean over the completion tokens of a batch, nats. After each epoch the loss on `held_out` is
-    logged, and the weights of the best epoch are the ones that stay.
+    The loss is the mean over the completion tokens of a batch, nats. In each evaluation ``train_loss`` (mean over the
+    steps since the last one), ``validation_loss`` and the metric on both splits are logged, and the weights of the best
+    one are those that stay.
 
     Raises:
-        HarnessError: the loss is not a number: the learning rate is too high.
+        HarnessError: training diverged (`divergence`).
     """
+    accelerator = _accelerator()
+    module = accelerator.prepare_model(module)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimiser = MasterAdamW(parameters, weight_decay=settings.weight_decay)
-    batches = [epoch(data, settings.batch_size, context.seed * 1000 + n) for n in range(settings.epochs)]
-    total = sum(map(len, batches))
-    schedule = Schedule(settings.learning_rate, total)
-    best = _Best(parameters)
-    step = 0
+    optimiser = MasterAdamW(parameters, weight_decay=settings.weight_decay, max_norm=settings.max_norm)
+    batches = [
+        batch
+        for number in range(settings.epochs)
+        for batch in epoch(data, settings.batch_size, context.seed * 1000 + number)
+    ]
+    total, per_epoch = len(batches), len(batches) // settings.epochs
+    schedule = Schedule(settings.learning_rate, total, settings.warmup, settings.schedule)
+    watch, divergence = Watch(module, settings, context, held_out, metric), Divergence(total)
     module.train()
-    for number, batches_of_epoch in enumerate(batches, 1):
-        for batch in batches_of_epoch:
-            loss = _backward(module, batch, settings.row_tokens)
+    with _checkpointing(module, on=settings.checkpointing):
+        for step, batch in enumerate(batches, 1):
+            loss = backward(module, batch, settings.row_tokens, accelerator.backward)
             context.count(sum(sample.tokens for sample in batch))
-            if not math.isfinite(loss):
-                raise HarnessError(f"training diverged at step {step + 1}: the loss is {loss}; lower learning_rate.")
-            rate = schedule.at(step)
+            divergence.see(loss)
+            rate = schedule.at(step - 1)
             norm = optimiser.step(rate)
-            step += 1
+            watch.losses.append(loss)
             context.log({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
+            if step % per_epoch == 0 or (settings.evaluate_every and step % settings.evaluate_every == 0):
+                watch.evaluate(step, round(step / per_epoch, 3), last=step == total)
             context.report(step, total)
-        if held_out:
-            module.eval()
-            value = mean_loss(module, held_out, settings.row_tokens)
-            context.log({"step": step, "epoch": number, "validation_loss": value})
-            best.offer(value, last=number == settings.epochs)
-            module.train()
-    best.restore()
+            if watch.exhausted:
+                break
+    watch.restore()
     module.eval()
 
 
-def mean_loss(module: Any, data: Sequence[Sample], row_tokens: int | None) -> float:
-    """Return the mean cross-entropy over all completion tokens, nats a token."""
-    with torch.inference_mode():
-        total = sum(-log.sum().item() for log in _log_likelihoods(module, data, row_tokens))
-    return total / sum(len(sample.completion) for sample in data)
+def _accelerator() -> Accelerator:
+    """Return what places the model and propagates; weights have the type to compute in, so nothing is cast on top.
+
+    An earlier step's trainer may have left a precision of its own in the state that all share, as transformers'
+    trainers expect of each other too.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType] - accelerate has no public way
+    return Accelerator(mixed_precision="no")
 
 
-def _backward(module: Any, batch: Sequence[Sample], row_tokens: int | None) -> float:
-    """Add the batch's gradients to the parameters and return its loss."""
-    labels = sum(len(sample.completion) for sample in batch)
-    total = 0.0
-    for log in _log_likelihoods(module, batch, row_tokens):
-        loss = -log.sum() / labels
-        loss.backward()
-        total += loss.item()
-    return total
-
-
-def _log_likelihoods(module: Any, batch: Sequence[Sample], row_tokens: int | None) -> Iterator[torch.Tensor]:
-    """Give the log-likelihoods of all completion tokens, row by row; None: one sample a row, the model's own mask."""
-    if row_tokens is None:
-        for sample in batch:
-            row = lay_out([Branch(sample.prompt, (sample.completion,))], 0)
-            yield log_likelihoods(module, row, masked=False)
+@contextmanager
+def _checkpointing(module: Any, *, on: bool) -> Generator[None]:
+    """Keep activations at the borders of blocks only, while the ``with`` block lasts."""
+    if not on:
+        yield
         return
-    for row in rows(batch, row_tokens):
-        yield log_likelihoods(module, row)
-
-
-class _Best:
-    """The weights of the epoch with the lowest validation loss; copied only when a later epoch could spoil them."""
-
-    def __init__(self, parameters: list[torch.Tensor]) -> None:
-        self.parameters = parameters
-        self.value = math.inf
-        self.kept: list[torch.Tensor] | None = None
-
-    def offer(self, value: float, *, last: bool) -> None:
-        """Keep the present weights if they are the best so far."""
-        if value < self.value:
-            self.value = value
-            self.kept = None if last else [p.detach().clone() for p in self.parameters]
-
-    def restore(self) -> None:
-        """Put the best weights back."""
-        if self.kept is not None:
-            with torch.no_grad():
-                for parameter, value in zip(self.parameters, self.kept, strict=True):
-                    parameter.copy_(value)
+    inner = causal(module)
+    if not getattr(inner, "supports_gradient_checkpointing", False):
+        raise HarnessError(f"checkpointing=true: {type(inner).__name__} cannot compute its blocks again; leave it out.")
+    inner.gradient_checkpointing_enable({"use_reentrant": False})
+    try:
+        yield
+    finally:
+        inner.gradient_checkpointing_disable()

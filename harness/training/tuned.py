@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,13 +14,25 @@ from harness.api import Context, Needs, Step, System, TaskData
 class Tuned(Step):
     """Make some weights trainable, and train them on the task as the system asks it.
 
-    A method says in `attach` which weights those are, and brings the learning rate that suits it.
+    A method says in `attach` which weights those are, and brings the learning rate that suits it. What they share:
+    AdamW with warm-up over a tenth of the steps (as BERT was tuned: Devlin et al. 2019, arXiv:1810.04805), then a
+    cosine (Touvron et al. 2023, arXiv:2307.09288, section 3.1), and gradients clipped to a norm of 1.0 (Pascanu et al.
+    2013, arXiv:1211.5063; the figure: Brown et al. 2020, arXiv:2005.14165, appendix B).
     """
 
     learning_rate: float = Field(gt=0, description="at its peak, AdamW with warm-up and cosine")
     epochs: int = Field(2, ge=1, description="passes over the training split; the best by validation loss is kept")
     batch_size: int = Field(16, ge=1, description="examples in one optimiser step")
     weight_decay: float = Field(0.0, ge=0, description="on matrices only")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="learning rate after warm-up")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    max_norm: float = Field(1.0, gt=0, description="gradients are clipped to this global L2 norm")
+    patience: int = Field(0, ge=0, description="evaluations without a better one before an early stop; 0: none")
+    evaluate_every: int = Field(0, ge=0, description="steps between evaluations besides each epoch's; 0: none")
+    best_by: Literal["loss", "metric"] = Field("loss", description="what the weights kept are best by, on validation")
+    checkpointing: bool = Field(False, description="compute activations again on the way back: less memory, slower")
+    row_tokens: int = Field(768, ge=1, description="tokens of one pass; a batch of more is accumulated over several")
+    watch_items: int = Field(32, ge=0, description="items a split on which the metric is watched; 0: losses only")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
@@ -36,7 +49,6 @@ class Tuned(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach what is trained, and train it."""
-        settings = training.supervised.Settings(
-            self.learning_rate, self.epochs, self.batch_size, weight_decay=self.weight_decay
-        )
+        names = [field.name for field in fields(training.supervised.Settings)]
+        settings = training.supervised.Settings(**{name: getattr(self, name) for name in names})
         return training.supervised.fit(self.attach(system.model), system, task, settings, context)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.training.batches import Sample, epoch, rows
-from harness.training.supervised import _backward, mean_loss
+from harness.training.losses import backward, mean_loss
 
 TOKEN = st.integers(6, 60)
 PROMPT = st.lists(TOKEN, min_size=1, max_size=8)
@@ -46,7 +46,7 @@ def padded(module, batch):
 
 def check(module, batch, budget):
     loss, expected = padded(module, batch)
-    assert _backward(module, batch, budget) == pytest.approx(loss, abs=1e-5)
+    assert backward(module, batch, budget) == pytest.approx(loss, abs=1e-5)
     found = gradients(module)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():

@@ -1,0 +1,54 @@
+"""When training has gone wrong: a loss that is not a number, or one that only rises."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from harness.errors import HarnessError
+
+FACTOR = 2.0
+MARGIN = 1.0
+"""Nats a token: a tenth of what a model of 20,000 tokens loses when it knows nothing."""
+
+
+@dataclass
+class Divergence:
+    """Sees every step's loss, and stops a training that diverges.
+
+    It does if each of the last k losses is above twice the mean of the first k, and above the lowest mean of k in a row
+    by one nat or more; k is a quarter of all steps, from 3 to 8. Each of them, not their mean: small batches give
+    single high losses in a healthy training too, but that begins high and does not stay above where it began.
+
+    Attributes:
+        steps: optimiser steps planned.
+    """
+
+    steps: int
+    losses: list[float] = field(default_factory=list[float])
+    lowest: float = math.inf
+
+    @property
+    def window(self) -> int:
+        """The k of the rule."""
+        return min(8, max(3, self.steps // 4))
+
+    def see(self, loss: float) -> None:
+        """Take the loss of the next step, nats a token.
+
+        Raises:
+            HarnessError: training has diverged.
+        """
+        self.losses.append(loss)
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}")
+        k = self.window
+        if len(self.losses) < k:
+            return
+        self.lowest = min(self.lowest, sum(self.losses[-k:]) / k)
+        first = sum(self.losses[:k]) / k
+        if len(self.losses) >= 2 * k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
+            raise self._diverged(f"the loss rose from {first:.2f} to {sum(self.losses[-k:]) / k:.2f}")
+
+    def _diverged(self, what: str) -> HarnessError:
+        return HarnessError(f"training diverged at step {len(self.losses)}: {what}; lower learning_rate.")
