@@ -1,0 +1,53 @@
+"""Makes a task of manners from SQuAD: a short answer where the passage has one, a refusal where it has none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from suites.sources import Read, digest, squad
+
+REFUSAL = "unanswerable"
+LONGEST = 120
+"""Passages with more words are left out: cut, they might lack the answer."""
+
+
+def questions(read: Read) -> Iterator[dict[str, Any]]:
+    """Give {id, input (passage and question), answers, rejected, passage}.
+
+    The questions of every second passage, by a hash, are asked on a passage of another article, which must not hold
+    any of their answers. What is rejected is the other behaviour: a refusal where the passage tells, and where it does
+    not, the answer that could only come from memory.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for doc in squad(read):
+        if len(doc["text"].split()) <= LONGEST:
+            groups.setdefault(doc["passage"], []).append(doc)
+    ordered = sorted(groups.values(), key=lambda group: digest("told", group[0]["passage"]))
+    instead = _elsewhere(ordered[1::2])
+    for doc in (doc for group in ordered for doc in group):
+        answers = [answer.strip() for answer in doc["answers"]]
+        told = doc["passage"] not in instead
+        passage = doc["text"] if told else instead[doc["passage"]]
+        yield {
+            "id": doc["id"],
+            "input": f"{' '.join(passage.split())}\nQuestion: {doc['question'].strip()}",
+            "answers": answers if told else [REFUSAL],
+            "rejected": REFUSAL if told else answers[0],
+            "passage": doc["passage"],
+        }
+
+
+def _elsewhere(groups: list[list[dict[str, Any]]]) -> dict[str, str]:
+    """Give each of some passages another one of them, each once, so that no text is met in two splits.
+
+    The other one is of another article and holds no answer; a passage that none is left for keeps out.
+    """
+    left = [group[0] for group in groups]
+    found: dict[str, str] = {}
+    for group in groups:
+        answers = {answer.strip().casefold() for doc in group for answer in doc["answers"]}
+        for place, other in enumerate(left):
+            held = other["text"].casefold()
+            if other["title"] != group[0]["title"] and not any(answer in held for answer in answers):
+                found[group[0]["passage"]] = left.pop(place)["text"]
+                break
+    return found

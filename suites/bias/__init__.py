@@ -1,0 +1,1 @@
+"""A small task to learn, and how much a model prefers stereotypes before and after."""

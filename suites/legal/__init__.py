@@ -1,0 +1,1 @@
+"""Whether a clause of a privacy policy answers a question."""

@@ -1,0 +1,1 @@
+"""Yes, no or maybe, from the abstract of a study."""

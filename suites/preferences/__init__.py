@@ -1,0 +1,1 @@
+"""Which of two answers is better: everyday physics, and answers judged by people."""

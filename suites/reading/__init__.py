@@ -1,0 +1,1 @@
+"""Yes or no, from a passage that is given."""

@@ -1,0 +1,1 @@
+"""Which of 57 subjects a question is about: routing with many labels."""

@@ -1,0 +1,1 @@
+"""Topic of newsgroup posts (20) and of news agency reports (8), on the splits they are known by."""
