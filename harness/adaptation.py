@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -85,11 +85,17 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
     )
     kept = artifacts.find(root, key) if step.keeps else None
     curves: list[dict[str, float]] = []
+    latest: dict[str, float] = {}
+
+    def log(point: Mapping[str, float]) -> None:
+        curves.append(dict(point))
+        latest.update(point)
+
     context = Context(
         seed=stage.seed,
-        report=stage.reporter(step.phase, link.name),
+        report=stage.reporter(step.phase, link.name, latest),
         count=lambda tokens: stage.meter.tokens(tokens_in=tokens),
-        log=lambda point: curves.append(dict(point)),
+        log=log,
         locate=lambda reference: locate(reference).path,
     )
     if kept:

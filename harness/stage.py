@@ -37,9 +37,16 @@ class Stage:
         self.emit({"phase": phase, "step": step})
         return self.meter.span(phase, step)
 
-    def reporter(self, phase: Phase, step: str | None = None) -> Callable[[int, int], None]:
-        """Return what tells how far a phase is."""
-        return lambda done, total: self.emit({"phase": phase, "step": step, "done": done, "total": total})
+    def reporter(
+        self, phase: Phase, step: str | None = None, figures: Mapping[str, float] | None = None
+    ) -> Callable[[int, int], None]:
+        """Return what tells how far a phase is, with the latest figures of its curves where there are some."""
+
+        def report(done: int, total: int) -> None:
+            event = {"phase": phase, "step": step, "done": done, "total": total}
+            self.emit(event | {"figures": dict(figures)} if figures else event)
+
+        return report
 
     def charge(self, account: artifacts.Account) -> None:
         """Take over what an artifact cost: its span, if an earlier trial made it, and its size."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from harness.planned import Planned
 from harness.recordfile import Record
@@ -23,6 +23,7 @@ class Progress:
     Attributes:
         step: the step that the phase belongs to, where it is one step's.
         done: of `total` items, batches or tokens; `total` is 0 where it is not known.
+        figures: the latest of each curve that a training draws, e.g. ``{"loss": 0.7}``.
     """
 
     planned: Planned
@@ -30,6 +31,7 @@ class Progress:
     step: str | None = None
     done: int = 0
     total: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True)

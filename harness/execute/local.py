@@ -174,9 +174,9 @@ class _Watch:
             return
         phase = said.get("phase")
         self.phase = phase if phase in get_args(Phase) else self.phase
-        event: Event = Progress(
-            self.planned, str(phase or ""), said.get("step"), int(said.get("done", 0)), int(said.get("total", 0))
-        )
+        done, total = int(said.get("done", 0)), int(said.get("total", 0))
+        figures = said.get("figures", {})
+        event: Event = Progress(self.planned, str(phase or ""), said.get("step"), done, total, figures)
         self.observe(event)
 
     def _look(self) -> None:

@@ -80,7 +80,7 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
 class Emit:
     """Sends progress to the parent, but not so often that sending it would cost the trial time.
 
-    Call it with a mapping: ``phase``, and as known ``step``, ``done`` and ``total``.
+    Call it with a mapping: ``phase``, and as known ``step``, ``done``, ``total`` and ``figures``.
     """
 
     def __init__(self, pipe: Connection) -> None:

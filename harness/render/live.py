@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -147,12 +147,12 @@ class _Live:
             self._show(event.planned, "starting", 0, 0)
         elif isinstance(event, Step):
             phase = event.phase + (f" {event.step}" if event.step else "")
-            self._show(event.planned, phase, event.done, event.total)
+            done = f"{phase} {event.done:,}/{event.total:,}" if event.total else phase
+            self._show(event.planned, " · ".join([done, *figures(event.figures)]), event.done, event.total)
         elif event.record is not None:
             self._end(event, event.record)
 
-    def _show(self, planned: Planned, phase: str, done: int, total: int) -> None:
-        text = f"{phase} {done:,}/{total:,}" if total else phase
+    def _show(self, planned: Planned, text: str, done: int, total: int) -> None:
         self._progress.update(
             self._trial,
             description=_name(planned),
@@ -196,6 +196,13 @@ def _name(planned: Planned) -> str:
     trial = planned.trial
     seed = f" seed {trial.seed}" if trial.seed else ""
     return f"{trial.task} · {trial.strategy} · {trial.model}{seed}"
+
+
+def figures(latest: Mapping[str, float]) -> list[str]:
+    """Write where a training's curves are, the metric by its value on the validation split."""
+    names = {"loss": "loss", "validation_loss": "val"}
+    names |= {name: name.partition("_")[2] for name in latest if name.startswith("validation_") and name not in names}
+    return [f"{text} {latest[name]:.2f}" for name, text in names.items() if name in latest]
 
 
 def ending(planned: Planned, record: Record, wall_s: float) -> str:

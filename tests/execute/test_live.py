@@ -1,6 +1,7 @@
 """What a run shows: an honest time left, one line a trial without a terminal, a display with one."""
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -82,6 +83,17 @@ def test_a_terminal_shows_what_is_running_and_keeps_what_ended():
     assert "- t · c · m: skipped: no corpus" in text
     assert "0 of 2, estimating the time left" in text
     assert "2 of 2, done" in text
+
+
+def test_a_training_shows_where_its_curves_are():
+    curves = {"step": 4, "loss": 0.312, "train_accuracy": 0.9, "validation_accuracy": 0.844, "validation_loss": 0.45}
+    out = io.StringIO()
+    console = Console(file=out, width=120, force_terminal=True, color_system=None)
+    (planned,) = plan("a")
+    with watch(console, [planned]) as observe:
+        observe(Progress(planned, "adapt", "a", 4, 10, curves))
+        time.sleep(0.3)  # the display draws itself a few times a second
+    assert "adapt a 4/10 · loss 0.31 · val 0.45 · accuracy 0.84" in out.getvalue()
 
 
 def test_a_download_that_is_not_needed_shows_nothing():
