@@ -105,11 +105,13 @@ def surrogate(new: Tensor, old: Tensor, reference: Tensor, values: Tensor, setti
 
     Returns:
         The loss and the estimate of the divergence (never negative, unbiased: k3 of Schulman 2020), float32 [tokens].
+        In the loss the estimate is weighted by the ratio, which makes its gradient unbiased too (DeepSeek-AI 2025,
+        arXiv:2512.02556).
     """
     ratio = (new - old).exp()
     clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
     kl = (reference - new).exp() - (reference - new) - 1
-    return settings.beta * kl - torch.minimum(ratio * values, clipped * values), kl
+    return settings.beta * ratio * kl - torch.minimum(ratio * values, clipped * values), kl
 
 
 @dataclass
