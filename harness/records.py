@@ -20,6 +20,21 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Budget(Frozen):
+    """How much a strategy may spend on looking for its parameters.
+
+    Attributes:
+        amount: candidates tried, tokens read and written, or seconds; what is begun within it is finished.
+    """
+
+    unit: Literal["trials", "tokens", "seconds"]
+    amount: int = Field(ge=1)
+
+    def __str__(self) -> str:
+        """Write ``8 trials``."""
+        return f"{self.amount:,} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
+
+
 class Trial(Frozen):
     """One planned measurement: a suite's task, a strategy, a model and a seed.
 
@@ -30,6 +45,8 @@ class Trial(Frozen):
         key: sha256 over everything that decides the result; two trials with one key are the same trial.
         basis: sha256 over what trials must share to stand in one table: the task's data and limits, and the
             version of prompts and scoring. Empty where it was never known.
+        train_items: trained on the first so many items of the training split only; None: on all of it.
+        budget: for the search of parameters that `steps` has at their defaults; None: they stay there.
     """
 
     suite: str
@@ -40,6 +57,19 @@ class Trial(Frozen):
     steps: tuple[dict[str, Any], ...] = ()
     key: str = ""
     basis: str = ""
+    train_items: int | None = None
+    budget: Budget | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str, str, int, int | None, str]:
+        """What a report has room for once: a second trial with the same place is a repetition."""
+        budget = str(self.budget or "")
+        return self.suite, self.task, self.strategy, self.model, self.seed, self.train_items, budget
+
+    @property
+    def label(self) -> str:
+        """What its row is called: the strategy, and what it could spend on looking for its parameters."""
+        return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
 
 
 class Span(Frozen):
@@ -146,6 +176,42 @@ class Environment(Frozen):
     command: str | None = None
 
 
+class Candidate(Frozen):
+    """One set of parameters that a search has tried.
+
+    Attributes:
+        parameters: by ``step.parameter``; a step that comes twice is ``step#2``.
+        score: of the task's first metric on the validation split; None where the candidate failed.
+        validation_loss: lowest one while training, nats a token; None where nothing was trained.
+        tokens: read and written, training included.
+        reason: why it failed.
+    """
+
+    parameters: dict[str, Any]
+    score: float | None = None
+    validation_loss: float | None = None
+    wall_s: float
+    tokens: int
+    reason: str | None = None
+
+
+class Search(Frozen):
+    """What a search of parameters has tried, the defaults first, and which it chose.
+
+    Attributes:
+        metric: of the scores; higher is better unless the metric says otherwise.
+        items: of the validation split that each candidate was asked.
+        chosen: place among the candidates.
+        steps: the chain with the chosen parameters, as in `Trial.steps`.
+    """
+
+    metric: str
+    items: int
+    candidates: tuple[Candidate, ...]
+    chosen: int
+    steps: tuple[dict[str, Any], ...]
+
+
 class Completed(Frozen):
     """A trial that finished.
 
@@ -155,6 +221,7 @@ class Completed(Frozen):
         adapted_bytes: size on disk of what adaptation made (adapter, weights or index); None if nothing.
         trained_parameters: parameters that took a gradient.
         curves: points logged while training.
+        search: what was tried for the parameters; None where they were not searched.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -170,6 +237,7 @@ class Completed(Frozen):
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
     curves: tuple[dict[str, float], ...] = ()
+    search: Search | None = None
     environment: Environment
 
 

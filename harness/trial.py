@@ -46,15 +46,17 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         model = open_model(planned.model, cache)
     material = [one.task_data for one in prepared.values() if one.info.role == "target"]
     system = adapt(stage, System(model, target.task_data.task), planned, material)
-    rows = _ask(stage, system, target, target.test, "target")
+    rows = _ask(stage, system, target.test, "target")
     for probe in probes:
-        rows += _ask(stage, System(system.model, probe.task_data.task), probe, probe.test, "probe")
-    planted = [one for one in target.canaries if one.info.kind != "multiple_choice" or isinstance(model, ScoresChoices)]
+        rows += _ask(stage, System(system.model, probe.task_data.task), probe.test, "probe")
+    planted = [
+        one for one in target.canaries if one.info.kind != "multiple_choice" or isinstance(system.model, ScoresChoices)
+    ]
     for canary in planted:
-        rows += _ask(stage, canaries.asking(system, canary.task_data.task), canary, canary.test, "probe")
+        rows += _ask(stage, canaries.asking(system, canary.task_data.task), canary.test, "probe")
     if planned.seen_items:  # the first ones of a shuffled split; last, so that nothing that is compared waits for it
         again = target.task_data.train[: min(planned.seen_items, len(target.test))]
-        rows += _ask(stage, system, target, again, "train")
+        rows += _ask(stage, system, again, "train")
     with stage.span("score"):
         scores = {name: value for one in (target, *probes, *planted) for name, value in _scores(one, rows).items()}
     record = Completed(
@@ -74,7 +76,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     return record, rows
 
 
-def _ask(stage: Stage, system: System, prepared: Prepared, examples: Sequence[Example], role: Role) -> list[Row]:
+def _ask(stage: Stage, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
     """Ask items of a task, measured as the phase of their role."""
     phase = PHASES[role]
     with stage.span(phase):

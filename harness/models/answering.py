@@ -127,13 +127,12 @@ def _reasoned(
     """Ask for one reasoning each, then for the answers behind them."""
     how, task = system.reasoning, system.task
     assert how is not None  # noqa: S101 - `ask` has looked
-    total = len(prompts)
     thoughts: list[Answer] = system.model.generate(
         [replace(prompt, reasoning=how.trigger, thinking=True) for prompt in prompts],
         max_new_tokens=how.max_new_tokens,
         one_line=False,
         sampling=how.sampling and replace(how.sampling, seed=how.sampling.seed * 1_000_003 + sample),
-        report=report and (lambda done, _: report(sample * total + done, how.samples * total)),
+        report=_part(report, sample, how.samples),
     )
     labels = task.question_label, task.answer_label
     texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
@@ -145,6 +144,18 @@ def _reasoned(
         )
         for one, thought, text in zip(_answered(system, queries, told, None), thoughts, texts, strict=True)
     ]
+
+
+def _part(report: Report | None, sample: int, samples: int) -> Report | None:
+    """Return what tells the progress of one sample of several as a part of the whole."""
+    if report is None:
+        return None
+    tell = report
+
+    def within(done: int, total: int) -> None:
+        tell(sample * total + done, samples * total)
+
+    return within
 
 
 def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
