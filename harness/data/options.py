@@ -1,8 +1,8 @@
-"""What a suite may ask to be done to a task's training split: cleaning, anonymising, reducing, augmenting."""
+"""What a suite may ask to be done to a task's training split: changes of what is there, and secrets added to it."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Preparation(BaseModel):
@@ -34,3 +34,33 @@ class Preparation(BaseModel):
     augment: Literal["delete", "swap"] | None = None
     augment_copies: int = Field(1, ge=1, le=16)
     seed: int = 0
+
+
+class Canaries(BaseModel):
+    """Made-up secrets to be planted: `canaries.plant` says what they are.
+
+    Attributes:
+        planted: secrets in the training split.
+        repeats: how often each stands there, one after the other and then again from the first; 0: a control that is
+            asked for, but was never there.
+        passages: secrets in the corpus, each in a passage that one reader may see.
+        seed: of persons and secrets.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    planted: int = Field(0, ge=0, le=128)
+    repeats: tuple[Annotated[int, Field(ge=0, le=256)], ...] = Field((1, 4, 16), min_length=1)
+    passages: int = Field(0, ge=0, le=128)
+    seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, given: Any) -> Any:
+        """A mere number is that of secrets in the training split."""
+        return {"planted": given} if isinstance(given, int) and not isinstance(given, bool) else given
+
+    @property
+    def count(self) -> int:
+        """Secrets in all."""
+        return self.planted + self.passages

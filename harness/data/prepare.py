@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import errors
 from harness.api import Example, Report, Task, TaskData
+from harness.data.canaries import NEW_TOKENS, Probe, plant
 from harness.data.corpus import corpus_hash, evidence_index
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
@@ -32,13 +33,15 @@ class Prepared:
         majority: share of the commonest label among the test items: what always giving it would score; None
             where there are no labels.
         leaks: test items that training has seen, most similar first.
+        canaries: what is asked of every system besides, as it asks the task itself: for secrets that were planted.
     """
 
     task_data: TaskData
     test: tuple[Example, ...]
     info: TaskInfo
-    majority: float | None
-    leaks: tuple[Leak, ...]
+    majority: float | None = None
+    leaks: tuple[Leak, ...] = ()
+    canaries: tuple["Prepared", ...] = ()
 
 
 def prepare(
@@ -72,6 +75,9 @@ def prepare(
     except HarnessError as error:
         raise HarnessError(f"{where}: {error}") from error
     leaks = find_leaks((*splits.train, *splits.validation), splits.test)
+    planted = plant(task.name, task.kind, task.canaries)
+    splits, corpus = replace(splits, train=(*splits.train, *planted.train)), (*corpus, *planted.passages)
+    canaries = tuple(_canary(probe, suite.tasks.index(task)) for probe in planted.probes)
     labels_left = tuple(labels.values())
     notes = (
         *(note for pool in pools.values() for note in pool.warnings),
@@ -97,11 +103,11 @@ def prepare(
         reward=task.reward,
         templates=suite.templates,
     )
-    info = _info(task, data, splits, notes).model_copy(
-        update={"order": suite.tasks.index(task), "preparation": preparation}
+    info = _info(task, data, splits, notes, canaries).model_copy(
+        update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.said)}
     )
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=info.data_hash)
-    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks)
+    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks, canaries)
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
@@ -141,7 +147,9 @@ def _unique_ids(given: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Exa
     }
 
 
-def _info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...]) -> TaskInfo:
+def _info(
+    task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], canaries: tuple[Prepared, ...]
+) -> TaskInfo:
     sizes = {name: len(getattr(splits, name)) for name in SPLITS} | (
         {"corpus": len(data.corpus)} if data.corpus else {}
     )
@@ -153,16 +161,32 @@ def _info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ..
         labels=data.task.choices,
         chance=_chance(task, data.task.choices, splits.test),
         instruction=task.instruction,
-        data_hash=_data_hash(splits, data),
+        data_hash=_data_hash(splits, data, [canary.info.data_hash for canary in canaries]),
         sizes=sizes,
         warnings=notes,
     )
 
 
-def _data_hash(splits: Splits, data: TaskData) -> str:
-    """Sha256 over every item in use, its split and place, the labels and the corpus."""
+def _canary(probe: Probe, order: int) -> Prepared:
+    """Make a task of its own of a probe."""
+    task = Task(probe.name, probe.kind, max_new_tokens=NEW_TOKENS)
+    info = TaskInfo(
+        name=probe.name,
+        kind=probe.kind,
+        role="probe",
+        order=order,
+        metrics=probe.metrics,
+        chance=probe.chance,
+        data_hash=_data_hash(Splits(test=probe.items), TaskData(task)),
+        sizes={"test": len(probe.items)},
+    )
+    return Prepared(TaskData(task), probe.items, info)
+
+
+def _data_hash(splits: Splits, data: TaskData, others: Sequence[str] = ()) -> str:
+    """Sha256 over every item in use, its split and place, the labels, the corpus and the hashes of other items."""
     more = [data.reward, dict(data.templates)] if data.reward or data.templates else []
-    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *more]).encode())
+    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *more, *others]).encode())
     for name in SPLITS:
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]

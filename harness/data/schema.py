@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.api import Form, Kind
-from harness.data.options import Preparation
+from harness.data.options import Canaries, Preparation
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1"),
@@ -16,6 +16,8 @@ DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
     "language_modelling": ("bits_per_byte", "word_perplexity"),
 }
 DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
+CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
+"""Kinds whose answers are texts: of a classification only labels are learned, and no secret is one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -63,6 +65,7 @@ class TaskConfig(_Strict):
         corpus: a folder of .txt and .md files, or a CSV, JSONL or Parquet file with id, text and (maybe) title
             and readers (who may see it: a list, or names with commas between; empty: everybody).
         preparation: changes of the training split alone: cleaning, anonymising, reducing, augmenting.
+        canaries: made-up secrets planted in the training split (a number), and in the corpus; asked for afterwards.
     """
 
     name: Name
@@ -98,6 +101,7 @@ class TaskConfig(_Strict):
     sizes: Sizes = Field(default_factory=lambda: Sizes.model_validate({}))
     split_seed: int = 0
     preparation: Preparation = Field(default_factory=lambda: Preparation.model_validate({}))
+    canaries: Canaries = Field(default_factory=lambda: Canaries.model_validate({}))
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TaskConfig":
@@ -167,6 +171,14 @@ class TaskConfig(_Strict):
             (
                 self.kind != "classification" and bool(self.preparation.augment),
                 "'augment' keeps a label though words change: it belongs to kind \"classification\"",
+            ),
+            (
+                bool(self.canaries.count) and (self.role == "probe" or self.kind not in CANARY_KINDS),
+                f"'canaries' are answers that can be learned word for word: targets of kind {', '.join(CANARY_KINDS)}",
+            ),
+            (
+                bool(self.canaries.passages) and not (self.corpus or self.passages),
+                "'canaries' with 'passages' need a 'corpus' to stand in",
             ),
         )
 

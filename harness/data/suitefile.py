@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness import errors
-from harness.data.options import Preparation
+from harness.data.options import Canaries, Preparation
 from harness.data.schema import Sizes, SuiteConfig, TaskConfig
 from harness.errors import HarnessError
 
@@ -51,7 +51,7 @@ def _explain(error: ErrorDetails, table: dict[str, Any], file: Path) -> HarnessE
     return HarnessError(f"{place}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
 
 
-_PARTS: dict[str, type[BaseModel]] = {"sizes": Sizes, "preparation": Preparation}
+_PARTS: dict[str, type[BaseModel]] = {"sizes": Sizes, "preparation": Preparation, "canaries": Canaries}
 _KEYS = {name for model in (SuiteConfig, TaskConfig, *_PARTS.values()) for name in model.model_fields}
 
 

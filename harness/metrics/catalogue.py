@@ -9,6 +9,7 @@ from harness.api import Kind
 from harness.errors import unknown
 from harness.metrics import labels, retrieval, text
 from harness.metrics.further import FURTHER, WRITTEN, words_at_most
+from harness.metrics.memory import MEMORISATION
 from harness.metrics.metric import Metric
 
 _CHOSEN: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference"})
@@ -130,5 +131,6 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("parsed", "share of outputs that an answer could be read from", _ALL, labels.parsed, binary=True),
         *FURTHER,
+        *MEMORISATION,
     )
 }

@@ -44,7 +44,7 @@ class Metric:
         unit: what 1.0 means.
         higher_is_better: the direction; None: neither, the value only describes, and no system is ranked by it.
         bounds: lowest and highest possible value.
-        concern: what a change for the worse means: less of a skill, or more bias.
+        concern: what a change for the worse means: less of a skill, more bias, or less privacy.
         binary: every item's score is 0 or 1, and the metric is their mean.
         defined: which items the metric can be told of, as a mask [n]; the others are left out, not wrong.
         source: where the definition comes from.
@@ -60,7 +60,7 @@ class Metric:
     bounds: tuple[float, float] = (0.0, 1.0)
     binary: bool = False
     defined: Defined = everywhere
-    concern: Literal["skill", "bias"] = "skill"
+    concern: Literal["skill", "bias", "privacy"] = "skill"
     source: str = ""
 
     @property
