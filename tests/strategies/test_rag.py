@@ -1,6 +1,7 @@
 """The parameters of `rag`: what they build, what is kept of it, and what a trial records."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,11 @@ import torch
 from harness import chain, discover
 from harness.api import Context, Passage, Query, System, Task, TaskData
 from harness.config import RunConfig
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.models import retrieval_bm25
+from harness.models.retrieval_rerank import LikelihoodReranker
 from harness.plan import make_plan
 from harness.trial import run_trial
 from tests import tiny
@@ -115,6 +119,21 @@ def test_breadth_reaches_the_index(model, tiny_embedder):
 
     assert found("ivf", 1000) == found("flat")
     assert found("ivf", 1) != found("flat")
+
+
+def test_a_chain_that_tunes_reranks_by_the_tuned_model(tiny_suite, open_tiny):
+    text = "rag(k=1,retriever=bm25,rerank=likelihood)+lora(rank=4,epochs=1,batch_size=4,learning_rate=0.01)"
+    task = prepare(load_suite(tiny_suite), "facts").task_data
+    system = System(open_tiny(), task.task)
+    for link in chain.build(text, discover.find_step):
+        system = link.step.adapt(system, task, Context())
+    queries = [example.query for example in task.train]
+    asked = replace(system.retriever, reranker=LikelihoodReranker(system.model)).find(queries)
+    assert [prompt.passages for prompt in system.prompts(queries)] == asked
+    scores = [
+        LikelihoodReranker(model).scores([queries[0].input], [task.corpus[:4]]) for model in (system.model, open_tiny())
+    ]
+    assert scores[0] != scores[1]
 
 
 def test_a_trial_without_embedder_is_measured_and_cites(tiny_suite, tiny_folders, tmp_path, monkeypatch):
