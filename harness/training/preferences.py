@@ -8,7 +8,7 @@ the better answer; in a reward model it is the difference of two rewards. Both a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from harness.api import Context, System, TaskData
-from harness.errors import HarnessError
 from harness.models.local import LocalModel
+from harness.training.divergence import Divergence
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.pairs import Pair, batches, learned, log_differences
+from harness.training.progress import Asked, asked
 
 Margins = Callable[[Sequence[Pair]], Iterator[Tensor]]
 """Gives the margins of a batch of pairs, some of them at a time (float32 [pairs of one forward pass]), in any order."""
@@ -36,6 +37,7 @@ class Settings:
         batch_size: pairs in one optimiser step.
         beta: what the log-ratio of policy and reference is multiplied by; the higher, the closer they stay.
         row_tokens: tokens computed in one forward pass; None: each answer has a pass of its own.
+        watch_items: items of each split on which the task's metric is looked at after each epoch; 0: none.
     """
 
     learning_rate: float
@@ -43,6 +45,7 @@ class Settings:
     batch_size: int
     beta: float = 0.1
     row_tokens: int | None = 768
+    watch_items: int = 0
 
 
 def optimise_directly(
@@ -71,7 +74,8 @@ def optimise_directly(
         for split in ("train", "validation")
     )
     parameters = [p for p in model.module.parameters() if p.requires_grad]
-    train(parameters, pairs, held_out, log_ratio_margins(model.module, settings), Loop(settings, context))
+    loop = Loop(settings, context, metric=asked(tuned, task, settings.watch_items))
+    train(parameters, pairs, held_out, log_ratio_margins(model.module, settings), loop)
     return tuned
 
 
@@ -103,15 +107,25 @@ class Loop:
 
     Attributes:
         prefix: put before the names of what is logged, where a step has several loops.
+        metric: gives the task's metric after each epoch; None: losses and margins only.
     """
 
     settings: Settings
     context: Context
     prefix: str = ""
+    metric: Asked | None = None
 
     def log(self, step: int, **values: float) -> None:
         """Log a point."""
         self.context.log({"step": step, **{f"{self.prefix}{name}": value for name, value in values.items()}})
+
+    def log_epoch(
+        self, step: int, epoch: int, train: Mapping[str, float], validation: Mapping[str, float] | None
+    ) -> None:
+        """Log what an epoch came to on both splits, and how the task's metric stands."""
+        named = {f"train_{name}": value for name, value in train.items()}
+        named |= {f"validation_{name}": value for name, value in (validation or {}).items()}
+        self.log(step, epoch=epoch, **named, **(self.metric.scores() if self.metric else {}))
 
 
 def train(
@@ -120,12 +134,12 @@ def train(
     """Minimise the mean of -log sigmoid(margin), by AdamW; the epoch with the lowest loss on `held_out` stays.
 
     Raises:
-        HarnessError: the loss is not a number: the learning rate is too high.
+        HarnessError: training diverged (`divergence`).
     """
     settings, context = loop.settings, loop.context
     optimiser = MasterAdamW(parameters, weight_decay=0.0)
     total = settings.epochs * math.ceil(len(data) / settings.batch_size)
-    schedule = Schedule(settings.learning_rate, total)
+    schedule, divergence = Schedule(settings.learning_rate, total), Divergence(total)
     best, kept, step = math.inf, None, 0
     for epoch in range(1, settings.epochs + 1):
         seen: list[float] = []
@@ -133,19 +147,16 @@ def train(
             found = _backward(batch, margins)
             context.count(sum(pair.tokens for pair in batch))
             seen += found
-            rate, loss = schedule.at(step), _loss(found)
-            if not math.isfinite(loss):
-                raise HarnessError(f"training diverged at step {step + 1}: the loss is {loss}; lower learning_rate.")
+            rate, values = schedule.at(step), _summary(found)
+            divergence.see(values["loss"])
             norm = optimiser.step(rate)
             step += 1
-            loop.log(step, loss=loss, learning_rate=rate, gradient_norm=norm, **_summary(found))
+            loop.log(step, learning_rate=rate, gradient_norm=norm, **values)
             context.report(step, total)
-        loop.log(step, epoch=epoch, **{f"train_{name}": value for name, value in _summary(seen).items()})
-        if held_out:
-            values = evaluate(held_out, margins)
-            loop.log(step, epoch=epoch, **{f"validation_{name}": value for name, value in values.items()})
-            if values["loss"] < best:
-                best, kept = values["loss"], [p.detach().clone() for p in parameters]
+        found = evaluate(held_out, margins) if held_out else None
+        loop.log_epoch(step, epoch, _summary(seen), found)
+        if found and found["loss"] < best:
+            best, kept = found["loss"], [p.detach().clone() for p in parameters]
     if kept is not None:
         with torch.no_grad():
             for parameter, value in zip(parameters, kept, strict=True):
@@ -155,8 +166,7 @@ def train(
 def evaluate(pairs: Sequence[Pair], margins: Margins) -> dict[str, float]:
     """Return the mean loss in nats, the mean margin, and the share of pairs whose margin is positive."""
     with torch.no_grad():
-        found = [value for some in margins(pairs) for value in some.tolist()]
-    return {"loss": _loss(found), **_summary(found)}
+        return _summary([value for some in margins(pairs) for value in some.tolist()])
 
 
 def _backward(batch: Sequence[Pair], margins: Margins) -> list[float]:
@@ -168,14 +178,10 @@ def _backward(batch: Sequence[Pair], margins: Margins) -> list[float]:
     return found
 
 
-def _loss(margins: Sequence[float]) -> float:
-    """Mean of -log sigmoid(margin), nats."""
-    return float(-logsigmoid(torch.tensor(margins)).mean())
-
-
 def _summary(margins: Sequence[float]) -> dict[str, float]:
-    """Mean margin, and the share above zero."""
+    """Mean loss in nats, mean margin, and the share of margins above zero."""
     return {
+        "loss": float(-logsigmoid(torch.tensor(margins)).mean()),
         "reward_margin": sum(margins) / len(margins),
         "preference_accuracy": sum(margin > 0 for margin in margins) / len(margins),
     }

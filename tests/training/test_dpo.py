@@ -1,5 +1,7 @@
 """Direct preference optimisation as a step: after supervised tuning, its reference is the tuned model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -56,6 +58,16 @@ def test_the_reference_is_the_model_that_the_step_before_left(open_tiny):
     again = ask(after, [example.query for example in HELD_OUT])
     for a, b in zip(before, again, strict=True):
         assert a.raw.choice_scores == pytest.approx(b.raw.choice_scores, abs=1e-3)
+
+
+def test_the_metric_is_watched_on_both_splits(open_tiny):
+    points = []
+    data = replace(DATA, metrics=("accuracy",))
+    how = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 6, "watch_items": 4}
+    step("dpo", **how).adapt(System(open_tiny(), TASK), data, Context(log=points.append))
+    watched = [point for point in points if "validation_accuracy" in point]
+    assert [point["epoch"] for point in watched] == [1, 2]
+    assert all(0 <= point["train_accuracy"] <= 1 for point in watched)
 
 
 def test_a_larger_beta_keeps_closer_to_the_reference(open_tiny):

@@ -115,7 +115,7 @@ def test_training_makes_the_better_answers_likelier(open_tiny):
     assert {"loss", "learning_rate", "gradient_norm", "reward_margin", "preference_accuracy"} <= steps[0].keys()
     epochs = [point for point in points if "validation_loss" in point]
     assert [point["epoch"] for point in epochs] == [1, 2, 3, 4]
-    assert {"validation_preference_accuracy", "validation_reward_margin"} <= epochs[0].keys()
+    assert {"train_loss", "validation_preference_accuracy", "validation_reward_margin"} <= epochs[0].keys()
     assert sum("train_preference_accuracy" in point for point in points) == 4
 
 
