@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.space import Choice, Range
 from harness.tasks import Example, Form, Kind, Passage, Provision, Query, Task, TaskData
 
 __all__ = [
     "Answer",
     "AsksModel",
     "Capability",
+    "Choice",
     "Context",
     "Example",
     "Exemplars",
@@ -33,6 +35,7 @@ __all__ = [
     "Prompt",
     "Provision",
     "Query",
+    "Range",
     "Reasoning",
     "Report",
     "Retriever",
@@ -300,6 +303,8 @@ class Step(BaseModel):
         changes_weights: whether the model after the step differs from the one before; probes are asked again then.
         keeps: whether what the step made is worth keeping for other chains that begin alike, by `save` and `load`.
         random: whether the seed can change the result; a chain without a random step is run with one seed only.
+        space: what a search may try for which parameters; those that the user gave another value than their default
+            are not searched.
         paper: where the method comes from.
     """
 
@@ -310,6 +315,7 @@ class Step(BaseModel):
     changes_weights: ClassVar[bool] = False
     keeps: ClassVar[bool] = False
     random: ClassVar[bool] = False
+    space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
 
     def sources(self) -> tuple[str, ...]:

@@ -67,6 +67,12 @@ def run(  # noqa: PLR0913 - one for each flag
     seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None,
     seed: Annotated[list[int] | None, _many("--seed", "S", "This seed")] = None,
     limit: Annotated[list[str] | None, _many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    train_sizes: Annotated[
+        str | None, typer.Option("--train-sizes", metavar="N,N,...", help="Learning curves: so many training items.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
+    ] = None,
     results: Results = None,
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
     config: Annotated[
@@ -76,7 +82,7 @@ def run(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Plan what was asked for, show it or run it, and print the report."""
     from harness import commands
-    from harness.config import choose_seeds, load_config, parse_limits
+    from harness.config import choose_seeds, load_config, parse_limits, parse_sizes
 
     flags = {
         "suite": suite,
@@ -85,6 +91,8 @@ def run(  # noqa: PLR0913 - one for each flag
         "tasks": task,
         "seeds": choose_seeds(seeds, seed or ()),
         "limits": parse_limits(limit or ()),
+        "train_sizes": parse_sizes(train_sizes),
+        "budget": budget,
         "results": results,
         "threads": threads,
     }

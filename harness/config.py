@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import HarnessError, unknown
+from harness.records import Budget
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 SEEN_ITEMS = 64
@@ -37,6 +38,9 @@ class RunConfig(BaseModel):
         results: where records go, relative to the working folder.
         limits: the most items of each split.
         threads: of one operator; None: the library's choice.
+        train_sizes: one trial for each, of a strategy that uses training items, with so many of them: a learning curve;
+            empty: all items.
+        budget: for the search of each strategy's parameters on the validation split; None: they have their defaults.
         seen_items: the most training items that a tuned model is asked again, to tell overfitting; 0: none.
     """
 
@@ -50,6 +54,8 @@ class RunConfig(BaseModel):
     results: Path = Path("results")
     limits: Limits = Limits.model_validate({})
     threads: int | None = Field(None, ge=1)
+    train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    budget: Budget | None = None
     seen_items: int = Field(SEEN_ITEMS, ge=0)
 
     @model_validator(mode="before")
@@ -63,7 +69,19 @@ class RunConfig(BaseModel):
             return {**given, "seeds": tuple(range(count))}
         return given
 
-    @field_validator("strategies", "models", "seeds", "tasks")
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _written_budget(cls, given: Any) -> Any:
+        """A text such as ``tokens=200000`` or a number of trials stands for a budget."""
+        if given is None or isinstance(given, Budget):
+            return given
+        unit, _, amount = str(given).rpartition("=")
+        unit, amount = unit.strip() or "trials", amount.strip()
+        if unit not in ("trials", "tokens", "seconds") or not (amount.isascii() and amount.isdecimal() and int(amount)):
+            raise ValueError("write a number of trials, or e.g. trials=8, tokens=200000 or seconds=120")
+        return Budget(unit=unit, amount=int(amount))
+
+    @field_validator("strategies", "models", "seeds", "tasks", "train_sizes")
     @classmethod
     def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(values))
@@ -111,6 +129,19 @@ def parse_limits(written: Sequence[str]) -> dict[str, int]:
             raise HarnessError(f"--limit {part!r} has no positive number: write e.g. --limit test=40.")
         limits[split] = int(number)
     return limits
+
+
+def parse_sizes(written: str | None) -> tuple[int, ...]:
+    """Read ``--train-sizes 32,128,512``.
+
+    Raises:
+        HarnessError: one is no positive number.
+    """
+    parts = [part.strip() for part in written.split(",")] if written else []
+    for part in parts:
+        if not (part.isascii() and part.isdecimal() and int(part) > 0):
+            raise HarnessError(f"--train-sizes {part!r} is no positive number: write e.g. --train-sizes 32,128,512.")
+    return tuple(map(int, parts))
 
 
 def choose_seeds(count: int | None, seeds: Sequence[int]) -> int | tuple[int, ...] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness import chain
-from harness.api import Capability, Example, Provision, Report
+from harness.api import Capability, Provision, Report
 from harness.chain import Link
 from harness.config import SEEN_ITEMS, RunConfig
 from harness.data.prepare import Prepared, prepare
@@ -19,7 +19,9 @@ from harness.errors import HarnessError
 from harness.metrics.power import detectable_difference, paired_sd
 from harness.modelref import ModelReference, identify
 from harness.planned import Planned
-from harness.records import Trial
+from harness.records import Budget, Trial
+from harness.search import space_of
+from harness.workload import work_tokens
 
 PROTOCOL_VERSION = 1
 """Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
@@ -86,12 +88,13 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     prepared = {name: prepare(suite, name, limits=limits, report=report) for name in names}
     maker = _Maker(suite, config, limits, dict(prepared))
     trials = [
-        maker.trial(task, links, model, seed)
+        maker.trial(task, links, model, seed, size)
         for seed in config.seeds
         for model in models
         for task in prepared.values()
         for links in (chains if task.info.role == "target" else _chains([BASELINE]))
         if seed == config.seeds[0] or _is_random(links)
+        for size in _sizes(config.train_sizes, task, links)
     ]
     return Plan(suite.name, suite.version, tuple(_task_plan(task) for task in prepared.values()), tuple(trials))
 
@@ -118,6 +121,14 @@ def _tunes_on(task: str, links: Sequence[Link]) -> bool:
     )
 
 
+def _sizes(asked: Sequence[int], task: Prepared, links: Sequence[Link]) -> list[int | None]:
+    """Give the numbers of training items to try, rising; None: all of them, or nothing is learned from them."""
+    there = len(task.task_data.train)
+    if not asked or not any(link.step.asks().task & {"train", "preferences"} for link in links):
+        return [None]
+    return [*sorted(size for size in asked if size < there), *([None] if any(size >= there for size in asked) else [])]
+
+
 def _is_random(links: Sequence[Link]) -> bool:
     return any(link.step.random for link in links)
 
@@ -138,8 +149,18 @@ class _Maker:
             self.identities[source] = identify(source, "embedder").identity
         return self.identities[source]
 
-    def trial(self, task: Prepared, links: tuple[Link, ...], model: ModelReference, seed: int) -> Planned:
-        """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for."""
+    def trial(
+        self, task: Prepared, links: tuple[Link, ...], model: ModelReference, seed: int, size: int | None
+    ) -> Planned:
+        """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for.
+
+        Args:
+            task: asked.
+            links: the chain.
+            model: adapted.
+            seed: of everything random.
+            size: training items; None: all. The test items are the same, so all sizes share a basis.
+        """
         changes = any(link.step.changes_weights for link in links)
         probes = [one for one in self.prepared.values() if one.info.role == "probe"] if changes else []
         learned = self.learned(task, links)
@@ -152,24 +173,28 @@ class _Maker:
             seed=seed if _is_random(links) else 0,
             steps=chain.resolved(links),
             basis=_basis(task),
+            train_items=size,
+            budget=self.config.budget if space_of(links) else None,
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
-        decides = [trial.model_dump(mode="json"), weights, [_basis(one) for one in (*probes, *learned)]]
+        decides = [_told(trial), weights, [_basis(one) for one in (*probes, *learned)]]
+        if trial.budget:
+            decides.append({name: asdict(part) for name, part in space_of(links).items()})
         if _tunes_on(task.info.name, links) and seen != SEEN_ITEMS:
             decides.append({"seen_items": seen})
         return Planned(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
             suite=str(self.suite.folder.resolve()),
             model=model.reference,
-            limits=self.limits,
+            limits={**self.limits, **({} if size is None else {"train": size})},
             probes=tuple(probe.info.name for probe in probes),
             seen_items=seen,
             learned=tuple(one.info.name for one in learned),
             threads=self.config.threads,
             sources=sources,
-            skip=_reason_to_skip([task, *learned], links, model),
-            work_tokens=_work_tokens(task, links, probes, seen),
+            skip=_reason_to_skip([task, *learned], links, model, trial.budget),
+            work_tokens=work_tokens(trial, task, links, probes, seen),
         )
 
     def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:
@@ -190,6 +215,12 @@ class _Maker:
         return [self.prepared[name] for name in wanted if name != task.info.name]
 
 
+def _told(trial: Trial) -> dict[str, Any]:
+    """Give what a trial says of itself; what it leaves at None is left out, so that keys from before stay the same."""
+    later = {name for name in ("train_items", "budget") if getattr(trial, name) is None}
+    return trial.model_dump(mode="json", exclude=later)
+
+
 def _basis(task: Prepared) -> str:
     """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
     return _sha256([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
@@ -199,7 +230,9 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _reason_to_skip(tasks: Sequence[Prepared], links: Sequence[Link], model: ModelReference) -> str | None:
+def _reason_to_skip(
+    tasks: Sequence[Prepared], links: Sequence[Link], model: ModelReference, budget: Budget | None
+) -> str | None:
     """Say what a step lacks; the first of the tasks is the trial's own."""
     for link in links:
         learned = [one for one in tasks if one.info.name in link.tasks] if "all" not in link.tasks else tasks
@@ -208,54 +241,11 @@ def _reason_to_skip(tasks: Sequence[Prepared], links: Sequence[Link], model: Mod
                 return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
         for capability in sorted(link.step.asks().model - model.can):
             return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+    if budget and not tasks[0].task_data.validation:
+        return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
     return None
 
 
 def _task_plan(task: Prepared) -> TaskPlan:
     smallest = detectable_difference(paired_sd(), len(task.test))
     return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, task.info.warnings)
-
-
-_GENERATED, _TRAINED, _EMBEDDED = 5.0, 3.0, 0.2
-"""Cost of a generated, a trained and an embedded token, in tokens of a prompt: batched generation reaches a fifth of
-the rate of reading, a training step is a forward and two backward passes, and an embedder is a fifth of the model."""
-_LAYOUT_TOKENS = 30
-"""What a chat template and an instruction add to a question."""
-
-
-def _work_tokens(task: Prepared, links: Sequence[Link], probes: Sequence[Prepared], seen: int) -> float:
-    train, corpus = task.task_data.train, task.task_data.corpus
-    question = _mean(_tokens(example.query.input) for example in task.test) + _LAYOUT_TOKENS
-    example = _mean(_tokens(one.query.input) + _tokens(one.references[0]) for one in train)
-    passage = _mean(_tokens(one.text) for one in corpus)
-    total, added = 0.0, 0.0
-    for link in links:
-        k, epochs = (float(getattr(link.step, name, default)) for name, default in (("k", 0), ("epochs", 1)))
-        if "corpus" in link.step.needs.task:
-            added += k * passage
-            total += _EMBEDDED * passage * len(corpus)
-        elif link.step.changes_weights:
-            total += _TRAINED * epochs * len(train) * (example + _LAYOUT_TOKENS + added)
-        else:
-            added += k * example
-    asked = len(task.test) + min(seen, len(task.test), len(train))
-    total += asked * (question + added + _answer_tokens(task, task.test))
-    for probe in probes:
-        prompt = _mean(_tokens(one.query.input) for one in probe.test) + _LAYOUT_TOKENS
-        total += len(probe.test) * (prompt + _answer_tokens(probe, probe.test))
-    return total
-
-
-def _answer_tokens(task: Prepared, items: Sequence[Example]) -> float:
-    if "choices" in task.task_data.provides:
-        return _mean(sum(map(_tokens, one.query.choices or task.task_data.task.choices)) for one in items)
-    return _GENERATED * task.task_data.task.max_new_tokens
-
-
-def _tokens(text: str) -> float:
-    return len(text) / 4
-
-
-def _mean(values: Iterator[float]) -> float:
-    every = list(values)
-    return sum(every) / len(every) if every else 0.0

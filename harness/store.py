@@ -154,7 +154,7 @@ class Selection:
     """The records that belong in one report.
 
     Attributes:
-        trials: at most one for each suite, task, strategy, model and seed.
+        trials: at most one for each suite, task, strategy, model, seed, number of training items and budget.
         notes: one line for each task of which records were left out, and why.
     """
 
@@ -180,9 +180,9 @@ def newest(stored: Iterable[StoredTrial]) -> Selection:
             count = len(every) - len(same)
             what = "1 record" if count == 1 else f"{count} records"
             notes.append(f"{suite}/{task}: {what} of other data, limits or scoring left out; the newest is shown.")
-        latest: dict[tuple[str, str, int], StoredTrial] = {}
+        latest: dict[Any, StoredTrial] = {}
         for one in sorted(same, key=_age):
-            latest[one.record.trial.strategy, one.record.trial.model, one.record.trial.seed] = one
+            latest[one.record.trial.place] = one
         kept += latest.values()
     return Selection(tuple(kept), tuple(notes))
 

@@ -213,6 +213,28 @@ def test_trials_on_the_same_data_share_a_basis_whatever_their_seed_and_strategy(
     assert limited.trials[0].trial.basis != plan.trials[0].trial.basis
 
 
+def test_what_learns_from_training_items_gets_a_trial_for_each_size_and_the_rest_one(suite, model):
+    plan = planned(suite, model, "zero_shot", "few_shot", "lora", tasks=("sentiment",), train_sizes=(20, 10, 999))
+    assert [(one.trial.strategy, one.trial.train_items, one.limits) for one in plan.trials] == [
+        ("zero_shot", None, {}),
+        *[(name, size, {"train": size} if size else {}) for name in ("few_shot", "lora") for size in (10, 20, None)],
+    ]
+    assert len({one.trial.key for one in plan.trials}) == 7
+    assert len({one.trial.basis for one in plan.trials}) == 1
+
+
+def test_a_trial_with_all_items_is_the_same_one_with_and_without_sizes(suite, model):
+    full = planned(suite, model, "lora", tasks=("sentiment",)).trials[0].trial
+    assert full in [
+        one.trial for one in planned(suite, model, "lora", tasks=("sentiment",), train_sizes=(40, 8)).trials
+    ]
+
+
+def test_fewer_training_items_are_less_work(suite, model):
+    plan = planned(suite, model, "lora", tasks=("sentiment",), train_sizes=(10, 40))
+    assert plan.trials[0].work_tokens < plan.trials[1].work_tokens
+
+
 def test_a_task_tells_its_sizes_and_the_smallest_difference_that_it_shows(suite, model):
     (task,) = planned(suite, model, tasks=("sentiment",)).tasks
     assert task.sizes == {"train": 40, "validation": 10, "test": 30}

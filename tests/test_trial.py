@@ -109,6 +109,16 @@ def test_training_items_are_asked_again_and_do_not_count_as_test_items(run):
     assert only(record, "seen").tokens_in == sum(row.prompt_tokens + row.output_tokens for row in seen)
 
 
+def test_a_smaller_trial_learns_from_the_first_items_and_is_asked_the_same_ones(run):
+    small, few = run(LORA, train_sizes=(6,))
+    full, all_of_them = run(LORA)
+    assert (small.tasks[0].sizes["train"], full.tasks[0].sizes["train"]) == (6, 12)
+    assert only(small, "adapt", "lora").tokens_in < only(full, "adapt", "lora").tokens_in
+    asked = [[row.id for row in rows if row.role == "target"] for rows in (few, all_of_them)]
+    assert asked[0] == asked[1]
+    assert small.trial.basis == full.trial.basis
+
+
 @pytest.mark.parametrize(
     ("strategy", "changes", "count"),
     [("zero_shot", {}, 0), ("few_shot", {}, 0), (LORA, {"seen_items": 3}, 3), (LORA, {"seen_items": 0}, 0)],

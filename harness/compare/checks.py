@@ -16,7 +16,7 @@ WATCHED = ("torch", "transformers", "peft", "sentence-transformers", "faiss-cpu"
 def task_warnings(records: Sequence[Completed]) -> list[str]:
     """Repeat the tasks' own warnings, each once, and tell of records that used other data."""
     said = list(dict.fromkeys(w for record in records for w in record.tasks[0].warnings))
-    if len({record.tasks[0].data_hash for record in records}) > 1:
+    if len({record.trial.basis or record.tasks[0].data_hash for record in records}) > 1:
         said.append("the records used different data: strategies are compared on the items that they share.")
     return said
 

@@ -8,6 +8,7 @@ from math import inf
 from harness.compare import cost
 from harness.compare.checks import machine_warnings, task_warnings, version_warnings
 from harness.compare.groups import groups_of, unlike_seeds
+from harness.compare.learning import by_size, learning_curves, unfinished
 from harness.compare.result import Comparison, SuiteResult, TaskResult
 from harness.compare.rows import rows_of
 from harness.compare.stored import Stored
@@ -21,7 +22,7 @@ def compare(stored: Sequence[Stored], notes: Sequence[str] = ()) -> Comparison:
     """Compare what is stored; nothing is run.
 
     Args:
-        stored: at most one record for each suite, task, strategy, model and seed.
+        stored: at most one record for each suite, task, strategy, model, seed, size and budget.
         notes: what the store left out, to be shown with the result.
 
     Raises:
@@ -57,13 +58,17 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
 
 
 def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[Stored]) -> TaskResult:
-    records = [one.record for one in stored if isinstance(one.record, Completed)]
+    table, sizes, unlike = by_size(stored)
+    records = [one.record for one in table if isinstance(one.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
     scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
     metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
-    groups = groups_of(name, stored)
+    groups = groups_of(name, table)
     rows, notes = rows_of(groups, metrics, everything)
-    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=tuple(notes))
+    curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
+    rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
+    notes = (*unlike, *notes, *unfinished(sizes, table))
+    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
     if metrics:
         result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])
     return result.model_copy(update={"verdict": verdict(result)})
@@ -90,13 +95,12 @@ def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence
 
 
 def _refuse_doubles(stored: Sequence[Stored]) -> None:
-    seen: set[tuple[str, str, str, str, int]] = set()
+    seen: set[object] = set()
     for one in stored:
         trial = one.record.trial
-        key = (trial.suite, trial.task, trial.strategy, trial.model, trial.seed)
-        if key in seen:
+        if trial.place in seen:
             raise HarnessError(
-                f"two records of {trial.strategy} on {trial.suite}/{trial.task} with {trial.model} and seed "
+                f"two records of {trial.label} on {trial.suite}/{trial.task} with {trial.model} and seed "
                 f"{trial.seed}: keep one, for one of them would count twice"
             )
-        seen.add(key)
+        seen.add(trial.place)

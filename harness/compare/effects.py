@@ -21,7 +21,7 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
         done: its rows that have a score, best first.
         name: what rows are called.
     """
-    said = [*_retention(done, name), _overfitting(task, done, name), _luck(done, name)]
+    said = [*_retention(done, name), _overfitting(task, done, name), _more_data(task, done, name), _luck(done, name)]
     return [sentence for sentence in said if sentence]
 
 
@@ -56,6 +56,22 @@ def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) 
             else ""
         )
     return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
+
+
+def _more_data(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+    """Say whose score still grew between the two largest numbers of training items."""
+    last = [(row, row.learning_curve[-2:]) for row in done if row.learning_curve]
+    gains = [(row, points, points[-1].gain) for row, points in last if points[-1].gain]
+    adjusted = holm([gain.p for _, _, gain in gains])
+    up = 1 if task.higher_is_better else -1
+    grown = [
+        f"{name(row)} {change(gain)} from {points[0].train_items:,} to {points[1].train_items:,} items"
+        for (row, points, gain), p in zip(gains, adjusted, strict=True)
+        if p <= ALPHA and gain.value * up > 0
+    ]
+    if grown:
+        return f"More training items still helped: {listing(grown)}."
+    return "No clear gain from the last step to more training items." if gains else ""
 
 
 def _luck(done: Sequence[StrategyResult], name: Names) -> str:

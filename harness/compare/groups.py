@@ -11,10 +11,10 @@ from harness.compare.sample import Sample
 from harness.compare.stored import Stored
 from harness.metrics import Items
 from harness.metrics.labels import label_set
-from harness.records import Completed
+from harness.records import Budget, Completed
 
 Key = tuple[str, str, int | None]
-"""What is scored: strategy, model and a seed, or None for the seeds together."""
+"""What is scored: a row's label, its model and a seed, or None for the seeds together."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,19 @@ class Group:
     items: Mapping[int, Items]
 
     @property
+    def budget(self) -> Budget | None:
+        """What its parameters were looked for with."""
+        return self.trials[0].record.trial.budget
+
+    @property
+    def label(self) -> str:
+        """What its row is called."""
+        return self.trials[0].record.trial.label
+
+    @property
     def key(self) -> Key:
         """Stands for the seeds together."""
-        return self.strategy, self.model, None
+        return self.label, self.model, None
 
     @property
     def records(self) -> list[Completed]:
@@ -46,13 +56,13 @@ def groups_of(task: str, stored: Sequence[Stored]) -> list[Group]:
     """Group the trials of a task, in the order in which strategies first appear."""
     by_name: dict[tuple[str, str], list[Stored]] = {}
     for one in stored:
-        by_name.setdefault((one.record.trial.strategy, one.record.trial.model), []).append(one)
+        by_name.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
     labels = common_labels([one.items[task] for one in stored if task in one.items])
     made: list[Group] = []
-    for (strategy, model), trials in by_name.items():
+    for (_, model), trials in by_name.items():
         trials.sort(key=lambda one: one.record.trial.seed)
         items = {one.record.trial.seed: one.items[task].having(labels) for one in trials if task in one.items}
-        made.append(Group(strategy, model, tuple(trials), items))
+        made.append(Group(trials[0].record.trial.strategy, model, tuple(trials), items))
     return made
 
 
@@ -69,10 +79,10 @@ def panel(metric_name: str, groups: Sequence[Group]) -> Panel[Key]:
     for group in groups:
         for seed, items in group.items.items():
             if sample := Sample.of(metric, [items]):
-                samples[group.strategy, group.model, seed] = sample
+                samples[group.label, group.model, seed] = sample
         alone = next(iter(group.items)) if len(group.items) == 1 else None
         together = (
-            samples.get((group.strategy, group.model, alone))
+            samples.get((group.label, group.model, alone))
             if alone is not None
             else Sample.of(metric, list(group.items.values()))
         )
@@ -87,4 +97,4 @@ def unlike_seeds(group: Group) -> str | None:
     common, largest = len(set.intersection(*asked)) if asked else 0, max(map(len, asked), default=0)
     if common == largest:
         return None
-    return f"the seeds of {group.strategy} answered different items: {common} of {largest} are common and counted."
+    return f"the seeds of {group.label} answered different items: {common} of {largest} are common and counted."

@@ -15,7 +15,7 @@ class Names:
         self._several = len({row.model for row in rows}) > 1
 
     def __call__(self, row: StrategyResult) -> str:  # noqa: D102 - the class says it
-        name = f"`{bare(row.strategy)}`"
+        name = f"`{bare(row.label)}`"
         return f"{name} with `{bare(row.model)}`" if self._several else name
 
     def all(self, rows: Sequence[StrategyResult]) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.api import Kind
 from harness.compare.statistics import Difference, Estimate
-from harness.records import Frozen
+from harness.records import Budget, Frozen
 
 Status = Literal["completed", "failed", "skipped"]
 
@@ -82,15 +82,35 @@ class ClassResult(Frozen):
 
 
 class TrialResult(Frozen):
-    """One trial as a machine reads it: scores with intervals, retention as ``retention/TASK``."""
+    """One trial as a machine reads it: scores with intervals, retention as ``retention/TASK``.
+
+    Attributes:
+        train_items: trained on so many items only; None: on all, or on none.
+    """
 
     seed: int
+    train_items: int | None = None
     status: Status
     reason: str | None = None
     scores: dict[str, Estimate] = Field(default_factory=dict[str, Estimate])
     retention: tuple[Retention, ...] = ()
     gap: Gap | None = None
     cost: Cost | None = None
+
+
+class SizeResult(Frozen):
+    """One point of a learning curve.
+
+    Attributes:
+        score: on the primary metric, on the same test items at every size.
+        gain: this minus the next smaller size; None for the smallest.
+    """
+
+    train_items: int
+    score: Estimate
+    gain: Difference | None = None
+    gap: Gap | None = None
+    trials: tuple[TrialResult, ...] = ()
 
 
 class StrategyResult(Frozen):
@@ -106,6 +126,8 @@ class StrategyResult(Frozen):
         retention: of each probe; empty where the weights are unchanged or nothing is known from before.
         gap: train minus test; None for what was not tuned on the task's items, or not asked them again.
         unparsed: share of outputs that no answer could be read from.
+        learning_curve: its sizes of training data, rising, where more than one was tried.
+        budget: what it could spend on looking for its parameters; None: they have their defaults.
         one_seed: trained, and with a single seed: how much of a difference is luck is not known.
         classes: scores of each label, for a classification.
         confusion: (labels, counts by reference and answer), for a classification.
@@ -123,10 +145,17 @@ class StrategyResult(Frozen):
     gap: Gap | None = None
     cost: Cost | None = None
     unparsed: float | None = None
+    learning_curve: tuple[SizeResult, ...] = ()
+    budget: Budget | None = None
     one_seed: bool = False
     classes: tuple[ClassResult, ...] = ()
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     trials: tuple[TrialResult, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What the row is called: the strategy, and what it could spend on looking for its parameters."""
+        return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
 
     @property
     def seeds(self) -> int:

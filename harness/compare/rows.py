@@ -51,13 +51,19 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
     records = group.records
     if not records:
         return StrategyResult(
-            strategy=group.strategy, model=group.model, status=trials[0].status, reason=reason, trials=trials
+            strategy=group.strategy,
+            model=group.model,
+            budget=group.budget,
+            status=trials[0].status,
+            reason=reason,
+            trials=trials,
         )
     classes, confusion = _classes(group, records[0])
     taken = cost.of_seeds(records, [len(group.items.get(record.trial.seed, ())) for record in records])
     return StrategyResult(
         strategy=group.strategy,
         model=group.model,
+        budget=group.budget,
         status="completed",
         reason=reason,
         scores=_scores(panels, group.key),
@@ -79,8 +85,9 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -
     seed = record.trial.seed
     return TrialResult(
         seed=seed,
+        train_items=record.trial.train_items,
         status="completed",
-        scores=_scores(panels, (group.strategy, group.model, seed)),
+        scores=_scores(panels, (group.label, group.model, seed)),
         retention=retention([one], suite)[0],
         gap=_gap([one], panels),
         cost=cost.of_trial(record, len(group.items.get(seed, ()))),

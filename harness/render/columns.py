@@ -68,6 +68,19 @@ def columns_of(task: TaskResult) -> list[Column]:
     return [c for c in shown if c.rank == 0 or any(c.text(row) is not None for row in done)]
 
 
+def learning_columns(task: TaskResult) -> list[Column]:
+    """List the columns of a task's learning curves, one a number of training items; empty where there is no curve."""
+    sizes = sorted({point.train_items for row in task.rows for point in row.learning_curve})
+    if not sizes:
+        return []
+    return [
+        Column("strategy", _name, 0, None, right=False),
+        *([Column("model", lambda row: plain(row.model), 1, None, right=False)] if several_models(task) else []),
+        *[Column(f"{size:,} items", _at(size), 2) for size in sizes],
+        Column("last gain", _gain, 1),
+    ]
+
+
 def finished(task: TaskResult) -> list[StrategyResult]:
     """The rows that have something to show."""
     return [row for row in task.rows if row.status == "completed"]
@@ -79,7 +92,7 @@ def several_models(task: TaskResult) -> bool:
 
 
 def _name(row: StrategyResult) -> str:
-    return f"{plain(row.strategy)}{' ' + TIED if row.tied_for_best else ''}"
+    return f"{plain(row.label)}{' ' + TIED if row.tied_for_best else ''}"
 
 
 def _score(metric: str) -> Cell:
@@ -88,6 +101,15 @@ def _score(metric: str) -> Cell:
 
 def _retention(task: str) -> Cell:
     return lambda row: next((change(found.change) for found in row.retention if found.task == task), None)
+
+
+def _at(size: int) -> Cell:
+    return lambda row: next((score(p.score) for p in row.learning_curve if p.train_items == size), None)
+
+
+def _gain(row: StrategyResult) -> str | None:
+    found = row.learning_curve[-1].gain if row.learning_curve else None
+    return change(found) if found else None
 
 
 def _unparsed(row: StrategyResult) -> str | None:

@@ -31,6 +31,7 @@ def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
         "model": row.model,
         "status": row.status,
         "reason": row.reason,
+        "budget": str(row.budget) if row.budget else None,
         "seeds": row.seeds,
         "primary_metric": task.primary,
         "tied_for_best": row.tied_for_best,
@@ -68,6 +69,9 @@ def _scores(row: StrategyResult) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, score in row.scores.items():
         found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+    for point in row.learning_curve:
+        name, score = f"score@{point.train_items}", point.score
+        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
     for kept in row.retention:
         name, change = f"retention/{kept.task}", kept.change
         found |= {name: change.value, f"{name}_low": change.low, f"{name}_high": change.high, f"{name}_n": change.n}

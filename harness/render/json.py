@@ -16,12 +16,19 @@ def render(comparison: Comparison) -> str:
     """Write a comparison as indented JSON, ending in a newline; unknown is null, and no number is NaN."""
     tasks = [task for suite in comparison.suites for task in suite.tasks]
     shown = {
-        "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in row.trials],
+        "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in _trials(row)],
         "tasks": [_task(task) for task in tasks],
         "warnings": [warning for suite in comparison.suites for warning in suite.warnings],
         "notes": list(comparison.notes),
     }
     return json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _trials(row: StrategyResult) -> list[TrialResult]:
+    """The trials of the table, and those of the learning curve that are not in it."""
+    smaller = [trial for point in row.learning_curve for trial in point.trials]
+    own = {trial.train_items for trial in row.trials}
+    return [*row.trials, *[trial for trial in smaller if trial.train_items not in own]]
 
 
 def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[str, Any]:
@@ -34,6 +41,8 @@ def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[st
         "strategy": row.strategy,
         "model": row.model,
         "seed": trial.seed,
+        "train_items": trial.train_items,
+        "budget": row.budget.model_dump() if row.budget else None,
         "status": trial.status,
         "reason": trial.reason,
         "scores": scores,
@@ -61,6 +70,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
     return {
         "strategy": row.strategy,
         "model": row.model,
+        "budget": row.budget.model_dump() if row.budget else None,
         "status": row.status,
         "seeds": row.seeds,
         "tied_for_best": row.tied_for_best,
@@ -68,6 +78,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "to_best": row.to_best.model_dump() if row.to_best else None,
         "to_zero_shot": row.to_baseline.model_dump() if row.to_baseline else None,
         "retention": {kept.task: kept.model_dump(exclude={"task"}) for kept in row.retention},
+        "learning_curve": [point.model_dump(exclude={"trials"}) for point in row.learning_curve],
         "gap": row.gap.model_dump() if row.gap else None,
         "unparsed": row.unparsed,
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,

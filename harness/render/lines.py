@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.compare.checks import machine_text
 from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
-from harness.compare.words import count, listing
+from harness.compare.words import count, listing, metric_title
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
 
@@ -32,13 +32,18 @@ def heading(task: TaskResult) -> str:
     return " · ".join(parts)
 
 
+def learning_heading(task: TaskResult) -> str:
+    """What stands over a task's learning curves."""
+    return f"{plain(metric_title(task.primary or 'score'))} by number of training items, on the same test items"
+
+
 def unfinished(task: TaskResult) -> list[str]:
     """What happened to the strategies that did not finish, or not with every seed, and why; one line a reason."""
     models = several_models(task)
     names: dict[tuple[Status, str], list[str]] = {}
     for row in task.rows:
         if row.reason:
-            name = f"{plain(row.strategy)}{f' with {plain(row.model)}' if models else ''}"
+            name = f"{plain(row.label)}{f' with {plain(row.model)}' if models else ''}"
             names.setdefault((row.status, plain(row.reason)), []).append(name)
     return [f"{listing(own)} {HAPPENED[status][len(own) > 1]}: {reason}" for (status, reason), own in names.items()]
 
@@ -75,6 +80,8 @@ def legend(comparison: Comparison) -> list[str]:
         lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
     if any(row.retention for row in rows):
         lines.append("retention is the score on a task that was not trained on, after minus before.")
+    if any(row.learning_curve for row in rows):
+        lines.append("last gain is the score at the largest number of training items, minus that at the next smaller.")
     if any(row.gap for row in rows):
         lines.append("overfitting gap is the score on items that it was trained on, minus the score on the test items.")
     return lines

@@ -6,9 +6,9 @@ import html
 from collections.abc import Sequence
 
 from harness.compare.result import ClassResult, Comparison, StrategyResult, SuiteResult, TaskResult
-from harness.render.columns import columns_of, finished
+from harness.render.columns import Column, columns_of, finished, learning_columns
 from harness.render.escape import cell, markdown, plain
-from harness.render.lines import hardware, heading, legend, unfinished
+from harness.render.lines import hardware, heading, learning_heading, legend, unfinished
 
 WIDEST = 12
 """Labels in a confusion matrix that is still read; of more, only each label's scores are shown."""
@@ -40,11 +40,17 @@ def _task(task: TaskResult) -> list[str]:
     blocks = [f"### {cell(heading(task))}"]
     rows = finished(task)
     if rows:
-        columns = columns_of(task)
-        blocks.append(_table([c.title for c in columns], [c.right for c in columns], [c.cells(rows) for c in columns]))
+        blocks.append(_columns(columns_of(task), rows))
+    if curves := learning_columns(task):
+        shown = [row for row in rows if row.learning_curve]
+        blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, shown)]
     said = [*task.verdict, *unfinished(task), *[f"Warning: {warning}" for warning in task.warnings]]
     blocks.append(_list(said))
     return blocks + [block for row in rows if (block := _classes(row))]
+
+
+def _columns(columns: Sequence[Column], rows: Sequence[StrategyResult]) -> str:
+    return _table([c.title for c in columns], [c.right for c in columns], [c.cells(rows) for c in columns])
 
 
 def _classes(row: StrategyResult) -> str:

@@ -15,10 +15,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.result import Comparison, SuiteResult, TaskResult
-from harness.render.columns import ESSENTIAL, Column, columns_of, finished
+from harness.compare.result import Comparison, StrategyResult, SuiteResult, TaskResult
+from harness.render.columns import ESSENTIAL, Column, columns_of, finished, learning_columns
 from harness.render.escape import plain
-from harness.render.lines import hardware, heading, legend, unfinished
+from harness.render.lines import hardware, heading, learning_heading, legend, unfinished
 
 MARGIN = (0, 0, 0, 2)
 """Of all that belongs to a task."""
@@ -52,7 +52,9 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
     yield Text()
     yield Text(heading(task), style="bold")
     if finished(task):
-        yield from _tables(task, console, options.update(max_width=options.max_width - MARGIN[3]))
+        inner = options.update(max_width=options.max_width - MARGIN[3])
+        yield from _tables(task, console, inner)
+        yield from _learning(task, console, inner)
     yield from (_indented(line, "red") for line in unfinished(task))
     yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
     yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
@@ -60,10 +62,10 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
 
 def _tables(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
     columns = columns_of(task)
-    shown = [_fitting(task, columns, console, options)]
+    shown = [_fitting(finished(task), columns, console, options)]
     if any(column.rank <= ESSENTIAL for column in shown[0][1]):
         halves = [[c for c in columns if c.about in (None, about)] for about in ("quality", "cost")]
-        shown = [_fitting(task, half, console, options) for half in halves]
+        shown = [_fitting(finished(task), half, console, options) for half in halves]
     for place, (table, _) in enumerate(shown):
         if place:
             yield Text()
@@ -73,13 +75,21 @@ def _tables(task: TaskResult, console: Console, options: ConsoleOptions) -> Rend
     yield Text()
 
 
+def _learning(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
+    if columns := learning_columns(task):
+        rows = [row for row in finished(task) if row.learning_curve]
+        yield _indented(learning_heading(task), "")
+        yield Padding(_fitting(rows, columns, console, options)[0], MARGIN, expand=False)
+        yield Text()
+
+
 def _fitting(
-    task: TaskResult, every: Sequence[Column], console: Console, options: ConsoleOptions
+    rows: Sequence[StrategyResult], every: Sequence[Column], console: Console, options: ConsoleOptions
 ) -> tuple[Table, list[Column]]:
     """Drop the least important columns until the table fits; the score always stays."""
     columns, left_out = list(every), list[Column]()
     while True:
-        table = _table(task, columns, options.max_width)
+        table = _table(rows, columns, options.max_width)
         spare = [column for column in columns if column.rank > 0]
         wide = Measurement.get(console, options.update(max_width=10_000), table).maximum
         if wide <= options.max_width or not spare:
@@ -90,8 +100,7 @@ def _fitting(
         left_out.insert(0, least)
 
 
-def _table(task: TaskResult, columns: Sequence[Column], width: int) -> Table:
-    rows = finished(task)
+def _table(rows: Sequence[StrategyResult], columns: Sequence[Column], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(

@@ -23,8 +23,9 @@ METRICS = {"sentiment": ("accuracy", "macro_f1"), "qa": ("token_f1", "exact_matc
 KINDS = {"sentiment": "classification", "qa": "qa", "know": "multiple_choice"}
 
 
-def trial(task, strategy, seed=0, model="small", suite="quick"):
-    return Trial(suite=suite, task=task, strategy=strategy, model=model, seed=seed, key=f"{task}{strategy}{seed}")
+def trial(task, strategy, seed=0, model="small", suite="quick", **changes):
+    key = f"{task}{strategy}{seed}"
+    return Trial(suite=suite, task=task, strategy=strategy, model=model, seed=seed, key=key, **changes)
 
 
 def info(task, role="target", **changes):
@@ -56,13 +57,15 @@ def completed(
     model="small",
     probes=None,
     seen=None,
+    size=None,
+    budget=None,
     trained=None,
     seconds=2.0,
     model_info=HERE_MODEL,
     **changes,
 ):
     """Make a finished trial: `right` says which items of its task were answered correctly, `probes` the same by probe,
-    `seen` the same of training items that were asked again.
+    `seen` the same of training items that were asked again, `size` how many it learned from.
     """
     clusters = [f"p{i // 2}" for i in range(len(right))] if task == "qa" else None
     rows = {task: answered(right, clusters=clusters), **{name: answered(hits) for name, hits in (probes or {}).items()}}
@@ -73,7 +76,7 @@ def completed(
     if trained:
         spans.append(Span(phase="adapt", step="lora", wall_s=60, host_peak_bytes=1200 * MIB, tokens_in=9000))
     fields = {
-        "trial": trial(task, strategy, seed, model),
+        "trial": trial(task, strategy, seed, model, train_items=size, budget=budget, basis="b"),
         "started_at": "2026-11-21T10:00:00+00:00",
         "suite_version": 1,
         "suite_hash": "s",
