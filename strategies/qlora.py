@@ -25,9 +25,10 @@ class Qlora(Tuned):
     def attach(self, model: Any) -> Any:
         """Quantise the linear layers, then attach the adapter."""
         return training.adapters.attach_low_rank(
-            training.adapters.quantised(model),
+            model,
             rank=self.rank,
             alpha=self.alpha,
             dropout=self.dropout,
             targets=self.targets,
+            four_bits=True,
         )

@@ -74,13 +74,12 @@ def ready(module: Any) -> None:
         for name, parameter in module.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.to(module.dtype)
-    if module.active_peft_config.peft_type in virtual.EMBEDDED:
-        virtual.install(module)
+    virtual.install(module)
 
 
 def without_adapter(module: Any) -> Any:
     """Return the model below an adapter, the adapter thrown away."""
-    if virtual.ids(module):
+    if virtual.length(module):
         return virtual.remove(module)
     inner: Any = module.unload() if isinstance(module, PeftModel) else module
     if bottleneck.attached(inner):

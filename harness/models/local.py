@@ -47,7 +47,7 @@ class LocalModel:
     def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.LaidOut]:
         """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
         window, before = self.info.context_tokens, list(virtual.ids(self.module))
-        room = window and window - reserve - len(before)
+        room = window and window - reserve - virtual.length(self.module)
         laid = [layout.lay_out(p, self.tokenizer, room=room) for p in prompts]
         return [replace(one, tokens=before + one.tokens) for one in laid] if before else laid
 

@@ -16,7 +16,14 @@ Variant = Literal["lora", "rslora", "dora"]
 
 
 def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
-    model: LocalModel, *, rank: int, alpha: float, dropout: float, targets: str, variant: Variant = "lora"
+    model: LocalModel,
+    *,
+    rank: int,
+    alpha: float,
+    dropout: float,
+    targets: str,
+    variant: Variant = "lora",
+    four_bits: bool = False,
 ) -> LocalModel:
     """Return the model with low-rank updates on its linear layers; only they take a gradient.
 
@@ -30,6 +37,8 @@ def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
         targets: ``all-linear``, or names of layers separated by commas.
         variant: ``rslora`` is rank-stabilised (Kalajdzievski 2023, arXiv:2312.03732); ``dora`` also learns the length
             of each column of the weights (Liu et al. 2024, arXiv:2402.09353).
+        four_bits: whether the linear layers are held in 4 bits from now on (NF4, double quantisation: Dettmers et al.
+            2023, arXiv:2305.14314), layer by layer in place; what they held is given back.
     """
     config = LoraConfig(
         r=rank,
@@ -40,17 +49,10 @@ def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
         use_dora=variant == "dora",
         task_type="CAUSAL_LM",
     )
-    return attach(merged(model), config)
-
-
-def quantised(model: LocalModel) -> LocalModel:
-    """Return the model with its linear layers in 4 bits (NF4, double quantisation), an adapter merged first.
-
-    The layers are changed in place, one after another, and what they held is given back.
-    """
     model = merged(model)
-    models.quantised.quantise(model.module)
-    return model
+    if four_bits:
+        models.quantised.quantise(model.module)
+    return attach(model, config)
 
 
 def attach_bottleneck(

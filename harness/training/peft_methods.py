@@ -17,10 +17,10 @@ REFUSED = {
     "adalora": "it moves ranks between layers after every step, which the training loop here does not do",
     "cartridge": "it is distilled from a text instead of being trained on examples",
     "cpt": "it has a loss of its own, over tokens of the examples in its prompt",
+    "lily": "it asks the whole row which of its parts to use, so prompts that share a row would change each other",
     "mixed": "it holds other adapters",
     "multitask_prompt_tuning": "it must be told of every input which task it is",
     "poly": "it must be told of every input which task it is",
-    "prefix_tuning": "it gives keys and values where a row of several prompts has tokens; p_tuning is near to it",
     "shadow": "it runs a second network beside the model",
     "xlora": "it mixes adapters that were trained before",
 }
@@ -51,6 +51,8 @@ def attach(model: LocalModel, method: str, options: str = "") -> LocalModel:
         raise unknown("peft method", method, known())
     config_class: Any = next(c for kind, c in PEFT_TYPE_TO_CONFIG_MAPPING.items() if kind.value.lower() == method)
     given = parse(options, config_class, method)
+    if method == "prefix_tuning" and not model.packs:
+        raise HarnessError("peft(method=prefix_tuning) needs a model whose layers all attend to the whole text.")
     model = adapters.merged(model)
     try:
         config = config_class(task_type="CAUSAL_LM", **_defaults(method, config_class, model) | given)
