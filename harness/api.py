@@ -348,4 +348,4 @@ class Step(BaseModel):
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Return the system that `adapt` made, from what `save` wrote."""
         del task, context  # what an index needs, weights do not
-        return system.having(model=system.model.load_adapted(folder))
+        return system.having(model=system.model.load_adapted(folder), prior=())  # as `adapt`: it was of other weights

@@ -127,7 +127,10 @@ def resolved(links: Sequence[Link]) -> tuple[dict[str, Any], ...]:
 
 
 def canonical(links: Sequence[Link]) -> str:
-    """Write a chain in its one text: parameters that differ from their defaults, in the order of the fields."""
+    """Write a chain in its one text: parameters that differ from their defaults, in the order of the fields.
+
+    A field with ``repr=False`` is left out: it holds what another one names, e.g. a file's text.
+    """
     return "+".join(_write_step(link) for link in links)
 
 
@@ -151,7 +154,7 @@ def _write_step(link: Link) -> str:
     written = [
         f"{name}={_write(given[name])}"
         for name, info in type(link.step).model_fields.items()
-        if info.is_required() or getattr(link.step, name) != info.get_default(call_default_factory=True)
+        if info.repr and (info.is_required() or getattr(link.step, name) != info.get_default(call_default_factory=True))
     ]
     if link.tasks:
         written.append(f"task={_write(link.tasks[0] if len(link.tasks) == 1 else list(link.tasks))}")

@@ -160,6 +160,8 @@ def _describe(name: str) -> Listed:
 def _parameters(step: type[Step]) -> tuple[Parameter, ...]:
     found: list[Parameter] = []
     for name, info in step.model_fields.items():
+        if not info.repr:  # made from another one
+            continue
         kind = info.annotation
         shown = kind.__name__ if inspect.isclass(kind) else str(kind).replace("typing.", "")
         value = info.get_default(call_default_factory=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
@@ -19,9 +20,25 @@ from harness.errors import HarnessError, unknown
 SUFFIX = ".jinja"
 
 
-def plain_template() -> str:
-    """Return the built-in template of the plain form."""
-    return files(__package__ or "").joinpath("templates", f"plain{SUFFIX}").read_text(encoding="utf-8")
+def built_in(file: str) -> str:
+    """Return the text of one of the package's own files, e.g. the plain form's ``plain.jinja``."""
+    return files(__package__ or "").joinpath("templates", file).read_text(encoding="utf-8")
+
+
+def read(path: str, what: str) -> str:
+    """Return the text of a user's file.
+
+    Args:
+        path: relative to the working folder, or absolute.
+        what: it is, for the error.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{what} {path} cannot be read ({error}): name a text file in UTF-8.") from error
 
 
 def check(text: str, where: str) -> None:
@@ -84,11 +101,9 @@ def _compiled(text: str) -> Template:
 
 @lru_cache(maxsize=1)
 def _plain() -> Template:
-    return _compiled(plain_template())
+    return _compiled(built_in(f"plain{SUFFIX}"))
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    return ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
+    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

@@ -18,13 +18,26 @@ from harness.plan import make_plan
 from harness.records import Completed
 from harness.trial import run_trial, seed_everything
 
-CHAINS = ("few_shot+rag", "rag+lora", "lora+rag", "full+rag", "lora+lora", "lora+dpo", "lora+dpo+rag", "lora+rlhf")
+CHAINS = (
+    "few_shot+rag",
+    "rag+lora",
+    "lora+rag",
+    "full+rag",
+    "lora+lora",
+    "lora+dpo",
+    "lora+dpo+rag",
+    "lora+rlhf",
+    "few_shot+calibrated",
+    "rag+self_consistency",
+    "optimised+lora",
+)
 STRATEGIES = (*discover.builtin_names(), *CHAINS)
 TASKS = {"moods": {"train", "choices"}, "facts": {"train", "corpus", "preferences", "reward"}}
 """The tasks, and what each provides."""
 QUICK = {
     **{"k": 2, "epochs": 1, "rank": 4, "batch_size": 4, "learning_rate": 0.01, "calibration_items": 4},
     **{"steps": 1, "questions": 3, "answers": 2, "max_new_tokens": 4},
+    **{"n": 2, "max_reasoning_tokens": 4, "candidates": 3, "budget": 24, "items": 4, "instruction": "Say what it is."},
 }
 
 

@@ -1,0 +1,66 @@
+"""Say what is asked in other words, or lay the prompt out by a template of your own (Reynolds and McDonell 2021)."""
+
+import os
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from harness import errors, models
+from harness.api import Context, Step, System, TaskData
+
+
+class Reworded(Step):
+    """Another instruction, another template, or both; what is not given stays as the task has it.
+
+    A template is a Jinja file: `harness/models/templates/plain.jinja` is the built-in one, says what can be used, and
+    is there to be copied. A calibration made before belongs to the prompt that there was, and is dropped.
+    """
+
+    instruction: str | None = Field(None, description="the sentence that opens every prompt; none: the task's own")
+    template: str = Field("", description="a template of the suite by name, or a file, as in './mine.jinja'")
+    text: str = Field("", repr=False, description="what the template's file says; read from it when the run is planned")
+
+    paper: ClassVar[str] = "Reynolds and McDonell 2021, arXiv:2102.07350"
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_template(cls, given: Any) -> Any:
+        """Read the template's file once, so that its text, and not its name alone, says what was run.
+
+        Raises:
+            HarnessError: the file cannot be read, or is no template.
+        """
+        path = given.get("template") if isinstance(given, dict) else None
+        if not isinstance(path, str) or not is_file(path) or given.get("text"):
+            return given
+        text = models.template.read(path, "template")
+        models.template.check(text, path)
+        return {**given, "text": text}
+
+    def adapt(self, system: System, task: TaskData, context: Context) -> System:
+        """Change the wording or the layout of what the system is asked.
+
+        Raises:
+            HarnessError: the suite has no such template, or it cannot be used.
+        """
+        del context
+        told = system.task
+        if self.instruction is not None:
+            told = replace(told, instruction=self.instruction)
+        if self.template:
+            told = replace(told, template=self.text or self._of_suite(task))
+        return system.having(task=told, prior=())
+
+    def _of_suite(self, task: TaskData) -> str:
+        if self.template not in task.templates:
+            hint = "A template is templates/NAME.jinja in the suite's folder, or a file with its path."
+            where = f"the suite of task {task.task.name!r}"
+            raise errors.unknown("template", self.template, task.templates, where=where, hint=hint)
+        models.template.check(task.templates[self.template], self.template)
+        return task.templates[self.template]
+
+
+def is_file(template: str) -> bool:
+    """Tell a file from the name of a suite's template."""
+    return "/" in template or os.sep in template or template.endswith(models.template.SUFFIX)
