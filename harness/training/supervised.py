@@ -34,8 +34,7 @@ class Settings:
         epochs: passes over the training split.
         batch_size: examples in one optimiser step.
         row_tokens: tokens computed in one forward pass; the gradients of a batch of more are accumulated over several,
-            which gives the same step. None: each example has a pass of its own, for models that cannot share rows
-            (`tree.packs`).
+            which gives the same step.
         weight_decay: on matrices only.
         schedule: of the learning rate after warm-up.
         warmup: share of the steps in which the learning rate rises, 0 to 1.
@@ -47,12 +46,13 @@ class Settings:
             arXiv:1604.06174): less memory for about a third more time.
         watch_items: items of the validation split, and as many of the training split, on which the metric is looked
             at in each evaluation; 0: losses only.
+        packs: whether examples may share a row; some models give them other numbers then (`tree.packs`).
     """
 
     learning_rate: float
     epochs: int
     batch_size: int = 16
-    row_tokens: int | None = 768
+    row_tokens: int = 768
     weight_decay: float = 0.0
     schedule: Shape = "cosine"
     warmup: float = 0.1
@@ -62,6 +62,7 @@ class Settings:
     best_by: BestBy = "loss"
     checkpointing: bool = False
     watch_items: int = 32
+    packs: bool = True
 
 
 def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, context: Context) -> System:
@@ -86,8 +87,7 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
             f"best_by=metric needs a metric and a validation split of task {task.task.name!r}, and watch_items above "
             "0: give them, or take best_by=loss."
         )
-    if not model.packs:
-        settings = replace(settings, row_tokens=None)
+    settings = replace(settings, packs=settings.packs and model.packs)
     train(model.module, learned(tuned, task, "train"), settings, context, held_out, metric)
     return tuned
 
@@ -124,7 +124,7 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
     module.train()
     with _checkpointing(module, on=settings.checkpointing):
         for step, batch in enumerate(batches, 1):
-            loss = backward(module, batch, settings.row_tokens, accelerator.backward)
+            loss = backward(module, batch, settings.row_tokens, packs=settings.packs, propagate=accelerator.backward)
             context.count(sum(sample.tokens for sample in batch))
             divergence.see(loss)
             rate = schedule.at(step - 1)

@@ -49,6 +49,6 @@ class Tuned(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach what is trained, and train it."""
-        names = [field.name for field in fields(training.supervised.Settings)]
+        names = [field.name for field in fields(training.supervised.Settings) if field.name != "packs"]
         settings = training.supervised.Settings(**{name: getattr(self, name) for name in names})
         return training.supervised.fit(self.attach(system.model), system, task, settings, context)

@@ -59,7 +59,9 @@ class Watch:
         self.losses.clear()
         self.module.eval()
         if self.held_out:
-            point["validation_loss"] = mean_loss(self.module, self.held_out, self.settings.row_tokens)
+            point["validation_loss"] = mean_loss(
+                self.module, self.held_out, self.settings.row_tokens, packs=self.settings.packs
+            )
         scores = self.asked.scores() if self.asked else {}
         self.module.train()
         self.context.log(point | scores)

@@ -86,11 +86,11 @@ def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
         train(module, DATA, FAST, Context())
 
 
-def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny):
+def test_how_a_batch_is_divided_does_not_change_what_is_learned(open_tiny):
     results = []
-    for budget in (None, 16, 768):
+    for budget, packs in ((1, True), (16, True), (768, True), (16, False), (768, False)):
         module = trainable(open_tiny)
-        train(module, DATA, Settings(1e-3, epochs=1, batch_size=4, row_tokens=budget), Context())
+        train(module, DATA, Settings(1e-3, epochs=1, batch_size=4, row_tokens=budget, packs=packs), Context())
         results.append(weights(module))
     for other in results[1:]:
         assert all(torch.allclose(results[0][name], other[name], atol=1e-4) for name in other)

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.training.batches import Sample, epoch, rows
+from harness.models.tree import Row
+from harness.training.batches import Sample, Stack, epoch, passes, rows
 from harness.training.losses import backward, mean_loss
 
 TOKEN = st.integers(6, 60)
@@ -44,9 +45,9 @@ def padded(module, batch):
     return loss.item(), gradients(module)
 
 
-def check(module, batch, budget):
+def check(module, batch, budget, *, packs=True):
     loss, expected = padded(module, batch)
-    assert backward(module, batch, budget) == pytest.approx(loss, abs=1e-5)
+    assert backward(module, batch, budget, packs=packs) == pytest.approx(loss, abs=1e-5)
     found = gradients(module)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
@@ -57,23 +58,26 @@ def check(module, batch, budget):
 @given(
     prefix=st.lists(TOKEN, max_size=5),
     batch=st.lists(SAMPLE, min_size=1, max_size=6),
-    budget=st.one_of(st.none(), st.integers(1, 80)),
+    budget=st.integers(1, 80),
+    packs=st.booleans(),
 )
-def test_loss_and_gradients_are_those_of_padded_samples(module, prefix, batch, budget):
-    check(module, [Sample(prefix + sample.prompt, sample.completion) for sample in batch], budget)
+def test_loss_and_gradients_are_those_of_padded_samples(module, prefix, batch, budget, packs):
+    check(module, [Sample(prefix + sample.prompt, sample.completion) for sample in batch], budget, packs=packs)
 
 
 @pytest.mark.parametrize("kind", ["tied", "gpt2", "capped"])
-@pytest.mark.parametrize("budget", [None, 12, 200])
-def test_they_are_on_other_architectures_too(tiny_folders, tiny_cache, kind, budget):
+@pytest.mark.parametrize("budget", [12, 200])
+@pytest.mark.parametrize("packs", [True, False])
+def test_they_are_on_other_architectures_too(tiny_folders, tiny_cache, kind, budget, packs):
     batch = [Sample([10, 11, 12 + n], [20 + n, 2]) for n in range(4)] + [Sample([10, 11], [30, 31, 32, 2])]
-    check(fresh(tiny_folders, tiny_cache, kind), batch, budget)
+    check(fresh(tiny_folders, tiny_cache, kind), batch, budget, packs=packs)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent"])
-def test_a_model_that_cannot_share_rows_is_trained_on_one_sample_at_a_time(tiny_folders, tiny_cache, kind):
+@pytest.mark.parametrize("budget", [1, 30, 200])
+def test_a_model_that_cannot_share_rows_is_trained_on_samples_side_by_side(tiny_folders, tiny_cache, kind, budget):
     batch = [Sample(list(range(10, 20 + n)), [20 + n, 2]) for n in range(3)]
-    check(fresh(tiny_folders, tiny_cache, kind), batch, None)
+    check(fresh(tiny_folders, tiny_cache, kind), batch, budget, packs=False)
 
 
 def test_the_mean_counts_every_token_alike(module):
@@ -85,11 +89,31 @@ def test_the_mean_counts_every_token_alike(module):
         targets = torch.tensor(sample.completion)
         logs.append(torch.nn.functional.cross_entropy(out[len(sample.prompt) - 1 : -1], targets, reduction="none"))
     assert mean_loss(module, data, 64) == pytest.approx(torch.cat(logs).mean().item(), abs=1e-5)
-    assert mean_loss(module, data, None) == pytest.approx(torch.cat(logs).mean().item(), abs=1e-5)
+    assert mean_loss(module, data, 64, packs=False) == pytest.approx(torch.cat(logs).mean().item(), abs=1e-5)
+
+
+@given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60), packs=st.booleans())
+def test_every_completion_token_is_learned_once(batch, budget, packs):
+    learned = sorted(token for one in passes(batch, budget, packs=packs) for token in one.targets.tolist())
+    assert learned == sorted(token for sample in batch for token in sample.completion)
 
 
 @given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))
-def test_every_completion_token_is_learned_once(batch, budget):
+def test_stacks_keep_the_budget_and_hold_every_sample_once(batch, budget):
+    stacks = passes(batch, budget, packs=False)
+    assert sum(len(stack.tokens) for stack in stacks) == len(batch)
+    assert all(stack.tokens.numel() <= budget or len(stack.tokens) == 1 for stack in stacks)
+
+
+def test_short_samples_behind_a_long_beginning_are_packed_and_long_ones_that_share_little_are_stacked():
+    short = [Sample([*range(10, 30), *range(30 + n, 40 + n)], [50, 2]) for n in range(16)]
+    assert all(isinstance(one, Row) for one in passes(short, 768))
+    long = [Sample([10 + n, *range(10, 230)], [50, 2]) for n in range(16)]
+    assert all(isinstance(one, Stack) and one.tokens.shape[0] == 3 for one in passes(long, 768)[:-1])
+
+
+@given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))
+def test_rows_hold_every_sample_once(batch, budget):
     laid = rows(batch, budget)
     learned = sorted(token for row in laid for token in row.targets.tolist())
     assert learned == sorted(token for sample in batch for token in sample.completion)
