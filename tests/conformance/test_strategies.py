@@ -35,9 +35,22 @@ STRATEGIES = (*discover.builtin_names(), *CHAINS)
 TASKS = {"moods": {"train", "choices"}, "facts": {"train", "corpus", "preferences", "reward"}}
 """The tasks, and what each provides."""
 QUICK = {
-    **{"k": 2, "epochs": 1, "rank": 4, "batch_size": 4, "learning_rate": 0.01, "calibration_items": 4},
-    **{"steps": 1, "questions": 3, "answers": 2, "max_new_tokens": 4},
-    **{"n": 2, "max_reasoning_tokens": 4, "candidates": 3, "budget": 24, "items": 4, "instruction": "Say what it is."},
+    "k": 2,
+    "epochs": 1,
+    "rank": 4,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+    "calibration_items": 4,
+    "steps": 1,
+    "questions": 3,
+    "answers": 2,
+    "max_new_tokens": 4,
+    "n": 2,
+    "max_reasoning_tokens": 4,
+    "candidates": 3,
+    "budget": 24,
+    "items": 4,
+    "instruction": "Say what it is.",
 }
 
 
@@ -184,7 +197,7 @@ def test_a_trial_gives_a_whole_record_and_no_step_sees_a_test_item(
     target = [row for row in rows if row.role == "target"]
     assert [row.id for row in target] == [example.query.id for example in task.test]
     probed = any(link.step.changes_weights for link in links)
-    assert len(rows) - len(target) == (6 if probed else 0)
+    assert sum(row.role == "probe" for row in rows) == (6 if probed else 0)
     assert len(seen) == len(links)
     for texts in seen:
         assert any(task.task_data.train[0].query.input in text for text in texts)
