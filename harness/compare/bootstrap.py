@@ -39,6 +39,10 @@ class Resampled:
         """Return the difference of two systems that were resampled together."""
         return Resampled(self.value - other.value, self.draws - other.draws, self.jackknife - other.jackknife)
 
+    def plus(self, other: Resampled) -> Resampled:
+        """Return the sum of two systems that were resampled together."""
+        return Resampled(self.value + other.value, self.draws + other.draws, self.jackknife + other.jackknife)
+
     @property
     def constant(self) -> bool:
         """Whether drawing again changes nothing, so that the draws tell no width."""

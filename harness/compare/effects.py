@@ -21,7 +21,14 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
         done: its rows that have a score, best first.
         name: what rows are called.
     """
-    said = [*_retention(done, name), _overfitting(task, done, name), _more_data(task, done, name), _luck(done, name)]
+    said = [
+        *_retention(done, name),
+        *_interactions(done, name),
+        *_sequences(task, done, name),
+        _overfitting(task, done, name),
+        _more_data(task, done, name),
+        _luck(done, name),
+    ]
     return [sentence for sentence in said if sentence]
 
 
@@ -38,6 +45,41 @@ def _retention(done: Sequence[StrategyResult], name: Names) -> list[str]:
         probes = listing([f"`{bare(task)}`" for task in dict.fromkeys(unplanted)])
         return [f"No clear loss on {probes}, which nothing was trained on.", *said]
     return said
+
+
+def _interactions(done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say which chains are more or less than their parts."""
+    found = [(row, one) for row in done for one in row.interactions]
+    said = [
+        f"{name(row)} is {one.kind} than its parts `{bare(one.parts[0])}` and `{bare(one.parts[1])}` add up to: "
+        f"{change(one.change)}."
+        for row, one in found
+        if one.kind != "unclear"
+    ]
+    unclear = list(dict.fromkeys(name(row) for row, one in found if one.kind == "unclear"))
+    if unclear:
+        said.append(f"No clear interaction: {listing(unclear)} may be just the sum of {_its(unclear)} parts.")
+    return said
+
+
+def _sequences(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say what was forgotten of a task when others were learned after it."""
+    up = 1 if task.higher_is_better else -1
+    said: list[str] = []
+    for row in done:
+        if (found := row.forgetting) is None:
+            continue
+        others = listing([f"`{bare(after)}`" for after in found.after])
+        clear = (found.change.p if found.change.p_holm is None else found.change.p_holm) <= ALPHA
+        what = "is not clearly changed by" if not clear else "loses by" if found.change.value * up < 0 else "gains by"
+        said.append(
+            f"{name(row)} {what} learning {others} afterwards: {change(found.change)} against `{bare(found.than)}`."
+        )
+    return said
+
+
+def _its(names: Sequence[str]) -> str:
+    return "its" if len(names) == 1 else "their"
 
 
 def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:

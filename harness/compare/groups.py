@@ -37,6 +37,11 @@ class Group:
         return self.trials[0].record.trial.budget
 
     @property
+    def task(self) -> str:
+        """What was asked."""
+        return self.trials[0].record.trial.task
+
+    @property
     def label(self) -> str:
         """What its row is called."""
         return self.trials[0].record.trial.label

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from harness.compare.bootstrap import Resampled, resample
 from harness.compare.intervals import holm
 from harness.compare.sample import Sample
-from harness.compare.statistics import Difference, Estimate, difference, estimate
+from harness.compare.statistics import Difference, Estimate, contrast, difference, estimate
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -42,6 +42,14 @@ class Panel(Generic[Key]):
             return difference(one, other, (self._resampled[first], self._resampled[second]))
         pair = one.paired_with(other)
         return difference(*pair) if pair else None
+
+    def contrast(self, plus: Sequence[Key], minus: Sequence[Key]) -> Difference | None:
+        """Compare sums of systems on the items that all answered; None if there is none."""
+        samples = [self._samples[key] for key in (*plus, *minus)]
+        common = set(samples[0].ids).intersection(*(sample.ids for sample in samples[1:]))
+        ids = [name for name in samples[0].ids if name in common]
+        placed = [sample.at(ids) for sample in samples]
+        return contrast(placed[: len(plus)], placed[len(plus) :]) if ids else None
 
     def differences(self, pairs: Mapping[Key, Key]) -> dict[Key, Difference]:
         """Compare each key with its partner, p adjusted over all of them (Holm); pairs without items are left out."""

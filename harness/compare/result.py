@@ -71,6 +71,34 @@ class Gap(Frozen):
     change: Difference
 
 
+class Interaction(Frozen):
+    """Whether a chain is more than its parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
+
+    Attributes:
+        parts: the beginning and the rest of the chain, which are rows of the same table.
+        change: its p is adjusted for all interactions of the table.
+        kind: whether the chain brings more than its parts do one by one, less, or neither clearly.
+    """
+
+    parts: tuple[str, str]
+    change: Difference
+    kind: Literal["more", "less", "unclear"]
+
+
+class Forgetting(Frozen):
+    """What became of the table's task when other tasks were learned after it.
+
+    Attributes:
+        after: the tasks that were learned later.
+        than: the row that did not learn them.
+        change: this row minus that one, on the same items; its p is adjusted for all such changes of the table.
+    """
+
+    after: tuple[str, ...]
+    than: str
+    change: Difference
+
+
 class ClassResult(Frozen):
     """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
 
@@ -126,6 +154,8 @@ class StrategyResult(Frozen):
         retention: of each probe; empty where the weights are unchanged or nothing is known from before.
         gap: train minus test; None for what was not tuned on the task's items, or not asked them again.
         unparsed: share of outputs that no answer could be read from.
+        interactions: of a chain, for each way of taking it apart into two that are rows too.
+        forgetting: of a sequence of tasks; None for anything else.
         learning_curve: its sizes of training data, rising, where more than one was tried.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
         one_seed: trained, and with a single seed: how much of a difference is luck is not known.
@@ -145,6 +175,8 @@ class StrategyResult(Frozen):
     gap: Gap | None = None
     cost: Cost | None = None
     unparsed: float | None = None
+    interactions: tuple[Interaction, ...] = ()
+    forgetting: Forgetting | None = None
     learning_curve: tuple[SizeResult, ...] = ()
     budget: Budget | None = None
     one_seed: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.compare import cost
+from harness.compare.chains import chained
 from harness.compare.gap import gap_of
 from harness.compare.groups import Group, Key, panel
 from harness.compare.panel import Panel
@@ -42,7 +43,9 @@ def rows_of(
         made[group.key] = _row(group, panels, kept, suite)
     if not metric_names:
         return tuple(made.values()), notes
-    return _ranked(made, metric_names[0], panels[metric_names[0]]), list(dict.fromkeys(notes))
+    primary, scored = metric_names[0], panels[metric_names[0]]
+    made = chained(groups[0].task if groups else "", made, scored, primary)
+    return _ranked(made, primary, scored), list(dict.fromkeys(notes))
 
 
 def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Sequence[Stored]) -> StrategyResult:

@@ -7,18 +7,15 @@ seeds ran. `Estimate.seed_sd` tells what would change on the same items.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from statistics import NormalDist
 
-import numpy as np
-
 from harness.compare import intervals
-from harness.compare.bootstrap import Resampled, bca_interval, bca_p, resample
+from harness.compare.bootstrap import Resampled, resample
 from harness.compare.sample import Sample
+from harness.compare.spread import Spread, of_draws, of_items, of_pairs, of_scores, with_seeds
 from harness.metrics.power import detectable_difference
 from harness.records import Frozen
-
-NO_SPREAD = 1e-12
 
 
 class Estimate(Frozen):
@@ -70,8 +67,8 @@ def estimate(sample: Sample, sampled: Resampled | None = None) -> Estimate:
         sample: the answers.
         sampled: `bootstrap.resample` of the sample, where it was made with others'; else it is made here.
     """
-    item = _of_items(sample, sampled)
-    spread = _with_seeds(item, [sample.by_seed])
+    item = of_items(sample, sampled)
+    spread = with_seeds(item, [sample.by_seed])
     low, high = sample.metric.bounds
     return Estimate(
         value=item.value,
@@ -96,20 +93,8 @@ def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resample
         second: another's on the same items (`Sample.paired_with`).
         sampled: both, resampled together; else that is done here.
     """
-    item = _of_pairs(first, second, sampled)
-    spread = _with_seeds(item, [first.by_seed, second.by_seed])
-    low, high = first.metric.bounds
-    reach = high - low
-    return Difference(
-        value=item.value,
-        low=max(-reach, min(spread.low, item.value)),
-        high=min(reach, max(spread.high, item.value)),
-        p=spread.p,
-        n=first.n,
-        clusters=first.units if first.clustered else None,
-        detectable=detectable_difference(spread.error, 1),
-        method=spread.method,
-    )
+    spread = with_seeds(of_pairs(first, second, sampled), [first.by_seed, second.by_seed])
+    return _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
 
 
 def unpaired(first: Sample, second: Sample) -> Difference:
@@ -123,15 +108,15 @@ def unpaired(first: Sample, second: Sample) -> Difference:
         first: answers to some items.
         second: of the same system and seeds, to others.
     """
-    one, other = _of_items(first, None), _of_items(second, None)
+    one, other = of_items(first, None), of_items(second, None)
     value = one.value - other.value
     below = math.hypot(one.value - one.low, other.high - other.value)
     above = math.hypot(one.high - one.value, other.value - other.low)
     error = (below + above) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
     method = f"of two independent sets of items: {one.method}; {other.method}"
-    spread = _Spread(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
+    spread = Spread(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
     if first.seeds == second.seeds:
-        spread = _with_seeds(spread, [first.by_seed - second.by_seed])
+        spread = with_seeds(spread, [first.by_seed - second.by_seed])
     reach = first.metric.bounds[1] - first.metric.bounds[0]
     facing = value - spread.low if value > 0 else spread.high - value
     return Difference(
@@ -146,95 +131,46 @@ def unpaired(first: Sample, second: Sample) -> Difference:
     )
 
 
+def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
+    """Compare sums of systems' scores on the same items: what the first ones add up to, less the others.
+
+    Args:
+        plus: systems on the same items in the same order (`Sample.at`), as many as `minus`.
+        minus: systems on these items too.
+    """
+    every, metric = [*plus, *minus], plus[0].metric
+    reach = len(plus) * (metric.bounds[1] - metric.bounds[0])
+    signs = [1.0] * len(plus) + [-1.0] * len(minus)
+    if metric.is_mean:
+        scores = sum(
+            (sign * one.item_scores for sign, one in zip(signs, every, strict=True)), 0.0 * plus[0].item_scores
+        )
+        item = of_scores(scores, plus[0], (-reach, reach))
+    else:
+        drawn = resample(every)
+        total = drawn[0]
+        for one in drawn[1 : len(plus)]:
+            total = total.plus(one)
+        for one in drawn[len(plus) :]:
+            total = total.minus(one)
+        item = of_draws(total, plus[0], (-reach, reach))
+    return _difference(with_seeds(item, [one.by_seed for one in every]), plus[0], reach)
+
+
+def _difference(spread: Spread, sample: Sample, reach: float) -> Difference:
+    return Difference(
+        value=spread.value,
+        low=max(-reach, min(spread.low, spread.value)),
+        high=min(reach, max(spread.high, spread.value)),
+        p=spread.p,
+        n=sample.n,
+        clusters=sample.units if sample.clustered else None,
+        detectable=detectable_difference(spread.error, 1),
+        method=spread.method,
+    )
+
+
 def _p_at(distance: float, half_width: float) -> float:
     """Two-sided p that agrees with an interval: 5 % where its end, `half_width` away, just meets 0."""
     z = NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2)
     return 2 * NormalDist().cdf(-z * distance / half_width) if half_width > 0 else float(distance == 0)
-
-
-@dataclass(frozen=True)
-class _Spread:
-    """A value's interval, the standard error and degrees of freedom behind it, and p that the value is 0."""
-
-    value: float
-    low: float
-    high: float
-    error: float
-    df: float
-    p: float
-    method: str
-
-
-def _of_items(sample: Sample, sampled: Resampled | None) -> _Spread:
-    metric = sample.metric
-    if metric.binary and sample.seeds == 1 and not sample.clustered:
-        low, high = intervals.wilson(float(sample.scores.sum()), sample.n)
-        return _Spread(sample.value, low, high, 0.0, sample.n - 1, 1.0, "Wilson")
-    if metric.is_mean:
-        return _mean(sample.item_scores, sample, metric.bounds)
-    return _bootstrap(sampled or resample([sample])[0], sample, metric.bounds)
-
-
-def _of_pairs(first: Sample, second: Sample, sampled: tuple[Resampled, Resampled] | None) -> _Spread:
-    metric, reach = first.metric, first.metric.bounds[1] - first.metric.bounds[0]
-    if not metric.is_mean:
-        one, other = sampled or resample([first, second])
-        return _bootstrap(one.minus(other), first, (-reach, reach))
-    spread = _mean(first.item_scores - second.item_scores, first, (-reach, reach))
-    if metric.binary and first.seeds == second.seeds == 1 and not first.clustered:
-        p = intervals.mcnemar(first.item_scores, second.item_scores)
-        return _Spread(*_head(spread), p, f"{spread.method}, p by exact McNemar test")
-    return spread
-
-
-def _mean(scores: np.ndarray, sample: Sample, bounds: tuple[float, float]) -> _Spread:
-    value = float(scores.mean())
-    if sample.units < 2:
-        return _flat(value, sample, bounds)
-    error, df = intervals.standard_error(scores, sample.clusters)
-    if error < NO_SPREAD:
-        return _flat(value, sample, bounds)
-    half = intervals.t_multiplier(df) * error
-    method = "t, clustered" if sample.clustered else "t"
-    return _Spread(value, value - half, value + half, error, df, intervals.t_p(value, error, df), method)
-
-
-def _bootstrap(sampled: Resampled, sample: Sample, bounds: tuple[float, float]) -> _Spread:
-    if sample.units < 2 or sampled.constant:
-        return _flat(sampled.value, sample, bounds)
-    low, high = bca_interval(sampled)
-    method = "BCa bootstrap of clusters" if sample.clustered else "BCa bootstrap"
-    return _Spread(sampled.value, low, high, sampled.error, sample.units - 1, bca_p(sampled), method)
-
-
-def _flat(value: float, sample: Sample, bounds: tuple[float, float]) -> _Spread:
-    value = 0.0 if abs(value) < NO_SPREAD else value
-    reach = 2 * abs(value) or 1.0  # of a score without bounds: a guess, as nothing says how far it can go
-    bottom, top = (end if math.isfinite(end) else value + math.copysign(reach, end) for end in bounds)
-    low, high = intervals.flat_interval(value, sample.units, (bottom, top))
-    error = (high - low) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
-    method = "one cluster: limits for a single observation" if sample.units < 2 else "no spread: Wilson's limit"
-    p = intervals.flat_p(value, sample.units, top)
-    return _Spread(value, low, high, error, max(1, sample.units - 1), p, method)
-
-
-def _with_seeds(spread: _Spread, by_seed: list[np.ndarray]) -> _Spread:
-    """Add the variance between seeds, σ²_seed / S a system, with Satterthwaite's degrees of freedom.
-
-    Each side of the interval is stretched by the same factor, so that an asymmetric one stays so.
-    """
-    seeds = [(float(values.var(ddof=1)) / len(values), len(values) - 1) for values in by_seed if len(values) > 1]
-    if not seeds or sum(variance for variance, _ in seeds) < NO_SPREAD**2:
-        return spread
-    parts = [(spread.error**2, spread.df), *seeds]
-    error = math.sqrt(sum(variance for variance, _ in parts))
-    df = error**4 / sum(variance**2 / own for variance, own in parts)
-    factor = intervals.t_multiplier(df) * error / ((spread.high - spread.low) / 2)
-    value, low, high = spread.value, spread.low, spread.high
-    method = f"{spread.method}, with the variance between seeds"
-    p = intervals.t_p(value, error, df)
-    return _Spread(value, value - (value - low) * factor, value + (high - value) * factor, error, df, p, method)
-
-
-def _head(spread: _Spread) -> tuple[float, float, float, float, float]:
-    return spread.value, spread.low, spread.high, spread.error, spread.df

@@ -46,6 +46,12 @@ def _compared(row: StrategyResult) -> dict[str, Value]:
         if change:
             parts = {"": change.value, "_low": change.low, "_high": change.high, "_p": change.p}
             found |= {f"{name}{part}": value for part, value in parts.items()} | {f"{name}_p_holm": change.p_holm}
+    if row.forgetting:
+        change = row.forgetting.change
+        found |= {"forgetting": change.value, "forgetting_low": change.low, "forgetting_high": change.high}
+    for one in row.interactions[:1]:  # of a longer chain, the JSON report has every way of taking it apart
+        change = one.change
+        found |= {"interaction": change.value, "interaction_low": change.low, "interaction_high": change.high}
     if row.gap:
         change, train = row.gap.change, row.gap.train
         found |= {"train_score": train.value, "gap": change.value, "gap_low": change.low, "gap_high": change.high}

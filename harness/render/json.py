@@ -78,6 +78,8 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "to_best": row.to_best.model_dump() if row.to_best else None,
         "to_zero_shot": row.to_baseline.model_dump() if row.to_baseline else None,
         "retention": {kept.task: kept.model_dump(exclude={"task"}) for kept in row.retention},
+        "interactions": [one.model_dump() for one in row.interactions],
+        "forgetting": row.forgetting.model_dump() if row.forgetting else None,
         "learning_curve": [point.model_dump(exclude={"trials"}) for point in row.learning_curve],
         "gap": row.gap.model_dump() if row.gap else None,
         "unparsed": row.unparsed,
