@@ -46,6 +46,10 @@ class Rag(Step):
             raise ValueError("index=flat looks at every passage: leave out breadth")
         return self
 
+    def asks(self) -> Needs:
+        """Need a model that scores texts, if it is to rerank."""
+        return Needs(self.needs.task, frozenset({"score_choices"})) if self.rerank == "likelihood" else self.needs
+
     def sources(self) -> tuple[str, ...]:
         """Name the embedding model and the cross-encoder, where there are any."""
         embedder = () if self.retriever == "bm25" else (self.embedder,)
