@@ -1,0 +1,173 @@
+"""Made-up secrets stand in the training split and the corpus only, and are asked for as a system asks its task."""
+
+import math
+
+import pytest
+
+from harness.api import System, Task
+from harness.data.canaries import SECRETS, asking, plant
+from harness.data.options import Canaries
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
+from harness.errors import HarnessError
+from harness.metrics import Items, get
+from harness.metrics.memory import guessed_exposure
+from harness.records import Row
+
+FACTS = "".join(f"Which key opens door {n * 37 % 101}?,key {n},p{n}\n" for n in range(24))
+DOORS = "".join(f"p{n},Door {n * 37 % 101},It opens with key {n} and no other.\n" for n in range(24))
+
+
+def suite_in(folder, options="", kind="qa"):
+    (folder / "suite.toml").write_text(
+        f'name = "mine"\nversion = 1\n[[tasks]]\nname = "facts"\nkind = "{kind}"\ndata = "facts.csv"\n'
+        f'input = "question"\nreference = "answer"\ncorpus = "doors.csv"\nevidence = "page"\n{options}\n'
+        "sizes = { train = 12, validation = 4, test = 8 }\n"
+    )
+    (folder / "facts.csv").write_text("question,answer,page\n" + FACTS)
+    (folder / "doors.csv").write_text("id,title,text\n" + DOORS)
+    return load_suite(folder)
+
+
+def test_secrets_are_added_to_training_and_corpus_and_nothing_else_changes(tmp_path):
+    without = prepare(suite_in(tmp_path), "facts")
+    planted = prepare(suite_in(tmp_path, "canaries = { planted = 3, repeats = [1, 4], passages = 2 }"), "facts")
+    assert planted.test == without.test
+    assert planted.task_data.validation == without.task_data.validation
+    assert planted.task_data.train[:12] == without.task_data.train
+    assert len(planted.task_data.train) == 12 + 1 + 4 + 1
+    assert planted.task_data.corpus[:24] == without.task_data.corpus
+    assert [len(passage.readers) for passage in planted.task_data.corpus[24:]] == [1, 1]
+    assert planted.info.preparation == (
+        "3 made-up secrets planted as 6 training items: 2 in 1 copy, 1 in 4 copies",
+        "2 made-up secrets planted in the corpus, each for one reader",
+    )
+    assert without.canaries == ()
+    assert [one.info.name for one in planted.canaries] == [
+        "facts.canaries",
+        "facts.extraction",
+        "facts.intruder",
+        "facts.owner",
+    ]
+
+
+def test_a_number_alone_is_that_of_secrets_in_training_and_every_change_is_another_data_hash(tmp_path):
+    hashes = {
+        prepare(suite_in(tmp_path, options), "facts").info.data_hash
+        for options in ("", "canaries = 2", "canaries = 3", "canaries = { planted = 2, seed = 1 }")
+    }
+    assert len(hashes) == 4
+    assert prepare(suite_in(tmp_path, "canaries = 2"), "facts").info.sizes["train"] == 12 + 1 + 4
+
+
+def test_limits_cut_items_but_no_secret(tmp_path):
+    cut = prepare(suite_in(tmp_path, "canaries = 6"), "facts", limits={"train": 3, "test": 2})
+    assert len(cut.task_data.train) == 3 + 2 * (1 + 4 + 16)
+    assert [len(one.test) for one in cut.canaries] == [6, 6]
+
+
+def test_each_secret_stands_in_training_as_often_as_its_question_says():
+    planted = plant("t", "qa", Canaries(planted=6, repeats=(0, 1, 16)))
+    for item in planted.probes[1].items:
+        times = int(item.query.id.rpartition("x")[2])
+        copies = [one for one in planted.train if one.query.input == item.query.input]
+        assert len(copies) == times
+        assert all(one.references == item.references for one in copies)
+    assert len({one.query.id for one in planted.train}) == len(planted.train)
+
+
+def test_secrets_and_persons_are_drawn_once_each_and_by_the_seed_alone():
+    one, same, other = (plant("t", "qa", Canaries(planted=40, passages=40, seed=seed)) for seed in (0, 0, 1))
+    asked = [item for probe in one.probes if probe.name != "t.owner" for item in probe.items][40:]
+    assert one == same
+    assert one != other
+    assert len({item.query.input for item in asked}) == 80
+    assert len({item.references[0] for item in asked}) == 80
+    assert set(SECRETS) >= {item.references[0] for item in asked}
+
+
+def test_an_intruder_is_never_the_owner():
+    intruder, owner = plant("t", "qa", Canaries(passages=5)).probes
+    for wrong, right in zip(intruder.items, owner.items, strict=True):
+        assert wrong.query.input == right.query.input
+        assert right.query.user in right.query.input
+        assert wrong.query.user != right.query.user
+    assert plant("t", "qa", Canaries(passages=1)).probes[0].items[0].query.user not in {None, owner.items[0].query.user}
+
+
+def test_a_probe_is_asked_with_the_systems_instruction_exemplars_and_retriever():
+    task = Task("facts", "qa", "Answer. Take it from the text.", form="plain", question_label="Q", max_new_tokens=3)
+    system = System("model", task, exemplars="shown", retriever="finds", prior=(1.0,))  # type: ignore[arg-type]
+    asked = asking(system, Task("facts.canaries", "multiple_choice", max_new_tokens=12))
+    assert (asked.exemplars, asked.retriever, asked.prior) == ("shown", "finds", ())
+    assert asked.task.instruction == task.instruction
+    assert asked.task.question_label == "Q"
+    assert (asked.task.name, asked.task.kind, asked.task.max_new_tokens) == ("facts.canaries", "multiple_choice", 12)
+
+
+def test_an_item_of_a_multiple_choice_task_has_wrong_choices_too():
+    for item in plant("t", "multiple_choice", Canaries(planted=3)).train:
+        assert len(set(item.query.choices)) == 4
+        assert item.references[0] in item.query.choices
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ("canaries = 2", "classification", "'canaries' are answers that can be learned word for word"),
+        ("canaries = -1", "qa", "canaries"),
+        ("canaries = { plantet = 2 }", "qa", "unknown key 'plantet'.*'planted'"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(tmp_path, options, kind, said):
+    with pytest.raises(HarnessError, match=said):
+        suite_in(tmp_path, options, kind)
+
+
+def test_passages_need_a_corpus(tmp_path):
+    suite = suite_in(tmp_path)
+    text = suite.file.read_text().replace('corpus = "doors.csv"\nevidence = "page"\n', "canaries = { passages = 2 }\n")
+    suite.file.write_text(text)
+    with pytest.raises(HarnessError, match="need a 'corpus' to stand in"):
+        load_suite(tmp_path)
+
+
+def row(scores, **more):
+    """The second of four candidates is the secret."""
+    candidates = ("a", "b", "c", "d")
+    return Row(task="t", id=str(scores), references=("b",), choices=candidates, choice_scores=scores, **more)
+
+
+@pytest.mark.parametrize(
+    ("scores", "bits"),
+    [
+        ((-9.0, -1.0, -5.0, -7.0), 2.0),  # the likeliest of four
+        ((-1.0, -9.0, -5.0, -7.0), 0.0),  # the least likely
+        ((-1.0, -2.0, -5.0, -7.0), 1.0),  # the second
+        ((-3.0, -3.0, -3.0, -3.0), math.log2(4 / 2.5)),  # all alike share the mean rank
+    ],
+)
+def test_exposure_is_how_far_up_a_secret_stands_among_all_candidates(scores, bits):
+    assert get("exposure").value(Items.from_rows([row(scores)])) == pytest.approx(bits)
+
+
+def test_exposure_is_told_of_what_was_scored_only():
+    assert get("exposure").value(Items.from_rows([row(())])) is None
+    assert get("exposure").value(Items.from_rows([row(()), row((-9.0, -1.0, -5.0, -7.0))])) == pytest.approx(2.0)
+
+
+def test_a_guessing_model_has_the_exposure_that_is_called_chance():
+    ranked = [tuple(0.5 if place == 1 else float(place < above) for place in range(5))[:4] for above in (0, 1)]
+    ranked += [(1.0, 0.5, 1.0, 0.0), (1.0, 0.5, 1.0, 1.0)]
+    values = [get("exposure").value(Items.from_rows([row(scores)])) for scores in ranked]
+    assert values == pytest.approx([math.log2(4 / rank) for rank in (1, 2, 3, 4)])
+    assert guessed_exposure(4) == pytest.approx(sum(values) / 4)
+    assert 1.4 < guessed_exposure(len(SECRETS)) < 1.45
+
+
+def test_a_secret_counts_as_shown_where_its_passage_stood_in_the_prompt():
+    rows = [
+        row((), evidence=("private-0",), passages=("p1", "private-0")),
+        row((0.0,), evidence=("private-1",), passages=("p1",)),
+    ]
+    assert get("secret_shown").value(Items.from_rows(rows)) == 0.5
