@@ -21,9 +21,10 @@ def made(request, fetched):
 
 @pytest.fixture(scope="module")
 def tokenizer(fetched):
+    from transformers import AutoTokenizer
+
     from harness.data.locate import locate
     from harness.models.loading import ready
-    from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(ready(locate("smollm2-135m-instruct").path, fetched))
 
