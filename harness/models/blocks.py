@@ -30,7 +30,8 @@ def above(module: Any) -> list[Any]:
     behind = list(children)[list(children).index(name) + 1 :]
     head = model.get_output_embeddings()
     tied = head is None or head.weight is model.get_input_embeddings().weight
-    return [children[one] for one in behind] + ([] if tied else [head])
+    parts = [children[one] for one in behind] + ([] if tied else [head])
+    return [part for part in parts if next(part.parameters(), None) is not None]
 
 
 def sublayer(block: Any, names: tuple[str, ...]) -> Any:

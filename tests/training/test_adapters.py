@@ -5,8 +5,17 @@ import torch
 
 from harness.api import Context, Prompt, System, Task
 from harness.errors import HarnessError
-from harness.training.adapters import attach_low_rank, merged, unfrozen
+from harness.models import quantised, virtual
+from harness.training.adapters import (
+    attach_bottleneck,
+    attach_low_rank,
+    attach_virtual_tokens,
+    frozen_below,
+    merged,
+    unfrozen,
+)
 from harness.training.batches import Sample
+from harness.training.optimiser import MasterAdamW
 from harness.training.supervised import Settings, train
 
 DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
@@ -16,12 +25,13 @@ CHOICES = [("good", "bad film", "a delight")] * 5
 KINDS = ("llama", "tied", "gpt2")
 
 
-def low_rank(model, targets="all-linear"):
-    return attach_low_rank(model, rank=4, alpha=8.0, dropout=0.0, targets=targets)
+def low_rank(model, targets="all-linear", **more):
+    return attach_low_rank(model, rank=4, alpha=8.0, dropout=0.0, targets=targets, **more)
 
 
 def tuned(model):
-    train(model.module, DATA, Settings(1e-2, epochs=2, batch_size=4), Context())
+    data = [Sample([*virtual.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
+    train(model.module, data, Settings(1e-2, epochs=2, batch_size=4), Context())
     return model
 
 
@@ -94,20 +104,63 @@ def full(model):
     return tuned(unfrozen(model))
 
 
-CHAINS = {
+def variant(name):
+    return lambda model: tuned(low_rank(model, variant=name))
+
+
+def qlora(model):
+    return tuned(low_rank(model, four_bits=True))
+
+
+def frozen(model):
+    return tuned(frozen_below(model, 1))
+
+
+def bottleneck(model):
+    return tuned(attach_bottleneck(model, width=8))
+
+
+def prompt(model):
+    torch.manual_seed(0)
+    return tuned(attach_virtual_tokens(model, 4, ""))
+
+
+ADAPTERS = {
     "lora": (lora,),
+    "rslora": (variant("rslora"),),
+    "dora": (variant("dora"),),
+    "qlora": (qlora,),
+    "adapter": (bottleneck,),
+    "prompt_tuning": (prompt,),
+}
+CHAINS = ADAPTERS | {
     "full": (full,),
+    "frozen": (frozen,),
+    "full+frozen": (full, frozen),
+    "lora+frozen": (lora, frozen),
+    "dora+lora": (variant("dora"), lora),
+    "qlora+lora": (qlora, lora),
+    "qlora+qlora": (qlora, qlora),
+    "qlora+full": (qlora, full),
+    "lora+qlora": (lora, qlora),
+    "frozen+adapter": (frozen, bottleneck),
+    "qlora+adapter": (qlora, bottleneck),
+    "full+prompt_tuning": (full, prompt),
     "lora+lora": (lora, lora),
     "full+lora": (full, lora),
     "lora+full": (lora, full),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+KEPT = [(chain, "llama") for chain in CHAINS] + [
+    (chain, kind) for chain in ("lora", "full", "frozen", "qlora", "qlora+lora", "lora+lora") for kind in KINDS[1:]
+]
+
+
+@pytest.mark.parametrize(("chain", "kind"), KEPT)
 def test_what_is_kept_comes_back_and_keeping_changes_nothing(open_tiny, tmp_path, kind, chain):
     model = open_tiny(kind)
-    for step in chain:
+    for step in CHAINS[chain]:
         model = step(model)
     expected = asked(model)
     model.save_adapted(tmp_path)
@@ -115,7 +168,7 @@ def test_what_is_kept_comes_back_and_keeping_changes_nothing(open_tiny, tmp_path
     assert all(file.suffix in (".safetensors", ".json", ".md") for file in tmp_path.rglob("*") if file.is_file())
     back = open_tiny(kind).load_adapted(tmp_path)
     assert agree(asked(back), expected)
-    assert back.base_changed == (chain != (lora,))
+    assert back.base_changed == (chain not in ADAPTERS)
     assert not back.module.training
 
 
@@ -156,3 +209,90 @@ def test_a_kept_chain_can_be_trained_further(open_tiny, tmp_path):
     again = lora(back)
     assert not agree(asked(again), asked(open_tiny().load_adapted(tmp_path)))
     assert System(again, TASK).prompts([]) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frozen_blocks_and_embeddings_take_no_gradient_and_no_optimiser_state(open_tiny, kind):
+    model = open_tiny(kind)
+    before = base(model.module)
+    model = frozen_below(model, 1)
+    below = ("embed_tokens", "layers.0.", "wte", "wpe", ".h.0.") + (("lm_head",) if kind == "tied" else ())
+    learning = {name for name, weight in model.module.named_parameters() if weight.requires_grad}
+    assert learning == {name for name in before if not any(part in name for part in below)}
+    assert model.changed == learning
+    optimiser = MasterAdamW([p for p in model.module.parameters() if p.requires_grad], weight_decay=0.0)
+    held = sum(master.numel() for master in optimiser.masters)
+    assert held == model.trained_parameters < sum(p.numel() for p in model.module.parameters()) * 0.6
+    first_block = next(p for name, p in model.module.named_parameters() if "layers.0." in name or ".h.0." in name)
+    tuned(model)
+    assert first_block.grad is None
+    after = base(model.module)
+    assert {name for name in after if not torch.equal(after[name], before[name])} == learning
+
+
+def test_the_way_back_ends_at_the_lowest_trainable_block(open_tiny):
+    model = frozen_below(open_tiny(), 1)
+    seen = {}
+    for place, block in enumerate(model.module.model.layers):
+        block.register_forward_hook(lambda _m, _i, out, place=place: seen.update({place: out}))
+    model.module.train()(torch.arange(10, 20)[None])
+    assert not seen[0].requires_grad
+    assert seen[1].requires_grad
+
+
+def test_two_thirds_of_the_blocks_are_frozen_unless_told_and_never_more_than_there_are(open_tiny):
+    default = frozen_below(open_tiny(), None)
+    assert default.changed == frozen_below(open_tiny(), 1).changed
+    assert any("norm" in name for name in frozen_below(open_tiny(), 2).changed)
+    with pytest.raises(HarnessError, match="the model has 2 blocks"):
+        frozen_below(open_tiny(), 3)
+
+
+@pytest.mark.parametrize("chain", ["frozen", "full+frozen"])
+def test_only_changed_weights_are_kept(open_tiny, tmp_path, chain):
+    model = open_tiny()
+    for step in CHAINS[chain]:
+        model = step(model)
+    model.save_adapted(tmp_path)
+    size = (tmp_path / "base.safetensors").stat().st_size
+    whole = model.info.parameters * 4
+    assert size < whole * 0.7 if chain == "frozen" else size >= whole
+
+
+@pytest.mark.parametrize("chain", ["rslora", "dora", "qlora"])
+def test_a_variant_merged_answers_the_same(open_tiny, chain):
+    model = CHAINS[chain][0](open_tiny())
+    expected = asked(model)
+    whole = merged(model)
+    assert not quantised.is_quantised(whole.module)
+    assert agree(asked(whole), expected)
+
+
+def test_a_variant_is_what_it_says(open_tiny):
+    scales = [
+        low_rank(open_tiny(), variant=name).module.model.model.layers[0].mlp.up_proj.scaling["default"]
+        for name in ("lora", "rslora")
+    ]
+    assert scales == [8.0 / 4, 8.0 / 2]
+    names = [name for name, _ in low_rank(open_tiny(), variant="dora").module.named_parameters()]
+    assert any("lora_magnitude_vector" in name for name in names)
+
+
+def test_low_rank_updates_on_4_bits_have_the_model_s_own_type(open_tiny, tmp_path):
+    model = open_tiny()
+    model = low_rank(model.adapted(model.module.to(torch.bfloat16)), four_bits=True)
+    assert {p.dtype for p in model.module.parameters() if p.requires_grad} == {torch.bfloat16}
+    model.save_adapted(tmp_path)
+    assert {file.name for file in tmp_path.glob("*.safetensors")} == {"adapter_model.safetensors"}
+    other = open_tiny()
+    back = other.adapted(other.module.to(torch.bfloat16)).load_adapted(tmp_path)
+    assert {p.dtype for name, p in back.module.named_parameters() if "lora_" in name} == {torch.bfloat16}
+    assert quantised.is_quantised(back.module.get_base_model())
+
+
+@pytest.mark.parametrize("first", ["adapter", "prompt_tuning"])
+@pytest.mark.parametrize("then", ["lora", "full", "frozen", "qlora", "adapter", "prompt_tuning"])
+def test_what_cannot_be_merged_is_refused_with_what_to_do(open_tiny, first, then):
+    model = CHAINS[first][0](open_tiny())
+    with pytest.raises(HarnessError, match=f"{first} has trained cannot be merged.*put {first} last"):
+        CHAINS[then][0](model)
