@@ -17,14 +17,18 @@ class Divergence:
     """Sees every step's loss, and stops a training that diverges.
 
     It does if each of the last k losses is above twice the mean of the first k, and above the lowest mean of k in a row
-    by one nat or more; k is a quarter of all steps, from 3 to 8. Each of them, not their mean: small batches give
-    single high losses in a healthy training too, but that begins high and does not stay above where it began.
+    by one nat or more; where either is above what a uniform guess loses, that takes its place, as some trainings go
+    wrong from their second step on. k is a quarter of all steps, from 3 to 8. Each of the last k, not their mean: small
+    batches give single high losses in a healthy training too, but that begins high and does not stay above where it
+    began.
 
     Attributes:
         steps: optimiser steps planned.
+        uniform: the loss of a uniform guess, the logarithm of the vocabulary's size; infinite where it is not known.
     """
 
     steps: int
+    uniform: float = math.inf
     losses: list[float] = field(default_factory=list[float])
     lowest: float = math.inf
 
@@ -45,10 +49,10 @@ class Divergence:
         k = self.window
         if len(self.losses) < k:
             return
-        self.lowest = min(self.lowest, sum(self.losses[-k:]) / k)
-        first = sum(self.losses[:k]) / k
-        if len(self.losses) >= 2 * k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
-            raise self._diverged(f"the loss rose from {first:.2f} to {sum(self.losses[-k:]) / k:.2f}")
+        self.lowest = min(self.lowest, self.uniform, sum(self.losses[-k:]) / k)
+        first = min(sum(self.losses[:k]) / k, self.uniform)
+        if len(self.losses) > k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
+            raise self._diverged(f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}")
 
     def _diverged(self, what: str) -> HarnessError:
         return HarnessError(f"training diverged at step {len(self.losses)}: {what}; lower learning_rate.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -120,7 +121,7 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
     ]
     total, per_epoch = len(batches), len(batches) // settings.epochs
     schedule = Schedule(settings.learning_rate, total, settings.warmup, settings.schedule)
-    watch, divergence = Watch(module, settings, context, held_out, metric), Divergence(total)
+    watch, divergence = Watch(module, settings, context, held_out, metric), Divergence(total, _uniform_loss(module))
     module.train()
     with _checkpointing(module, on=settings.checkpointing):
         for step, batch in enumerate(batches, 1):
@@ -148,6 +149,12 @@ def _accelerator() -> Accelerator:
     """
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType] - accelerate has no public way
     return Accelerator(mixed_precision="no")
+
+
+def _uniform_loss(module: Any) -> float:
+    """Return what a model loses that finds all tokens equally likely, nats."""
+    size = getattr(causal(module).config, "vocab_size", None)
+    return math.log(size) if size else math.inf
 
 
 @contextmanager

@@ -1,0 +1,234 @@
+"""What is watched while a model trains, when that stops it, and that watching changes nothing."""
+
+import copy
+import itertools
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.api import Context, Example, Passage, Query, System, Task, TaskData
+from harness.errors import HarnessError
+from harness.training.adapters import attach_low_rank, unfrozen
+from harness.training.batches import Sample
+from harness.training.divergence import Divergence
+from harness.training.progress import asked
+from harness.training.supervised import Settings, fit, train
+
+DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
+OPPOSED = [Sample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
+
+
+def examples(start, count):
+    return tuple(
+        Example(Query(str(n), f"It was {('a delight', 'a bad film')[n % 2]} {n}"), (("good", "bad")[n % 2],))
+        for n in range(start, start + count)
+    )
+
+
+TASK = Task("moods", "classification", instruction="Classify.", choices=("good", "bad"))
+MATERIAL = TaskData(TASK, examples(0, 12), examples(20, 6), metrics=("accuracy", "macro_f1"))
+
+
+def weights(module):
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
+
+
+def points_of(model, material=MATERIAL, system=None, **changes):
+    points = []
+    how = Settings(5e-3, epochs=3, batch_size=4, **changes)
+    fit(model, system or System(model, material.task), material, how, Context(log=points.append))
+    return [point for point in points if "loss" not in point]
+
+
+def test_each_evaluation_has_losses_and_the_metric_on_both_splits(open_tiny):
+    points = points_of(unfrozen(open_tiny()))
+    assert [(point["step"], point["epoch"]) for point in points] == [(3, 1), (6, 2), (9, 3)]
+    names = {"train_loss", "validation_loss", "train_accuracy", "validation_accuracy"}
+    assert all(point.keys() == {"step", "epoch", *names} for point in points)
+    assert points[-1]["train_accuracy"] == points[-1]["validation_accuracy"] == 1.0
+    assert points[-1]["train_loss"] < points[0]["train_loss"]
+
+
+def test_the_metric_is_that_of_the_system_after_training(open_tiny):
+    model = unfrozen(open_tiny())
+    points = points_of(model)
+    final = asked(System(model, TASK), MATERIAL, 32).scores()
+    assert final == {name: points[-1][name] for name in final}
+
+
+def test_evaluations_can_be_more_than_one_an_epoch(open_tiny):
+    points = points_of(unfrozen(open_tiny()), evaluate_every=2)
+    assert [point["step"] for point in points] == [2, 3, 4, 6, 8, 9]
+    assert points[0]["epoch"] == pytest.approx(0.667)
+
+
+@pytest.mark.parametrize("items", [0, 2, 32])
+@pytest.mark.parametrize("kind", ["llama", "sliding"])
+def test_the_weights_are_the_same_whether_watched_or_not(open_tiny, items, kind):
+    results = []
+    for watched, every in ((items, 1), (0, 0)):
+        model = attach_low_rank(open_tiny(kind), rank=4, alpha=8.0, dropout=0.5, targets="all-linear")
+        model.module.load_state_dict(weights_of_seed(model.module))
+        torch.manual_seed(5)
+        random.seed(5)
+        material = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",))
+        how = Settings(5e-3, epochs=1, batch_size=4, watch_items=watched, evaluate_every=every)
+        train_only(model, material, how)
+        results.append((weights(model.module), random.random()))
+    assert all(torch.equal(results[0][0][name], results[1][0][name]) for name in results[0][0])
+    assert results[0][1] == results[1][1]
+
+
+def weights_of_seed(module):
+    torch.manual_seed(3)
+    return {
+        name: torch.randn_like(p) * 0.05 if "lora_A" in name else p
+        for name, p in copy.copy(module.state_dict()).items()
+    }
+
+
+def train_only(model, material, how):
+    """Train without the choice of the best epoch, in which the number of evaluations would show."""
+    from harness.training.samples import learned
+
+    system = System(model, material.task)
+    metric = asked(system, material, how.watch_items)
+    train(model.module, learned(system, material, "train"), how, Context(), (), metric)
+
+
+def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
+    module = unfrozen(open_tiny()).module
+    points, steps = [], []
+    context = Context(log=points.append, report=lambda done, total: steps.append((done, total)))
+    train(module, DATA, Settings(3e-3, epochs=30, batch_size=4, patience=2), context, OPPOSED)
+    values = [point["validation_loss"] for point in points if "validation_loss" in point]
+    assert 3 <= len(values) < 30
+    assert values.index(min(values)) == len(values) - 3
+    assert steps[-1] == (3 * len(values), 90)
+
+
+def test_without_patience_every_epoch_is_run(open_tiny):
+    module = unfrozen(open_tiny()).module
+    points = []
+    train(module, DATA, Settings(3e-3, epochs=8, batch_size=4), Context(log=points.append), OPPOSED)
+    assert sum("validation_loss" in point for point in points) == 8
+
+
+def test_the_best_can_be_chosen_by_the_metric(open_tiny):
+    model = unfrozen(open_tiny())
+    system = System(model, TASK)
+    turned = tuple(Example(e.query, ("bad" if e.references == ("good",) else "good",)) for e in MATERIAL.validation)
+    material = TaskData(TASK, MATERIAL.train, turned, metrics=("accuracy",))
+    points = points_of(model, material, system, best_by="metric", evaluate_every=1)
+    values = [point["validation_accuracy"] for point in points]
+    assert values[-1] < max(values)
+    assert asked(system, material, 32).scores()["validation_accuracy"] == max(values)
+
+
+@pytest.mark.parametrize(
+    "material",
+    [TaskData(TASK, MATERIAL.train, MATERIAL.validation), TaskData(TASK, MATERIAL.train, metrics=("accuracy",))],
+)
+def test_the_best_by_a_metric_that_there_is_not_is_refused(open_tiny, material):
+    with pytest.raises(HarnessError, match="best_by=metric needs a metric and a validation split of task 'moods'"):
+        points_of(unfrozen(open_tiny()), material, best_by="metric")
+
+
+def test_tasks_that_are_learned_together_are_scored_each_by_its_own_metric(open_tiny):
+    doors = Task("doors", "qa", instruction="Be brief.", max_new_tokens=4)
+    asks = tuple(Example(Query(str(n), f"Which key {n}?"), ("a delight",)) for n in range(8))
+    second = TaskData(doors, asks[:6], asks[6:], metrics=("token_f1",))
+    third = TaskData(
+        Task("more", "classification", choices=("good", "bad")), *((MATERIAL.train[:4],) * 2), metrics=("accuracy",)
+    )
+    both = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",), parts=(MATERIAL, second, third))
+    points = points_of(unfrozen(open_tiny()), both)
+    assert {"validation_accuracy", "train_accuracy", "validation_token_f1", "train_token_f1"} <= points[-1].keys()
+    model = open_tiny()
+    system = System(model, TASK)
+    alone = [asked(System(model, one.task), one, 32).scores()["validation_accuracy"] for one in (MATERIAL, third)]
+    assert asked(system, both, 32).scores()["validation_accuracy"] == pytest.approx(sum(alone) / 2)
+
+
+def test_passages_are_found_once_however_often_a_system_is_asked(open_tiny):
+    calls = []
+
+    class Finds:
+        def find(self, queries):
+            calls.append(len(queries))
+            return [(Passage("p", "A delight."),) for _ in queries]
+
+    one = asked(System(open_tiny(), TASK, retriever=Finds()), MATERIAL, 4)
+    assert one.scores() == one.scores()
+    assert calls == [4, 4]
+
+
+def test_a_learning_rate_that_is_far_too_high_stops_the_training(open_tiny):
+    module = unfrozen(open_tiny()).module
+    with pytest.raises(
+        HarnessError, match=r"diverged at step \d+: the (last 8 losses were \d+|loss is nan).*; lower learning_rate\."
+    ):
+        train(module, DATA, Settings(10.0, epochs=12, batch_size=4), Context())
+
+
+def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
+    module = unfrozen(open_tiny()).module
+    points = []
+    train(module, DATA, Settings(1e-3, epochs=6, batch_size=1), Context(log=points.append))
+    losses = [point["loss"] for point in points if "loss" in point]
+    assert len(losses) == 72
+    assert max(b - a for a, b in itertools.pairwise(losses)) > 0.5  # single steps do rise
+
+
+@settings(max_examples=60, deadline=None)
+@given(noise=st.lists(st.floats(0.02, 3.0), min_size=10, max_size=80))
+def test_noise_around_a_level_is_no_divergence(noise):
+    divergence = Divergence(len(noise))
+    for value in noise:
+        divergence.see(1.5 + value)
+
+
+def test_rare_hard_examples_in_a_learned_task_are_no_divergence():
+    divergence = Divergence(200)
+    draw = random.Random(0)
+    for _ in range(200):
+        divergence.see(4.0 if draw.random() < 0.3 else 0.02)
+
+
+def see_all(divergence, losses):
+    for loss in losses:
+        divergence.see(loss)
+
+
+def test_a_loss_that_stays_where_it_rose_to_is_a_divergence():
+    with pytest.raises(HarnessError, match=r"at step 18: the last 8 losses were 9\.00 or more, from 2\.00; lower"):
+        see_all(Divergence(40), [2.0] * 10 + [9.0] * 30)
+
+
+def test_a_loss_that_is_worse_than_guessing_from_the_second_step_on_is_a_divergence():
+    with pytest.raises(HarnessError, match="diverged at step 9"):
+        see_all(Divergence(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
+
+
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("how", ["full", "lora"])
+def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, packs, how):
+    results, runs = [], []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        low = {"rank": 4, "alpha": 8.0, "dropout": 0.3, "targets": "all-linear"}
+        model = unfrozen(open_tiny()) if how == "full" else attach_low_rank(open_tiny(), **low)
+        seen = []
+        inner = next(m for name, m in model.module.named_modules() if name.endswith("layers.0.self_attn"))
+        inner.register_forward_hook(lambda *_, seen=seen: seen.append(1))
+        settings_ = Settings(1e-3, epochs=1, batch_size=12, packs=packs, checkpointing=checkpointing)
+        torch.manual_seed(1)
+        train(model.module, DATA, settings_, Context())
+        results.append(weights(model.module))
+        runs.append(len(seen))
+    assert runs[1] == 2 * runs[0]
+    assert all(torch.allclose(results[0][name], results[1][name], atol=1e-6) for name in results[0])
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in model.module.modules())
