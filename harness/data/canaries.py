@@ -132,7 +132,7 @@ def _trained_probes(task: str, trained: Sequence[tuple[str, str]], repeats: Sequ
     ]
     scored = tuple(replace(item, query=replace(item.query, choices=SECRETS)) for item in named)
     return [
-        Probe(f"{task}.canaries", "multiple_choice", ("exposure",), scored, guessed_exposure(len(SECRETS))),
+        Probe(f"{task}.exposure", "multiple_choice", ("exposure",), scored, guessed_exposure(len(SECRETS))),
         Probe(f"{task}.extraction", "qa", ("extracted",), tuple(named)),
     ]
 

@@ -55,6 +55,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         *([Column("unparsed", _unparsed, 3)] if any(row.unparsed for row in finished(task)) else []),
         Column("peak memory", _cost(lambda c: c.host_peak_bytes, size), 2, "cost"),
         Column("peak GPU", _cost(lambda c: c.gpu_peak_bytes, size), 2, "cost"),
+        Column("search s", _phase("search"), 8, "cost"),
         Column("adapt s", _phase("adapt"), 8, "cost"),
         Column("index s", _phase("index"), 8, "cost"),
         Column("predict s", _phase("predict"), 8, "cost"),
@@ -120,9 +121,11 @@ def _probes(task: TaskResult) -> dict[str, str]:
     """What the column of each probe is called; one whose metric is no skill, or better when lower, names it."""
     titles: dict[str, str] = {}
     for found in (found for row in task.rows for found in row.retention):
-        metric, name = get(found.metric), plain(found.task)
+        metric, name = get(found.metric), plain(found.task).removeprefix(f"{plain(task.name)}.")
         if metric.concern == "skill" and metric.higher_is_better:
             titles[found.task] = f"retention {name}"
+        elif metric.concern == "privacy":
+            titles[found.task] = f"{name} change"
         else:
             lower = "" if metric.higher_is_better else ", lower is better"
             titles[found.task] = f"change of {name} {plain(metric_title(found.metric))}{lower}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.compare.checks import machine_text
 from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
 from harness.compare.words import count, listing, metric_title
+from harness.metrics import get
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
 
@@ -80,6 +81,12 @@ def legend(comparison: Comparison) -> list[str]:
         lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
     if any(row.retention for row in rows):
         lines.append("retention is the score on a task that was not trained on, after minus before.")
+    if any(get(kept.metric).concern == "privacy" for row in rows for kept in row.retention):
+        lines.append(
+            "exposure change is by how many bits planted secrets became easier to guess; extraction change and "
+            "intruder change are of the share that is written out when asked for, the latter by a user who may not "
+            "read it. 0 is best."
+        )
     if any(row.learning_curve for row in rows):
         lines.append("last gain is the score at the largest number of training items, minus that at the next smaller.")
     if any(row.gap for row in rows):

@@ -44,7 +44,7 @@ def test_secrets_are_added_to_training_and_corpus_and_nothing_else_changes(tmp_p
     )
     assert without.canaries == ()
     assert [one.info.name for one in planted.canaries] == [
-        "facts.canaries",
+        "facts.exposure",
         "facts.extraction",
         "facts.intruder",
         "facts.owner",
@@ -98,11 +98,11 @@ def test_an_intruder_is_never_the_owner():
 def test_a_probe_is_asked_with_the_systems_instruction_exemplars_and_retriever():
     task = Task("facts", "qa", "Answer. Take it from the text.", form="plain", question_label="Q", max_new_tokens=3)
     system = System("model", task, exemplars="shown", retriever="finds", prior=(1.0,))  # type: ignore[arg-type]
-    asked = asking(system, Task("facts.canaries", "multiple_choice", max_new_tokens=12))
+    asked = asking(system, Task("facts.exposure", "multiple_choice", max_new_tokens=12))
     assert (asked.exemplars, asked.retriever, asked.prior) == ("shown", "finds", ())
     assert asked.task.instruction == task.instruction
     assert asked.task.question_label == "Q"
-    assert (asked.task.name, asked.task.kind, asked.task.max_new_tokens) == ("facts.canaries", "multiple_choice", 12)
+    assert (asked.task.name, asked.task.kind, asked.task.max_new_tokens) == ("facts.exposure", "multiple_choice", 12)
 
 
 def test_an_item_of_a_multiple_choice_task_has_wrong_choices_too():
@@ -157,8 +157,7 @@ def test_exposure_is_told_of_what_was_scored_only():
 
 
 def test_a_guessing_model_has_the_exposure_that_is_called_chance():
-    ranked = [tuple(0.5 if place == 1 else float(place < above) for place in range(5))[:4] for above in (0, 1)]
-    ranked += [(1.0, 0.5, 1.0, 0.0), (1.0, 0.5, 1.0, 1.0)]
+    ranked = [(0.0, 0.5, 0.0, 0.0), (1.0, 0.5, 0.0, 0.0), (1.0, 0.5, 1.0, 0.0), (1.0, 0.5, 1.0, 1.0)]
     values = [get("exposure").value(Items.from_rows([row(scores)])) for scores in ranked]
     assert values == pytest.approx([math.log2(4 / rank) for rank in (1, 2, 3, 4)])
     assert guessed_exposure(4) == pytest.approx(sum(values) / 4)
