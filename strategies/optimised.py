@@ -24,7 +24,7 @@ class Optimised(Step):
     and stays unless another does better on the same items. Fixed labels are calibrated by the answers to those items.
     """
 
-    candidates: int = Field(16, ge=1, description="prompts tried besides the present one")
+    candidates: int = Field(8, ge=1, description="prompts tried besides the present one")
     budget: int = Field(640, ge=2, description="prompts answered in the search, at most")
     k: int = Field(8, ge=0, description="worked examples in a candidate that shows some of its own")
     items: int = Field(128, ge=1, description="items to judge by: validation, filled up from training")

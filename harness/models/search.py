@@ -15,7 +15,7 @@ from harness.models.answering import Prediction, ask, likeliest
 from harness.models.calibration import batch_prior
 from harness.models.rows import rows_of
 
-LEAST_ITEMS = 4
+LEAST_ITEMS = 8
 """Fewer new items in a round would throw candidates away by chance: then fewer candidates are tried."""
 
 

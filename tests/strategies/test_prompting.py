@@ -132,10 +132,10 @@ def test_a_search_finds_the_instruction_that_does_best_and_stays_within_its_budg
     bank = tmp_path / "bank.txt"
     bank.write_text("# a comment\n{instruction} Do it now.\n{instruction} Take your time.\nOne of: {choices}\n")
     model, points = Biased("number 2"), []
-    search = step(f"optimised(candidates=6,budget=90,k=2,items=12,instructions={str(bank)!r})")
+    search = step(f"optimised(candidates=6,budget=170,k=2,items=12,instructions={str(bank)!r})")
     found = search.adapt(System(model, TASK), DATA, Context(seed=1, log=points.append))
     assert "now" in found.task.instruction
-    assert model.asked <= 90
+    assert model.asked <= 170
     assert points[-1]["step"] == model.asked
     assert {point["candidate"] for point in points} == set(range(7))
     assert accuracy(found, DATA.validation) == 1.0
@@ -147,7 +147,7 @@ def test_the_present_prompt_stays_unless_another_is_better(tmp_path):
     bank = tmp_path / "bank.txt"
     bank.write_text("{instruction} Slowly.\n")
     task = replace(TASK, instruction="Say it now.")
-    search = step(f"optimised(candidates=3,budget=60,k=0,instructions={str(bank)!r})")
+    search = step(f"optimised(candidates=3,budget=120,k=0,instructions={str(bank)!r})")
     found = search.adapt(System(Biased(), task), replace(DATA, task=task), Context())
     assert found.task == task
     assert found.exemplars is None
@@ -166,7 +166,7 @@ def test_judges_are_never_shown_and_half_of_the_training_items_stay_to_be_shown(
 
 
 def test_what_a_search_found_can_be_kept_as_a_few_lines_of_json(tmp_path):
-    search = step("optimised(candidates=8,budget=120,k=2)")
+    search = step("optimised(candidates=8,budget=220,k=2)")
     plain = System(Biased(), TASK)
     found = search.adapt(plain, DATA, Context(seed=4))
     search.save(found, tmp_path)
@@ -177,7 +177,7 @@ def test_what_a_search_found_can_be_kept_as_a_few_lines_of_json(tmp_path):
 
 
 def test_a_model_can_write_instructions_of_its_own():
-    search = step("optimised(candidates=8,budget=120,k=0,paraphrases=3)")
+    search = step("optimised(candidates=8,budget=220,k=0,paraphrases=3)")
     found = search.adapt(System(Biased("number 2"), TASK), DATA, Context())
     assert found.task.instruction.startswith("Say it now")
 
