@@ -10,8 +10,14 @@ from harness.models.layout import lay_out
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
 PAIRS, EXAMPLES, HELD_OUT, BATCH, RATE = 3, 96, 64, 8, 5e-4
-WAYS = {"defaults": {}, "without gradient checkpointing": {"gradient_checkpointing": False}}
-"""How trl is set up; it gets its batches of 8 in both."""
+PLAIN = {"gradient_checkpointing": False}
+WAYS = {
+    "like for like": (PLAIN, {}),
+    "like for like, both with gradient checkpointing": ({"gradient_checkpointing": True}, {"checkpointing": True}),
+    "like for like, trl padding-free": (PLAIN | {"padding_free": True, "max_length": None}, {}),
+    "each at its defaults": ({}, {}),
+}
+"""How trl and how we are set up; both get batches of 8. trl's defaults include gradient checkpointing, ours do not."""
 results = {}
 
 
@@ -30,13 +36,13 @@ def held_out_loss(model, data):
     return training.supervised.mean_loss(model.module.eval(), held_out, 768)
 
 
-def train_ours(data):
+def train_ours(data, options):
     """Train once; return seconds, real tokens and the loss on the validation split."""
     model = training.adapters.attach_low_rank(
         side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear"
     )
     own = samples(model, data, data.task_data.train)
-    settings = training.supervised.Settings(RATE, epochs=1, batch_size=BATCH)
+    settings = training.supervised.Settings(RATE, epochs=1, batch_size=BATCH, **options)
     _, seconds = side_by_side.timed(lambda: training.supervised.train(model.module, own, settings, Context()))
     return seconds, sum(sample.tokens for sample in own), held_out_loss(model, data)
 
@@ -81,13 +87,14 @@ def train_peer(data, folder, options):
 @pytest.mark.parametrize("name", WAYS)
 def test_training_is_faster_than_by_trl(benchmark, sentiment, tmp_path, name):
     pairs, ends = side_by_side.Pairs(), {}
+    peer_options, our_options = WAYS[name]
 
     def peer():
-        seconds, ends["loss_peer"] = train_peer(sentiment, tmp_path, WAYS[name])
+        seconds, ends["loss_peer"] = train_peer(sentiment, tmp_path, peer_options)
         pairs.peer_s.append(seconds)
 
     def ours():
-        seconds, ends["tokens"], ends["loss_ours"] = train_ours(sentiment)
+        seconds, ends["tokens"], ends["loss_ours"] = train_ours(sentiment, our_options)
         pairs.ours_s.append(seconds)
 
     benchmark.pedantic(ours, setup=peer, rounds=PAIRS, iterations=1)
