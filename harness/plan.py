@@ -194,7 +194,7 @@ class _Maker:
             threads=self.config.threads,
             sources=sources,
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
-            work_tokens=work_tokens(trial, task, links, probes, seen),
+            work_tokens=work_tokens(trial, task, links, [*probes, *task.canaries], seen),
         )
 
     def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:
