@@ -16,7 +16,6 @@ from harness.data.locate import locate
 from harness.discover import find_step
 from harness.measure.environment import environment
 from harness.modelref import folder_hash
-from harness.planned import Planned
 from harness.stage import Stage
 
 
@@ -27,23 +26,23 @@ def open_model(reference: str, cache: Path) -> Any:
     return models.loading.open_model(found.path, info, cache)
 
 
-def adapt(stage: Stage, system: System, planned: Planned, material: Sequence[TaskData]) -> System:
+def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]) -> System:
     """Take every step of the chain.
 
     Args:
         stage: gathers what is measured.
         system: the bare model, asked the trial's task.
-        planned: names the steps.
+        steps: the chain, as in `Trial.steps`.
         material: of the trial's task, then of the others that a step learns from.
     """
     before = artifacts.artifact_key(
         {
             "model": system.model.info.model_dump(),
-            "seed": planned.trial.seed,
+            "seed": stage.seed,
             "packages": environment().packages,
         }
     )
-    for link in chain.restore(planned.trial.steps, find_step):
+    for link in chain.restore(steps, find_step):
         learned = _learned(link, material)
         data = [_identity(part) for part in learned.parts or (learned,)]
         before = artifacts.artifact_key({"before": before, "data": data, **_named(link)})
@@ -83,7 +82,7 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
     key = artifacts.artifact_key(
         {"depends_on": step.depends_on(chain_key, task), "step": link.name, "sources": sources}
     )
-    kept = artifacts.find(root, key) if step.keeps else None
+    kept = artifacts.find(root, key) if stage.keeps(step) else None
     curves: list[dict[str, float]] = []
     latest: dict[str, float] = {}
 
@@ -107,10 +106,12 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
     seed_everything(stage.seed)  # or a step would depend on whether the one before it was kept
     with stage.span(step.phase, link.name):
         system = step.adapt(system, task, context)
-    if step.keeps:
-        trained = system.model.trained_parameters if step.changes_weights else None
-        account = artifacts.Account(span=stage.meter.spans[-1], curves=tuple(curves), trained_parameters=trained)
-        stage.charge(artifacts.keep(root, key, partial(step.save, system), account).account)
+    trained = system.model.trained_parameters if step.changes_weights else None
+    span = stage.measured(step.phase, link.name)
+    account = artifacts.Account(span=span, curves=tuple(curves), trained_parameters=trained)
+    if stage.keeps(step):
+        account = artifacts.keep(root, key, partial(step.save, system), account).account
+    stage.charge(account)
     return system
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness import artifacts
+from harness.api import Step
 from harness.measure.meter import Meter
 from harness.records import Phase, Span
 
@@ -16,11 +18,17 @@ Emit = Callable[[Mapping[str, Any]], None]
 
 @dataclass
 class Stage:
-    """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one."""
+    """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one.
+
+    Attributes:
+        within: what all of it is a part of: a span that is measured as a whole, and named so in the progress; nothing
+            is kept then but indexes, which parameters share. None: each phase is a span of its own.
+    """
 
     cache: Path
     emit: Emit
     seed: int = 0
+    within: str | None = None
     meter: Meter = field(default_factory=Meter)
     charged: list[Span] = field(default_factory=list[Span])
     curves: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
@@ -34,8 +42,8 @@ class Stage:
 
     def span(self, phase: Phase, step: str | None = None) -> Any:
         """Begin a phase: tell of it, and measure it."""
-        self.emit({"phase": phase, "step": step})
-        return self.meter.span(phase, step)
+        self.emit(self._where(phase, step))
+        return nullcontext() if self.within else self.meter.span(phase, step)
 
     def reporter(
         self, phase: Phase, step: str | None = None, figures: Mapping[str, float] | None = None
@@ -43,10 +51,23 @@ class Stage:
         """Return what tells how far a phase is, with the latest figures of its curves where there are some."""
 
         def report(done: int, total: int) -> None:
-            event = {"phase": phase, "step": step, "done": done, "total": total}
+            event = self._where(phase, step) | {"done": done, "total": total}
             self.emit(event | {"figures": dict(figures)} if figures else event)
 
         return report
+
+    def keeps(self, step: Step) -> bool:
+        """Tell whether what a step makes is kept."""
+        return step.keeps and (self.within is None or step.phase == "index")
+
+    def measured(self, phase: Phase, step: str) -> Span:
+        """Give the span of the step that has just ended; one without time where the whole is measured elsewhere."""
+        return Span(phase=phase, step=step, wall_s=0) if self.within else self.meter.spans[-1]
+
+    def _where(self, phase: Phase, step: str | None) -> dict[str, Any]:
+        if self.within:
+            return {"phase": "search", "step": f"{self.within}: {step or phase}"}
+        return {"phase": phase, "step": step}
 
     def charge(self, account: artifacts.Account) -> None:
         """Take over what an artifact cost: its span, if an earlier trial made it, and its size."""

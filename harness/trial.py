@@ -16,6 +16,7 @@ from harness.measure.environment import environment
 from harness.metrics import Items, get
 from harness.planned import Planned
 from harness.records import Completed, Phase, Role, Row
+from harness.search import search
 from harness.stage import Emit, Stage
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
@@ -42,10 +43,12 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
     stage = Stage(cache, emit, planned.trial.seed)
+    material = [one.task_data for one in prepared.values() if one.info.role == "target"]
+    found = search(stage, planned, target.info, material) if planned.trial.budget else None
     with stage.span("load"):
         model = open_model(planned.model, cache)
-    material = [one.task_data for one in prepared.values() if one.info.role == "target"]
-    system = adapt(stage, System(model, target.task_data.task), planned, material)
+    steps = found.steps if found else planned.trial.steps
+    system = adapt(stage, System(model, target.task_data.task), steps, material)
     rows = _ask(stage, system, target.test, "target")
     for probe in probes:
         rows += _ask(stage, System(system.model, probe.task_data.task), probe.test, "probe")
@@ -55,7 +58,8 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     for canary in planted:
         rows += _ask(stage, canaries.asking(system, canary.task_data.task), canary.test, "probe")
     if planned.seen_items:  # the first ones of a shuffled split; last, so that nothing that is compared waits for it
-        again = target.task_data.train[: min(planned.seen_items, len(target.test))]
+        own = [one for one in target.task_data.train if not one.query.id.startswith("canary-")]
+        again = own[: min(planned.seen_items, len(target.test))]
         rows += _ask(stage, system, again, "train")
     with stage.span("score"):
         scores = {name: value for one in (target, *probes, *planted) for name, value in _scores(one, rows).items()}
@@ -71,6 +75,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         adapted_bytes=stage.adapted_bytes,
         trained_parameters=stage.trained_parameters,
         curves=tuple(stage.curves),
+        search=found,
         environment=environment(),
     )
     return record, rows

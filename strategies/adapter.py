@@ -1,10 +1,12 @@
 """Bottleneck adapters: a narrow trained block behind each sublayer of a frozen model (Houlsby et al. 2019)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -18,6 +20,12 @@ class Adapter(Tuned):
         "both", description="sublayers with a block behind them: both, or the feed-forward only (Pfeiffer et al. 2021)"
     )
 
+    # 3e-5 to 3e-3 and widths of 8, 64 and 256: Houlsby et al., section 3.1
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(3e-5, 3e-3, log=True),
+        "epochs": Range(1, 4),
+        "width": Choice((8, 32, 64, 256)),
+    }
     paper: ClassVar[str] = "Houlsby et al. 2019, arXiv:1902.00751; feed-forward only: Pfeiffer 2021, arXiv:2005.00247"
 
     def attach(self, model: Any) -> Any:

@@ -1,11 +1,12 @@
 """Direct preference optimisation: make better answers likelier than worse ones, without a reward model."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
 
 from harness import training
-from harness.api import Context, Needs, Step, System, TaskData
+from harness.api import Choice, Context, Needs, Range, Step, System, TaskData
 
 
 class Dpo(Step):
@@ -28,6 +29,11 @@ class Dpo(Step):
     changes_weights: ClassVar[bool] = True
     keeps: ClassVar[bool] = True
     random: ClassVar[bool] = True
+    # beta of 0.05 to 5 and 1e-6 for all weights: Rafailov et al., section 6 and appendix B; adapters bear more
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(5e-6, 5e-4, log=True),
+        "beta": Range(0.05, 1.0, log=True),
+    }
     paper: ClassVar[str] = "Rafailov et al. 2023, arXiv:2305.18290; by an adapter: Hu et al. 2021, arXiv:2106.09685"
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:

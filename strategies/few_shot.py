@@ -1,13 +1,13 @@
 """Show worked examples in the prompt, and take off the bias that they bring (Brown et al. 2020, Zhou et al. 2024)."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from harness import models
-from harness.api import Context, Example, Exemplars, Needs, ScoresChoices, Step, System, TaskData
+from harness.api import Choice, Context, Example, Exemplars, Needs, Range, ScoresChoices, Step, System, TaskData
 
 
 class FewShot(Step):
@@ -28,6 +28,8 @@ class FewShot(Step):
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}))
     random: ClassVar[bool] = True
+    # more exemplars are not always better (Zhao et al. 2021, arXiv:2102.09690)
+    space: ClassVar[Mapping[str, Range | Choice]] = {"k": Choice((2, 4, 8, 16))}
     paper: ClassVar[str] = (
         "Brown et al. 2020, arXiv:2005.14165; similar: Liu et al. 2022, arXiv:2101.06804; calibration: Zhou et al."
         " 2024, arXiv:2309.17249"

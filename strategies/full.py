@@ -1,10 +1,12 @@
 """Full fine-tuning: every weight takes a gradient (Howard and Ruder 2018)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -14,6 +16,11 @@ class Full(Tuned):
     learning_rate: float = Field(3e-5, gt=0, description="at its peak, AdamW with warm-up and cosine")
     weight_decay: float = Field(0.01, ge=0, description="on matrices only")
 
+    # 2e-5 to 5e-5 and 2 to 4 epochs: Devlin et al. 2019, arXiv:1810.04805, appendix A.3; widened for another model
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(5e-6, 2e-4, log=True),
+        "epochs": Range(1, 4),
+    }
     paper: ClassVar[str] = (
         "Howard and Ruder 2018, arXiv:1801.06146; AdamW: Loshchilov and Hutter 2019, arXiv:1711.05101"
     )

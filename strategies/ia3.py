@@ -1,10 +1,12 @@
 """IA³: learn vectors that scale keys, values and the feed-forward layer's inside (Liu et al. 2022)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -13,6 +15,11 @@ class Ia3(Tuned):
 
     learning_rate: float = Field(3e-3, gt=0, description="at its peak, AdamW with warm-up and cosine; paper: 3e-3")
 
+    # 3e-3 in the paper; a few hundred vectors of a small model bear more
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(5e-4, 3e-2, log=True),
+        "epochs": Range(1, 4),
+    }
     paper: ClassVar[str] = "Liu et al. 2022, arXiv:2205.05638"
 
     def attach(self, model: Any) -> Any:

@@ -1,10 +1,12 @@
 """Low-rank adaptation: freeze the weights, learn a low-rank update of each linear layer (Hu et al. 2021)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -22,6 +24,13 @@ class Lora(Tuned):
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
     variant: Literal["lora", "rslora", "dora"] = Field("lora", description="as published, rank-stabilised, or split")
 
+    # the learning rate decides most, and is best some ten times that of full tuning (Biderman et al. 2024,
+    # arXiv:2405.09673); ranks as far as Hu et al. tried them, section 7.2
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(5e-5, 2e-3, log=True),
+        "epochs": Range(1, 4),
+        "rank": Choice((4, 8, 16, 64)),
+    }
     paper: ClassVar[str] = (
         "Hu et al. 2021, arXiv:2106.09685; all linear layers: Dettmers et al. 2023, arXiv:2305.14314; rslora: "
         "Kalajdzievski 2023, arXiv:2312.03732; dora: Liu et al. 2024, arXiv:2402.09353"

@@ -1,10 +1,12 @@
 """Prompt tuning: learn vectors that stand before every prompt of a frozen model (Lester et al. 2021)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -18,6 +20,12 @@ class PromptTuning(Tuned):
     tokens: int = Field(20, ge=1, description="vectors before the prompt")
     text: str = Field("", description="what they begin as; empty: tokens drawn from the vocabulary")
 
+    # lengths of 1 to 150 and high learning rates: Lester et al., section 3.2
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(1e-3, 3e-1, log=True),
+        "epochs": Range(1, 4),
+        "tokens": Choice((5, 20, 50)),
+    }
     paper: ClassVar[str] = "Lester et al. 2021, arXiv:2104.08691"
 
     def attach(self, model: Any) -> Any:

@@ -1,10 +1,12 @@
 """LoRA on weights held in 4 bits: less memory, and weights that are rounded (Dettmers et al. 2023)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from harness import training
+from harness.api import Choice, Range
 from harness.training.tuned import Tuned
 
 
@@ -20,6 +22,13 @@ class Qlora(Tuned):
     dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
 
+    # as of LoRA: the learning rate decides most (Biderman et al. 2024, arXiv:2405.09673), and with adapters on all
+    # linear layers the rank hardly does (Dettmers et al., appendix A)
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(5e-5, 2e-3, log=True),
+        "epochs": Range(1, 4),
+        "rank": Choice((4, 8, 16, 64)),
+    }
     paper: ClassVar[str] = "Dettmers et al. 2023, arXiv:2305.14314"
 
     def attach(self, model: Any) -> Any:

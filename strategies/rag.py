@@ -1,6 +1,6 @@
 """Retrieval-augmented generation: find passages for the question and put them into the prompt (Lewis et al. 2020)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness import models
-from harness.api import Context, Needs, ScoresChoices, Step, System, TaskData
+from harness.api import Choice, Context, Needs, Range, ScoresChoices, Step, System, TaskData
 
 
 class Rag(Step):
@@ -32,6 +32,8 @@ class Rag(Step):
     needs: ClassVar[Needs] = Needs(task=frozenset({"corpus"}))
     phase: ClassVar = "index"
     keeps: ClassVar[bool] = True
+    # more passages find more, and distract more (Liu et al. 2024, arXiv:2307.03172, section 5)
+    space: ClassVar[Mapping[str, Range | Choice]] = {"k": Range(1, 6)}
     paper: ClassVar[str] = (
         "Lewis et al. 2020, arXiv:2005.11401; dense: Karpukhin et al. 2020, arXiv:2004.04906; BM25: Robertson & "
         "Zaragoza 2009; fusion: Cormack et al. 2009; rerank=likelihood: Sachan et al. 2022, arXiv:2204.07496"

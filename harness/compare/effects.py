@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.compare.intervals import holm
 from harness.compare.names import Names, bare
 from harness.compare.result import Retention, StrategyResult, TaskResult
-from harness.compare.words import change, listing, metric_title
+from harness.compare.words import change, count, listing, metric_title, seconds
 from harness.metrics import get
 
 ALPHA = 0.05
@@ -22,6 +22,7 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
         name: what rows are called.
     """
     said = [
+        *_searches(done, name),
         *_retention(done, name),
         *_interactions(done, name),
         *_sequences(task, done, name),
@@ -45,6 +46,39 @@ def _retention(done: Sequence[StrategyResult], name: Names) -> list[str]:
         probes = listing([f"`{bare(task)}`" for task in dict.fromkeys(unplanted)])
         return [f"No clear loss on {probes}, which nothing was trained on.", *said]
     return said
+
+
+def _searches(done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say what was chosen within the budgets, and what had nothing to choose."""
+    searched = {row.strategy for row in done if row.budget}
+    said = [f"{name(row)} {listing(_choices(row))}." for row in done if row.budget]
+    rest = [row for row in done if row.strategy not in searched]
+    if searched and rest:
+        said.append(f"With nothing searched: {name.all(rest)}.")
+    return said
+
+
+def _choices(row: StrategyResult) -> list[str]:
+    """Tell what each seed has chosen, against the defaults on the validation split."""
+    found = [(trial.seed, trial.search) for trial in row.trials if trial.search]
+    told: list[str] = []
+    for seed, tried in found:
+        chosen, first = tried.candidates[tried.chosen], tried.candidates[0]
+        changed = [
+            f"{name}={_short(value)}"
+            for name, value in chosen.parameters.items()
+            if value != first.parameters.get(name)
+        ]
+        what = f"chose {', '.join(changed)}" if changed else "kept its defaults"
+        scores = f"{_short(chosen.score)} {metric_title(tried.metric)} on {count(tried.items, 'validation item')}"
+        against = f" against {_short(first.score)}" if changed else ""
+        spent = f"{count(len(tried.candidates), 'candidate')}, {seconds(sum(one.wall_s for one in tried.candidates))}"
+        told.append(f"{f'with seed {seed} ' if len(found) > 1 else ''}{what} ({scores}{against}; {spent})")
+    return told
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def _interactions(done: Sequence[StrategyResult], name: Names) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.api import Kind
 from harness.compare.statistics import Difference, Estimate
-from harness.records import Budget, Frozen
+from harness.records import Budget, Frozen, Search
 
 Status = Literal["completed", "failed", "skipped"]
 
@@ -114,6 +114,7 @@ class TrialResult(Frozen):
 
     Attributes:
         train_items: trained on so many items only; None: on all, or on none.
+        search: what was tried for its parameters; None where they were not searched.
     """
 
     seed: int
@@ -123,6 +124,7 @@ class TrialResult(Frozen):
     scores: dict[str, Estimate] = Field(default_factory=dict[str, Estimate])
     retention: tuple[Retention, ...] = ()
     gap: Gap | None = None
+    search: Search | None = None
     cost: Cost | None = None
 
 

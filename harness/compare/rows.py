@@ -93,6 +93,7 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -
         scores=_scores(panels, (group.label, group.model, seed)),
         retention=retention([one], suite)[0],
         gap=_gap([one], panels),
+        search=record.search,
         cost=cost.of_trial(record, len(group.items.get(seed, ()))),
     )
 
