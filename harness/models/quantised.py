@@ -30,6 +30,9 @@ def quantise(module: Any) -> None:
     ]
     for name in names:  # by name: a list of layers would keep every old one until the end
         module.set_submodule(name, _in_four_bits(module.get_submodule(name)))
+    for parameter in module.parameters():
+        if not isinstance(parameter, Params4bit):  # else it would keep the whole file of weights mapped into memory
+            parameter.data = parameter.data.clone()
     module.is_loaded_in_4bit = True  # by this peft knows which kind of adapter layer to put there
     _give_back_freed_memory()
 
