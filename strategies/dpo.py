@@ -14,12 +14,15 @@ class Dpo(Step):
 
     Usually after supervised tuning, as ``lora+dpo``. An adapter that is already there is merged into the weights
     and a new one attached, so that the reference is the model that the step before has left.
+
+    The learning rate was chosen by validation on 128 to 192 pairs, a few dozen updates: at 5e-5 nothing moved,
+    at 5e-4 the loss on held-out pairs rose after supervised tuning. With thousands of updates, take 5e-6 to 5e-5.
     """
 
     beta: float = Field(0.1, gt=0, description="weight of the log-ratio; the higher, the closer to the reference")
-    learning_rate: float = Field(5e-5, gt=0, description="at its peak, AdamW with warm-up and cosine")
-    epochs: int = Field(1, ge=1, description="passes over the training pairs; the best by validation loss is kept")
-    batch_size: int = Field(16, ge=1, description="pairs in one optimiser step")
+    learning_rate: float = Field(2e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    epochs: int = Field(2, ge=1, description="passes over the training pairs; the best by validation loss is kept")
+    batch_size: int = Field(8, ge=1, description="pairs in one optimiser step")
     rank: int = Field(16, ge=1, description="columns of the adapter's update matrices")
     alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")

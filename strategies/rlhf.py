@@ -19,7 +19,7 @@ class Rlhf(Step):
     reward: Literal["model", "task"] = Field("model", description="trained on the pairs, or the task's own metric")
     beta: float = Field(0.05, ge=0, description="weight of the divergence from the reference")
     learning_rate: float = Field(2e-4, gt=0, description="of the policy at its peak, AdamW with warm-up and cosine")
-    steps: int = Field(8, ge=1, description="times that answers are sampled and learned from")
+    steps: int = Field(6, ge=1, description="times that answers are sampled and learned from")
     questions: int = Field(8, ge=1, description="asked in one step")
     answers: int = Field(4, ge=2, description="sampled for each question")
     max_new_tokens: int = Field(32, ge=1, description="where a sampled answer is cut off")
@@ -27,7 +27,7 @@ class Rlhf(Step):
     clip: float = Field(0.2, gt=0, description="how far from 1 the probability ratio is rewarded")
     reward_learning_rate: float = Field(2e-4, gt=0, description="of the reward model at its peak")
     reward_epochs: int = Field(1, ge=1, description="passes over the pairs; the best by validation loss is kept")
-    batch_size: int = Field(16, ge=1, description="pairs in one step of the reward model")
+    batch_size: int = Field(8, ge=1, description="pairs in one step of the reward model")
     rank: int = Field(16, ge=1, description="columns of the adapters' update matrices; alpha is twice as much")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
 
