@@ -7,10 +7,11 @@ from typing import Any
 
 from harness import chain
 from harness.chain import Call
+from harness.compare.findings import Forgetting, Interaction
 from harness.compare.groups import Key
 from harness.compare.intervals import holm
 from harness.compare.panel import Panel
-from harness.compare.result import Forgetting, Interaction, StrategyResult
+from harness.compare.result import StrategyResult
 from harness.compare.retention import BASELINE
 from harness.compare.statistics import Difference
 from harness.errors import HarnessError

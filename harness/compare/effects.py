@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.compare.findings import Retention
 from harness.compare.intervals import holm
 from harness.compare.names import Names, bare
-from harness.compare.result import Retention, StrategyResult, TaskResult
+from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import change, count, listing, metric_title, seconds
 from harness.metrics import get
 
@@ -134,6 +135,19 @@ def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) 
     return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
 
 
+def _spread_over_seeds(done: Sequence[StrategyResult], name: Names) -> str:
+    """Say which strategy's score moves most from seed to seed, and how much of its uncertainty that is."""
+    spread = [(found.seed_sd, row, found) for row in done for found in list(row.scores.values())[:1] if found.seed_sd]
+    if not spread:
+        return ""
+    sd, row, found = max(spread, key=lambda entry: entry[0])
+    return (
+        f"Of {name.all([one for _, one, _ in spread])}, {name(row)} moves most from seed to seed: standard deviation "
+        f"{sd:.3f} over {found.seeds} seeds, {found.seed_share or 0:.0%} of the variance of its "
+        "mean; the rest is the items'."
+    )
+
+
 def _more_data(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
     """Say whose score still grew between the two largest numbers of training items."""
     last = [(row, row.learning_curve[-2:]) for row in done if row.learning_curve]
@@ -153,7 +167,7 @@ def _more_data(task: TaskResult, done: Sequence[StrategyResult], name: Names) ->
 def _luck(done: Sequence[StrategyResult], name: Names) -> str:
     single = [row for row in done if row.one_seed]
     if not single:
-        return ""
+        return _spread_over_seeds(done, name)
     return (
         f"{name.all(single)} {_was(single)} trained with one seed{' each' if len(single) > 1 else ''}: "
         "how far another seed would move the score is not known."

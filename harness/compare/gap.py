@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import metrics
+from harness.compare.findings import Gap
 from harness.compare.groups import common_labels
-from harness.compare.result import Gap
 from harness.compare.sample import Sample
 from harness.compare.statistics import estimate, unpaired
 from harness.compare.stored import Stored

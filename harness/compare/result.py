@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.api import Kind
+from harness.compare.findings import ClassResult, Curve, Forgetting, Gap, Interaction, Retention
 from harness.compare.statistics import Difference, Estimate
 from harness.records import Budget, Frozen, Search
 
@@ -48,73 +49,13 @@ class Cost(Frozen):
     trained_parameters: int | None = None
 
 
-class Retention(Frozen):
-    """What became of a task that was not trained on: `change` is after minus before, on the same items."""
-
-    task: str
-    metric: str
-    before: Estimate
-    after: Estimate
-    change: Difference
-
-
-class Gap(Frozen):
-    """How a tuned strategy does on items that it was trained on: `change` is their score minus the test items'.
-
-    Attributes:
-        metric: the task's primary metric.
-        train: score on the training items that were asked again.
-    """
-
-    metric: str
-    train: Estimate
-    change: Difference
-
-
-class Interaction(Frozen):
-    """Whether a chain is more than its parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
-
-    Attributes:
-        parts: the beginning and the rest of the chain, which are rows of the same table.
-        change: its p is adjusted for all interactions of the table.
-        kind: whether the chain brings more than its parts do one by one, less, or neither clearly.
-    """
-
-    parts: tuple[str, str]
-    change: Difference
-    kind: Literal["more", "less", "unclear"]
-
-
-class Forgetting(Frozen):
-    """What became of the table's task when other tasks were learned after it.
-
-    Attributes:
-        after: the tasks that were learned later.
-        than: the row that did not learn them.
-        change: this row minus that one, on the same items; its p is adjusted for all such changes of the table.
-    """
-
-    after: tuple[str, ...]
-    than: str
-    change: Difference
-
-
-class ClassResult(Frozen):
-    """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
 class TrialResult(Frozen):
     """One trial as a machine reads it: scores with intervals, retention as ``retention/TASK``.
 
     Attributes:
         train_items: trained on so many items only; None: on all, or on none.
         search: what was tried for its parameters; None where they were not searched.
+        curves: of each run of training, in order.
     """
 
     seed: int
@@ -125,6 +66,7 @@ class TrialResult(Frozen):
     retention: tuple[Retention, ...] = ()
     gap: Gap | None = None
     search: Search | None = None
+    curves: tuple[Curve, ...] = ()
     cost: Cost | None = None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import metrics
+from harness.compare.findings import Retention
 from harness.compare.groups import common_labels
-from harness.compare.result import Retention
 from harness.compare.sample import Sample
 from harness.compare.statistics import difference, estimate
 from harness.compare.stored import Stored

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from harness.compare import cost
 from harness.compare.chains import chained
+from harness.compare.findings import ClassResult, Gap, Retention
 from harness.compare.gap import gap_of
 from harness.compare.groups import Group, Key, panel
 from harness.compare.panel import Panel
-from harness.compare.result import ClassResult, Gap, Retention, StrategyResult, TrialResult
+from harness.compare.result import StrategyResult, TrialResult
 from harness.compare.retention import BASELINE, retention
 from harness.compare.statistics import Estimate
 from harness.compare.stored import Stored
+from harness.compare.trajectory import curves_of
 from harness.metrics import Items, get
 from harness.records import Completed
 
@@ -94,6 +96,7 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -
         retention=retention([one], suite)[0],
         gap=_gap([one], panels),
         search=record.search,
+        curves=curves_of(record.curves),
         cost=cost.of_trial(record, len(group.items.get(seed, ()))),
     )
 

@@ -24,6 +24,9 @@ class Estimate(Frozen):
     Attributes:
         n: items; clusters: groups of items that are not independent, None where each is.
         seeds: runs that were averaged; seed_sd: standard deviation between them, None for one.
+        seed_low: the lowest score of a seed; seed_high: the highest; None for one.
+        seed_share: of the variance of the mean, σ²_seed / S + σ²_item / n, the part that the seeds bring: more seeds
+            lower it, more items raise it. None for one seed.
         method: how the interval was made.
     """
 
@@ -34,6 +37,9 @@ class Estimate(Frozen):
     clusters: int | None = None
     seeds: int = 1
     seed_sd: float | None = None
+    seed_low: float | None = None
+    seed_high: float | None = None
+    seed_share: float | None = None
     method: str
 
 
@@ -77,7 +83,7 @@ def estimate(sample: Sample, sampled: Resampled | None = None) -> Estimate:
         n=sample.n,
         clusters=sample.units if sample.clustered else None,
         seeds=sample.seeds,
-        seed_sd=float(sample.by_seed.std(ddof=1)) if sample.seeds > 1 else None,
+        **(_over_seeds(sample, item) if sample.seeds > 1 else {}),
         method=spread.method,
     )
 
@@ -155,6 +161,15 @@ def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
             total = total.minus(one)
         item = of_draws(total, plus[0], (-reach, reach))
     return _difference(with_seeds(item, [one.by_seed for one in every]), plus[0], reach)
+
+
+def _over_seeds(sample: Sample, item: Spread) -> dict[str, float]:
+    """Give the spread of a metric over seeds, and its share of the variance of their mean."""
+    values = sample.by_seed
+    between = float(values.var(ddof=1)) / len(values)
+    whole = between + item.error**2
+    spread = {"seed_low": float(values.min()), "seed_high": float(values.max())}
+    return spread | {"seed_sd": float(values.std(ddof=1)), "seed_share": between / whole if whole > 0 else 0.0}
 
 
 def _difference(spread: Spread, sample: Sample, reach: float) -> Difference:

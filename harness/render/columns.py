@@ -49,6 +49,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         *([Column("model", lambda row: plain(row.model), 1, None, right=False)] if several_models(task) else []),
         Column(plain(metric_title(primary)), _score(primary), 0),
         *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(others)],
+        Column("over seeds", _seeds(primary), 6),
         Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
         Column("overfitting gap", lambda row: change(row.gap.change) if row.gap else None, 7),
         *[Column(title, _retention(name), 3) for name, title in _probes(task).items()],
@@ -102,6 +103,16 @@ def _score(metric: str) -> Cell:
 
 def _retention(task: str) -> Cell:
     return lambda row: next((change(found.change) for found in row.retention if found.task == task), None)
+
+
+def _seeds(metric: str) -> Cell:
+    def text(row: StrategyResult) -> str | None:
+        found = row.scores.get(metric)
+        if found is None or found.seed_low is None or found.seed_high is None:
+            return None
+        return f"{found.seed_low:.2f} to {found.seed_high:.2f} ({found.seeds})"
+
+    return text
 
 
 def _at(size: int) -> Cell:

@@ -75,6 +75,9 @@ def _scores(row: StrategyResult) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, score in row.scores.items():
         found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+        if score.seed_sd is not None:
+            spread = {"sd": score.seed_sd, "low": score.seed_low, "high": score.seed_high, "share": score.seed_share}
+            found |= {f"{name}_seed_{part}": value for part, value in spread.items()}
     for point in row.learning_curve:
         name, score = f"score@{point.train_items}", point.score
         found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}

@@ -46,6 +46,7 @@ def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[st
         "status": trial.status,
         "reason": trial.reason,
         "scores": scores,
+        "curves": [curve.model_dump() for curve in trial.curves],
         "search": trial.search.model_dump() if trial.search else None,
         "spans": {name: _span(phase) for name, phase in trial.cost.phases.items()} if trial.cost else {},
         "adapted_bytes": trial.cost.adapted_bytes if trial.cost else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.compare.checks import machine_text
 from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
+from harness.compare.trajectory import in_words
 from harness.compare.words import count, listing, metric_title
 from harness.metrics import get
 from harness.render.columns import REUSED, TIED, finished, several_models
@@ -36,6 +37,11 @@ def heading(task: TaskResult) -> str:
 def learning_heading(task: TaskResult) -> str:
     """What stands over a task's learning curves."""
     return f"{plain(metric_title(task.primary or 'score'))} by number of training items, on the same test items"
+
+
+def trained(task: TaskResult) -> list[str]:
+    """How the training of each strategy went, a line a run."""
+    return [f"{plain(row.label)}: {line}" for row in finished(task) for line in in_words(row)]
 
 
 def unfinished(task: TaskResult) -> list[str]:
@@ -87,6 +93,8 @@ def legend(comparison: Comparison) -> list[str]:
             "intruder change are of the share that is written out when asked for, the latter by a user who may not "
             "read it. 0 is best."
         )
+    if any(row.seeds > 1 for row in rows):
+        lines.append("over seeds is the lowest and the highest score of a single seed on these items.")
     if any(row.learning_curve for row in rows):
         lines.append("last gain is the score at the largest number of training items, minus that at the next smaller.")
     if any(row.gap for row in rows):

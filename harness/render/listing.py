@@ -68,12 +68,15 @@ def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
         waiting: those of its trials that have yet to be run.
     """
     left = {one.trial.key for one in waiting}
-    table = _table("task", "strategy", "model", "seed", "", header=True)
+    sized = any(one.trial.train_items for one in planned.trials)
+    titles = ("task", "strategy", "model", "seed", *(["items"] if sized else []), "")
+    table = _table(*titles, header=True)
     for one in planned.trials:
         state = f"skipped: {one.skip}" if one.skip else ("to run" if one.trial.key in left else "finished")
         trial = one.trial
         style = "yellow" if one.skip else ("" if one.trial.key in left else "dim")
-        table.add_row(*map(Text, (trial.task, trial.strategy, trial.model, str(trial.seed), state)), style=style)
+        items = [f"{trial.train_items:,}" if trial.train_items else "all"] if sized else []
+        table.add_row(*map(Text, (trial.task, trial.label, trial.model, str(trial.seed), *items, state)), style=style)
     yield table
     yield Text()
     for task in planned.tasks:
@@ -85,6 +88,11 @@ def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
     yield Text(
         f"\n{len(waiting)} of {len(planned.trials)} trials of suite {planned.suite} version {planned.version} to run."
     )
+    budget = next((one.trial.budget for one in planned.trials if one.trial.budget), None)
+    if budget:
+        rest = list(dict.fromkeys(one.trial.strategy for one in planned.trials if not one.trial.budget))
+        nothing = f" There is nothing to search in {', '.join(rest)}." if rest else ""
+        yield Text(f"Parameters are searched on the validation split with {budget} for each trial.{nothing}")
     yield Text(
         "Smallest difference: between two strategies' shares of right answers, found in 80 % of runs at the 5 % level, "
         "if half the answers are right and the two strategies' scores correlate by 0.5.",

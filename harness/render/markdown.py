@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from harness.compare.result import ClassResult, Comparison, StrategyResult, SuiteResult, TaskResult
+from harness.compare.findings import ClassResult
+from harness.compare.result import Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.columns import Column, columns_of, finished, learning_columns
 from harness.render.escape import cell, markdown, plain
-from harness.render.lines import hardware, heading, learning_heading, legend, unfinished
+from harness.render.lines import hardware, heading, learning_heading, legend, trained, unfinished
 
 WIDEST = 12
 """Labels in a confusion matrix that is still read; of more, only each label's scores are shown."""
@@ -44,7 +45,7 @@ def _task(task: TaskResult) -> list[str]:
     if curves := learning_columns(task):
         shown = [row for row in rows if row.learning_curve]
         blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, shown)]
-    said = [*task.verdict, *unfinished(task), *[f"Warning: {warning}" for warning in task.warnings]]
+    said = [*task.verdict, *unfinished(task), *trained(task), *[f"Warning: {warning}" for warning in task.warnings]]
     blocks.append(_list(said))
     return blocks + [block for row in rows if (block := _classes(row))]
 

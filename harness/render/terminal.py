@@ -18,7 +18,7 @@ from rich.text import Text
 from harness.compare.result import Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.columns import ESSENTIAL, Column, columns_of, finished, learning_columns
 from harness.render.escape import plain
-from harness.render.lines import hardware, heading, learning_heading, legend, unfinished
+from harness.render.lines import hardware, heading, learning_heading, legend, trained, unfinished
 
 MARGIN = (0, 0, 0, 2)
 """Of all that belongs to a task."""
@@ -56,6 +56,7 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
         yield from _tables(task, console, inner)
         yield from _learning(task, console, inner)
     yield from (_indented(line, "red") for line in unfinished(task))
+    yield from (_indented(line, "dim") for line in trained(task))
     yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
     yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
 
