@@ -16,7 +16,7 @@ class PromptTuning(Tuned):
     Lester et al. start from sampled tokens or the labels' words (section 3.2) and use a rate of 0.3 with Adafactor.
     """
 
-    learning_rate: float = Field(1e-2, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(3e-2, gt=0, description="at its peak, AdamW with warm-up and cosine")
     tokens: int = Field(20, ge=1, description="vectors before the prompt")
     text: str = Field("", description="what they begin as; empty: tokens drawn from the vocabulary")
 

@@ -1,4 +1,4 @@
-"""Every method that peft has: trained, asked packed and alone, kept, merged where possible; or refused with a reason."""
+"""Every method that peft has: trained, asked packed and alone, kept, merged if possible; or refused with a reason."""
 
 from dataclasses import replace
 
