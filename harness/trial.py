@@ -43,7 +43,8 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
     stage = Stage(cache, emit, planned.trial.seed)
-    material = [one.task_data for one in prepared.values() if one.info.role == "target"]
+    others = [one.task_data for one in prepared.values() if one.info.role == "target" and one is not target]
+    material = [target.task_data, *others]
     found = search(stage, planned, target.info, material) if planned.trial.budget else None
     with stage.span("load"):
         model = open_model(planned.model, cache)

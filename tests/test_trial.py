@@ -271,3 +271,10 @@ def test_a_task_named_that_is_the_trials_own_changes_nothing(run):
 def test_a_task_to_learn_from_must_be_a_target(run, strategy, said):
     with pytest.raises(HarnessError, match=said):
         run(strategy)
+
+
+def test_a_probe_can_be_a_trials_own_task(tiny_suite, tiny_folders, tmp_path):
+    config = RunConfig(suite=str(tiny_suite), models=(str(tiny_folders()),), tasks=("quiz",), strategies=("zero_shot",))
+    record, rows = run_trial(make_plan(config).trials[0], cache=tmp_path, emit=lambda event: None)
+    assert record.scores.keys() == {"quiz/accuracy"}
+    assert len(rows) == 6

@@ -78,8 +78,8 @@ def learning_columns(task: TaskResult) -> list[Column]:
     return [
         Column("strategy", _name, 0, None, right=False),
         *([Column("model", lambda row: plain(row.model), 1, None, right=False)] if several_models(task) else []),
-        *[Column(f"{size:,} items", _at(size), 2) for size in sizes],
-        Column("last gain", _gain, 1),
+        *[Column(f"{size:,} items", _at(size), 2 + place) for place, size in enumerate(reversed(sizes))][::-1],
+        Column("last gain", _gain, 3),
     ]
 
 

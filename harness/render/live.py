@@ -195,7 +195,8 @@ def _display(console: Console) -> Generator[Progress]:
 def _name(planned: Planned) -> str:
     trial = planned.trial
     seed = f" seed {trial.seed}" if trial.seed else ""
-    return f"{trial.task} · {trial.strategy} · {trial.model}{seed}"
+    items = f" {trial.train_items:,} items" if trial.train_items else ""
+    return f"{trial.task} · {trial.label} · {trial.model}{items}{seed}"
 
 
 def figures(latest: Mapping[str, float]) -> list[str]:
