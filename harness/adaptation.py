@@ -44,9 +44,11 @@ def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], mate
     )
     for link in chain.restore(steps, find_step):
         learned = _learned(link, material)
-        data = [_identity(part) for part in learned.parts or (learned,)]
+        own = learned.task.name == material[0].task.name
+        asked = {learned.task.name: system.task} if own else {}
+        data = [[str(asked.get(part.task.name, part.task)), part.hash] for part in learned.parts or (learned,)]
         before = artifacts.artifact_key({"before": before, "data": data, **_named(link)})
-        if learned.task.name == material[0].task.name:
+        if own:
             system = _take(stage, link, system, learned, before)
         else:  # tuned on another task as that one is asked, then asked this one as before
             other = _take(stage, link, System(system.model, learned.task), learned, before)
@@ -62,11 +64,6 @@ def _learned(link: Link, material: Sequence[TaskData]) -> TaskData:
     parts = tuple(one for one in suite_order if "all" in link.tasks or one.task.name in link.tasks)
     lead = material[0] if any(part is material[0] for part in parts) else parts[0]
     return lead if len(parts) == 1 else replace(lead, parts=parts)
-
-
-def _identity(data: TaskData) -> list[str]:
-    """Name a task's wording and training material."""
-    return [str(data.task), data.hash]
 
 
 def _named(link: Link) -> dict[str, Any]:
