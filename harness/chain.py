@@ -1,4 +1,4 @@
-"""The text of a strategy, such as ``rag(k=1)+lora(rank=8)``: read into steps, and written back.
+"""The text of a strategy, such as ``rag(k=1)+lora(rank=16)``: read into steps, and written back.
 
 ``task`` is a parameter that every step which changes weights takes: the name of the task that it learns, a list of
 names, or ``all``. The grammar is a small part of Python's expressions, so that Python's own parser reads it::
@@ -27,7 +27,7 @@ Value = str | int | float | bool | None | list["Value"]
 Find = Callable[[str], type[Step]]
 
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None, "True": True, "False": False}
-_HINT = "Write a strategy like 'rag(k=1)+lora(rank=8)'."
+_HINT = "Write a strategy like 'rag(k=1)+lora(rank=16)'."
 
 
 @dataclass(frozen=True)

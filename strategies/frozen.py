@@ -17,7 +17,7 @@ class Frozen(Tuned):
     the last ones, kept nine tenths of the quality (Lee et al. 2019).
     """
 
-    learning_rate: float = Field(1e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(3e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
     weight_decay: float = Field(0.01, ge=0, description="on matrices only")
     layers: int | None = Field(None, ge=0, description="first blocks that are frozen; none: two thirds of them")
 

@@ -18,8 +18,8 @@ class Lora(Tuned):
     """
 
     learning_rate: float = Field(5e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
-    rank: int = Field(16, ge=1, description="columns of the update matrices")
-    alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank, for rslora by alpha / √rank")
+    rank: int = Field(8, ge=1, description="columns of the update matrices; Hu et al. found 4 to 8 to be enough")
+    alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank, for rslora by alpha / √rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
     variant: Literal["lora", "rslora", "dora"] = Field("lora", description="as published, rank-stabilised, or split")

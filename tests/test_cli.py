@@ -206,19 +206,22 @@ def test_clean_says_what_it_removes_and_leaves_the_rest(command, tmp_path, monke
 def test_everything_a_planned_trial_loads_is_fetched_and_converted_before_the_first(
     command, suite, model, doubles, monkeypatch
 ):
+    embeds = suite.parent / "embeds"
+    embeds.mkdir(exist_ok=True)
+
     class Reads(Step):
         def sources(self):
-            return ("embeds",)
+            return (str(embeds),)
 
     brought = []
     monkeypatch.setattr(plan, "find_step", lambda name: Reads)
     monkeypatch.setattr(commands, "locate", lambda name, told: brought.append(name) or located(name))
-    monkeypatch.setattr(converted, "is_ready", lambda path, cache: path != Path("embeds"))
+    monkeypatch.setattr(converted, "is_ready", lambda path, cache: path != embeds)
     monkeypatch.setattr(converted, "convert_apart", lambda path, cache: brought.append(f"converted {path}"))
     code, out, _ = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "reads")
     assert code == 0
-    assert brought == [str(model.resolve()), "embeds", "converted embeds"]
-    assert out.index("converting embeds (once)") < out.index("[1/1]")
+    assert brought == [str(model.resolve()), str(embeds), f"converted {embeds}"]
+    assert out.replace("\n", "").index(f"converting {embeds} (once)") < out.replace("\n", "").index("[1/1]")
 
 
 def located(name):

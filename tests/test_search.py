@@ -169,7 +169,7 @@ def test_a_task_without_a_validation_split_is_skipped_with_the_reason(tiny_suite
 
 def test_what_the_user_set_is_not_searched():
     assert set(space_of(build("lora", find_step))) == {"lora.learning_rate", "lora.epochs", "lora.rank"}
-    assert set(space_of(build("rag(k=1)+lora(rank=8)+lora", find_step))) == {
+    assert set(space_of(build("rag(k=1)+lora(rank=4)+lora", find_step))) == {
         "lora.learning_rate",
         "lora.epochs",
         "lora#2.learning_rate",

@@ -35,7 +35,7 @@ def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
                 default = "(required)" if parameter.default is None else f"= {parameter.default}"
                 table.add_row(Text(parameter.name), Text(default), Text(parameter.description))
             yield Padding(table, (0, 0, 0, 4), expand=False)
-    yield Text("Chain them with '+': 'rag(k=1)+lora(rank=8)'.", style="dim")
+    yield Text("Chain them with '+': 'rag(k=1)+lora(rank=16)'.", style="dim")
 
 
 def suites(listed: Sequence[Suite], broken: Mapping[str, str]) -> Iterator[RenderableType]:
