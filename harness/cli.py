@@ -189,12 +189,17 @@ def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 
 
 @app.command("strategies")
-def list_strategies() -> None:
-    """List the strategies with their parameters."""
+def list_strategies(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Show these with all that they take.")
+    ] = None,
+) -> None:
+    """List the strategies, or show some with their parameters."""
+    from harness.discover import describe
     from harness.discover import list_strategies as listed
     from harness.render import listing
 
-    _print(listing.strategies(listed()))
+    _print(listing.strategy_details([describe(name) for name in names]) if names else listing.strategies(listed()))
 
 
 @app.command("suites")

@@ -78,6 +78,17 @@ def list_strategies() -> list[Listed]:
     return [_describe(name) for name in names]
 
 
+def describe(name: str) -> Listed:
+    """Describe one strategy.
+
+    Raises:
+        HarnessError: there is none of this name.
+    """
+    if name not in (*builtin_names(), *_plugins()):
+        find_step(name)
+    return _describe(name)
+
+
 def builtin_names() -> tuple[str, ...]:
     """Names of the modules in the package ``strategies``; private ones are left out."""
     return _modules(tuple(strategies.__path__))

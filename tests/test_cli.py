@@ -73,6 +73,14 @@ def test_help_loads_the_parser_and_nothing_else():
     assert not modules & {*HEAVY, "pydantic", "numpy", "pyarrow", "rich"}
 
 
+def test_a_strategy_is_shown_with_what_it_takes(command):
+    code, out, _ = command("strategies", "lora")
+    assert code == 0
+    assert all(text in out for text in ("rank", "arXiv:2106.09685", "needs: train"))
+    code, _, error = command("strategies", "lorra")
+    assert (code, "did you mean 'lora'" in error) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["strategies", "suites"])
 def test_lists_load_no_heavy_library(name):
     printed, modules = imported(name)

@@ -20,7 +20,17 @@ if TYPE_CHECKING:  # a list of strategies need not load what makes plans
 
 
 def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
-    """Show each strategy with what it needs and its parameters."""
+    """Show each strategy in a line."""
+    table = _table("", "")
+    for one in listed:
+        table.add_row(Text(one.name, style="bold"), Text(one.summary or one.error or ""))
+    yield table
+    yield Text("Chain them with '+': 'rag(k=1)+lora(rank=16)'.", style="dim")
+    yield Text("'harness strategies lora' shows what one needs, its paper and its parameters.", style="dim")
+
+
+def strategy_details(listed: Sequence[Listed]) -> Iterator[RenderableType]:
+    """Show strategies with what each needs and its parameters."""
     for one in listed:
         yield Text.assemble((one.name, "bold"), "  ", one.summary)
         if one.error:
@@ -35,7 +45,6 @@ def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
                 default = "(required)" if parameter.default is None else f"= {parameter.default}"
                 table.add_row(Text(parameter.name), Text(default), Text(parameter.description))
             yield Padding(table, (0, 0, 0, 4), expand=False)
-    yield Text("Chain them with '+': 'rag(k=1)+lora(rank=16)'.", style="dim")
 
 
 def suites(listed: Sequence[Suite], broken: Mapping[str, str]) -> Iterator[RenderableType]:
