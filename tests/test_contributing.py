@@ -38,8 +38,11 @@ def python(site, code):
 
 def test_the_strategy_of_contributing_is_listed_with_its_parameter(site):
     listed = python(site, "import sys; sys.argv = ['harness', 'strategies']; from harness.cli import main; main()")
-    assert re.search(r"^terse  Add a sentence to the instruction\.$", listed, flags=re.MULTILINE)
-    assert re.search(r"sentence +.*Answer in one word\.", listed)
+    assert re.search(r"^terse +Add a sentence to the instruction\. *$", listed, flags=re.MULTILINE)
+    shown = python(
+        site, "import sys; sys.argv = ['harness', 'strategies', 'terse']; from harness.cli import main; main()"
+    )
+    assert re.search(r"sentence +.*Answer in one word\.", shown)
 
 
 def test_the_strategy_of_contributing_changes_what_is_asked_and_chains(site):

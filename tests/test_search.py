@@ -43,10 +43,10 @@ def test_the_defaults_come_first_and_no_candidate_twice(run):
     record, _ = run(LORA, budget="trials=3")
     found = record.search.candidates
     assert len(found) == 3
-    assert found[0].parameters == {"lora.learning_rate": 5e-4, "lora.epochs": 2, "lora.rank": 16}
+    assert found[0].parameters == {"lora.learning_rate": 5e-4, "lora.epochs": 2, "lora.rank": 8}
     assert len({json.dumps(one.parameters) for one in found}) == 3
     assert record.search.items == 4
-    assert record.trial.steps[0]["rank"] == 16
+    assert record.trial.steps[0]["rank"] == 8
 
 
 def test_the_final_system_has_the_chosen_parameters(run):

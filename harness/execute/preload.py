@@ -3,6 +3,7 @@
 Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks.
 """
 
+import logging
 import os
 from importlib import import_module
 
@@ -12,6 +13,8 @@ _FOR_IMPORT = {
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else the question whether there is a GPU initialises CUDA
 }
 os.environ.update({name: value for name, value in _FOR_IMPORT.items() if name not in os.environ})
+
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft loads it; its hint is about a kernel that is not used
 
 for _name in (
     "harness.execute.worker",
