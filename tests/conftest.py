@@ -1,6 +1,15 @@
 """What tests of several parts share: tiny models, made once a session. Nothing heavy is imported until one is asked."""
 
+import signal
+
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard():
+    """Take SIGINT up again where tests run in the background, whose shell has it ignored: some of them send it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
