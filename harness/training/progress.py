@@ -14,9 +14,8 @@ import torch
 
 from harness.api import AsksModel, Example, Passage, Query, Retriever, System, TaskData
 from harness.metrics import Items, get
-from harness.metrics.retrieval import citations
 from harness.models.answering import ask
-from harness.records import Row
+from harness.models.rows import rows_of
 from harness.training.samples import systems
 
 Split = Literal["train", "validation"]
@@ -81,21 +80,8 @@ def asked(system: System, task: TaskData, items: int) -> Asked | None:
 def _score(system: System, metric: str, examples: Sequence[Example]) -> float | None:
     predictions = ask(system, [example.query for example in examples])
     rows = [
-        Row(
-            task=system.task.name,
-            id=str(place),  # tasks that are learned together may share ids
-            references=example.references,
-            choices=example.query.choices or system.task.choices,
-            input=example.query.input,
-            output=p.raw.output,
-            answer=p.answer,
-            parsed=p.parsed,
-            choice_scores=p.raw.choice_scores,
-            passages=tuple(passage.id for passage in p.sent),
-            evidence=example.evidence,
-            cited=citations(p.answer, p.sent),
-        )
-        for place, (example, p) in enumerate(zip(examples, predictions, strict=True))
+        row.model_copy(update={"id": str(place)})  # tasks that are learned together may share ids
+        for place, row in enumerate(rows_of(system.task, examples, predictions))
     ]
     return get(metric).value(Items.from_rows(rows, system.task.choices))
 
