@@ -26,7 +26,7 @@ class Dpo(Step):
     rank: int = Field(16, ge=1, description="columns of the adapter's update matrices")
     alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
-    watch_items: int = Field(32, ge=0, description="items a split on which the metric is watched; 0: losses only")
+    watch_items: int = Field(16, ge=0, description="items a split on which the metric is watched; 0: losses only")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True

@@ -62,7 +62,7 @@ class Settings:
     evaluate_every: int = 0
     best_by: BestBy = "loss"
     checkpointing: bool = False
-    watch_items: int = 32
+    watch_items: int = 16
     packs: bool = True
 
 

@@ -32,7 +32,7 @@ class Tuned(Step):
     best_by: Literal["loss", "metric"] = Field("loss", description="what the weights kept are best by, on validation")
     checkpointing: bool = Field(False, description="compute activations again on the way back: less memory, slower")
     row_tokens: int = Field(768, ge=1, description="tokens of one pass; a batch of more is accumulated over several")
-    watch_items: int = Field(32, ge=0, description="items a split on which the metric is watched; 0: losses only")
+    watch_items: int = Field(16, ge=0, description="items a split on which the metric is watched; 0: losses only")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
