@@ -14,6 +14,8 @@ from harness.records import Budget
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 SEEN_ITEMS = 64
+REQUESTS = 20
+CHECK_ITEMS = 24
 
 
 class Limits(BaseModel):
@@ -42,6 +44,10 @@ class RunConfig(BaseModel):
             empty: all items.
         budget: for the search of each strategy's parameters on the validation split; None: they have their defaults.
         seen_items: the most training items that a tuned model is asked again, to tell overfitting; 0: none.
+        requests: the most test items that are asked one by one, for latencies; 0: none.
+        arrival_rate: requests a second that arrive at random, instead of one by one.
+        latency_target_s: within which a request is to be answered.
+        check_items: the most test items that self-tests and controls ask again; 0: none are made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +63,10 @@ class RunConfig(BaseModel):
     train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
     budget: Budget | None = None
     seen_items: int = Field(SEEN_ITEMS, ge=0)
+    requests: int = Field(REQUESTS, ge=0)
+    arrival_rate: float | None = Field(None, gt=0)
+    latency_target_s: float | None = Field(None, gt=0)
+    check_items: int = Field(CHECK_ITEMS, ge=0)
 
     @model_validator(mode="before")
     @classmethod

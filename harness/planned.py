@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import Frozen, Trial
+from harness.records import Forecast, Frozen, Trial
 
 
 class Planned(Frozen):
@@ -17,6 +17,11 @@ class Planned(Frozen):
         threads: of one operator; None: the library's choice.
         learned: tasks besides the trial's own that a step learns from, in the suite's order.
         sources: other models that its steps load, such as an embedder.
+        requests: how many items are asked as requests, one by one or as they arrive; 0: none.
+        arrival_rate: requests a second, open loop; None: each after the one before.
+        latency_target_s: within which a request is to be answered.
+        check_items: how many items the self-tests and controls ask again; 0: none are made.
+        forecast: what is predicted of it.
         skip: why the trial is not run; None: it is.
         work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
     """
@@ -30,5 +35,10 @@ class Planned(Frozen):
     learned: tuple[str, ...] = ()
     threads: int | None = None
     sources: tuple[str, ...] = ()
+    requests: int = 0
+    arrival_rate: float | None = None
+    latency_target_s: float | None = None
+    check_items: int = 0
+    forecast: Forecast | None = None
     skip: str | None = None
     work_tokens: float = 0.0

@@ -83,3 +83,54 @@ class ClassResult(Frozen):
     recall: float
     f1: float
     support: int
+
+
+class Quantile(Frozen):
+    """A percentile of times with its 95 % interval by order statistics.
+
+    Attributes:
+        share: of the requests that took no longer, e.g. 0.95.
+        low_s, high_s: None where so few requests do not bound it on that side.
+    """
+
+    share: float
+    value_s: float
+    low_s: float | None = None
+    high_s: float | None = None
+
+
+class Latency(Frozen):
+    """How fast requests are answered, from the question's text to the parsed answer.
+
+    Attributes:
+        requests: how many were measured; those that warmed the system up are not among them.
+        wall: percentiles of the whole request; first_token: to the first token, empty where choices were scored.
+        prefill_tokens_per_s: prompt tokens read a second by one request alone; decode_tokens_per_s: written.
+        output_tokens: mean tokens written a request.
+        arrival_rate: requests a second (open loop); None: each after the one before.
+        latency_target_s: within which a request was to be answered; in_time: the share that was, in [0, 1].
+    """
+
+    requests: int
+    wall: tuple[Quantile, ...] = ()
+    first_token: tuple[Quantile, ...] = ()
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    output_tokens: float | None = None
+    arrival_rate: float | None = None
+    latency_target_s: float | None = None
+    in_time: Estimate | None = None
+
+
+class Control(Frozen):
+    """The row's own items asked in another way, e.g. with the passages that hold the answer.
+
+    Attributes:
+        way: ``oracle``, ``random`` or ``none`` for passages; ``paraphrase-1`` and so on for the instruction.
+        score: on the primary metric, of the items that were asked this way.
+        change: this way minus the usual way, on the same items.
+    """
+
+    way: str
+    score: Estimate
+    change: Difference

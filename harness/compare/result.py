@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from harness.api import Kind
-from harness.compare.findings import ClassResult, Curve, Forgetting, Gap, Interaction, Retention
+from harness.compare.findings import ClassResult, Control, Curve, Forgetting, Gap, Interaction, Latency, Retention
+from harness.compare.money import Money
 from harness.compare.statistics import Difference, Estimate
-from harness.records import Budget, Frozen, Search
+from harness.records import Budget, Check, Forecast, Frozen, Held, Search
 
 Status = Literal["completed", "failed", "skipped"]
 
@@ -37,6 +38,10 @@ class Cost(Frozen):
         tokens_per_s: read and written while predicting; items_per_s: questions answered while predicting.
         adapted_bytes: on disk, of what adaptation made; None if nothing.
         trained_parameters: that took a gradient; None if none.
+        prefill_tokens_per_s: prompt tokens read a second while predicting in batches; decode_tokens_per_s: written.
+        energy_j: joules of all phases; None where it was not measured.
+        latency: of requests; None where none was measured.
+        held: what parts of memory hold; forecast: what was predicted before; None where unknown.
     """
 
     phases: dict[str, PhaseCost]
@@ -47,6 +52,12 @@ class Cost(Frozen):
     items_per_s: float | None = None
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    energy_j: float | None = None
+    latency: Latency | None = None
+    held: Held | None = None
+    forecast: Forecast | None = None
 
 
 class TrialResult(Frozen):
@@ -105,6 +116,9 @@ class StrategyResult(Frozen):
         one_seed: trained, and with a single seed: how much of a difference is luck is not known.
         classes: scores of each label, for a classification.
         confusion: (labels, counts by reference and answer), for a classification.
+        money: what it costs to make and to use; None where no price fits.
+        checks: self-tests, of all seeds together.
+        controls: its own items asked in other ways.
     """
 
     strategy: str
@@ -126,6 +140,9 @@ class StrategyResult(Frozen):
     one_seed: bool = False
     classes: tuple[ClassResult, ...] = ()
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
+    money: Money | None = None
+    checks: tuple[Check, ...] = ()
+    controls: tuple[Control, ...] = ()
     trials: tuple[TrialResult, ...] = ()
 
     @property

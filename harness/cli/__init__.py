@@ -1,0 +1,55 @@
+"""The command ``harness``: argv becomes one call each. Nothing else in the project prints or exits.
+
+Every command imports what it needs when it runs, so that ``harness --help`` loads no more than the parser.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.common import app
+from harness.errors import HarnessError
+
+from harness.cli import runs, reports, material  # isort: skip - the order in which the help lists their commands
+
+__all__ = ["main", "material", "reports", "runs"]
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 a trial failed, 2 the user can put it right, 130 interrupted."""
+    sys.exit(_main())
+
+
+@app.callback(invoke_without_command=True)
+def _harness(
+    context: typer.Context, *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"adaptbench {installed('adaptbench')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _main() -> int:
+    try:
+        code: Any = app(standalone_mode=False, prog_name="harness")
+        sys.stdout.flush()
+    except HarnessError as error:
+        return _complain(str(error))
+    except typer.TyperException as error:
+        return _complain(f"{error.format_message().rstrip('.')}. 'harness --help' shows what there is.")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
+        return 141
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return 2

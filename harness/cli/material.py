@@ -1,0 +1,116 @@
+"""Commands about what there is to choose from: data, archives, strategies, suites, and what is kept of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.common import app, console, many, show
+from harness.errors import HarnessError
+
+
+@app.command()
+def data(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Whose tokens are counted.")] = None,
+    form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
+) -> None:
+    """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
+    from harness import commands
+    from harness.config import DEFAULT_MODEL
+    from harness.render import data as shown
+
+    found = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console())
+    show(shown.terminal(found)) if form == "terminal" else typer.echo(shown.as_json(found), nl=False)
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Default: all of them.")] = None,
+    *,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Fetch nothing: show what is pinned and what is here.")
+    ] = False,
+) -> None:
+    """Bring the pinned models and data sets into the cache."""
+    from harness.data.fetch import fetch as bring
+    from harness.data.fetch import is_fetched
+    from harness.data.sources import all_sources, source
+    from harness.render.live import download_bar
+
+    wanted = [source(name) for name in names or []] or list(all_sources())
+    if only_list:
+        from harness.render import listing
+
+        show(listing.sources([(one, is_fetched(one)) for one in wanted]))
+        return
+    screen = console()
+    for one in wanted:
+        with download_bar(screen, one.name) as told:
+            path = bring(one.name, told)
+        typer.echo(f"{one.name}: {path} ({one.size_bytes / 1e6:.0f} MB, {one.licence})")
+
+
+@app.command()
+def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove the tuned weights and indexes kept for later runs; records, models and data stay."""
+    from harness import artifacts
+    from harness.data import cache
+
+    root = cache.root() / "artifacts"
+    count, size_bytes = artifacts.size(root)
+    typer.echo(f"Kept adapters, tuned weights and indexes: {count}, {size_bytes / 1e6:,.0f} MB in all, in {root}.")
+    if not count:
+        return
+    if not yes and not sys.stdin.isatty():
+        raise HarnessError("nobody is there to be asked: 'harness clean --yes' removes them.")
+    if yes or typer.confirm("Remove them? A run that needs one makes it again."):
+        artifacts.remove(root)
+        typer.echo("Removed.")
+
+
+@app.command("strategies")
+def list_strategies(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Show these with all that they take.")
+    ] = None,
+) -> None:
+    """List the strategies, or show some with their parameters."""
+    from harness.discover import describe
+    from harness.discover import list_strategies as listed
+    from harness.render import listing
+
+    show(listing.strategy_details([describe(name) for name in names]) if names else listing.strategies(listed()))
+
+
+@app.command("suites")
+def list_suites() -> None:
+    """List the suites with their tasks."""
+    from harness.data.suite import list_suites as listed
+    from harness.render import listing
+
+    show(listing.suites(*listed()))
+
+
+@app.command()
+def init(  # noqa: PLR0913 - one for each flag
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
+    *,
+    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="CSV, TSV, JSONL or Parquet.")],
+    column: Annotated[str, typer.Option("--input", metavar="COLUMN", help="Column that is asked.")],
+    reference: Annotated[str, typer.Option("--reference", metavar="COLUMN", help="Column with the right answer.")],
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of .txt and .md files, or a table.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
+) -> None:
+    """Write a suite from your own data."""
+    from harness.init import init_suite
+
+    made = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
+    typer.echo(f"{made.inferred}\nWritten: {made.path}. Next: harness run {made.path}")

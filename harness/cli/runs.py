@@ -1,0 +1,68 @@
+"""Commands that measure: plan and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.common import Results, SuiteName, app, console, many, show, show_report
+
+
+@app.command("plan", help="Show the trials of a run, and the smallest difference it can show.")
+@app.command("run", help="Run what is missing, and print the report.")
+def run(  # noqa: PLR0913 - one for each flag
+    context: typer.Context,
+    suite: SuiteName = None,
+    *,
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None,
+    model: Annotated[list[str] | None, many("--model", "NAME", "A pinned model, a folder or a hub id")] = None,
+    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None,
+    seed: Annotated[list[int] | None, many("--seed", "S", "This seed")] = None,
+    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    train_sizes: Annotated[
+        str | None, typer.Option("--train-sizes", metavar="N,N,...", help="Learning curves: so many training items.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
+    ] = None,
+    results: Results = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
+) -> None:
+    """Plan what was asked for, show it or run it, and print the report."""
+    from harness import commands
+    from harness.config import choose_seeds, load_config, parse_limits, parse_sizes
+
+    flags = {
+        "suite": suite,
+        "strategies": strategy,
+        "models": model,
+        "tasks": task,
+        "seeds": choose_seeds(seeds, seed or ()),
+        "limits": parse_limits(limit or ()),
+        "train_sizes": parse_sizes(train_sizes),
+        "budget": budget,
+        "results": results,
+        "threads": threads,
+    }
+    screen = console()
+    plan, store, waiting = commands.plan(load_config(flags, config), screen)
+    if dry_run or context.info_name == "plan":
+        from harness.render import listing
+
+        show(listing.plan(plan, waiting))
+        return
+    try:
+        failed = commands.run(plan, store, waiting, screen)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
+        raise
+    show_report(store, plan.suite, "terminal", screen)
+    if failed:
+        raise typer.Exit(1)
