@@ -1,0 +1,210 @@
+"""Many plausible trials in a results folder within seconds: what reports are timed and looked at with.
+
+`write_many(root)` stores 2,000 of them as the store itself would: 5 tasks x 20 strategies x 4 models x 5 seeds. Some
+strategies are clearly better than others, some are tied; those that train also answer the probe; one in fifty failed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness import recordfile
+from harness.api import ModelInfo
+from harness.records import Completed, Environment, Failed, Span, TaskInfo, Trial
+from harness.store import Store
+
+SUITE = "many"
+MIB = 1024**2
+STRATEGIES = (
+    "zero_shot",
+    "few_shot",
+    "lora",
+    "rag(k=1)",
+    "rag(k=1)+lora",
+    "lora+rag(k=1)",
+    "full",
+    "qlora",
+    "few_shot(k=16)",
+    "few_shot(choose=similar)",
+    "calibrated",
+    "optimised",
+    "chain_of_thought",
+    "frozen",
+    "ia3",
+    "adapter",
+    "prompt_tuning",
+    "lora(rank=32)",
+    "lora(variant=dora)",
+    "dpo",
+)
+TRAINED = {"lora", "full", "qlora", "frozen", "ia3", "adapter", "prompt_tuning", "dpo"}
+MODELS = ("smollm2-135m-instruct", "smollm2-360m-instruct", "qwen-0.5b", "llama-1b")
+PROBE = "knowledge"
+
+
+@dataclass(frozen=True)
+class Task:
+    name: str
+    kind: str
+    metrics: tuple
+    labels: tuple = ()
+    per_cluster: int = 1
+    chance: float | None = None
+
+
+TASKS = (
+    Task("sentiment", "classification", ("accuracy", "macro_f1"), ("negative", "positive"), chance=0.5),
+    Task("questions", "qa", ("token_f1", "exact_match"), per_cluster=2),
+    Task(PROBE, "multiple_choice", ("accuracy",), chance=0.25),
+    Task("topics", "classification", ("accuracy", "macro_f1"), ("a", "b", "c", "d", "e"), chance=0.2),
+    Task("facts", "qa", ("exact_match", "token_f1")),
+)
+HERE = Environment(
+    python="3.11.7",
+    packages={"adaptbench": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2"},
+    platform="Linux",
+    processor="x86-64",
+    cores=2,
+    threads=2,
+    memory_bytes=24 * 1024 * MIB,
+    command="harness run many",
+)
+
+
+def write_many(root, *, tasks=5, strategies=20, models=4, seeds=5, items=100):
+    """Store the trials below `root` and return it; the first so many tasks, strategies and so on of those above."""
+    asked = {task.name: _Asked(task, items) for task in TASKS}
+    for task in TASKS[:tasks]:
+        for place, strategy in enumerate(STRATEGIES[:strategies]):
+            for size, model in enumerate(MODELS[:models]):
+                for seed in range(seeds):
+                    rng = np.random.default_rng([place, size, seed, len(task.name)])
+                    record = _record(task, strategy, model, seed, items=items, rng=rng)
+                    good = 0.35 + 0.4 * (_hash(strategy) % 997) / 997 + 0.05 * size + rng.normal(0, 0.01)
+                    probed = record.status == "completed" and len(record.tasks) > 1
+                    parts = [asked[task.name].table("target", good, rng)]
+                    parts += [asked[PROBE].table("probe", 0.4 + 0.05 * size, rng)] if probed else []
+                    _save(Store(root).folder(record.trial), record, pa.concat_tables(parts))
+    return root
+
+
+class _Asked:
+    """A task's items as columns; what is answered is drawn anew for each trial."""
+
+    def __init__(self, task, items):
+        rng = np.random.default_rng(_hash(task.name))
+        self.task, self.items = task, items
+        self.choices = task.labels or (("north", "east", "south", "west") if task.kind == "multiple_choice" else ())
+        self.truth = rng.integers(max(1, len(self.choices)), size=items)
+        self.hard = rng.normal(0, 1, items)
+        self.references = [self.choices[k] if self.choices else f"the key {i}" for i, k in enumerate(self.truth)]
+        words = [
+            f"Item {i} of {task.name}: what would you say to that, and why would you say so?" for i in range(items)
+        ]
+        self.fixed = {
+            "task": [task.name] * items,
+            "id": [f"{task.name}-{i:05d}" for i in range(items)],
+            "cluster": [f"p{i // task.per_cluster}" if task.per_cluster > 1 else None for i in range(items)],
+            "references": [[text] for text in self.references],
+            "choices": [list(self.choices)] * items,
+            "input": words,
+            "prompt": [f"Answer in a few words.\n\n{text}\nAnswer:" for text in words],
+            "prompt_tokens": rng.integers(20, 60, items).tolist(),
+        }
+
+    def table(self, role, good, rng):
+        lean = self.hard + rng.normal(0, 1, self.items)
+        right = lean < np.quantile(lean, min(0.98, max(0.02, good)))
+        wrong = [self.choices[(k + 1) % len(self.choices)] if self.choices else "a key" for k in self.truth]
+        answers = [ref if hit else bad for ref, hit, bad in zip(self.references, right, wrong, strict=True)]
+        unread = (rng.random(self.items) < 0.02) & ~right & (not self.choices)
+        columns = self.fixed | {
+            "role": [role] * self.items,
+            "output": ["" if self.choices else f" {text}\nthat is it" for text in answers],
+            "answer": [None if lost else text for text, lost in zip(answers, unread, strict=True)],
+            "parsed": ["choice" if self.choices else "failed: empty" if lost else "first_line" for lost in unread],
+            "choice_scores": (rng.normal(-4, 1, (self.items, len(self.choices)))).round(3).tolist(),
+            "output_tokens": [0 if self.choices else 6] * self.items,
+        }
+        usual = {"reasoning": [], "votes": [], "passages": [], "evidence": [], "cited": [], "dropped_passages": 0}
+        columns = {**{name: [value] * self.items for name, value in (usual | {"rejected": None}).items()}, **columns}
+        return pa.table({field.name: columns[field.name] for field in recordfile.row_schema()}, recordfile.row_schema())
+
+
+def _record(task, strategy, model, seed, *, items, rng):
+    steps = tuple({"step": part.partition("(")[0]} for part in strategy.split("+"))
+    trained = bool(TRAINED & {step["step"] for step in steps})
+    key = hashlib.sha256(f"{task.name} {strategy} {model} {seed}".encode()).hexdigest()
+    trial = Trial(
+        suite=SUITE, task=task.name, strategy=strategy, model=model, seed=seed, steps=steps, key=key, basis="b"
+    )
+    began = f"2026-11-22T10:00:{seed:02d}+00:00"
+    if int(key[:4], 16) % 50 == 0:
+        return Failed(trial=trial, started_at=began, reason="killed by the system: out of memory at 22 GiB")
+    told = [task] if not trained or task.name == PROBE else [task, _named(PROBE)]
+    size = MODELS.index(model) + 1
+    wall_s = size * float(rng.uniform(4, 5))
+    spans = [
+        Span(phase="load", wall_s=0.6 * size, host_start_bytes=400 * MIB, host_peak_bytes=600 * MIB * size),
+        Span(
+            phase="predict", wall_s=wall_s, host_peak_bytes=900 * MIB * size, tokens_in=40 * items, tokens_out=6 * items
+        ),
+        Span(phase="score", wall_s=0.003, host_peak_bytes=900 * MIB * size),
+    ]
+    if trained:
+        peak = (3600 if strategy == "full" else 2000) * MIB * size
+        spans.insert(
+            1, Span(phase="adapt", step=steps[0]["step"], wall_s=30.0 * size, host_peak_bytes=peak, tokens_in=9000)
+        )
+    curves = tuple({"step": n, "loss": 3 / (n + 1) + 0.1 * float(rng.random())} for n in range(24)) if trained else ()
+    return Completed(
+        trial=trial,
+        started_at=began,
+        suite_version=1,
+        suite_hash="s",
+        model=ModelInfo(name=model, hash=f"hash of {model}", parameters=135_000_000 * size, context_tokens=8192),
+        tasks=tuple(_info(one, items, place) for place, one in enumerate(told)),
+        spans=tuple(spans),
+        scores={f"{task.name}/{name}": 0.5 for name in task.metrics},
+        adapted_bytes=5 * MIB if trained else None,
+        trained_parameters=(135_000_000 if strategy == "full" else 460_800) * size if trained else None,
+        curves=curves,
+        environment=HERE,
+    )
+
+
+def _info(task, items, place):
+    return TaskInfo(
+        name=task.name,
+        kind=task.kind,
+        role="probe" if place or task.name == PROBE else "target",
+        order=TASKS.index(task),
+        metrics=task.metrics,
+        labels=task.labels,
+        chance=task.chance,
+        instruction="Answer in a few words.",
+        data_hash=f"data of {task.name}",
+        sizes={"train": 80, "validation": 16, "test": items},
+    )
+
+
+def _named(name):
+    return next(task for task in TASKS if task.name == name)
+
+
+def _save(folder, record, table):
+    """Write what `recordfile.write` does, but without waiting for the disk."""
+    folder.mkdir(parents=True)
+    raw = recordfile._plain(record.model_dump(mode="json"))
+    (folder / "record.json").write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+    if record.status == "completed":
+        table = table.replace_schema_metadata({b"record_sha256": recordfile._digest(raw)})
+        pq.write_table(table, folder / "examples.parquet", compression="zstd", write_page_checksum=True)
+
+
+def _hash(text):
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
