@@ -1,8 +1,18 @@
 """What tests of several parts share: tiny models, made once a session. Nothing heavy is imported until one is asked."""
 
+import os
 import signal
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: the cores are shared already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Share the tests among the cores; what is timed, or uses them all by itself, runs alone."""
+    alone = config.getoption("benchmark_only") or config.getoption("markexpr") == "e2e"
+    return 0 if alone else min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
