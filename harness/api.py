@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.shape import Architecture, Footprint
 from harness.space import Choice, Range
 from harness.systems import (
     Answer,
@@ -35,12 +36,14 @@ from harness.tasks import Example, Form, Kind, Passage, Provision, Query, Task, 
 
 __all__ = [
     "Answer",
+    "Architecture",
     "AsksModel",
     "Capability",
     "Choice",
     "Context",
     "Example",
     "Exemplars",
+    "Footprint",
     "Form",
     "HoldsWeights",
     "Kind",
@@ -85,6 +88,7 @@ class Context:
         report: tells how far the phase is: (done, total).
         count: adds to the tokens that the phase has read: real ones, padding excluded.
         log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
+        held: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
         locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
     """
 
@@ -92,6 +96,7 @@ class Context:
     report: Report = _nothing
     count: Callable[[int], None] = _nothing
     log: Callable[[Mapping[str, float]], None] = _nothing
+    held: Callable[[int, int], None] = _nothing
     locate: Callable[[str], Path] = Path
 
 
@@ -126,6 +131,11 @@ class Step(BaseModel):
     def asks(self) -> Needs:
         """Return what must be there with the parameters as they are; `needs` unless a parameter decides."""
         return self.needs
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Say what the step trains, adds and asks for, so that memory and time can be forecast; by default nothing."""
+        del shape
+        return Footprint()
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Return the customised system. Weights are changed in place: a trial is a process of its own."""

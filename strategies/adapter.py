@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -27,6 +27,13 @@ class Adapter(Tuned):
         "width": Choice((8, 32, 64, 256)),
     }
     paper: ClassVar[str] = "Houlsby et al. 2019, arXiv:1902.00751; feed-forward only: Pfeiffer 2021, arXiv:2005.00247"
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train two narrow matrices with biases, once or twice a block."""
+        parts = 2 if self.after == "both" else 1
+        trained = shape.layers * parts * (2 * shape.hidden * self.width + self.width + shape.hidden)
+        kept = parts * (shape.hidden + 2 * self.width)
+        return Footprint(trained=trained, added=trained, modules=parts, reach=1.0, kept_values=kept)
 
     def attach(self, model: Any) -> Any:
         """Put the blocks in."""

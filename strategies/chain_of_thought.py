@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.api import Context, Needs, Reasoning, Step, System, TaskData
+from harness.api import Architecture, Context, Footprint, Needs, Reasoning, Step, System, TaskData
 
 
 class ChainOfThought(Step):
@@ -19,6 +19,11 @@ class ChainOfThought(Step):
 
     needs: ClassVar[Needs] = Needs(model=frozenset({"generate"}))
     paper: ClassVar[str] = "Wei et al. 2022, arXiv:2201.11903; without exemplars: Kojima et al. 2022, arXiv:2205.11916"
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Write a reasoning before each answer."""
+        del shape
+        return Footprint(thought_tokens=self.max_reasoning_tokens)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think before it answers."""

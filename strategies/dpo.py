@@ -1,12 +1,13 @@
 """Direct preference optimisation: make better answers likelier than worse ones, without a reward model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Context, Needs, Range, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
 
 
 class Dpo(Step):
@@ -38,6 +39,11 @@ class Dpo(Step):
         "beta": Range(0.05, 1.0, log=True),
     }
     paper: ClassVar[str] = "Rafailov et al. 2023, arXiv:2305.18290; by an adapter: Hu et al. 2021, arXiv:2106.09685"
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Train the update on pairs, which the reference reads once."""
+        trains = shape.low_rank(self.rank, self.targets)
+        return replace(trains, learns="pairs", epochs=self.epochs, batch=self.batch_size, watched=self.watch_items)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, and train it on the pairs."""

@@ -7,7 +7,20 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from harness import models
-from harness.api import Choice, Context, Example, Exemplars, Needs, Range, ScoresChoices, Step, System, TaskData
+from harness.api import (
+    Architecture,
+    Choice,
+    Context,
+    Example,
+    Exemplars,
+    Footprint,
+    Needs,
+    Range,
+    ScoresChoices,
+    Step,
+    System,
+    TaskData,
+)
 
 
 class FewShot(Step):
@@ -38,6 +51,12 @@ class FewShot(Step):
     def sources(self) -> tuple[str, ...]:
         """Name the embedding model, where one is used."""
         return (self.embedder,) if self.choose == "similar" else ()
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Put exemplars into each prompt; ask some prompts to calibrate."""
+        del shape
+        asked = self.calibration_items if self.calibrate else 0
+        return Footprint(exemplars=self.k, alike=self.choose != "similar", asked=asked)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Choose the exemplars; measure the labels' mean log-probabilities where the labels are fixed."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -28,6 +28,10 @@ class Frozen(Tuned):
         "epochs": Range(1, 4),
     }
     paper: ClassVar[str] = "Howard and Ruder 2018, arXiv:1801.06146; Lee et al. 2019, arXiv:1911.03090"
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train the blocks above the frozen ones."""
+        return shape.upper_blocks(shape.layers * 2 // 3 if self.layers is None else self.layers)
 
     def attach(self, model: Any) -> Any:
         """Make the upper blocks trainable."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -24,6 +24,10 @@ class Full(Tuned):
     paper: ClassVar[str] = (
         "Howard and Ruder 2018, arXiv:1801.06146; AdamW: Loshchilov and Hutter 2019, arXiv:1711.05101"
     )
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train everything."""
+        return shape.all_weights()
 
     def attach(self, model: Any) -> Any:
         """Make every weight trainable."""

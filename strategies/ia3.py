@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -21,6 +21,12 @@ class Ia3(Tuned):
         "epochs": Range(1, 4),
     }
     paper: ClassVar[str] = "Liu et al. 2022, arXiv:2205.05638"
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train a factor for each key, value and inner feature."""
+        scaled = 2 * shape.kv_width + shape.intermediate
+        trained = shape.layers * scaled
+        return Footprint(trained=trained, added=trained, modules=3, reach=1.0, kept_values=scaled)
 
     def attach(self, model: Any) -> Any:
         """Attach the factors."""

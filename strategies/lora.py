@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -35,6 +35,10 @@ class Lora(Tuned):
         "Hu et al. 2021, arXiv:2106.09685; all linear layers: Dettmers et al. 2023, arXiv:2305.14314; rslora: "
         "Kalajdzievski 2023, arXiv:2312.03732; dora: Liu et al. 2024, arXiv:2402.09353"
     )
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train the update of each matrix that is a target."""
+        return shape.low_rank(self.rank, self.targets, lengths=self.variant == "dora")
 
     def attach(self, model: Any) -> Any:
         """Attach the adapter."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from harness import models
-from harness.api import Context, Example, Needs, Step, System, TaskData
+from harness.api import Architecture, Context, Example, Footprint, Needs, Step, System, TaskData
 from harness.models.exemplars import Fixed
 
 FILE = "prompt.json"
@@ -52,6 +52,11 @@ class Optimised(Step):
         own = models.template.built_in(models.instructions.BUILT_IN)
         text = models.template.read(path, "file of instructions") if path else own
         return {**given, "bank": text}
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Ask as many prompts as the search may; exemplars are likely to be among what it finds."""
+        del shape
+        return Footprint(asked=self.budget, exemplars=self.k)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Search, log what was tried, and return the system with the best prompt."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -27,6 +27,11 @@ class PromptTuning(Tuned):
         "tokens": Choice((5, 20, 50)),
     }
     paper: ClassVar[str] = "Lester et al. 2021, arXiv:2104.08691"
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train the vectors before the prompt; the way back passes every block."""
+        trained = self.tokens * shape.hidden
+        return Footprint(trained=trained, added=trained, reach=1.0, virtual_tokens=self.tokens)
 
     def attach(self, model: Any) -> Any:
         """Put the vectors before every prompt."""

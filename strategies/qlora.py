@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import training
-from harness.api import Choice, Range
+from harness.api import Architecture, Choice, Footprint, Range
 from harness.training.tuned import Tuned
 
 
@@ -30,6 +30,10 @@ class Qlora(Tuned):
         "rank": Choice((4, 8, 16, 64)),
     }
     paper: ClassVar[str] = "Dettmers et al. 2023, arXiv:2305.14314"
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Train the update of each matrix that is a target, on 4-bit weights."""
+        return shape.low_rank(self.rank, self.targets, four_bits=True)
 
     def attach(self, model: Any) -> Any:
         """Quantise the linear layers, then attach the adapter."""

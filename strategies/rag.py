@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness import models
-from harness.api import Choice, Context, Needs, Range, ScoresChoices, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, ScoresChoices, Step, System, TaskData
 
 
 class Rag(Step):
@@ -56,6 +56,12 @@ class Rag(Step):
         """Name the embedding model and the cross-encoder, where there are any."""
         embedder = () if self.retriever == "bm25" else (self.embedder,)
         return (*embedder, self.rerank) if self.rerank not in (None, "likelihood") else embedder
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Put passages into each prompt; a likelihood reranker reads its candidates before."""
+        del shape
+        reranked = self.candidates if self.rerank == "likelihood" else 0
+        return Footprint(passages=self.k, indexed=self.retriever != "bm25", reranked=reranked)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""

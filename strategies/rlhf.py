@@ -1,11 +1,12 @@
 """Reinforcement learning from preferences: learn a reward from pairs, then optimise the model for it under a leash."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from harness import training
-from harness.api import Context, Needs, Step, System, TaskData
+from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
 
 
 class Rlhf(Step):
@@ -45,6 +46,18 @@ class Rlhf(Step):
         if self.reward == "model":
             return self.needs
         return Needs(task=frozenset({"train", "reward"}), model=self.needs.model)
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Train the update on answers that are sampled; the reward model before it is the smaller part."""
+        sampled = self.steps * self.questions * self.answers
+        return replace(
+            shape.low_rank(self.rank, self.targets),
+            learns="samples",
+            epochs=self.updates,
+            batch=self.questions * self.answers,
+            sampled=sampled,
+            sampled_tokens=self.max_new_tokens,
+        )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, train the reward model where one is wanted, optimise, and drop the reward model."""

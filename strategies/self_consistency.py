@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.api import Context, Needs, Reasoning, Sampling, Step, System, TaskData
+from harness.api import Architecture, Context, Footprint, Needs, Reasoning, Sampling, Step, System, TaskData
 
 
 class SelfConsistency(Step):
@@ -23,6 +23,11 @@ class SelfConsistency(Step):
     needs: ClassVar[Needs] = Needs(model=frozenset({"generate"}))
     random: ClassVar[bool] = True
     paper: ClassVar[str] = "Wang et al. 2023, arXiv:2203.11171 (temperature 0.7: section 3.1)"
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Write several reasonings before each answer."""
+        del shape
+        return Footprint(thought_tokens=self.max_reasoning_tokens, samples=self.n)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think `n` times before it answers."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness import training
-from harness.api import Context, Needs, Step, System, TaskData
+from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
 
 
 class Tuned(Step):
@@ -46,6 +46,21 @@ class Tuned(Step):
             model: a `harness.models.local.LocalModel`, changed in place.
         """
         raise NotImplementedError
+
+    def trains(self, shape: Architecture) -> Footprint:
+        """Say what `attach` makes trainable, and adds; the loop's own figures are put in by `footprint`."""
+        return shape.low_rank(8)  # not far off for most small parts on a frozen model
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Say what is trained, and how the loop trains it."""
+        return replace(
+            self.trains(shape),
+            epochs=self.epochs,
+            batch=self.batch_size,
+            row_tokens=self.row_tokens,
+            checkpointing=self.checkpointing,
+            watched=self.watch_items,
+        )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach what is trained, and train it."""
