@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,3 +21,34 @@ def report(
     from harness.store import Store
 
     show_report(Store(results or Path("results")), suite, form, console())
+
+
+@app.command("compare")
+def compare_two(  # noqa: PLR0913 - one for each flag
+    first: Annotated[str, typer.Argument(metavar="A", help="A strategy, as the report writes it.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    *,
+    suite: Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only this suite.")] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Only this metric.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only this model.")] = None,
+    items: Annotated[int, typer.Option("--items", min=0, metavar="N", help="Items that they disagree on.")] = 0,
+    results: Results = None,
+    form: Annotated[
+        Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
+    ] = "terminal",
+) -> None:
+    """Compare two strategies item by item: differences, intervals, tests and what each took."""
+    from harness.compare.pair import Asked, compare_pair
+    from harness.compare.selection import select
+    from harness.compare.stored import read
+    from harness.render import pair as shown
+    from harness.store import Store
+
+    store = Store(results or Path("results"))
+    chosen = select(store.load(), (first, second), suite=suite, task=task, model=model)
+    pair = compare_pair(read(chosen.trials), first, second, Asked(metric, items), [*chosen.notes, *store.problems])
+    if form == "terminal":
+        console().print(shown.as_terminal(pair))
+    else:
+        typer.echo((shown.as_json if form == "json" else shown.as_markdown)(pair), nl=False)

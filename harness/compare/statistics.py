@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 from harness.compare import intervals
 from harness.compare.bootstrap import Resampled, resample
+from harness.compare.effect import Effect, effect
 from harness.compare.sample import Sample
 from harness.compare.spread import Spread, of_draws, of_items, of_pairs, of_scores, with_seeds
 from harness.metrics.power import detectable_difference
@@ -50,6 +51,7 @@ class Difference(Frozen):
         p: two-sided, that there is no true difference; for one test alone.
         p_holm: adjusted for all the comparisons that were made with it; None where it stands alone.
         detectable: smallest true difference that such a comparison finds with 80 % power.
+        effect: how large it is, whatever the number of items; None where no single item wins or loses.
     """
 
     value: float
@@ -60,6 +62,7 @@ class Difference(Frozen):
     n: int
     clusters: int | None = None
     detectable: float
+    effect: Effect | None = None
     method: str
 
 
@@ -100,7 +103,8 @@ def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resample
         sampled: both, resampled together; else that is done here.
     """
     spread = with_seeds(of_pairs(first, second, sampled), [first.by_seed, second.by_seed])
-    return _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
+    found = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
+    return found.model_copy(update={"effect": effect(first, second)})
 
 
 def unpaired(first: Sample, second: Sample) -> Difference:

@@ -1,0 +1,165 @@
+"""Two strategies side by side: the paired table, what each took, where they disagree, and what is said of it."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from harness import cli
+from harness.compare.effect import effect
+from harness.compare.pair import Asked, compare_pair
+from harness.compare.statistics import difference
+from harness.errors import HarnessError
+from harness.render import pair as shown
+from tests.compare.builders import completed, pattern, quick_suite
+from tests.compare.samples import sample, two_classes
+from tests.many import write_many
+
+
+@pytest.fixture(scope="module")
+def made():
+    return compare_pair(quick_suite(), "lora", "zero_shot", Asked(items=3))
+
+
+def test_every_metric_is_paired_on_the_items_that_both_answered(made):
+    (task,) = [task for task in made.tasks if task.task == "sentiment"]
+    accuracy, f1 = task.metrics
+    assert (accuracy.metric, f1.metric, accuracy.change.n, task.seeds) == ("accuracy", "macro_f1", 200, (2, 1))
+    assert accuracy.change.value == pytest.approx(0.875 - 0.5)
+    assert f1.change.effect is None  # no single item wins a mean over classes
+
+
+def test_p_is_adjusted_for_all_that_is_shown(made):
+    found = [one.change for task in made.tasks for one in task.metrics]
+    assert made.tests == len(found)
+    assert min(found, key=lambda change: change.p).p_holm == pytest.approx(min(1, min(c.p for c in found) * len(found)))
+
+
+def test_wins_losses_and_ties_add_up_to_the_items():
+    found = difference(sample([1, 1, 0, 1, 0], "accuracy"), sample([0, 1, 1, 0, 0], "accuracy"))
+    assert (found.effect.wins, found.effect.losses, found.effect.ties) == (2, 1, 2)
+
+
+def test_the_standardised_size_is_mean_over_standard_deviation_of_the_differences():
+    a, b = np.random.default_rng(0).random((2, 40))
+    assert effect(sample(a), sample(b)).standardised == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
+
+
+def test_the_odds_ratio_has_the_exact_interval_of_its_share():
+    a, b = np.array([1] * 12 + [0] * 5 + [1] * 20), np.array([0] * 12 + [1] * 5 + [1] * 20)
+    found = effect(sample(a, "accuracy"), sample(b, "accuracy"))
+    exact = stats.binomtest(12, 17).proportion_ci(method="exact")
+    assert found.odds_ratio == pytest.approx(12 / 5)
+    assert (found.odds_low, found.odds_high) == pytest.approx(
+        (exact.low / (1 - exact.low), exact.high / (1 - exact.high))
+    )
+
+
+def test_one_sided_wins_have_no_odds_ratio_but_a_lower_bound():
+    found = effect(sample([1, 1, 1], "accuracy"), sample([0, 0, 1], "accuracy"))
+    assert (found.odds_ratio, found.odds_high) == (None, None)
+    assert found.odds_low > 0
+
+
+def test_clusters_take_the_interval_from_the_odds_ratio():
+    found = effect(*[sample(x, "accuracy", clusters=[0, 0, 1, 1]) for x in ([1, 1, 0, 1], [0, 1, 1, 0])])
+    assert (found.odds_ratio, found.odds_low, found.odds_high) == (2.0, None, None)
+
+
+def test_a_metric_that_is_no_mean_of_items_has_no_effect_size():
+    truth = np.tile([0, 1], 20)
+    assert effect(two_classes(truth == 0, truth), two_classes(truth == 1, truth)) is None
+
+
+def test_disagreements_come_in_turn_and_hold_both_answers(made):
+    (task,) = [task for task in made.tasks if task.task == "sentiment"]
+    first, second = task.disagreements[:2]
+    assert (first.gain, second.gain) == (1, -1) or len({one.gain for one in task.disagreements}) == 1
+    assert first.first in first.references
+    assert first.second not in first.references
+    assert len(task.disagreements) == 3
+
+
+def test_a_ratio_has_an_interval_only_where_both_were_repeated():
+    seconds = {"lora": (10, 12), "full": (20, 26)}
+    stored = [
+        completed("sentiment", name, pattern(0.5 + 0.1 * seed), seed=seed, trained=9, seconds=s)
+        for name, every in seconds.items()
+        for seed, s in enumerate(every)
+    ]
+    repeated = {r.name: r for r in compare_pair(stored, "lora", "full", Asked()).tasks[0].ratios}
+    once = {r.name: r for r in compare_pair(stored[::2], "lora", "full", Asked()).tasks[0].ratios}
+    assert repeated["predict time"].ratio == pytest.approx((10 * 12 / 20 / 26) ** 0.5)
+    assert repeated["predict time"].low < repeated["predict time"].ratio < repeated["predict time"].high
+    assert repeated["adapt time"].low is None  # the same each time
+    assert once["predict time"].low is None
+
+
+def test_the_interval_of_a_ratio_is_welchs_on_logarithms():
+    rng = np.random.default_rng(3)
+    seconds = {"lora": np.exp(rng.normal(1, 0.2, 4)), "full": np.exp(rng.normal(2, 0.4, 3))}
+    stored = [
+        completed("sentiment", name, pattern(0.5), seed=seed, seconds=float(s))
+        for name, every in seconds.items()
+        for seed, s in enumerate(every)
+    ]
+    (found,) = [r for r in compare_pair(stored, "lora", "full", Asked()).tasks[0].ratios if r.name == "predict time"]
+    expected = stats.ttest_ind(*map(np.log, seconds.values()), equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
+
+
+def test_what_differs_clearly_is_said_and_what_does_not_too(made):
+    said = " ".join(line for task in made.tasks for line in task.verdict)
+    assert "`lora` is clearly better than `zero_shot` in accuracy on `sentiment`" in said
+    stored = [completed("sentiment", name, pattern(0.5, shift=s)) for s, name in enumerate(("one", "other"))]
+    alike = compare_pair(stored, "one", "other", Asked())
+    assert alike.tasks[0].verdict[0].startswith("No clear difference in accuracy and macro F1 on `sentiment`")
+
+
+def test_strategies_without_a_common_task_are_an_error():
+    with pytest.raises(HarnessError, match="no task in common"):
+        compare_pair(quick_suite(), "lora", "rag", Asked())
+
+
+def test_an_unknown_metric_is_an_error_with_a_near_match():
+    with pytest.raises(HarnessError, match="did you mean 'accuracy'"):
+        compare_pair(quick_suite(), "lora", "zero_shot", Asked(metric="acuracy"))
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_no_figure_breaks_on_a_terminal(made, width):
+    text = printed_pair(made, width)
+    assert "+0.38 [" in text
+    assert "won / lost / alike" in text
+
+
+def test_markdown_has_the_same_figures(made):
+    text = shown.as_markdown(made)
+    assert "| accuracy | 0.88 [" in text
+    assert "| peak memory |" in text
+
+
+def printed_pair(pair, width):
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(shown.as_terminal(pair))
+    return console.file.getvalue()
+
+
+def test_the_command_compares_what_is_stored_and_names_a_near_match(tmp_path, monkeypatch, capsys):
+    write_many(tmp_path / "results", tasks=2, strategies=4, models=1, seeds=2, items=24)
+    asked = ["compare", "lora", "few_shot", "--task", "questions", "--results", str(tmp_path / "results")]
+    assert command(monkeypatch, *asked, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [task["task"] for task in found["tasks"]] == ["questions"]
+    assert found["tasks"][0]["clusters"] == 12
+    assert command(monkeypatch, "compare", "loar", *asked[2:]) == 2
+    assert "did you mean 'lora'" in capsys.readouterr().err
+
+
+def command(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+    return cli._main()
