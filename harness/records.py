@@ -84,6 +84,8 @@ class Span(Frozen):
         tokens_in: real tokens read (padding excluded): prompts, or training tokens seen.
         tokens_out: tokens generated.
         prefill_s: seconds of `wall_s` in which the model read prompts; decode_s: in which it wrote tokens.
+        decode_tokens: those of `tokens_out` that were written in `decode_s`, and the marks that ended answers: an
+            answer's first token comes of reading.
         energy_j: joules of processor, memory and GPU, by codecarbon where it is installed.
         reused: measured when the artifact was made by an earlier trial, and charged to this one too.
     """
@@ -100,6 +102,7 @@ class Span(Frozen):
     tokens_out: int | None = None
     prefill_s: float | None = None
     decode_s: float | None = None
+    decode_tokens: int | None = None
     energy_j: float | None = None
     reused: bool = False
 
@@ -227,6 +230,7 @@ class Request(Frozen):
         arrived_s: when it came, seconds after the first one could have; None where each waits for the one before.
         wall_s: from its arrival (waiting included), or from the call, to the answer.
         first_token_s: the same to the first token of the answer; None where choices were scored.
+        prefill_s, decode_s, decode_tokens: as in `Span`; of several answered together, this one's share.
         agrees: whether the answer is the one that the same item got in a batch; None where it was not in one.
     """
 
@@ -236,6 +240,9 @@ class Request(Frozen):
     first_token_s: float | None = None
     tokens_in: int
     tokens_out: int
+    prefill_s: float | None = None
+    decode_s: float | None = None
+    decode_tokens: int | None = None
     agrees: bool | None = None
 
 
@@ -260,11 +267,13 @@ class Held(Frozen):
 
     Attributes:
         weights_bytes: of the model as it was loaded, before any step.
-        gradient_bytes: of all gradients at once; optimizer_bytes: of the optimizer's state. The largest of any step of
-            the chain; None where nothing was trained.
+        tuned_weights_bytes: of all weights as a step that tunes has left them, adapters and 4-bit layers included.
+        gradient_bytes: of all gradients at once; optimizer_bytes: of the optimizer's state, 32-bit masters of weights
+            with fewer bits included. The largest of any step of the chain; None where nothing was trained.
     """
 
     weights_bytes: int | None = None
+    tuned_weights_bytes: int | None = None
     gradient_bytes: int | None = None
     optimizer_bytes: int | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -48,6 +48,11 @@ class Answer:
         reasoning_tokens: those of `output_tokens` that were generated as reasoning.
         reasoning: the reasoning that came before, one text a sample.
         votes: the answer of each sample where there were several; empty text where none could be read.
+        prefill_s: this prompt's share of the seconds in which prompts were read; the shares of all answers add up.
+        decode_s: the same of the seconds in which tokens were written; both None where the model does not tell.
+        decode_tokens: tokens written after the first one, the mark that ended the answer included: one a pass.
+        first_token_at: when the first token was known, by `time.perf_counter`; None where choices were scored. What
+            took how long is no part of what was answered: two answers are equal without.
     """
 
     text: str
@@ -59,6 +64,10 @@ class Answer:
     reasoning_tokens: int = 0
     reasoning: tuple[str, ...] = ()
     votes: tuple[str, ...] = ()
+    prefill_s: float | None = field(default=None, compare=False)
+    decode_s: float | None = field(default=None, compare=False)
+    decode_tokens: int | None = field(default=None, compare=False)
+    first_token_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Meter:
         self._running: Phase | None = None
         self._tokens_in: int | None = None
         self._tokens_out: int | None = None
+        self._passes: dict[str, Any] = {}
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -52,6 +53,7 @@ class Meter:
         if self._running:
             raise RuntimeError(f"span {phase!r} began inside span {self._running!r}: spans do not nest")
         self._running, self._tokens_in, self._tokens_out = phase, None, None
+        self._passes = {}
         try:
             host, gpu = _HostPeak(), _GpuPeak()
             with gpu.sampled():
@@ -71,6 +73,7 @@ class Meter:
                     gpu_device_peak_bytes=gpu.device_bytes,
                     tokens_in=self._tokens_in,
                     tokens_out=self._tokens_out,
+                    **self._passes,
                 )
             )
         finally:
@@ -92,6 +95,10 @@ class Meter:
             self._tokens_in = (self._tokens_in or 0) + tokens_in
         if tokens_out is not None:
             self._tokens_out = (self._tokens_out or 0) + tokens_out
+
+    def passes(self, *, prefill_s: float | None, decode_s: float | None, decode_tokens: int | None) -> None:
+        """Say what the model did in the running span (`Span`); of several calls, the last counts."""
+        self._passes = {"prefill_s": prefill_s, "decode_s": decode_s, "decode_tokens": decode_tokens}
 
 
 class _HostPeak:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from harness.api import Answer, Kind, Passage, Prompt, Query, Report, ScoresChoices, System
 from harness.errors import HarnessError
 from harness.metrics.parsing import parse, reasoning
 from harness.metrics.voting import winner
+
+Number = TypeVar("Number", int, float)
 
 SCORED: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
 """The kinds whose choices are scored where the model can."""
@@ -187,9 +190,17 @@ def _support(system: System, one: Prediction) -> dict[str, float]:
 
 
 def _with_cost(answer: Answer, other: Answer) -> Answer:
-    """Return an answer that another call was made for, with the tokens of both."""
+    """Return an answer that another call was made for, with the tokens and seconds of both."""
     return replace(
         answer,
         prompt_tokens=answer.prompt_tokens + other.prompt_tokens,
         output_tokens=answer.output_tokens + other.output_tokens,
+        prefill_s=_sum(answer.prefill_s, other.prefill_s),
+        decode_s=_sum(answer.decode_s, other.decode_s),
+        decode_tokens=_sum(answer.decode_tokens, other.decode_tokens),
     )
+
+
+def _sum(first: Number | None, second: Number | None) -> Number | None:
+    """Add; unknown if either is."""
+    return None if first is None or second is None else first + second

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from harness.api import Sampling
+from harness.models.pace import Pace
 from harness.models.sampling import Choose, Chooser, Drawn
 from harness.models.tree import Tokens, branch_off, causal, common_prefix, logits, read_prefix
 
@@ -42,7 +44,7 @@ def continuations(
     prompts: Sequence[Tokens],
     limits: Limits,
     sampling: Sampling | None = None,
-    report: Callable[[int, int], None] | None = None,
+    pace: Pace | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.
 
@@ -51,22 +53,25 @@ def continuations(
         prompts: tokens of each prompt, at least one each.
         limits: when to stop.
         sampling: how tokens are drawn; None: each is the likeliest given all before.
-        report: called with (prompts done, prompts in all).
+        pace: told how far it is, and how long was read and written.
     """
-    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if limits.rows > 1 else 0
+    together = limits.rows > 1 and len(prompts) > 1
+    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if together else 0
     found: list[Tokens] = [[] for _ in prompts]
     chooser = Chooser(sampling, prompts)
-    done = 0
+    pace = pace or Pace(len(prompts), module.device)
     with torch.inference_mode():
+        pace.begin()
         prefix = read_prefix(module, prompts[0][:shared]) if shared > 0 else None
+        pace.read(range(len(prompts)))
         for group in group_by_length([len(p) - shared for p in prompts], limits):
+            pace.begin()
             rest = [prompts[i][shared:] for i in group]
-            answers = _decode_group(module, rest, prefix, limits, chooser.of(group))
+            answers = _decode_group(module, rest, prefix, limits, _telling(chooser.of(group), pace, group))
+            pace.wrote(group)
             for index, answer in zip(group, answers, strict=True):
                 found[index] = answer
-            done += len(group)
-            if report:
-                report(done, len(prompts))
+            pace.done(group)
     return found
 
 
@@ -75,7 +80,7 @@ def continuations_alone(
     prompts: Sequence[Tokens],
     limits: Limits,
     sampling: Sampling | None = None,
-    report: Callable[[int, int], None] | None = None,
+    pace: Pace | None = None,
 ) -> list[Tokens]:
     """Do what `continuations` does with one prompt at a time, by the model's own ``generate``.
 
@@ -91,38 +96,44 @@ def continuations_alone(
         pad_token_id=min(limits.stop, default=0),
     )
     chooser = Chooser(sampling, prompts)
-    for done, prompt in enumerate(prompts, 1):
+    pace = pace or Pace(len(prompts), module.device)
+    for place, prompt in enumerate(prompts):
         tokens = torch.tensor([prompt], device=module.device)
-        at_line_end = StoppingCriteriaList([_LineEnd(len(prompt), limits.line_ends)])
+        been_read = partial(pace.read, [place], answers=True)
+        at_line_end = StoppingCriteriaList([_LineEnd(len(prompt), limits.line_ends, been_read)])
+        pace.begin()
         with torch.inference_mode():
             whole = causal(module).generate(
                 tokens,
                 attention_mask=torch.ones_like(tokens),
                 generation_config=config,
                 stopping_criteria=at_line_end,
-                logits_processor=LogitsProcessorList([Drawn(chooser.of([done - 1]))] if sampling else []),
+                logits_processor=LogitsProcessorList([Drawn(chooser.of([place]))] if sampling else []),
             )
+        pace.wrote([place])
         answer: list[Tokens] = [[]]
         for token in whole[0, len(prompt) :]:
             if not _take(answer, [0], token[None], limits):
                 break
         found += answer
-        if report:
-            report(done, len(prompts))
+        pace.done([place])
     return found
 
 
 class _LineEnd(StoppingCriteria):
-    """Stops after an answer's first line; line ends before it do not count."""
+    """Stops after an answer's first line; line ends before it do not count. Tells when there is a first token."""
 
-    def __init__(self, start: int, line_ends: frozenset[int]) -> None:
+    def __init__(self, start: int, line_ends: frozenset[int], been_read: Callable[[], None]) -> None:
         self.start = start
         self.line_ends = line_ends
+        self.been_read = been_read
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:  # type: ignore[override]
         """Say of the one row whether it is done: bool [1]."""
         del scores  # what was chosen is all that counts
         *before, last = input_ids[0, self.start :].tolist()
+        if not before:
+            self.been_read()
         begun = any(token not in self.line_ends for token in before)
         return torch.tensor([begun and last in self.line_ends], device=input_ids.device)
 
@@ -140,7 +151,11 @@ def group_by_length(lengths: Sequence[int], limits: Limits) -> list[list[int]]:
 
 
 def _decode_group(
-    module: Any, prompts: list[Tokens], prefix: DynamicCache | None, limits: Limits, choose: Choose
+    module: Any,
+    prompts: list[Tokens],
+    prefix: DynamicCache | None,
+    limits: Limits,
+    choose: Choose,
 ) -> list[Tokens]:
     """Decode prompts of similar length together, behind a prefix that they share."""
     device = module.device
@@ -171,6 +186,19 @@ def _decode_group(
         seen = torch.cat([seen, seen.new_ones(len(live), 1)], 1)
         places = places[:, -1:] + 1
     return answers
+
+
+def _telling(choose: Choose, pace: Pace, group: Sequence[int]) -> Choose:
+    """Choose as before; once the first tokens are chosen, tell that the group has been read."""
+    unread = [group]
+
+    def chosen(scores: Tensor, rows: Sequence[int]) -> Tensor:
+        found = choose(scores, rows)
+        if unread:
+            pace.read(unread.pop(), answers=True)
+        return found
+
+    return chosen
 
 
 def _take(answers: list[Tokens], live: list[int], chosen: Tensor, limits: Limits) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.api import Answer, Capability, ModelInfo, Prompt, Report, Sampling
 from harness.models import decode, kept, layout, tree, virtual
+from harness.models.pace import Pace
 
 ROW_TOKENS = 768
 """Tokens computed in one forward pass: enough to keep two cores busy, little enough to stay in memory."""
@@ -75,7 +76,8 @@ class LocalModel:
         line_ends = self.line_ends if one_line else frozenset[int]()
         limits = decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
         continued = decode.continuations if self.packs else decode.continuations_alone
-        found = continued(self.module, [p.tokens for p in laid], limits, sampling, report)
+        pace = Pace(len(laid), self.module.device, report)
+        found = continued(self.module, [p.tokens for p in laid], limits, sampling, pace)
         return [
             Answer(
                 p.text,
@@ -83,8 +85,12 @@ class LocalModel:
                 prompt_tokens=len(p.tokens),
                 output_tokens=len(tokens),
                 dropped_passages=p.dropped_passages,
+                prefill_s=pace.prefill_s[place],
+                decode_s=pace.decode_s[place],
+                decode_tokens=min(len(tokens), max_new_tokens - 1),  # cut there, or ended by a mark before
+                first_token_at=pace.first_token_at[place],
             )
-            for p, tokens in zip(laid, found, strict=True)
+            for place, (p, tokens) in enumerate(zip(laid, found, strict=True))
         ]
 
     def score_choices(
@@ -103,10 +109,21 @@ class LocalModel:
         ]
         laid = self.lay_out(prompts, max(len(leaf) for group in leaves for leaf in group))
         branches = [tree.Branch(p.tokens, group) for p, group in zip(laid, leaves, strict=True)]
-        scores = tree.score(self.module, branches, self.row_tokens if self.packs else None, report)
+        pace = Pace(len(laid), self.module.device, report)
+        scores = tree.score(self.module, branches, self.row_tokens if self.packs else None, pace)
         return [
-            Answer(p.text, "", tuple(found), len(p.tokens), sum(map(len, group)), p.dropped_passages)
-            for p, group, found in zip(laid, leaves, scores, strict=True)
+            Answer(
+                p.text,
+                "",
+                tuple(found),
+                prompt_tokens=len(p.tokens),
+                output_tokens=sum(map(len, group)),
+                dropped_passages=p.dropped_passages,
+                prefill_s=read_s,
+                decode_s=0.0,
+                decode_tokens=0,
+            )
+            for p, group, found, read_s in zip(laid, leaves, scores, pace.prefill_s, strict=True)
         ]
 
     @property

@@ -1,8 +1,9 @@
-"""Predictions as the rows that are stored and scored, and the tokens that they took."""
+"""Predictions as the rows that are stored and scored, and the tokens and seconds that they took."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from harness.api import Example, Task
 from harness.metrics.retrieval import citations
@@ -51,3 +52,16 @@ def tokens_of(predictions: Sequence[Prediction]) -> dict[str, int | None]:
     if any(p.raw.choice_scores for p in predictions):
         return {"tokens_in": read + out - thought, "tokens_out": thought or None}
     return {"tokens_in": read, "tokens_out": out}
+
+
+def passes_of(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Add up the model's passes, as `Meter.passes` takes them; None where the model does not tell."""
+    return {
+        name: _total([getattr(p.raw, name) for p in predictions]) for name in ("prefill_s", "decode_s", "decode_tokens")
+    }
+
+
+def _total(parts: Sequence[float | None]) -> float | None:
+    """Sum; unknown if any part is."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None

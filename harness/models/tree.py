@@ -8,7 +8,7 @@ arXiv:2305.09781, section 4), used here for scoring choices and for training bat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+
+from harness.models.pace import Pace
 
 Tokens = list[int]
 
@@ -163,7 +165,7 @@ def score(
     module: Any,
     branches: Sequence[Branch],
     row_tokens: int | None,
-    report: Callable[[int, int], None] | None = None,
+    pace: Pace | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -171,26 +173,33 @@ def score(
         module: a transformers causal language model in eval mode.
         branches: prompts and their choices.
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
-        report: called with (branches done, branches in all).
+        pace: told how far it is, and how long was read; nothing is written.
     """
-    if row_tokens is None:
-        return [[_score_alone(module, branch.stem, leaf) for leaf in branch.leaves] for branch in branches]
-    stems = [branch.stem for branch in branches]
-    shared = min(common_prefix(stems), min(map(len, stems)) - 1)
-    rest = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
+    pace = pace or Pace(len(branches), module.device)
     found: list[list[float]] = [[] for _ in branches]
-    done = 0
+    if row_tokens is None:
+        for place, branch in enumerate(branches):
+            pace.begin()
+            found[place] = [_score_alone(module, branch.stem, leaf) for leaf in branch.leaves]
+            pace.read([place])
+            pace.done([place])
+        return found
+    stems = [branch.stem for branch in branches]
+    shared = min(common_prefix(stems), min(map(len, stems)) - 1) if len(branches) > 1 else 0
+    rest = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
     with torch.inference_mode():
+        pace.begin()
         prefix = read_prefix(module, stems[0][:shared]) if shared else None
+        pace.read(range(len(branches)))
         for group in fill_rows([branch.cost for branch in rest], row_tokens):
+            pace.begin()
             row = lay_out([rest[i] for i in group], shared)
             logs = log_likelihoods(module, row, branch_off(prefix, 1) if prefix else None).cpu()
             sums = iter(torch.zeros(row.leaves).index_add_(0, row.leaf_of, logs).tolist())
             for index in group:
                 found[index] = [next(sums) for _ in rest[index].leaves]
-            done += len(group)
-            if report:
-                report(done, len(branches))
+            pace.read(group)
+            pace.done(group)
     return found
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 from harness.models.decode import Limits, continuations, continuations_alone, group_by_length
+from harness.models.pace import Pace
 
 KINDS = ("llama", "tied", "gpt2", "capped")
 PROMPTS = [[7 + n, 20, 30, *range(40, 40 + 3 * n)] for n in range(9)]
@@ -93,7 +94,8 @@ def test_no_more_than_the_allowed_tokens_are_generated(module):
 
 def test_progress_counts_every_prompt(module):
     seen = []
-    continuations(module, PROMPTS, Limits(2, NO_STOP, rows=4), None, lambda done, total: seen.append((done, total)))
+    pace = Pace(9, module.device, lambda done, total: seen.append((done, total)))
+    continuations(module, PROMPTS, Limits(2, NO_STOP, rows=4), None, pace)
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 

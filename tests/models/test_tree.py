@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.models import tree
+from harness.models.pace import Pace
 from harness.models.tree import Branch
 
 TOLERANCE = 1e-4
@@ -84,7 +85,8 @@ def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
 def test_progress_counts_every_branch(modules):
     seen = []
     branches = [Branch([20 + n, 21, 22], ([9],)) for n in range(5)]
-    tree.score(modules["llama"], branches, 6, lambda done, total: seen.append((done, total)))
+    pace = Pace(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
+    tree.score(modules["llama"], branches, 6, pace)
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
