@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from harness.data.locate import locate
 from harness.discover import find_step
 from harness.measure.environment import environment
 from harness.modelref import folder_hash
-from harness.stage import Stage
+from harness.records import Held
+from harness.stage import Stage, largest
 
 
 def open_model(reference: str, cache: Path) -> Any:
@@ -35,6 +36,7 @@ def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], mate
         steps: the chain, as in `Trial.steps`.
         material: of the trial's task, then of the others that a step learns from.
     """
+    stage.hold(Held(weights_bytes=models.footprint.weights_bytes(system.model)))
     before = artifacts.artifact_key(
         {
             "model": system.model.info.model_dump(),
@@ -82,6 +84,7 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
     kept = artifacts.find(root, key) if stage.keeps(step) else None
     curves: list[dict[str, float]] = []
     latest: dict[str, float] = {}
+    sizes: list[Held] = []
 
     def log(point: Mapping[str, float]) -> None:
         curves.append(dict(point))
@@ -92,6 +95,7 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
         report=stage.reporter(step.phase, link.name, latest),
         count=lambda tokens: stage.meter.tokens(tokens_in=tokens),
         log=log,
+        held=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
         locate=lambda reference: locate(reference).path,
     )
     if kept:
@@ -105,11 +109,17 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
         system = step.adapt(system, task, context)
     trained = system.model.trained_parameters if step.changes_weights else None
     span = stage.measured(step.phase, link.name)
-    account = artifacts.Account(span=span, curves=tuple(curves), trained_parameters=trained)
+    held = _held(system, sizes) if step.changes_weights else None
+    account = artifacts.Account(span=span, curves=tuple(curves), trained_parameters=trained, held=held)
     if stage.keeps(step):
         account = artifacts.keep(root, key, partial(step.save, system), account).account
     stage.charge(account)
     return system
+
+
+def _held(system: System, sizes: Sequence[Held]) -> Held:
+    """Say what a step held: the largest that its loops have told, and the weights that it leaves."""
+    return reduce(largest, sizes, Held(tuned_weights_bytes=models.footprint.weights_bytes(system.model)))
 
 
 def seed_everything(seed: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from harness.records import Frozen, Span
+from harness.records import Frozen, Held, Span
 
 
 class Account(Frozen):
@@ -27,12 +27,14 @@ class Account(Frozen):
         curves: points logged while training.
         trained_parameters: parameters that took a gradient; None for what is not trained.
         size_bytes: on disk.
+        held: what training it held of memory; None for what is not trained, or where it was not counted yet.
     """
 
     span: Span
     curves: tuple[dict[str, float], ...] = ()
     trained_parameters: int | None = None
     size_bytes: int | None = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from harness import artifacts
 from harness.api import Step
 from harness.measure.meter import Meter
-from harness.records import Phase, Span
+from harness.records import Held, Phase, Span
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -21,6 +21,7 @@ class Stage:
     """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one.
 
     Attributes:
+        held: what the model, and training it, holds of memory.
         within: what all of it is a part of: a span that is measured as a whole, and named so in the progress; nothing
             is kept then but indexes, which parameters share. None: each phase is a span of its own.
     """
@@ -34,6 +35,7 @@ class Stage:
     curves: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
+    held: Held | None = None
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -76,3 +78,16 @@ class Stage:
         if account.trained_parameters is not None:
             self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
         self.curves += account.curves
+        if account.held:
+            self.hold(account.held)
+
+    def hold(self, found: Held) -> None:
+        """Take over what is held of memory, where it is more than before."""
+        self.held = largest(self.held or Held(), found)
+
+
+def largest(first: Held, second: Held) -> Held:
+    """Give the larger of each size; one that is unknown in both stays so."""
+    pairs = {name: (getattr(first, name), getattr(second, name)) for name in Held.model_fields}
+    known = {name: [size for size in pair if size is not None] for name, pair in pairs.items()}
+    return Held(**{name: max(sizes, default=None) for name, sizes in known.items()})

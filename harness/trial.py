@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import models
+from harness import models, selfcheck
 from harness.adaptation import adapt, open_model, seed_everything
 from harness.api import Example, ScoresChoices, System
 from harness.data import canaries
@@ -62,6 +62,8 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         own = [one for one in target.task_data.train if not one.query.id.startswith("canary-")]
         again = own[: min(planned.seen_items, len(target.test))]
         rows += _ask(stage, system, again, "train")
+    checked = selfcheck.check(stage, system, target, rows, planned.check_items)
+    rows += checked.rows
     with stage.span("score"):
         scores = {name: value for one in (target, *probes, *planted) for name, value in _scores(one, rows).items()}
     record = Completed(
@@ -70,13 +72,15 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         suite_version=suite.version,
         suite_hash=suite.hash,
         model=model.info,
-        tasks=tuple(one.info for one in (target, *probes, *planted)),
+        tasks=(*(one.info for one in (target, *probes, *planted)), *checked.tasks),
         spans=stage.spans,
         scores=scores,
         adapted_bytes=stage.adapted_bytes,
         trained_parameters=stage.trained_parameters,
         curves=tuple(stage.curves),
         search=found,
+        held=stage.held,
+        checks=checked.checks,
         environment=environment(),
     )
     return record, rows
@@ -88,13 +92,14 @@ def _ask(stage: Stage, system: System, examples: Sequence[Example], role: Role) 
     with stage.span(phase):
         predictions = models.answering.ask(system, [example.query for example in examples], stage.reporter(phase))
         stage.meter.tokens(**models.rows.tokens_of(predictions))
+        stage.meter.passes(**models.rows.passes_of(predictions))
     return models.rows.rows_of(system.task, examples, predictions, role)
 
 
 def _scores(prepared: Prepared, rows: Sequence[Row]) -> dict[str, float]:
     """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out."""
     name = prepared.info.name
-    own = [row for row in rows if row.task == name and row.role != "train"]
+    own = [row for row in rows if row.task == name and row.role in ("target", "probe")]
     items = Items.from_rows(own, prepared.info.labels)
     k = max((len(row.passages) for row in own), default=0)
     retrieval = [f"recall@{k}", "mrr"] if k and any(row.evidence for row in own) else []

@@ -1,5 +1,6 @@
 """A kept artifact is whole or not there, and its account travels with it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,15 @@ def test_a_killed_save_leaves_nothing_that_looks_whole(tmp_path):
     assert list(tmp_path.iterdir())  # what it had begun
     assert find(tmp_path, KEY) is None
     assert keep(tmp_path, KEY, save, ACCOUNT) == find(tmp_path, KEY)
+
+
+def test_an_account_from_before_memory_was_counted_is_still_read(tmp_path):
+    kept = keep(tmp_path, KEY, save, ACCOUNT)
+    file = kept.folder.parent / "account.json"
+    older = json.loads(file.read_text())
+    assert older.pop("held") is None
+    file.write_text(json.dumps(older))
+    assert find(tmp_path, KEY) == kept
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"span": 3}'])

@@ -278,3 +278,17 @@ def test_a_probe_can_be_a_trials_own_task(tiny_suite, tiny_folders, tmp_path):
     record, rows = run_trial(make_plan(config).trials[0], cache=tmp_path, emit=lambda event: None)
     assert record.scores.keys() == {"quiz/accuracy"}
     assert len(rows) == 6
+
+
+def test_a_record_says_what_training_held_and_a_reused_adapter_still_tells_it(run):
+    first, _ = run("rag+" + LORA, "facts")
+    again, _ = run("rag+" + LORA, "facts")
+    plain, _ = run("zero_shot", "facts")
+    assert only(again, "adapt", "lora").reused
+    assert first.held == again.held
+    assert first.held.weights_bytes == plain.held.weights_bytes
+    assert first.held.gradient_bytes == 4 * first.trained_parameters
+    added = first.held.tuned_weights_bytes - first.held.weights_bytes
+    assert added in {2 * first.trained_parameters, 4 * first.trained_parameters}
+    assert first.held.optimizer_bytes > 2 * first.held.gradient_bytes
+    assert (plain.held.tuned_weights_bytes, plain.held.gradient_bytes, plain.held.optimizer_bytes) == (None,) * 3

@@ -7,12 +7,14 @@ made on a 32-bit copy, and the result rounded into the model (Micikevicius et al
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from harness.models.footprint import bytes_of
 
 Shape = Literal["cosine", "linear", "constant"]
 
@@ -51,12 +53,20 @@ class MasterAdamW:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the given parameters.
 
     Gradients are clipped to a global L2 norm of `max_norm` (Pascanu et al. 2013, arXiv:1211.5063, section 3.2).
+    `held` is told once, after the first update and before the gradients are cleared, what both hold (`api.Context`).
     """
 
-    def __init__(self, parameters: Iterable[Tensor], *, weight_decay: float, max_norm: float = 1.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        weight_decay: float,
+        max_norm: float = 1.0,
+        held: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.parameters = list(parameters)
         self.masters = [p.detach().float() if p.dtype != torch.float32 else p for p in self.parameters]
-        self.max_norm = max_norm
+        self.max_norm, self._held = max_norm, held
         decayed = [m for m in self.masters if m.ndim > 1]
         others = [m for m in self.masters if m.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -76,9 +86,20 @@ class MasterAdamW:
         for group in self.inner.param_groups:
             group["lr"] = learning_rate
         self.inner.step()
+        self._tell()
         self.inner.zero_grad(set_to_none=True)
         with torch.no_grad():
             for parameter, master in zip(self.parameters, self.masters, strict=True):
                 if master is not parameter:
                     parameter.copy_(master)
         return float(norm)
+
+    def _tell(self) -> None:
+        """Tell the sizes while the gradients are there; later steps hold the same."""
+        if self._held is None:
+            return
+        tell, self._held = self._held, None
+        gradients = [tensor.grad for tensor in (*self.masters, *self.parameters) if tensor.grad is not None]
+        states = [value for state in self.inner.state.values() for value in state.values() if torch.is_tensor(value)]
+        pairs = zip(self.parameters, self.masters, strict=True)
+        tell(bytes_of(gradients), bytes_of([*states, *(master for own, master in pairs if master is not own)]))

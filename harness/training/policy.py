@@ -125,7 +125,7 @@ class _Learner:
 
     def __post_init__(self) -> None:
         parameters = [p for p in self.model.module.parameters() if p.requires_grad]
-        self.optimiser = MasterAdamW(parameters, weight_decay=0.0)
+        self.optimiser = MasterAdamW(parameters, weight_decay=0.0, held=self.context.held)
         self.schedule = Schedule(self.settings.learning_rate, self.settings.steps * self.settings.updates)
 
     def learn(self, batch: Sequence[Question], step: int) -> dict[str, float]:

@@ -137,7 +137,7 @@ def train(
         HarnessError: training diverged (`divergence`).
     """
     settings, context = loop.settings, loop.context
-    optimiser = MasterAdamW(parameters, weight_decay=0.0)
+    optimiser = MasterAdamW(parameters, weight_decay=0.0, held=context.held)
     total = settings.epochs * math.ceil(len(data) / settings.batch_size)
     schedule, divergence = Schedule(settings.learning_rate, total), Divergence(total)
     best, kept, step = math.inf, None, 0

@@ -113,7 +113,9 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
     accelerator = _accelerator()
     module = accelerator.prepare_model(module)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimiser = MasterAdamW(parameters, weight_decay=settings.weight_decay, max_norm=settings.max_norm)
+    optimiser = MasterAdamW(
+        parameters, weight_decay=settings.weight_decay, max_norm=settings.max_norm, held=context.held
+    )
     batches = [
         batch
         for number in range(settings.epochs)
