@@ -68,6 +68,12 @@ class RunConfig(BaseModel):
     latency_target_s: float | None = Field(None, gt=0)
     check_items: int = Field(CHECK_ITEMS, ge=0)
 
+    @model_validator(mode="after")
+    def _something_arrives(self) -> RunConfig:
+        if not self.requests and (self.arrival_rate or self.latency_target_s):
+            raise ValueError("an arrival rate or a latency target was given, and no requests: leave out requests=0")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _count_of_seeds(cls, given: dict[str, Any]) -> dict[str, Any]:

@@ -183,6 +183,7 @@ class _Maker:
             decides.append({name: asdict(part) for name, part in space_of(links).items()})
         if _tunes_on(task.info.name, links) and seen != SEEN_ITEMS:
             decides.append({"seen_items": seen})
+        decides += _requests(self.config)
         return Planned(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
             suite=str(self.suite.folder.resolve()),
@@ -192,6 +193,9 @@ class _Maker:
             seen_items=seen,
             learned=tuple(one.info.name for one in learned),
             threads=self.config.threads,
+            requests=self.config.requests,
+            arrival_rate=self.config.arrival_rate,
+            latency_target_s=self.config.latency_target_s,
             sources=sources,
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
             work_tokens=work_tokens(trial, task, links, [*probes, *task.canaries], seen),
@@ -219,6 +223,13 @@ def _told(trial: Trial) -> dict[str, Any]:
     """Give what a trial says of itself; what it leaves at None is left out, so that keys from before stay the same."""
     later = {name for name in ("train_items", "budget") if getattr(trial, name) is None}
     return trial.model_dump(mode="json", exclude=later)
+
+
+def _requests(config: RunConfig) -> list[dict[str, Any]]:
+    """Give what decides how requests are asked, where it is not as usual."""
+    options = {name: getattr(config, name) for name in ("requests", "arrival_rate", "latency_target_s")}
+    told = {name: value for name, value in options.items() if value != RunConfig.model_fields[name].default}
+    return [told] if told else []
 
 
 def _basis(task: Prepared) -> str:

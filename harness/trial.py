@@ -17,6 +17,7 @@ from harness.metrics import Items, get
 from harness.planned import Planned
 from harness.records import Completed, Phase, Role, Row
 from harness.search import search
+from harness.serving import serve
 from harness.stage import Emit, Stage
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
@@ -51,6 +52,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     steps = found.steps if found else planned.trial.steps
     system = adapt(stage, System(model, target.task_data.task), steps, material)
     rows = _ask(stage, system, target.test, "target")
+    serving, served_alike = serve(stage, system, target.test, rows, planned)
     for probe in probes:
         rows += _ask(stage, System(system.model, probe.task_data.task), probe.test, "probe")
     planted = [
@@ -79,6 +81,8 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         trained_parameters=stage.trained_parameters,
         curves=tuple(stage.curves),
         search=found,
+        serving=serving,
+        checks=served_alike,
         held=stage.held,
         checks=checked.checks,
         environment=environment(),

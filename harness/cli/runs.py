@@ -28,6 +28,15 @@ def run(  # noqa: PLR0913 - one for each flag
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
     ] = None,
+    requests: Annotated[
+        int | None, typer.Option("--requests", metavar="N", help="Items asked one by one, for latencies; 0: none.")
+    ] = None,
+    arrival_rate: Annotated[
+        float | None, typer.Option("--arrival-rate", metavar="R", help="Requests a second that arrive at random.")
+    ] = None,
+    latency_target: Annotated[
+        float | None, typer.Option("--latency-target", metavar="SECONDS", help="When a request is to be answered by.")
+    ] = None,
     results: Results = None,
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
     config: Annotated[
@@ -48,6 +57,9 @@ def run(  # noqa: PLR0913 - one for each flag
         "limits": parse_limits(limit or ()),
         "train_sizes": parse_sizes(train_sizes),
         "budget": budget,
+        "requests": requests,
+        "arrival_rate": arrival_rate,
+        "latency_target_s": latency_target,
         "results": results,
         "threads": threads,
     }
