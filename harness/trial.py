@@ -82,9 +82,8 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         curves=tuple(stage.curves),
         search=found,
         serving=serving,
-        checks=served_alike,
         held=stage.held,
-        checks=checked.checks,
+        checks=(*served_alike, *checked.checks),
         environment=environment(),
     )
     return record, rows
