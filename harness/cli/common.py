@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.compare.economics import Economics
     from harness.store import Store
 
 app = typer.Typer(
@@ -32,7 +33,30 @@ Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="
 Format = Literal["terminal", "json", "markdown", "csv"]
 
 
-def show_report(store: Store, suite: str | None, form: Format, screen: Console) -> None:
+Volume = Annotated[
+    float | None, typer.Option("--volume", metavar="N", min=0, help="Requests a month [default: 100000].")
+]
+Months = Annotated[float | None, typer.Option("--months", metavar="N", help="Horizon of costs [default: 12].")]
+UpdateEvery = Annotated[
+    str | None,
+    typer.Option("--update-every", metavar="7d", help="How often facts change: h, d, w or m [default: never]."),
+]
+Prices = Annotated[
+    Path | None,
+    typer.Option("--prices", metavar="FILE", help="TOML with prices of your own, by the names of the table."),
+]
+Hardware = Annotated[
+    str | None, typer.Option("--hardware", metavar="NAME", help="Price every machine as this entry of the table.")
+]
+NoLabels = Annotated[bool, typer.Option("--no-labels", help="Leave out what labels of training items cost.")]
+Engineering = Annotated[
+    float, typer.Option("--engineering-hours", metavar="H", min=0, help="Work on each strategy that trains or indexes.")
+]
+
+
+def show_report(
+    store: Store, suite: str | None, form: Format, screen: Console, economics: Economics | None = None
+) -> None:
     """Print what is stored as a report; no model is loaded."""
     from harness.compare.comparison import compare
     from harness.compare.stored import read
@@ -47,9 +71,35 @@ def show_report(store: Store, suite: str | None, form: Format, screen: Console) 
         hint = f"'harness run {suite}' makes records."
         raise unknown("suite", suite, store.suites(), where=str(store.root), hint=hint)
     chosen = newest(stored)
-    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems])
+    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems], economics)
     text = import_module(f"harness.render.{form}").render(comparison)
     screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+
+
+def pricing(  # noqa: PLR0913 - one for each flag
+    *,
+    volume: float | None = None,
+    months: float | None = None,
+    update_every: str | None = None,
+    prices: Path | None = None,
+    hardware: str | None = None,
+    no_labels: bool = False,
+    engineering_hours: float = 0,
+) -> Economics:
+    """Build what prices measurements from the flags that commands share.
+
+    Raises:
+        HarnessError: the prices cannot be read, the hardware is not in them, or an interval is no such thing.
+    """
+    from harness.compare.economics import make_economics
+
+    return make_economics(
+        (volume, months, update_every),
+        prices=prices,
+        hardware=hardware,
+        labels=not no_labels,
+        engineering_hours=engineering_hours,
+    )
 
 
 def console() -> Console:

@@ -7,20 +7,51 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.common import Format, Results, SuiteName, app, console, show_report
+from harness.cli.common import (
+    Engineering,
+    Format,
+    Hardware,
+    Months,
+    NoLabels,
+    Prices,
+    Results,
+    SuiteName,
+    UpdateEvery,
+    Volume,
+    app,
+    console,
+    pricing,
+    show_report,
+)
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0913 - one for each flag
     suite: SuiteName = None,
     *,
     results: Results = None,
+    volume: Volume = None,
+    months: Months = None,
+    update_every: UpdateEvery = None,
+    prices: Prices = None,
+    hardware: Hardware = None,
+    no_labels: NoLabels = False,
+    engineering_hours: Engineering = 0,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Print the report of what is stored; no model is loaded."""
     from harness.store import Store
 
-    show_report(Store(results or Path("results")), suite, form, console())
+    economics = pricing(
+        volume=volume,
+        months=months,
+        update_every=update_every,
+        prices=prices,
+        hardware=hardware,
+        no_labels=no_labels,
+        engineering_hours=engineering_hours,
+    )
+    show_report(Store(results or Path("results")), suite, form, console(), economics)
 
 
 @app.command("compare")

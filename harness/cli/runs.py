@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.common import Results, SuiteName, app, console, many, show, show_report
+from harness.cli.common import (
+    Engineering,
+    Hardware,
+    Months,
+    NoLabels,
+    Prices,
+    Results,
+    SuiteName,
+    UpdateEvery,
+    Volume,
+    app,
+    console,
+    many,
+    pricing,
+    show,
+    show_report,
+)
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.config import RunConfig
+    from harness.store import Store
 
 
 @app.command("plan", help="Show the trials of a run, and the smallest difference it can show.")
@@ -42,6 +63,16 @@ def run(  # noqa: PLR0913 - one for each flag
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
     ] = None,
+    volume: Volume = None,
+    months: Months = None,
+    update_every: UpdateEvery = None,
+    prices: Prices = None,
+    hardware: Hardware = None,
+    no_labels: NoLabels = False,
+    engineering_hours: Engineering = 0,
+    detect: Annotated[
+        float | None, typer.Option("--detect", metavar="D", help="Items and seeds that showing this difference needs.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
 ) -> None:
     """Plan what was asked for, show it or run it, and print the report."""
@@ -63,18 +94,40 @@ def run(  # noqa: PLR0913 - one for each flag
         "results": results,
         "threads": threads,
     }
+    economics = pricing(
+        volume=volume,
+        months=months,
+        update_every=update_every,
+        prices=prices,
+        hardware=hardware,
+        no_labels=no_labels,
+        engineering_hours=engineering_hours,
+    )
     screen = console()
-    plan, store, waiting = commands.plan(load_config(flags, config), screen)
+    asked = load_config(flags, config)
+    if detect is not None and not (dry_run or context.info_name == "plan"):
+        raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
+    plan, store, waiting = commands.plan(asked, screen)
     if dry_run or context.info_name == "plan":
         from harness.render import listing
 
         show(listing.plan(plan, waiting))
+        if detect is not None:
+            show_power(asked, detect, store)
         return
     try:
         failed = commands.run(plan, store, waiting, screen)
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise
-    show_report(store, plan.suite, "terminal", screen)
+    show_report(store, plan.suite, "terminal", screen, economics)
     if failed:
         raise typer.Exit(1)
+
+
+def show_power(asked: RunConfig, difference: float, store: Store) -> None:
+    """Print what showing a difference needs."""
+    from harness.compare.planning import plan_power
+    from harness.render.planning import power
+
+    show(power(plan_power(asked, difference, store.load()), difference))

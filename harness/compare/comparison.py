@@ -7,6 +7,7 @@ from math import inf
 
 from harness.compare import cost
 from harness.compare.checks import machine_warnings, task_warnings, version_warnings
+from harness.compare.economics import Economics, priced
 from harness.compare.groups import groups_of, unlike_seeds
 from harness.compare.learning import by_size, learning_curves, unfinished
 from harness.compare.result import Comparison, SuiteResult, TaskResult
@@ -18,12 +19,13 @@ from harness.metrics import get
 from harness.records import Completed, TaskInfo
 
 
-def compare(stored: Sequence[Stored], notes: Sequence[str] = ()) -> Comparison:
+def compare(stored: Sequence[Stored], notes: Sequence[str] = (), economics: Economics | None = None) -> Comparison:
     """Compare what is stored; nothing is run.
 
     Args:
         stored: at most one record for each suite, task, strategy, model, seed, size and budget.
         notes: what the store left out, to be shown with the result.
+        economics: how measurements are priced; None: by the table's prices, at the default usage.
 
     Raises:
         HarnessError: a trial is given twice, or a record names an unknown metric.
@@ -32,10 +34,13 @@ def compare(stored: Sequence[Stored], notes: Sequence[str] = ()) -> Comparison:
     suites: dict[str, list[Stored]] = {}
     for one in stored:
         suites.setdefault(one.record.trial.suite, []).append(one)
-    return Comparison(suites=tuple(_suite(name, group) for name, group in suites.items()), notes=tuple(notes))
+    economics = economics or Economics()
+    made = tuple(_suite(name, group, economics) for name, group in suites.items())
+    rows = [row for suite in made for task in suite.tasks for row in task.rows]
+    return Comparison(suites=made, notes=tuple(notes), assumed=economics.assumed(rows))
 
 
-def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
+def _suite(name: str, stored: Sequence[Stored], economics: Economics) -> SuiteResult:
     tasks: dict[str, list[Stored]] = {}
     for one in stored:
         tasks.setdefault(one.record.trial.task, []).append(one)
@@ -45,7 +50,7 @@ def _suite(name: str, stored: Sequence[Stored]) -> SuiteResult:
     order = sorted(tasks, key=lambda task: _place(infos.get(task)))
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], stored) for task in order),
+        tasks=tuple(_task(name, task, tasks[task], (stored, economics)) for task in order),
         models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
         machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
@@ -57,7 +62,8 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
     return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
 
 
-def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[Stored]) -> TaskResult:
+def _task(suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics]) -> TaskResult:
+    everything, economics = context
     table, sizes, unlike = by_size(stored)
     records = [one.record for one in table if isinstance(one.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
@@ -67,7 +73,8 @@ def _task(suite: str, name: str, stored: Sequence[Stored], everything: Sequence[
     rows, notes = rows_of(groups, metrics, everything)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
-    notes = (*unlike, *notes, *unfinished(sizes, table))
+    rows, unpriced = priced(rows, groups, economics)
+    notes = (*unlike, *notes, *unfinished(sizes, table), *unpriced)
     result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
     if metrics:
         result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])

@@ -6,6 +6,9 @@ that another price needs no other run.
 
 from __future__ import annotations
 
+import math
+
+from harness.prices import Price
 from harness.records import Frozen
 
 
@@ -14,9 +17,10 @@ class Part(Frozen):
 
     Attributes:
         what: what is paid for, e.g. ``training``.
-        quantity: measured, in `unit`; low, high: its 95 % interval, None where it was measured once.
-        unit: of the quantity, e.g. ``hours``.
+        quantity: measured, in `unit`; low, high: its 95 % interval over seeds, None where it was measured once.
+        unit: of the quantity, e.g. ``vCPU-hour``.
         price_usd: of one unit; price: its name in the table.
+        spreads: whether it would be another number if it were measured again: hours would, labels would not.
     """
 
     what: str
@@ -26,11 +30,19 @@ class Part(Frozen):
     unit: str
     price_usd: float
     price: str
+    spreads: bool = True
 
     @property
     def usd(self) -> float:
         """The amount."""
         return self.quantity * self.price_usd
+
+    @property
+    def bounds_usd(self) -> tuple[float, float] | None:
+        """Its 95 % interval; None where it was measured once."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low * self.price_usd, self.high * self.price_usd
 
 
 class Usage(Frozen):
@@ -55,12 +67,14 @@ class Money(Frozen):
         per_request: for each question.
         per_month: as long as it is kept: storage.
         per_update: when facts change: what of `fixed` is paid again.
+        usage: what totals are for, where no other is named.
     """
 
     fixed: tuple[Part, ...] = ()
     per_request: tuple[Part, ...] = ()
     per_month: tuple[Part, ...] = ()
     per_update: tuple[Part, ...] = ()
+    usage: Usage = Usage()
 
     @property
     def fixed_usd(self) -> float:
@@ -73,6 +87,16 @@ class Money(Frozen):
         return 1000 * sum(part.usd for part in self.per_request)
 
     @property
+    def per_1000_bounds_usd(self) -> tuple[float, float] | None:
+        """95 % interval of `per_1000_usd` over seeds; None where there is a single one."""
+        return _bounds(self.per_request, 1000)
+
+    @property
+    def fixed_bounds_usd(self) -> tuple[float, float] | None:
+        """95 % interval of `fixed_usd` over seeds; None where there is a single one."""
+        return _bounds(self.fixed, 1)
+
+    @property
     def monthly_usd(self) -> float:
         """Paid for a month of keeping it, whatever it is asked."""
         return sum(part.usd for part in self.per_month)
@@ -82,7 +106,45 @@ class Money(Frozen):
         """Paid when its facts change."""
         return sum(part.usd for part in self.per_update)
 
-    def total_usd(self, usage: Usage) -> float:
+    def standing_usd(self, usage: Usage | None = None) -> float:
+        """Paid over the horizon whatever it is asked: made, kept and made again."""
+        usage = usage or self.usage
+        return self.fixed_usd + usage.months * (self.monthly_usd + usage.updates_per_month * self.update_usd)
+
+    def total_usd(self, usage: Usage | None = None) -> float:
         """Paid over the horizon, for everything."""
-        monthly = self.monthly_usd + usage.requests_per_month * self.per_1000_usd / 1000
-        return self.fixed_usd + usage.months * (monthly + usage.updates_per_month * self.update_usd)
+        usage = usage or self.usage
+        return self.standing_usd(usage) + usage.months * usage.requests_per_month * self.per_1000_usd / 1000
+
+    def monthly_bill_usd(self, usage: Usage | None = None) -> float:
+        """Paid a month: the total spread evenly over the horizon."""
+        usage = usage or self.usage
+        return self.total_usd(usage) / usage.months
+
+
+def _bounds(parts: tuple[Part, ...], times: float) -> tuple[float, float] | None:
+    """Add up intervals of parts, half-widths in quadrature; what is counted, such as labels, adds none."""
+    ends = [part.bounds_usd for part in parts if part.spreads]
+    if not ends or None in ends:
+        return None
+    total = sum(part.usd for part in parts)
+    half = math.hypot(*[(end[1] - end[0]) / 2 for end in ends if end])
+    return times * max(0.0, total - half), times * (total + half)
+
+
+class Assumed(Frozen):
+    """What the money of a comparison rests on besides measurements.
+
+    Attributes:
+        usage: what totals are for.
+        prices: those that a figure uses, with their sources.
+        hardware: what every machine is priced as; None: each as what it is.
+        labels: whether the labels of training items are paid for.
+        engineering_hours: of work, for each step that trains or makes an index.
+    """
+
+    usage: Usage = Usage()
+    prices: tuple[Price, ...] = ()
+    hardware: str | None = None
+    labels: bool = True
+    engineering_hours: float = 0

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from harness.api import Kind
 from harness.compare.findings import ClassResult, Control, Curve, Forgetting, Gap, Interaction, Latency, Retention
-from harness.compare.money import Money
+from harness.compare.money import Assumed, Money
 from harness.compare.statistics import Difference, Estimate
+from harness.compare.traits import Traits
 from harness.records import Budget, Check, Forecast, Frozen, Held, Search
 
 Status = Literal["completed", "failed", "skipped"]
@@ -117,6 +118,8 @@ class StrategyResult(Frozen):
         classes: scores of each label, for a classification.
         confusion: (labels, counts by reference and answer), for a classification.
         money: what it costs to make and to use; None where no price fits.
+        traits: what it does to a system; None where it did not finish.
+        licence: of the model's weights; parameters: that the model has; None where unknown.
         checks: self-tests, of all seeds together.
         controls: its own items asked in other ways.
     """
@@ -141,6 +144,9 @@ class StrategyResult(Frozen):
     classes: tuple[ClassResult, ...] = ()
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     money: Money | None = None
+    traits: Traits | None = None
+    licence: str | None = None
+    parameters: int | None = None
     checks: tuple[Check, ...] = ()
     controls: tuple[Control, ...] = ()
     trials: tuple[TrialResult, ...] = ()
@@ -204,7 +210,13 @@ class SuiteResult(Frozen):
 
 
 class Comparison(Frozen):
-    """All that a report says. `notes` are about the store: what was left out of it, and why."""
+    """All that a report says.
+
+    Attributes:
+        notes: about the store: what was left out of it, and why.
+        assumed: what its money rests on besides measurements.
+    """
 
     suites: tuple[SuiteResult, ...]
     notes: tuple[str, ...] = ()
+    assumed: Assumed = Assumed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from harness.compare.statistics import Difference, Estimate
@@ -51,6 +52,13 @@ def rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
+def usd(value: float) -> str:
+    """Write US dollars with as many digits as can matter: ``1,240``, ``35``, ``2.31``, ``0.0048``; 0 is ``0``."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.3g}" if abs(value) >= 0.995 else _small(value)
+
+
 def listing(names: Sequence[str]) -> str:
     """Write ``a``, ``a and b`` or ``a, b and c``."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
@@ -63,6 +71,13 @@ def count(number: int, noun: str) -> str:
 
 def _places(found: Estimate | Difference) -> int:
     return 3 if found.high - found.low < 0.02 else 2
+
+
+def _small(value: float) -> str:
+    """Write a number below 1 with two digits, never with an exponent; below a millionth it is said to be so."""
+    if abs(value) < 1e-6:
+        return "<0.000001"
+    return f"{value:.{1 - math.floor(math.log10(abs(value)))}f}"
 
 
 def _signed(value: float, places: int) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from harness.compare.money import Money
 from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
-from harness.compare.words import change, metric_title, rate, score, size
+from harness.compare.words import change, metric_title, rate, score, size, usd
 from harness.metrics import get
 from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
 ESSENTIAL = 5
-"""Columns of this rank or a lower one are what a decision needs: score, retention, memory, time, speed and size."""
+"""Columns of this rank or a lower one are what a decision needs: score, retention, memory, time, speed, money and size."""
 TIED = "*"
 REUSED = "(r)"
 
@@ -62,6 +63,9 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column("predict s", _phase("predict"), 8, "cost"),
         Column("total s", _cost(lambda c: c.total_s, _seconds), 1, "cost"),
         Column("tokens/s", _cost(lambda c: c.tokens_per_s, rate), 4, "cost"),
+        Column("USD per 1,000", _money(lambda m: m.per_1000_usd, lambda m: m.per_1000_bounds_usd), 5, "cost"),
+        Column("fixed USD", _money(lambda m: m.fixed_usd, lambda m: m.fixed_bounds_usd), 6, "cost"),
+        Column("total USD", _money(lambda m: m.total_usd(), lambda _: None), 6, "cost"),
         Column("items/s", _cost(lambda c: c.items_per_s, rate), 20, "cost"),
         Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5, "cost"),
         Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21, "cost"),
@@ -147,6 +151,18 @@ def _cost(number: Callable[[Cost], Number | None], write: Callable[[Number], str
     def text(row: StrategyResult) -> str | None:
         found = number(row.cost) if row.cost else None
         return None if found is None else write(found)
+
+    return text
+
+
+def _money(value: Callable[[Money], float], bounds: Callable[[Money], tuple[float, float] | None]) -> Cell:
+    """US dollars, with their interval where several seeds give one."""
+
+    def text(row: StrategyResult) -> str | None:
+        if row.money is None:
+            return None
+        ends = bounds(row.money)
+        return usd(value(row.money)) + (f" [{usd(ends[0])}, {usd(ends[1])}]" if ends else "")
 
     return text
 

@@ -37,7 +37,8 @@ def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
         "tied_for_best": row.tied_for_best,
         "unparsed": row.unparsed,
     }
-    return found | _compared(row) | (_cost(row.cost) if row.cost else {}) | _scores(row)
+    found |= {f"check/{one.name}_{part}": getattr(one, part) for one in row.checks for part in ("items", "agreeing")}
+    return found | _compared(row) | (_cost(row.cost) if row.cost else {}) | _money(row) | _scores(row)
 
 
 def _compared(row: StrategyResult) -> dict[str, Value]:
@@ -71,6 +72,21 @@ def _cost(cost: Cost) -> dict[str, Value]:
     }
 
 
+def _money(row: StrategyResult) -> dict[str, Value]:
+    if row.money is None:
+        return {}
+    low, high = row.money.per_1000_bounds_usd or (None, None)
+    return {
+        "per_1000_usd": row.money.per_1000_usd,
+        "per_1000_usd_low": low,
+        "per_1000_usd_high": high,
+        "fixed_usd": row.money.fixed_usd,
+        "monthly_usd": row.money.monthly_usd,
+        "update_usd": row.money.update_usd,
+        "total_usd": row.money.total_usd(),
+    }
+
+
 def _scores(row: StrategyResult) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, score in row.scores.items():
@@ -81,6 +97,11 @@ def _scores(row: StrategyResult) -> dict[str, Value]:
     for point in row.learning_curve:
         name, score = f"score@{point.train_items}", point.score
         found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+    for one in row.controls:
+        name, score, change = f"control/{one.way}", one.score, one.change
+        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+        parts = {"": change.value, "_low": change.low, "_high": change.high}
+        found |= {f"{name}_change{part}": value for part, value in parts.items()}
     for kept in row.retention:
         name, change = f"retention/{kept.task}", kept.change
         found |= {name: change.value, f"{name}_low": change.low, f"{name}_high": change.high, f"{name}_n": change.n}

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from harness.compare.result import Comparison, PhaseCost, StrategyResult, TaskResult, TrialResult
+from harness.compare.selftests import agreement
 from harness.compare.statistics import Difference, Estimate
 
 
@@ -19,6 +20,7 @@ def render(comparison: Comparison) -> str:
         "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in _trials(row)],
         "tasks": [_task(task) for task in tasks],
         "warnings": [warning for suite in comparison.suites for warning in suite.warnings],
+        "assumed": comparison.assumed.model_dump(mode="json"),
         "notes": list(comparison.notes),
     }
     return json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -85,10 +87,28 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "learning_curve": [point.model_dump(exclude={"trials"}) for point in row.learning_curve],
         "gap": row.gap.model_dump() if row.gap else None,
         "unparsed": row.unparsed,
+        "money": _money(row),
+        "traits": row.traits.model_dump() if row.traits else None,
+        "checks": [agreement(one).model_dump() for one in row.checks],
+        "controls": {one.way: one.model_dump(exclude={"way"}) for one in row.controls},
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,
         "classes": [one.model_dump() for one in row.classes],
         "confusion": {"labels": row.confusion[0], "counts": row.confusion[1]} if row.confusion else None,
+    }
+
+
+def _money(row: StrategyResult) -> dict[str, Any] | None:
+    """The parts with the sums that reports show."""
+    if row.money is None:
+        return None
+    parts = row.money.model_dump(mode="json", exclude={"usage"})
+    return parts | {
+        "per_1000_usd": row.money.per_1000_usd,
+        "fixed_usd": row.money.fixed_usd,
+        "monthly_usd": row.money.monthly_usd,
+        "update_usd": row.money.update_usd,
+        "total_usd": row.money.total_usd(),
     }
 
 

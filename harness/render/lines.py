@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.compare.checks import machine_text
+from harness.compare.money import Assumed
 from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
 from harness.compare.trajectory import in_words
-from harness.compare.words import count, listing, metric_title
+from harness.compare.words import count, listing, metric_title, usd
 from harness.metrics import get
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
@@ -61,6 +62,27 @@ def hardware(suite: SuiteResult) -> str:
     return f"Measured on {'; '.join(kinds)}." if kinds else ""
 
 
+def pricing(assumed: Assumed, *, several_seeds: bool) -> str:
+    """What the money stands for: at what usage, by which prices, and how sure it is."""
+    usage = assumed.usage
+    often = f", {usd(usage.updates_per_month)} updates a month" if usage.updates_per_month else ", never updated"
+    days = sorted({price.as_of for price in assumed.prices})
+    dated = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" if days else "no date"
+    named = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
+    sure = "[low, high] where several seeds ran" if several_seeds else "no interval, for everything was measured once"
+    return (
+        f"USD per 1,000 is for requests answered in batches on a machine that is busy; fixed USD is paid once"
+        f"{', labels of training items included' if assumed.labels else ''}; total USD is for "
+        f"{usage.requests_per_month:,.0f} requests a month, {count_months(usage.months)}{often}; {sure}. "
+        f"List prices of {dated}: {named}."
+    )
+
+
+def count_months(months: float) -> str:
+    """Write ``12 months``."""
+    return f"{months:g} month{'' if months == 1 else 's'}"
+
+
 def legend(comparison: Comparison) -> list[str]:
     """What the marks, intervals and columns mean; nothing where no table is shown."""
     rows = [row for suite in comparison.suites for task in suite.tasks for row in finished(task)]
@@ -83,6 +105,8 @@ def legend(comparison: Comparison) -> list[str]:
             "the process's own; adapted size is what training or indexing left on disk."
         ),
     ]
+    if any(row.money for row in rows):
+        lines.append(pricing(comparison.assumed, several_seeds=seeds[-1] > 1))
     if any(phase.reused for row in rows if row.cost for phase in row.cost.phases.values()):
         lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
     if any(row.retention for row in rows):

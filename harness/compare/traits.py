@@ -1,0 +1,78 @@
+"""What a strategy does, as rules and prices need to know it: from its steps, never from its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.api import Step
+from harness.discover import RESERVED, find_step
+from harness.errors import HarnessError
+from harness.records import Completed, Frozen
+
+LEARNS_FROM = frozenset({"train", "preferences"})
+"""What a task provides that somebody had to label."""
+
+
+class Traits(Frozen):
+    """What a strategy does to a system.
+
+    Attributes:
+        changes_weights: it trains the model's weights, or some that are added.
+        searches_corpus: its answers come from passages that are found in an index, which can be made again alone.
+        uses_examples: training items stand in the prompt, or decide what stands in it; weights are as they were.
+        uses_preferences: it learns from pairs of a better and a worse answer, or from a reward.
+        labels: training items that it was given, whose answers somebody had to write; None: not known.
+        trained_share: parameters that took a gradient, of the model's; None: none did, or not known.
+    """
+
+    changes_weights: bool = False
+    searches_corpus: bool = False
+    uses_examples: bool = False
+    uses_preferences: bool = False
+    labels: int | None = None
+    trained_share: float | None = None
+
+
+def traits_of(records: Sequence[Completed]) -> Traits:
+    """Tell what a strategy does; of a step that is no longer installed, what its phases and its training show.
+
+    Args:
+        records: one a seed, at least one, all of the same strategy.
+    """
+    record = records[0]
+    steps = [_step(entry) for entry in record.trial.steps]
+    known = [step for step in steps if step is not None]
+    phases = {span.phase for span in record.spans}
+    trained = any(one.trained_parameters for one in records)
+    weights = trained or any(step.changes_weights for step in known)
+    needed = {need for step in known for need in step.asks().task}
+    learns = bool(needed & LEARNS_FROM) or trained
+    unknown = len(known) < len(steps)
+    return Traits(
+        changes_weights=weights,
+        searches_corpus="index" in phases or "corpus" in needed,
+        uses_examples=learns and not weights,
+        uses_preferences=bool(needed & {"preferences", "reward"}),
+        labels=_given(record) if learns else None if unknown else 0,
+        trained_share=_share(record),
+    )
+
+
+def _step(entry: dict[str, Any]) -> Step | None:
+    """Build a step again from its record; None where it is not installed, or takes other parameters now."""
+    values = {name: value for name, value in entry.items() if name not in RESERVED}
+    try:
+        return find_step(entry["step"]).model_validate(values)
+    except (HarnessError, ValueError):
+        return None
+
+
+def _given(record: Completed) -> int:
+    there = record.tasks[0].sizes.get("train", 0)
+    return there if record.trial.train_items is None else min(there, record.trial.train_items)
+
+
+def _share(record: Completed) -> float | None:
+    trained, all_parameters = record.trained_parameters, record.model.parameters
+    return trained / all_parameters if trained and all_parameters else None
