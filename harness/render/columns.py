@@ -14,7 +14,7 @@ from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
 ESSENTIAL = 5
-"""Columns of this rank or a lower one are what a decision needs: score, retention, memory, time, speed, money and size."""
+"""Columns of this rank or a lower one are what a decision needs: score, retention, memory, time, speed, money, size."""
 TIED = "*"
 REUSED = "(r)"
 
@@ -156,13 +156,13 @@ def _cost(number: Callable[[Cost], Number | None], write: Callable[[Number], str
 
 
 def _money(value: Callable[[Money], float], bounds: Callable[[Money], tuple[float, float] | None]) -> Cell:
-    """US dollars, with their interval where several seeds give one."""
+    """US dollars, with half of their 95 % interval where several seeds give one."""
 
     def text(row: StrategyResult) -> str | None:
         if row.money is None:
             return None
-        ends = bounds(row.money)
-        return usd(value(row.money)) + (f" [{usd(ends[0])}, {usd(ends[1])}]" if ends else "")
+        found, ends = value(row.money), bounds(row.money)
+        return usd(found) + (f" ±{(ends[1] - found) / found:.0%}" if ends and found else "")
 
     return text
 

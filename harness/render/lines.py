@@ -69,9 +69,13 @@ def pricing(assumed: Assumed, *, several_seeds: bool) -> str:
     days = sorted({price.as_of for price in assumed.prices})
     dated = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" if days else "no date"
     named = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
-    sure = "[low, high] where several seeds ran" if several_seeds else "no interval, for everything was measured once"
+    sure = (
+        "± is half of the 95 % interval, where several seeds ran"
+        if several_seeds
+        else "no interval, for everything was measured once"
+    )
     return (
-        f"USD per 1,000 is for requests answered in batches on a machine that is busy; fixed USD is paid once"
+        f"USD per 1,000 is for requests served in batches on a machine that is busy; fixed USD is paid once"
         f"{', labels of training items included' if assumed.labels else ''}; total USD is for "
         f"{usage.requests_per_month:,.0f} requests a month, {count_months(usage.months)}{often}; {sure}. "
         f"List prices of {dated}: {named}."

@@ -68,7 +68,7 @@ def test_what_a_decision_needs_is_there_at_80_columns_in_two_tables_if_need_be(m
     text = shown(made, 80)
     assert all(f" {end}" in text for end in ("tokens/s", "total", "memory", "size", "know", "1,000"))
     assert text.count("full *") == 2
-    assert shown(made, 112).count("full *") == 1
+    assert shown(made, 106).count("full *") == 1
 
 
 def test_strategies_that_did_not_finish_for_one_reason_share_a_line():
