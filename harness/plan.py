@@ -11,7 +11,7 @@ from typing import Any
 from harness import chain
 from harness.api import Capability, Provision, Report
 from harness.chain import Link
-from harness.config import SEEN_ITEMS, RunConfig
+from harness.config import CHECK_ITEMS, SEEN_ITEMS, RunConfig
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import Suite, load_suite
 from harness.discover import find_step
@@ -183,6 +183,7 @@ class _Maker:
             decides.append({name: asdict(part) for name, part in space_of(links).items()})
         if _tunes_on(task.info.name, links) and seen != SEEN_ITEMS:
             decides.append({"seen_items": seen})
+        decides += _controls(task, self.config.check_items)
         decides += _requests(self.config)
         return Planned(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
@@ -196,6 +197,8 @@ class _Maker:
             requests=self.config.requests,
             arrival_rate=self.config.arrival_rate,
             latency_target_s=self.config.latency_target_s,
+            energy=self.config.energy,
+            check_items=self.config.check_items,
             sources=sources,
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
             work_tokens=work_tokens(trial, task, links, [*probes, *task.canaries], seen),
@@ -223,6 +226,16 @@ def _told(trial: Trial) -> dict[str, Any]:
     """Give what a trial says of itself; what it leaves at None is left out, so that keys from before stay the same."""
     later = {name for name in ("train_items", "budget") if getattr(trial, name) is None}
     return trial.model_dump(mode="json", exclude=later)
+
+
+def _controls(task: Prepared, items: int) -> list[dict[str, Any]]:
+    """Give what decides the self-tests of a trial, where it is not as it always was.
+
+    Paraphrases are part of the key, so that other wordings are asked and never taken for those of before; they are no
+    part of the basis, because no score depends on them: records with and without them stand in one table.
+    """
+    told: list[dict[str, Any]] = [{"check_items": items}] if items != CHECK_ITEMS else []
+    return told + ([{"paraphrases": task.paraphrases}] if task.paraphrases and items else [])
 
 
 def _requests(config: RunConfig) -> list[dict[str, Any]]:

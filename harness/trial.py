@@ -13,6 +13,7 @@ from harness.data import canaries
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import load_suite
 from harness.measure.environment import environment
+from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.planned import Planned
 from harness.records import Completed, Phase, Role, Row
@@ -43,7 +44,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     }
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
-    stage = Stage(cache, emit, planned.trial.seed)
+    stage = Stage(cache, emit, planned.trial.seed, meter=Meter(energy=planned.energy))
     others = [one.task_data for one in prepared.values() if one.info.role == "target" and one is not target]
     material = [target.task_data, *others]
     found = search(stage, planned, target.info, material) if planned.trial.budget else None
@@ -84,7 +85,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         serving=serving,
         held=stage.held,
         checks=(*served_alike, *checked.checks),
-        environment=environment(),
+        environment=environment(energy_source=stage.meter.energy_source),
     )
     return record, rows
 

@@ -127,10 +127,12 @@ class Control(Frozen):
 
     Attributes:
         way: ``oracle``, ``random`` or ``none`` for passages; ``paraphrase-1`` and so on for the instruction.
+        instruction: of the suite, as it was asked this way.
         score: on the primary metric, of the items that were asked this way.
         change: this way minus the usual way, on the same items.
     """
 
     way: str
+    instruction: str = ""
     score: Estimate
     change: Difference

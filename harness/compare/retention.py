@@ -51,7 +51,8 @@ def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[R
 def probes(seeds: Sequence[Stored]) -> list[TaskInfo]:
     """The probes that a strategy was asked besides its own task, each once."""
     records = [one.record for one in seeds if isinstance(one.record, Completed) and not _is_baseline(one.record)]
-    return list({info.name: info for record in records for info in record.tasks[1:]}.values())
+    asked = [info for record in records for info in record.tasks[1:] if info.role == "probe"]
+    return list({info.name: info for info in asked}.values())
 
 
 def _is_baseline(record: Completed) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from harness.compare import cost
 from harness.compare.chains import chained
+from harness.compare.controls import controls_of
 from harness.compare.findings import ClassResult, Gap, Retention
 from harness.compare.gap import gap_of
 from harness.compare.groups import Group, Key, panel
 from harness.compare.panel import Panel
 from harness.compare.result import StrategyResult, TrialResult
 from harness.compare.retention import BASELINE, retention
+from harness.compare.selftests import checks_of
 from harness.compare.statistics import Estimate
 from harness.compare.stored import Stored
 from harness.compare.trajectory import curves_of
@@ -79,6 +81,8 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
         one_seed=len(records) == 1 and bool(taken.trained_parameters),
         classes=classes,
         confusion=confusion,
+        checks=checks_of(records),
+        controls=controls_of(group, next(iter(panels))) if panels else (),
         trials=trials,
     )
 

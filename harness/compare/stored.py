@@ -29,11 +29,13 @@ class Stored:
 
     Attributes:
         seen: items of the training split that were asked again; None where none was.
+        controls: the task's items asked in other ways, by way, e.g. ``oracle``; no score is made of them.
     """
 
     record: Completed | Failed | Skipped
     items: Mapping[str, Items] = field(default_factory=dict[str, Items])
     seen: Items | None = None
+    controls: Mapping[str, Items] = field(default_factory=dict[str, Items])
 
 
 def read(trials: Iterable[HasRows]) -> list[Stored]:
@@ -51,9 +53,15 @@ def _read(trial: HasRows) -> Stored:
         return Stored(record)
     table = trial.table()
     labels = {task.name: task.labels for task in record.tasks}
-    places = {"asked": list[int](), "seen": list[int]()}
+    places = {"asked": list[int](), "seen": list[int](), "controls": list[int]()}
     for place, role in enumerate(table.column("role").to_pylist()):
-        places["seen" if role == "train" else "asked"].append(place)
+        places[_HOLDERS.get(role, "asked")].append(place)
     asked = by_task(table.take(places["asked"]), labels)
     seen = by_task(table.take(places["seen"]), labels) if places["seen"] else {}
-    return Stored(record, asked, seen.get(record.trial.task))
+    controls = by_task(table.take(places["controls"]), labels) if places["controls"] else {}
+    ways = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
+    return Stored(record, asked, seen.get(record.trial.task), ways)
+
+
+_HOLDERS = {"train": "seen", "control": "controls"}
+"""Where rows of a role go that are no test items."""

@@ -34,6 +34,7 @@ class Prepared:
             where there are no labels.
         leaks: test items that training has seen, most similar first.
         canaries: what is asked of every system besides, as it asks the task itself: for secrets that were planted.
+        paraphrases: other instructions, which some test items are asked with besides.
     """
 
     task_data: TaskData
@@ -42,6 +43,7 @@ class Prepared:
     majority: float | None = None
     leaks: tuple[Leak, ...] = ()
     canaries: tuple["Prepared", ...] = ()
+    paraphrases: tuple[str, ...] = ()
 
 
 def prepare(
@@ -107,7 +109,7 @@ def prepare(
         update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.said)}
     )
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=info.data_hash)
-    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks, canaries)
+    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks, canaries, task.paraphrases)
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:

@@ -18,6 +18,8 @@ DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
 DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
 CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
 """Kinds whose answers are texts: of a classification only labels are learned, and no secret is one."""
+PARAPHRASES = 3
+"""The most other instructions of a task: each is asked of every system."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -66,6 +68,8 @@ class TaskConfig(_Strict):
             and readers (who may see it: a list, or names with commas between; empty: everybody).
         preparation: changes of the training split alone: cleaning, anonymising, reducing, augmenting.
         canaries: made-up secrets planted in the training split (a number), and in the corpus; asked for afterwards.
+        paraphrases: up to three other instructions; some test items are asked with each, to see how much the wording
+            decides. No score of the task depends on them.
     """
 
     name: Name
@@ -102,10 +106,16 @@ class TaskConfig(_Strict):
     split_seed: int = 0
     preparation: Preparation = Field(default_factory=lambda: Preparation.model_validate({}))
     canaries: Canaries = Field(default_factory=lambda: Canaries.model_validate({}))
+    paraphrases: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TaskConfig":
-        for wrong, text in (*self._data_problems(), *self._column_problems(), *self._training_problems()):
+        for wrong, text in (
+            *self._data_problems(),
+            *self._column_problems(),
+            *self._training_problems(),
+            *self._wording_problems(),
+        ):
             if wrong:
                 raise ValueError(text)
         return self
@@ -179,6 +189,20 @@ class TaskConfig(_Strict):
             (
                 bool(self.canaries.passages) and not (self.corpus or self.passages),
                 "'canaries' with 'passages' need a 'corpus' to stand in",
+            ),
+        )
+
+    def _wording_problems(self) -> tuple[tuple[bool, str], ...]:
+        said = [text.strip().casefold() for text in (self.instruction, *self.paraphrases)]
+        return (
+            (len(self.paraphrases) > PARAPHRASES, f"'paraphrases' are at most {PARAPHRASES} instructions: keep fewer"),
+            (
+                bool(self.paraphrases) and (self.role == "probe" or not said[0]),
+                "'paraphrases' are other words for the 'instruction' of a target: give one, or remove them",
+            ),
+            (
+                bool(self.paraphrases) and (not all(said) or len(set(said)) < len(said)),
+                "one of 'paraphrases' is empty, or the same as another or as the 'instruction': each must differ",
             ),
         )
 

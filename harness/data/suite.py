@@ -100,9 +100,11 @@ class Suite:
     def hash(self) -> str:
         """Sha256 over all that decides a result: settings, data files, pinned archives and prepare.py.
 
-        What is only shown (description, licence) or can be chosen anew (strategies) is left out.
+        What is only shown (description, licence) or can be chosen anew (strategies) is left out, and so are
+        paraphrases: no score depends on them, and a record keeps their words.
         """
-        settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=COSMETIC)
+        left_out = {**dict.fromkeys(COSMETIC, True), "tasks": {"__all__": {"paraphrases"}}}
+        settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for label, content in sorted(self._contents()):
             digest.update(f"\n{label} {content}".encode())

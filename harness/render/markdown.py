@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from harness.compare import selftests
 from harness.compare.findings import ClassResult
 from harness.compare.result import Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.columns import Column, columns_of, finished, learning_columns
@@ -45,7 +46,8 @@ def _task(task: TaskResult) -> list[str]:
     if curves := learning_columns(task):
         shown = [row for row in rows if row.learning_curve]
         blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, shown)]
-    said = [*task.verdict, *unfinished(task), *trained(task), *[f"Warning: {warning}" for warning in task.warnings]]
+    happened = [*selftests.lines(task), *unfinished(task), *trained(task)]
+    said = [*task.verdict, *happened, *[f"Warning: {warning}" for warning in task.warnings]]
     blocks.append(_list(said))
     return blocks + [block for row in rows if (block := _classes(row))]
 

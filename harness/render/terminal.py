@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.compare import selftests
 from harness.compare.result import Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.columns import ESSENTIAL, Column, columns_of, finished, learning_columns
 from harness.render.escape import plain
@@ -58,6 +59,7 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
     yield from (_indented(line, "red") for line in unfinished(task))
     yield from (_indented(line, "dim") for line in trained(task))
     yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
+    yield from (_indented(line.replace("`", ""), "dim") for line in map(plain, selftests.lines(task)))
     yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.training import (
         adapters,
+        alternatives,
         batches,
         optimiser,
         pairs,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "adapters",
+    "alternatives",
     "batches",
     "optimiser",
     "pairs",

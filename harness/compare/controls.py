@@ -1,0 +1,170 @@
+"""What a system's own items, asked in other ways, tell: whether the retriever or the reader loses, and what words do.
+
+None of these answers counts in a score. Names stand between backticks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from harness.compare.findings import Control
+from harness.compare.groups import Group
+from harness.compare.names import Names, bare
+from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.sample import Sample
+from harness.compare.statistics import difference, estimate
+from harness.compare.stored import Stored
+from harness.compare.words import change, count, listing, score
+from harness.metrics import get
+from harness.records import Completed
+
+WORDING = "paraphrase-"
+"""What the ways begin with that ask the instruction in other words."""
+
+
+def controls_of(group: Group, metric_name: str) -> tuple[Control, ...]:
+    """Compare each way of asking with the usual one, on the items that were asked both ways.
+
+    Args:
+        group: one strategy's seeds; a way counts where every finished seed was asked so, with the same instruction.
+        metric_name: the task's primary one.
+    """
+    done = [one for one in group.trials if isinstance(one.record, Completed) and one.record.trial.seed in group.items]
+    names = [name for name in done[0].controls if all(name in one.controls for one in done)] if done else []
+    found = [_control(group, done, name, metric_name) for name in names]
+    return tuple(one for one in found if one)
+
+
+def sentences(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say what the other ways of asking show.
+
+    Args:
+        task: the table.
+        done: its rows that have a score, best first.
+        name: what rows are called.
+    """
+    return [*_attribution(task, done, name), *_wording(task, done, name)]
+
+
+def _control(group: Group, done: Sequence[Stored], way: str, metric_name: str) -> Control | None:
+    told = {_instruction(one, way) for one in done}
+    metric = get(metric_name)
+    usual = [group.items[one.record.trial.seed] for one in done]
+    samples = [
+        Sample.of(metric, [items.having(usual[0].labels) for items in asked])
+        for asked in ([one.controls[way] for one in done], usual)
+    ]
+    pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
+    if pair is None or len(told) > 1:
+        return None
+    return Control(way=way, instruction=told.pop(), score=estimate(pair[0]), change=difference(*pair))
+
+
+def _instruction(one: Stored, way: str) -> str:
+    """The suite's words that a way was asked with."""
+    record = one.record
+    tasks = record.tasks if isinstance(record, Completed) else ()
+    return next((info.instruction for info in tasks if info.name == f"{record.trial.task}@{way}"), "")
+
+
+def _attribution(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say of each system that retrieves how much its retriever loses, and how much what reads the passages."""
+    end = get(task.primary or "").bounds[1 if task.higher_is_better else 0]
+    told: list[str] = []
+    for row in done:
+        ways = {one.way: one for one in row.controls}
+        if "oracle" in ways and math.isfinite(end):
+            told.append(_lost(task, name(row), ways, end))
+    return told
+
+
+def _lost(task: TaskResult, name: str, ways: Mapping[str, Control], end: float) -> str:
+    oracle = ways["oracle"]
+    up = 1 if task.higher_is_better else -1
+    missing = up * (end - usual(oracle))
+    retriever = _interval(oracle.change.value * up, oracle.change.low * up, oracle.change.high * up)
+    reader = _interval(*(up * (end - bound) for bound in (oracle.score.value, oracle.score.low, oracle.score.high)))
+    others = [f"{words} it scores {score(ways[way].score)}" for way, words in _PASSAGES.items() if way in ways]
+    return (
+        f"Of the {missing:.2f} that {name} misses on `{bare(task.name)}`, the retriever loses {retriever} and the "
+        f"reader {reader} ({count(oracle.change.n, 'item')} asked again with the passages that hold the answer)"
+        f"{'; ' if others else ''}{', '.join(others)}."
+    )
+
+
+_PASSAGES = {"random": "with random passages", "none": "with none"}
+
+
+def usual(control: Control) -> float:
+    """Score in the usual way, on the items that were asked in another way too."""
+    return control.score.value - control.change.value
+
+
+def _wording(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say how far other words for the instruction move the scores, and whether they change the order."""
+    rows = _worded(done)
+    moved = [(row, control) for row, controls in rows for control in controls.values()]
+    if not moved:
+        return []
+    row, most = max(moved, key=lambda pair: abs(pair[1].change.value))
+    changes = [control.change.value for _, control in moved]
+    where = f"Other words for the instruction of `{bare(task.name)}` ({count(most.change.n, 'item')} asked again)"
+    text = (
+        f"{where} move scores by {min(changes):+.2f} to {max(changes):+.2f}, most of all that of {name(row)}: "
+        f"{change(most.change)} under {most.way}"
+    )
+    return [f"{text}. {order}" if (order := _order(task, rows, name)) else f"{text}."]
+
+
+def _worded(done: Sequence[StrategyResult]) -> list[tuple[StrategyResult, dict[str, Control]]]:
+    """Rows with what they scored under each paraphrase; only those that were asked in the words of the first."""
+    found: list[tuple[StrategyResult, dict[str, Control]]] = []
+    words: dict[str, str] = {}
+    for row in done:
+        own = {one.way: one for one in row.controls if one.way.startswith(WORDING)}
+        words = words or {way: one.instruction for way, one in own.items()}
+        if own and {way: one.instruction for way, one in own.items()} == words:
+            found.append((row, own))
+    return found
+
+
+def _order(task: TaskResult, rows: Sequence[tuple[StrategyResult, dict[str, Control]]], name: Names) -> str:
+    """Say whether the same strategy is first under every wording, and whether the order behind it holds."""
+    if len(rows) < 2:
+        return ""
+    ways = list(rows[0][1])
+    up = 1 if task.higher_is_better else -1
+    start = [up * usual(controls[ways[0]]) for _, controls in rows]
+    under = {way: [up * controls[way].score.value for _, controls in rows] for way in ways}
+    turned = [way for way, scores in under.items() if _turned(start, scores)]
+    firsts = {way: _first(scores) for way, scores in under.items()}
+    best = set.intersection(_first(start), *firsts.values())
+    ranked = f"the order of the {len(rows)} strategies by score"
+    point = "no interval: these are scores of few items"
+    if not turned:
+        return f"{ranked[0].upper()}{ranked[1:]} is the same under {_each(ways)} ({point})."
+    led = name.all([rows[place][0] for place in sorted(best)])
+    kept = f"; {led} {'stays' if len(best) == 1 else 'stay'} first" if best else "; another one comes first"
+    return f"{ranked[0].upper()}{ranked[1:]} changes under {listing(turned)}{kept} ({point})."
+
+
+def _each(ways: Sequence[str]) -> str:
+    return "the paraphrase" if len(ways) == 1 else f"each of the {len(ways)} paraphrases"
+
+
+def _turned(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Tell whether any two change places; a tie is no order."""
+    pairs = [(i, j) for i in range(len(before)) for j in range(i)]
+    return any((before[i] - before[j]) * (after[i] - after[j]) < -_TIE for i, j in pairs)
+
+
+def _first(scores: Sequence[float]) -> set[int]:
+    return {place for place, one in enumerate(scores) if one >= max(scores) - _TIE}
+
+
+_TIE = 1e-9
+
+
+def _interval(value: float, one: float, other: float) -> str:
+    return f"{value:.2f} [{min(one, other):.2f}, {max(one, other):.2f}]"
