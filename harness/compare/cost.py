@@ -1,11 +1,19 @@
-"""What trials took: spans added up by phase and averaged over seeds."""
+"""What trials took: spans added up by phase and averaged over seeds.
+
+Asking requests one by one (`serve`) and self-tests (`check`) only measure: they stand among the phases, but are no part
+of what a strategy takes, neither of its seconds and joules nor of its peak memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.compare.latency import latency_of
 from harness.compare.result import Cost, Machine, PhaseCost
-from harness.records import Completed, Span
+from harness.records import Completed, Held, Phase, Span
+
+ASIDE: frozenset[Phase] = frozenset({"serve", "check"})
+"""Phases that measure a finished system, and that nobody has to go through who only uses it."""
 
 
 def of_trial(record: Completed, items: int) -> Cost:
@@ -38,17 +46,48 @@ def machine(record: Completed) -> Machine:
 
 def _cost(phases: dict[str, PhaseCost], records: Sequence[Completed], items: float) -> Cost:
     predict = phases.get("predict")
+    taken = [phase for name, phase in phases.items() if name not in ASIDE]
     tokens = _total([predict.tokens_in, predict.tokens_out]) if predict else None
+    predicted = [span for record in records for span in record.spans if span.phase == "predict"]
     return Cost(
         phases=phases,
-        total_s=sum(phase.wall_s for phase in phases.values()),
-        host_peak_bytes=_highest(phase.host_peak_bytes for phase in phases.values()),
-        gpu_peak_bytes=_highest(phase.gpu_peak_bytes for phase in phases.values()),
+        total_s=sum(phase.wall_s for phase in taken),
+        host_peak_bytes=_highest(phase.host_peak_bytes for phase in taken),
+        gpu_peak_bytes=_highest(phase.gpu_peak_bytes for phase in taken),
         tokens_per_s=_rate(tokens, predict),
         items_per_s=_rate(items, predict),
         adapted_bytes=_highest(record.adapted_bytes for record in records),
         trained_parameters=_highest(record.trained_parameters for record in records),
+        prefill_tokens_per_s=_ratio([(span.tokens_in, span.prefill_s) for span in predicted]),
+        decode_tokens_per_s=_ratio([(span.decode_tokens, span.decode_s) for span in predicted]),
+        energy_j=_energy(records),
+        latency=latency_of([record.serving for record in records if record.serving]),
+        held=_held([record.held for record in records if record.held]),
+        forecast=next((record.forecast for record in records if record.forecast), None),
     )
+
+
+def _ratio(parts: Sequence[tuple[int | None, float | None]]) -> float | None:
+    """Tokens over the seconds of the model's own passes: retrieval, layout and parsing are not in them.
+
+    They hold no warm-up: a model makes its first passes while it is loaded, where `tree.packs` looks how it reads.
+    """
+    tokens, seconds = _total([count for count, _ in parts]), _total([value for _, value in parts])
+    return tokens / seconds if tokens and seconds else None
+
+
+def _energy(records: Sequence[Completed]) -> float | None:
+    """Mean joules of a trial; unknown if those of any phase are."""
+    spans = [span for record in records for span in record.spans if span.phase not in ASIDE]
+    joules = _total([span.energy_j for span in spans])
+    return None if joules is None else joules / len(records)
+
+
+def _held(found: Sequence[Held]) -> Held | None:
+    """The largest of each size, over seeds."""
+    if not found:
+        return None
+    return Held(**{name: _highest(getattr(one, name) for one in found) for name in Held.model_fields})
 
 
 def _phase(spans: Sequence[Span]) -> PhaseCost:

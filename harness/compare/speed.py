@@ -1,0 +1,60 @@
+"""What requests say of strategies, in sentences. Names stand between backticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.names import Names
+from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.retention import BASELINE
+from harness.compare.words import count, listing, score
+
+SHORT = 0.5
+"""Outputs of less than this part of the unchanged model's are another piece of work: a request's seconds do not tell
+which of the two is faster."""
+
+
+def speed(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say whose requests were answered in time, and whose outputs are too short to compare seconds by.
+
+    Args:
+        task: the table.
+        done: its rows that have a score, best first.
+        name: what rows are called.
+    """
+    return [sentence for sentence in (_in_time(task, done, name), _short(done, name)) if sentence]
+
+
+def _in_time(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+    """Say what share of requests met a latency target, where every row was asked alike."""
+    found = [(row, row.cost.latency) for row in done if row.cost and row.cost.latency]
+    asked = {(latency.latency_target_s, latency.arrival_rate) for _, latency in found}
+    if len(asked) != 1 or not task.speed_comparable:
+        return ""
+    ((target_s, rate),) = asked
+    if target_s is None:
+        return ""
+    shares = [f"{name(row)} {score(latency.in_time)}" for row, latency in found if latency.in_time]
+    how = "one at a time" if rate is None else f"arriving at random, {rate:g} a second"
+    return f"Share of requests ({how}) answered within {target_s:g} s: {listing(shares)}."
+
+
+def _short(done: Sequence[StrategyResult], name: Names) -> str:
+    """Say whose outputs are far shorter than the unchanged model's."""
+    wrote = [(row, found, row.cost.latency.requests) for row in done if row.cost and (found := _written(row))]
+    usual = {row.model: (tokens, asked) for row, tokens, asked in wrote if (row.strategy, row.budget) == (BASELINE, None)}
+    flagged = [(row, *found) for row, *found in wrote if row.model in usual and found[0] < SHORT * usual[row.model][0]]
+    if not flagged:
+        return ""
+    told = [f"{name(row)} {tokens:.1f} against {usual[row.model][0]:.1f}" for row, tokens, _ in flagged]
+    asked = [asked for row, _, own in flagged for asked in (own, usual[row.model][1])]
+    of = f"{min(asked)} to {count(max(asked), 'request')}" if min(asked) < max(asked) else count(asked[0], "request")
+    return (
+        f"Output less than half as long as `{BASELINE}`'s: {listing(told)} (mean tokens of {of}, as counted, so without "
+        "an interval). Shorter outputs take fewer seconds whatever the strategy: compare tokens/s, not seconds."
+    )
+
+
+def _written(row: StrategyResult) -> float | None:
+    """Mean tokens a request; None where nothing is written, or none was asked."""
+    return row.cost.latency.output_tokens if row.cost and row.cost.latency else None
