@@ -9,6 +9,7 @@ from harness.compare.findings import Retention
 from harness.compare.intervals import holm
 from harness.compare.names import Names, bare
 from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.speed import speed
 from harness.compare.words import change, count, listing, metric_title, seconds
 from harness.metrics import get
 
@@ -32,6 +33,7 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
         _overfitting(task, done, name),
         _more_data(task, done, name),
         _luck(done, name),
+        *speed(task, done, name),
     ]
     return [sentence for sentence in said if sentence]
 

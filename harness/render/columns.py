@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from harness.compare.findings import Latency
 from harness.compare.money import Money
 from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
 from harness.compare.words import change, metric_title, rate, score, size, usd
 from harness.metrics import get
+from harness.render import pace
 from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
@@ -66,9 +68,19 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column("USD per 1,000", _money(lambda m: m.per_1000_usd, lambda m: m.per_1000_bounds_usd), 5, "cost"),
         Column("fixed USD", _money(lambda m: m.fixed_usd, lambda m: m.fixed_bounds_usd), 6, "cost"),
         Column("total USD", _money(lambda m: m.total_usd(), lambda _: None), 6, "cost"),
+        Column("p50 s", pace.percentile(0.5), 6, "cost"),
+        Column("p95 s", pace.percentile(0.95), 9, "cost"),
+        Column("p99 s", pace.percentile(0.99), 9, "cost"),
+        Column("in time", pace.in_time, 5, "cost"),
+        Column("first token s", pace.first_token, 9, "cost"),
+        Column("decode tokens/s", _latency(lambda found: found.decode_tokens_per_s), 10, "cost"),
+        Column("prefill tokens/s", _latency(lambda found: found.prefill_tokens_per_s), 22, "cost"),
+        Column("requests/s", pace.arrivals, 9, "cost"),
         Column("items/s", _cost(lambda c: c.items_per_s, rate), 20, "cost"),
         Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5, "cost"),
         Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21, "cost"),
+        Column("batch prefill tokens/s", _cost(lambda c: c.prefill_tokens_per_s, rate), 23, "cost"),
+        Column("batch decode tokens/s", _cost(lambda c: c.decode_tokens_per_s, rate), 24, "cost"),
     ]
     done = finished(task)
     return [c for c in shown if c.rank == 0 or any(c.text(row) is not None for row in done)]
@@ -165,6 +177,10 @@ def _money(value: Callable[[Money], float], bounds: Callable[[Money], tuple[floa
         return usd(found) + (f" ±{(ends[1] - found) / found:.0%}" if ends and found else "")
 
     return text
+
+
+def _latency(number: Callable[[Latency], float | None]) -> Cell:
+    return _cost(lambda c: number(c.latency) if c.latency else None, rate)
 
 
 def _seconds(value: float) -> str:

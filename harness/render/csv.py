@@ -6,6 +6,7 @@ import csv
 import io
 
 from harness.compare.result import Comparison, Cost, StrategyResult, TaskResult
+from harness.render import pace
 from harness.render.escape import spreadsheet
 
 Value = str | int | float | bool | None
@@ -69,6 +70,10 @@ def _cost(cost: Cost) -> dict[str, Value]:
         "items_per_s": cost.items_per_s,
         "adapted_bytes": cost.adapted_bytes,
         "trained_parameters": cost.trained_parameters,
+        "prefill_tokens_per_s": cost.prefill_tokens_per_s,
+        "decode_tokens_per_s": cost.decode_tokens_per_s,
+        "energy_j": cost.energy_j,
+        **(pace.figures(cost.latency) if cost.latency else {}),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.compare.result import Comparison, PhaseCost, StrategyResult, TaskResult, TrialResult
+from harness.compare.result import Comparison, Cost, PhaseCost, StrategyResult, TaskResult, TrialResult
 from harness.compare.selftests import agreement
 from harness.compare.statistics import Difference, Estimate
 
@@ -53,6 +53,7 @@ def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[st
         "spans": {name: _span(phase) for name, phase in trial.cost.phases.items()} if trial.cost else {},
         "adapted_bytes": trial.cost.adapted_bytes if trial.cost else None,
         "trained_parameters": trial.cost.trained_parameters if trial.cost else None,
+        **_speed(trial.cost),
     }
 
 
@@ -93,6 +94,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "controls": {one.way: one.model_dump(exclude={"way"}) for one in row.controls},
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,
+        **_speed(row.cost),
         "classes": [one.model_dump() for one in row.classes],
         "confusion": {"labels": row.confusion[0], "counts": row.confusion[1]} if row.confusion else None,
     }
@@ -109,6 +111,16 @@ def _money(row: StrategyResult) -> dict[str, Any] | None:
         "monthly_usd": row.money.monthly_usd,
         "update_usd": row.money.update_usd,
         "total_usd": row.money.total_usd(),
+    }
+
+
+def _speed(cost: Cost | None) -> dict[str, Any]:
+    """How fast a model read and wrote in batches, and how fast requests were answered."""
+    return {
+        "prefill_tokens_per_s": cost.prefill_tokens_per_s if cost else None,
+        "decode_tokens_per_s": cost.decode_tokens_per_s if cost else None,
+        "energy_j": cost.energy_j if cost else None,
+        "latency": cost.latency.model_dump() if cost and cost.latency else None,
     }
 
 

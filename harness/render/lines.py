@@ -8,6 +8,7 @@ from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
 from harness.compare.trajectory import in_words
 from harness.compare.words import count, listing, metric_title, usd
 from harness.metrics import get
+from harness.render import pace
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
 
@@ -104,11 +105,12 @@ def legend(comparison: Comparison) -> list[str]:
             f"there are several seeds their spread is added. Here: {span} a strategy."
         ),
         (
-            "total s is all phases, loading included; tokens/s are read and written while predicting, and what prompts "
+            "total s is all phases of making and asking, loading included; tokens/s are read and written while predicting, and what prompts "
             "begin with alike counts in each, though it is read once; peak memory is "
             "the process's own; adapted size is what training or indexing left on disk."
         ),
     ]
+    lines += pace.legend(rows)
     if any(row.money for row in rows):
         lines.append(pricing(comparison.assumed, several_seeds=seeds[-1] > 1))
     if any(phase.reused for row in rows if row.cost for phase in row.cost.phases.values()):
