@@ -119,7 +119,11 @@ class _Asked:
     def table(self, role, good, rng):
         lean = self.hard + rng.normal(0, 1, self.items)
         right = lean < np.quantile(lean, min(0.98, max(0.02, good)))
-        wrong = [self.choices[(k + 1) % len(self.choices)] if self.choices else "a key" for k in self.truth]
+        slips = rng.integers(1, 40, self.items)
+        wrong = [
+            self.choices[(k + 1 + slip % (len(self.choices) - 1)) % len(self.choices)] if self.choices else f"key of {slip}"
+            for k, slip in zip(self.truth, slips, strict=True)
+        ]
         answers = [ref if hit else bad for ref, hit, bad in zip(self.references, right, wrong, strict=True)]
         unread = (rng.random(self.items) < 0.02) & ~right & (not self.choices)
         columns = self.fixed | {

@@ -60,6 +60,8 @@ def run(  # noqa: PLR0913 - one for each flag
     ] = None,
     results: Results = None,
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
+    energy: Annotated[bool, typer.Option("--energy", help="Measure joules too; needs codecarbon.")] = False,
+    share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run though others hold memory of the GPU.")] = False,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
     ] = None,
@@ -88,6 +90,8 @@ def run(  # noqa: PLR0913 - one for each flag
         "limits": parse_limits(limit or ()),
         "train_sizes": parse_sizes(train_sizes),
         "budget": budget,
+        "energy": energy or None,
+        "share_gpu": share_gpu or None,
         "requests": requests,
         "arrival_rate": arrival_rate,
         "latency_target_s": latency_target,
@@ -116,7 +120,7 @@ def run(  # noqa: PLR0913 - one for each flag
             show_power(asked, detect, store)
         return
     try:
-        failed = commands.run(plan, store, waiting, screen)
+        failed = commands.run(plan, store, waiting, screen, share_gpu=asked.share_gpu)
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise

@@ -17,7 +17,7 @@ from harness.compare.selftests import checks_of
 from harness.compare.statistics import Estimate
 from harness.compare.stored import Stored
 from harness.compare.trajectory import curves_of
-from harness.metrics import Items, get
+from harness.metrics import Items, get, tables
 from harness.records import Completed
 
 ALPHA = 0.05
@@ -154,8 +154,6 @@ def _classes(
     """Score each label of a classification over all seeds."""
     if record.tasks[0].kind != "classification" or not group.items:
         return (), None
-    from harness.metrics import tables  # noqa: PLC0415 - scikit-learn takes half a second, and only this needs it
-
     pooled = Items.pooled(list(group.items.values()))
     labels, matrix = tables.confusion(pooled)
     classes = tuple(

@@ -30,16 +30,15 @@ def class_counts(items: Items) -> FloatArray:
     """
     labels = label_set(items)
     index = {label: k for k, label in enumerate(labels)}
-    counts = np.zeros((len(items), 3, len(labels)))
-    for i, (answer, reference) in enumerate(zip(items.answers, true_labels(items), strict=True)):
-        if reference not in index:
-            known = ", ".join(labels)
-            raise HarnessError(f"item {items.ids[i]!r} has the reference {reference!r}, not one of the labels: {known}")
-        counts[i, 2, index[reference]] = 1
-        if answer is not None and answer in index:
-            counts[i, 1, index[answer]] = 1
-            counts[i, 0, index[answer]] = answer == reference
-    return counts.reshape(len(items), -1)
+    true = np.array([index.get(reference, -1) for reference in true_labels(items)], dtype=np.int64)
+    said = np.array([-1 if answer is None else index.get(answer, -1) for answer in items.answers], dtype=np.int64)
+    if (true < 0).any():
+        i, known = int(np.argmax(true < 0)), ", ".join(labels)
+        reference = true_labels(items)[i]
+        raise HarnessError(f"item {items.ids[i]!r} has the reference {reference!r}, not one of the labels: {known}")
+    classes = np.arange(len(labels))
+    truth, answered = true[:, None] == classes, said[:, None] == classes
+    return np.concatenate([truth & answered, answered, truth], axis=1).astype(np.float64)
 
 
 def pooled_counts(items: Items) -> FloatArray:
