@@ -1,0 +1,281 @@
+"""Commands about releases: name a baseline, hold a candidate against it, and see what moved and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from harness.cli.common import Results, app, many, show
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.baselines import Baseline
+    from harness.compare.gate import Limits
+    from harness.store import StoredTrial
+
+DEFAULT = Path("results")
+
+baseline = typer.Typer(
+    name="baseline", help="Name finished results for good: set, list, show, remove.", rich_markup_mode=None
+)
+app.add_typer(baseline)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
+Plain = Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")]
+
+
+@baseline.command("set")
+def set_(  # noqa: PLR0913 - one for each flag
+    name: Name,
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="A suite, a record's folder, or the beginning of a key.")
+    ] = None,
+    *,
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this strategy")] = None,
+    model: Annotated[list[str] | None, many("--model", "NAME", "Only this model")] = None,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What to remember of it.")] = "",
+    results: Results = None,
+) -> None:
+    """Keep what is measured now under a name; it never changes again."""
+    from harness import baselines
+    from harness.chosen import choose
+    from harness.store import Store
+
+    store = Store(results or DEFAULT)
+    made = baselines.set_baseline(store, name, choose(store, run, strategy or (), model or ()), note)
+    size = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
+    count = f"{len(made.trials)} {'trial' if len(made.trials) == 1 else 'trials'}"
+    typer.echo(f"Baseline {name} of {made.manifest.suite}: {count}, {size / 1e3:,.0f} kB in {made.folder}.")
+
+
+@baseline.command("list")
+def list_(*, results: Results = None) -> None:
+    """List the baselines, oldest first."""
+    from harness.baselines import list_baselines
+    from harness.render.history import baselines as listed
+
+    show(listed(*list_baselines((results or DEFAULT).absolute())))
+
+
+@baseline.command("show")
+def show_(name: Name, *, results: Results = None) -> None:
+    """Show what a baseline holds and what it was measured with."""
+    from harness.compare.comparison import compare
+    from harness.compare.stored import read
+    from harness.render import terminal
+    from harness.render.history import baselines as listed
+
+    found = _baseline(name, results)
+    show([*listed([found], []), terminal.render(compare(read(found.trials)))])
+
+
+@baseline.command("remove")
+def remove(
+    name: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    results: Results = None,
+) -> None:
+    """Delete a baseline."""
+    from harness.baselines import folder_of, remove_baseline
+
+    folder = folder_of(name, (results or DEFAULT).absolute())
+    if not yes and not sys.stdin.isatty():
+        raise HarnessError(f"nobody is there to be asked: 'harness baseline remove {name} --yes' deletes {folder}.")
+    if yes or typer.confirm(f"Delete {folder}?"):
+        remove_baseline(folder)
+        typer.echo(f"Removed: {folder}.")
+
+
+@app.command()
+def gate(  # noqa: PLR0913 - one for each flag
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    named: Annotated[str, typer.Option("--baseline", metavar="NAME", help="What to compare with; or its folder.")],
+    margin: Annotated[
+        list[str] | None, many("--margin", "TASK.METRIC=X", "Loss of score put up with [default: 5 % of its range]")
+    ] = None,
+    slowdown: Annotated[
+        str | None, typer.Option("--max-slowdown", metavar="P%", help="'off': not checked [default: 10%].")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--max-memory", metavar="P%", help="'off': not checked [default: 5%].")
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option("--max-cost", metavar="P%", help="'off': not checked [default: 10%].")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", metavar="TEXT", help="Only this strategy.")] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="TEXT", help="The baseline's strategy, if it has another name.")
+    ] = None,
+    unlike: Annotated[
+        bool, typer.Option("--unlike-hardware", help="Compare seconds and bytes of unlike machines too.")
+    ] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option("--summary", metavar="FILE", help="Add Markdown to it, e.g. $GITHUB_STEP_SUMMARY.")
+    ] = None,
+    results: Results = None,
+    form: Plain = "terminal",
+) -> None:
+    """May it be released? 0 pass, 1 fail, 3 inconclusive, 2 misuse."""
+    from harness.compare import release
+    from harness.compare.noise import read_noise
+    from harness.render import gate as shown
+    from harness.render.junit import render as as_junit
+
+    if against and not strategy:
+        raise HarnessError("--against names the baseline's strategy: name the candidate's too, by --strategy.")
+    limits = _limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike)
+    before = _baseline(named, results)
+    after, notes = _candidate(suite, before, results)
+    pairing = release.pairing_of(before.trials, after, strategy, against)
+    noise = read_noise(results or DEFAULT)
+    told = (before.manifest.suite, before.name, before.manifest.set_at)
+    found = release.gate(told, pairing, limits, noise, notes)
+    if junit:
+        _write(junit, as_junit(found))
+    if summary:
+        _write(summary, shown.markdown_summary(found), add=True)
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else show([shown.Report(found)])
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def explain(
+    first: Annotated[str, typer.Argument(metavar="A", help="A baseline, a record's folder, or beginning of a key.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same; or a suite: what is measured now.")],
+    *,
+    results: Results = None,
+    form: Plain = "terminal",
+) -> None:
+    """List all that differs between two releases, and how to tell causes apart."""
+    from harness.compare import release
+    from harness.render import gate as shown
+
+    before, after = _side(first, results), _side(second, results)
+    strategies: tuple[str | None, str | None] = (None, None)
+    if len(before) == len(after) == 1:  # two records are compared whatever they are called
+        strategies = after[0].record.trial.label, before[0].record.trial.label
+    found = release.explain((first, second), release.pairing_of(before, after, *strategies))
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else show(shown.explanation(found))
+
+
+@app.command()
+def history(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this strategy")] = None,
+    metric: Annotated[list[str] | None, many("--metric", "NAME", "This metric [default: the task's first]")] = None,
+    results: Results = None,
+    form: Plain = "terminal",
+) -> None:
+    """Show how scores, memory, speed and cost moved from baseline to baseline."""
+    from harness.baselines import list_baselines
+    from harness.compare import history as told
+    from harness.compare.noise import read_noise
+    from harness.render import history as shown
+    from harness.store import Store
+
+    root = (results or DEFAULT).absolute()
+    name = _suite_name(suite)
+    kept, problems = list_baselines(root)
+    own = [told.Release(one.name, one.manifest.measured_at, one.trials) for one in kept if one.manifest.suite == name]
+    current = _current(Store(root), name)
+    found = told.history(name, told.with_current(own, current), strategy or (), metric or (), read_noise(root))
+    found = found.model_copy(update={"notes": (*found.notes, *problems)})
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else show([shown.Report(found)])
+
+
+def _baseline(name: str, results: Path | None) -> Baseline:
+    """Find a baseline beside the results, or in the default folder: a candidate may lie in a folder of its own."""
+    from harness.baselines import find_baseline
+
+    return find_baseline(name, [results or DEFAULT, DEFAULT])
+
+
+def _candidate(suite: str, before: Baseline, results: Path | None) -> tuple[list[StoredTrial], list[str]]:
+    """Read what is measured now; notes tell what of the store was left out."""
+    from harness.store import Store, newest
+
+    name = _suite_name(suite)
+    if name != before.manifest.suite:
+        raise HarnessError(
+            f"baseline {before.name!r} is of {before.manifest.suite}, not of {name}: name one of its own."
+        )
+    store = Store(results or DEFAULT)
+    chosen = newest(store.load(name))
+    notes = [*chosen.notes, *store.problems]
+    if not chosen.trials:
+        where = f"{store.root} has no results of {name}"
+        raise HarnessError(f"{where}: 'harness run {suite} --results {results or DEFAULT}' makes them.")
+    return list(chosen.trials), notes
+
+
+def _current(store: object, suite: str) -> list[StoredTrial]:
+    from harness.store import Store, newest
+
+    assert isinstance(store, Store)  # noqa: S101 - imported late, so that help stays instant
+    return list(newest(store.load(suite)).trials)
+
+
+def _side(name: str, results: Path | None) -> list[StoredTrial]:
+    """Find one side of an explanation: a baseline, or what is in the store."""
+    from harness.baselines import is_baseline
+    from harness.chosen import choose
+    from harness.store import Store
+
+    if is_baseline(name, [results or DEFAULT, DEFAULT]):
+        return list(_baseline(name, results).trials)
+    return choose(Store(results or DEFAULT), name)
+
+
+def _suite_name(suite: str) -> str:
+    from harness.data.suite import load_suite
+
+    return load_suite(suite).name if (Path(suite) / "suite.toml").is_file() else suite
+
+
+def _limits(margins: Sequence[str], shares: dict[str, str | None], unlike: bool) -> Limits:
+    from harness.compare.gate import Limits
+
+    given = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
+    required = {name for name in ("slowdown", "memory") if given.get(name) is not None}
+    return Limits.model_validate(
+        {"margins": dict(map(_margin, margins)), **given, "unlike_hardware": unlike, "required": required}
+    )
+
+
+def _margin(text: str) -> tuple[str, float]:
+    """Read ``TASK.METRIC=X``; a number alone is for all metrics."""
+    name, _, number = text.rpartition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError:
+        raise HarnessError(f"--margin {text!r} is no TASK.METRIC=NUMBER, e.g. --margin qa.token_f1=0.02.") from None
+
+
+def _share(flag: str, text: str) -> float | None:
+    """Read ``10%`` or ``0.1``; ``off`` is None."""
+    if text.strip() == "off":
+        return None
+    try:
+        share = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise HarnessError(f"{flag} {text!r} is no share of 0 or more: write 10%, 0.1 or off.")
+    return share
+
+
+def _write(path: Path, text: str, *, add: bool = False) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if add else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,110 @@
+"""Releases in the terminal: which baselines there are, and how figures moved from one to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.baselines import Baseline
+from harness.compare.history import METHOD, History, Point, Series, Step
+from harness.compare.words import change, listing, metric_title, score
+from harness.records import Completed
+from harness.render.columns import UNKNOWN
+from harness.render.escape import plain
+from harness.render.gate import amount
+
+MARKS = {"better": " ▲", "worse": " ▼", None: ""}
+STYLES = {"better": "green", "worse": "bold red", None: ""}
+
+
+class Report:
+    """Prints a history at the width that the console has."""
+
+    def __init__(self, found: History) -> None:
+        self.found = found
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a table for each series, then what the marks mean."""
+        if not self.found.series:
+            yield Text(f"No release of {plain(self.found.suite)} yet: 'harness baseline set NAME' makes one.")
+        for series in self.found.series:
+            yield Text(plain(f"{series.task} · {series.strategy} · {metric_title(series.metric)}"), style="bold")
+            yield Padding(_table(series), (0, 0, 0, 2), expand=False)
+            for point in series.points:
+                if point.differs:
+                    yield Padding(Text(plain(_differs(point)), style="dim"), (0, 0, 0, 2), expand=False)
+            yield Text()
+        if any(len(series.points) > 1 for series in self.found.series):
+            yield Text(METHOD, style="dim")
+        yield from (Text(plain(note), style="yellow") for note in self.found.notes)
+
+
+def as_json(found: History) -> str:
+    """Write a history as indented JSON, ending in a newline; unknown is null."""
+    return json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def baselines(found: Sequence[Baseline], problems: Sequence[str]) -> list[Text | Table]:
+    """Lay out a list of baselines, and what is wrong with others."""
+    parts: list[Text | Table] = [Text(plain(line), style="red") for line in problems]
+    if not found:
+        return parts or [Text("No baseline yet: 'harness baseline set NAME' keeps what is measured now.")]
+    table = _new("baseline", "suite", "measured", "set", "trials", "models", "commit", "note")
+    for one in found:
+        records = [trial.record for trial in one.trials if isinstance(trial.record, Completed)]
+        models = listing(list(dict.fromkeys(record.trial.model for record in records)))
+        commits = dict.fromkeys(_commit(record.environment.git_commit) for record in records)
+        told = one.manifest
+        cells = (told.name, told.suite, told.measured_at[:16], told.set_at[:16], str(len(records)), models)
+        table.add_row(*[Text(plain(text)) for text in (*cells, ", ".join(commits), told.note)])
+    return [table, *parts]
+
+
+def _table(series: Series) -> Table:
+    names = list(dict.fromkeys(name for point in series.points for name in point.figures))
+    table = _new("release", "measured", "model", "commit", "score", "change", *names)
+    for point in series.points:
+        changed = UNKNOWN if point.change is None else change(point.change) + MARKS[point.clear]
+        table.add_row(
+            *[
+                Text(plain(text))
+                for text in (point.release, point.measured_at[:10], point.model, _commit(point.commit))
+            ],
+            Text(score(point.score) if point.score else UNKNOWN),
+            Text(changed, style=STYLES[point.clear]),
+            *[_figure(point.figures.get(name)) for name in names],
+        )
+    return table
+
+
+def _figure(step: Step | None) -> Text:
+    if step is None:
+        return Text(UNKNOWN)
+    value = amount(step.unit, step.value)
+    if step.ratio is None:
+        return Text(value)
+    interval = "no interval" if step.low is None or step.high is None else f"{step.low - 1:+.1%}, {step.high - 1:+.1%}"
+    return Text(f"{value}\n{step.ratio - 1:+.1%} [{interval}]{MARKS[step.clear]}", style=STYLES[step.clear])
+
+
+def _differs(point: Point) -> str:
+    more = f"; {len(point.differs) - 4} more" if len(point.differs) > 4 else ""
+    return f"{point.release} differs: {'; '.join(point.differs[:4])}{more}"
+
+
+def _commit(commit: str | None) -> str:
+    head, dash, rest = (commit or "").partition("-")
+    return f"{head[:8]}{dash}{rest}" or UNKNOWN
+
+
+def _new(*titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table

@@ -1,0 +1,93 @@
+"""Small stores for tests of releases: one suite, written through the real store, one figure changed at a time."""
+
+from harness.api import ModelInfo
+from harness.compare.releases import measured, pair, systems
+from harness.records import Completed, Request, Row, Serving, Span, TaskInfo, Trial
+from harness.store import Store
+from tests.compare.builders import HERE, MIB
+
+METRICS = {"qa": ("token_f1", "exact_match"), "mood": ("accuracy",), "know": ("accuracy",), "text": ("perplexity",)}
+KINDS = {"qa": "qa", "mood": "classification", "know": "multiple_choice", "text": "qa"}
+
+
+def trial(task, strategy="zero_shot", *, seed=0, model="small", key=None, steps=()):
+    key = (key or f"{abs(hash((task, strategy, seed, model))):x}").ljust(64, "0")
+    return Trial(suite="quick", task=task, strategy=strategy, model=model, seed=seed, key=key, basis="b", steps=steps)
+
+
+def record(task, strategy="zero_shot", *, at="2026-01-01", slower=1.0, fatter=1.0, requests=20, **changes):
+    """Make a finished trial; `slower` and `fatter` multiply its seconds and bytes."""
+    spans = (
+        Span(phase="load", wall_s=1.0, host_peak_bytes=500 * MIB),
+        Span(phase="predict", wall_s=4.0 * slower, host_peak_bytes=round(800 * MIB * fatter)),
+    )
+    asked = tuple(
+        Request(id=f"{i:04d}", wall_s=0.1 * slower * (1 + i % 5 / 50 + _jitter(i, at) / 25), tokens_in=20, tokens_out=3)
+        for i in range(requests)
+    )
+    labels = ("no", "yes") if KINDS[task] == "classification" else ()
+    info = TaskInfo(
+        name=task, kind=KINDS[task], metrics=METRICS[task], labels=labels, data_hash="d", sizes={"test": 1}, order=0
+    )
+    planned = trial(task, strategy, **{k: changes.pop(k) for k in ("seed", "model", "key", "steps") if k in changes})
+    fields = {
+        "trial": planned,
+        "started_at": f"{at}T10:00:00+00:00",
+        "suite_version": 1,
+        "suite_hash": "s",
+        "model": ModelInfo(name=planned.model, hash="w", dtype="bfloat16"),
+        "tasks": (info,),
+        "spans": spans,
+        "scores": {},
+        "serving": Serving(requests=asked) if asked else None,
+        "environment": HERE,
+    }
+    return Completed(**{**fields, **changes})
+
+
+def rows(task, right, *, tokens=20, prompt="Say yes or no.", clusters=None):
+    """Make an item of each: right (1), wrong (0) or not parsed (None)."""
+    return [
+        Row(
+            task=task,
+            id=f"{i:04d}",
+            cluster=clusters[i] if clusters else None,
+            references=("yes",) if i % 2 else ("no",),
+            input=f"item {i}",
+            prompt=f"{prompt} item {i}",
+            answer=None if hit is None else ("yes" if bool(i % 2) == bool(hit) else "no"),
+            prompt_tokens=tokens,
+            output_tokens=2,
+        )
+        for i, hit in enumerate(right)
+    ]
+
+
+def share(right, n=200):
+    """Let a share of n items be right, spread evenly."""
+    return [int((i * 7) % 100 < round(right * 100)) for i in range(n)]
+
+
+def store_of(folder, *trials):
+    """Write (record, rows) into a store."""
+    store = Store(folder)
+    for made, own in trials:
+        store.write(made, own)
+    return store
+
+
+def one(task="mood", right=None, **changes):
+    """Make a record with its rows."""
+    shown = {name: changes.pop(name) for name in ("tokens", "prompt", "clusters") if name in changes}
+    return record(task, **changes), rows(task, share(0.7) if right is None else right, **shown)
+
+
+def pairing(folder, before, after, *strategies):
+    """Pair two lists of (record, rows)."""
+    sides = [store_of(folder / name, *own).load() for name, own in (("before", before), ("after", after))]
+    return pair(*(systems(measured(side)) for side in sides), *strategies)
+
+
+def _jitter(i, at):
+    """A number in [0, 1) that is another for each request and each day."""
+    return (i * 37 + sum(map(ord, at)) * 13) % 101 / 101

@@ -1,0 +1,270 @@
+"""The gate: what passes, fails and stays open, and that limits, directions and hardware mean what they say."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.compare import figures
+from harness.compare.cost import machine
+from harness.compare.gate import Limits, judge
+from harness.compare.noise import Floor, Floors, Noise, read_noise, write_noise
+from harness.compare.release import EXIT_CODES, gate
+from harness.compare.releases import measured, systems
+from harness.errors import HarnessError
+from harness.records import Span
+from harness.render.gate import as_json, markdown_summary
+from harness.render.junit import render as junit
+from tests.compare.builders import HERE, MIB
+from tests.compare.release_builders import one, pairing, share, store_of
+
+LATER = "2026-02-01"
+NOTHING = Noise()
+
+
+def judged(folder, before, after, limits=None, noise=NOTHING):
+    return judge(pairing(folder, [before], [after]), limits or Limits(), noise)
+
+
+def check(verdict, figure):
+    return next(found for found in verdict.checks if found.figure == figure)
+
+
+def test_a_system_measured_again_passes(tmp_path):
+    verdict = judged(tmp_path, one(), one(at=LATER))
+    assert {found.figure: found.outcome for found in verdict.checks} == {
+        "accuracy": "pass",
+        "latency": "pass",
+        "memory while answering": "pass",
+        "tokens a question": "pass",
+    }
+    assert verdict.outcome == "pass"
+
+
+def test_the_baselines_own_record_is_no_candidate(tmp_path):
+    verdict = judged(tmp_path, one(), one())
+    assert verdict.outcome == "inconclusive"
+    assert "nothing was measured again" in verdict.checks[0].reason
+
+
+@pytest.mark.parametrize(
+    ("worse", "figure"),
+    [
+        ({"right": share(0.5)}, "accuracy"),
+        ({"slower": 1.4}, "latency"),
+        ({"fatter": 1.2}, "memory while answering"),
+        ({"tokens": 30}, "tokens a question"),
+    ],
+)
+def test_one_thing_that_is_clearly_worse_fails_the_release(tmp_path, worse, figure):
+    verdict = judged(tmp_path, one(), one(at=LATER, **worse))
+    assert [found.figure for found in verdict.checks if found.outcome == "fail"] == [figure]
+    assert verdict.outcome == "fail"
+
+
+@pytest.mark.parametrize("better", [{"right": share(0.9)}, {"slower": 0.5}, {"fatter": 0.5}, {"tokens": 5}])
+def test_getting_better_passes(tmp_path, better):
+    assert judged(tmp_path, one(), one(at=LATER, **better)).outcome == "pass"
+
+
+def test_a_loss_that_the_items_cannot_settle_is_inconclusive_with_the_number_that_would(tmp_path):
+    flips = share(0.7, 40)
+    flips[0], flips[5], flips[11] = (1 - flips[i] for i in (0, 5, 11))
+    found = check(judged(tmp_path, one(right=share(0.7, 40)), one(right=flips, at=LATER)), "accuracy")
+    assert found.outcome == "inconclusive"
+    assert "items" in found.needed
+
+
+def outdated(right, **changes):
+    """A task whose metric counts answers that are out of date: wrong ones are."""
+    made, own = one("qa", right=right, **changes)
+    info = made.tasks[0].model_copy(update={"metrics": ("outdated",)})
+    rejected = [row.model_copy(update={"rejected": "no" if row.references == ("yes",) else "yes"}) for row in own]
+    return made.model_copy(update={"tasks": (info,)}), rejected
+
+
+def test_a_metric_where_lower_is_better_is_turned(tmp_path):
+    worse = judged(tmp_path / "1", outdated(share(0.8)), outdated(share(0.6), at=LATER))
+    assert check(worse, "outdated").outcome == "fail"
+    assert check(worse, "outdated").change == pytest.approx(0.2)
+    better = judged(tmp_path / "2", outdated(share(0.6)), outdated(share(0.8), at=LATER))
+    assert check(better, "outdated").outcome == "pass"
+
+
+def test_clusters_widen_the_interval(tmp_path):
+    before, after = share(0.7), [hit if i < 190 else 0 for i, hit in enumerate(share(0.7))]
+    together = [f"c{i // 10}" for i in range(200)]
+    alone = check(judged(tmp_path / "1", one(right=before), one(right=after, at=LATER)), "accuracy")
+    grouped = judged(
+        tmp_path / "2", one(right=before, clusters=together), one(right=after, at=LATER, clusters=together)
+    )
+    found = check(grouped, "accuracy")
+    assert found.low < alone.low
+    assert "clustered" in found.method
+
+
+def test_items_that_changed_under_the_same_id_are_not_compared(tmp_path):
+    made, own = one(at=LATER)
+    other = [row.model_copy(update={"references": ("maybe",)}) if i < 100 else row for i, row in enumerate(own)]
+    assert check(judged(tmp_path, one(), (made, other)), "accuracy").n == 100
+
+
+def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
+    sides = [[one(), one(task="know")], [one(at=LATER)]]
+    verdict = judge(pairing(tmp_path, *sides), Limits(), NOTHING)
+    assert verdict.outcome == "inconclusive"
+    assert [found.task for found in verdict.checks if found.outcome != "pass"] == ["know"]
+
+
+def test_another_model_is_the_next_release_of_the_same_strategy(tmp_path):
+    assert pairing(tmp_path, [one(model="a")], [one(model="b")]).pairs[0].candidate.model == "b"
+
+
+def test_of_several_models_each_meets_itself(tmp_path):
+    found = pairing(tmp_path, [one(model="a"), one(model="b")], [one(model="b", at=LATER), one(model="c")])
+    assert [(p.baseline.model, p.candidate.model) for p in found.pairs] == [("b", "b")]
+    assert [system.model for system in found.missing] == ["a"]
+
+
+def test_a_strategy_may_be_held_against_one_of_another_name(tmp_path):
+    found = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], "prompt", "zero_shot")
+    assert [(p.baseline.strategy, p.candidate.strategy) for p in found.pairs] == [("zero_shot", "prompt")]
+    with pytest.raises(HarnessError, match="unknown strategy 'rga' in the candidate's results"):
+        pairing(tmp_path / "x", [one()], [one()], "rga")
+
+
+ELSEWHERE = HERE.model_copy(update={"processor": "another"})
+
+
+def test_unlike_hardware_compares_quality_and_refuses_speed_and_memory(tmp_path):
+    there = one(at=LATER, slower=3.0, fatter=3.0, environment=ELSEWHERE)
+    verdict = judged(tmp_path / "1", one(), there)
+    assert verdict.outcome == "pass"
+    refused = [found.figure for found in verdict.checks if found.outcome == "not compared"]
+    assert refused == ["latency", "memory while answering"]
+    assert judged(tmp_path / "2", one(), there, Limits(unlike_hardware=True)).outcome == "fail"
+    asked = judged(tmp_path / "3", one(), there, Limits(required=frozenset({"slowdown"})))
+    assert asked.outcome == "inconclusive"
+
+
+def test_seconds_measured_once_stay_open_until_noise_is_known(tmp_path):
+    sides = one(requests=0), one(at=LATER, requests=0)
+    found = check(judged(tmp_path / "1", *sides), "answering time")
+    assert (found.outcome, found.low) == ("inconclusive", None)
+    assert check(judged(tmp_path / "2", *sides, noise=floors("answering time", 0.01)), "answering time").low is not None
+    assert (
+        check(judged(tmp_path / "3", *sides, noise=floors("answering time", 0.01)), "answering time").outcome == "pass"
+    )
+    loud = check(judged(tmp_path / "4", *sides, noise=floors("answering time", 0.2)), "answering time")
+    assert loud.outcome == "inconclusive"
+    assert "runs of each" in loud.needed
+
+
+def test_repeats_tell_the_noise_of_seconds(tmp_path):
+    sides = [
+        [one(seed=seed, requests=0, slower=1 + seed / 100, at=at) for seed in range(3)] for at in ("2026-01-01", LATER)
+    ]
+    verdict = judge(pairing(tmp_path, *sides), Limits(), NOTHING)
+    assert check(verdict, "answering time").outcome == "pass"
+
+
+def test_the_noise_of_repeats_widens_latency(tmp_path):
+    quiet = check(judged(tmp_path / "1", one(), one(at=LATER)), "latency")
+    noisy = check(judged(tmp_path / "2", one(), one(at=LATER), noise=floors("latency", 0.1)), "latency")
+    assert noisy.high > quiet.high
+    assert "noise between runs" in noisy.method
+
+
+def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
+    def tuned(reused, **changes):
+        spans = (
+            Span(phase="adapt", wall_s=60.0, host_peak_bytes=900 * MIB, reused=reused),
+            Span(phase="predict", wall_s=4.0, host_peak_bytes=800 * MIB),
+        )
+        return one(spans=spans, **changes)
+
+    def figures_of(reused, where):
+        return {found.figure for found in judged(tmp_path / where, tuned(False), tuned(reused, at=LATER)).checks}
+
+    assert figures.ADAPTING_TIME in figures_of(False, "1")
+    assert figures.ADAPTING_TIME not in figures_of(True, "2")
+
+
+def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
+    assert read_noise(tmp_path) == NOTHING
+    write_noise(tmp_path, floors("latency", 0.1))
+    assert read_noise(tmp_path) == floors("latency", 0.1)
+    (tmp_path / "noise.json").write_text("{")
+    with pytest.raises(HarnessError, match=r"noise\.json cannot be read"):
+        read_noise(tmp_path)
+
+
+def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
+    worse = one(right=share(0.6), at=LATER)
+    for place, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
+        verdict = judged(tmp_path / str(place), one(), worse, Limits(margins={key: 0.3}))
+        assert check(verdict, "accuracy").limit == 0.3
+        assert verdict.outcome == "pass"
+    with pytest.raises(HarnessError, match="unknown task or metric 'acuracy' in --margin: did you mean 'accuracy'"):
+        judged(tmp_path / "x", one(), worse, Limits(margins={"acuracy": 0.3}))
+    with pytest.raises(HarnessError, match="0 or more"):
+        judged(tmp_path / "y", one(), worse, Limits(margins={"": -0.3}))
+
+
+def test_a_second_metric_is_checked_where_it_has_a_margin(tmp_path):
+    sides = one("qa"), one("qa", at=LATER)
+    assert "exact_match" not in {found.figure for found in judged(tmp_path / "1", *sides).checks}
+    asked = judged(tmp_path / "2", *sides, limits=Limits(margins={"qa.exact_match": 0.1}))
+    assert check(asked, "exact_match").outcome == "pass"
+
+
+hits = st.lists(st.integers(0, 1), min_size=2, max_size=60)
+
+
+@settings(max_examples=25, deadline=None)
+@given(right=hits, slower=st.floats(0.5, 2))
+def test_a_system_against_itself_never_fails(tmp_path_factory, right, slower):
+    folder = tmp_path_factory.mktemp("same")
+    before = one(right=right, slower=slower)
+    again = before[0].model_copy(update={"started_at": "2026-05-05T00:00:00+00:00"}), before[1]
+    assert judged(folder, before, again).outcome != "fail"
+
+
+@settings(max_examples=25, deadline=None)
+@given(before=hits, seed=st.integers(0, 9), narrow=st.floats(0, 0.5), wider=st.floats(0, 0.5))
+def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, seed, narrow, wider):
+    rank = ["fail", "inconclusive", "pass"]
+    after = [hit if (i * 7 + seed) % 5 else 1 - hit for i, hit in enumerate(before)]
+    found = pairing(tmp_path_factory.mktemp("margin"), [one(right=before)], [one(right=after, at=LATER)])
+    outcomes = [
+        judge(found, Limits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING) for m in (narrow, narrow + wider)
+    ]
+    for first, second in zip(outcomes[0].checks, outcomes[1].checks, strict=True):
+        assert rank.index(first.outcome) <= rank.index(second.outcome)
+    assert rank.index(outcomes[0].outcome) <= rank.index(outcomes[1].outcome)
+
+
+@pytest.mark.parametrize("worse", [{}, {"right": share(0.4)}, {"environment": ELSEWHERE}, {"requests": 0}])
+def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
+    found = pairing(tmp_path, [one(strategy="a|<&\x07b")], [one(strategy="a|<&\x07b", at=LATER, **worse)])
+    whole = gate(("quick", "v1", "2026-01-01"), found, Limits(), NOTHING)
+    root = ET.fromstring(junit(whole))  # noqa: S314 - our own text
+    assert len(root.findall(".//testcase")) == len(whole.verdict.checks) == int(root[0].get("tests"))
+    for tag, outcome in (("failure", "fail"), ("error", "inconclusive"), ("skipped", "not compared")):
+        assert len(root.findall(f".//testcase/{tag}")) == sum(c.outcome == outcome for c in whole.verdict.checks)
+    assert whole.verdict.outcome.upper() in markdown_summary(whole)
+    assert f'"exit_code": {EXIT_CODES[whole.verdict.outcome]}' in as_json(whole)
+
+
+def floors(figure, relative):
+    own = {figure: Floor(mean=1.0, sd=relative, n=10)}
+    here = machine(one()[0])
+    return Noise(
+        floors=(Floors(machine=here, suite="quick", task="mood", strategy="zero_shot", model="small", figures=own),)
+    )
+
+
+def test_every_seed_of_a_strategy_belongs_to_one_system(tmp_path):
+    (found,) = systems(measured(store_of(tmp_path, *[one(seed=seed) for seed in range(3)]).load()))
+    assert [record.trial.seed for record in found.records] == [0, 1, 2]
