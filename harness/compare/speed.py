@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.compare.findings import Latency
 from harness.compare.names import Names
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.retention import BASELINE
@@ -41,20 +42,22 @@ def _in_time(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> s
 
 def _short(done: Sequence[StrategyResult], name: Names) -> str:
     """Say whose outputs are far shorter than the unchanged model's."""
-    wrote = [(row, found, row.cost.latency.requests) for row in done if row.cost and (found := _written(row))]
-    usual = {row.model: (tokens, asked) for row, tokens, asked in wrote if (row.strategy, row.budget) == (BASELINE, None)}
-    flagged = [(row, *found) for row, *found in wrote if row.model in usual and found[0] < SHORT * usual[row.model][0]]
-    if not flagged:
+    found = [(row, row.cost.latency) for row in done if row.cost and row.cost.latency]
+    usual = {row.model: latency for row, latency in found if (row.strategy, row.budget) == (BASELINE, None)}
+    compared = [(row, latency, usual[row.model]) for row, latency in found if row.model in usual]
+    short = [(row, own, base) for row, own, base in compared if 0 < _written(own) < SHORT * _written(base)]
+    if not short:
         return ""
-    told = [f"{name(row)} {tokens:.1f} against {usual[row.model][0]:.1f}" for row, tokens, _ in flagged]
-    asked = [asked for row, _, own in flagged for asked in (own, usual[row.model][1])]
-    of = f"{min(asked)} to {count(max(asked), 'request')}" if min(asked) < max(asked) else count(asked[0], "request")
+    told = [f"{name(row)} {_written(own):.1f} against {_written(base):.1f}" for row, own, base in short]
+    asked = [one.requests for _, own, base in short for one in (own, base)]
+    of = f"{min(asked)} to " if min(asked) < max(asked) else ""
     return (
-        f"Output less than half as long as `{BASELINE}`'s: {listing(told)} (mean tokens of {of}, as counted, so without "
-        "an interval). Shorter outputs take fewer seconds whatever the strategy: compare tokens/s, not seconds."
+        f"Output less than half as long as that of `{BASELINE}`: {listing(told)} (mean tokens of {of}"
+        f"{count(max(asked), 'request')}, as counted, so without an interval). Shorter outputs take fewer seconds "
+        "whatever the strategy: compare tokens/s, not seconds a request."
     )
 
 
-def _written(row: StrategyResult) -> float | None:
-    """Mean tokens a request; None where nothing is written, or none was asked."""
-    return row.cost.latency.output_tokens if row.cost and row.cost.latency else None
+def _written(found: Latency) -> float:
+    """Mean tokens a request; 0 where nothing is written."""
+    return found.output_tokens or 0.0

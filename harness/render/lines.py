@@ -105,7 +105,7 @@ def legend(comparison: Comparison) -> list[str]:
             f"there are several seeds their spread is added. Here: {span} a strategy."
         ),
         (
-            "total s is all phases of making and asking, loading included; tokens/s are read and written while predicting, and what prompts "
+            "total s is all phases, loading included; tokens/s are read and written while predicting, and what prompts "
             "begin with alike counts in each, though it is read once; peak memory is "
             "the process's own; adapted size is what training or indexing left on disk."
         ),

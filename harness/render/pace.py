@@ -62,13 +62,14 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
     }.get(frozenset(several), "asked one at a time, or arriving at random at requests/s")
     fewest, most = min(one.requests for one in found), max(one.requests for one in found)
     of = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    return [
+    text = (
         f"p50 s and p95 s are percentiles of {of} requests {how}, from the question's text to the parsed answer, those "
         f"that warmed the system up left out; [low, high] is a 95 % interval by order statistics, {UNBOUNDED} where so "
         "few requests do not bound it. first token s is the median time to the first token; decode tokens/s and "
-        "prefill tokens/s are all tokens over all seconds of the same requests, of which there is one total, and so "
-        "no interval."
-    ]
+        "prefill tokens/s are all tokens over all seconds of the same requests: one total, so without an interval. "
+        "total s and peak memory are without these requests."
+    )
+    return [text]
 
 
 def _of(row: StrategyResult, write: Callable[[Latency], str | None]) -> str | None:
