@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +39,15 @@ class Sample:
         Returns:
             None where there is no such item, or none that the metric is defined for.
         """
-        tables = [_defined(metric, items) for items in seeds]
-        if not tables:
+        asked = [_answered(metric, items) for items in seeds]
+        if not asked:
             return None
-        common = set(tables[0]).intersection(*tables[1:])
-        ids = tuple(sorted(common))
-        if not ids:
+        common = set(asked[0].ids).intersection(*(one.ids for one in asked[1:] if one.ids != asked[0].ids))
+        if not common:
             return None
-        statistics = [metric.statistics(items) for items in seeds]
-        chosen = [rows[[places[i] for i in ids]] for rows, places in zip(statistics, tables, strict=True)]
-        clusters = [seeds[0].clusters[tables[0][i]] for i in ids]
-        sample = cls(metric, ids, np.stack(chosen), _codes(clusters))
+        ids = asked[0].ids if len(common) == len(asked[0].ids) else tuple(i for i in asked[0].ids if i in common)
+        clusters = asked[0].clusters if ids is asked[0].ids else tuple(c for i, c in asked[0].grouped if i in common)
+        sample = cls(metric, ids, np.stack([one.at(ids) for one in asked]), _codes(clusters))
         if not np.isfinite(sample.scores).all():
             raise HarnessError(f"metric {metric.name!r} gave a score that is no number: it must score every item")
         return sample
@@ -58,7 +58,7 @@ class Sample:
             return self
         place = {name: i for i, name in enumerate(self.ids)}
         chosen = [place[i] for i in ids]
-        return Sample(self.metric, tuple(ids), self.scores[:, chosen], _codes(self.clusters[chosen].tolist()))
+        return Sample(self.metric, tuple(ids), self.scores[:, chosen], _codes(tuple(self.clusters[chosen].tolist())))
 
     def paired_with(self, other: Sample) -> tuple[Sample, Sample] | None:
         """Return both on the items that both answered; None if there is none."""
@@ -76,7 +76,7 @@ class Sample:
         """Number of seeds, S."""
         return len(self.scores)
 
-    @property
+    @cached_property
     def units(self) -> int:
         """Number of independent units, C: clusters, or items where none shares a cluster."""
         return int(self.clusters.max()) + 1
@@ -86,7 +86,7 @@ class Sample:
         """Whether some items are not independent."""
         return self.units < self.n
 
-    @property
+    @cached_property
     def by_seed(self) -> FloatArray:
         """The metric of each seed: [S]."""
         return self.metric.combine(self.scores.sum(axis=1), np.full(self.seeds, float(self.n)))
@@ -96,7 +96,7 @@ class Sample:
         """Mean over seeds of the metric."""
         return float(self.by_seed.mean())
 
-    @property
+    @cached_property
     def item_scores(self) -> FloatArray:
         """Each item's score averaged over seeds, for a metric that is a mean: [n]."""
         return self.scores[:, :, 0].mean(axis=0)
@@ -113,12 +113,68 @@ class Sample:
         return sums, sizes
 
 
-def _defined(metric: Metric, items: Items) -> dict[str, int]:
-    """Places by id of the items that the metric is defined for."""
-    return {items.ids[i]: int(i) for i in np.flatnonzero(metric.defined(items))}
+@dataclass(frozen=True, eq=False)
+class _Answered:
+    """What a metric says of each item that it is defined for, sorted by id: statistics [n, d]."""
+
+    ids: tuple[str, ...]
+    clusters: tuple[str | None, ...]
+    statistics: FloatArray
+
+    @property
+    def grouped(self) -> Iterable[tuple[str, str | None]]:
+        """Each item with its cluster."""
+        return zip(self.ids, self.clusters, strict=True)
+
+    def at(self, ids: tuple[str, ...]) -> FloatArray:
+        """Statistics of some of the items."""
+        if ids == self.ids:
+            return self.statistics
+        places = {name: i for i, name in enumerate(self.ids)}
+        return self.statistics[[places[i] for i in ids]]
 
 
-def _codes(clusters: Sequence[str | int | None]) -> IntArray:
+_KNOWN: WeakKeyDictionary[Items, dict[Metric, _Answered]] = WeakKeyDictionary()
+"""What was scored already: a trial's items are scored alone, with the other seeds, and against other strategies."""
+
+
+def _answered(metric: Metric, items: Items) -> _Answered:
+    known = _KNOWN.setdefault(items, {})
+    if metric not in known:
+        known[metric] = _score(metric, items)
+    return known[metric]
+
+
+def _score(metric: Metric, items: Items) -> _Answered:
+    defined = metric.defined(items)
+    ids, order = _sorted(items.ids)
+    statistics = metric.statistics(items)
+    if defined.all():
+        return _Answered(ids, _placed(items.clusters, order), statistics[list(order)])
+    kept = [i for i in order if defined[i]]
+    return _Answered(tuple(items.ids[i] for i in kept), tuple(items.clusters[i] for i in kept), statistics[kept])
+
+
+@lru_cache(maxsize=256)
+def _sorted(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Sort ids; give the places that they come from."""
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return tuple(ids[i] for i in order), tuple(order)
+
+
+@lru_cache(maxsize=256)
+def _placed(clusters: tuple[str | None, ...], order: tuple[int, ...]) -> tuple[str | None, ...]:
+    return tuple(clusters[i] for i in order)
+
+
+def _codes(clusters: tuple[str | int | None, ...]) -> IntArray:
+    codes = _numbered(clusters)
+    codes.setflags(write=False)
+    return codes
+
+
+@lru_cache(maxsize=256)
+def _numbered(clusters: tuple[str | int | None, ...]) -> IntArray:
     """Number the clusters in order of first appearance; an item without one is a cluster of its own."""
     codes: dict[object, int] = {}
     keys = (("alone", i) if cluster is None else cluster for i, cluster in enumerate(clusters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
@@ -13,6 +14,10 @@ SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "
 """Where a column here is the plural of the field in `Row`; every other name is the same in both."""
 LATER: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
+
+
+ALIKE = ("ids", "references", "choices", "clusters", "inputs", "evidence")
+"""Columns that are the same in most trials of a task."""
 
 
 class Table(Protocol):
@@ -106,6 +111,7 @@ class Items:
                 "so remove that result and run the trial again"
             )
         values = {column: _tuples(table.column(name).to_pylist()) for column, name in there.items()}
+        values |= {column: _shared(values[column]) for column in ALIKE if column in values}
         size = len(values["ids"])
         values |= {column: (LATER[column],) * size for column in names.keys() - there.keys()}
         return cls(**values, labels=tuple(labels))
@@ -121,7 +127,7 @@ class Items:
 
     def having(self, labels: Sequence[str]) -> Items:
         """Return the same items with the task's labels set."""
-        return replace(self, labels=tuple(labels))
+        return self if self.labels == tuple(labels) else replace(self, labels=tuple(labels))
 
 
 COLUMNS = tuple(f.name for f in fields(Items) if f.name != "labels")
@@ -142,6 +148,12 @@ def by_task(table: Table, labels: Mapping[str, Sequence[str]]) -> dict[str, Item
 
 def _tuples(values: list[Any]) -> tuple[Any, ...]:
     """Turn a column's lists into tuples; a list that was stored as null is an empty one."""
-    if any(isinstance(value, list) for value in values):
-        return tuple(tuple(value or ()) for value in values)
+    if list in set(map(type, values)):
+        return tuple([tuple(value) if value else () for value in values])
     return tuple(values)
+
+
+@lru_cache(maxsize=512)
+def _shared(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Keep a column once where trials have it alike: most ask the same items, and equal ones are then quick to tell."""
+    return values
