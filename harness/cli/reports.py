@@ -37,9 +37,15 @@ def report(  # noqa: PLR0913 - one for each flag
     hardware: Hardware = None,
     no_labels: NoLabels = False,
     engineering_hours: Engineering = 0,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file that needs no other.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Write its charts as PNG and SVG files.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
-    """Print the report of what is stored; no model is loaded."""
+    """Print the report of what is stored, or write it as a page; no model is loaded."""
     from harness.store import Store
 
     economics = pricing(
@@ -51,7 +57,13 @@ def report(  # noqa: PLR0913 - one for each flag
         no_labels=no_labels,
         engineering_hours=engineering_hours,
     )
-    show_report(Store(results or Path("results")), suite, form, console(), economics)
+    store = Store(results or Path("results"))
+    if html or figures:
+        from harness.cli.pages import write_pages
+
+        write_pages(store, suite, economics, html=html, figures=figures)
+    else:
+        show_report(store, suite, form, console(), economics)
 
 
 @app.command("compare")

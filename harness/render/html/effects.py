@@ -1,0 +1,154 @@
+"""Charts of what comes with a gain: forgetting, bias and memorisation; whose fault a miss is; what was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.outlook import scored
+from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.statistics import Difference
+from harness.compare.words import metric_title, seconds, size
+from harness.metrics import get
+from harness.render.escape import plain
+from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
+from harness.render.html.dots import Dot, Panel, dots
+from harness.render.html.scatter import Axis, Point, scatter
+
+SIDE_BY_SIDE = 3
+"""Panels in which intervals can still be read on a small screen."""
+WAYS = {
+    "oracle": "given the passages that hold the answer",
+    "random": "given random passages",
+    "none": "given no passages",
+}
+
+
+def effect_charts(task: TaskResult) -> list[Chart]:
+    """Those that the records fill."""
+    rows = scored(task)
+    return [*_side_effects(task, rows), *filter(None, (_controls(task, rows), _forecast(task, rows)))]
+
+
+def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
+    """The gain, and beside it every change that came with it; a chart for each two of them."""
+    found = [(title, kind, lower, {row_name(task, row): change for row in rows if (change := of(row))})
+             for title, kind, lower, of in _effects(rows)]  # fmt: skip
+    changed = {name for _, _, _, by_name in found for name in by_name}
+    names = [row_name(task, row) for row in rows if row_name(task, row) in changed]
+    gains = {row_name(task, row): row.to_baseline for row in rows if row.to_baseline}
+    if not found:
+        return []
+    charts: list[Chart] = []
+    for first in range(0, len(found), SIDE_BY_SIDE - 1):
+        part = found[first : first + SIDE_BY_SIDE - 1]
+        columns = [("gain", {name: gains[name] for name in names if name in gains}), *((t, by) for t, _, _, by in part)]
+        panels = [Panel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
+        kinds = "; ".join(f"{title}: {kind}{lower}" for title, kind, lower, _ in part)
+        number = f"_{first // (SIDE_BY_SIDE - 1) + 1}" if first else ""
+        charts.append(
+            Chart(
+                name=f"effects{number}",
+                title="Gains and what came with them",
+                said=f"Change against zero_shot or against before, with 95 % intervals. Gain: on this task. {kinds}.",
+                draw=lambda panels=panels: dots(panels),
+                table=table(
+                    ["strategy", *(title for title, _ in columns)],
+                    [[name, *(change_cell(by.get(name)) for _, by in columns)] for name in names],
+                ),
+            )
+        )
+    return charts
+
+
+def _dots(names: Sequence[str], changes: dict[str, Difference]) -> tuple[Dot, ...]:
+    return tuple(Dot(n, changes[n].value, changes[n].low, changes[n].high) for n in names if n in changes)
+
+
+def _effects(rows: Sequence[StrategyResult]) -> list[tuple[str, str, str, object]]:
+    """Title, meaning, direction and reader of each side effect that any row has."""
+    shown: list[tuple[str, str, str, object]] = []
+    for name, metric in dict.fromkeys((kept.task, kept.metric) for row in rows for kept in row.retention):
+        about = get(metric)
+        kind = {"skill": "retained", "bias": "bias", "privacy": "memorised"}[about.concern]
+        lower = ", lower is better" if about.higher_is_better is False else ""
+        said = f"{metric_title(metric)} on {plain(name)}, which it was not trained on, after minus before"
+        shown.append((f"{kind}: {plain(name)}", said, lower, _reader(name, metric)))
+    if any(row.forgetting for row in rows):
+        said = "this task, once others were learned after it"
+        shown.append(("forgotten", said, "", lambda row: row.forgetting.change if row.forgetting else None))
+    if any(row.gap for row in rows):
+        said = "score on training items minus score on test items"
+        shown.append(("overfitting gap", said, ", lower is better", lambda row: row.gap.change if row.gap else None))
+    return shown
+
+
+def _reader(task: str, metric: str) -> object:
+    def of(row: StrategyResult) -> Difference | None:
+        return next((kept.change for kept in row.retention if (kept.task, kept.metric) == (task, metric)), None)
+
+    return of
+
+
+def _controls(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+    asked = [row for row in rows if row.controls]
+    if not asked:
+        return None
+    primary = task.primary or ""
+    ways = list(dict.fromkeys(control.way for row in asked for control in row.controls))
+    panels: list[Panel] = []
+    for row in asked[:SIDE_BY_SIDE]:
+        usual = row.scores[primary]
+        by_way = [Dot("as usual", usual.value, usual.low, usual.high, strong=True)]
+        by_way += [Dot(c.way, c.score.value, c.score.low, c.score.high) for c in row.controls]
+        panels.append(Panel(row_name(task, row), tuple(by_way)))
+    told = "; ".join(f"{way}: {WAYS[way]}" for way in ways if way in WAYS)
+    score = metric_title(primary).capitalize()
+    return Chart(
+        name="controls",
+        title="Asked in other ways",
+        said=f"{score} when its own items are asked in another way; {told or 'see the table'}.",
+        draw=lambda: dots(panels),
+        table=table(
+            ["strategy", "asked", metric_title(primary), "against the usual way"],
+            [(row_name(task, row), plain(c.way), estimate_cell(c.score), change_cell(c.change))
+             for row in asked for c in row.controls],
+        ),
+    )  # fmt: skip
+
+
+def _forecast(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+    known = [(row, row.cost, row.cost.forecast) for row in rows if row.cost and row.cost.forecast]
+    if not known:
+        return None
+    points = [Point(row_name(task, row), told.total_s, cost.total_s) for row, cost, told in known]
+    cells: list[Sequence[Cell | str]] = []
+    for row, cost, told in known:
+        off = cost.total_s / told.total_s - 1 if told.total_s else None
+        bytes_ = [number_cell(told.host_peak_bytes, _size), number_cell(cost.host_peak_bytes, _size)]
+        memory = (
+            cost.host_peak_bytes / told.host_peak_bytes - 1 if cost.host_peak_bytes and told.host_peak_bytes else None
+        )
+        times = [number_cell(told.total_s, seconds), number_cell(cost.total_s, seconds)]
+        cells.append(
+            [
+                row_name(task, row),
+                *times,
+                number_cell(off, "{:+.0%}".format),
+                *bytes_,
+                number_cell(memory, "{:+.0%}".format),
+            ]
+        )
+    return Chart(
+        name="forecast",
+        title="Predicted against measured",
+        said="Seconds that were measured, against those that were predicted before the trials ran.",
+        draw=lambda: scatter(points, axis=Axis("predicted time", seconds), chance=None),
+        table=table(
+            ["strategy", "predicted time", "measured time", "off by", "predicted memory", "measured memory", "off by"],
+            cells,
+        ),
+    )
+
+
+def _size(value: float) -> str:
+    return size(round(value))

@@ -1,0 +1,194 @@
+"""The report as one HTML file: everything is in it, and nothing that a model or a record wrote can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.compare.examples import TaskExamples
+from harness.compare.outlook import Confidence, confidence, scored, smallest_model, would_change
+from harness.compare.provenance import Provenance
+from harness.compare.result import Comparison, StrategyResult, TaskResult
+from harness.render.columns import columns_of, finished
+from harness.render.escape import plain
+from harness.render.html import canvas
+from harness.render.html.chart import Cell, Table, row_name, table
+from harness.render.html.costs import costs_of
+from harness.render.html.embedded import as_script, example_data, money_data, task_name
+from harness.render.html.figures import charts_of
+from harness.render.html.words import coded
+from harness.render.lines import heading, legend, trained, unfinished
+
+TEMPLATES = Path(__file__).with_name("templates")
+SCRIPTS = ("page.js", "costs.js", "examples.js")
+DETAILED = 12
+"""Rows of a task of which each label's scores are shown; the JSON report has those of all."""
+WIDEST = 12
+"""Labels in a confusion matrix that can still be read."""
+LEVELS = {"clear": "Clear", "tied": "Tied", "alone": "Not compared", "unknown": "Not known"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A chart in the page."""
+
+    id: str
+    title: str
+    said: str
+    svg: Markup
+    table: Table
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Scores of each label for one row, with the counts by reference and answer as shares of the row."""
+
+    name: str
+    table: Table
+    shares: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """What the page shows of one task."""
+
+    id: str
+    name: str
+    heading: str
+    confidence: Confidence
+    level: str
+    verdict: tuple[str, ...]
+    would_change: tuple[str, ...]
+    smallest: str | None
+    charts: tuple[Shown, ...]
+    table: Table | None
+    classes: tuple[Classes, ...]
+    checks: Table | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def render(
+    comparison: Comparison,
+    examples: Sequence[TaskExamples] = (),
+    provenance: Provenance | None = None,
+) -> str:
+    """Write the page.
+
+    Args:
+        comparison: what it is about; every figure of the page is one of its.
+        examples: items to show.
+        provenance: where the figures come from; None: it is not told.
+
+    Returns:
+        HTML that needs no other file.
+    """
+    came = provenance or Provenance()
+    tasks = [(suite, task) for suite in comparison.suites for task in suite.tasks]
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=" and ".join(plain(suite.name) for suite in comparison.suites) or "nothing stored",
+            tasks=[_task(comparison, task, f"task-{place + 1}", came) for place, (_, task) in enumerate(tasks)],
+            costs=costs_of(comparison),
+            usage=comparison.assumed.usage,
+            assumed=comparison.assumed,
+            examples=examples,
+            came=came,
+            legend=legend(comparison),
+            notes=comparison.notes,
+            suite_warnings=[w for suite in comparison.suites for w in suite.warnings],
+            css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own files
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            money_json=Markup(as_script(money_data(comparison))),  # noqa: S704 - `as_script` lets nothing out
+            example_json=Markup(as_script(example_data(comparison, examples))),  # noqa: S704 - the same
+        )
+    )
+    return page.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"coded": coded, "plain": plain}
+    return made
+
+
+def _task(comparison: Comparison, task: TaskResult, name: str, came: Provenance) -> TaskPage:
+    sure = confidence(task)
+    return TaskPage(
+        id=name,
+        name=plain(task_name(comparison, task)),
+        heading=heading(task),
+        confidence=sure,
+        level=LEVELS[sure.level],
+        verdict=task.verdict,
+        would_change=would_change(task),
+        smallest=smallest_model(task, came.models),
+        charts=_charts(task, name, came),
+        table=_table(task),
+        classes=_classes(task),
+        checks=_checks(task),
+        notes=(*unfinished(task), *trained(task)),
+        warnings=task.warnings,
+    )
+
+
+def _charts(task: TaskResult, name: str, came: Provenance) -> tuple[Shown, ...]:
+    shown: list[Shown] = []
+    for chart in charts_of(task, came.models):
+        own = f"{name}-{chart.name}"
+        with canvas.style():
+            svg = canvas.inline(canvas.as_svg(chart.draw()), own)
+        shown.append(Shown(own, chart.title, chart.said, Markup(svg), chart.table))  # noqa: S704 - matplotlib escapes
+    return tuple(shown)
+
+
+def _table(task: TaskResult) -> Table | None:
+    rows = finished(task)
+    if not rows:
+        return None
+    columns = columns_of(task)
+    cells = zip(*[column.cells(rows) for column in columns], strict=True)
+    return table([column.title for column in columns], [list(row) for row in cells])
+
+
+def _classes(task: TaskResult) -> tuple[Classes, ...]:
+    return tuple(_of_labels(task, row) for row in scored(task)[:DETAILED] if row.classes)
+
+
+def _of_labels(task: TaskResult, row: StrategyResult) -> Classes:
+    labels, counts = row.confusion or ((), ())
+    if len(labels) > WIDEST:
+        labels, counts = (), ()
+    titles = ["label", "precision", "recall", "F1", "items", *[f"answered {plain(label)}" for label in labels]]
+    cells: list[list[Cell | str]] = []
+    for place, one in enumerate(row.classes):
+        shares = [Cell(f"{share:.2f}", share) for share in (one.precision, one.recall, one.f1)]
+        answered = [Cell(f"{n:,}", n) for n in counts[place]] if labels else []
+        cells.append([plain(one.label), *shares, Cell(f"{one.support:,}", one.support), *answered])
+    shares = tuple(tuple(n / max(1, sum(own)) for n in own) for own in counts)
+    return Classes(row_name(task, row), table(titles, cells), shares)
+
+
+def _checks(task: TaskResult) -> Table | None:
+    found = [
+        (row_name(task, row), check.name, f"{check.agreeing} of {check.items}", plain(check.note or ""))
+        for row in finished(task)
+        for check in row.checks
+    ]
+    return table(["strategy", "self-test", "same answer", "note"], found) if found else None

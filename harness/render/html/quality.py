@@ -1,0 +1,220 @@
+"""Charts of how good strategies are, alone and against what they take: money, time, memory, latency, model size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.api import ModelInfo
+from harness.compare.findings import Quantile
+from harness.compare.outlook import front, scored
+from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.words import metric_title, seconds, size
+from harness.render.html.chart import Chart, change_cell, estimate_cell, number_cell, row_name, table
+from harness.render.html.dots import Dot, Panel, dots
+from harness.render.html.scatter import Axis, Point, scatter
+
+LATENCY_SHARE = 0.95
+GIB = 1024.0**3
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a strategy takes of something, with its interval where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something that is taken, against which a score is drawn.
+
+    Attributes:
+        measure: of a row; None where it is not known.
+        note: what a reader must know about it.
+        unit: in which the axis is marked at round numbers.
+    """
+
+    name: str
+    title: str
+    axis: str
+    measure: Callable[[StrategyResult], Taken | None]
+    write: Callable[[float], str]
+    note: str = ""
+    unit: float = 1.0
+
+
+def quality_charts(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
+    """The scores, and the score against each thing that is known of at least two rows."""
+    rows = scored(task)
+    if len(rows) < 2:
+        return []
+    shown = [_scores(task, rows)]
+    for resource in _resources(task, rows, {model.name: model for model in models}):
+        known = [(row, found) for row in rows if (found := resource.measure(row)) is not None]
+        if len(known) > 1 and len({found.value for _, found in known}) > 1:
+            shown.append(_against(task, resource, known))
+    return shown
+
+
+def _scores(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
+    primary = task.primary or ""
+    found = [(row, row.scores[primary]) for row in rows]
+    shown = [Dot(row_name(task, row), one.value, one.low, one.high, bool(row.tied_for_best)) for row, one in found]
+    title = metric_title(primary)
+    lower = "" if task.higher_is_better else " Lower is better."
+    over = title if task.chance is None else f"{title} (dashed line: guessing)"
+    return Chart(
+        name="scores",
+        title=f"Quality: {title}",
+        said=f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best.{lower}",
+        draw=lambda: dots([Panel(over, tuple(shown), line=task.chance)]),
+        table=table(
+            ["strategy", title, "against the best", "against zero_shot"],
+            [
+                (row_name(task, row), estimate_cell(one), change_cell(row.to_best), change_cell(row.to_baseline))
+                for row, one in found
+            ],
+        ),
+    )
+
+
+def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[StrategyResult, Taken]]) -> Chart:
+    primary = task.primary or ""
+    at = {place: (taken.value, row.scores[primary].value) for place, (row, taken) in enumerate(known)}
+    best = front(at, higher_is_better=task.higher_is_better)
+    points = [_point(task, row, taken, front=place in best) for place, (row, taken) in enumerate(known)]
+    names = [row_name(task, known[place][0]) for place in best]
+    title = metric_title(primary)
+    said = (
+        f"{title.capitalize()} against {resource.axis}. The line joins those that nothing beats in both, from the "
+        f"least taken on: {', '.join(names)}. Bars are 95 % intervals. {resource.note}"
+    )
+    return Chart(
+        name=f"quality_{resource.name}",
+        title=f"Quality against {resource.title}",
+        said=said.strip(),
+        draw=lambda: scatter(points, axis=Axis(resource.axis, resource.write, resource.unit), chance=task.chance),
+        table=table(
+            ["strategy", resource.axis, title, "not beaten in both"],
+            [
+                (
+                    row_name(task, row),
+                    _taken_cell(taken, resource.write),
+                    estimate_cell(row.scores[primary]),
+                    "yes" if place in best else "no",
+                )
+                for place, (row, taken) in enumerate(known)
+            ],
+        ),
+    )
+
+
+def _point(task: TaskResult, row: StrategyResult, taken: Taken, *, front: bool) -> Point:
+    found = row.scores[task.primary or ""]
+    return Point(
+        name=row_name(task, row),
+        x=taken.value,
+        y=found.value,
+        x_low=taken.low,
+        x_high=taken.high,
+        y_low=found.low,
+        y_high=found.high,
+        strong=bool(row.tied_for_best),
+        front=front,
+    )
+
+
+def _taken_cell(taken: Taken, write: Callable[[float], str]) -> tuple[str, float | None] | object:
+    cell = number_cell(taken.value, write)
+    if taken.low is None or taken.high is None:
+        return cell
+    return cell._replace(text=f"{cell.text} [{write(taken.low)}, {write(taken.high)}]")
+
+
+def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping[str, ModelInfo]) -> list[Resource]:
+    shown: list[Resource] = []
+    if any(row.money for row in rows):
+        shown.append(Resource("cost", "cost", "USD for 1,000 requests", _money, dollars, "Without what is paid once."))
+    if task.speed_comparable:
+        shown += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
+        shown.append(_LATENCY if any(row.cost and row.cost.latency for row in rows) else _ITEM)
+    if len({row.model for row in rows}) > 1:
+        shown.append(
+            Resource("model", "the model's size", "parameters", lambda row: _parameters(row, models), parameters)
+        )
+    return shown
+
+
+def dollars(value: float) -> str:
+    """Write an amount of money with as many digits as it needs."""
+    if value == 0:
+        return "$0"
+    return f"${value:,.0f}" if value >= 100 else f"${value:.2f}" if value >= 0.995 else f"${value:.2g}"
+
+
+def parameters(value: float) -> str:
+    """Write a number of parameters: ``135 M``, ``7 B``."""
+    return f"{value / 1e9:.3g} B" if value >= 999.5e6 else f"{value / 1e6:.3g} M"
+
+
+def _money(row: StrategyResult) -> Taken | None:
+    if row.money is None:
+        return None
+    low, high = row.money.per_1000_bounds_usd or (None, None)
+    return Taken(row.money.per_1000_usd, low, high)
+
+
+def _time(row: StrategyResult) -> Taken | None:
+    if row.cost is None:
+        return None
+    each = [trial.cost.total_s for trial in row.trials if trial.cost]
+    return Taken(row.cost.total_s, min(each), max(each)) if len(each) > 1 else Taken(row.cost.total_s)
+
+
+def _memory(row: StrategyResult) -> Taken | None:
+    return Taken(row.cost.host_peak_bytes) if row.cost and row.cost.host_peak_bytes else None
+
+
+def _gpu(row: StrategyResult) -> Taken | None:
+    return Taken(row.cost.gpu_peak_bytes) if row.cost and row.cost.gpu_peak_bytes else None
+
+
+def _latency(row: StrategyResult) -> Taken | None:
+    found = _quantile(row)
+    return Taken(found.value_s, found.low_s, found.high_s) if found else None
+
+
+def _quantile(row: StrategyResult) -> Quantile | None:
+    latency = row.cost.latency if row.cost else None
+    return next((one for one in latency.wall if abs(one.share - LATENCY_SHARE) < 1e-9), None) if latency else None
+
+
+def _item(row: StrategyResult) -> Taken | None:
+    return Taken(1 / row.cost.items_per_s) if row.cost and row.cost.items_per_s else None
+
+
+def _parameters(row: StrategyResult, models: Mapping[str, ModelInfo]) -> Taken | None:
+    model = models.get(row.model)
+    return Taken(model.parameters) if model and model.parameters else None
+
+
+def _bytes(value: float) -> str:
+    return size(round(value))
+
+
+_TIME = Resource(
+    "time", "time", "total time, training and testing", _time, seconds,
+    "All phases together, loading included; bars are the fastest and the slowest seed where there are several.",
+)  # fmt: skip
+_MEMORY = Resource("memory", "memory", "peak memory", _memory, _bytes, "The highest of any phase; measured once.", GIB)
+_GPU = Resource(
+    "memory", "GPU memory", "peak GPU memory", _gpu, _bytes, "The highest of any phase; measured once.", GIB
+)
+_LATENCY = Resource("latency", "latency", "latency, 95th percentile", _latency, seconds, "From question to answer.")
+_ITEM = Resource(
+    "latency", "answering time", "time an item, answered in batches", _item, seconds,
+    "Latency of single requests was not measured in these trials; measured once, so without an interval.",
+)  # fmt: skip

@@ -1,0 +1,104 @@
+// Costs at a usage that the reader chooses; the formulas are those of harness/compare/money.py and breakeven.py.
+(() => {
+  const data = JSON.parse(document.getElementById("money-data").textContent);
+  const form = document.getElementById("usage");
+  if (!form) return;
+  const field = (name) => document.getElementById(name);
+
+  const dollars = (value) => {
+    if (value === 0) return "$0";
+    const sign = value < 0 ? "-" : "";
+    const amount = Math.abs(value);
+    const fixed = (places) => amount.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+    if (amount >= 99.995) return `${sign}$${fixed(0)}`;
+    if (amount >= 0.995) return `${sign}$${fixed(2)}`;
+    return `${sign}$${fixed(Math.min(12, 1 - Math.floor(Math.log10(amount))))}`;
+  };
+  const rounded = (value) => {
+    const step = value < 100 ? 1 : 10 ** (String(Math.round(value)).length - 2);
+    return (Math.round(value / step) * step).toLocaleString("en-US");
+  };
+  const number = (name, least) => {
+    const value = Number(field(name).value);
+    return Number.isFinite(value) && value >= least ? value : least;
+  };
+  const usage = () => ({ requests: number("volume", 0), months: Math.max(number("months", 0), 1e-9), updates: number("updates", 0) });
+  const factor = () => 2 ** Number(field("factor").value);
+  const price = (part) => part.usd * (!field("price").value || field("price").value === part.price ? factor() : 1);
+  const sum = (parts) => parts.reduce((total, part) => total + part.quantity * price(part), 0);
+  const standing = (row, use) => sum(row.fixed) + use.months * (sum(row.month) + use.updates * sum(row.update));
+  const total = (row, use) => standing(row, use) + use.months * use.requests * sum(row.request);
+
+  const half = (parts, times) => {
+    const ends = parts.filter((part) => part.spreads);
+    if (ends.some((part) => part.low === null || part.high === null)) return null;
+    return times * Math.hypot(0, ...ends.map((part) => ((part.high - part.low) * price(part)) / 2));
+  };
+  const standingHalf = (row, use) => {
+    const again = new Set(row.update.map((part) => part.what));
+    const halves = row.fixed.map((part) => half([part], again.has(part.what) ? 1 + use.months * use.updates : 1));
+    return halves.includes(null) ? null : Math.hypot(0, ...halves);
+  };
+  const fieller = (top, bottom, topHalf, bottomHalf) => {
+    const spare = bottom ** 2 - bottomHalf ** 2;
+    if (spare <= 0) return null;
+    const middle = (top * bottom) / spare;
+    const reach = Math.sqrt(Math.max(0, (top * bottom) ** 2 - spare * (top ** 2 - topHalf ** 2))) / spare;
+    return [middle - reach, middle + reach];
+  };
+  const interval = (first, second, use, top, bottom) => {
+    const halves = [standingHalf(first, use), standingHalf(second, use), half(first.request, 1), half(second.request, 1)];
+    if (halves.includes(null)) return " (no interval: hours were measured once, with a single seed)";
+    const ends = fieller(top, bottom, Math.hypot(halves[0], halves[1]), Math.hypot(halves[2], halves[3]));
+    if (!ends) return " (no interval: what a request costs is not clearly different)";
+    return ` [${rounded(Math.max(0, ends[0]) / use.months)}, ${rounded(ends[1] / use.months)}]`;
+  };
+  const sentence = (rows, use) => {
+    const names = rows.map((row) => `\`${row.name}\``);
+    const top = standing(rows[0], use) - standing(rows[1], use);
+    const bottom = sum(rows[1].request) - sum(rows[0].request);
+    if (rows[0] === rows[1] || (top === 0 && bottom === 0)) return `${names[0]} and ${names[1]} cost the same.`;
+    const below = top < 0 || (top === 0 && bottom > 0) ? 0 : 1;
+    const above = bottom === 0 ? below : bottom > 0 ? 0 : 1;
+    if (bottom === 0 || top / bottom <= 0) return `${names[above]} costs less than ${names[1 - above]} at any volume.`;
+    const found = rounded(top / bottom / use.months);
+    return `Above ${found} requests a month${interval(rows[0], rows[1], use, top, bottom)}, ${names[above]} costs less than ${names[below]}; below, it is the other way round.`;
+  };
+  const say = (element, text) => {
+    element.replaceChildren(...text.split("`").map((part, place) => {
+      if (place % 2 === 0) return document.createTextNode(part);
+      const code = document.createElement("code");
+      code.textContent = part;
+      return code;
+    }));
+  };
+
+  const show = () => {
+    const use = usage();
+    field("factor-shown").textContent = factor().toLocaleString("en-US", { maximumFractionDigits: 2 });
+    document.querySelectorAll(".cost").forEach((section) => {
+      const rows = data.tasks[Number(section.dataset.task)].rows;
+      section.querySelectorAll("table.totals tbody tr").forEach((line, place) => {
+        const row = rows[place];
+        const amounts = [sum(row.fixed), 1000 * sum(row.request), sum(row.month), sum(row.update), total(row, use) / use.months, total(row, use)];
+        amounts.forEach((amount, column) => {
+          const cell = line.cells[column + 1];
+          cell.textContent = dollars(amount);
+          cell.dataset.value = String(amount);
+        });
+      });
+      const said = section.querySelector(".break-even");
+      if (said) say(said, sentence([".first", ".second"].map((name) => rows[Number(section.querySelector(name).value)]), use));
+    });
+  };
+
+  const slide = () => { field("volume-slider").value = String(Math.log10(Math.max(1, number("volume", 0)))); };
+  document.getElementById("costs").addEventListener("input", (event) => {
+    if (event.target.id === "volume-slider") field("volume").value = rounded(10 ** Number(event.target.value)).replaceAll(",", "");
+    if (event.target.id === "volume") slide();
+    show();
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  slide();
+  show();
+})();
