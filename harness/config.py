@@ -15,7 +15,7 @@ from harness.records import Budget
 DEFAULT_MODEL = "smollm2-135m-instruct"
 SEEN_ITEMS = 64
 REQUESTS = 20
-CHECK_ITEMS = 24
+CHECK_ITEMS = 16
 
 
 class Limits(BaseModel):
@@ -48,6 +48,8 @@ class RunConfig(BaseModel):
         arrival_rate: requests a second that arrive at random, instead of one by one.
         latency_target_s: within which a request is to be answered.
         check_items: the most test items that self-tests and controls ask again; 0: none are made.
+        energy: whether joules are measured, by codecarbon.
+        share_gpu: whether to run on a GPU of which others hold memory.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +69,8 @@ class RunConfig(BaseModel):
     arrival_rate: float | None = Field(None, gt=0)
     latency_target_s: float | None = Field(None, gt=0)
     check_items: int = Field(CHECK_ITEMS, ge=0)
+    energy: bool = False
+    share_gpu: bool = False
 
     @model_validator(mode="after")
     def _something_arrives(self) -> RunConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 
 from harness.api import Example, Passage, Query, System
 from harness.data.prepare import Prepared
@@ -16,6 +17,10 @@ from harness.records import Row, TaskInfo
 ORACLE, RANDOM, NONE = "oracle", "random", "none"
 SEPARATOR = "@"
 """Between a task's name and the way: no task's name may have it."""
+WORDING_TOKENS = 5_000
+"""What all paraphrases may cost together, in tokens of a prompt; the first one is always asked."""
+GENERATED = 5
+"""What a written token costs, in tokens that are read."""
 TRIED = 10_000
 """Passages that are looked at for random ones; of a larger corpus, so many drawn ones."""
 
@@ -60,18 +65,30 @@ def ways(system: System, target: Prepared, rows: Sequence[Row], limit: int, seed
         seed: of the random passages.
     """
     asked = target.test[:limit]
-    return [*_paraphrased(system, target, asked), *_retrieving(system, target, asked, rows, seed)]
+    own = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
+    return [*_retrieving(system, target, asked, own, seed), *_paraphrased(system, target, asked, own)]
 
 
-def _paraphrased(system: System, target: Prepared, asked: Sequence[Example]) -> list[Way]:
+def _paraphrased(system: System, target: Prepared, asked: Sequence[Example], rows: Sequence[Row]) -> list[Way]:
     """Put other words where the suite's instruction stands; none where a step has put its own there."""
     usual, told = target.task_data.task.instruction, system.task.instruction
     if not usual or usual not in told:
         return []
+    affordable = max(1, int(WORDING_TOKENS // max(1.0, len(asked) * _item_tokens(rows))))
     return [
         _way(system, f"paraphrase-{place}", asked, words, instruction=told.replace(usual, words, 1))
-        for place, words in enumerate(target.paraphrases, 1)
+        for place, words in enumerate(target.paraphrases[:affordable], 1)
     ]
+
+
+def _item_tokens(rows: Sequence[Row]) -> float:
+    """Count what asking an item once costs: what its prompt does not share with the others, and what it writes."""
+    if not rows:
+        return 0.0
+    shared = len(commonprefix([row.prompt for row in rows]))  # noqa: RUF071 - of characters, as is wanted
+    read = sum(row.prompt_tokens * (1 - shared / max(1, len(row.prompt))) for row in rows)
+    written = sum(row.output_tokens * (1 if row.choice_scores and not row.reasoning else GENERATED) for row in rows)
+    return (read + written) / len(rows)
 
 
 def _retrieving(
@@ -79,8 +96,7 @@ def _retrieving(
 ) -> list[Way]:
     """Give other passages than the retriever does: those that hold the answer, some that do not, and none."""
     known = {passage.id: passage for passage in target.task_data.corpus}
-    own = target.info.name
-    k = max((len(row.passages) + row.dropped_passages for row in rows if row.task == own), default=0)
+    k = max((len(row.passages) + row.dropped_passages for row in rows), default=0)
     held = {one.query.id: _readable([known[i] for i in one.evidence if i in known], one.query.user) for one in asked}
     items = [one for one in asked if held[one.query.id]]
     if system.retriever is None or not k or not items:

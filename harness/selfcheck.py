@@ -48,13 +48,27 @@ def check(stage: Stage, system: System, target: Prepared, rows: Sequence[Row], l
         return Checked()
     told: list[Row] = []
     with stage.span("check"):
-        for way in ways:
-            told += models.rows.rows_of(way.system.task, way.items, _ask(stage, way.system, way.items), "control")
-        checks = _compared(stage, system, asked, own)
+        answers = [_ask(stage, way.system, way.items) for way in ways]
+        for way, found in zip(ways, answers, strict=True):
+            told += models.rows.rows_of(way.system.task, way.items, found, "control")
+        if ways:  # asked before and after, but any way will do, and the answers to the first one are there
+            first = Asked(ways[0].system, ways[0].items, answers[0])
+        else:
+            first = Asked(system, asked, _ask(stage, system, asked))
+        checks = _compared(stage, first, own)
     return Checked(tuple(checks), tuple(way.info(target.info) for way in ways), tuple(told))
 
 
 Change = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Items with a system's answers to them."""
+
+    system: System
+    items: Sequence[Example]
+    answers: list[Prediction]
 
 
 def _other_weights(system: System) -> dict[str, Change]:
@@ -66,17 +80,17 @@ def _other_weights(system: System) -> dict[str, Change]:
     return changes | ({"merged": known.merged} if known.mergeable(system.model) else {})
 
 
-def _compared(stage: Stage, system: System, asked: Sequence[Example], changes: dict[str, Change]) -> list[Check]:
+def _compared(stage: Stage, start: Asked, changes: dict[str, Change]) -> list[Check]:
     """Change the weights step by step, and compare the answers with those from before each step."""
     found: list[Check] = []
-    before = _ask(stage, system, asked) if changes else []
+    system, before = start.system, start.answers
     for name, change in changes.items():
         try:
             system = system.having(model=change(system.model))
         except HarnessError as error:
             found.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
             break
-        after = _ask(stage, system, asked)
+        after = _ask(stage, system, start.items)
         found.append(_check(name, before, after))
         before = after
     return found

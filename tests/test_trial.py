@@ -26,7 +26,7 @@ def run(tiny_suite, tiny_folders, tiny_embedder, tmp_path):
             models=(str(tiny_folders()),),
             tasks=(task, "quiz"),
             strategies=(text,),
-            **changes,
+            **{"check_items": 0, **changes},
         )
         return run_trial(make_plan(config).trials[0], cache=cache, emit=emit or (lambda event: None))
 

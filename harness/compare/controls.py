@@ -6,7 +6,7 @@ None of these answers counts in a score. Names stand between backticks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from harness.compare.findings import Control
 from harness.compare.groups import Group
@@ -21,6 +21,8 @@ from harness.records import Completed
 
 WORDING = "paraphrase-"
 """What the ways begin with that ask the instruction in other words."""
+TIE = 1e-9
+"""Scores nearer than this are equal: sums in another order differ by rounding."""
 
 
 def controls_of(group: Group, metric_name: str) -> tuple[Control, ...]:
@@ -118,52 +120,54 @@ def _wording(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> l
 
 
 def _worded(done: Sequence[StrategyResult]) -> list[tuple[StrategyResult, dict[str, Control]]]:
-    """Rows with what they scored under each paraphrase; only those that were asked in the words of the first."""
+    """Rows with what they scored under each paraphrase, where its words are those of the first that was asked so."""
     found: list[tuple[StrategyResult, dict[str, Control]]] = []
     words: dict[str, str] = {}
     for row in done:
-        own = {one.way: one for one in row.controls if one.way.startswith(WORDING)}
-        words = words or {way: one.instruction for way, one in own.items()}
-        if own and {way: one.instruction for way, one in own.items()} == words:
+        asked = [one for one in row.controls if one.way.startswith(WORDING)]
+        own = {one.way: one for one in asked if words.setdefault(one.way, one.instruction) == one.instruction}
+        if own:
             found.append((row, own))
     return found
 
 
 def _order(task: TaskResult, rows: Sequence[tuple[StrategyResult, dict[str, Control]]], name: Names) -> str:
     """Say whether the same strategy is first under every wording, and whether the order behind it holds."""
-    if len(rows) < 2:
-        return ""
-    ways = list(rows[0][1])
     up = 1 if task.higher_is_better else -1
-    start = [up * usual(controls[ways[0]]) for _, controls in rows]
-    under = {way: [up * controls[way].score.value for _, controls in rows] for way in ways}
-    turned = [way for way, scores in under.items() if _turned(start, scores)]
-    firsts = {way: _first(scores) for way, scores in under.items()}
-    best = set.intersection(_first(start), *firsts.values())
-    ranked = f"the order of the {len(rows)} strategies by score"
-    point = "no interval: these are scores of few items"
-    if not turned:
-        return f"{ranked[0].upper()}{ranked[1:]} is the same under {_each(ways)} ({point})."
-    led = name.all([rows[place][0] for place in sorted(best)])
-    kept = f"; {led} {'stays' if len(best) == 1 else 'stay'} first" if best else "; another one comes first"
-    return f"{ranked[0].upper()}{ranked[1:]} changes under {listing(turned)}{kept} ({point})."
+    ways = {way: [row for row in rows if way in row[1]] for _, controls in rows for way in controls}
+    ways = {way: own for way, own in ways.items() if len(own) > 1}
+    turned: list[str] = []
+    for way, own in ways.items():
+        before, after = ([up * score for score in scores] for scores in _scores(own, way))
+        if _turned(before, after):
+            first = [own[place][0] for place in _first(after)]
+            same = set(_first(before)) & set(_first(after))
+            turned.append(way if same else f"{way} ({name.all(first)} comes first)")
+    if not ways:
+        return ""
+    if turned:
+        return f"The order of the strategies by these scores, which has no interval, changes under {listing(turned)}."
+    return f"The order of the strategies by these scores, which has no interval, is the same under {_each(ways)}."
 
 
-def _each(ways: Sequence[str]) -> str:
+def _scores(rows: Sequence[tuple[StrategyResult, dict[str, Control]]], way: str) -> tuple[list[float], list[float]]:
+    """Scores in the usual way and in another one, on the same items."""
+    found = [controls[way] for _, controls in rows]
+    return [usual(one) for one in found], [one.score.value for one in found]
+
+
+def _each(ways: Collection[str]) -> str:
     return "the paraphrase" if len(ways) == 1 else f"each of the {len(ways)} paraphrases"
 
 
 def _turned(before: Sequence[float], after: Sequence[float]) -> bool:
     """Tell whether any two change places; a tie is no order."""
     pairs = [(i, j) for i in range(len(before)) for j in range(i)]
-    return any((before[i] - before[j]) * (after[i] - after[j]) < -_TIE for i, j in pairs)
+    return any((before[i] - before[j]) * (after[i] - after[j]) < -TIE for i, j in pairs)
 
 
-def _first(scores: Sequence[float]) -> set[int]:
-    return {place for place, one in enumerate(scores) if one >= max(scores) - _TIE}
-
-
-_TIE = 1e-9
+def _first(scores: Sequence[float]) -> list[int]:
+    return [place for place, one in enumerate(scores) if one >= max(scores) - TIE]
 
 
 def _interval(value: float, one: float, other: float) -> str:
