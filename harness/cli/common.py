@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.compare.economics import Economics
-    from harness.store import Store
+    from harness.store import Selection, Store
 
 app = typer.Typer(
     name="harness",
@@ -60,6 +60,19 @@ def show_report(
     """Print what is stored as a report; no model is loaded."""
     from harness.compare.comparison import compare
     from harness.compare.stored import read
+
+    chosen = select(store, suite)
+    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems], economics)
+    text = import_module(f"harness.render.{form}").render(comparison)
+    screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+
+
+def select(store: Store, suite: str | None) -> Selection:
+    """Choose the records of a suite, or of all, that belong in one report.
+
+    Raises:
+        HarnessError: nothing is stored of that suite.
+    """
     from harness.data.suite import load_suite
     from harness.errors import unknown
     from harness.store import newest
@@ -70,10 +83,7 @@ def show_report(
     if suite and not stored and not store.problems:
         hint = f"'harness run {suite}' makes records."
         raise unknown("suite", suite, store.suites(), where=str(store.root), hint=hint)
-    chosen = newest(stored)
-    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems], economics)
-    text = import_module(f"harness.render.{form}").render(comparison)
-    screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+    return newest(stored)
 
 
 def pricing(  # noqa: PLR0913 - one for each flag

@@ -77,7 +77,8 @@ def _small(value: float) -> str:
     """Write a number below 1 with two digits, never with an exponent; below a millionth it is said to be so."""
     if abs(value) < 1e-6:
         return "<0.000001"
-    return f"{value:.{1 - math.floor(math.log10(abs(value)))}f}"
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:.{1 - math.floor(math.log10(abs(rounded)))}f}"
 
 
 def _signed(value: float, places: int) -> str:

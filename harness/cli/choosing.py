@@ -1,0 +1,119 @@
+"""Commands that help to choose; none runs a trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from harness.cli.common import (
+    Engineering,
+    Hardware,
+    Months,
+    NoLabels,
+    Prices,
+    Results,
+    UpdateEvery,
+    Volume,
+    app,
+    many,
+    pricing,
+    select,
+    show,
+)
+from harness.errors import HarnessError
+
+
+def _limit(flag: str, metavar: str, text: str) -> Any:
+    """Make an option for a limit of 0 or more."""
+    return typer.Option(flag, metavar=metavar, min=0, help=text)
+
+
+@app.command()
+def decide(  # noqa: PLR0913 - one for each flag
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    objective: Annotated[
+        Literal["quality", "cost", "latency", "memory"],
+        typer.Option("--objective", help="What decides among those not clearly worse than the best."),
+    ] = "quality",
+    max_gpu_gb: Annotated[float | None, _limit("--max-gpu-gb", "GIB", "Most memory on the GPU.")] = None,
+    max_memory_gb: Annotated[float | None, _limit("--max-memory-gb", "GIB", "Most memory of the host.")] = None,
+    max_latency_p95_ms: Annotated[
+        float | None, _limit("--max-latency-p95-ms", "MS", "Longest that 95 % of the requests may take.")
+    ] = None,
+    max_usd_month: Annotated[float | None, _limit("--max-usd-month", "USD", "Most that a month may cost.")] = None,
+    min_metric: Annotated[list[str] | None, many("--min-metric", "TASK.METRIC=X", "Score that must be reached")] = None,
+    max_retention_loss: Annotated[
+        float | None, _limit("--max-retention-loss", "X", "Most that may be forgotten, in the probe's metric.")
+    ] = None,
+    labels: Annotated[int | None, _limit("--labels", "N", "So many training items can be labelled.")] = None,
+    no_training_data: Annotated[
+        bool, typer.Option("--no-training-data", help="None can: the same as --labels 0.")
+    ] = False,
+    expertise: Annotated[
+        Literal["none", "some", "ml"] | None, typer.Option("--expertise", help="Who is there to train models.")
+    ] = None,
+    data_private: Annotated[
+        bool, typer.Option("--data-private", help="What it learns from may not reach everybody who asks.")
+    ] = False,
+    must_cite: Annotated[
+        bool, typer.Option("--must-cite", help="Answers must name the passage they come from.")
+    ] = False,
+    permissions: Annotated[bool, typer.Option("--permissions", help="Users may read different documents.")] = False,
+    volume: Volume = None,
+    months: Months = None,
+    update_every: UpdateEvery = None,
+    prices: Prices = None,
+    hardware: Hardware = None,
+    no_labels: NoLabels = False,
+    engineering_hours: Engineering = 0,
+    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
+    model: Annotated[list[str] | None, many("--model", "NAME", "Only this model")] = None,
+    results: Results = None,
+    form: Annotated[
+        Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
+    ] = "terminal",
+) -> None:
+    """Say what to choose under your constraints, why, and how sure that is; no model is loaded."""
+    if no_training_data and labels:
+        raise HarnessError(f"--no-training-data and --labels {labels} contradict each other: leave one out.")
+    economics = pricing(
+        volume=volume,
+        months=months,
+        update_every=update_every,
+        prices=prices,
+        hardware=hardware,
+        no_labels=no_labels,
+        engineering_hours=engineering_hours,
+    )
+    from harness.compare.constraints import Constraints, parse_bar
+    from harness.compare.decision import decide as choose
+    from harness.compare.stored import read
+    from harness.render import decision as shown
+    from harness.store import Store
+
+    limits = Constraints(
+        max_gpu_gb=max_gpu_gb,
+        max_memory_gb=max_memory_gb,
+        max_latency_p95_ms=max_latency_p95_ms,
+        max_usd_month=max_usd_month,
+        min_metrics=tuple(parse_bar(text) for text in min_metric or ()),
+        max_retention_loss=max_retention_loss,
+        labels=0 if no_training_data else labels,
+        expertise=expertise,
+        data_private=data_private,
+        must_cite=must_cite,
+        permissions=permissions,
+        objective=objective,
+    )
+    store = Store(results or Path("results"))
+    stored = select(store, suite)
+    decision = choose(read(stored.trials), limits, economics, tasks=task or (), models=model or ())
+    notes = (*decision.notes, *stored.notes, *store.problems)
+    decision = decision.model_copy(update={"notes": notes})
+    if form == "terminal":
+        show(shown.as_terminal(decision))
+    else:
+        typer.echo((shown.as_json if form == "json" else shown.as_markdown)(decision), nl=False)
