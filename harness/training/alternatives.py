@@ -51,6 +51,21 @@ def mergeable(model: Any) -> bool:
     )
 
 
+def has_adapter(model: Any) -> bool:
+    """Tell whether what was trained stands beside a model's own weights, as peft keeps it."""
+    return isinstance(model, LocalModel) and isinstance(model.module, PeftModel)
+
+
+def plain(model: LocalModel) -> LocalModel:
+    """Return a model of ordinary layers in full precision, an adapter added to its weights.
+
+    Raises:
+        HarnessError: the adapter is not one that could be merged, or there is no room for the weights.
+    """
+    whole = full_precision(model) if in_four_bits(model) else model
+    return merged(whole) if mergeable(whole) else whole
+
+
 def merged(model: LocalModel) -> LocalModel:
     """Return a model with its adapter added to the weights, which are in full precision.
 

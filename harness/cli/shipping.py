@@ -1,0 +1,56 @@
+"""Commands that take results out of the store: a system as files that others load, figures as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.common import Results, app, console, many
+from harness.errors import HarnessError
+
+
+@app.command()
+def deploy(  # noqa: PLR0913 - one for each flag
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="A suite, a record's folder, or the beginning of a key.")
+    ] = None,
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder.")],
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Which one, as the report names it")] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Of which task.")] = None,
+    model: Annotated[list[str] | None, many("--model", "NAME", "With this model")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Of which seed [default: the first].")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", metavar="PATH", help="Folder of a suite of your own.")] = None,
+    adapter: Annotated[bool, typer.Option("--adapter", help="The adapter alone, not merged into the weights.")] = False,
+    results: Results = None,
+) -> None:
+    """Write a measured system as files: weights, prompt, index, samples, model card."""
+    from harness.chosen import choose
+    from harness.compare.comparison import compare
+    from harness.compare.stored import read
+    from harness.compare.words import metric_title, score
+    from harness.data import cache
+    from harness.deploy import deploy as write
+    from harness.records import Completed
+    from harness.render.live import busy
+    from harness.store import Store
+
+    found = choose(Store(results or Path("results")), run, strategy or (), model or ())
+    found = [one for one in found if task in (None, one.record.trial.task) and seed in (None, one.record.trial.seed)]
+    seeds = {one.record.trial.seed for one in found}
+    found = [one for one in found if one.record.trial.seed == min(seeds)]
+    if len(found) != 1:
+        names = ", ".join(f"{one.record.trial.label} on {one.record.trial.task}" for one in found[:8])
+        what = f"{len(found)} trials fit ({names})" if found else "no finished trial fits"
+        raise HarnessError(f"{what}: name one with --task and --strategy, or by the beginning of its key.")
+    record = found[0].record
+    assert isinstance(record, Completed)  # noqa: S101 - only finished ones are chosen
+    (table,) = (task for one in compare(read(found)).suites for task in one.tasks)
+    told = [f"{metric_title(name)} {score(value)}, {value.n} items" for name, value in table.rows[0].scores.items()]
+    with busy(console(), f"writing {record.trial.label}"):
+        made = write(record, found[0].rows(), to, cache.root(), suite=suite, adapter=adapter, scores=told)
+    what = "adapter" if made.adapter else "weights"
+    typer.echo(f"Written: {made.folder} ({what}, prompt, samples, model card).")
+    typer.echo(f"{made.alike} of {made.samples} stored answers are given again by what was written.")
