@@ -14,7 +14,7 @@ from harness.api import Context, ModelInfo, System, TaskData
 from harness.chain import Link
 from harness.data.locate import locate
 from harness.discover import find_step
-from harness.measure.environment import environment
+from harness.measure.environment import versions
 from harness.modelref import folder_hash
 from harness.records import Held
 from harness.stage import Stage, largest
@@ -41,7 +41,7 @@ def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], mate
         {
             "model": system.model.info.model_dump(),
             "seed": stage.seed,
-            "packages": environment().packages,
+            "packages": versions(),
         }
     )
     for link in chain.restore(steps, find_step):

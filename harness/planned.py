@@ -21,9 +21,9 @@ class Planned(Frozen):
         arrival_rate: requests a second, open loop; None: each after the one before.
         latency_target_s: within which a request is to be answered.
         check_items: how many items the self-tests and controls ask again; 0: none are made.
+        energy: whether its joules are measured.
         forecast: what is predicted of it.
         skip: why the trial is not run; None: it is.
-        work_tokens: rough number of prompt-sized tokens that the trial computes; for the time left, nothing else.
     """
 
     trial: Trial
@@ -39,6 +39,6 @@ class Planned(Frozen):
     arrival_rate: float | None = None
     latency_target_s: float | None = None
     check_items: int = 0
+    energy: bool = False
     forecast: Forecast | None = None
     skip: str | None = None
-    work_tokens: float = 0.0

@@ -172,7 +172,11 @@ class TaskInfo(Frozen):
 
 
 class Environment(Frozen):
-    """Where and with what a trial ran."""
+    """Where and with what a trial ran.
+
+    Attributes:
+        energy_source: how its joules came to be: measured, or estimated from what; None: there are none.
+    """
 
     python: str
     packages: dict[str, str]
@@ -182,6 +186,7 @@ class Environment(Frozen):
     threads: int
     memory_bytes: int
     gpu: str | None = None
+    energy_source: str | None = None
     git_commit: str | None = None
     command: str | None = None
 

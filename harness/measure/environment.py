@@ -37,21 +37,23 @@ PACKAGES = (
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def environment(command: str | None = None) -> Environment:
+def environment(command: str | None = None, energy_source: str | None = None) -> Environment:
     """Describe this process's surroundings.
 
     Args:
         command: the command line that the user gave; None: this process's own.
+        energy_source: how joules were measured (`harness.measure.energy`); None: they were not.
     """
     return Environment(
         python=platform.python_version(),
-        packages=_versions(),
+        packages=versions(),
         platform=platform.platform(),
         processor=_processor(),
         cores=usable_cores(),
         threads=_threads(),
         memory_bytes=memory_bytes(),
         gpu=_gpu(),
+        energy_source=energy_source,
         git_commit=_git_commit(),
         command=command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
@@ -75,7 +77,8 @@ def memory_bytes() -> int:
     return min(limits)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Give the versions of the packages that can move a score or a second."""
     found: dict[str, str] = {}
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Measure one phase at a time: seconds, peak memory of this process and of a GPU, tokens.
+"""Measure one phase at a time: seconds, peak memory of this process and of a GPU, tokens, joules.
 
 On Linux the kernel's own high-water mark is used (``VmHWM`` in ``/proc/self/status``), set back to the present size at
 the start of each span by writing 5 to ``/proc/self/clear_refs`` (proc_pid_clear_refs(5)), so a phase's peak is its own.
@@ -18,6 +18,8 @@ from typing import Any
 
 import psutil
 
+from harness.measure.energy import EnergyMeter
+from harness.measure.gpu import open_device
 from harness.records import Phase, Span
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -25,9 +27,25 @@ _SAMPLE_S = 0.05
 
 
 class Meter:
-    """Collects the spans of one trial. Spans follow one another; they don't nest."""
+    """Collects the spans of one trial. Spans follow one another; they don't nest.
 
-    def __init__(self) -> None:
+    Attributes:
+        energy_source: how the spans' joules came to be; None: they were not asked for.
+    """
+
+    def __init__(self, *, energy: bool = False, nvml: Any = None) -> None:
+        """Make ready to measure.
+
+        Args:
+            energy: whether to measure joules.
+            nvml: asked for what the whole GPU holds; None: `pynvml`, or torch where there is none.
+
+        Raises:
+            HarnessError: energy was asked for, and cannot be measured here.
+        """
+        self._nvml = nvml
+        self._energy = EnergyMeter() if energy else None
+        self.energy_source = self._energy.source if self._energy else None
         self._spans: list[Span] = []
         self._running: Phase | None = None
         self._tokens_in: int | None = None
@@ -55,8 +73,8 @@ class Meter:
         self._running, self._tokens_in, self._tokens_out = phase, None, None
         self._passes = {}
         try:
-            host, gpu = _HostPeak(), _GpuPeak()
-            with gpu.sampled():
+            host, gpu = _HostPeak(), _GpuPeak(self._nvml)
+            with gpu.sampled(), self._joules() as joules:
                 began = perf_counter()
                 yield
                 gpu.wait()
@@ -73,6 +91,7 @@ class Meter:
                     gpu_device_peak_bytes=gpu.device_bytes,
                     tokens_in=self._tokens_in,
                     tokens_out=self._tokens_out,
+                    energy_j=joules[0] if joules else None,
                     **self._passes,
                 )
             )
@@ -100,6 +119,18 @@ class Meter:
         """Say what the model did in the running span (`Span`); of several calls, the last counts."""
         self._passes = {"prefill_s": prefill_s, "decode_s": decode_s, "decode_tokens": decode_tokens}
 
+    @contextmanager
+    def _joules(self) -> Generator[list[float]]:
+        """Give a list that holds the joules once the ``with`` block has ended; it stays empty where none are known."""
+        found: list[float] = []
+        if self._energy:
+            self._energy.start()
+        try:
+            yield found
+        finally:
+            if self._energy:
+                found.append(self._energy.stop())
+
 
 class _HostPeak:
     """The highest resident memory of this process since the object was made."""
@@ -121,9 +152,10 @@ class _HostPeak:
 class _GpuPeak:
     """Peaks of the first CUDA device, through a torch that is already imported; None of them without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, nvml: Any) -> None:
         self.device_bytes: int | None = None
         self._cuda = _cuda()
+        self._device = open_device(nvml) if self._cuda else None
         if self._cuda:
             self._cuda.synchronize()
             self._cuda.reset_peak_memory_stats()
@@ -157,10 +189,17 @@ class _GpuPeak:
 
     def _sample(self, stop: threading.Event) -> None:
         while True:
-            free, total = self._cuda.mem_get_info()
-            self.device_bytes = max(self.device_bytes or 0, int(total - free))
+            self.device_bytes = max(self.device_bytes or 0, self._device_bytes())
             if stop.wait(_SAMPLE_S):
                 return
+
+    def _device_bytes(self) -> int:
+        """Read what all processes hold, as NVML tells it, or else CUDA, which counts what the driver keeps as well."""
+        told = self._device.used_bytes() if self._device else None
+        if told is not None:
+            return told
+        free, total = self._cuda.mem_get_info()
+        return int(total - free)
 
 
 def _cuda() -> Any:

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from nvml_double import Nvml
 
 from harness.measure.meter import Meter
 
@@ -124,7 +125,7 @@ class Device:
 def test_gpu_figures_are_those_of_the_span(monkeypatch):
     device = Device()
     monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": device}))
-    meter = Meter()
+    meter = Meter(nvml=Nvml(devices=0))
     for size in (500, 50):
         with meter.span("predict"):
             device.allocate(size)
@@ -135,3 +136,66 @@ def test_gpu_figures_are_those_of_the_span(monkeypatch):
     assert (first.gpu_reserved_peak_bytes, second.gpu_reserved_peak_bytes) == (508, 58)
     assert (first.gpu_device_peak_bytes, second.gpu_device_peak_bytes) == (600, 150)
     assert device.synchronised == 4
+
+
+def test_what_the_whole_gpu_holds_is_asked_of_nvml_where_it_is_there(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    device, nvml = Device(), Nvml(used=70)
+    monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": device}))
+    meter = Meter(nvml=nvml)
+    with meter.span("predict"):
+        nvml.used = 900
+        time.sleep(0.15)
+        nvml.used = 80
+    with meter.span("score"):
+        nvml.used = "unknown"
+        time.sleep(0.15)
+    assert [span.gpu_device_peak_bytes for span in meter.spans] == [900, 100]
+
+
+@linux
+def test_each_of_several_spans_has_the_peak_of_its_own_allocations():
+    meter, sizes = Meter(), (40, 160, 10, 90)
+    for size in sizes:
+        with meter.span("predict"):
+            block = np.ones(size * MIB, dtype=np.uint8)
+            del block
+    found = [(span.host_peak_bytes - span.host_start_bytes) / MIB for span in meter.spans]
+    assert found == pytest.approx(sizes, abs=8)
+
+
+class Joules:
+    """Gives 3 joules for the first stretch, 6 for the second, and so on."""
+
+    source = "counted"
+
+    def __init__(self):
+        self.begun = self.ended = 0
+
+    def start(self):
+        assert self.begun == self.ended
+        self.begun += 1
+
+    def stop(self):
+        self.ended += 1
+        return 3.0 * self.ended
+
+
+def test_joules_belong_to_their_span_and_one_that_raises_spoils_no_other(monkeypatch):
+    monkeypatch.setattr("harness.measure.meter.EnergyMeter", Joules)
+    meter = Meter(energy=True)
+    with meter.span("adapt"):
+        pass
+    with pytest.raises(ZeroDivisionError), meter.span("predict"):
+        1 / 0  # noqa: B018 - it is to raise
+    with meter.span("score"):
+        pass
+    assert [(span.phase, span.energy_j) for span in meter.spans] == [("adapt", 3.0), ("score", 9.0)]
+    assert meter.energy_source == "counted"
+
+
+def test_without_being_asked_there_are_no_joules():
+    meter = Meter()
+    with meter.span("adapt"):
+        pass
+    assert (meter.spans[0].energy_j, meter.energy_source) == (None, None)
