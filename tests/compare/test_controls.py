@@ -1,0 +1,200 @@
+"""Items asked in other ways: who loses the points of retrieval, what words do, and that no score is made of them."""
+
+import pytest
+
+from harness.compare.comparison import compare
+from harness.compare.examples import examples_of
+from harness.compare.selftests import agreement, lines
+from harness.compare.stored import read
+from harness.metrics import Items
+from harness.records import Check
+from harness.render import csv, json, markdown
+from harness.store import Store
+from tests.compare.builders import answered, completed, info, pattern
+
+
+def asked(task, strategy, right, ways, *, words=None, **changes):
+    """Make a finished trial of which the first items were asked in other ways, too: `ways` says which went right."""
+    one = completed(task, strategy, right, **changes)
+    told = tuple(
+        info(task, "control").model_copy(
+            update={"name": f"{task}@{way}", "instruction": (words or {}).get(way, "As told.")}
+        )
+        for way in ways
+    )
+    record = one.record.model_copy(update={"tasks": (*one.record.tasks, *told)})
+    clusters = [f"p{i // 2}" for i in range(len(right))] if task == "qa" else None
+    rows = {way: answered(hits, clusters=clusters and clusters[: len(hits)]) for way, hits in ways.items()}
+    return type(one)(record, one.items, one.seen, {way: Items.from_rows(own) for way, own in rows.items()})
+
+
+def row_of(stored, strategy):
+    (task,) = compare(stored).suites[0].tasks
+    return task, next(row for row in task.rows if row.strategy == strategy)
+
+
+USUAL = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0] * 2
+ORACLE = [1, 1, 1, 0, 0, 0, 0, 0, 1, 0]
+RANDOM = [0] * 10
+
+
+def test_what_is_missing_is_shared_between_retriever_and_reader():
+    one = asked("qa", "rag", USUAL, {"oracle": ORACLE, "random": RANDOM})
+    task, row = row_of([one], "rag")
+    control = {found.way: found for found in row.controls}["oracle"]
+    assert control.score.value == pytest.approx(0.4)
+    assert control.change.value == pytest.approx(0.2)  # of the same ten items, 0.2 the usual way
+    assert (control.change.n, control.score.n) == (10, 10)
+    (said,) = [sentence for sentence in task.verdict if "retriever" in sentence]
+    assert said.startswith("Of the 0.80 that `rag` misses on `qa`, the retriever loses 0.20 [")
+    low, high = control.score.low, control.score.high
+    assert f"the reader 0.60 [{1 - high:.2f}, {1 - low:.2f}] (10 items asked again" in said
+    assert f"0.20 [{control.change.low:.2f}, {control.change.high:.2f}]" in said
+    assert "with random passages it scores 0.00 [0.00," in said
+
+
+def test_scores_and_everything_else_are_as_if_nothing_had_been_asked_besides():
+    plain = completed("qa", "rag", USUAL), completed("qa", "zero_shot", pattern(0.1, 20))
+    worded = asked("qa", "rag", USUAL, {"oracle": ORACLE, "paraphrase-1": RANDOM}), plain[1]
+    (before,), (after,) = (compare(stored).suites[0].tasks for stored in (plain, worded))
+    assert after.items == before.items == 20
+    assert after.warnings == before.warnings
+    assert [row.model_copy(update={"controls": ()}) for row in after.rows] == list(before.rows)
+    assert [one for one in after.verdict if "asked again" not in one] == list(before.verdict)
+
+
+def test_stored_rows_of_controls_stay_out_of_scores_retention_classes_and_examples(tmp_path):
+    store = Store(tmp_path)
+    for strategy, right in (("zero_shot", pattern(0.5, 20)), ("lora", pattern(0.8, 20))):
+        one = asked("sentiment", strategy, right, {"paraphrase-1": [0] * 10}, trained=8, checks=())
+        trial = one.record.trial.model_copy(update={"key": strategy.ljust(64, "0")})
+        own = answered(right)
+        rows = [row.model_copy(update={"task": "sentiment"}) for row in own]
+        rows += [
+            row.model_copy(update={"task": "sentiment@paraphrase-1", "role": "control"}) for row in answered([0] * 10)
+        ]
+        store.write(one.record.model_copy(update={"trial": trial}), rows)
+    trials = store.load()
+    comparison = compare(read(trials))
+    ((task,),) = (suite.tasks for suite in comparison.suites)
+    assert {row.strategy: row.scores["accuracy"].value for row in task.rows} == {"lora": 0.8, "zero_shot": 0.5}
+    assert {row.strategy: row.scores["accuracy"].n for row in task.rows} == {"lora": 20, "zero_shot": 20}
+    assert all(sum(one.support for one in row.classes) == 20 for row in task.rows)
+    assert all(row.retention == () and row.gap is None for row in task.rows)
+    assert [one.way for row in task.rows for one in row.controls] == ["paraphrase-1"] * 2
+    (found,) = examples_of(trials, comparison)
+    assert found.items == 20
+
+
+def test_a_record_from_before_stands_in_one_table_with_one_that_was_asked_besides():
+    old = completed("qa", "zero_shot", pattern(0.2, 20))
+    new = asked("qa", "rag", USUAL, {"oracle": ORACLE, "paraphrase-1": ORACLE})
+    task, row = row_of([old, new], "zero_shot")
+    assert row.to_best is not None or task.rows[0] is row
+    assert row.controls == ()
+    assert not task.warnings
+
+
+HALF, MORE, LESS = [1, 0] * 5, [1] * 9 + [0], [0] * 9 + [1]
+
+
+def wording(*rows):
+    """The sentence about wording of a table whose strategies were right on these items under paraphrases 1 and 2."""
+    stored = [
+        asked("sentiment", name, usual, dict(zip(("paraphrase-1", "paraphrase-2"), ways, strict=False)), words=words)
+        for name, usual, ways, words in rows
+    ]
+    (task,) = compare(stored).suites[0].tasks
+    return next((one for one in task.verdict if "words" in one), None)
+
+
+def test_the_range_over_paraphrases_and_who_moves_most_are_said():
+    said = wording(("a", HALF, (MORE, HALF), None), ("b", LESS, (LESS, LESS), None))
+    assert said.startswith(
+        "Other words for the instruction of `sentiment` (10 items asked again) move scores by +0.00 to "
+    )
+    assert "+0.40, most of all that of `a`: +0.40 [" in said
+    assert "under paraphrase-1" in said
+    assert said.endswith("is the same under each of the 2 paraphrases.")
+
+
+def test_a_paraphrase_under_which_another_strategy_comes_first_is_named():
+    said = wording(("a", HALF, (HALF, LESS), None), ("b", LESS, (LESS, MORE), None))
+    assert said.endswith("changes under paraphrase-2 (`b` comes first).")
+
+
+def test_a_tie_is_no_order_that_could_change():
+    assert wording(("a", HALF, (HALF,), None), ("b", HALF, (LESS,), None)).endswith("is the same under the paraphrase.")
+
+
+def test_scores_under_other_wordings_are_not_mixed_with_those_under_earlier_ones():
+    old, new = {"paraphrase-1": "Say it."}, {"paraphrase-1": "Tell it."}
+    said = wording(("a", MORE, (MORE,), old), ("b", LESS, (MORE,), new))
+    assert "+0.80" not in said
+    assert "order" not in said
+    seeds = [
+        asked("sentiment", "c", HALF, {"paraphrase-1": HALF}, words=words, seed=s) for s, words in enumerate((old, new))
+    ]
+    (task,) = compare(seeds).suites[0].tasks
+    assert task.rows[0].controls == ()
+
+
+def test_seeds_are_pooled_and_a_way_that_one_seed_was_not_asked_is_left_out():
+    both = [
+        asked("qa", "rag", USUAL, {"oracle": ORACLE, **more}, seed=s) for s, more in enumerate(({}, {"none": RANDOM}))
+    ]
+    _, row = row_of(both, "rag")
+    (control,) = row.controls
+    assert (control.way, control.score.seeds) == ("oracle", 2)
+
+
+def checked(*checks):
+    return completed("sentiment", "lora", HALF, checks=checks)
+
+
+def test_a_share_of_equal_answers_has_wilsons_interval():
+    found = agreement(Check(name="merged", items=24, agreeing=22))
+    assert (round(found.low, 3), round(found.high, 3)) == (0.742, 0.977)
+    assert agreement(Check(name="merged", items=0, agreeing=0)).share is None
+
+
+def test_self_tests_that_agree_share_a_line_and_one_that_does_not_is_said_by_itself():
+    merged = Check(name="merged", items=24, agreeing=24)
+    (task,) = (
+        compare([checked(merged, Check(name="precision", items=24, agreeing=22, note="by 2 nats"))]).suites[0].tasks
+    )
+    assert lines(task) == [
+        (
+            "Self-tests, same answers: adapter merged into the weights as beside them in all of 24 items [0.86, 1.00] "
+            "(`lora`)."
+        ),
+        (
+            "Self-test of `lora`, 4-bit weights as in full precision: 2 of 24 answers DIFFER; 0.92 [0.74, 0.98] are the "
+            "same (by 2 nats)."
+        ),
+    ]
+
+
+def test_seeds_checks_are_added_up_and_one_that_could_not_be_made_says_why():
+    stored = [
+        completed("sentiment", "lora", HALF, seed=seed, checks=(Check(name="merged", items=10, agreeing=right),))
+        for seed, right in enumerate((10, 9))
+    ]
+    (task,) = compare(stored).suites[0].tasks
+    assert task.rows[0].checks == (Check(name="merged", items=20, agreeing=19),)
+    (task,) = compare([checked(Check(name="precision", items=0, agreeing=0, note="not made: no room"))]).suites[0].tasks
+    assert lines(task) == ["Self-test of `lora`, 4-bit weights as in full precision: not made: no room."]
+    assert lines(compare([completed("sentiment", "lora", HALF)]).suites[0].tasks[0]) == []
+
+
+def test_every_format_carries_self_tests_and_controls():
+    one = asked("qa", "rag", USUAL, {"oracle": ORACLE}, checks=(Check(name="merged", items=4, agreeing=3),))
+    comparison = compare([one])
+    assert '"agreeing": 3' in json.render(comparison)
+    assert '"oracle": {' in json.render(comparison)
+    head, line = csv.render(comparison).splitlines()
+    cells = dict(zip(head.split(","), line.split(","), strict=True))
+    assert (cells["check/merged_items"], cells["check/merged_agreeing"]) == ("4", "3")
+    assert float(cells["control/oracle"]) == pytest.approx(0.4)
+    assert float(cells["control/oracle_change"]) == pytest.approx(0.2)
+    assert "1 of 4 answers DIFFER" in markdown.render(comparison)
