@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.common import Results, app, many, show
+from harness.cli.common import Results, app, console, many, show
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def gate(  # noqa: PLR0913 - one for each flag
         _write(junit, as_junit(found))
     if summary:
         _write(summary, shown.markdown_summary(found), add=True)
-    typer.echo(shown.as_json(found), nl=False) if form == "json" else show([shown.Report(found)])
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.report(found))
     raise typer.Exit(found.exit_code)
 
 
@@ -162,7 +162,7 @@ def explain(
     if len(before) == len(after) == 1:  # two records are compared whatever they are called
         strategies = after[0].record.trial.label, before[0].record.trial.label
     found = release.explain((first, second), release.pairing_of(before, after, *strategies))
-    typer.echo(shown.as_json(found), nl=False) if form == "json" else show(shown.explanation(found))
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.explanation(found))
 
 
 @app.command()
@@ -179,16 +179,16 @@ def history(
     from harness.compare import history as told
     from harness.compare.noise import read_noise
     from harness.render import history as shown
-    from harness.store import Store
+    from harness.store import Store, newest
 
     root = (results or DEFAULT).absolute()
     name = _suite_name(suite)
     kept, problems = list_baselines(root)
     own = [told.Release(one.name, one.manifest.measured_at, one.trials) for one in kept if one.manifest.suite == name]
-    current = _current(Store(root), name)
+    current = newest(Store(root).load(name)).trials
     found = told.history(name, told.with_current(own, current), strategy or (), metric or (), read_noise(root))
     found = found.model_copy(update={"notes": (*found.notes, *problems)})
-    typer.echo(shown.as_json(found), nl=False) if form == "json" else show([shown.Report(found)])
+    typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.report(found))
 
 
 def _baseline(name: str, results: Path | None) -> Baseline:
@@ -214,13 +214,6 @@ def _candidate(suite: str, before: Baseline, results: Path | None) -> tuple[list
         where = f"{store.root} has no results of {name}"
         raise HarnessError(f"{where}: 'harness run {suite} --results {results or DEFAULT}' makes them.")
     return list(chosen.trials), notes
-
-
-def _current(store: object, suite: str) -> list[StoredTrial]:
-    from harness.store import Store, newest
-
-    assert isinstance(store, Store)  # noqa: S101 - imported late, so that help stays instant
-    return list(newest(store.load(suite)).trials)
 
 
 def _side(name: str, results: Path | None) -> list[StoredTrial]:
@@ -270,6 +263,15 @@ def _share(flag: str, text: str) -> float | None:
     if not 0 <= share < float("inf"):
         raise HarnessError(f"{flag} {text!r} is no share of 0 or more: write 10%, 0.1 or off.")
     return share
+
+
+def _show(parts: Sequence[Any]) -> None:
+    """Print parts; a line of its own is never broken, so that a command in it can be copied."""
+    from rich.text import Text
+
+    screen = console()
+    for part in parts:
+        screen.print(part, soft_wrap=isinstance(part, Text))
 
 
 def _write(path: Path, text: str, *, add: bool = False) -> None:

@@ -170,6 +170,8 @@ def _prompts(pair: Pair) -> Iterator[tuple[str, str, str]]:
 def _runs(factor: Factor, found: Sequence[Change], pairs: Sequence[Pair], results: str) -> tuple[str, ...]:
     """Give the commands of a run in which only this factor is what it was."""
     before, after = pairs[0].baseline.records[0], pairs[0].candidate.records[0]
+    if factor == "model" and _model(before) == _model(after):
+        return ()  # other weights under the same name: nothing says where the old ones are
     model = _model(before if factor == "model" else after)
     strategies = [(pair.baseline if factor == "method" else pair.candidate).strategy for pair in pairs]
     flags = [

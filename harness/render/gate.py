@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,8 @@ from harness.compare.release import Explanation, Gate
 from harness.compare.words import listing, metric_title, seconds, size
 from harness.render.columns import UNKNOWN
 from harness.render.escape import cell, markdown, plain
+
+Part = Text | Table | Padding
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "not compared": "dim"}
 TITLES = ("check", "baseline", "candidate", "change [95 %]", "limit", "outcome")
@@ -33,30 +34,24 @@ METHOD = (
 )
 
 
-class Report:
-    """Prints a gate at the width that the console has."""
-
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the outcome, the checks, what differs and what to run next."""
-        gate = self.gate
-        yield Text(_title(gate), style="bold")
-        yield Padding(_table(gate.verdict.checks), (0, 0, 0, 2), expand=False)
-        yield Text()
-        yield Text(SENTENCES[gate.verdict.outcome], style=STYLES[gate.verdict.outcome])
-        for line in [*reasons(gate.verdict.checks), *_closing(gate)]:
-            yield Padding(Text(plain(line)), (0, 0, 0, 2), expand=False)
-        for separation in gate.separations:
-            yield from _separation(separation)
-        yield Text(METHOD, style="dim")
+def report(gate: Gate) -> list[Part]:
+    """Lay out the outcome, the checks, what differs and what to run next. A `Text` is for a line of its own."""
+    said = [*reasons(gate.verdict.checks), *_closing(gate)]
+    return [
+        Text(_title(gate), style="bold"),
+        _indented(_table(gate.verdict.checks)),
+        Text(),
+        Text(SENTENCES[gate.verdict.outcome], style=STYLES[gate.verdict.outcome]),
+        *[_indented(Text(plain(line))) for line in said],
+        *[line for separation in gate.separations for line in separated(separation)],
+        _indented(Text(METHOD, style="dim"), 0),
+    ]
 
 
 def markdown_summary(gate: Gate) -> str:
     """Write a gate as Markdown, ending in a newline."""
     rules = [":---", "---:", "---:", "---:", "---:", ":---"]
-    table = [TITLES, rules, *[[cell(text) for text in cells_of(check)] for check in gate.verdict.checks]]
+    table = [TITLES, rules, *[[cell(text) for text in cells_of(check)] for check in measured(gate.verdict.checks)]]
     said = [*reasons(gate.verdict.checks), *_closing(gate)]
     parts = [
         f"## {cell(_title(gate))}",
@@ -81,18 +76,23 @@ def as_json(found: Gate | Explanation) -> str:
     return json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def explanation(found: Explanation) -> list[Text | Table]:
+def explanation(found: Explanation) -> list[Part]:
     """Lay out what differs between two releases, most telling first."""
     head = f"{found.first} → {found.second} · {found.systems} {'system' if found.systems == 1 else 'systems'} in both"
-    parts: list[Text | Table] = [Text(plain(head), style="bold")]
+    parts: list[Part] = [Text(plain(head), style="bold")]
     if not found.changes:
         parts.append(Text("Nothing that is recorded differs."))
     else:
         parts.append(_changes(found.changes))
     parts += [Text(plain(line)) for line in found.missing]
     for separation in found.separations:
-        parts += [Text(line, style=style) for line, style in _lines(separation)]
+        parts += separated(separation)
     return parts
+
+
+def measured(checks: Sequence[GateCheck]) -> list[GateCheck]:
+    """Leave out systems of which nothing was measured: a sentence says so, and a row would be empty."""
+    return [check for check in checks if check.figure != "all"]
 
 
 def reasons(checks: Sequence[GateCheck]) -> list[str]:
@@ -123,7 +123,8 @@ def amount(unit: str, value: float) -> str:
 def name_of(check: GateCheck) -> str:
     """Name a check: task, strategy and figure."""
     of = f" on {check.of}" if check.of else ""
-    return f"{check.task} · {check.strategy} · {metric_title(check.figure)}{of}"
+    figure = "" if check.figure == "all" else f" · {metric_title(check.figure)}"
+    return f"{check.task} · {check.strategy}{figure}{of}"
 
 
 def cells_of(check: GateCheck) -> list[str]:
@@ -136,7 +137,7 @@ def _table(checks: Sequence[GateCheck]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for place, title in enumerate(TITLES):
         table.add_column(title, justify="right" if 0 < place < 5 else "left", no_wrap=place > 0, overflow="fold")
-    for check in checks:
+    for check in measured(checks):
         first, *rest, outcome = map(plain, cells_of(check))
         table.add_row(Text(first), *map(Text, rest), Text(outcome, style=STYLES[check.outcome]))
     return table
@@ -180,16 +181,13 @@ def _names(changes: Sequence[Change], kind: str) -> str:
     return ", ".join([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
 
 
-def _separation(found: Separation) -> RenderResult:
-    for line, style in _lines(found):
-        yield Padding(Text(line, style=style), (0, 0, 0, 2), expand=False)
-
-
-def _lines(found: Separation) -> list[tuple[str, str]]:
+def separated(found: Separation) -> list[Text]:
+    """Lay out the runs that tell one cause apart; commands stay on a line each, so that they can be copied."""
     head = plain(f"To tell: {found.what}")
     if not found.commands:
-        return [(f"{head}: the records do not say how to get it back.", "")]
-    return [(f"{head}:", ""), *[(f"  {plain(command)}", "cyan") for command in found.commands]]
+        return [Text(f"  {head}: the records do not say where to get it back.")]
+    commands = [Text(f"    {plain(command)}", style="cyan") for command in found.commands]
+    return [Text(f"  {head}:"), *commands]
 
 
 def _value(check: GateCheck, value: float | None) -> str:
@@ -210,3 +208,7 @@ def _limit(check: GateCheck) -> str:
         return UNKNOWN
     sign = "-" if check.worse_is < 0 else "+"
     return f"{sign}{check.limit:.0%}" if check.relative else f"{sign}{check.limit:.3g}"
+
+
+def _indented(part: Text | Table, by: int = 2) -> Padding:
+    return Padding(part, (0, 0, 0, by), expand=False)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,32 +16,25 @@ from harness.compare.words import change, listing, metric_title, score
 from harness.records import Completed
 from harness.render.columns import UNKNOWN
 from harness.render.escape import plain
-from harness.render.gate import amount
+from harness.render.gate import Part, amount
 
 MARKS = {"better": " ▲", "worse": " ▼", None: ""}
 STYLES = {"better": "green", "worse": "bold red", None: ""}
 
 
-class Report:
-    """Prints a history at the width that the console has."""
-
-    def __init__(self, found: History) -> None:
-        self.found = found
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield a table for each series, then what the marks mean."""
-        if not self.found.series:
-            yield Text(f"No release of {plain(self.found.suite)} yet: 'harness baseline set NAME' makes one.")
-        for series in self.found.series:
-            yield Text(plain(f"{series.task} · {series.strategy} · {metric_title(series.metric)}"), style="bold")
-            yield Padding(_table(series), (0, 0, 0, 2), expand=False)
-            for point in series.points:
-                if point.differs:
-                    yield Padding(Text(plain(_differs(point)), style="dim"), (0, 0, 0, 2), expand=False)
-            yield Text()
-        if any(len(series.points) > 1 for series in self.found.series):
-            yield Text(METHOD, style="dim")
-        yield from (Text(plain(note), style="yellow") for note in self.found.notes)
+def report(found: History) -> list[Part]:
+    """Lay out tables for each series, then what the marks mean."""
+    if not found.series:
+        return [Text(f"No release of {plain(found.suite)} yet: 'harness baseline set NAME' makes one.")]
+    parts: list[Part] = []
+    for series in found.series:
+        parts.append(Text(plain(f"{series.task} · {series.strategy} · {metric_title(series.metric)}"), style="bold"))
+        parts += [_indented(table) for table in _tables(series)]
+        parts += [_indented(Text(plain(_differs(point)), style="dim")) for point in series.points if point.differs]
+        parts.append(Text())
+    if any(len(series.points) > 1 for series in found.series):
+        parts.append(_indented(Text(METHOD, style="dim"), 0))
+    return parts + [Text(plain(note), style="yellow") for note in found.notes]
 
 
 def as_json(found: History) -> str:
@@ -50,9 +42,9 @@ def as_json(found: History) -> str:
     return json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def baselines(found: Sequence[Baseline], problems: Sequence[str]) -> list[Text | Table]:
+def baselines(found: Sequence[Baseline], problems: Sequence[str]) -> list[Part]:
     """Lay out a list of baselines, and what is wrong with others."""
-    parts: list[Text | Table] = [Text(plain(line), style="red") for line in problems]
+    parts: list[Part] = [Text(plain(line), style="red") for line in problems]
     if not found:
         return parts or [Text("No baseline yet: 'harness baseline set NAME' keeps what is measured now.")]
     table = _new("baseline", "suite", "measured", "set", "trials", "models", "commit", "note")
@@ -66,21 +58,21 @@ def baselines(found: Sequence[Baseline], problems: Sequence[str]) -> list[Text |
     return [table, *parts]
 
 
-def _table(series: Series) -> Table:
-    names = list(dict.fromkeys(name for point in series.points for name in point.figures))
-    table = _new("release", "measured", "model", "commit", "score", "change", *names)
+def _tables(series: Series) -> list[Table]:
+    """Lay out scores and what each release was, and below it what it took."""
+    scores = _new("release", "measured", "model", "commit", "score", "change")
     for point in series.points:
         changed = UNKNOWN if point.change is None else change(point.change) + MARKS[point.clear]
-        table.add_row(
-            *[
-                Text(plain(text))
-                for text in (point.release, point.measured_at[:10], point.model, _commit(point.commit))
-            ],
-            Text(score(point.score) if point.score else UNKNOWN),
-            Text(changed, style=STYLES[point.clear]),
-            *[_figure(point.figures.get(name)) for name in names],
-        )
-    return table
+        told = (point.release, point.measured_at[:10], point.model, _commit(point.commit))
+        value = Text(score(point.score) if point.score else UNKNOWN)
+        scores.add_row(*[Text(plain(text)) for text in told], value, Text(changed, style=STYLES[point.clear]))
+    names = list(dict.fromkeys(name for point in series.points for name in point.figures))
+    if not names:
+        return [scores]
+    taken = _new("release", *names)
+    for point in series.points:
+        taken.add_row(Text(plain(point.release)), *[_figure(point.figures.get(name)) for name in names])
+    return [scores, taken]
 
 
 def _figure(step: Step | None) -> Text:
@@ -106,5 +98,9 @@ def _commit(commit: str | None) -> str:
 def _new(*titles: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title in {"score", "change"})
     return table
+
+
+def _indented(part: Text | Table, by: int = 2) -> Padding:
+    return Padding(part, (0, 0, 0, by), expand=False)
