@@ -140,6 +140,14 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
     return said
 
 
+def proviso(chosen: Option) -> str:
+    """Say which constraints the chosen one is only likely to keep to, and which were not measured."""
+    likely = [one.constraint for one in chosen.findings if one.ok and one.sure is False]
+    unknown = [one.constraint for one in chosen.findings if one.ok is None]
+    said = f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
+    return said + (f" Whether it keeps to {listing(unknown)} was not measured." if unknown else "")
+
+
 def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
     """Name the smallest model that keeps to everything, with its licence; None where only one model ran."""
     sized = [(row.parameters, row) for row in rows if row.parameters and primary in row.scores]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.choice import Confidence, TaskDecision, held, ranked, smallest_model, verdict
+from harness.compare.choice import Confidence, Option, TaskDecision, held, proviso, ranked, smallest_model, verdict
 from harness.compare.comparison import compare
 from harness.compare.constraints import Constraints, Finding, check_bars
 from harness.compare.economics import Economics
@@ -79,7 +79,11 @@ def decide(
     flags = limits.flags(facts_change=economics.usage.updates_per_month > 0)
     decided = [_task(task, chosen, limits, flags, economics) for task in asked]
     together = overall(asked, decided, limits) if len(decided) > 1 else None
-    rules = [one for task in asked for one in applied(task, _finished(task), flags)]
+    rules = [
+        one
+        for task, made in zip(asked, decided, strict=True)
+        for one in applied(task, _finished(task), _left(made.options), flags)
+    ]
     return Decision(
         suite=suite.name,
         verdict=headline(decided, together),
@@ -118,7 +122,7 @@ def _task(
 ) -> TaskDecision:
     """Decide for one task."""
     options = [held(row, task, limits, flags) for row in _finished(task)]
-    left = {(option.strategy, option.model) for option in options if not option.excluded}
+    left = _left(options)
     unmeasured = _unknown([one for option in options if not option.excluded for one in option.findings])
     if not left:
         text = nothing_fits(options)
@@ -152,7 +156,7 @@ def _task(
         task=task.name,
         metric=task.primary or "",
         higher_is_better=task.higher_is_better,
-        verdict=verdict(table, order, limits, of=len(options)),
+        verdict=verdict(table, order, limits, of=len(options)) + proviso(_option(options, order[0])),
         confidence=_confidence(table, order),
         chosen=(order[0].label, order[0].model),
         options=tuple(told),
@@ -160,6 +164,14 @@ def _task(
         unknown=unmeasured,
         smallest_model=smallest_model([row for row in table.rows if row.status == "completed"], task.primary or ""),
     )
+
+
+def _option(options: Sequence[Option], row: StrategyResult) -> Option:
+    return next(one for one in options if (one.strategy, one.model) == (row.label, row.model))
+
+
+def _left(options: Sequence[Option]) -> set[tuple[str, str]]:
+    return {(option.strategy, option.model) for option in options if not option.excluded}
 
 
 def _among(task: TaskResult, stored: Sequence[Stored], left: set[tuple[str, str]], economics: Economics) -> TaskResult:

@@ -77,12 +77,27 @@ def rules_for(flags: Collection[str], traits: Traits) -> list[Rule]:
     return [rule for rule in all_rules() if rule.flag in {*flags, "always"} and rule.is_about(traits)]
 
 
-def applied(task: TaskResult, rows: Sequence[StrategyResult], flags: Collection[str]) -> tuple[Applied, ...]:
-    """Say which rules speak about the rows of a task, and what was measured there."""
+def applied(
+    task: TaskResult, rows: Sequence[StrategyResult], left: Collection[tuple[str, str]], flags: Collection[str]
+) -> tuple[Applied, ...]:
+    """Say which rules speak about the rows of a task, and what was measured there.
+
+    Args:
+        task: the table.
+        rows: that finished; a rule that excludes is told of any of them.
+        left: strategy and model of those that nothing excludes; other rules are told of these only.
+        flags: what the user said.
+    """
     name = Names(task.rows)
     told: list[Applied] = []
     for rule in all_rules():
-        about = [row for row in rows if row.traits and rule in rules_for(flags, row.traits)]
+        about = [
+            row
+            for row in rows
+            if row.traits
+            and rule in rules_for(flags, row.traits)
+            and (rule.effect == "exclude" or (row.label, row.model) in left)
+        ]
         if not about:
             continue
         measured, agrees = _TESTS[rule.test](task, rows, name) if rule.test else (None, None)
