@@ -14,8 +14,9 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
-WIDTH = 480
+WIDTH = 440
 """Units across; one unit is a CSS pixel where the chart is as wide as a telephone's screen allows."""
 INK, MUTED, GRID, PAPER = "#1b2530", "#5c6875", "#dde2e7", "#fdfdfc"
 ACCENT, QUIET = "#0b5fa5", "#7b8794"
@@ -26,7 +27,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", ACCENT: "accent", QUIET: "quiet"} | {
     colour: f"series-{place + 1}" for place, colour in enumerate(SERIES)
 }
-_STYLE: dict[str, Any] = {
+_STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "adaptbench",
     "font.family": "DejaVu Sans",
@@ -102,14 +103,19 @@ def inline(svg: str, name: str) -> str:
     body = re.sub(r'(<g) id="([^"]+)"', lambda m: m[0] if m[2] in used else m[1], body)
     for old in used:
         body = re.sub(rf'(?<=["#]){re.escape(old)}(?=["\)])', f"{name}-{old}", body)
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, f"var(--{variable})")
-    body = re.sub(r"; font-family: [^;\"]+", "", body)
-    body = re.sub(r' transform="rotate\(-0 [^"]*"', "", body)
-    body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)
+    body = re.sub(r"<[^>]+>", lambda tag: _light(tag[0]), body)
     body = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" focusable="false">', body, count=1)
     body = re.sub(r"\s*\n\s*(?=[LMQCz\"])", "", re.sub(r">\s+<", "><", body))
     return re.sub(r"<g/>|<g></g>", "", body).strip()
+
+
+def _light(tag: str) -> str:
+    """Shorten one tag: colours by variable, the page's font, two decimals. The texts between tags stay as they are."""
+    for colour, variable in _VARIABLES.items():
+        tag = tag.replace(colour, f"var(--{variable})")
+    tag = re.sub(r"; font-family: [^;\"]+", "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
+    return re.sub(r"(\d+\.\d\d)\d+", r"\1", tag)
 
 
 def _written(figure: Figure, form: str, dpi: float = 72) -> bytes:

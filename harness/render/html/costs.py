@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.breakeven import break_even
-from harness.compare.money import Money, Usage
+from harness.compare.money import Money, Part, Usage
 from harness.compare.result import Comparison
 from harness.render.html.chart import Cell, Table, table
 from harness.render.html.embedded import priced, task_name
@@ -94,10 +94,10 @@ def _pair(rows: list[tuple[str, Money]], usage: Usage) -> tuple[int, int]:
     return 0, next(iter([*crossing, *others]), 0)
 
 
-def _times(money: Money) -> list[tuple[str, tuple[object, ...]]]:
+def _times(money: Money) -> list[tuple[str, tuple[Part, ...]]]:
     named = {"once": money.fixed, "a request": money.per_request, "a month": money.per_month}
     return [*named.items(), ("an update", money.per_update)]
 
 
-def _parts(money: Money) -> list[object]:
+def _parts(money: Money) -> list[Part]:
     return [part for _, parts in _times(money) for part in parts]

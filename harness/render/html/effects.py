@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.compare.outlook import scored
 from harness.compare.result import StrategyResult, TaskResult
@@ -13,6 +13,9 @@ from harness.render.escape import plain
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
 from harness.render.html.dots import Dot, Panel, dots
 from harness.render.html.scatter import Axis, Point, scatter
+
+Reader = Callable[[StrategyResult], Difference | None]
+Effect = tuple[str, str, str, Reader]
 
 SIDE_BY_SIDE = 3
 """Panels in which intervals can still be read on a small screen."""
@@ -64,9 +67,9 @@ def _dots(names: Sequence[str], changes: dict[str, Difference]) -> tuple[Dot, ..
     return tuple(Dot(n, changes[n].value, changes[n].low, changes[n].high) for n in names if n in changes)
 
 
-def _effects(rows: Sequence[StrategyResult]) -> list[tuple[str, str, str, object]]:
+def _effects(rows: Sequence[StrategyResult]) -> list[Effect]:
     """Title, meaning, direction and reader of each side effect that any row has."""
-    shown: list[tuple[str, str, str, object]] = []
+    shown: list[Effect] = []
     for name, metric in dict.fromkeys((kept.task, kept.metric) for row in rows for kept in row.retention):
         about = get(metric)
         kind = {"skill": "retained", "bias": "bias", "privacy": "memorised"}[about.concern]
@@ -82,7 +85,7 @@ def _effects(rows: Sequence[StrategyResult]) -> list[tuple[str, str, str, object
     return shown
 
 
-def _reader(task: str, metric: str) -> object:
+def _reader(task: str, metric: str) -> Reader:
     def of(row: StrategyResult) -> Difference | None:
         return next((kept.change for kept in row.retention if (kept.task, kept.metric) == (task, metric)), None)
 
@@ -142,7 +145,7 @@ def _forecast(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         name="forecast",
         title="Predicted against measured",
         said="Seconds that were measured, against those that were predicted before the trials ran.",
-        draw=lambda: scatter(points, axis=Axis("predicted time", seconds), chance=None),
+        draw=lambda: scatter(points, title="measured seconds", axis=Axis("predicted time", seconds)),
         table=table(
             ["strategy", "predicted time", "measured time", "off by", "predicted memory", "measured memory", "off by"],
             cells,

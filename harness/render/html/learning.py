@@ -46,7 +46,7 @@ def _training(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         name="training",
         title="Training curves",
         said=f"Loss, nats a token, by optimiser step: solid on training items, broken on validation items.{more}",
-        draw=lambda: lines(shown, x_title="optimiser step"),
+        draw=lambda: lines(shown, title="loss, nats a token", x_title="optimiser step"),
         table=table(
             [
                 "strategy",
@@ -103,7 +103,7 @@ def _learning(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         name="learning",
         title="Learning curves",
         said=f"{title.capitalize()} by number of training items, on the same test items, with 95 % intervals.{more}",
-        draw=lambda: lines(shown, x_title="training items", ticks=sizes),
+        draw=lambda: lines(shown, title=title, x_title="training items", ticks=sizes),
         table=table(["strategy", "training items", title, "gain over the next smaller"], cells),
     )
 

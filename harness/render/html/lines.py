@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from harness.render.html.canvas import MARKERS, SERIES, area, sheet
+from harness.render.html.canvas import MARKERS, MUTED, SERIES, area, sheet
 from harness.render.html.labels import shortened, spread, width_of
 
 NAMES = 190
@@ -34,18 +34,19 @@ class Line:
     named: bool = True
 
 
-def lines(shown: Sequence[Line], *, x_title: str, ticks: Sequence[float] = ()) -> Figure:
+def lines(shown: Sequence[Line], *, title: str, x_title: str, ticks: Sequence[float] = ()) -> Figure:
     """Draw lines; with ticks at given places the axis is by powers.
 
     Args:
         shown: at least one.
+        title: what the height is.
         x_title: what runs along the axis.
         ticks: where the axis is marked; none: at whole numbers.
     """
     named = [line for line in shown if line.named]
     right = min(NAMES, 26 + max((width_of(shortened(line.name), 11) for line in named), default=0))
-    figure = sheet(max(280, 70 + 15 * len(named)))
-    axes = area(figure, 44, 44, right, 14)
+    figure = sheet(max(290, 70 + 15 * len(named)))
+    axes = area(figure, 40, 44, right, 30)
     if ticks:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
@@ -57,6 +58,7 @@ def lines(shown: Sequence[Line], *, x_title: str, ticks: Sequence[float] = ()) -
         _line(axes, line)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(x_title, labelpad=8)
+    axes.set_title(title, fontsize=12, color=MUTED, loc="left", pad=9)
     _names(axes, named)
     return figure
 

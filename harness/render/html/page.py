@@ -133,7 +133,7 @@ def _task(comparison: Comparison, task: TaskResult, name: str, came: Provenance)
     return TaskPage(
         id=name,
         name=plain(task_name(comparison, task)),
-        heading=heading(task),
+        heading=heading(task).partition(" · ")[2],
         confidence=sure,
         level=LEVELS[sure.level],
         verdict=task.verdict,

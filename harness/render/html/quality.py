@@ -10,9 +10,10 @@ from harness.compare.findings import Quantile
 from harness.compare.outlook import front, scored
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import metric_title, seconds, size
-from harness.render.html.chart import Chart, change_cell, estimate_cell, number_cell, row_name, table
+from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
 from harness.render.html.dots import Dot, Panel, dots
 from harness.render.html.scatter import Axis, Point, scatter
+from harness.render.html.words import dollars
 
 LATENCY_SHARE = 0.95
 GIB = 1024.0**3
@@ -88,15 +89,14 @@ def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[Strateg
     points = [_point(task, row, taken, front=place in best) for place, (row, taken) in enumerate(known)]
     names = [row_name(task, known[place][0]) for place in best]
     title = metric_title(primary)
-    said = (
-        f"{title.capitalize()} against {resource.axis}. The line joins those that nothing beats in both, from the "
-        f"least taken on: {', '.join(names)}. Bars are 95 % intervals. {resource.note}"
-    )
+    said = f"Line: beaten by none in both ({', '.join(names)}). Bars: 95 % intervals. {resource.note}"
     return Chart(
         name=f"quality_{resource.name}",
         title=f"Quality against {resource.title}",
         said=said.strip(),
-        draw=lambda: scatter(points, axis=Axis(resource.axis, resource.write, resource.unit), chance=task.chance),
+        draw=lambda: scatter(
+            points, title=title, axis=Axis(resource.axis, resource.write, resource.unit), chance=task.chance
+        ),
         table=table(
             ["strategy", resource.axis, title, "not beaten in both"],
             [
@@ -127,7 +127,7 @@ def _point(task: TaskResult, row: StrategyResult, taken: Taken, *, front: bool) 
     )
 
 
-def _taken_cell(taken: Taken, write: Callable[[float], str]) -> tuple[str, float | None] | object:
+def _taken_cell(taken: Taken, write: Callable[[float], str]) -> Cell:
     cell = number_cell(taken.value, write)
     if taken.low is None or taken.high is None:
         return cell
@@ -137,7 +137,9 @@ def _taken_cell(taken: Taken, write: Callable[[float], str]) -> tuple[str, float
 def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping[str, ModelInfo]) -> list[Resource]:
     shown: list[Resource] = []
     if any(row.money for row in rows):
-        shown.append(Resource("cost", "cost", "USD for 1,000 requests", _money, dollars, "Without what is paid once."))
+        shown.append(
+            Resource("cost", "cost", "USD for 1,000 requests", _money, dollars, "What is paid once is not in it.")
+        )
     if task.speed_comparable:
         shown += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
         shown.append(_LATENCY if any(row.cost and row.cost.latency for row in rows) else _ITEM)
@@ -146,13 +148,6 @@ def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping
             Resource("model", "the model's size", "parameters", lambda row: _parameters(row, models), parameters)
         )
     return shown
-
-
-def dollars(value: float) -> str:
-    """Write an amount of money with as many digits as it needs."""
-    if value == 0:
-        return "$0"
-    return f"${value:,.0f}" if value >= 100 else f"${value:.2f}" if value >= 0.995 else f"${value:.2g}"
 
 
 def parameters(value: float) -> str:
@@ -207,14 +202,28 @@ def _bytes(value: float) -> str:
 
 _TIME = Resource(
     "time", "time", "total time, training and testing", _time, seconds,
-    "All phases together, loading included; bars are the fastest and the slowest seed where there are several.",
+    "All phases, loading included; across: the fastest to the slowest seed.",
 )  # fmt: skip
-_MEMORY = Resource("memory", "memory", "peak memory", _memory, _bytes, "The highest of any phase; measured once.", GIB)
+_MEMORY = Resource(
+    "memory",
+    "memory",
+    "peak memory",
+    _memory,
+    _bytes,
+    "The highest of any phase; without an interval, for it was measured once.",
+    GIB,
+)
 _GPU = Resource(
-    "memory", "GPU memory", "peak GPU memory", _gpu, _bytes, "The highest of any phase; measured once.", GIB
+    "memory",
+    "GPU memory",
+    "peak GPU memory",
+    _gpu,
+    _bytes,
+    "The highest of any phase; without an interval, for it was measured once.",
+    GIB,
 )
 _LATENCY = Resource("latency", "latency", "latency, 95th percentile", _latency, seconds, "From question to answer.")
 _ITEM = Resource(
     "latency", "answering time", "time an item, answered in batches", _item, seconds,
-    "Latency of single requests was not measured in these trials; measured once, so without an interval.",
+    "Single requests were not timed in these trials; without an interval, for it was measured once.",
 )  # fmt: skip

@@ -51,18 +51,20 @@ class Axis:
     unit: float = 1.0
 
 
-def scatter(points: Sequence[Point], *, axis: Axis, chance: float | None) -> Figure:
+def scatter(points: Sequence[Point], *, title: str, axis: Axis, chance: float | None = None) -> Figure:
     """Draw scores against what they take.
 
     Args:
         points: at least one.
+        title: what the height is.
         axis: what is taken.
         chance: score of guessing.
     """
     figure = sheet(300)
-    axes = area(figure, 44, 44, 18, 14)
+    axes = area(figure, 40, 44, 18, 30)
     _x_axis(axes, [x for p in points for x in (p.x, p.x_low, p.x_high) if x is not None], axis)
     axes.set_xlabel(axis.title, labelpad=8)
+    axes.set_title(title, fontsize=12, color=MUTED, loc="left", pad=9)
     bounds = [y for p in points for y in (p.y, p.y_low, p.y_high) if y is not None]
     room = 0.1 * (max(bounds) - min(bounds) or 1)
     axes.set_ylim(min(bounds) - room, max(bounds) + room)
@@ -92,11 +94,12 @@ def _names(axes: Axes, points: Sequence[Point]) -> None:
     shown = [p for p in points if p.front or p.strong or len(points) <= NAMED]
     shown.sort(key=lambda p: (not p.front, not p.strong))
     frame = axes.get_window_extent()
-    room = Box(frame.x0 - 30, frame.y0 + 1, frame.x1 + 14, frame.y1 + 8)
-    at = [tuple(map(float, axes.transData.transform((p.x, p.y)))) for p in points]
+    room = Box(frame.x0 + 2, frame.y0 + 1, frame.x1 + 14, frame.y1 + 8)
+    pixels = [axes.transData.transform((p.x, p.y)) for p in points]
+    at = [(float(x), float(y)) for x, y in pixels]
     taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y in at]
     place = {id(point): spot for point, spot in zip(points, at, strict=True)}
-    wanted = [(shortened(p.name, 24), *place[id(p)]) for p in shown]
+    wanted = [(shortened(p.name, 24), place[id(p)][0], place[id(p)][1]) for p in shown]
     for (text, _, _), point, spot in zip(wanted, shown, place_labels(wanted, taken, room), strict=True):
         if spot:
             x, y = axes.transData.inverted().transform((spot.left, spot.bottom + 3))

@@ -19,7 +19,7 @@ def coded(text: str) -> Markup:
 
 
 def dollars(value: float) -> str:
-    """Write an amount of money: two digits where it is small, cents from a dollar, none from a hundred."""
+    """Write an amount of money: two digits below a dollar, cents from there, none from a hundred."""
     if value == 0:
         return "$0"
     sign, amount = ("-" if value < 0 else ""), abs(value)
@@ -27,6 +27,8 @@ def dollars(value: float) -> str:
         return f"{sign}${amount:,.0f}"
     if amount >= 0.995:
         return f"{sign}${amount:.2f}"
+    if amount < 0.00001:
+        return f"under {sign}$0.00001"
     places = min(12, 1 - math.floor(math.log10(amount)))
     return f"{sign}${amount:.{places}f}"
 

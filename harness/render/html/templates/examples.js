@@ -53,11 +53,21 @@
     box.setAttribute("aria-label", title);
     return [made("h4", "", title), box];
   };
-  const told = (place, answer) => (details) => {
-    const score = answer.s === null ? "" : `, score ${answer.s}`;
-    details.append(...labelled(`Prompt of ${task().rows[place]}`, prompt(place, answer)));
-    details.append(...labelled(`Output of ${task().rows[place]} (read as ${answer.h || "it is"}${score})`, data.texts[answer.o]));
-    if (answer.d.length) details.append(made("p", "note", `Passages sent, best first: ${answer.d.join(", ")}`));
+  const alike = (places, key) => {
+    const groups = new Map();
+    places.forEach((place) => groups.set(key(place), [...(groups.get(key(place)) || []), place]));
+    return [...groups.values()];
+  };
+  const told = (places, example) => (details) => {
+    const text = (place) => prompt(place, example.answers[place]) + "\u0000" + data.texts[example.answers[place].o];
+    alike(places, text).forEach((same) => {
+      const answer = example.answers[same[0]];
+      const names = same.map((place) => task().rows[place]).join(", ");
+      const score = answer.s === null ? "" : `, score ${answer.s}`;
+      details.append(...labelled(`Prompt of ${names}`, prompt(same[0], answer)));
+      if (answer.d.length) details.append(made("p", "note", `Passages sent, best first: ${answer.d.join(", ")}`));
+      details.append(...labelled(`Output of ${names} (read as: ${answer.h || "it is"}${score})`, data.texts[answer.o]));
+    });
   };
   const group = (places, example) => {
     const item = made("li");
@@ -67,7 +77,7 @@
     const body = made("div");
     body.append(made("div", "given", answer.a === null ? "(no answer could be read)" : answer.a === "" ? "(nothing)" : answer.a));
     body.append(made("div", "who", places.map((place) => task().rows[place]).join(", ")));
-    places.forEach((place) => body.append(unfold(`Prompt and output of ${task().rows[place]}`, told(place, example.answers[place]))));
+    body.append(unfold("Prompt, passages and output", told(places, example)));
     item.append(body);
     return item;
   };
@@ -78,13 +88,9 @@
     reference.append(made("b", "", "Reference: "), document.createTextNode(example.references.join(" / ")));
     if (example.choices.length) reference.append(made("br"), made("b", "", "Choices: "), document.createTextNode(example.choices.join(" / ")));
     if (example.evidence.length) reference.append(made("br"), made("b", "", "Passages that hold it: "), document.createTextNode(example.evidence.join(", ")));
-    const groups = new Map();
-    example.answers.forEach((answer, place) => {
-      const key = JSON.stringify([answer.r, answer.a]);
-      groups.set(key, [...(groups.get(key) || []), place]);
-    });
     const list = made("ul", "answers");
-    [...groups.values()].sort((a, b) => Number(example.answers[b[0]].r) - Number(example.answers[a[0]].r)).forEach((places) => list.append(group(places, example)));
+    const answered = (place) => JSON.stringify([example.answers[place].r, example.answers[place].a]);
+    alike([...example.answers.keys()], answered).sort((a, b) => Number(example.answers[b[0]].r) - Number(example.answers[a[0]].r)).forEach((places) => list.append(group(places, example)));
     article.append(reference, list);
     return article;
   };

@@ -6,7 +6,7 @@
   const button = document.getElementById("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const show = () => button.setAttribute("aria-pressed", String(dark()));
+  const show = () => { button.textContent = dark() ? "Light mode" : "Dark mode"; };
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     show();
