@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,7 +21,6 @@ from harness.modelref import ModelReference, identify
 from harness.planned import Planned
 from harness.records import Budget, Trial
 from harness.search import space_of
-from harness.workload import work_tokens
 
 PROTOCOL_VERSION = 1
 """Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
@@ -62,12 +61,13 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All trials, in the order in which they are run."""
+    """All trials, in the order in which they are run; `prepared`: the tasks that they are of, read and split."""
 
     suite: str
     version: int
     tasks: tuple[TaskPlan, ...]
     trials: tuple[Planned, ...]
+    prepared: Mapping[str, Prepared] = field(default_factory=dict[str, Prepared], repr=False)
 
 
 def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
@@ -96,7 +96,8 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
         if seed == config.seeds[0] or _is_random(links)
         for size in _sizes(config.train_sizes, task, links)
     ]
-    return Plan(suite.name, suite.version, tuple(_task_plan(task) for task in prepared.values()), tuple(trials))
+    tasks = tuple(_task_plan(task) for task in prepared.values())
+    return Plan(suite.name, suite.version, tasks, tuple(trials), maker.prepared)
 
 
 def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
@@ -201,7 +202,6 @@ class _Maker:
             check_items=self.config.check_items,
             sources=sources,
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
-            work_tokens=work_tokens(trial, task, links, [*probes, *task.canaries], seen),
         )
 
     def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:

@@ -112,7 +112,7 @@ class Architecture:
     def low_rank(
         self, rank: int, targets: str = ALL_LINEAR, *, lengths: bool = False, four_bits: bool = False
     ) -> Footprint:
-        """Say what a low-rank update of each chosen matrix comes to: rank × (inputs + outputs) weights each.
+        """Say what a low-rank update of each chosen matrix comes to: rank by (inputs + outputs) weights each.
 
         Args:
             rank: columns of the update matrices (Hu et al. 2021, arXiv:2106.09685, section 4.1).

@@ -75,6 +75,9 @@ def run(  # noqa: PLR0913 - one for each flag
     detect: Annotated[
         float | None, typer.Option("--detect", metavar="D", help="Items and seeds that showing this difference needs.")
     ] = None,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Measure this machine again for the forecasts.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
 ) -> None:
     """Plan what was asked for, show it or run it, and print the report."""
@@ -111,7 +114,7 @@ def run(  # noqa: PLR0913 - one for each flag
     asked = load_config(flags, config)
     if detect is not None and not (dry_run or context.info_name == "plan"):
         raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
-    plan, store, waiting = commands.plan(asked, screen)
+    plan, store, waiting = commands.plan(asked, screen, recalibrate=recalibrate)
     if dry_run or context.info_name == "plan":
         from harness.render import listing
 

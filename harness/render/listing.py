@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.render.foretold import forecast_lines, foretold
+
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
     from harness.data.suite import Suite
@@ -78,15 +80,28 @@ def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
     """
     left = {one.trial.key for one in waiting}
     sized = any(one.trial.train_items for one in planned.trials)
-    titles = ("task", "strategy", "model", "seed", *(["items"] if sized else []), "")
+    foreseen = any(one.forecast for one in planned.trials)
+    told = ("memory", "time") if foreseen else ()
+    several = len({one.trial.model for one in planned.trials}) > 1
+    titles = ("task", "strategy", *(["model"] if several else []), "seed", *(["items"] if sized else []), *told, "")
     table = _table(*titles, header=True)
     for one in planned.trials:
         state = f"skipped: {one.skip}" if one.skip else ("to run" if one.trial.key in left else "finished")
         trial = one.trial
         style = "yellow" if one.skip else ("" if one.trial.key in left else "dim")
         items = [f"{trial.train_items:,}" if trial.train_items else "all"] if sized else []
-        table.add_row(*map(Text, (trial.task, trial.label, trial.model, str(trial.seed), *items, state)), style=style)
+        cells = (
+            trial.task,
+            trial.label,
+            *([trial.model] if several else []),
+            str(trial.seed),
+            *items,
+            *(foretold(one) if foreseen else ()),
+            state,
+        )
+        table.add_row(*map(Text, cells), style=style)
     yield table
+    yield from forecast_lines(waiting)
     yield Text()
     for task in planned.tasks:
         sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)

@@ -32,13 +32,15 @@ _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("
 class TimeLeft:
     """How long the rest will take, from how long the finished part took.
 
-    Seconds per work token come from the trials that completed in this run; before the first one nothing is said.
+    Before a trial completed, it is what was forecast, or nothing where there is no forecast; from then on forecasts are
+    corrected by how long the completed ones took. Where not every trial has a forecast, all count alike.
     """
 
     def __init__(self, waiting: Sequence[Planned]) -> None:
-        self._waiting = {planned.trial.key: planned.work_tokens for planned in waiting}
+        self._known = all(planned.forecast for planned in waiting)
+        self._waiting = {planned.trial.key: self._expected(planned) for planned in waiting}
         self._running: tuple[str, float] | None = None
-        self._done_tokens = self._done_s = 0.0
+        self._done_expected = self._done_s = 0.0
 
     def start(self, planned: Planned, now: float) -> None:
         """Note that a trial began."""
@@ -49,19 +51,22 @@ class TimeLeft:
         self._waiting.pop(planned.trial.key, None)
         self._running = None
         if counts:
-            self._done_tokens += planned.work_tokens
+            self._done_expected += self._expected(planned)
             self._done_s += wall_s
 
     def seconds(self, now: float) -> float | None:
         """Give the seconds left; None while there is nothing to go by."""
-        if not self._done_tokens:
+        if not self._done_expected and not self._known:
             return None
-        rate = self._done_s / self._done_tokens
+        rate = self._done_s / self._done_expected if self._done_expected else 1.0
         left = sum(self._waiting.values()) * rate
         if self._running and self._running[0] in self._waiting:
             key, began = self._running
             left -= min(now - began, self._waiting[key] * rate)
         return left
+
+    def _expected(self, planned: Planned) -> float:
+        return planned.forecast.total_s if self._known and planned.forecast else 1.0
 
 
 @contextmanager

@@ -29,7 +29,6 @@ def plan(*strategies, skip=None, threads=None):
             limits={},
             skip=skip,
             threads=threads,
-            work_tokens=10.0,
         )
         for index, name in enumerate(strategies)
     ]

@@ -8,7 +8,7 @@ from rich.console import Console
 from run_doubles import plan, record
 
 from harness.execute.events import Finished, Progress, Started
-from harness.records import Failed, Skipped
+from harness.records import Failed, Forecast, Skipped
 from harness.render.live import TimeLeft, download_bar, duration, time_left, watch
 
 
@@ -19,16 +19,30 @@ def test_nothing_is_said_of_the_time_left_before_a_trial_ended():
     assert time_left(None) == "estimating the time left"
 
 
-def test_the_time_left_follows_from_the_seconds_a_work_token_took():
-    first, second, third = plan("a", "b", "c")
-    second = second.model_copy(update={"work_tokens": 30.0})
+def foreseen(planned, *seconds):
+    return [
+        one.model_copy(update={"forecast": Forecast(phases_s={"predict": value})})
+        for one, value in zip(planned, seconds, strict=True)
+    ]
+
+
+def test_the_time_left_is_the_forecast_corrected_by_what_trials_took():
+    first, second, third = foreseen(plan("a", "b", "c"), 10.0, 30.0, 10.0)
     left = TimeLeft([first, second, third])
     left.start(first, now=0.0)
+    assert left.seconds(now=0.0) == pytest.approx(50)
     left.end(first, 5.0, counts=True)
     assert left.seconds(now=5.0) == pytest.approx(0.5 * 40)
     left.start(second, now=5.0)
     assert left.seconds(now=9.0) == pytest.approx(0.5 * 40 - 4)
     assert left.seconds(now=1000.0) == pytest.approx(5.0)
+
+
+def test_trials_count_alike_where_one_has_no_forecast():
+    first, second, third = plan("a", "b", "c")
+    left = TimeLeft([*foreseen([first], 100.0), second, third])
+    left.end(first, 5.0, counts=True)
+    assert left.seconds(now=5.0) == pytest.approx(10.0)
 
 
 def test_a_failed_trial_says_nothing_about_speed():

@@ -1,0 +1,221 @@
+"""The forecast of one trial: what each phase computes, how long that takes, and how much is held at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness import chain
+from harness.chain import Link
+from harness.data.prepare import Prepared
+from harness.discover import find_step
+from harness.forecast import memory, work
+from harness.forecast.architecture import read
+from harness.forecast.calibration import Calibration
+from harness.forecast.lengths import Lengths
+from harness.forecast.time import Rates
+from harness.forecast.work import Asked, Work
+from harness.planned import Planned
+from harness.records import Forecast
+from harness.shape import Architecture, Footprint
+
+_OVER_LENGTH = 1.15
+"""An embedder's tokens for one of the model's: its vocabulary is smaller."""
+_INDEX_VECTORS_BYTES = 384 * 4
+
+
+@dataclass
+class _Phases:
+    """Seconds, tokens and bytes as they add up."""
+
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    sent: float = 0.0
+    written: float = 0.0
+    host_bytes: float = 0.0
+
+    def add(self, phase: str, seconds: float, sent: float = 0.0, written: float = 0.0) -> None:
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+        self.sent, self.written = self.sent + sent, self.written + written
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Forecasts trials of one model on this machine.
+
+    Attributes:
+        machine: its calibration with this model; None: nothing is said of seconds and bytes of the process.
+        counted: gives the lengths of a task's texts.
+        located: gives the folder of a model that a step brings; None where it is not here yet.
+    """
+
+    shape: Architecture
+    machine: Calibration
+    counted: Callable[[Prepared], Lengths]
+    located: Callable[[str], Path | None]
+
+    def forecast(self, planned: Planned, prepared: Mapping[str, Prepared]) -> Forecast:
+        """Predict one trial.
+
+        Args:
+            planned: with its steps, its probes and how many items are asked again.
+            prepared: the tasks of the suite by name, as this trial takes them.
+        """
+        links = chain.restore(planned.trial.steps, find_step)
+        trial = _Trial(self, planned, prepared, links, Rates(self.machine, self.shape))
+        return trial.forecast()
+
+
+@dataclass(frozen=True)
+class _Trial:
+    by: Forecaster
+    planned: Planned
+    prepared: Mapping[str, Prepared]
+    links: Sequence[Link]
+    rates: Rates
+
+    def forecast(self) -> Forecast:
+        task = self.prepared[self.planned.trial.task]
+        found, done = _Phases(), list[Footprint]()
+        found.add("load", self.rates.loading())
+        found.host_bytes = self._base + self.by.shape.parameters * self.by.shape.dtype_bytes
+        for link in self.links:
+            footprint = link.step.footprint(self.by.shape)
+            self._adapt(found, task, link, footprint, done)
+            done.append(footprint)
+        end = self._end(done)
+        system = self._asked(task, done)
+        self._ask(found, "predict", system, len(task.test), end)
+        for name in self.planned.probes:
+            probe = self.prepared[name]
+            self._ask(found, "probe", self._asked(probe, [_of_weights(one) for one in done]), len(probe.test), end)
+        if self.planned.seen_items:
+            again = min(self.planned.seen_items, len(task.test), self._train_items(task))
+            self._ask(found, "seen", system, again, end)
+        if self.planned.requests:
+            one = work.alone(system)
+            found.add("serve", self.planned.requests * self.rates.answering(one), one.sent, one.written)
+        self._search(found, task, system)
+        seconds = {name: round(value, 3) for name, value in found.seconds.items()}
+        return Forecast(
+            phases_s=seconds,
+            host_peak_bytes=round(found.host_bytes),
+            tokens_in=round(found.sent),
+            tokens_out=round(found.written),
+        )
+
+    @property
+    def _base(self) -> float:
+        machine = self.by.machine
+        retrieves = machine.retrieval_bytes if self.planned.sources else 0.0
+        return machine.base_bytes + machine.first_use_bytes + retrieves
+
+    def _adapt(
+        self, found: _Phases, task: Prepared, link: Link, footprint: Footprint, done: Sequence[Footprint]
+    ) -> None:
+        """Add what one step takes."""
+        length = self.by.counted(task)
+        if footprint.indexed:
+            tokens = len(task.task_data.corpus) * length.passage * _OVER_LENGTH
+            size = sum(map(self._embedder, link.step.sources()))
+            found.add("index", self.rates.embedding(tokens, size) + self.rates.machine.open_s, tokens)
+            found.host_bytes = max(found.host_bytes, self._memory_of(self._end(done)).total + self._base)
+        if footprint.asked:
+            system = self._asked(task, [*done, replace(footprint, asked=0)])
+            self._ask(found, link.step.phase, system, footprint.asked, self._end(done))
+        if footprint.epochs:
+            for one in self._learned(task, link):
+                self._train(found, one, footprint, done if one is task else ())
+
+    def _train(self, found: _Phases, task: Prepared, footprint: Footprint, done: Sequence[Footprint]) -> None:
+        length, items = self.by.counted(task), self._train_items(task)
+        if footprint.learns == "samples":
+            items = footprint.sampled
+        system = self._asked(task, [*done, _prompts_of(footprint)])
+        more = system.own - length.asked
+        taught = replace(system, own=length.learned + more, longest=length.learned_longest + more)
+        one = work.learning(taught, length.answer, items, footprint, taught.longest)
+        seconds = footprint.epochs * (self.rates.learning(one, footprint) + self.rates.updates(footprint, items))
+        seconds += self.rates.quantising(footprint)
+        held_out = len(task.task_data.validation)
+        share = held_out / items if items else 0.0
+        checked = replace(one, tokens=one.tokens * share, predictions=one.predictions * share)
+        seconds += footprint.epochs * self.rates.reading(checked)
+        if footprint.learns == "pairs":
+            seconds += self.rates.reading(one)
+        if footprint.learns == "samples":
+            sampling = work.thinking(replace(system, thought=footprint.sampled_tokens, samples=1), footprint.sampled)
+            seconds += self.rates.answering(sampling)
+        watched = 2 * min(footprint.watched, held_out)
+        seconds += footprint.epochs * self.rates.answering(work.asking(system, watched))
+        found.add("adapt", seconds, footprint.epochs * one.sent)
+        held = memory.training(self.by.shape, footprint, one.largest, slack=self.by.machine.slack)
+        found.host_bytes = max(found.host_bytes, self._base + held.total)
+
+    def _ask(self, found: _Phases, phase: str, system: Asked, items: int, end: Footprint) -> None:
+        """Add what answering questions takes."""
+        thought, answered = work.thinking(system, items), work.asking(system, items * system.samples)
+        seconds = self.rates.answering(thought) + self.rates.answering(answered)
+        seconds += self._small_parts(thought, end) + self._small_parts(answered, end)
+        found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
+        for one in (thought, answered):
+            found.host_bytes = max(found.host_bytes, self._base + self._memory_of(end, one).total)
+
+    def _small_parts(self, one: Work, end: Footprint) -> float:
+        """Give the seconds that adapters and 4-bit weights add to reading: a third of what they add to training."""
+        machine, shape = self.by.machine, self.by.shape
+        added = max(0.0, machine.small_s - machine.through_s) / 3 * shape.layers / machine.layers
+        whole = self.rates.made_whole(end) * (one.tokens / work.ROW_TOKENS + one.steps)
+        return end.modules / 7 * added * one.tokens + whole
+
+    def _memory_of(self, end: Footprint, one: Work | None = None) -> memory.Memory:
+        one = one or Work()
+        slack = self.by.machine.slack
+        return memory.answering(self.by.shape, end, one.largest, round(one.cached), slack=slack)
+
+    def _end(self, done: Sequence[Footprint]) -> Footprint:
+        """Put together what the steps have left of the model."""
+        tuned = [one for one in done if one.trained]
+        return _of_weights(tuned[-1]) if tuned else Footprint()
+
+    def _asked(self, task: Prepared, done: Sequence[Footprint]) -> Asked:
+        return work.asked(self.by.counted(task), done, task.task_data.task.max_new_tokens)
+
+    def _learned(self, task: Prepared, link: Link) -> list[Prepared]:
+        if not link.tasks:
+            return [task]
+        names = [name for name, one in self.prepared.items() if one.info.role == "target"]
+        return [self.prepared[name] for name in (names if "all" in link.tasks else link.tasks) if name in self.prepared]
+
+    def _train_items(self, task: Prepared) -> int:
+        there = len(task.task_data.train)
+        return min(there, self.planned.trial.train_items or there)
+
+    def _embedder(self, source: str) -> float:
+        """Count an embedder's parameters, its vocabulary left out: a token looks one of them up only."""
+        folder = self.by.located(source)
+        if folder is None:
+            return 0.0
+        shape = read(folder)
+        return shape.parameters - shape.vocab * shape.hidden
+
+    def _search(self, found: _Phases, task: Prepared, system: Asked) -> None:
+        """Add the search of parameters: so many times the adaptation and the validation items."""
+        budget = self.planned.trial.budget
+        if budget is None:
+            return
+        adapting = sum(found.seconds.get(name, 0.0) for name in ("adapt", "index"))
+        once = adapting + self.rates.answering(work.asking(system, len(task.task_data.validation)))
+        amount = {"trials": budget.amount * once, "seconds": float(budget.amount)}.get(budget.unit)
+        rate = sum(found.seconds.values()) / max(found.sent + found.written, 1)
+        found.add("search", amount if amount is not None else budget.amount * rate)
+
+
+def _of_weights(footprint: Footprint) -> Footprint:
+    """Keep what a step did to the weights, not what it did to the prompts."""
+    return replace(footprint, exemplars=0, passages=0, reranked=0, thought_tokens=0, samples=1, asked=0)
+
+
+def _prompts_of(footprint: Footprint) -> Footprint:
+    """Keep what a step does to the prompts while it learns; it is not tuned yet."""
+    return Footprint(virtual_tokens=footprint.virtual_tokens)

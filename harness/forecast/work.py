@@ -1,0 +1,182 @@
+"""What a system computes in a phase: tokens, passes and predictions, as prompts are laid out and batches are packed.
+
+The layouts are those of `harness.models.tree`, `harness.models.decode` and `harness.training.batches`: what prompts
+begin with alike is read once, choices stand behind their prompt, prompts of similar length are decoded together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.forecast.lengths import Lengths
+from harness.forecast.memory import Pass
+from harness.shape import Footprint
+
+ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 4096
+_SPREAD = 1.2
+"""The largest batch of a split against the mean one; the longest of a group against its mean."""
+_PACKING_COST, _PACKING_SHORT = 7e-4, 300
+"""As `harness.training.batches` decides between packing and stacking."""
+
+
+NOTHING = Pass(0, 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a system's prompts look.
+
+    Attributes:
+        shared: tokens that all begin with alike; own: of the rest, mean; longest: of the longest rest.
+        choices: tokens of an item's choices, 0: the answer is generated; choice_count: how many choices.
+        written: tokens written for an answer, at most.
+        thought: tokens written before it; samples: how often.
+        reread: tokens read besides for each question, by a reranker.
+    """
+
+    shared: float
+    own: float
+    longest: float
+    choices: float
+    choice_count: float
+    written: float
+    thought: float = 0.0
+    samples: int = 1
+    reread: float = 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is computed.
+
+    Attributes:
+        tokens: read, what is shared counted once; row: of the passes they are read in.
+        predictions: places with logits.
+        steps: of decoding, by how many sequences: (steps, sequences).
+        largest: the largest pass; cached: tokens in the largest cache.
+        sent: tokens of all prompts and choices as they are counted in records; written: tokens written.
+    """
+
+    tokens: float = 0.0
+    row: float = 1.0
+    predictions: float = 0.0
+    steps: float = 0.0
+    sequences: float = 1.0
+    largest: Pass = NOTHING
+    cached: float = 0.0
+    sent: float = 0.0
+    written: float = 0.0
+
+
+def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> Asked:
+    """Say how prompts look after a chain's steps; passages and reasoning of the last step that brings some."""
+    shared, own, longest = length.shared, length.asked, float(length.asked_longest)
+    thought, samples, reread, tuned = 0.0, 1, 0.0, False
+    for one in footprints:
+        example = one.exemplars * (length.learned + length.answer)
+        passages = one.passages * length.passage
+        shared += one.virtual_tokens + (example if one.alike else 0.0)
+        own += passages + (0.0 if one.alike else example)
+        longest += _SPREAD * passages + (0.0 if one.alike else _SPREAD * example)
+        if one.thought_tokens:
+            thought, samples = float(one.thought_tokens), one.samples
+        reread += one.reranked * (length.passage + length.asked)
+        tuned = tuned or (one.epochs > 0 and one.learns == "items")
+    if own and not length.choices and any(one.passages for one in footprints):
+        shared = min(shared, length.shared)  # a passage comes first, so that only the instruction is alike
+    written = min(float(new_tokens), 2 * length.answer + 2) if tuned else float(new_tokens)
+    written = 0.0 if length.choices else written
+    return Asked(shared, own, longest, length.choices, length.choice_count, written, thought, samples, reread)
+
+
+def asking(system: Asked, items: int) -> Work:
+    """Say what answering so many questions together takes."""
+    if not items:
+        return Work()
+    if system.choices:
+        return _scoring(system, items)
+    return _writing(system, items, system.written)
+
+
+def alone(system: Asked) -> Work:
+    """Say what answering one question by itself takes: nothing is shared, and one sequence is decoded."""
+    one = asking(system, 1)
+    steps = system.written + system.samples * system.thought
+    return replace(one, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0)
+
+
+def thinking(system: Asked, items: int) -> Work:
+    """Say what writing the reasonings of so many questions takes."""
+    return _writing(system, items * system.samples, system.thought) if system.thought and items else Work()
+
+
+def learning(system: Asked, answer: float, items: int, footprint: Footprint, longest: float) -> Work:
+    """Say what one pass over what is learned takes, packed or stacked, whichever the loop would take.
+
+    Args:
+        system: its prompts with training items in place of the questions.
+        answer: tokens of an answer, the end of the turn included.
+        items: learned in one pass.
+        footprint: of the step that learns.
+        longest: tokens of the longest item, its answer included, behind what is shared.
+    """
+    each, batch = system.own + answer - 1, min(footprint.batch, max(items, 1))
+    room = max(footprint.row_tokens - system.shared, 1)
+    answers = 2 if footprint.learns == "pairs" else 1
+    each += (answers - 1) * (answer - 1)
+    per_row = max(1, min(batch, int(room // max(each, 1))))
+    packed_rows = math.ceil(batch / per_row)
+    packed = packed_rows * system.shared + batch * each
+    alone_tokens = (system.shared + each) * answers
+    stacked = batch * alone_tokens * _SPREAD
+    packs = _cost(packed, packed / packed_rows) <= _cost(stacked, alone_tokens)
+    tokens = packed if packs else stacked
+    row = packed / packed_rows if packs else min(footprint.row_tokens, stacked)
+    widest = max(min(footprint.row_tokens, row * _SPREAD), system.shared + longest)
+    predicted = answers * answer
+    at_once = math.ceil(predicted * max(1.0, min(batch, widest / max(each, 1))))
+    return Work(
+        tokens=tokens * items / batch,
+        row=row if packs else alone_tokens,
+        predictions=items * predicted,
+        largest=Pass(math.ceil(widest), at_once),
+        sent=items * (system.shared + system.own + predicted),
+    )
+
+
+def _cost(tokens: float, length: float) -> float:
+    return tokens * (1 + _PACKING_COST * max(length, _PACKING_SHORT))
+
+
+def _scoring(system: Asked, items: int) -> Work:
+    each = system.own + max(0.0, system.choices - system.choice_count)
+    per_row = max(1.0, min(items, ROW_TOKENS / max(each, 1)))
+    rows = min(ROW_TOKENS, items * each)
+    return Work(
+        tokens=system.shared + items * (each + system.reread),
+        row=rows,
+        predictions=items * system.choices,
+        largest=Pass(math.ceil(max(rows, system.longest)), math.ceil(per_row * system.choices)),
+        cached=system.shared,
+        sent=items * (system.shared + system.own + system.choices),
+    )
+
+
+def _writing(system: Asked, items: int, written: float) -> Work:
+    wide = min(system.longest, _SPREAD * system.own)
+    group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(wide, 1))))
+    groups = math.ceil(items / group)
+    first = max(wide, system.longest)
+    return Work(
+        tokens=system.shared + items * (1 + (_SPREAD - 1) / 2) * system.own + items * system.reread,
+        row=min(PREFILL_TOKENS, group * wide),
+        predictions=items,
+        steps=groups * max(0.0, written - 1),
+        sequences=group,
+        largest=Pass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
+        cached=group * (system.shared + first + written),
+        sent=items * (system.shared + system.own),
+        written=items * written,
+    )

@@ -1,0 +1,135 @@
+"""How fast this machine computes a model of a given shape, and what its libraries hold: what forecasts rest on.
+
+A process of its own calls `measure`, which builds blocks of the model's shape with random weights and times the same
+functions that trials call. The heavy libraries are loaded by then, as in a trial's process.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from harness.api import ModelInfo
+from harness.models.decode import Limits, continuations
+from harness.models.loading import native_dtype
+from harness.models.local import LocalModel
+from harness.models.tree import log_likelihoods
+from harness.training.batches import rows
+from harness.training.rates_training import best, four_bits, resident, some_examples, training
+
+SHORT, LONG = 192, 768
+"""Tokens of the passes that are timed; in between, the time a token is taken to change evenly."""
+STEPS, ROWS = 4, 32
+_ENOUGH_BYTES = 64 * 2**20
+
+
+def measure(folder: str, imported: list[str]) -> dict[str, Any]:
+    """Measure in this process, which has run nothing yet.
+
+    Args:
+        folder: of the model; its configuration and its tokenizer are read.
+        imported: modules that a trial's process has, besides those that the fork server had.
+    """
+    for name in imported:
+        import_module(name)
+    found: dict[str, Any] = {"base_bytes": resident()}
+    began = perf_counter()
+    AutoTokenizer.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder)
+    found["open_s"] = perf_counter() - began
+    model, depth, size_bytes = _model(config)
+    found |= {"layers": depth, "matrix_flops": _matrix_flops(model), "bandwidth": _bandwidth()}
+    found |= {"read_short_s": _read(model, SHORT) / SHORT, "read_long_s": _read(model, LONG) / LONG}
+    found["first_use_bytes"] = max(0, resident() - found["base_bytes"] - size_bytes)
+    found |= _decode(model)
+    found |= {"prediction_s": _predictions(model)}
+    found |= training(model)
+    found |= four_bits(model)
+    before = resident()
+    for name in ("faiss", "sentence_transformers"):
+        import_module(name)
+    found["retrieval_bytes"] = max(0, resident() - before)
+    return found
+
+
+def _model(config: Any) -> tuple[Any, int, int]:
+    """Make as many blocks as no cache of a processor holds, with random weights."""
+    inner = config.get_text_config()
+    whole = inner.num_hidden_layers
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    block_bytes = 24 * inner.hidden_size**2  # twelve matrices of hidden by hidden in 16 bits, more or less
+    inner.num_hidden_layers = min(whole, max(2, math.ceil(_ENOUGH_BYTES / block_bytes)))
+    if getattr(inner, "layer_types", None):
+        inner.layer_types = inner.layer_types[: inner.num_hidden_layers]
+    with torch.device("meta"):
+        module: Any = AutoModelForCausalLM.from_config(config, dtype=native_dtype(device))
+    rotary = [(one, name) for one in module.modules() for name, _ in one.named_buffers(recurse=False)]
+    module = module.to_empty(device=device).eval().requires_grad_(False)
+    for weight in module.parameters():
+        weight.data.uniform_(-0.02, 0.02) if weight.ndim > 1 else weight.data.fill_(1)
+    for one, name in rotary:
+        getattr(one, name).uniform_(0, 1)
+    size_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
+    return LocalModel(ModelInfo(name="random"), module, None), inner.num_hidden_layers, size_bytes
+
+
+def _row(tokens: int, items: int = 8) -> Any:
+    return rows(some_examples(tokens, items), 10**9)[0]
+
+
+def _read(model: Any, tokens: int) -> float:
+    row = _row(tokens, 1)
+    with torch.inference_mode():
+        log_likelihoods(model.module, row)
+        return best(lambda: log_likelihoods(model.module, row))
+
+
+def _predictions(model: Any) -> float:
+    """Give the seconds of a place with logits: the head's product and the log-probabilities."""
+    head, places = model.module.get_output_embeddings(), 96
+    hidden = torch.randn(places, head.weight.shape[1], dtype=head.weight.dtype, device=head.weight.device)
+    targets = torch.zeros(places, dtype=torch.long, device=hidden.device)
+
+    def scored() -> None:
+        with torch.inference_mode():
+            cross_entropy(head(hidden).float(), targets, reduction="none")
+
+    scored()
+    return best(scored) / places
+
+
+def _decode(model: Any) -> dict[str, float]:
+    """Give the seconds of one step of decoding, with one sequence and with many."""
+    found: dict[str, float] = {}
+    for name, count in (("step_one_s", 1), ("step_many_s", ROWS)):
+        prompts = [[5 + row, *range(20, 34)] for row in range(count)]
+        seconds = [_decode_s(model.module, prompts, steps) for steps in (1, 1 + STEPS)]
+        found[name] = max(0.0, seconds[1] - seconds[0]) / STEPS
+    return found
+
+
+def _decode_s(module: Any, prompts: list[list[int]], steps: int) -> float:
+    limits = Limits(steps, frozenset(), rows=ROWS)
+    return best(lambda: continuations(module, prompts, limits))
+
+
+def _matrix_flops(model: Any) -> float:
+    """Give floating-point operations a second of a large product in the model's type."""
+    size = 1024
+    a, b = (torch.randn(size, size, device=model.module.device).to(model.module.dtype) for _ in range(2))
+    with torch.inference_mode():
+        torch.mm(a, b)
+        return 2 * size**3 / best(lambda: torch.mm(a, b), 3)
+
+
+def _bandwidth() -> float:
+    """Give the bytes a second at which memory is copied: each is read once and written once."""
+    source = torch.ones(2**25, dtype=torch.uint8, device="cuda" if torch.cuda.is_available() else "cpu")
+    target = torch.empty_like(source)
+    return 2 * 2**25 / best(lambda: target.copy_(source), 3)

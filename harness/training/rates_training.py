@@ -1,0 +1,133 @@
+"""How fast this machine trains a model of a given shape, and what that takes of its memory: a part of `rates`."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+
+from harness.models import quantised
+from harness.training import adapters
+from harness.training.batches import Sample
+from harness.training.losses import backward
+from harness.training.optimiser import MasterAdamW
+
+TOKENS, ITEMS = 384, 16
+"""Of the row that training is timed with."""
+_VARIED = (352, 288, 416, 320, 448, 384, 464, 304)
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def training(model: Any) -> dict[str, float]:
+    """Time a row on the way forth and back, and one weight's update, and see what the allocator holds besides.
+
+    Returns:
+        Seconds a token with nothing but norms trained (``through_s``), with all of the blocks' weights (``weights_s``)
+        and with an update of rank 8 on every matrix (``small_s``); seconds a weight of an update (``update_s``);
+        by how many bytes memory rose (``risen_bytes``) while rows of several lengths, at most ``risen_tokens`` with
+        ``risen_predictions``, were trained on with those updates.
+    """
+    module = model.module
+    for name, weight in module.named_parameters():
+        weight.requires_grad_("norm" in name or "ln_" in name)
+    found = {"through_s": _row_s(module)}
+    module.requires_grad_(True)
+    module.get_input_embeddings().requires_grad_(False)
+    found["weights_s"] = _row_s(module)
+    found["update_s"] = _update_s(module)
+    for weight in module.parameters():
+        weight.grad = None
+    module.requires_grad_(False)
+    tuned = adapters.attach_low_rank(model, rank=8, alpha=16, dropout=0.0, targets="all-linear").module
+    _give_back()
+    before, risen = resident(), 0
+    for length in _VARIED:
+        examples = some_examples(length, ITEMS)
+        backward(tuned, examples, 10**9)
+        risen = max(risen, _peak_bytes())
+    found["small_s"] = _row_s(tuned)
+    rise = {"risen_bytes": max(0, risen - before), "risen_tokens": max(_VARIED), "risen_predictions": 3 * ITEMS}
+    return found | rise
+
+
+def _row_s(module: Any) -> float:
+    """Give the seconds a token of a row, forth and back."""
+    batch = some_examples(TOKENS, ITEMS)
+    backward(module, batch, 10**9)
+    return best(lambda: backward(module, batch, 10**9)) / TOKENS
+
+
+def _update_s(module: Any) -> float:
+    weights = [torch.zeros(2**20, dtype=module.dtype, requires_grad=True, device=module.device) for _ in range(8)]
+    optimiser = MasterAdamW(weights, weight_decay=0.0)
+
+    def update() -> None:
+        for weight in weights:
+            weight.grad = torch.ones_like(weight)
+        optimiser.step(1e-4)
+
+    update()
+    return best(update) / (len(weights) * 2**20)
+
+
+def four_bits(model: Any) -> dict[str, float]:
+    """Time how long a weight in 4 bits takes to be made, and to become whole again."""
+    size = model.module.get_input_embeddings().weight.shape[1]
+    layer: Any = nn.Sequential(nn.Linear(size, 4 * size, bias=False, dtype=model.module.dtype))
+    layer = layer.to(model.module.device).requires_grad_(False)
+    layer.get_output_embeddings = lambda: None
+    with torch.inference_mode(mode=False):
+        making = best(lambda: quantised.quantise(layer), 1)
+    whole = best(lambda: quantised.weights_of(layer[0]), 3)
+    return {"quantise_s": making / (4 * size * size), "whole_s": whole / (4 * size * size)}
+
+
+def best(call: Callable[[], Any], times: int = 2) -> float:
+    """Give the least seconds of some calls: whatever else the machine does only adds to them."""
+    seconds: list[float] = []
+    for _ in range(times):
+        began = perf_counter()
+        call()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(perf_counter() - began)
+    return min(seconds)
+
+
+def some_examples(tokens: int, items: int = 8) -> list[Any]:
+    """Give examples that fill a row of about so many tokens, each with three to predict."""
+    length = tokens // items + 1
+    return [Sample([5 + item, *range(20, 20 + length - 4)], [7, 8, 9]) for item in range(items)]
+
+
+def resident() -> int:
+    """Give the resident memory of this process, bytes."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _peak_bytes() -> int:
+    """Give the highest resident memory since `_give_back`; the present one where the system keeps no peak."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return resident()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), resident())
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, and begin the peak anew (malloc_trim(3), proc_pid_clear_refs(5))."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+    with suppress(OSError):
+        _CLEAR.write_text("5", encoding="ascii")
