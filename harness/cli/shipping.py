@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,3 +54,35 @@ def deploy(  # noqa: PLR0913 - one for each flag
     what = "adapter" if made.adapter else "weights"
     typer.echo(f"Written: {made.folder} ({what}, prompt, samples, model card).")
     typer.echo(f"{made.alike} of {made.samples} stored answers are given again by what was written.")
+
+
+@app.command()
+def export(
+    suite: Annotated[str | None, typer.Argument(metavar="SUITE", help="Only this suite.")] = None,
+    *,
+    to: Annotated[Literal["csv", "parquet", "mlflow"], typer.Option("--to", help="For which tool.")],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR|URI", help="A folder; for mlflow, e.g. sqlite:///mlflow.db."),
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Write what is stored for other tools: a row a trial and a row an answer, or runs of MLflow."""
+    from harness import export as exporting
+    from harness.errors import unknown
+    from harness.store import Store
+
+    store = Store(results or Path("results"))
+    stored = store.load(suite)
+    for problem in store.problems:
+        typer.echo(f"left out: {problem}", err=True)
+    if not stored:
+        if suite:
+            raise unknown("suite", suite, store.suites(), where=str(store.root))
+        raise HarnessError(f"{store.root} has no results: 'harness run SUITE' makes some.")
+    if to == "mlflow":
+        where = out or "sqlite:///mlflow.db"
+        typer.echo(f"{exporting.mlflow(stored, where)} new runs in {where}, of {len(stored)} trials.")
+        return
+    for path in exporting.tables(stored, Path(out or "export"), to):
+        typer.echo(f"Written: {path}")
