@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from harness.api import Step
 from harness.discover import RESERVED, find_step
 from harness.errors import HarnessError
 from harness.records import Completed, Frozen
+from harness.shape import Architecture
 
 LEARNS_FROM = frozenset({"train", "preferences"})
 """What a task provides that somebody had to label."""
+
+
+_ANY_SHAPE = Architecture(hidden=1, layers=1, heads=1, kv_width=1, intermediate=1, vocab=1, linears=())
+"""How many exemplars stand in a prompt does not depend on a model's shape."""
 
 
 class Traits(Frozen):
@@ -22,7 +27,7 @@ class Traits(Frozen):
         searches_corpus: its answers come from passages that are found in an index, which can be made again alone.
         uses_examples: training items stand in the prompt, or decide what stands in it; weights are as they were.
         uses_preferences: it learns from pairs of a better and a worse answer, or from a reward.
-        labels: training items that it was given, whose answers somebody had to write; None: not known.
+        labels: training items that it needs, whose answers somebody had to write; None: not known.
         trained_share: parameters that took a gradient, of the model's; None: none did, or not known.
     """
 
@@ -54,7 +59,7 @@ def traits_of(records: Sequence[Completed]) -> Traits:
         searches_corpus="index" in phases or "corpus" in needed,
         uses_examples=learns and not weights,
         uses_preferences=bool(needed & {"preferences", "reward"}),
-        labels=_given(record) if learns else None if unknown else 0,
+        labels=_labels(record, known, needed) if learns else None if unknown else 0,
         trained_share=_share(record),
     )
 
@@ -68,9 +73,16 @@ def _step(entry: dict[str, Any]) -> Step | None:
         return None
 
 
-def _given(record: Completed) -> int:
+def _labels(record: Completed, known: Sequence[Step], needed: Collection[str]) -> int:
+    """Count the items that it learned from: all it was given, or the few that stand in each prompt alike."""
     there = record.tasks[0].sizes.get("train", 0)
-    return there if record.trial.train_items is None else min(there, record.trial.train_items)
+    given = there if record.trial.train_items is None else min(there, record.trial.train_items)
+    learning = [step for step in known if step.asks().task & LEARNS_FROM]
+    # what is worth keeping was searched for, and judged by more items than the prompt then shows
+    prints = [step.footprint(_ANY_SHAPE) for step in learning if not (step.changes_weights or step.keeps)]
+    if needed and len(prints) == len(learning) and all(one.exemplars and one.alike for one in prints):
+        return min(given, sum(one.exemplars for one in prints))
+    return given
 
 
 def _share(record: Completed) -> float | None:
