@@ -26,7 +26,7 @@ def run(tiny_suite, tiny_folders, tiny_embedder, tmp_path):
             models=(str(tiny_folders()),),
             tasks=(task, "quiz"),
             strategies=(text,),
-            **{"check_items": 0, **changes},
+            **{"requests": 0, "check_items": 0, **changes},
         )
         return run_trial(make_plan(config).trials[0], cache=cache, emit=emit or (lambda event: None))
 
@@ -61,6 +61,24 @@ def test_each_phase_is_a_span(run, strategy, task, expected):
     assert [f"{span.phase} {span.step}" if span.step else span.phase for span in record.spans] == expected
     assert all(span.wall_s > 0 and span.host_peak_bytes > 0 and not span.reused for span in record.spans)
     assert all(span.gpu_allocated_peak_bytes is None for span in record.spans) or module.environment().gpu
+
+
+def test_items_are_asked_as_requests_once_they_were_asked_in_batches(run):
+    record, rows = run("rag+" + LORA, "facts", requests=3)
+    order = [span.phase for span in record.spans]
+    assert order.index("serve") == order.index("predict") + 1
+    assert [one.id for one in record.serving.requests] == [row.id for row in rows if row.role == "target"][:3]
+    assert [(one.name, one.items, one.agreeing) for one in record.checks] == [("batch", 3, 3)]
+
+
+def test_reading_and_writing_are_parts_of_the_phase_in_which_items_are_asked(run):
+    record, rows = run("zero_shot", "facts")
+    span = only(record, "predict")
+    assert 0 < span.prefill_s + span.decode_s <= span.wall_s
+    assert 0 < span.decode_tokens <= sum(min(row.output_tokens, 3) for row in rows)
+    scored = only(run("zero_shot")[0], "predict")
+    assert 0 < scored.prefill_s <= scored.wall_s
+    assert (scored.decode_s, scored.decode_tokens) == (0, 0)
 
 
 def test_generated_tokens_are_counted_without_padding(run):
