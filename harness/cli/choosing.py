@@ -117,3 +117,32 @@ def decide(  # noqa: PLR0913 - one for each flag
         show(shown.as_terminal(decision))
     else:
         typer.echo((shown.as_json if form == "json" else shown.as_markdown)(decision), nl=False)
+
+
+@app.command()
+def fits(  # noqa: PLR0913 - one for each flag
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A pinned model, folder, cached hub id, e.g. llama-3.1-8b, or its sizes."),
+    ],
+    *,
+    strategy: Annotated[str, typer.Option("--strategy", metavar="TEXT", help="E.g. 'qlora(rank=16)'.")] = "lora",
+    gpu: Annotated[str | None, typer.Option("--gpu", metavar="NAME", help="E.g. rtx4090 [default: list all].")] = None,
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="Of one example.")] = 1024,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Examples in one pass.")] = 1,
+    labels: Annotated[
+        int | None, typer.Option("--labels", metavar="N", min=1, help="Of an example's tokens, to be predicted.")
+    ] = None,
+) -> None:
+    """Say whether a model and a strategy fit a GPU, by parts of memory."""
+    from harness.data import cache
+    from harness.forecast import fits as forecast
+    from harness.render import fits as shown
+
+    table = forecast.gpus() if gpu is None else (forecast.gpu(gpu),)
+    needed = forecast.need(forecast.architecture(model, cache.root()), strategy, tokens, batch, labels)
+    show(shown.need(f"{model}, {strategy}, {batch} x {tokens:,} tokens", needed))
+    if gpu is not None:
+        show(shown.headroom(needed, table[0]))
+    else:
+        show(shown.fitting(needed, forecast.fitting(needed, table), len(table)))
