@@ -61,6 +61,7 @@ def _cost(phases: dict[str, PhaseCost], records: Sequence[Completed], items: flo
         prefill_tokens_per_s=_ratio([(span.tokens_in, span.prefill_s) for span in predicted]),
         decode_tokens_per_s=_ratio([(span.decode_tokens, span.decode_s) for span in predicted]),
         energy_j=_energy(records),
+        energy_source=next((one.environment.energy_source for one in records if one.environment.energy_source), None),
         latency=latency_of([record.serving for record in records if record.serving]),
         held=_held([record.held for record in records if record.held]),
         forecast=next((record.forecast for record in records if record.forecast), None),

@@ -40,7 +40,7 @@ class Cost(Frozen):
         adapted_bytes: on disk, of what adaptation made; None if nothing.
         trained_parameters: that took a gradient; None if none.
         prefill_tokens_per_s: prompt tokens read a second while predicting in batches; decode_tokens_per_s: written.
-        energy_j: joules of all phases; None where it was not measured.
+        energy_j: joules of all phases; None where it was not measured. energy_source: how they came to be.
         latency: of requests; None where none was measured.
         held: what parts of memory hold; forecast: what was predicted before; None where unknown.
     """
@@ -56,6 +56,7 @@ class Cost(Frozen):
     prefill_tokens_per_s: float | None = None
     decode_tokens_per_s: float | None = None
     energy_j: float | None = None
+    energy_source: str | None = None
     latency: Latency | None = None
     held: Held | None = None
     forecast: Forecast | None = None

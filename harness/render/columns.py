@@ -11,7 +11,7 @@ from harness.compare.money import Money
 from harness.compare.result import Cost, PhaseCost, StrategyResult, TaskResult
 from harness.compare.words import change, metric_title, rate, score, size, usd
 from harness.metrics import get
-from harness.render import pace
+from harness.render import pace, resources
 from harness.render.escape import plain
 
 UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
@@ -77,6 +77,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column("prefill tokens/s", _latency(lambda found: found.prefill_tokens_per_s), 22, "cost"),
         Column("requests/s", pace.arrivals, 9, "cost"),
         Column("items/s", _cost(lambda c: c.items_per_s, rate), 20, "cost"),
+        Column("energy", _cost(lambda c: c.energy_j, resources.joules), 8, "cost"),
         Column("adapted size", _cost(lambda c: c.adapted_bytes, size), 5, "cost"),
         Column("trained parameters", _cost(lambda c: c.trained_parameters, lambda n: f"{n:,}"), 21, "cost"),
         Column("batch prefill tokens/s", _cost(lambda c: c.prefill_tokens_per_s, rate), 23, "cost"),

@@ -6,7 +6,7 @@ import csv
 import io
 
 from harness.compare.result import Comparison, Cost, StrategyResult, TaskResult
-from harness.render import pace
+from harness.render import pace, resources
 from harness.render.escape import spreadsheet
 
 Value = str | int | float | bool | None
@@ -73,6 +73,7 @@ def _cost(cost: Cost) -> dict[str, Value]:
         "prefill_tokens_per_s": cost.prefill_tokens_per_s,
         "decode_tokens_per_s": cost.decode_tokens_per_s,
         "energy_j": cost.energy_j,
+        **resources.figures(cost),
         **(pace.figures(cost.latency) if cost.latency else {}),
     }
 

@@ -120,6 +120,8 @@ def _speed(cost: Cost | None) -> dict[str, Any]:
         "prefill_tokens_per_s": cost.prefill_tokens_per_s if cost else None,
         "decode_tokens_per_s": cost.decode_tokens_per_s if cost else None,
         "energy_j": cost.energy_j if cost else None,
+        "energy_source": cost.energy_source if cost else None,
+        "held": cost.held.model_dump() if cost and cost.held else None,
         "latency": cost.latency.model_dump() if cost and cost.latency else None,
     }
 

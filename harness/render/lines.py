@@ -8,7 +8,7 @@ from harness.compare.result import Comparison, Status, SuiteResult, TaskResult
 from harness.compare.trajectory import in_words
 from harness.compare.words import count, listing, metric_title, usd
 from harness.metrics import get
-from harness.render import pace
+from harness.render import pace, resources
 from harness.render.columns import REUSED, TIED, finished, several_models
 from harness.render.escape import plain
 
@@ -42,8 +42,9 @@ def learning_heading(task: TaskResult) -> str:
 
 
 def trained(task: TaskResult) -> list[str]:
-    """How the training of each strategy went, a line a run."""
-    return [f"{plain(row.label)}: {line}" for row in finished(task) for line in in_words(row)]
+    """How the training of each strategy went, a line a run, and what it held of memory."""
+    went = [f"{plain(row.label)}: {line}" for row in finished(task) for line in in_words(row)]
+    return went + resources.memory(finished(task))
 
 
 def unfinished(task: TaskResult) -> list[str]:
@@ -111,6 +112,7 @@ def legend(comparison: Comparison) -> list[str]:
         ),
     ]
     lines += pace.legend(rows)
+    lines += resources.legend(rows)
     if any(row.money for row in rows):
         lines.append(pricing(comparison.assumed, several_seeds=seeds[-1] > 1))
     if any(phase.reused for row in rows if row.cost for phase in row.cost.phases.values()):
