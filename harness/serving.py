@@ -97,6 +97,22 @@ def arriving(requests: int, rate: float, seed: int, cap_s: float | None = None) 
     return [at for place, at in enumerate(times) if cap_s is None or at <= cap_s or place < ENOUGH]
 
 
+def expected(planned: Planned, each_s: float) -> tuple[int, float]:
+    """Foretell how many requests will be asked, those that warm the system up included, and what they take, seconds.
+
+    Args:
+        planned: says how many are wanted, and how they come.
+        each_s: seconds that one takes alone.
+    """
+    if planned.arrival_rate is not None:
+        times = arriving(planned.requests, planned.arrival_rate, planned.trial.seed, _cap_s(planned))
+        return len(times) + WARM_UP, WARM_UP * each_s + times[-1] + each_s
+    cap_s = _cap_s(planned)
+    within = planned.requests if cap_s is None or each_s <= 0 else max(ENOUGH, int(cap_s / each_s) + 1)
+    asked = min(planned.requests, within) + WARM_UP
+    return asked, asked * each_s
+
+
 def _cap_s(planned: Planned) -> float | None:
     return CAP_S if planned.requests == REQUESTS else None
 

@@ -8,7 +8,7 @@ from harness.api import Answer, Example, Query, System, Task
 from harness.config import REQUESTS, RunConfig
 from harness.planned import Planned
 from harness.records import Check, Row, Trial
-from harness.serving import ENOUGH, WARM_UP, arriving, serve
+from harness.serving import CAP_S, ENOUGH, WARM_UP, arriving, expected, serve
 from harness.stage import Stage
 
 TASK = Task("t", "qa", max_new_tokens=4)
@@ -140,6 +140,17 @@ def test_late_arrivals_are_left_out_beforehand():
     every = arriving(20, 1.0, 0)
     assert arriving(20, 1.0, 0, cap_s=8.0) == [at for at in every if at <= 8]
     assert arriving(20, 0.01, 0, cap_s=8.0) == arriving(20, 0.01, 0)[:ENOUGH]
+
+
+def test_what_requests_will_take_is_foretold_with_the_cap():
+    trial = Trial(suite="s", task="t", strategy="x", model="m")
+    usual = Planned(trial=trial, suite="s", model="m", limits={}, requests=REQUESTS)
+    assert expected(usual, 0.1) == (REQUESTS + WARM_UP, pytest.approx(0.1 * (REQUESTS + WARM_UP)))
+    assert expected(usual, 1.0) == (int(CAP_S) + 1 + WARM_UP, CAP_S + 1 + WARM_UP)
+    assert expected(usual, 60.0) == (ENOUGH + WARM_UP, 60.0 * (ENOUGH + WARM_UP))
+    assert expected(usual.model_copy(update={"requests": 300}), 1.0) == (300 + WARM_UP, 300 + WARM_UP)
+    coming = usual.model_copy(update={"arrival_rate": 5.0})
+    assert expected(coming, 0.1)[1] == pytest.approx(arriving(REQUESTS, 5.0, 0, CAP_S)[-1] + 0.3)
 
 
 def test_an_arrival_rate_without_requests_is_refused():
