@@ -18,6 +18,7 @@ from harness.forecast.time import Rates
 from harness.forecast.work import Asked, Work
 from harness.planned import Planned
 from harness.records import Forecast
+from harness.serving import expected
 from harness.shape import Architecture, Footprint
 
 _OVER_LENGTH = 1.15
@@ -94,7 +95,8 @@ class _Trial:
             self._ask(found, "seen", system, again, end)
         if self.planned.requests:
             one = work.alone(system)
-            found.add("serve", self.planned.requests * self.rates.answering(one), one.sent, one.written)
+            asked, seconds = expected(self.planned, self.rates.answering(one))
+            found.add("serve", seconds, asked * one.sent, asked * one.written)
         self._search(found, task, system)
         seconds = {name: round(value, 3) for name, value in found.seconds.items()}
         return Forecast(
