@@ -1,0 +1,313 @@
+"""Decisions: constraints only ever take options away, every exclusion is explained, and what is not known is said."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.compare.constraints import Constraints, parse_bar
+from harness.compare.decision import Decision, decide
+from harness.compare.economics import make_economics
+from harness.compare.rules import all_rules
+from harness.compare.stored import Stored, read
+from harness.errors import HarnessError
+from harness.records import Request, Serving, Span
+from harness.store import Store, newest
+from tests.compare.builders import HERE_MODEL, MIB, completed, pattern
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+QUICK = settings(max_examples=25, deadline=None)
+STEPS = {"lora": {"step": "lora"}, "rag": {"step": "rag", "k": 1}, "few_shot": {"step": "few_shot"}}
+
+
+def trial(strategy, share, *, task="qa", memory=700, index=False, **changes):
+    """A finished trial whose steps are known, with a peak of so many MiB."""
+    made = completed(task, strategy, pattern(share), **changes)
+    steps = tuple(STEPS[name] for name in strategy.split("+") if name in STEPS)
+    told = made.record.trial.model_copy(update={"steps": steps})
+    info = made.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
+    spans = tuple(span.model_copy(update={"host_peak_bytes": memory * MIB}) for span in made.record.spans)
+    if index:
+        spans = (*spans, Span(phase="index", step="rag", wall_s=5, host_peak_bytes=memory * MIB))
+    tasks = (info, *made.record.tasks[1:])
+    return Stored(made.record.model_copy(update={"trial": told, "tasks": tasks, "spans": spans}), made.items)
+
+
+def suite():
+    return [
+        trial("zero_shot", 0.1, memory=500),
+        trial("few_shot", 0.15, memory=600),
+        trial("rag", 0.5, memory=900, index=True, seconds=9),
+        trial("lora", 0.3, memory=1500, trained=9, probes={"know": pattern(0.4)}),
+        trial("rag+lora", 0.55, memory=2500, trained=9, index=True, seconds=10, probes={"know": pattern(0.6)}),
+        completed("know", "zero_shot", pattern(0.6)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return suite()
+
+
+def only(stored, economics=None, **limits):
+    return decide(stored, Constraints(**limits), economics, tasks=["qa"]).tasks[0]
+
+
+def fitting(task):
+    return {option.strategy for option in task.options if not option.excluded}
+
+
+def reason(task, strategy):
+    return next(option.reason for option in task.options if option.strategy == strategy)
+
+
+def test_without_constraints_the_best_is_chosen_with_what_is_tied(stored):
+    found = only(stored)
+    assert found.chosen == ("rag+lora", "small")
+    assert found.verdict.startswith("On `qa` choose `rag+lora` (token F1 0.55 [0.50, 0.60])")
+    assert "Only one seed of `rag+lora`" in found.verdict
+    assert [option.place for option in found.options if option.place] == list(
+        range(1, 1 + sum(bool(option.place) for option in found.options))
+    )
+
+
+def test_the_objective_ranks_those_that_are_not_clearly_worse():
+    stored = [trial("rag", 0.55, seconds=9, index=True), trial("rag+lora", 0.55, trained=9, seconds=4, index=True)]
+    assert only(stored, objective="latency").chosen[0] == "rag+lora"
+    assert only(stored, objective="cost").chosen[0] == "rag"  # no labels to pay
+    assert "lowest total cost" in only(stored, objective="cost").verdict
+
+
+def test_a_clear_winner_is_called_so(stored):
+    found = only(stored, must_cite=True, data_private=True)
+    assert found.confidence == "only"
+    assert "the only one of 5 options that fits" in found.verdict
+    assert only([trial("zero_shot", 0.1), trial("rag", 0.6)]).confidence == "clear"
+
+
+@pytest.mark.parametrize(
+    ("limits", "strategy", "told"),
+    [
+        ({"max_memory_gb": 1.0}, "lora", "1.46 GiB of memory, 0.46 over --max-memory-gb 1"),
+        ({"min_metrics": (parse_bar("qa.token_f1=0.4"),)}, "lora", "0.1 short of --min-metric qa.token_f1=0.4"),
+        ({"max_retention_loss": 0.05}, "lora", "accuracy on know -0.20"),
+        ({"labels": 0}, "lora", "80 labelled items, --no-training-data allows none"),
+        ({"labels": 50}, "lora", "--labels 50 allows 50 (--train-sizes 50 measures it with fewer)"),
+        ({"data_private": True}, "lora", "breaks --data-private (rule private-weights)"),
+        ({"must_cite": True}, "zero_shot", "breaks --must-cite (rule cite-passages)"),
+        ({"permissions": True}, "rag+lora", "breaks --permissions (rule permissions-weights)"),
+        ({"expertise": "none"}, "lora", "breaks --expertise none (rule no-expertise)"),
+    ],
+)
+def test_each_exclusion_has_a_line_with_the_figure_and_the_limit(stored, limits, strategy, told):
+    found = only(stored, **limits)
+    assert strategy not in fitting(found)
+    assert told in reason(found, strategy)
+
+
+def test_a_month_that_costs_too_much_is_excluded_with_both_amounts(stored):
+    economics = make_economics((1_000_000, None, None))
+    bills = {option.strategy: option.usd_month for option in only(stored, economics).options}
+    limit = (bills["zero_shot"] + bills["rag"]) / 2
+    found = only(stored, economics, max_usd_month=limit)
+    assert "zero_shot" in fitting(found)
+    assert "USD a month" in reason(found, "rag")
+    assert f"over --max-usd-month {limit:g}" in reason(found, "rag")
+
+
+def test_a_bar_that_the_interval_leaves_open_is_decided_by_the_value_and_said(stored):
+    found = only(stored, min_metrics=(parse_bar("token_f1=0.54"),))
+    assert fitting(found) == {"rag+lora"}
+    assert "It keeps to --min-metric token_f1=0.54 by its value, while its interval reaches beyond." in found.verdict
+
+
+def test_what_was_not_measured_excludes_nothing_and_says_how_to_measure_it(stored):
+    found = only(stored, max_gpu_gb=24, max_latency_p95_ms=800)
+    assert len(fitting(found)) == 5
+    told = " ".join(found.unknown)
+    assert "--max-latency-p95-ms 800: p95 latency was not measured for 5 options" in told
+    assert "--requests" in told
+    assert "GPU memory was not measured" in told
+    assert "Whether it keeps to --max-gpu-gb 24 and --max-latency-p95-ms 800 was not measured." in found.verdict
+
+
+def served(made, slowest, count=60):
+    requests = tuple(
+        Request(id=f"{i:04d}", wall_s=slowest * (i + 1) / count, tokens_in=10, tokens_out=5) for i in range(count)
+    )
+    return Stored(made.record.model_copy(update={"serving": Serving(requests=requests)}), made.items)
+
+
+def test_a_measured_latency_excludes_by_its_p95():
+    stored = [served(trial("zero_shot", 0.5), 0.2), served(trial("rag", 0.6, index=True), 2.0)]
+    found = only(stored, max_latency_p95_ms=800)
+    assert fitting(found) == {"zero_shot"}
+    assert "ms of p95 latency" in reason(found, "rag")
+
+
+def test_too_few_requests_leave_the_p95_open():
+    stored = [served(trial("zero_shot", 0.5), 0.2, count=20), served(trial("rag", 0.6, index=True), 0.3, count=20)]
+    found = only(stored, max_latency_p95_ms=800)
+    assert len(fitting(found)) == 2
+    assert any("--max-latency-p95-ms 800" in text for text in found.unknown)
+
+
+def test_nothing_fits_names_what_binds_and_the_nearest(stored):
+    found = only(stored, max_memory_gb=0.4)
+    assert found.chosen is None
+    assert "every one of 5 breaks --max-memory-gb 0.4" in found.nothing_fits
+    assert "Nearest is `zero_shot`: 0.49 GiB of memory" in found.nothing_fits
+    assert "(22% off)" in found.nothing_fits
+
+
+def test_nothing_fits_names_the_constraint_that_would_free_most(stored):
+    found = only(stored, must_cite=True, max_memory_gb=0.6)
+    assert "Nothing fits" in found.verdict
+    assert "rag" in found.nothing_fits
+
+
+def test_relaxing_a_limit_that_would_admit_a_better_one_is_named(stored):
+    found = only(stored, max_memory_gb=1.0)
+    assert found.chosen[0] == "rag"
+    assert any("Relaxing --max-memory-gb 1 to 2.44 would admit `rag+lora`" in text for text in found.changes)
+
+
+def test_items_that_would_separate_the_tied_are_told():
+    found = only([trial("rag", 0.55, index=True), trial("rag+lora", 0.6, trained=9, index=True)])
+    assert any("80 % power" in text for text in found.changes) or found.confidence == "clear"
+
+
+def test_rules_are_told_with_their_source_and_with_what_was_measured(stored):
+    made = decide(stored, Constraints(), make_economics((None, None, "7d")), tasks=["qa"])
+    (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
+    assert rule.agrees is True
+    assert "`rag` 0.50" in rule.measured
+    assert rule.rule.address == "https://arxiv.org/abs/2312.05934"
+
+
+def test_a_rule_that_the_figures_contradict_is_told_with_both():
+    stored = [trial("zero_shot", 0.1), trial("rag", 0.2, index=True), trial("lora", 0.9, trained=9)]
+    made = decide(stored, Constraints(), make_economics((None, None, "7d")), tasks=["qa"])
+    (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
+    assert rule.agrees is False
+
+
+def test_every_rule_has_a_source_that_can_be_read():
+    assert len({rule.id for rule in all_rules()}) == len(all_rules())
+    for rule in all_rules():
+        assert rule.address.startswith("https://"), rule.id
+        assert rule.source, rule.id
+
+
+def test_the_smallest_model_that_meets_the_bar_is_named_with_its_licence():
+    def sized(name, parameters, share):
+        info = HERE_MODEL.model_copy(update={"parameters": parameters, "licence": "MIT"})
+        return trial("rag", share, index=True, model=name, model_info=info)
+
+    stored = [sized("large", 7e9, 0.7), sized("middle", 1e9, 0.5), sized("tiny", 1e8, 0.2)]
+    found = only(stored, min_metrics=(parse_bar("token_f1=0.4"),))
+    assert "`middle` (1,000 M parameters, MIT) with `rag`" in found.smallest_model
+
+
+def test_several_tasks_are_decided_apart_and_together():
+    stored = [
+        *[trial(name, share) for name, share in (("zero_shot", 0.1), ("few_shot", 0.5))],
+        *[trial(name, share, task="sentiment") for name, share in (("zero_shot", 0.9), ("few_shot", 0.4))],
+    ]
+    made = decide(stored, Constraints())
+    assert {task.task: task.chosen[0] for task in made.tasks} == {"qa": "few_shot", "sentiment": "zero_shot"}
+    assert made.overall.chosen[0] == "zero_shot"  # behind by 0.4 at most, few_shot by 0.5
+    assert made.overall.worse_on == ("qa",)
+    assert "`few_shot` for qa (clearly best)" in made.verdict
+
+
+def test_a_task_with_one_strategy_is_left_out_and_said(stored):
+    made = decide(stored, Constraints())
+    assert [task.task for task in made.tasks] == ["qa"]
+    assert any("know: 1 option finished" in note for note in made.notes)
+
+
+limits = st.fixed_dictionaries(
+    {
+        "max_memory_gb": st.none() | st.floats(0.1, 4),
+        "max_usd_month": st.none() | st.floats(0.001, 5),
+        "max_retention_loss": st.none() | st.floats(0, 0.5),
+        "labels": st.none() | st.integers(0, 100),
+        "data_private": st.booleans(),
+        "must_cite": st.booleans(),
+    }
+)
+
+
+@given(loose=limits, by=st.floats(0, 1))
+@QUICK
+def test_tightening_a_constraint_never_adds_an_option(stored, loose, by):
+    tight = {name: value * by if isinstance(value, float) else value for name, value in loose.items()}
+    tight |= {"labels": None if loose["labels"] is None else int(loose["labels"] * by)}
+    assert fitting(only(stored, **tight)) <= fitting(only(stored, **loose))
+
+
+@given(loose=limits, objective=st.sampled_from(["quality", "cost", "latency", "memory"]))
+@QUICK
+def test_the_chosen_fits_is_tied_for_best_and_every_excluded_has_a_reason(stored, loose, objective):
+    found = only(stored, **loose, objective=objective)
+    for option in found.options:
+        assert option.excluded == (option.reason is not None)
+        assert option.place is None or (option.tied and not option.excluded)
+    if found.chosen:
+        first = found.options[0]
+        assert ((first.strategy, first.model), first.place) == (found.chosen, 1)
+    else:
+        assert found.nothing_fits
+
+
+@pytest.mark.parametrize("text", ["token_f1", "token_f1=", "=0.5", "qa.=0.5", "qa.token_f1=high"])
+def test_a_bar_that_is_none_is_refused(text):
+    with pytest.raises(HarnessError, match=r"TASK\.METRIC=X"):
+        parse_bar(text)
+
+
+def test_a_bar_for_what_is_not_there_is_refused(stored):
+    with pytest.raises(HarnessError, match="unknown metric"):
+        parse_bar("qa.token_f2=0.5")
+    with pytest.raises(HarnessError, match="unknown task"):
+        decide(stored, Constraints(min_metrics=(parse_bar("qb.token_f1=0.5"),)))
+    with pytest.raises(HarnessError, match="unknown model"):
+        decide(stored, Constraints(), models=["large"])
+    with pytest.raises(HarnessError, match="did you mean 'qa'"):
+        decide(stored, Constraints(), tasks=["qaa"])
+
+
+def test_what_machines_read_keeps_its_fields():
+    fields = set(Decision.model_json_schema()["properties"])
+    assert fields == {"suite", "verdict", "constraints", "assumed", "tasks", "overall", "rules", "notes"}
+    task = set(Decision.model_json_schema()["$defs"]["TaskDecision"]["properties"])
+    assert task >= {
+        "task",
+        "metric",
+        "verdict",
+        "confidence",
+        "chosen",
+        "options",
+        "nothing_fits",
+        "changes",
+        "unknown",
+    }
+    option = set(Decision.model_json_schema()["$defs"]["Option"]["properties"])
+    assert option >= {"strategy", "model", "score", "usd_month", "findings", "excluded", "reason", "tied", "place"}
+
+
+@pytest.mark.skipif(not (REFERENCE / "quickstart").is_dir(), reason="reference results are not here")
+def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
+    stored = read(newest(Store(REFERENCE).load("quickstart")).trials)
+    asked = [
+        Constraints(max_retention_loss=0.1),
+        Constraints(data_private=True, must_cite=True),
+        Constraints(labels=0, max_memory_gb=1.2, objective="cost"),
+    ]
+    made = [decide(stored, one, tasks=["questions"]).tasks[0] for one in asked]
+    assert len({one.chosen for one in made}) == 3
+    for one in made:
+        assert one.verdict.startswith(f"On `questions` choose `{one.chosen[0]}`")
+        assert all(option.reason for option in one.options if option.excluded)

@@ -1,0 +1,66 @@
+"""Decisions as they are printed: the same sentences in each form, no line too wide, foreign text is no markup."""
+
+import io
+import json
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness.compare.constraints import Constraints
+from harness.compare.decision import decide
+from harness.compare.economics import make_economics
+from harness.render import decision as shown
+from tests.compare.test_decision import suite, trial
+
+
+@pytest.fixture(scope="module")
+def made():
+    limits = Constraints(max_memory_gb=2, must_cite=True, max_latency_p95_ms=800)
+    return decide(suite(), limits, make_economics((None, None, "7d")))
+
+
+def printed(decision, width):
+    console = Console(width=width, file=io.StringIO())
+    for part in shown.as_terminal(decision):
+        console.print(part)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_no_line_is_wider_than_the_terminal(made, width):
+    text = printed(made, width)
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "0.50 [0.44, 0.56]" in text
+
+
+def test_the_verdict_comes_first_and_the_prices_last(made):
+    lines = printed(made, 400).splitlines()
+    assert lines[0].startswith("On qa choose rag (token F1 0.50 [0.44, 0.56]): the only one of 5 options that fits.")
+    assert lines[-1].startswith("Ranked by quality")
+    assert "2026-06-17" in lines[-1]
+
+
+def test_every_form_says_why_the_others_are_left_out(made):
+    for text in (printed(made, 400), shown.as_markdown(made).replace("\\", "").replace("`", "")):
+        assert "Not rag+lora: 2.44 GiB of memory, 0.44 over --max-memory-gb 2." in text
+        assert "Not lora, few_shot and zero_shot: breaks --must-cite (rule cite-passages)." in text
+        assert "https://arxiv.org/abs/2305.14627" in text
+        assert "Not known: --max-latency-p95-ms 800: p95 latency was not measured for 1 option" in text
+
+
+def test_a_machine_reads_what_a_reader_sees(made):
+    read = json.loads(shown.as_json(made))
+    (task,) = read["tasks"]
+    assert task["chosen"] == ["rag", "small"]
+    assert task["options"][0]["place"] == 1
+    assert task["options"][0]["findings"][0]["limit"] == 2
+    assert read["assumed"]["usage"]["requests_per_month"] == 100_000
+    assert read["constraints"]["must_cite"] is True
+
+
+def test_foreign_names_are_no_markup():
+    stored = [trial("zero_shot", 0.1), trial("[red]x|y<b>", 0.5)]
+    made = decide(stored, Constraints())
+    assert "[red]x|y<b>" in printed(made, 200)
+    assert "<b>" not in shown.as_markdown(made).replace("\\<b\\>", "").replace("`[red]x|y<b>`", "")
