@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from harness.compare.sample import Sample
-from harness.metrics.metric import FloatArray
+from harness.compare.sample import IntArray, Sample
+from harness.metrics.metric import FloatArray, Metric
 
 RESAMPLES = 10_000
-BLOCK = 2_000_000
-"""Resampling counts held at once: 16 MB of float64."""
+BLOCK = 500_000
+"""Resampling counts, or sums, held at once: 4 MB of float64, which caches hold."""
 CLOSE = 1e-12
 """Values nearer than this are equal: sums in another order differ by rounding."""
 
@@ -65,19 +65,25 @@ def resample(samples: Sequence[Sample], *, resamples: int = RESAMPLES, seed: int
     Returns:
         In the order of the samples; a sample of several seeds is the mean over them.
     """
-    units = samples[0].units
-    parts = [sample.unit_sums for sample in samples]
-    widths = [sums[0].size for sums, _ in parts]
-    stacked = np.concatenate([sums.reshape(units, -1) for sums, _ in parts] + [parts[0][1][:, None]], axis=1)
+    parts, places = _distinct(samples)
+    combine = _Combine(parts)
+    columns = np.concatenate([*combine.columns, samples[0].unit_sums[1][:, None]], axis=1)
+    units, width = columns.shape
+    kind = np.float32 if _exact(columns) else np.float64
+    summed = columns.astype(kind)
     rng = np.random.default_rng(seed)
-    draws = np.empty((len(samples), resamples))
-    step = max(1, BLOCK // units)
+    values = np.empty((len(parts), resamples))
+    step = max(1, BLOCK // max(units, width))
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        products = _counts(rng, size, units) @ stacked
-        draws[:, start : start + size] = _values(samples, products, widths)
-    left_out = _values(samples, stacked.sum(axis=0) - stacked, widths) if units > 1 else np.zeros((len(samples), 1))
-    return [Resampled(s.value, drawn, left) for s, drawn, left in zip(samples, draws, left_out, strict=True)]
+        values[:, start : start + size] = combine.values(
+            (_counts(rng, size, units).astype(kind) @ summed).astype(np.float64)
+        )
+    left_out = combine.values(columns.sum(axis=0) - columns) if units > 1 else np.zeros((len(parts), 1))
+    return [
+        Resampled(sample.value, values[own].mean(axis=0), left_out[own].mean(axis=0))
+        for sample, own in zip(samples, places, strict=True)
+    ]
 
 
 def bca_interval(sampled: Resampled, confidence: float = 0.95) -> tuple[float, float]:
@@ -97,22 +103,61 @@ def bca_p(sampled: Resampled) -> float:
     return float(min(1.0, 2 * min(ndtr(z), ndtr(-z))))
 
 
-def _counts(rng: np.random.Generator, size: int, units: int) -> FloatArray:
+def _counts(rng: np.random.Generator, size: int, units: int) -> IntArray:
     """How often each unit is drawn in each resample: [size, units], rows add up to `units`."""
     drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
-    return np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units).astype(np.float64)
+    return np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
 
 
-def _values(samples: Sequence[Sample], sums: FloatArray, widths: Sequence[int]) -> FloatArray:
-    """Metric of each row of sums, mean over seeds: [samples, rows]. The last column is the number of items."""
-    values = np.empty((len(samples), len(sums)))
-    start = 0
-    for i, (sample, width) in enumerate(zip(samples, widths, strict=True)):
-        own = sums[:, start : start + width].reshape(len(sums), sample.seeds, -1)
-        count = np.broadcast_to(sums[:, -1:], own.shape[:2])
-        values[i] = sample.metric.combine(own, count).mean(axis=1)
-        start += width
-    return values
+def _distinct(samples: Sequence[Sample]) -> tuple[list[tuple[Metric, FloatArray]], list[list[int]]]:
+    """Take samples apart into seeds, each once: a seed stands alone and in the mean of its strategy.
+
+    Returns:
+        The metric and the sums of each unit [C, d] of each; and which of them each sample is the mean of.
+    """
+    places: dict[tuple[Metric, bytes], int] = {}
+    parts: list[tuple[Metric, FloatArray]] = []
+    own: list[list[int]] = []
+    for sample in samples:
+        sums, _ = sample.unit_sums
+        found = [(sample.metric, sums[:, seed].tobytes()) for seed in range(sample.seeds)]
+        for seed, key in enumerate(found):
+            if key not in places:
+                places[key] = len(parts)
+                parts.append((sample.metric, sums[:, seed]))
+        own.append([places[key] for key in found])
+    return parts, own
+
+
+def _exact(columns: FloatArray) -> bool:
+    """Whether any resample's sums are whole numbers that 32 bits hold exactly: half the work, and the same result."""
+    largest = float(np.abs(columns).max(initial=0)) * len(columns)
+    return largest < 2**24 and bool((columns == np.rint(columns)).all())
+
+
+class _Combine:
+    """Metrics of many systems from their sums, all of one metric and width at once.
+
+    Attributes:
+        columns: sums of the units, [C, systems x d] for each metric and width.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Metric, FloatArray]]) -> None:
+        self._systems = len(parts)
+        self._places: dict[tuple[Metric, int], list[int]] = {}
+        for place, (metric, sums) in enumerate(parts):
+            self._places.setdefault((metric, sums.shape[1]), []).append(place)
+        self.columns = [np.concatenate([parts[i][1] for i in own], axis=1) for own in self._places.values()]
+
+    def values(self, sums: FloatArray) -> FloatArray:
+        """Combine rows of all columns, the last of which is the number of items: [systems, rows]."""
+        found = np.empty((self._systems, len(sums)))
+        start = 0
+        for (metric, width), own in self._places.items():
+            every = sums[:, start : start + width * len(own)].reshape(len(sums), len(own), width)
+            found[own] = metric.combine(every, np.broadcast_to(sums[:, -1:], every.shape[:2])).T
+            start += width * len(own)
+        return found
 
 
 def _bias(sampled: Resampled) -> float:

@@ -11,6 +11,7 @@ from harness.compare.economics import Economics, priced
 from harness.compare.groups import groups_of, unlike_seeds
 from harness.compare.learning import by_size, learning_curves, unfinished
 from harness.compare.result import Comparison, SuiteResult, TaskResult
+from harness.compare.retention import BASELINE
 from harness.compare.rows import rows_of
 from harness.compare.stored import Stored
 from harness.compare.verdict import verdict
@@ -48,9 +49,10 @@ def _suite(name: str, stored: Sequence[Stored], economics: Economics) -> SuiteRe
     told = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
     infos = {info.name: info for info in told}  # a task that any strategy was only probed on is a probe
     order = sorted(tasks, key=lambda task: _place(infos.get(task)))
+    before = [one for one in stored if one.record.trial.strategy == BASELINE]  # all that retention is compared with
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], (stored, economics)) for task in order),
+        tasks=tuple(_task(name, task, tasks[task], (before, economics)) for task in order),
         models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
         machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
@@ -63,14 +65,14 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
 
 
 def _task(suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics]) -> TaskResult:
-    everything, economics = context
+    before, economics = context
     table, sizes, unlike = by_size(stored)
     records = [one.record for one in table if isinstance(one.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
     scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
     metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
     groups = groups_of(name, table)
-    rows, notes = rows_of(groups, metrics, everything)
+    rows, notes = rows_of(groups, metrics, before)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
     rows, unpriced = priced(rows, groups, economics)

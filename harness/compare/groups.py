@@ -62,13 +62,18 @@ def groups_of(task: str, stored: Sequence[Stored]) -> list[Group]:
     by_name: dict[tuple[str, str], list[Stored]] = {}
     for one in stored:
         by_name.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
-    labels = common_labels([one.items[task] for one in stored if task in one.items])
+    labels = common_labels([one.items[task] for one in stored if task in one.items and _is_labelled(one)])
     made: list[Group] = []
     for (_, model), trials in by_name.items():
         trials.sort(key=lambda one: one.record.trial.seed)
         items = {one.record.trial.seed: one.items[task].having(labels) for one in trials if task in one.items}
         made.append(Group(trials[0].record.trial.strategy, model, tuple(trials), items))
     return made
+
+
+def _is_labelled(one: Stored) -> bool:
+    """Whether answers are labels of the whole task; of others, collecting all that was ever said helps nobody."""
+    return isinstance(one.record, Completed) and one.record.tasks[0].kind == "classification"
 
 
 def common_labels(every: Sequence[Items]) -> tuple[str, ...]:

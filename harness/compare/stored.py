@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.metrics.items import Items, Table, by_task
+from harness.metrics.items import Items, Table, by_task, part
 from harness.records import Completed, Failed, Skipped
 
 
@@ -56,9 +56,9 @@ def _read(trial: HasRows) -> Stored:
     places = {"asked": list[int](), "seen": list[int](), "controls": list[int]()}
     for place, role in enumerate(table.column("role").to_pylist()):
         places[_HOLDERS.get(role, "asked")].append(place)
-    asked = by_task(table.take(places["asked"]), labels)
-    seen = by_task(table.take(places["seen"]), labels) if places["seen"] else {}
-    controls = by_task(table.take(places["controls"]), labels) if places["controls"] else {}
+    asked = by_task(part(table, places["asked"]), labels)
+    seen = by_task(part(table, places["seen"]), labels) if places["seen"] else {}
+    controls = by_task(part(table, places["controls"]), labels) if places["controls"] else {}
     ways = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
     return Stored(record, asked, seen.get(record.trial.task), ways)
 

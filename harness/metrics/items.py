@@ -36,6 +36,10 @@ class Table(Protocol):
         """The table of the rows at these places."""
         ...
 
+    def slice(self, offset: int = 0, length: int | None = None) -> Any:
+        """The table of so many rows from an offset on, not copied."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Items:
@@ -143,7 +147,14 @@ def by_task(table: Table, labels: Mapping[str, Sequence[str]]) -> dict[str, Item
     places: dict[str, list[int]] = {}
     for place, task in enumerate(table.column("task").to_pylist()):
         places.setdefault(task, []).append(place)
-    return {task: Items.from_table(table.take(chosen), labels.get(task, ())) for task, chosen in places.items()}
+    return {task: Items.from_table(part(table, chosen), labels.get(task, ())) for task, chosen in places.items()}
+
+
+def part(table: Table, places: Sequence[int]) -> Table:
+    """Give the rows at these places, rising; without copying where they stand side by side."""
+    if places and places[-1] - places[0] + 1 == len(places):
+        return table.slice(places[0], len(places))
+    return table.take(places)
 
 
 def _tuples(values: list[Any]) -> tuple[Any, ...]:

@@ -95,5 +95,6 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
 
 def _mean_of_present(values: FloatArray, predicted: FloatArray, reference: FloatArray) -> FloatArray:
     """Average over the classes that occur, in the references or in the answers (as scikit-learn does)."""
-    present = (predicted + reference) > 0
-    return (values * present).sum(axis=-1) / present.sum(axis=-1)
+    ones = np.ones(values.shape[-1])  # a product adds up a short last axis many times faster than a sum does
+    present = ((predicted + reference) > 0).astype(np.float64)
+    return (values * present) @ ones / (present @ ones)

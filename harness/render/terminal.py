@@ -5,10 +5,11 @@ Where what a decision needs does not fit side by side, quality and cost stand on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
@@ -91,19 +92,23 @@ def _fitting(
 ) -> tuple[Table, list[Column]]:
     """Drop the least important columns until the table fits; the score always stays."""
     columns, left_out = list(every), list[Column]()
+    cells = {column.title: column.cells(rows) for column in every}
+    longest = {title: [max(texts, key=cell_len, default="")] for title, texts in cells.items()}  # as wide as all rows
     while True:
-        table = _table(rows, columns, options.max_width)
         spare = [column for column in columns if column.rank > 0]
-        wide = Measurement.get(console, options.update(max_width=10_000), table).maximum
+        probe = _table(rows[:1], columns, longest, options.max_width)
+        wide = Measurement.get(console, options.update(max_width=10_000), probe).maximum
         if wide <= options.max_width or not spare:
-            return table, left_out
+            return _table(rows, columns, cells, options.max_width), left_out
         # of equally important ones, the one on the right goes first
         least = max(enumerate(spare), key=lambda pair: (pair[1].rank, pair[0]))[1]
         columns = [column for column in columns if column is not least]
         left_out.insert(0, least)
 
 
-def _table(rows: Sequence[StrategyResult], columns: Sequence[Column], width: int) -> Table:
+def _table(
+    rows: Sequence[StrategyResult], columns: Sequence[Column], cells: Mapping[str, Sequence[str]], width: int
+) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
@@ -114,9 +119,9 @@ def _table(rows: Sequence[StrategyResult], columns: Sequence[Column], width: int
             vertical="bottom",
             max_width=None if column.right else max(20, width // 3),
         )
-    cells = [column.cells(rows) for column in columns]
     for place, row in enumerate(rows):
-        table.add_row(*[Text(texts[place]) for texts in cells], style="bold" if row.tied_for_best else "")
+        texts = [Text(cells[column.title][place]) for column in columns]
+        table.add_row(*texts, style="bold" if row.tied_for_best else "")
     return table
 
 
