@@ -211,8 +211,7 @@ def _write(folder: Path, name: str, suite: str, trials: Sequence[StoredTrial], n
             path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.glob("*/*")) if path.is_file()
         },
     )
-    raw: dict[str, Any] = manifest.model_dump(mode="json")
-    (folder / _MANIFEST).write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _compact(record: Record, rows: Sequence[Row]) -> list[Row]:

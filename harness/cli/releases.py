@@ -14,7 +14,6 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.baselines import Baseline
-    from harness.compare.gate import Limits
     from harness.store import StoredTrial
 
 DEFAULT = Path("results")
@@ -124,13 +123,14 @@ def gate(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """May it be released? 0 pass, 1 fail, 3 inconclusive, 2 misuse."""
     from harness.compare import release
+    from harness.compare.limits import parse_limits
     from harness.compare.noise import read_noise
     from harness.render import gate as shown
     from harness.render.junit import render as as_junit
 
     if against and not strategy:
         raise HarnessError("--against names the baseline's strategy: name the candidate's too, by --strategy.")
-    limits = _limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike)
+    limits = parse_limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike=unlike)
     before = _baseline(named, results)
     after, notes = _candidate(suite, before, results)
     pairing = release.pairing_of(before.trials, after, strategy, against)
@@ -231,38 +231,6 @@ def _suite_name(suite: str) -> str:
     from harness.data.suite import load_suite
 
     return load_suite(suite).name if (Path(suite) / "suite.toml").is_file() else suite
-
-
-def _limits(margins: Sequence[str], shares: dict[str, str | None], unlike: bool) -> Limits:
-    from harness.compare.gate import Limits
-
-    given = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
-    required = {name for name in ("slowdown", "memory") if given.get(name) is not None}
-    return Limits.model_validate(
-        {"margins": dict(map(_margin, margins)), **given, "unlike_hardware": unlike, "required": required}
-    )
-
-
-def _margin(text: str) -> tuple[str, float]:
-    """Read ``TASK.METRIC=X``; a number alone is for all metrics."""
-    name, _, number = text.rpartition("=")
-    try:
-        return name.strip(), float(number)
-    except ValueError:
-        raise HarnessError(f"--margin {text!r} is no TASK.METRIC=NUMBER, e.g. --margin qa.token_f1=0.02.") from None
-
-
-def _share(flag: str, text: str) -> float | None:
-    """Read ``10%`` or ``0.1``; ``off`` is None."""
-    if text.strip() == "off":
-        return None
-    try:
-        share = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < float("inf"):
-        raise HarnessError(f"{flag} {text!r} is no share of 0 or more: write 10%, 0.1 or off.")
-    return share
 
 
 def _show(parts: Sequence[Any]) -> None:

@@ -1,0 +1,100 @@
+"""What differs between two releases, and whether the runs that are offered put back one thing each."""
+
+import shlex
+
+import pytest
+
+from harness.compare.attribution import changes, factors, separations
+from harness.compare.gate import Limits
+from harness.compare.noise import Noise
+from harness.compare.release import explain, gate
+from harness.errors import HarnessError
+from tests.compare.builders import HERE
+from tests.compare.release_builders import one, pairing
+
+LATER = "2026-02-01"
+NEWER = HERE.model_copy(update={"packages": {**HERE.packages, "torch": "2.14.0"}})
+COMMITTED = HERE.model_copy(update={"git_commit": "a" * 40})
+
+
+def differing(tmp_path, before, after, *strategies):
+    return pairing(tmp_path, [before], [after], *strategies)
+
+
+def test_nothing_differs_between_equal_runs(tmp_path):
+    assert changes(differing(tmp_path, one(), one(at=LATER)).pairs) == ()
+
+
+@pytest.mark.parametrize(
+    ("after", "factor", "name", "values"),
+    [
+        ({"model": "other"}, "model", "name", ("small", "other")),
+        ({"environment": NEWER}, "libraries", "torch", ("2.13.0", "2.14.0")),
+        ({"environment": COMMITTED}, "code", "commit", ("unknown", "a" * 12)),
+        ({"environment": HERE.model_copy(update={"threads": 4})}, "hardware", "threads", ("2", "4")),
+        ({"prompt": "Think first."}, "prompt", "text sent", ("", "another for 200 of 200 items")),
+        ({"suite_version": 2}, "data", "suite version", ("1", "2")),
+        ({"steps": ({"step": "rag", "k": 3},)}, "method", "rag.k", ("unknown", "3")),
+        ({"seed": 3}, "seed", "seed", ("0", "3")),
+    ],
+)
+def test_each_difference_is_named_with_both_values(tmp_path, after, factor, name, values):
+    found = changes(differing(tmp_path, one(), one(at=LATER, **after)).pairs)
+    told = {(one.factor, one.name): (one.before, one.after) for one in found}
+    assert told[factor, name] == values
+
+
+def test_a_step_that_comes_twice_is_told_apart(tmp_path):
+    steps = ({"step": "lora", "task": "a"}, {"step": "lora", "task": "b"})
+    other = (steps[0], {"step": "lora", "task": "c"})
+    (found,) = changes(differing(tmp_path, one(steps=steps), one(at=LATER, steps=other)).pairs)
+    assert (found.name, found.before, found.after) == ("lora#2.task", "b", "c")
+
+
+def test_what_differs_in_some_systems_only_says_in_which(tmp_path):
+    sides = [one(), one("know")], [one(at=LATER), one("know", at=LATER, prompt="Other.")]
+    (found,) = changes(pairing(tmp_path, *sides).pairs)
+    assert found.where == ("know · zero_shot",)
+
+
+def test_one_difference_needs_no_separation_and_hardware_moves_no_quality(tmp_path):
+    there = NEWER.model_copy(update={"processor": "another"})
+    found = differing(tmp_path, one(), one(at=LATER, environment=there))
+    assert factors(changes(found.pairs)) == ("libraries",)
+    assert separations(changes(found.pairs), found.pairs, "v1") == ()
+
+
+def test_several_differences_are_offered_one_by_one(tmp_path):
+    found = differing(tmp_path, one(environment=COMMITTED), one(at=LATER, model="new model", environment=NEWER, seed=1))
+    offered = {run.factor: run.commands for run in separations(changes(found.pairs), found.pairs, "v1")}
+    assert set(offered) == {"model", "libraries", "code", "seed"}
+    end = "--strategy zero_shot --task mood"
+    assert offered["model"] == (
+        f"harness run quick --model small {end} --results results-old-model",
+        "harness gate quick --baseline v1 --results results-old-model",
+    )
+    assert "pip install -e . torch==2.13.0" in offered["libraries"]
+    assert offered["code"][0] == f"git worktree add --detach ../old-code {'a' * 12}"
+    assert "--seed 0" in offered["seed"][0]
+    assert all("'new model'" in run[-2] for factor, run in offered.items() if factor != "model")
+    assert all(shlex.split(command) for run in offered.values() for command in run)
+
+
+def test_other_weights_under_one_name_cannot_be_had_back(tmp_path):
+    before, after = one(), one(at=LATER, environment=NEWER)
+    info = after[0].model.model_copy(update={"hash": "x"})
+    found = differing(tmp_path, before, (after[0].model_copy(update={"model": info}), after[1]))
+    offered = {run.factor: run.commands for run in separations(changes(found.pairs), found.pairs, "v1")}
+    assert offered["model"] == ()
+
+
+def test_a_gate_says_that_several_things_differ(tmp_path):
+    found = differing(tmp_path, one(), one(at=LATER, model="new", environment=NEWER))
+    told = gate(("quick", "v1", "2026-01-01"), found, Limits(), Noise())
+    assert told.several == ("model", "libraries")
+    assert [run.factor for run in told.separations] == ["model", "libraries"]
+
+
+def test_releases_without_a_system_in_common_cannot_be_explained(tmp_path):
+    with pytest.raises(HarnessError, match="nothing to compare"):
+        explain(("v1", "v2"), differing(tmp_path, one(), one("know")))

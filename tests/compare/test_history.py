@@ -1,0 +1,75 @@
+"""Figures from release to release: what moved clearly is marked, what did not is not."""
+
+import json
+
+from harness.compare.history import CURRENT, Release, history, with_current
+from harness.compare.noise import Noise
+from harness.render.history import as_json, report
+from tests.compare.builders import HERE
+from tests.compare.release_builders import one, share, store_of
+
+DATES = ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01")
+
+
+def release(folder, date, **changes):
+    return Release(f"r{date[5:7]}", date, store_of(folder / date, one(at=date, **changes)).load())
+
+
+def told(tmp_path, changes, **options):
+    releases = [release(tmp_path, date, **change) for date, change in zip(DATES, changes, strict=False)]
+    return history("quick", releases, options.get("strategies", ()), options.get("metrics", ()), Noise())
+
+
+def test_a_planted_loss_is_a_change_point_and_the_rest_is_none(tmp_path):
+    (series,) = told(tmp_path, [{}, {}, {"right": share(0.45)}, {"right": share(0.45)}]).series
+    assert [point.clear for point in series.points] == [None, None, "worse", None]
+    assert series.points[2].change.value < -0.2
+
+
+def test_planted_slowness_and_memory_are_change_points(tmp_path):
+    (series,) = told(tmp_path, [{}, {}, {"slower": 2.0, "fatter": 1.5}, {}]).series
+    steps = [point.figures for point in series.points]
+    assert [step["latency"].clear for step in steps] == [None, None, "worse", "better"]
+    assert [step["memory while answering"].clear for step in steps] == [None, None, "worse", "better"]
+    assert steps[0]["latency"].ratio is None
+    assert steps[0]["latency"].value > 0
+
+
+def test_a_point_says_what_it_was_and_what_differs_from_the_one_before(tmp_path):
+    newer = HERE.model_copy(update={"packages": {"torch": "3"}, "git_commit": "c" * 40})
+    (series,) = told(tmp_path, [{}, {"environment": newer}]).series
+    last = series.points[1]
+    assert (last.commit, last.versions, last.data_hash) == ("c" * 40, {"torch": "3"}, "d")
+    assert any("torch 2.13.0 → 3" in line for line in last.differs)
+
+
+def test_what_is_stored_now_is_the_last_release_unless_it_is_the_last_baseline(tmp_path):
+    first, second = (release(tmp_path, date) for date in DATES[:2])
+    assert [one.name for one in with_current([first], second.trials)] == ["r01", CURRENT]
+    assert with_current([first, second], second.trials) == [first, second]
+    assert with_current([first], []) == [first]
+    assert [one.name for one in with_current([], first.trials)] == [CURRENT]
+
+
+def test_strategies_and_metrics_can_be_chosen(tmp_path):
+    made = store_of(tmp_path, one("qa"), one("qa", strategy="rag"))
+    releases = [Release("r", "2026", made.load())]
+    found = history("quick", releases, ["rag"], ["exact_match"], Noise())
+    assert [(one.strategy, one.metric) for one in found.series] == [("rag", "exact_match")]
+
+
+def test_a_strategy_that_came_later_begins_there(tmp_path):
+    first = release(tmp_path, DATES[0])
+    second = Release("r02", DATES[1], store_of(tmp_path / "two", one(at=DATES[1]), one(strategy="rag")).load())
+    found = {
+        one.strategy: [p.release for p in one.points]
+        for one in history("quick", [first, second], (), (), Noise()).series
+    }
+    assert found == {"zero_shot": ["r01", "r02"], "rag": ["r02"]}
+
+
+def test_json_holds_every_point_and_the_terminal_every_release(tmp_path):
+    found = told(tmp_path, [{}, {"slower": 2.0}, {}])
+    assert len(json.loads(as_json(found))["series"][0]["points"]) == 3
+    assert len(report(found)) > 3
+    assert report(history("quick", [], (), (), Noise()))[0].plain.startswith("No release")
