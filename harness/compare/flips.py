@@ -141,10 +141,18 @@ def _relaxed(
         if better and (found.constraint not in admitted or miss < admitted[found.constraint][0]):
             admitted[found.constraint] = (miss, found, row)
     return [
-        f"Relaxing {found.constraint} to {usd(found.value or 0)} would admit {name(row)}, "
+        f"Relaxing {found.constraint} to {_enough(found)} would admit {name(row)}, "
         f"{'which scores higher' if quality else 'which does better by the objective'}."
         for _, found, row in admitted.values()
     ]
+
+
+def _enough(found: Finding) -> str:
+    """Write a limit of three digits that just admits the figure: rounded away from the limit that it breaks."""
+    value, limit = found.value or 0.0, found.limit or 0.0
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0
+    rounded = (math.ceil(value / step) if value > limit else math.floor(value / step)) * step
+    return f"{rounded:.6g}"
 
 
 def _more_items(table: TaskResult, order: Sequence[StrategyResult]) -> str:

@@ -170,7 +170,7 @@ def test_nothing_fits_names_the_constraint_that_would_free_most(stored):
 def test_relaxing_a_limit_that_would_admit_a_better_one_is_named(stored):
     found = only(stored, max_memory_gb=1.0)
     assert found.chosen[0] == "rag"
-    assert any("Relaxing --max-memory-gb 1 to 2.44 would admit `rag+lora`" in text for text in found.changes)
+    assert any("Relaxing --max-memory-gb 1 to 2.45 would admit `rag+lora`" in text for text in found.changes)
 
 
 def test_items_that_would_separate_the_tied_are_told():
