@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from harness.cli.common import console, select
 
 if TYPE_CHECKING:
+    from harness.compare.decision import Decision
     from harness.compare.economics import Economics
+    from harness.compare.result import Comparison
+    from harness.compare.stored import Stored
     from harness.store import Store
 
 
@@ -23,14 +26,16 @@ def write_pages(
     from harness.errors import HarnessError
 
     chosen = select(store, suite)
-    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems], economics)
+    stored = read(chosen.trials)
+    comparison = compare(stored, [*chosen.notes, *store.problems], economics)
     came = provenance(one.record for one in chosen.trials)
     screen = console()
     if html:
         from harness.compare.examples import examples_of
         from harness.render.html.page import render
 
-        content = render(comparison, examples_of(chosen.trials, comparison), came).encode()
+        examples = examples_of(chosen.trials, comparison)
+        content = render(comparison, examples, came, _decisions(comparison, stored, economics)).encode()
         try:
             html.parent.mkdir(parents=True, exist_ok=True)
             html.write_bytes(content)
@@ -42,3 +47,14 @@ def write_pages(
 
         written = save(comparison, figures, came.models)
         screen.print(f"{figures}: {count(len(written), 'file')}", highlight=False, markup=False)
+
+
+def _decisions(comparison: Comparison, stored: list[Stored], economics: Economics | None) -> list[Decision]:
+    """What to choose, without constraints, of each suite in which a task has a choice."""
+    from harness.compare.constraints import Constraints
+    from harness.compare.decision import decide
+    from harness.compare.outlook import scored
+
+    suites = [suite.name for suite in comparison.suites if any(len(scored(task)) > 1 for task in suite.tasks)]
+    own = [[one for one in stored if one.record.trial.suite == name] for name in suites]
+    return [decide(records, Constraints(), economics) for records in own]

@@ -24,6 +24,10 @@ BUDGET_BYTES = 1_500_000
 """Of text in all examples of a report."""
 MOST = 200
 """Examples of one task."""
+ROWS = 24
+"""Strategies whose answers are shown, the best first."""
+ANSWER_BYTES = 110
+"""Of what stands around an answer."""
 
 
 class Answer(Frozen):
@@ -95,7 +99,7 @@ def examples_of(
 
 
 def _shown(task: TaskResult) -> list[tuple[int, StrategyResult]]:
-    return [(place, row) for place, row in enumerate(task.rows) if row.status == "completed"]
+    return [(place, row) for place, row in enumerate(task.rows) if row.status == "completed"][:ROWS]
 
 
 def _task(task: TaskResult, stored: Mapping[Any, HasRows], budget_bytes: int) -> TaskExamples | None:
@@ -143,7 +147,7 @@ def _rows(trial: HasRows, task: TaskResult) -> dict[str, dict[str, Any]]:
     targets = zip(table.column("task").to_pylist(), table.column("role").to_pylist(), strict=True)
     table = table.take([place for place, (name, role) in enumerate(targets) if (name, role) == (task.name, "target")])
     rows: list[dict[str, Any]] = table.to_pylist()
-    labels = next(info.labels for info in trial.record.tasks) if isinstance(trial.record, Completed) else ()
+    labels = trial.record.tasks[0].labels if isinstance(trial.record, Completed) else ()
     scores = _scores(Items.from_table(table, labels), task) if rows else []
     return {row["id"]: row | {"score": score} for row, score in zip(rows, scores, strict=True)}
 
@@ -204,7 +208,7 @@ def _size(example: Example, before: Sequence[Example]) -> int:
     last = {answer.row: answer.prompt for answer in before[-1].answers} if before else {}
     texts = {answer.prompt[_alike(answer.prompt, last.get(answer.row, "")) :] for answer in example.answers}
     texts |= {answer.output for answer in example.answers}
-    answers = sum(len((answer.answer or "").encode()) + 40 for answer in example.answers)
+    answers = sum(len((answer.answer or "").encode()) + ANSWER_BYTES for answer in example.answers)
     return sum(len(text.encode()) for text in texts) + answers + len(example.input.encode()) + 100
 
 

@@ -61,8 +61,13 @@ def would_change(task: TaskResult) -> tuple[str, ...]:
     done = scored(task)
     if len(done) < 2:
         return ("A second strategy that finishes.",)
-    name = Names(task.rows)
-    said = [_more_items(task, done, name), *(_less_of(task, done, name, *what) for what in _NEEDS)]
+    return tuple(filter(None, (_more_items(task, done, Names(task.rows)), *with_less(task))))
+
+
+def with_less(task: TaskResult) -> tuple[str, ...]:
+    """Say what would be highest if there were less memory or time than the best takes, a sentence each."""
+    done, name = scored(task), Names(task.rows)
+    said = [_less_of(task, done, name, *what) for what in _NEEDS] if done else []
     return tuple(filter(None, said))
 
 

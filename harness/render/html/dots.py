@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from harness.compare.words import count
 from harness.render.html.canvas import ACCENT, INK, MUTED, PAPER, QUIET, WIDTH, area, sheet
 from harness.render.html.labels import shortened, width_of
 
 ROW = 25
+MOST = 24
+"""Rows that are drawn; the table behind a chart has all."""
 NAMES = 170
 """Units that names take at most, left of a chart."""
 
@@ -50,8 +53,8 @@ class Panel:
 
 
 def dots(panels: Sequence[Panel]) -> Figure:
-    """Draw dots with intervals, a row a name; the panels stand side by side and share the names."""
-    names = list(dict.fromkeys(dot.name for panel in panels for dot in panel.dots))
+    """Draw dots with intervals, a row a name, at most `MOST`; the panels stand side by side and share the names."""
+    names = list(dict.fromkeys(dot.name for panel in panels for dot in panel.dots))[:MOST]
     left = min(NAMES, 16 + max(width_of(shortened(name)) for name in names))
     title = 30 + 15 * max(panel.title.count("\n") for panel in panels)
     figure = sheet(28 + title + ROW * len(names))
@@ -70,10 +73,16 @@ def dots(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
+def undrawn(names: Sequence[str]) -> str:
+    """Say how many rows there is no room for; nothing where all are drawn."""
+    left = len(set(names)) - MOST
+    return f" Not drawn: {count(left, 'more row')}, which the table has." if left > 0 else ""
+
+
 def _panel(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     if panel.line is not None:
         axes.axvline(panel.line, color=QUIET, linewidth=1, dashes=(2, 3))
-    for dot in panel.dots:
+    for dot in (one for one in panel.dots if one.name in names):
         y, colour = names.index(dot.name), ACCENT if dot.strong else QUIET
         if dot.low is not None and dot.high is not None:
             axes.plot([dot.low, dot.high], [y, y], color=colour, linewidth=2, alpha=0.75)

@@ -11,7 +11,7 @@ from harness.compare.words import metric_title, seconds, size
 from harness.metrics import get
 from harness.render.escape import plain
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dots import Dot, Panel, dots
+from harness.render.html.dots import Dot, Panel, dots, undrawn
 from harness.render.html.scatter import Axis, Point, scatter
 
 Reader = Callable[[StrategyResult], Difference | None]
@@ -52,7 +52,7 @@ def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Char
             Chart(
                 name=f"effects{number}",
                 title="Gains and what came with them",
-                said=f"Change against zero_shot or against before, with 95 % intervals. Gain: on this task. {kinds}.",
+                said=f"Change against zero_shot or against before, with 95 % intervals. Gain: on this task. {kinds}.{undrawn(names)}",
                 draw=lambda panels=panels: dots(panels),
                 table=table(
                     ["strategy", *(title for title, _ in columns)],

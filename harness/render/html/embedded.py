@@ -91,7 +91,7 @@ def _example(example: Example, begin: dict[int, str], texts: _Texts) -> dict[str
                 "o": texts.place(answer.output),
                 "p": texts.place(answer.prompt[len(begin[answer.row]) :]),
                 "d": answer.passages,
-                "h": answer.parsed,
+                "h": texts.place(answer.parsed),
             }
             for answer in example.answers
         ],

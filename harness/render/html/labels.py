@@ -92,6 +92,7 @@ def _around(text: str, x: float, y: float) -> list[Box]:
     lefts = {"right": x + 8, "left": x - 8 - width, "middle": x - width / 2}
     order = [("right", 0), ("left", 0), ("right", 11), ("right", -11), ("left", 11), ("left", -11)]
     order += [("middle", 15), ("middle", -15), ("right", 20), ("right", -20), ("left", 20), ("left", -20)]
+    order += [(side, up) for up in (32, -32, 44, -44, 56, -56) for side in ("right", "left")]
     return [Box(lefts[side], y + up - half, lefts[side] + width, y + up + half) for side, up in order]
 
 

@@ -11,7 +11,7 @@ from harness.compare.words import listing, metric_title
 from harness.render.columns import UNKNOWN
 from harness.render.html.canvas import SERIES
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dots import Dot, Panel, dots
+from harness.render.html.dots import Dot, Panel, dots, undrawn
 from harness.render.html.lines import Line, lines
 
 MOST_LINES = len(SERIES)
@@ -125,11 +125,11 @@ def _seeds(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         cells.append(
             [row_name(task, row), estimate_cell(found), number_cell(found.seed_sd, "{:.3f}".format), share, single]
         )
-    title = metric_title(primary)
+    title, more = metric_title(primary), undrawn([dot.name for dot in shown])
     return Chart(
         name="seeds",
         title="Spread over seeds",
-        said=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).",
+        said=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).{more}",
         draw=lambda: dots([Panel(title, tuple(shown))]),
         table=table(["strategy", title, "standard deviation", "seeds' share of the variance", "each seed"], cells),
     )

@@ -11,11 +11,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.compare.choice import TaskDecision
+from harness.compare.decision import Decision
 from harness.compare.examples import TaskExamples
-from harness.compare.outlook import Confidence, confidence, scored, smallest_model, would_change
+from harness.compare.outlook import Confidence, confidence, scored, smallest_model, with_less, would_change
 from harness.compare.provenance import Provenance
 from harness.compare.result import Comparison, StrategyResult, TaskResult
 from harness.render.columns import columns_of, finished
+from harness.render.decision import basis, excluded, remarks, rules
 from harness.render.escape import plain
 from harness.render.html import canvas
 from harness.render.html.chart import Cell, Table, row_name, table
@@ -27,6 +30,8 @@ from harness.render.lines import heading, legend, trained, unfinished
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("page.js", "costs.js", "examples.js")
+MOST_BYTES = 5_000_000
+"""Of the page; examples are left out until it is no larger."""
 DETAILED = 12
 """Rows of a task of which each label's scores are shown; the JSON report has those of all."""
 WIDEST = 12
@@ -63,6 +68,7 @@ class TaskPage:
     heading: str
     confidence: Confidence
     level: str
+    says: str
     verdict: tuple[str, ...]
     would_change: tuple[str, ...]
     smallest: str | None
@@ -78,6 +84,7 @@ def render(
     comparison: Comparison,
     examples: Sequence[TaskExamples] = (),
     provenance: Provenance | None = None,
+    decisions: Sequence[Decision] = (),
 ) -> str:
     """Write the page.
 
@@ -85,35 +92,53 @@ def render(
         comparison: what it is about; every figure of the page is one of its.
         examples: items to show.
         provenance: where the figures come from; None: it is not told.
+        decisions: what to choose, of those suites that have a choice; where there is none, the tables' verdicts stand.
 
     Returns:
         HTML that needs no other file.
     """
     came = provenance or Provenance()
-    tasks = [(suite, task) for suite in comparison.suites for task in suite.tasks]
+    tasks = [task for suite in comparison.suites for task in suite.tasks]
+    chosen = {(one.suite, task.task): task for one in decisions for task in one.tasks}
+    context = {
+        "title": " and ".join(plain(suite.name) for suite in comparison.suites) or "nothing stored",
+        "tasks": [
+            _task(task, (f"task-{place + 1}", task_name(comparison, task)), came, chosen.get((task.suite, task.name)))
+            for place, task in enumerate(tasks)
+        ],
+        "decisions": [(one.verdict, basis(one), rules(one)) for one in decisions],
+        "costs": costs_of(comparison),
+        "assumed": comparison.assumed,
+        "usage": comparison.assumed.usage,
+        "came": came,
+        "legend": legend(comparison),
+        "notes": comparison.notes,
+        "suite_warnings": [warning for suite in comparison.suites for warning in suite.warnings],
+        "money_json": _trusted(as_script(money_data(comparison))),
+    }
+    template = _environment().get_template("page.html.j2")
+    while True:
+        data = _trusted(as_script(example_data(comparison, examples)))
+        page = template.render(context, **_own_files(), examples=examples, example_json=data)
+        written = page.encode("utf-8", errors="replace")
+        if len(written) <= MOST_BYTES or not any(one.examples for one in examples):
+            return written.decode("utf-8")
+        examples = [one.model_copy(update={"examples": one.examples[: len(one.examples) // 2]}) for one in examples]
+
+
+def _own_files() -> dict[str, object]:
+    """The page's style and script, and the digest by which a browser knows the script as the page's own."""
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    page = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=" and ".join(plain(suite.name) for suite in comparison.suites) or "nothing stored",
-            tasks=[_task(comparison, task, f"task-{place + 1}", came) for place, (_, task) in enumerate(tasks)],
-            costs=costs_of(comparison),
-            usage=comparison.assumed.usage,
-            assumed=comparison.assumed,
-            examples=examples,
-            came=came,
-            legend=legend(comparison),
-            notes=comparison.notes,
-            suite_warnings=[w for suite in comparison.suites for w in suite.warnings],
-            css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own files
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            money_json=Markup(as_script(money_data(comparison))),  # noqa: S704 - `as_script` lets nothing out
-            example_json=Markup(as_script(example_data(comparison, examples))),  # noqa: S704 - the same
-        )
-    )
-    return page.encode("utf-8", errors="replace").decode("utf-8")
+    return {
+        "css": _trusted((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "script": _trusted(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+
+
+def _trusted(text: str) -> Markup:
+    """Mark what is not to be escaped: this package's own files, and what `as_script` or matplotlib has escaped."""
+    return Markup(text)  # noqa: S704 - see above
 
 
 def _environment() -> Environment:
@@ -128,18 +153,20 @@ def _environment() -> Environment:
     return made
 
 
-def _task(comparison: Comparison, task: TaskResult, name: str, came: Provenance) -> TaskPage:
-    sure = confidence(task)
+def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: TaskDecision | None) -> TaskPage:
+    sure, (place, name) = confidence(task), names
+    changes = (*excluded(chosen), *remarks(chosen), *with_less(task)) if chosen else would_change(task)
     return TaskPage(
-        id=name,
-        name=plain(task_name(comparison, task)),
+        id=place,
+        name=plain(name),
         heading=heading(task).partition(" · ")[2],
         confidence=sure,
         level=LEVELS[sure.level],
+        says=chosen.verdict if chosen else next(iter(task.verdict), ""),
         verdict=task.verdict,
-        would_change=would_change(task),
+        would_change=changes,
         smallest=smallest_model(task, came.models),
-        charts=_charts(task, name, came),
+        charts=_charts(task, place, came),
         table=_table(task),
         classes=_classes(task),
         checks=_checks(task),
@@ -154,7 +181,7 @@ def _charts(task: TaskResult, name: str, came: Provenance) -> tuple[Shown, ...]:
         own = f"{name}-{chart.name}"
         with canvas.style():
             svg = canvas.inline(canvas.as_svg(chart.draw()), own)
-        shown.append(Shown(own, chart.title, chart.said, Markup(svg), chart.table))  # noqa: S704 - matplotlib escapes
+        shown.append(Shown(own, chart.title, chart.said, _trusted(svg), chart.table))
     return tuple(shown)
 
 

@@ -11,7 +11,7 @@ from harness.compare.outlook import front, scored
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import metric_title, seconds, size
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dots import Dot, Panel, dots
+from harness.render.html.dots import Dot, Panel, dots, undrawn
 from harness.render.html.scatter import Axis, Point, scatter
 from harness.render.html.words import dollars
 
@@ -66,6 +66,7 @@ def _scores(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
     shown = [Dot(row_name(task, row), one.value, one.low, one.high, bool(row.tied_for_best)) for row, one in found]
     title = metric_title(primary)
     lower = "" if task.higher_is_better else " Lower is better."
+    lower += undrawn([dot.name for dot in shown])
     over = title if task.chance is None else f"{title} (dashed line: guessing)"
     return Chart(
         name="scores",

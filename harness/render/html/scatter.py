@@ -16,7 +16,7 @@ from harness.render.html.labels import Box, place_labels, shortened
 Write = Callable[[float], str]
 
 NAMED = 24
-"""Of so many points all are named where there is room; of more, those on the front and the best."""
+"""Of so many points all are named where there is room; of more, only those on the front and the best, with intervals."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ def scatter(points: Sequence[Point], *, title: str, axis: Axis, chance: float | 
         axes.axhline(chance, color=QUIET, linewidth=1, dashes=(2, 3))
     kept = sorted((p for p in points if p.front), key=lambda p: p.x)
     axes.plot([p.x for p in kept], [p.y for p in kept], drawstyle="steps-post", color=ACCENT, linewidth=1.2, alpha=0.55)
-    for point in sorted(points, key=lambda p: p.strong):
+    shown = [p for p in points if len(points) <= NAMED or p.front or p.strong]
+    quiet = [p for p in points if p not in shown]
+    axes.plot([p.x for p in quiet], [p.y for p in quiet], "o", markersize=5, color=PAPER, markeredgecolor=QUIET)
+    for point in sorted(shown, key=lambda p: p.strong):
         _point(axes, point)
     _names(axes, points)
     return figure
@@ -102,8 +105,18 @@ def _names(axes: Axes, points: Sequence[Point]) -> None:
     wanted = [(shortened(p.name, 24), place[id(p)][0], place[id(p)][1]) for p in shown]
     for (text, _, _), point, spot in zip(wanted, shown, place_labels(wanted, taken, room), strict=True):
         if spot:
+            _leader(axes, place[id(point)], spot)
             x, y = axes.transData.inverted().transform((spot.left, spot.bottom + 3))
             axes.text(x, y, text, fontsize=11, color=INK if point.strong or point.front else MUTED)
+
+
+def _leader(axes: Axes, at: tuple[float, float], spot: Box) -> None:
+    """Join a point and its name where they stand apart."""
+    middle = (spot.bottom + spot.top) / 2
+    if abs(middle - at[1]) > 22:
+        end = spot.left - 1 if spot.left > at[0] else spot.right + 1
+        pixels = axes.transData.inverted().transform([at, (end, middle)])
+        axes.plot(pixels[:, 0], pixels[:, 1], color=QUIET, linewidth=0.7)
 
 
 def _x_axis(axes: Axes, values: Sequence[float], axis: Axis) -> None:

@@ -66,7 +66,7 @@
       const score = answer.s === null ? "" : `, score ${answer.s}`;
       details.append(...labelled(`Prompt of ${names}`, prompt(same[0], answer)));
       if (answer.d.length) details.append(made("p", "note", `Passages sent, best first: ${answer.d.join(", ")}`));
-      details.append(...labelled(`Output of ${names} (read as: ${answer.h || "it is"}${score})`, data.texts[answer.o]));
+      details.append(...labelled(`Output of ${names} (read as: ${data.texts[answer.h] || "it is"}${score})`, data.texts[answer.o]));
     });
   };
   const group = (places, example) => {
