@@ -13,6 +13,8 @@ NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 """Bits a weight in NF4 with double quantisation: the code, an 8-bit scale for 64 of them, and a 32-bit one for 256 of
 those (Dettmers et al. 2023, arXiv:2305.14314, section 3)."""
 ALL_LINEAR = "all-linear"
+_LENGTHS_COST = 3
+"""Work of an update that also learns lengths, in that of a plain one: the weights' norms are made anew each time."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Architecture:
         return Footprint(
             trained=trained,
             added=trained,
-            modules=len(chosen),
+            modules=len(chosen) * (_LENGTHS_COST if lengths else 1),
             reach=1.0,
             kept_values=kept + rank * len(chosen) + (2 * outputs if lengths else 0),
             kept_weights=sum(one.inputs * one.outputs for one in chosen) if lengths else 0,
@@ -158,7 +160,7 @@ class Footprint:
         batch: items of one optimiser step; row_tokens: tokens of one pass.
         checkpointing: whether activations inside a block are computed again on the way back.
         watched: items of either split that are asked after each epoch.
-        asked: prompts answered while adapting, besides.
+        asked: prompts answered while adapting, besides; labels_only: only where the task's labels are fixed.
         exemplars: worked examples put into each prompt; alike: whether the same ones.
         passages: found texts put into each prompt; indexed: whether the corpus is embedded.
         reranked: found texts that the model reads one by one for each question.
@@ -184,6 +186,7 @@ class Footprint:
     checkpointing: bool = False
     watched: int = 0
     asked: int = 0
+    labels_only: bool = False
     exemplars: int = 0
     alike: bool = True
     passages: int = 0

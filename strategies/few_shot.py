@@ -56,7 +56,7 @@ class FewShot(Step):
         """Put exemplars into each prompt; ask some prompts to calibrate."""
         del shape
         asked = self.calibration_items if self.calibrate else 0
-        return Footprint(exemplars=self.k, alike=self.choose != "similar", asked=asked)
+        return Footprint(exemplars=self.k, alike=self.choose != "similar", asked=asked, labels_only=True)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Choose the exemplars; measure the labels' mean log-probabilities where the labels are fixed."""

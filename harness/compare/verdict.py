@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.compare import forecast
 from harness.compare.effects import effects
 from harness.compare.names import Names, bare
 from harness.compare.result import StrategyResult, TaskResult
@@ -30,6 +31,7 @@ def verdict(task: TaskResult) -> tuple[str, ...]:
         _fastest(task, [done[0], *tied], name),
         _chance(task, primary, done),
         *effects(task, done, name),
+        forecast.sentence(done, name),
     ]
     return tuple(filter(None, said))
 

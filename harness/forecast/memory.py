@@ -31,7 +31,7 @@ class Memory:
         activations: kept for the way back, or of the block that is computed just now.
         logits: where there are labels, or choices.
         cache: keys and values.
-        slack: freed memory that the allocator holds in pieces too small to be used again.
+        slack: freed memory that the allocator holds in pieces too small to use again.
     """
 
     base: float = 0.0
@@ -66,7 +66,8 @@ class Numbers:
     Attributes:
         state_bytes: one state of the optimiser; an Adam has two.
         master_bytes: of the copy.
-        step_bytes: of a gradient while the weights are updated; 0: each is dropped as soon as it was used.
+        step_bytes: of a gradient while the weights are updated; 0: a weight is updated as soon as its gradient is
+            there, so that the largest of them stands alone.
         keeps_best: whether the best weights so far are kept beside the present ones.
     """
 
@@ -139,7 +140,8 @@ def training(
         kept=trained * shape.dtype_bytes if numbers.keeps_best and footprint.epochs > 1 else 0.0,
         slack=slack * activations,
     )
-    gradients = trained * shape.dtype_bytes
+    largest_matrix = max(shape.vocab * shape.hidden, shape.block_parameters)
+    gradients = (trained if numbers.step_bytes else min(trained, largest_matrix)) * shape.dtype_bytes
     on_the_way = replace(fixed, gradients=gradients, activations=activations, logits=logits)
     updating = replace(fixed, gradients=trained * numbers.step_bytes)
     return max(on_the_way, updating, key=lambda one: one.total)
@@ -155,7 +157,7 @@ def answering(
         footprint: of what was done to it.
         largest: the largest pass.
         cached_tokens: of all sequences that are decoded together; one block's part of them stands twice while it grows.
-        slack: share of activations and logits that the allocator holds besides, measured.
+        slack: share of the activations that the allocator holds besides, measured.
     """
     activations = largest.tokens * (kept_bytes(shape, Footprint()) + 4 * shape.hidden)
     logits = _LOGITS_SCORED * shape.vocab * largest.predictions
@@ -165,7 +167,7 @@ def answering(
         activations=activations,
         logits=logits,
         cache=cache,
-        slack=slack * (activations + logits),
+        slack=slack * activations,
     )
 
 

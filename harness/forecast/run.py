@@ -51,12 +51,13 @@ def forecasted(trials: Sequence[Planned], prepared: Mapping[str, Prepared], here
     """
     if os.environ.get(SWITCH) == "off":
         return list(trials)
+    retrieves = any(one.sources and not one.skip for one in trials)
     forecasters: dict[tuple[str, int | None], Forecaster | None] = {}
     found: list[Planned] = []
     for one in trials:
         known = one.model, one.threads
         if not one.skip and known not in forecasters:
-            forecasters[known] = _forecaster(one, here)
+            forecasters[known] = _forecaster(one, here, retrieves=retrieves)
         by = None if one.skip else forecasters[known]
         found.append(one.model_copy(update={"forecast": by.forecast(one, prepared)}) if by else one)
     return found
@@ -74,7 +75,7 @@ def present(name: str, cache: Path) -> Path | None:
     return converted.place(folder, cache) if folder and converted.is_ready(folder, cache) else None
 
 
-def _forecaster(planned: Planned, here: Here) -> Forecaster | None:
+def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster | None:
     folder = present(planned.model, here.cache)
     if folder is None:
         return None
@@ -91,7 +92,7 @@ def _forecaster(planned: Planned, here: Here) -> Forecaster | None:
             counted[task.info.name] = lengths(task, folder, planned.model, here.cache)
         return counted[task.info.name]
 
-    return Forecaster(shape, machine, counts, lambda name: present(name, here.cache))
+    return Forecaster(shape, machine, counts, lambda name: present(name, here.cache), retrieves)
 
 
 def _machine(folder: Path, threads: int | None, here: Here) -> Calibration:

@@ -45,15 +45,17 @@ class Forecaster:
     """Forecasts trials of one model on this machine.
 
     Attributes:
-        machine: its calibration with this model; None: nothing is said of seconds and bytes of the process.
+        machine: its calibration with this model.
         counted: gives the lengths of a task's texts.
         located: gives the folder of a model that a step brings; None where it is not here yet.
+        retrieves: whether any trial of the run does: the libraries for it are loaded for all.
     """
 
     shape: Architecture
     machine: Calibration
     counted: Callable[[Prepared], Lengths]
     located: Callable[[str], Path | None]
+    retrieves: bool = False
 
     def forecast(self, planned: Planned, prepared: Mapping[str, Prepared]) -> Forecast:
         """Predict one trial.
@@ -109,7 +111,7 @@ class _Trial:
     @property
     def _base(self) -> float:
         machine = self.by.machine
-        retrieves = machine.retrieval_bytes if self.planned.sources else 0.0
+        retrieves = machine.retrieval_bytes if self.by.retrieves else 0.0
         return machine.base_bytes + machine.first_use_bytes + retrieves
 
     def _adapt(
@@ -122,7 +124,7 @@ class _Trial:
             size = sum(map(self._embedder, link.step.sources()))
             found.add("index", self.rates.embedding(tokens, size) + self.rates.machine.open_s, tokens)
             found.host_bytes = max(found.host_bytes, self._memory_of(self._end(done)).total + self._base)
-        if footprint.asked:
+        if footprint.asked and (task.task_data.task.choices or not footprint.labels_only):
             system = self._asked(task, [*done, replace(footprint, asked=0)])
             self._ask(found, link.step.phase, system, footprint.asked, self._end(done))
         if footprint.epochs:

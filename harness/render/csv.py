@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from harness.compare import forecast
 from harness.compare.result import Comparison, Cost, StrategyResult, TaskResult
 from harness.render import pace, resources
 from harness.render.escape import spreadsheet
@@ -74,6 +75,7 @@ def _cost(cost: Cost) -> dict[str, Value]:
         "decode_tokens_per_s": cost.decode_tokens_per_s,
         "energy_j": cost.energy_j,
         **resources.figures(cost),
+        **forecast.figures(cost),
         **(pace.figures(cost.latency) if cost.latency else {}),
     }
 

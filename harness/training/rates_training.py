@@ -114,13 +114,22 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+def anonymous() -> int:
+    """Give the part of it that a forked process begins with, as files are mapped anew where they are used, bytes."""
+    return _status_bytes("RssAnon")
+
+
 def _peak_bytes() -> int:
     """Give the highest resident memory since `_give_back`; the present one where the system keeps no peak."""
+    return _status_bytes("VmHWM")
+
+
+def _status_bytes(field: str) -> int:
     try:
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return resident()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), resident())
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), resident())
 
 
 def _give_back() -> None:
