@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from harness.compare.constraints import Constraints, Finding, figure_of, findings
+from harness.compare.constraints import Constraints, Finding
+from harness.compare.keeping import figure_of, findings
 from harness.compare.names import Names
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.rules import Rule, rules_for
@@ -62,6 +63,7 @@ class TaskDecision(Frozen):
         nothing_fits: which constraint binds, and what comes nearest.
         changes: what would change the verdict, a sentence each.
         unknown: constraints that could not be held against a figure, and how to measure it.
+        one_seed: whether the chosen, or one tied with it, was trained with a single seed.
         smallest_model: where several models ran: the smallest that keeps to everything, with its licence.
     """
 
@@ -75,6 +77,7 @@ class TaskDecision(Frozen):
     nothing_fits: str | None = None
     changes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    one_seed: bool = False
     smallest_model: str | None = None
 
 
@@ -176,15 +179,27 @@ def _flag(rule: Rule) -> str:
 
 def _why(chosen: StrategyResult, others: Sequence[StrategyResult], limits: Constraints) -> str:
     if limits.objective == "quality":
-        return "it scores highest"
+        return f"it scores highest{_cheapest(chosen, others)}"
     what, figure = figure_of(limits.objective, [chosen, *others])
     own, rest = figure(chosen), [value for row in others if (value := figure(row)) is not None]
     if own is None or not rest:
         return f"and no {what} tells them apart"
-    most = max(rest)
-    return f"it has the lowest {what} ({_amount(own, limits)} against {_amount(min(rest), limits)}" + (
-        f" to {_amount(most, limits)})" if most > min(rest) else ")"
-    )
+    span = " to ".join(dict.fromkeys(_amount(value, limits) for value in (min(rest), max(rest))))
+    return f"it has the lowest {what} ({_amount(own, limits)} against {span}{_once(chosen)})"
+
+
+def _once(row: StrategyResult) -> str:
+    return ", measured once" if row.seeds == 1 else ""
+
+
+def _cheapest(chosen: StrategyResult, others: Sequence[StrategyResult]) -> str:
+    """Say which of those tied costs less than the chosen by a fifth or more, and how much."""
+    paid = [(row.money.total_usd(), row) for row in others if row.money]
+    if chosen.money is None or not paid:
+        return ""
+    least, row = min(paid, key=lambda pair: pair[0])
+    share = least / chosen.money.total_usd() if chosen.money.total_usd() else 1.0
+    return f", while `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
 
 
 def _amount(value: float, limits: Constraints) -> str:

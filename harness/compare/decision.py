@@ -162,6 +162,7 @@ def _task(
         options=tuple(told),
         changes=tuple(changes(table, order, task, options, limits)),
         unknown=unmeasured,
+        one_seed=any(row.one_seed for row in order),
         smallest_model=smallest_model([row for row in table.rows if row.status == "completed"], task.primary or ""),
     )
 

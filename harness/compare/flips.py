@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from harness.compare.breakeven import break_even
 from harness.compare.choice import Option
-from harness.compare.constraints import Constraints, Finding, figure_of
+from harness.compare.constraints import Constraints, Finding
+from harness.compare.keeping import figure_of
 from harness.compare.names import Names
 from harness.compare.result import StrategyResult, TaskResult
-from harness.compare.words import change, count, usd
+from harness.compare.words import change, count, metric_title, score, usd
 
 HORIZON_REQUESTS = 1e12
 """Break-even volumes a month beyond this are of no use to anybody."""
@@ -56,6 +57,7 @@ def changes(
     """
     said = [
         _runner_up(table, order, limits),
+        _thrifty(table, order, limits),
         _volume(table, order),
         *_relaxed(order[0], everything, options, limits),
         _more_items(table, order),
@@ -84,12 +86,35 @@ def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Const
             return f"Runner-up: {name(second)}{gap}."
         what, figure = figure_of(limits.objective, order)
         own, other = figure(order[0]), figure(second)
-        ratio = f", {what} {other / own:.2g} times as high" if own and other else ""
+        ratio = f", {what} {_more(other / own)}" if own and other else ""
         return f"Runner-up: {name(second)}{ratio}{gap}."
     rest = [row for row in scored if row is not order[0]]
     if not rest or rest[0].to_best is None:
         return ""
     return f"Runner-up: {name(rest[0])}, clearly worse ({change(rest[0].to_best)})."
+
+
+def _more(ratio: float) -> str:
+    """Write how much more: ``5 % higher``, ``3.2 times as high``, ``about the same``."""
+    if ratio < 1.005:
+        return "about the same"
+    return f"{ratio - 1:.0%} higher".replace("%", " %") if ratio < 2 else f"{ratio:.2g} times as high"
+
+
+def _thrifty(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints) -> str:
+    """Name the best of those that do better by the objective and keep to everything, but are clearly worse."""
+    if limits.objective == "quality":
+        return ""
+    what, figure = figure_of(limits.objective, table.rows)
+    own, name, primary = figure(order[0]), Names(table.rows), table.primary or ""
+    for row in table.rows:
+        value = figure(row) if primary in row.scores else None
+        if row.tied_for_best is False and own and value is not None and value < own:
+            return (
+                f"{name(row)} keeps to everything with {1 - value / own:.0%} less {what}, but is clearly worse "
+                f"({metric_title(primary)} {score(row.scores[primary])})."
+            ).replace("% less", " % less")
+    return ""
 
 
 def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pydantic import Field
 
 from harness.compare.choice import Option, TaskDecision
-from harness.compare.constraints import Constraints, figure_of
+from harness.compare.constraints import Constraints
+from harness.compare.keeping import figure_of
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import count, listing, score, usd
 from harness.records import Frozen
@@ -76,7 +77,11 @@ def headline(decided: Sequence[TaskDecision], together: Overall | None) -> str:
     """Say in a sentence or two what to choose for each task, how sure that is, and what one for all would be."""
     if together is None:
         return decided[0].verdict
-    named = [f"{_chosen(one)} for {one.task} ({_SURE[one.confidence](_tied(one))})" for one in decided if one.chosen]
+    named = [
+        f"{_chosen(one)} for {one.task} ({_SURE[one.confidence](_tied(one))}{', one seed' if one.one_seed else ''})"
+        for one in decided
+        if one.chosen
+    ]
     none = [one.task for one in decided if not one.chosen]
     said = [f"Choose {listing(named)}."] if named else []
     said += [f"Nothing fits for {listing(none)}."] if none else []
@@ -92,7 +97,7 @@ def _chosen(one: TaskDecision) -> str:
 
 
 def _tied(one: TaskDecision) -> str:
-    """Say how many others are tied, and whether one seed is all there is."""
+    """Say how many others are tied."""
     return count(sum(bool(option.place) for option in one.options) - 1, "other")
 
 

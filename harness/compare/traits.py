@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 from harness.api import Step
@@ -66,11 +68,18 @@ def traits_of(records: Sequence[Completed]) -> Traits:
 
 def _step(entry: dict[str, Any]) -> Step | None:
     """Build a step again from its record; None where it is not installed, or takes other parameters now."""
-    values = {name: value for name, value in entry.items() if name not in RESERVED}
     try:
-        return find_step(entry["step"]).model_validate(values)
+        return _built(json.dumps(entry, sort_keys=True))
     except (HarnessError, ValueError):
         return None
+
+
+@cache
+def _built(entry: str) -> Step:
+    """Build each step once: a report of thousands of trials has a few dozen."""
+    values: dict[str, Any] = json.loads(entry)
+    name = str(values["step"])
+    return find_step(name).model_validate({key: value for key, value in values.items() if key not in RESERVED})
 
 
 def _labels(record: Completed, known: Sequence[Step], needed: Collection[str]) -> int:

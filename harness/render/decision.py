@@ -36,8 +36,7 @@ def as_terminal(decision: Decision) -> Iterator[RenderableType]:
         if decision.overall:
             yield Text(_bare(task.verdict), style="bold")
         if any(not option.excluded for option in task.options):
-            yield Padding(_table(task), INDENT, expand=False)
-            yield Text()
+            yield from (Text(), Padding(_table(task), INDENT, expand=False), Text())
         yield from (_indented(line) for line in excluded(task))
         yield from (_indented(line) for line in remarks(task))
     yield Text()
