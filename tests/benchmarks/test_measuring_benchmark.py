@@ -1,0 +1,200 @@
+"""What measuring costs a short trial: spans, progress, parts of memory, surroundings: pytest --benchmark-only.
+
+Two answers. The same trial is run in turn with all of it and without, and the ratio is given with its interval; and in
+the runs with it, the seconds spent in it are added up, which a noisy machine cannot hide. Requests, self-tests and
+training items asked again are left out of both: they are questions of their own, each with a switch.
+"""
+
+import itertools
+import math
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from importlib.util import find_spec
+from multiprocessing import Pipe
+from statistics import fmean, stdev
+from threading import Thread
+from time import perf_counter
+
+import pytest
+import side_by_side
+from scipy.stats import t as student
+
+from harness import adaptation, trial
+from harness.config import Limits, RunConfig
+from harness.data import cache
+from harness.execute.worker import Emit
+from harness.measure.meter import Meter
+from harness.models import footprint
+from harness.plan import make_plan
+from harness.records import Span
+from harness.training.optimiser import MasterAdamW
+
+PAIRS, SHARE = 8, 0.01
+LIMITS = Limits(train=24, validation=8, test=24)
+
+
+class Unmeasured(Meter):
+    """Gives spans that have seconds only: a chain charges them, so they must be there."""
+
+    @contextmanager
+    def span(self, phase, step=None):
+        self._running, self._tokens_in, self._tokens_out = phase, None, None
+        began = perf_counter()
+        yield
+        self._running = None
+        self._spans.append(Span(phase=phase, step=step, wall_s=perf_counter() - began))
+
+
+class Clock:
+    """Adds up the seconds that are spent in calls."""
+
+    def __init__(self):
+        self.spent_s = 0.0
+
+    def of(self, function):
+        """Return the function, its seconds counted."""
+
+        @wraps(function)
+        def counted(*arguments, **options):
+            began = perf_counter()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self.spent_s += perf_counter() - began
+
+        return counted
+
+    def meter(self, **options):
+        """Return a meter whose beginnings and ends of spans are counted, but not what is measured in them."""
+        inner = Meter(**options)
+        spanned = inner.span
+
+        @contextmanager
+        def span(phase, step=None):
+            measured = spanned(phase, step)
+            self.of(measured.__enter__)()
+            yield
+            self.of(measured.__exit__)(None, None, None)
+
+        inner.span = span
+        return inner
+
+
+@pytest.fixture(scope="module")
+def planned():
+    import harness.execute.preload  # noqa: F401 - a trial's process has the libraries, and has them frozen
+
+    config = RunConfig(
+        suite="quickstart",
+        tasks=("sentiment",),
+        strategies=("lora(epochs=1)",),
+        limits=LIMITS,
+        requests=0,
+        check_items=0,
+        seen_items=0,
+    )
+    return make_plan(config).trials[0]
+
+
+@contextmanager
+def parent():
+    """Give what sends progress to a listening parent."""
+    ours, theirs = Pipe()
+    listener = Thread(target=lambda: list(iter(ours.recv, None)))
+    listener.start()
+    try:
+        yield Emit(theirs)
+    finally:
+        theirs.send(None)
+        listener.join()
+
+
+def timed_trial(planned, folder, emit):
+    """Run the trial with nothing kept from an earlier one; return its seconds."""
+    folder.mkdir()
+    for name in ("converted", "hashes"):
+        (folder / name).symlink_to(cache.root() / name)
+    return side_by_side.timed(lambda: trial.run_trial(planned, cache=folder, emit=emit))[1]
+
+
+def with_measuring(planned, folder, *, energy=False):
+    """Run with all of it; return the seconds, those spent in measuring, and those of setting energy up."""
+    clock = Clock()
+    began = perf_counter()
+    meter = clock.meter(energy=energy)
+    setup_s = perf_counter() - began
+    with pytest.MonkeyPatch.context() as patch, parent() as emit:
+        patch.setattr(trial, "Meter", lambda **_: meter)
+        patch.setattr(MasterAdamW, "_tell", clock.of(MasterAdamW._tell))
+        patch.setattr(footprint, "weights_bytes", clock.of(footprint.weights_bytes))
+        patch.setattr(trial, "environment", clock.of(trial.environment))
+        seconds = timed_trial(planned, folder, clock.of(emit))
+    return seconds, clock.spent_s, setup_s
+
+
+def without_measuring(planned, folder):
+    """Run with none of it; return the seconds."""
+    there = trial.environment()
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(trial, "Meter", lambda **_: Unmeasured())
+        patch.setattr(trial, "environment", lambda **_: there)
+        patch.setattr(MasterAdamW, "_tell", lambda self: None)
+        patch.setattr(footprint, "weights_bytes", lambda model: None)
+        patch.setattr(adaptation, "_held", lambda system, sizes: None)
+        return timed_trial(planned, folder, lambda event: None)
+
+
+def interval(ratios):
+    """Give the geometric mean of paired ratios with its 95 % interval (Student's t on their logarithms)."""
+    logs = [math.log(ratio) for ratio in ratios]
+    half = student.ppf(0.975, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+    return {
+        name: round(math.exp(fmean(logs) + part), 4)
+        for name, part in (("ratio", 0.0), ("ratio_low", -half), ("ratio_high", half))
+    }
+
+
+def test_measuring_takes_less_than_a_hundredth_of_a_short_trial(benchmark, planned, tmp_path):
+    measured, plain, shares, number = [], [], [], itertools.count()
+
+    def folder():
+        return tmp_path / str(next(number))
+
+    def unmeasured():
+        plain.append(without_measuring(planned, folder()))
+
+    def pair():
+        first = len(plain) % 2  # in turn, or what comes second would always find the machine warm
+        if not first:
+            unmeasured()
+        seconds, spent, _ = with_measuring(planned, folder())
+        measured.append(seconds)
+        shares.append(spent / seconds)
+        if first:
+            unmeasured()
+
+    without_measuring(planned, folder())  # the first run reads files and compiles
+    benchmark.pedantic(pair, rounds=PAIRS, iterations=1)
+    found = {
+        "trial": planned.trial.strategy,
+        "limits": LIMITS.model_dump(),
+        "share": round(max(shares), 5),
+        "shares": [round(share, 5) for share in shares],
+        **interval([one / other for one, other in zip(measured, plain, strict=True)]),
+        "measured_s": [round(seconds, 3) for seconds in measured],
+        "unmeasured_s": [round(seconds, 3) for seconds in plain],
+        "energy": energy_costs(planned, folder()),
+    }
+    benchmark.extra_info.update(found)
+    side_by_side.write("measuring", found, ["codecarbon"] if found["energy"] else [])
+    assert found["share"] <= SHARE, found
+    assert found["ratio_low"] <= 1 + SHARE, found
+
+
+def energy_costs(planned, folder):
+    """Tell what joules cost on top, where codecarbon is installed: once a trial to set up, then with each span."""
+    if find_spec("codecarbon") is None:
+        return None
+    seconds, spent, setup_s = with_measuring(planned, folder, energy=True)
+    return {"setup_s": round(setup_s, 3), "share": round(spent / seconds, 5)}
