@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from harness.compare.bootstrap import Resampled, resample
-from harness.compare.intervals import holm
+from harness.compare.intervals import holm, holm_to_best
 from harness.compare.sample import Sample
 from harness.compare.statistics import Difference, Estimate, contrast, difference, estimate
 
@@ -53,8 +53,21 @@ class Panel(Generic[Key]):
 
     def differences(self, pairs: Mapping[Key, Key]) -> dict[Key, Difference]:
         """Compare each key with its partner, p adjusted over all of them (Holm); pairs without items are left out."""
+        return self._adjusted(pairs, holm)
+
+    def to_best(self, ranked: Sequence[Key]) -> dict[Key, Difference]:
+        """Compare each key with the first, p adjusted for the best having been found by looking (`holm_to_best`).
+
+        Args:
+            ranked: best first.
+        """
+        return self._adjusted(dict.fromkeys(ranked[1:], ranked[0]), holm_to_best)
+
+    def _adjusted(
+        self, pairs: Mapping[Key, Key], adjust: Callable[[Sequence[float]], list[float]]
+    ) -> dict[Key, Difference]:
         found = {key: made for key, other in pairs.items() if (made := self.difference(key, other))}
-        adjusted = holm([made.p for made in found.values()])
+        adjusted = adjust([made.p for made in found.values()])
         return {
             key: made.model_copy(update={"p_holm": p}) for (key, made), p in zip(found.items(), adjusted, strict=True)
         }

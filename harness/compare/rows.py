@@ -119,7 +119,7 @@ def _ranked(made: Mapping[Key, StrategyResult], primary: str, scored: Panel[Key]
     order = sorted((key for key in made if key in scored), key=lambda key: -up * made[key].scores[primary].value)
     if not order:
         return tuple(made.values())
-    to_best = scored.differences(dict.fromkeys(order[1:], order[0]))
+    to_best = scored.to_best(order)
     start: dict[Key, Key] = {key: (BASELINE, key[1], None) for key in order}
     to_baseline = scored.differences({k: base for k, base in start.items() if base in scored and base != k})
     rows: list[StrategyResult] = []

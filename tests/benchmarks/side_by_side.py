@@ -61,11 +61,11 @@ def quickstart(task, **limits):
     return prepare(load_suite("quickstart"), task, limits=limits)
 
 
-def write(name, result, peers):
+def write(name, result, peers, file=None):
     """Keep a result with all that is needed to get it again, if a folder for it was named."""
     if OUT not in os.environ:
         return
-    command = f"{OUT}=DIR pytest tests/benchmarks/test_{name}_benchmark.py --benchmark-only"
+    command = f"{OUT}=DIR pytest tests/benchmarks/{file or f'test_{name}_benchmark.py'} --benchmark-only"
     there = environment(command)
     packages = there.packages | {peer: version(peer) for peer in peers}
     found = {**result, "environment": there.model_copy(update={"packages": packages}).model_dump()}

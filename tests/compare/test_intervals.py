@@ -32,14 +32,32 @@ def test_clusters_of_equal_size_give_the_error_of_their_means():
     scores = np.random.default_rng(1).random((20, 4))
     error, df = intervals.standard_error(scores.ravel(), np.repeat(np.arange(20), 4))
     assert error == pytest.approx(stats.sem(scores.mean(axis=1)))
-    assert df == 19
+    assert df == pytest.approx(19)
 
 
 def test_unequal_clusters_follow_the_formula():
     scores, clusters = np.array([1.0, 0.0, 1.0, 1.0, 0.5]), np.array([0, 0, 1, 2, 2])
     away = scores - scores.mean()
-    total = (away[0] + away[1]) ** 2 + away[2] ** 2 + (away[3] + away[4]) ** 2
-    assert intervals.standard_error(scores, clusters)[0] == pytest.approx(math.sqrt(3 / 2 * total) / 5)
+    total = (away[0] + away[1]) ** 2 / (1 - 2 / 5) + away[2] ** 2 / (1 - 1 / 5) + (away[3] + away[4]) ** 2 / (1 - 2 / 5)
+    assert intervals.standard_error(scores, clusters)[0] == pytest.approx(math.sqrt(total) / 5)
+
+
+def test_unequal_clusters_have_the_degrees_of_freedom_of_bell_and_mccaffrey():
+    """By their matrices: v = Σ_c a_c (u_c' M y)², and df = tr(G)² / tr(G²) with G_cd = a_c u_c' M u_d."""
+    groups = np.repeat(np.arange(4), [1, 2, 3, 9])
+    units = (groups[:, None] == np.arange(4)).astype(float)
+    residuals = np.eye(15) - 1 / 15
+    weights = np.sqrt(1 / (1 - units.sum(axis=0) / 15))
+    g = weights[:, None] * (units.T @ residuals @ units) * weights
+    _, df = intervals.standard_error(np.random.default_rng(0).random(15), groups)
+    assert df == pytest.approx(np.trace(g) ** 2 / np.trace(g @ g))
+    assert df < 3
+
+
+def test_the_best_of_several_is_adjusted_for_every_pair_that_could_have_been_it():
+    assert intervals.holm_to_best([0.02]) == [0.02]
+    assert intervals.holm_to_best([0.01, 0.002, 0.04]) == pytest.approx([0.03, 0.012, 0.04])
+    assert intervals.holm_to_best([0.5, 0.9]) == [1.0, 1.0]
 
 
 def test_mcnemar_equals_the_textbook_binomial_sum():
