@@ -52,7 +52,7 @@ def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Char
             Chart(
                 name=f"effects{number}",
                 title="Gains and what came with them",
-                said=f"Change against zero_shot or against before, with 95 % intervals. Gain: on this task. {kinds}.{undrawn(names)}",
+                said=f"Change against zero_shot or before (95 %). Gain: on this task. {kinds}.{undrawn(names)}",
                 draw=lambda panels=panels: dots(panels),
                 table=table(
                     ["strategy", *(title for title, _ in columns)],

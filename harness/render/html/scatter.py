@@ -16,7 +16,7 @@ from harness.render.html.labels import Box, place_labels, shortened
 Write = Callable[[float], str]
 
 NAMED = 24
-"""Of so many points all are named where there is room; of more, only those on the front and the best, with intervals."""
+"""Of so many points all are named where there is room; of more, the best and those on the front, with intervals."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""Pages for tests: a small store with every sort of row, a hostile prediction in it, and the page made of it."""
+
+import re
+from html.parser import HTMLParser
+
+from harness.compare.comparison import compare
+from harness.compare.constraints import Constraints
+from harness.compare.decision import decide
+from harness.compare.examples import examples_of
+from harness.compare.provenance import provenance
+from harness.compare.stored import read
+from harness.records import Row
+from harness.render.html.page import render
+from harness.store import Store, newest
+from tests.compare.builders import completed, failed, pattern, skipped
+
+HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'>"
+CURVE = (*({"step": float(n), "loss": 3.0 / n} for n in range(1, 9)), {"step": 8.0, "validation_loss": 0.5})
+
+
+def rows_of(task, right, answers):
+    """Rows whose answers are right or wrong; every seventh wrong one is hostile."""
+    return [
+        Row(
+            task=task,
+            id=f"{place:04d}",
+            references=("good" if place % 2 else "bad",),
+            choices=("bad", "good"),
+            input=f"What of film number {place}?",
+            prompt=f"Judge the film.\n\nWhat of film number {place}?\nAnswer:",
+            output=answer,
+            answer=answer,
+            parsed="choice",
+            passages=("p1", "p2"),
+        )
+        for place, (hit, answer) in enumerate(zip(right, answers, strict=True))
+    ]
+
+
+def answers_of(right):
+    """Answers to rows that are right where `right` says so."""
+    texts = ("bad", "good")
+    return [texts[n % 2] if hit else HOSTILE if n % 7 == 0 else texts[1 - n % 2] for n, hit in enumerate(right)]
+
+
+def write_store(root):
+    """Store a suite of one task: two seeds of a tuned strategy, others with one, a failed and a skipped one."""
+    store = Store(root)
+    for strategy, seed, share, more in (
+        ("zero_shot", 0, 0.5, {}),
+        ("few_shot", 0, 0.6, {"seconds": 4.0}),
+        ("lora", 0, 0.9, {"trained": 921_600, "curves": CURVE, "seconds": 3.0}),
+        ("lora", 1, 0.85, {"trained": 921_600, "curves": CURVE, "seconds": 3.4}),
+        ("rag<k>+lora", 0, 0.8, {"trained": 921_600, "seconds": 7.0}),
+    ):
+        right = pattern(share, 80, shift=seed)
+        made = completed("sentiment", strategy, right, seed=seed, **more).record
+        made = made.model_copy(update={"tasks": tuple(t.model_copy(update={"labels": ()}) for t in made.tasks)})
+        store.write(made, rows_of("sentiment", right, answers_of(right)))
+    store.write(failed("sentiment", "qlora", "out of memory <at> 22 GiB", basis="b").record)
+    store.write(skipped("sentiment", "rag", "sentiment has no corpus", basis="b").record)
+    return store
+
+
+def page_of(store):
+    """The comparison that a store holds, and the page about it."""
+    chosen = newest(store.load())
+    stored = read(chosen.trials)
+    comparison = compare(stored)
+    came = provenance(one.record for one in chosen.trials)
+    examples = examples_of(chosen.trials, comparison)
+    return comparison, render(comparison, examples, came, [decide(stored, Constraints())])
+
+
+class Scan(HTMLParser):
+    """What a page holds: tags with their attributes, in order, and texts of tables."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags = []
+        self.cells = []
+        self._cell = None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("td", "th"):
+            self._cell = [dict(attrs).get("data-value"), ""]
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell[1] += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self._cell is not None:
+            self.cells.append(tuple(self._cell))
+            self._cell = None
+
+    def of(self, *names):
+        """Attributes of every tag with one of these names."""
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def figures(page):
+    """The section of each chart, by its id."""
+    return {found[1]: found[0] for found in re.finditer(r'<figure id="([^"]+)">.*?</figure>', page, re.DOTALL)}

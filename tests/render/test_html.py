@@ -1,0 +1,218 @@
+"""The page as text: its figures are those of the JSON report, nothing foreign runs, and nothing is fetched."""
+
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from harness.compare.breakeven import break_even
+from harness.compare.outlook import confidence, front, would_change
+from harness.render import json as as_json
+from harness.render.html import canvas
+from harness.render.html.embedded import as_script
+from harness.render.html.figures import charts_of, save
+from harness.render.html.labels import Box, place_labels, spread
+from harness.render.html.page import MOST_BYTES
+from harness.render.html.words import coded, dollars, number
+from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def made(store):
+    return page_of(store)
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return made[1]
+
+
+def data_of(page, name):
+    return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_scores_behind_the_charts_are_those_of_the_json_report(made):
+    comparison, page = made
+    told = json.loads(as_json.render(comparison))["tasks"][0]["strategies"]
+    expected = {row["strategy"]: row["scores"]["accuracy"]["value"] for row in told if row["scores"]}
+    cells = Scan(figures(page)["task-1-scores"]).cells
+    names = [text for _, text in cells]
+    found = {name: float(cells[names.index(name) + 1][0]) for name in expected}
+    assert found == expected
+
+
+def test_memory_and_time_behind_the_charts_are_those_of_the_json_report(made):
+    comparison, page = made
+    trials = json.loads(as_json.render(comparison))["trials"]
+    zero = next(trial for trial in trials if trial["strategy"] == "zero_shot")
+    for chart, expected in (
+        ("task-1-quality_memory", max(span["host_peak_bytes"] for span in zero["spans"].values())),
+        ("task-1-quality_time", sum(span["wall_s"] for span in zero["spans"].values())),
+    ):
+        cells = Scan(figures(page)[chart]).cells
+        place = [text for _, text in cells].index("zero_shot")
+        assert float(cells[place + 1][0]) == pytest.approx(expected)
+
+
+def test_costs_of_the_page_are_those_of_the_comparison(made):
+    comparison, page = made
+    row = comparison.suites[0].tasks[0].rows[0]
+    usage = comparison.assumed.usage
+    shown = page[page.index('id="costs"') :]
+    assert f'data-value="{row.money.total_usd(usage)}"' in shown
+    parts = data_of(page, "money-data")["tasks"][0]["rows"][0]
+    assert sum(p["quantity"] * p["usd"] for p in parts["fixed"]) == pytest.approx(row.money.fixed_usd)
+
+
+def test_what_a_model_or_a_record_wrote_stays_text(page):
+    assert "<script>window" not in page
+    assert "rag<k>" not in page
+    assert "out of memory &lt;at&gt; 22 GiB" in page
+    answers = [a["a"] for one in data_of(page, "example-data")["tasks"][0]["examples"] for a in one["answers"]]
+    assert HOSTILE in answers
+
+
+def test_json_in_a_script_element_cannot_end_it():
+    text = as_script({"a": "</script><!-- & \u2028"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"a": "</script><!-- & \u2028"}
+
+
+def test_a_page_refers_to_nothing_outside_itself(page):
+    scan = Scan(page)
+    loaded = [
+        tag for tag, attributes in scan.tags if "src" in attributes or tag in ("link", "iframe", "object", "embed")
+    ]
+    assert loaded == []
+    assert not re.search(r"url\((?!#)|@import", page)
+    assert all(a["href"].startswith(("#", "https://", "http://")) for a in scan.of("a"))
+    policy = next(a["content"] for a in scan.of("meta") if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'")
+
+
+def test_a_page_is_small_and_the_same_every_time(store, page):
+    assert len(page.encode()) < MOST_BYTES / 10
+    assert page_of(store)[1] == page
+
+
+def test_every_control_has_a_label_and_every_chart_a_text_and_a_table(page):
+    scan = Scan(page)
+    labelled = {attributes.get("for") for attributes in scan.of("label")}
+    assert all(a.get("id") in labelled or a.get("aria-label") for a in scan.of("input", "select") if "class" not in a)
+    drawings = [a for _, a in scan.tags if a.get("role") == "img"]
+    assert drawings
+    assert all(a.get("aria-label") for a in drawings)
+    assert all("<table" in figure for figure in figures(page).values())
+    ids = [a["id"] for _, a in scan.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_headings_do_not_skip_a_level(page):
+    levels = [int(tag[1]) for tag, _ in Scan(page).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_what_did_not_finish_stands_there_with_its_reason(page):
+    assert "qlora failed" in page
+    assert "sentiment has no corpus" in page
+
+
+def test_examples_are_items_on_which_some_are_right_and_some_are_wrong(page):
+    told = data_of(page, "example-data")["tasks"][0]
+    assert all({answer["r"] for answer in one["answers"]} == {True, False} for one in told["examples"])
+    assert len(told["examples"]) == told["disagreeing"]
+    one = told["examples"][0]
+    texts = data_of(page, "example-data")["texts"]
+    first = texts[told["begin"][0]] + texts[one["answers"][0]["p"]]
+    assert first == f"Judge the film.\n\nWhat of film number {int(one['id'])}?\nAnswer:"
+
+
+def test_charts_are_saved_as_svg_and_png_and_are_the_same_every_time(made, tmp_path):
+    written = save(made[0], tmp_path / "a")
+    assert {path.suffix for path in written} == {".svg", ".png"}
+    assert written[0].read_text().startswith("<?xml")
+    again = save(made[0], tmp_path / "b")
+    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
+
+
+def test_charts_show_training_seeds_and_what_strategies_take(made):
+    names = {chart.name for chart in charts_of(made[0].suites[0].tasks[0])}
+    assert {"scores", "quality_cost", "quality_time", "training", "seeds"} <= names
+
+
+def test_an_inline_chart_follows_the_page_and_keeps_its_texts(made):
+    chart = charts_of(made[0].suites[0].tasks[0])[0]
+    with canvas.style():
+        svg = canvas.inline(canvas.as_svg(chart.draw()), "x")
+    assert "#0b5fa5" not in svg
+    assert "var(--accent)" in svg
+    assert "rag&lt;k&gt;+lora" in svg
+
+
+def test_a_sentence_keeps_its_code_and_escapes_the_rest():
+    assert str(coded("`a<b>` & c")) == "<code>a&lt;b&gt;</code> &amp; c"
+    assert str(coded("one ` alone")) == "one ` alone"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "$0"),
+        (0.00031, "$0.00031"),
+        (0.5, "$0.50"),
+        (12.345, "$12.35"),
+        (1234.5, "$1,234"),
+        (1e-9, "under $0.00001"),
+    ],
+)
+def test_amounts_have_as_many_digits_as_matter(value, text):
+    assert dollars(value) == text
+
+
+def test_counts_claim_two_digits():
+    assert [number(n) for n in (7.4, 99, 1234, 2_263_973)] == ["7", "99", "1,200", "2,300,000"]
+
+
+def test_the_front_is_what_nothing_beats_in_both():
+    points = {0: (1.0, 0.5), 1: (2.0, 0.4), 2: (3.0, 0.9), 3: (2.5, 0.7), 4: (1.0, 0.3)}
+    assert front(points) == (0, 3, 2)
+    assert front(points, higher_is_better=False) == (4,)
+
+
+def test_confidence_says_what_is_tied_and_what_was_trained_once(made):
+    task = made[0].suites[0].tasks[0]
+    sure = confidence(task)
+    assert sure.level in ("clear", "tied")
+    assert any("differs by" in reason for reason in sure.reasons)
+    assert any(said.startswith("Less") for said in would_change(task))
+
+
+def test_the_break_even_in_the_page_is_that_of_the_comparison(made):
+    comparison, page = made
+    rows = {row.label: row for row in comparison.suites[0].tasks[0].rows if row.money}
+    best, *others = rows.values()
+    found = [break_even(best.money, other.money).per_month for other in others]
+    assert any(f"Above {number(one)} requests a month" in page for one in found if one)
+
+
+def test_labels_do_not_lie_on_one_another():
+    room = Box(0, 0, 300, 300)
+    found = [box for box in place_labels([("same place", 150.0, 150.0)] * 6, [], room) if box]
+    assert len(found) == 6
+    assert not any(a.meets(b) for place, a in enumerate(found) for b in found[:place])
+    assert spread([10, 10, 10], 0, 100) == pytest.approx([0, 14, 28], abs=4.1)
+
+
+def test_help_does_not_import_what_draws():
+    code = "import sys; from harness.cli import app; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
