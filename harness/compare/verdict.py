@@ -11,7 +11,7 @@ from harness.compare import forecast
 from harness.compare.effects import effects
 from harness.compare.names import Names, bare
 from harness.compare.result import StrategyResult, TaskResult
-from harness.compare.words import change, count, listing, metric_title, score, seconds
+from harness.compare.words import change, count, listing, metric_title, score, seconds, usd
 
 ALPHA = 0.05
 
@@ -29,6 +29,7 @@ def verdict(task: TaskResult) -> tuple[str, ...]:
         _baseline(task, done, name),
         _untrained(done[0], tied, name),
         _fastest(task, [done[0], *tied], name),
+        _cheapest([done[0], *tied], name),
         _chance(task, primary, done),
         *effects(task, done, name),
         forecast.sentence(done, name),
@@ -89,6 +90,20 @@ def _fastest(task: TaskResult, group: Sequence[StrategyResult], name: Names) -> 
     return (
         f"Of those tied, {name(least[1])} took the least time ({seconds(least[0])} against {seconds(most[0])} "
         f"for {name(most[1])})."
+    )
+
+
+def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
+    """Say which of those tied costs least, where the dearest costs half as much again."""
+    paid = [(row.money.total_usd(), row) for row in group if row.money]
+    if len(paid) < 2:
+        return ""
+    least, most = min(paid, key=lambda pair: pair[0]), max(paid, key=lambda pair: pair[0])
+    if most[0] < 1.5 * least[0]:
+        return ""
+    return (
+        f"Of those tied, {name(least[1])} costs least ({usd(least[0])} USD in all against {usd(most[0])} for "
+        f"{name(most[1])}, at the prices and the usage below)."
     )
 
 

@@ -67,3 +67,13 @@ def test_a_strategy_that_answered_other_items_is_not_ranked_with_the_best():
     found = one_task(completed("sentiment", "zero_shot", pattern(0.5)), Stored(other.record, {"sentiment": renamed}))
     assert [r.tied_for_best for r in found.rows] == [True, None]
     assert "answered other items and cannot be compared" in found.verdict[0]
+
+
+def test_the_cheapest_of_those_tied_is_pointed_out():
+    text = said(
+        completed("qa", "rag", pattern(0.55), seconds=9),
+        completed("qa", "few_shot", pattern(0.55, shift=1), seconds=3),
+    )
+    assert "Of those tied, `few_shot` costs least (0.41 USD in all against 1.22 for `rag`" in text
+    alike = said(completed("qa", "rag", pattern(0.55)), completed("qa", "few_shot", pattern(0.55, shift=1)))
+    assert "costs least" not in alike
