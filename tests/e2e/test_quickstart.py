@@ -60,13 +60,25 @@ def test_every_score_lies_within_its_interval(trials):
 def test_every_phase_was_measured(trials):
     for one in completed(trials):
         steps = one["strategy"].replace("(k=1)", "").split("+")
-        expected = {"load", "predict", "score"} | ({"index"} if "rag" in steps else set())
+        expected = {"load", "predict", "serve", "score"} | ({"index"} if "rag" in steps else set())
         expected |= {"adapt"} if {"lora", "full", "few_shot"} & set(steps) else set()
         assert expected <= one["spans"].keys()
         assert all(span["wall_s"] > 0 and span["host_peak_bytes"] > 0 for span in one["spans"].values())
         assert one["spans"]["predict"]["tokens_in"] > 0
         if one["task"] == "questions":
             assert one["spans"]["predict"]["tokens_out"] > 0
+
+
+def test_requests_were_answered_one_by_one_and_a_batch_reads_and_writes_faster(trials):
+    for one in completed(trials):
+        found = one["latency"]
+        assert 5 <= found["requests"] <= 20
+        assert found["wall"][0]["share"] == 0.5
+        assert found["prefill_tokens_per_s"] > 0
+        assert one["prefill_tokens_per_s"] > 0
+        if one["task"] == "questions":
+            assert found["first_token"][0]["value_s"] < found["wall"][0]["value_s"]
+            assert 0 < found["decode_tokens_per_s"] < one["decode_tokens_per_s"]
 
 
 def test_tuned_strategies_say_what_became_of_general_knowledge(trials):

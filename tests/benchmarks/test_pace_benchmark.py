@@ -1,0 +1,21 @@
+"""What it costs to tell reading from writing: the marks of one group of prompts: pytest --benchmark-only."""
+
+import torch
+
+from harness.models.pace import Pace
+
+PASS_S, SHARE = 0.02, 0.01
+"""A pass of a small model on a few cores, of which a group has two at least; and the share that its marks may take."""
+
+
+def test_marks_take_less_than_a_hundredth_of_one_pass(benchmark):
+    pace, group = Pace(32, torch.device("cpu")), list(range(32))
+
+    def follow():
+        pace.begin()
+        pace.read(group, answers=True)
+        pace.wrote(group)
+        pace.done(group)
+
+    benchmark(follow)
+    assert benchmark.stats.stats.median <= SHARE * PASS_S
