@@ -163,8 +163,8 @@ def test_nothing_fits_names_what_binds_and_the_nearest(stored):
 
 def test_nothing_fits_names_the_constraint_that_would_free_most(stored):
     found = only(stored, must_cite=True, max_memory_gb=0.6)
-    assert "Nothing fits" in found.verdict
-    assert "rag" in found.nothing_fits
+    assert "--must-cite binds: without it 2 of 5 would fit" in found.nothing_fits
+    assert "Nearest is `rag`: 0.88 GiB of memory, 0.28 over --max-memory-gb 0.6 (46% off)" in found.nothing_fits
 
 
 def test_relaxing_a_limit_that_would_admit_a_better_one_is_named(stored):
@@ -311,3 +311,20 @@ def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
     for one in made:
         assert one.verdict.startswith(f"On `questions` choose `{one.chosen[0]}`")
         assert all(option.reason for option in one.options if option.excluded)
+
+
+def test_the_cheaper_of_those_tied_is_named_beside_the_highest_score():
+    found = only([trial("rag+lora", 0.6, trained=9, index=True), trial("rag", 0.58, index=True)])
+    assert found.confidence == "tied"
+    assert "it scores highest, while `rag` costs" in found.verdict
+
+
+def test_what_costs_less_but_is_clearly_worse_is_named(stored):
+    found = only(stored, objective="cost", min_metrics=(parse_bar("token_f1=0.12"),))
+    assert any("`rag` keeps to everything with" in text and "clearly worse" in text for text in found.changes)
+
+
+def test_a_budget_of_nothing_is_kept_by_nobody():
+    found = only([trial("zero_shot", 0.1), trial("rag", 0.5, index=True)], max_usd_month=0.0)
+    assert found.chosen is None
+    assert "--max-usd-month 0" in found.nothing_fits
