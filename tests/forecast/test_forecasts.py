@@ -1,0 +1,208 @@
+"""Forecasts of trials: more work takes longer, calibrations are kept under what decides them, plans show them."""
+
+import json
+from contextlib import contextmanager
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from harness.config import RunConfig
+from harness.errors import HarnessError
+from harness.forecast import calibration, fits
+from harness.forecast.calibration import Calibration, calibrate, kept, key
+from harness.forecast.run import SWITCH, Here, forecasted
+from harness.plan import make_plan
+from harness.render import listing
+
+MACHINE = Calibration(
+    made_at="2026-01-01T00:00:00+00:00",
+    layers=2,
+    base_bytes=4e8,
+    first_use_bytes=7e7,
+    retrieval_bytes=8e7,
+    matrix_flops=4e11,
+    bandwidth=1e10,
+    open_s=0.2,
+    read_short_s=1e-4,
+    read_long_s=1.2e-4,
+    prediction_s=1e-4,
+    step_one_s=0.005,
+    step_many_s=0.02,
+    through_s=3e-4,
+    weights_s=4.5e-4,
+    small_s=4e-4,
+    update_s=3e-9,
+    quantise_s=2e-8,
+    whole_s=3e-10,
+    risen_bytes=3e8,
+    risen_tokens=464,
+    risen_predictions=48,
+    slack=0.4,
+    memory_bytes=24 * 2**30,
+)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine whose rates are known, and how often it was measured."""
+    monkeypatch.setenv(SWITCH, "on")
+    measured, said = [], []
+
+    def measure(folder, threads, cache):
+        measured.append(str(folder))
+        file = calibration._file(folder, threads, cache)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(MACHINE.model_dump_json())
+        return MACHINE
+
+    @contextmanager
+    def busy(what):
+        said.append(what)
+        yield
+
+    monkeypatch.setattr("harness.forecast.run.calibrate", measure)
+    return Here(tmp_path, busy), measured, said
+
+
+@pytest.fixture
+def plan(tiny_suite, tiny_folders):
+    def make(*strategies, **options):
+        config = RunConfig(suite=str(tiny_suite), models=(str(tiny_folders()),), strategies=strategies, **options)
+        return make_plan(config)
+
+    return make
+
+
+def foreseen(made, here):
+    found = forecasted(made.trials, made.prepared, here)
+    return {(one.trial.task, one.trial.label): one.forecast for one in found}
+
+
+def test_more_work_is_expected_to_take_longer(plan, machine):
+    found = foreseen(plan("zero_shot", "few_shot", "lora", "lora(epochs=3)", tasks=("moods",)), machine[0])
+    assert found["moods", "zero_shot"].total_s < found["moods", "few_shot"].total_s
+    adapting = [found["moods", name].phases_s["adapt"] for name in ("lora", "lora(epochs=3)")]
+    assert 0 < adapting[0] < adapting[1]
+
+
+def test_fewer_training_items_are_expected_to_take_less_time(plan, machine):
+    made = plan("lora", tasks=("moods",), train_sizes=(6, 12))
+    fewer, more = (one.forecast for one in forecasted(made.trials, made.prepared, machine[0]))
+    assert fewer.phases_s["adapt"] < more.phases_s["adapt"]
+    assert fewer.tokens_in < more.tokens_in
+
+
+def test_passages_are_read_with_each_question(plan, machine, tiny_embedder):
+    name = f"rag(k=2,embedder='{tiny_embedder}')"
+    found = foreseen(plan("zero_shot", name, tasks=("facts",)), machine[0])
+    with_passages = found["facts", name]
+    assert with_passages.tokens_in > found["facts", "zero_shot"].tokens_in
+    assert "index" in with_passages.phases_s
+
+
+def test_full_tuning_is_expected_to_need_the_most_memory(plan, machine):
+    found = foreseen(plan("zero_shot", "lora", "full", tasks=("moods",)), machine[0])
+    peaks = [found["moods", name].host_peak_bytes for name in ("zero_shot", "lora", "full")]
+    assert peaks == sorted(peaks)
+    assert peaks[0] > MACHINE.base_bytes
+
+
+def test_a_search_with_a_larger_budget_is_expected_to_take_longer(plan, machine):
+    from harness.records import Budget
+
+    totals = [
+        foreseen(plan("lora", tasks=("moods",), budget=budget), machine[0]).popitem()[1].total_s
+        for budget in (None, Budget(unit="trials", amount=4), Budget(unit="trials", amount=8))
+    ]
+    assert totals[0] < totals[1] < totals[2]
+
+
+def test_a_machine_is_measured_once_and_that_is_said(plan, machine):
+    here, measured, said = machine
+    made = plan("zero_shot", "lora")
+    for _ in range(2):
+        forecasted(made.trials, made.prepared, here)
+    assert len(measured) == len(said) == 1
+    forecasted(made.trials, made.prepared, Here(here.cache, here.busy, again=True))
+    assert len(measured) == 2
+
+
+def test_nothing_is_measured_where_forecasts_are_switched_off(plan, machine, monkeypatch):
+    here, measured, _ = machine
+    monkeypatch.setenv(SWITCH, "off")
+    made = plan("zero_shot")
+    assert not any(one.forecast for one in forecasted(made.trials, made.prepared, here))
+    assert not measured
+
+
+def test_a_calibration_belongs_to_its_model_its_threads_and_its_packages(tiny_folders, monkeypatch):
+    first, other = tiny_folders(), tiny_folders("gpt2")
+    keys = {key(first, None), key(first, 7), key(other, None)}
+    assert len(keys) == 3
+    real = calibration.environment
+
+    def upgraded(command):
+        here = real(command)
+        return here.model_copy(update={"packages": {**here.packages, "torch": "99"}})
+
+    monkeypatch.setattr(calibration, "environment", upgraded)
+    assert key(first, None) not in keys
+
+
+def test_a_calibration_that_was_cut_off_counts_as_none(tiny_folders, tmp_path):
+    file = calibration._file(tiny_folders(), None, tmp_path)
+    file.parent.mkdir()
+    file.write_text(MACHINE.model_dump_json()[:100])
+    assert kept(tiny_folders(), None, tmp_path) is None
+
+
+@pytest.mark.e2e
+def test_this_machine_can_be_measured(tiny_folders, tmp_path):
+    made = calibrate(tiny_folders(), 1, tmp_path)
+    assert kept(tiny_folders(), 1, tmp_path) == made
+    seconds = {name: value for name, value in made.model_dump().items() if name.endswith("_s")}
+    assert all(value >= 0 for value in seconds.values()), json.dumps(seconds)
+    assert made.read_short_s > 0
+    assert made.base_bytes > 1e7
+
+
+def test_a_plan_shows_memory_time_and_what_does_not_fit(plan, machine):
+    made = plan("zero_shot", "lora", tasks=("moods",))
+    trials = forecasted(made.trials, made.prepared, machine[0])
+    huge = trials[0].forecast.model_copy(update={"host_peak_bytes": 2**60})
+    trials[0] = trials[0].model_copy(update={"forecast": huge})
+    screen = Console(file=StringIO(), width=140)
+    from dataclasses import replace
+
+    for part in listing.plan(replace(made, trials=tuple(trials)), trials):
+        screen.print(part)
+    text = " ".join(screen.file.getvalue().split())
+    assert "memory time" in text
+    assert "Forecast:" in text
+    assert "Warning: zero_shot on moods is expected to need" in text
+    assert "Warning: lora" not in text
+
+
+def test_sizes_can_be_given_in_place_of_a_model(tmp_path):
+    sizes = "hidden=4096,layers=32,heads=32,kv_heads=8,intermediate=14336,vocab=128256"
+    assert fits.architecture(sizes, tmp_path) == fits.KNOWN["llama-3.1-8b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hidden=64,layers=2", "names no heads"),
+        ("hidden=many,layers=2", "is no size"),
+        ("depth=3", "unknown size 'depth'"),
+        ("llama-3.1-9b", "did you mean 'llama-3.1-8b'"),
+    ],
+)
+def test_a_model_that_is_none_is_told_of(name, said, tmp_path):
+    with pytest.raises(HarnessError, match=said):
+        fits.architecture(name, tmp_path)
+
+
+def test_an_unknown_gpu_is_told_of_with_the_nearest_one():
+    with pytest.raises(HarnessError, match="did you mean 'rtx4090'"):
+        fits.gpu("rtx4091")
