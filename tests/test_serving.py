@@ -52,9 +52,11 @@ def asked(tmp_path):
     def call(model, items=ITEMS, seed=0, **options):
         trial = Trial(suite="s", task="t", strategy="x", model="m", seed=seed)
         planned = Planned(trial=trial, suite="s", model="m", limits={}, **options)
-        stage = Stage(tmp_path, lambda event: None)
+        stage = Stage(tmp_path, call.told.append)
         serving, checks = serve(stage, System(model, TASK), items, BATCH, planned)
         return stage, serving, checks
+
+    call.told = []
 
     return call
 
@@ -72,6 +74,13 @@ def test_each_request_is_asked_alone_after_the_one_before(asked):
     (span,) = stage.spans
     assert (span.phase, span.tokens_in, span.tokens_out) == ("serve", 90, 27)
     assert span.prefill_s == pytest.approx(9 * 0.004)
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+def test_progress_counts_the_requests(asked, rate):
+    asked(Slow(0.0), requests=4, arrival_rate=rate)
+    assert {event["phase"] for event in asked.told} == {"serve"}
+    assert asked.told[-1] == {"phase": "serve", "step": None, "done": 4, "total": 4}
 
 
 def test_what_the_first_requests_make_is_not_in_the_others(asked):
