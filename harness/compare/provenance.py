@@ -77,7 +77,7 @@ def _data(done: Sequence[Completed]) -> tuple[DataUsed, ...]:
     found: dict[tuple[str, str, str], DataUsed] = {}
     for record in done:
         for task in record.tasks:
-            if task.role == "target":
+            if task.role != "control":
                 found.setdefault((record.trial.suite, task.name, task.data_hash), _of(record, task))
     return tuple(found.values())
 

@@ -53,7 +53,7 @@ def write_store(root):
         ("lora", 1, 0.85, {"trained": 921_600, "curves": CURVE, "seconds": 3.4}),
         ("rag<k>+lora", 0, 0.8, {"trained": 921_600, "seconds": 7.0}),
     ):
-        right = pattern(share, 80, shift=seed)
+        right = pattern(share, 80, shift=len(strategy) + seed)
         made = completed("sentiment", strategy, right, seed=seed, **more).record
         made = made.model_copy(update={"tasks": tuple(t.model_copy(update={"labels": ()}) for t in made.tasks)})
         store.write(made, rows_of("sentiment", right, answers_of(right)))

@@ -172,7 +172,7 @@ def test_a_sentence_keeps_its_code_and_escapes_the_rest():
         (0.5, "$0.50"),
         (12.345, "$12.35"),
         (1234.5, "$1,234"),
-        (1e-9, "under $0.00001"),
+        (1e-9, "<$0.00001"),
     ],
 )
 def test_amounts_have_as_many_digits_as_matter(value, text):

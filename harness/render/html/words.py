@@ -28,7 +28,7 @@ def dollars(value: float) -> str:
     if amount >= 0.995:
         return f"{sign}${amount:.2f}"
     if amount < 0.00001:
-        return f"under {sign}$0.00001"
+        return f"<{sign}$0.00001"
     places = min(12, 1 - math.floor(math.log10(amount)))
     return f"{sign}${amount:.{places}f}"
 

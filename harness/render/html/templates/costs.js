@@ -12,7 +12,7 @@
     const fixed = (places) => amount.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
     if (amount >= 99.995) return `${sign}$${fixed(0)}`;
     if (amount >= 0.995) return `${sign}$${fixed(2)}`;
-    if (amount < 0.00001) return `under ${sign}$0.00001`;
+    if (amount < 0.00001) return `<${sign}$0.00001`;
     return `${sign}$${fixed(Math.min(12, 1 - Math.floor(Math.log10(amount))))}`;
   };
   const rounded = (value) => {
