@@ -50,7 +50,8 @@ def run(  # noqa: PLR0913 - one for each flag
         str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
     ] = None,
     requests: Annotated[
-        int | None, typer.Option("--requests", metavar="N", help="Items asked one by one [default: 20, in 8 s]; 0: none.")
+        int | None,
+        typer.Option("--requests", metavar="N", help="Items asked one by one [default: 20, in 8 s]; 0: none."),
     ] = None,
     arrival_rate: Annotated[
         float | None, typer.Option("--arrival-rate", metavar="R", help="Requests a second that arrive at random.")
