@@ -49,6 +49,9 @@ def run(  # noqa: PLR0913 - one for each flag
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
     ] = None,
+    check_items: Annotated[
+        int | None, typer.Option("--check-items", metavar="N", help="Items of each self-test and control; 0: none.")
+    ] = None,
     requests: Annotated[
         int | None,
         typer.Option("--requests", metavar="N", help="Items asked one by one [default: 20, in 8 s]; 0: none."),
@@ -96,6 +99,7 @@ def run(  # noqa: PLR0913 - one for each flag
         "budget": budget,
         "energy": energy or None,
         "share_gpu": share_gpu or None,
+        "check_items": check_items,
         "requests": requests,
         "arrival_rate": arrival_rate,
         "latency_target_s": latency_target,

@@ -169,8 +169,8 @@ def test_self_tests_that_agree_share_a_line_and_one_that_does_not_is_said_by_its
             "(`lora`)."
         ),
         (
-            "Self-test of `lora`, 4-bit weights as in full precision: 2 of 24 answers DIFFER; 0.92 [0.74, 0.98] are the "
-            "same (by 2 nats)."
+            "Self-test of `lora`, 4-bit weights as in full precision: 2 of 24 answers DIFFER; 0.92 [0.74, 0.98] are "
+            "the same (by 2 nats)."
         ),
     ]
 
