@@ -8,6 +8,7 @@ from math import inf
 from harness.compare import cost
 from harness.compare.checks import machine_warnings, task_warnings, version_warnings
 from harness.compare.economics import Economics, priced
+from harness.compare.extraction import extraction
 from harness.compare.groups import groups_of, unlike_seeds
 from harness.compare.learning import by_size, learning_curves, unfinished
 from harness.compare.result import Comparison, SuiteResult, TaskResult
@@ -80,6 +81,7 @@ def _task(suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequen
     result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
     if metrics:
         result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])
+        result = result.model_copy(update={"extraction": extraction(result, groups)})
     return result.model_copy(update={"verdict": verdict(result)})
 
 

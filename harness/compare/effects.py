@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.compare import controls
+from harness.compare.extraction import sentence
 from harness.compare.findings import Retention
 from harness.compare.intervals import holm
 from harness.compare.names import Names, bare
@@ -30,6 +31,7 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
         *_interactions(done, name),
         *_sequences(task, done, name),
         *controls.sentences(task, done, name),
+        sentence(task, name),
         _overfitting(task, done, name),
         _more_data(task, done, name),
         _luck(done, name),

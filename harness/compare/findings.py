@@ -136,3 +136,23 @@ class Control(Frozen):
     instruction: str = ""
     score: Estimate
     change: Difference
+
+
+class Extraction(Frozen):
+    """What reading the same outputs more leniently changes, on the primary metric.
+
+    Attributes:
+        change: lenient minus strict on the same items, of each row by (label, model).
+        strict: (label, model) of the rows that are best or tied with the best as scored; lenient: as read leniently.
+        leading: the row that is highest when read strictly, and when read leniently.
+    """
+
+    change: tuple[tuple[tuple[str, str], Difference], ...]
+    strict: tuple[tuple[str, str], ...]
+    lenient: tuple[tuple[str, str], ...]
+    leading: tuple[tuple[str, str], tuple[str, str]]
+
+    @property
+    def flips(self) -> bool:
+        """Whether another set of strategies is best or tied."""
+        return set(self.strict) != set(self.lenient)

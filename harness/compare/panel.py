@@ -31,6 +31,10 @@ class Panel(Generic[Key]):
     def __contains__(self, key: Key) -> bool:
         return key in self._samples
 
+    def sample(self, key: Key) -> Sample:
+        """What one system scored, item by item."""
+        return self._samples[key]
+
     def estimate(self, key: Key) -> Estimate:
         """Estimate one system's score."""
         return estimate(self._samples[key], self._resampled.get(key))

@@ -7,7 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from harness.api import Kind
-from harness.compare.findings import ClassResult, Control, Curve, Forgetting, Gap, Interaction, Latency, Retention
+from harness.compare.findings import (
+    ClassResult,
+    Control,
+    Curve,
+    Extraction,
+    Forgetting,
+    Gap,
+    Interaction,
+    Latency,
+    Retention,
+)
 from harness.compare.money import Assumed, Money
 from harness.compare.statistics import Difference, Estimate
 from harness.compare.traits import Traits
@@ -171,6 +181,7 @@ class TaskResult(Frozen):
         items: number of test items; clusters: groups of them that are not independent, None where each is.
         chance: score of guessing on the primary metric.
         speed_comparable: whether seconds and bytes of the rows came from alike machines.
+        extraction: whether reading the same outputs leniently changes who is best; None where nothing was read.
         verdict: what the table says, in sentences.
     """
 
@@ -186,6 +197,7 @@ class TaskResult(Frozen):
     best: int | None = None
     rows: tuple[StrategyResult, ...] = ()
     speed_comparable: bool = True
+    extraction: Extraction | None = None
     verdict: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

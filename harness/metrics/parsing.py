@@ -60,7 +60,7 @@ def reasoning(output: str, labels: Sequence[str]) -> str:
 def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, str]:
     spoken = _plain(line)
     exact = [choice for choice in choices if choice == line] or [c for c in choices if _plain(c) == spoken]
-    found = exact or _mentioned(output, choices)
+    found = exact or mentioned(output, choices)
     if len(found) == 1:
         return found[0], "label"
     if not found:
@@ -68,7 +68,7 @@ def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, 
     return None, f"failed: {len(found)} labels in the output"
 
 
-def _mentioned(output: str, choices: Sequence[str]) -> list[str]:
+def mentioned(output: str, choices: Sequence[str]) -> list[str]:
     """The choices that occur as whole words; where one is part of another, the longer one was meant."""
     longest_first = sorted((c for c in choices if c.strip()), key=len, reverse=True)
     if not longest_first:

@@ -40,7 +40,7 @@ def token_f1(items: Items) -> FloatArray:
 def contains(items: Items) -> FloatArray:
     """1 where the whole output holds a reference as a run of whole words, both normalised, else 0: [n, 1]."""
     pairs = zip(items.outputs, items.references, strict=True)
-    return _column([any(_holds(normalise(output), normalise(ref)) for ref in refs) for output, refs in pairs])
+    return _column([any(holds(normalise(output), normalise(ref)) for ref in refs) for output, refs in pairs])
 
 
 def overlap(answer: str, reference: str) -> float:
@@ -59,7 +59,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(normalise(text).split())
 
 
-def _holds(output: str, reference: str) -> bool:
+def holds(output: str, reference: str) -> bool:
     """A reference that normalises to nothing (an article) is held only by an output that does the same."""
     return f" {reference} " in f" {output} " if reference else not output
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from harness.compare.findings import Extraction
 from harness.compare.result import Comparison, Cost, PhaseCost, StrategyResult, TaskResult, TrialResult
 from harness.compare.selftests import agreement
 from harness.compare.statistics import Difference, Estimate
@@ -66,9 +67,14 @@ def _task(task: TaskResult) -> dict[str, Any]:
         "chance": task.chance,
         "speed_comparable": task.speed_comparable,
         "strategies": [_row(row) for row in task.rows],
+        "extraction": _extraction(task.extraction),
         "verdict": list(task.verdict),
         "warnings": list(task.warnings),
     }
+
+
+def _extraction(found: Extraction | None) -> dict[str, Any] | None:
+    return None if found is None else found.model_dump() | {"flips": found.flips}
 
 
 def _row(row: StrategyResult) -> dict[str, Any]:
