@@ -62,14 +62,14 @@ def write_store(root):
     return store
 
 
-def page_of(store):
+def page_of(store, *, decided=True):
     """The comparison that a store holds, and the page about it."""
     chosen = newest(store.load())
     stored = read(chosen.trials)
     comparison = compare(stored)
     came = provenance(one.record for one in chosen.trials)
     examples = examples_of(chosen.trials, comparison)
-    return comparison, render(comparison, examples, came, [decide(stored, Constraints())])
+    return comparison, render(comparison, examples, came, [decide(stored, Constraints())] if decided else [])
 
 
 class Scan(HTMLParser):
