@@ -16,7 +16,7 @@ import numpy as np
 from harness.compare import intervals
 from harness.compare.cost import machine
 from harness.compare.noise import Floor, Noise
-from harness.compare.releases import Measured, Pair, System
+from harness.compare.releases import ADAPTING, Measured, Pair, System
 from harness.records import Span
 
 About = Literal["speed", "memory", "cost"]
@@ -28,7 +28,6 @@ FEWEST_REQUESTS = 5
 """Requests of the same items that a paired interval is made from."""
 
 ANSWERING = frozenset({"predict", "serve"})
-ADAPTING = frozenset({"search", "index", "adapt"})
 ADAPTING_TIME = "adapting time"
 NEGLIGIBLE_S = 0.1
 """A step that takes less adapts nothing: it writes a prompt."""
@@ -65,7 +64,7 @@ class Ratio:
 
 def ratios(pair: Pair, noise: Noise) -> list[Ratio]:
     """Compare all that both have measured; what either lacks is left out."""
-    both = _phases(pair.baseline) & _phases(pair.candidate)
+    both = _phases(pair.baseline) & _phases(pair.candidate) if pair.adapted_alike else frozenset[str]()
     made = [
         _latency(pair, noise) or _of_runs(pair, noise, "answering time", "speed", "s", _seconds_an_item),
         _of_runs(pair, noise, ADAPTING_TIME, "speed", "s", _adapting_s),

@@ -212,6 +212,11 @@ def _notes(pair: Pair) -> list[str]:
     said: list[str] = []
     if not pair.alike:
         said.append(f"{pair.candidate.name}: baseline and candidate ran on unlike hardware.")
+    if not pair.adapted_alike:
+        said.append(
+            f"{pair.candidate.name}: memory is not compared, for one of the two took up what an earlier trial had "
+            "made, and the other made it in its own process."
+        )
     trained = [record for record in pair.candidate.records if record.trained_parameters]
     if trained and len(pair.candidate.records) == 1:
         said.append(f"{pair.candidate.name} was trained with one seed: what another would change is in no interval.")

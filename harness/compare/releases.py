@@ -14,6 +14,9 @@ from harness.errors import unknown
 from harness.metrics import Items
 from harness.records import Completed
 
+ADAPTING = frozenset({"search", "index", "adapt"})
+"""Phases in which a system is made."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -78,6 +81,12 @@ class Pair:
     def alike(self) -> bool:
         """Whether both ran on one kind of machine, so that seconds and bytes can be compared."""
         return len(self.baseline.machines | self.candidate.machines) == 1
+
+    @property
+    def adapted_alike(self) -> bool:
+        """Whether both adapted in the process that answered, or neither did: else their peaks are of unlike things."""
+        records = (*self.baseline.records, *self.candidate.records)
+        return len({any(s.reused for s in record.spans if s.phase in ADAPTING) for record in records}) == 1
 
     def labels(self, task: str) -> tuple[str, ...]:
         """One set of labels for a task of both."""

@@ -189,6 +189,7 @@ def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
 
     assert figures.ADAPTING_TIME in figures_of(False, "1")
     assert figures.ADAPTING_TIME not in figures_of(True, "2")
+    assert not any("memory" in figure for figure in figures_of(True, "3"))  # its peak lacks what training left
 
 
 def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):

@@ -1,0 +1,132 @@
+"""Real trials against a real gate: quickstart measured again, in many orders, and with one thing made worse each time.
+
+    python tests/benchmarks/planted_regressions.py FOLDER
+
+Some ten minutes on two quiet cores; what is finished in FOLDER is not run again. Prints what the gate said of each, and
+writes ``FOLDER/planted.json`` (also into $HARNESS_BENCHMARKS, if that names a folder).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+from harness.baselines import find_baseline, is_baseline, set_baseline
+from harness.chosen import choose
+from harness.compare.gate import Limits, judge
+from harness.compare.intervals import wilson
+from harness.compare.noise import Noise
+from harness.compare.releases import measured, pair, systems
+from harness.config import load_config
+from harness.data import cache
+from harness.execute.local import Runner, execute
+from harness.measure.environment import environment
+from harness.plan import make_plan
+from harness.store import Store
+
+HERE = Path(__file__).parent
+SUITE, BASE, ORDERS = "quickstart", "base", 21
+WORSE_PROMPT = 'prompt(instruction="Say something about this text.")'
+LORA, RAG = {"strategies": ["lora"], "tasks": ["sentiment"]}, {"strategies": ["rag(k=1)"], "tasks": ["questions"]}
+PLAIN = {"strategies": ["zero_shot"], "tasks": ["sentiment"]}
+CASES = {
+    "again": ("order-0", [LORA, RAG, PLAIN]),
+    "damaged adapter": ("damaged", [LORA]),
+    "prompt changed": ("order-0", [{**PLAIN, "strategies": [WORSE_PROMPT]}]),
+    "retrieval broken": ("retrieval", [RAG]),
+    "generation slowed": ("slow", [RAG]),
+    "memory leaked": ("leak", [PLAIN]),
+}
+
+
+def main(folder):
+    """Run what is missing and say what the gate finds."""
+    sys.path.insert(0, str(HERE))
+    measure(folder / BASE, "order-0", [LORA, RAG, PLAIN])
+    store = Store(folder / BASE)
+    if not is_baseline(BASE, [folder / BASE]):
+        set_baseline(store, BASE, choose(store, SUITE))
+    base = systems(measured(find_baseline(BASE, [folder / BASE]).trials))
+    planted = {}
+    for name, (fault, runs) in CASES.items():
+        measure(folder / name.replace(" ", "-"), fault, runs)
+        found = systems(measured(Store(folder / name.replace(" ", "-")).load(SUITE)))
+        planted[name] = told(judge(paired(base, found), Limits(), Noise()))
+        said = planted[name]["not passed"] or "every check passed"
+        sys.stdout.write(f"{name}: {planted[name]['outcome']}; {said}\n")
+    result = {"planted": planted, "same system in other orders": orders(folder)}
+    command = f"python tests/benchmarks/{Path(__file__).name} FOLDER"
+    text = json.dumps({**result, "environment": environment(command).model_dump()}, indent=2) + "\n"
+    for place in filter(None, [str(folder), os.environ.get("HARNESS_BENCHMARKS")]):
+        Path(place, "planted.json").write_text(text, encoding="utf-8")
+    sys.stdout.write(json.dumps(result["same system in other orders"], indent=2) + "\n")
+
+
+def orders(folder):
+    """Ask one system the same items in many orders, and judge every two of these runs."""
+    names = [f"order-{n}" for n in range(ORDERS)]
+    for name in names:
+        measure(folder / "orders" / name, name, [PLAIN])
+    runs = [systems(measured(Store(folder / "orders" / name).load(SUITE))) for name in names]
+    verdicts = [judge(pair(one, other), Limits(), Noise()) for one, other in combinations(runs, 2)]
+    counted = Counter(verdict.outcome for verdict in verdicts)
+    quality = Counter(check.outcome for verdict in verdicts for check in verdict.checks if check.about == "quality")
+    share = counted["fail"] / len(verdicts)
+    return {
+        "comparisons": len(verdicts),
+        "outcomes": dict(counted),
+        "quality": dict(quality),
+        "share failed": share,
+        "interval if they were independent": wilson(counted["fail"], len(verdicts)),
+    }
+
+
+def measure(results, fault, runs):
+    """Run trials with a fault, in a process of its own: the server that forks trials takes its environment with it."""
+    given = json.dumps({"results": str(results), "runs": runs})
+    told = {
+        **os.environ,
+        "PLANTED": fault,
+        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+    }
+    subprocess.run([sys.executable, __file__, "--trials", given], check=True, env=told)
+
+
+def trials(given):
+    """Run what is missing of the trials; called in a process of its own."""
+    runner = Runner(function="planted_trial:run_trial")
+    store = Store(Path(given["results"]))
+    for run in given["runs"]:
+        config = load_config({**run, "suite": SUITE, "results": store.root})
+        plan = make_plan(config.model_copy(update={"check_items": 0, "seen_items": 0}))
+        done = execute(plan.trials, store, cache=cache.root(), observe=lambda event: None, runner=runner)
+        if done.failed:
+            raise SystemExit(f"a trial of {run} failed: see {store.root}")
+
+
+def paired(base, found):
+    """Pair each candidate with the baseline's system on its task; only what was measured again is looked at."""
+    (first, *rest) = found
+    own = [one for one in base if any(one.task == other.task and one.strategy == other.strategy for other in found)]
+    return pair(own, found) if own or rest else pair(base, found, first.strategy, "zero_shot")
+
+
+def told(verdict):
+    """Give what a verdict comes to, and every check that did not pass."""
+    open_or_failed = {
+        f"{check.task} {check.strategy} {check.figure}": [check.outcome, check.change, check.low, check.high]
+        for check in verdict.checks
+        if check.outcome in {"fail", "inconclusive"}
+    }
+    return {"outcome": verdict.outcome, "not passed": open_or_failed, "checks": len(verdict.checks)}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--trials":
+        trials(json.loads(sys.argv[2]))
+    else:
+        Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+        main(Path(sys.argv[1]))
