@@ -121,9 +121,9 @@ def run(  # noqa: PLR0913 - one for each flag
         raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
     plan, store, waiting = commands.plan(asked, screen, recalibrate=recalibrate)
     if dry_run or context.info_name == "plan":
-        from harness.render import listing
+        from harness.render import foretold, listing
 
-        show(listing.plan(plan, waiting))
+        show(listing.plan(plan, waiting, foretold.rate(economics)))
         if detect is not None:
             show_power(asked, detect, store)
         return

@@ -23,7 +23,8 @@ from harness.shape import Architecture, Footprint
 
 _OVER_LENGTH = 1.15
 """An embedder's tokens for one of the model's: its vocabulary is smaller."""
-_INDEX_VECTORS_BYTES = 384 * 4
+_WORDINGS, _WORDING_TOKENS, _OTHER_PASSAGES = 3, 5_000, 3
+"""As `harness.controls` asks: paraphrases and what they may cost, and ways of choosing passages."""
 
 
 @dataclass
@@ -99,6 +100,7 @@ class _Trial:
             one = work.alone(system)
             asked, seconds = expected(self.planned, self.rates.answering(one))
             found.add("serve", seconds, asked * one.sent, asked * one.written)
+        self._check(found, system, done, end)
         self._search(found, task, system)
         seconds = {name: round(value, 3) for name, value in found.seconds.items()}
         return Forecast(
@@ -164,6 +166,18 @@ class _Trial:
         found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
         for one in (thought, answered):
             found.host_bytes = max(found.host_bytes, self._base + self._memory_of(end, one).total)
+
+    def _check(self, found: _Phases, system: Asked, done: Sequence[Footprint], end: Footprint) -> None:
+        """Add the self-tests: other words, other passages, other weights, each a few items again."""
+        items = self.planned.check_items
+        if not items:
+            return
+        one = work.asking(system, items)
+        wordings = max(1, min(_WORDINGS, int(_WORDING_TOKENS // max(one.sent + 5 * one.written, 1))))
+        ways = wordings + (_OTHER_PASSAGES if any(step.passages for step in done) else 0)
+        ways += (2 if end.added else 0) + (1 if end.weight_bits else 0)
+        for _ in range(ways):
+            self._ask(found, "check", system, items, end)
 
     def _small_parts(self, one: Work, end: Footprint) -> float:
         """Give the seconds that adapters and 4-bit weights add to reading: a third of what they add to training."""

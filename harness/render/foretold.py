@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from harness.compare.words import size
-from harness.measure.environment import memory_bytes
+from harness.compare.words import size, usd
+from harness.measure.environment import environment, memory_bytes
 
 if TYPE_CHECKING:
+    from harness.compare.economics import Economics
     from harness.planned import Planned
 
 
-def foretold(one: Planned) -> tuple[str, str]:
-    """Write the memory and the time that a trial is expected to take; an empty text where nothing is."""
+@dataclass(frozen=True)
+class Rate:
+    """What an hour of this machine costs, US dollars, and how that comes about."""
+
+    usd: float
+    said: str
+
+
+def rate(economics: Economics) -> Rate | None:
+    """Price an hour of this machine, as the entry that was asked for or by its cores; None where that has no price."""
+    here = environment("plan")
+    price = economics.prices.hardware(economics.hardware) if economics.hardware else economics.prices.named("vcpu")
+    if here.gpu and not economics.hardware:
+        return None
+    units = here.cores if price.kind == "cpu" else 1
+    return Rate(units * price.usd, f"{units} {price.name} of {price.usd:g} USD an hour each ({price.as_of})")
+
+
+def foretold(one: Planned, hour: Rate | None = None) -> tuple[str, ...]:
+    """Write the memory, the time and, with a rate, the US dollars that a trial is expected to take."""
     if one.forecast is None:
-        return "", ""
+        return ("", "") if hour is None else ("", "", "")
     peak = one.forecast.host_peak_bytes
-    return "" if peak is None else size(peak), seconds(one.forecast.total_s)
+    found = "" if peak is None else size(peak), seconds(one.forecast.total_s)
+    return found if hour is None else (*found, usd(one.forecast.total_s / 3600 * hour.usd))
 
 
-def forecast_lines(waiting: Sequence[Planned]) -> Iterator[Text]:
-    """Write the totals of what has yet to be run, and name each trial that needs more memory than there is."""
+def forecast_lines(waiting: Sequence[Planned], rate: Rate | None = None) -> Iterator[Text]:
+    """Write the totals of what has yet to be run, and name each trial that needs more memory than there is.
+
+    Args:
+        waiting: trials that have yet to be run.
+        rate: what an hour of this machine costs; None: no money is named.
+    """
     known = [one for one in waiting if one.forecast]
     if not known:
         return
@@ -31,8 +57,9 @@ def forecast_lines(waiting: Sequence[Planned]) -> Iterator[Text]:
     peak = max((one.forecast.host_peak_bytes or 0 for one in known if one.forecast), default=0)
     rest = "" if len(known) == len(waiting) else f" of {len(known)} of {len(waiting)} trials"
     there = memory_bytes()
+    money = "" if rate is None else f", {usd(total_s / 3600 * rate.usd)} USD at {rate.said}"
     yield Text(
-        f"\nForecast{rest}: {seconds(total_s)} in all, at most {size(peak)} of {size(there)} at once. These are "
+        f"\nForecast{rest}: {seconds(total_s)} in all{money}, at most {size(peak)} of {size(there)} at once. These are "
         "predictions without an interval; the report says how far they were off."
     )
     for one in known:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.render.foretold import forecast_lines, foretold
+from harness.render.foretold import Rate, forecast_lines, foretold
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
@@ -71,22 +71,24 @@ def sources(listed: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]:
     yield table
 
 
-def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
+def plan(planned: Plan, waiting: Sequence[Planned], hour: Rate | None = None) -> Iterator[RenderableType]:
     """Show what a run would do, what it would skip and why, and how much the test sets can tell.
 
     Args:
         planned: the whole plan.
         waiting: those of its trials that have yet to be run.
+        hour: what an hour of this machine costs; None: no money is named.
     """
     left = {one.trial.key for one in waiting}
     sized = any(one.trial.train_items for one in planned.trials)
     foreseen = any(one.forecast for one in planned.trials)
-    told = ("memory", "time") if foreseen else ()
+    told = ("memory", "time", *(["USD"] if hour else [])) if foreseen else ()
     several = len({one.trial.model for one in planned.trials}) > 1
     titles = ("task", "strategy", *(["model"] if several else []), "seed", *(["items"] if sized else []), *told, "")
     table = _table(*titles, header=True)
     for one in planned.trials:
-        state = f"skipped: {one.skip}" if one.skip else ("to run" if one.trial.key in left else "finished")
+        why = "skipped" if foreseen else f"skipped: {one.skip}"  # with a forecast there is no room for the reason
+        state = why if one.skip else ("to run" if one.trial.key in left else "finished")
         trial = one.trial
         style = "yellow" if one.skip else ("" if one.trial.key in left else "dim")
         items = [f"{trial.train_items:,}" if trial.train_items else "all"] if sized else []
@@ -96,12 +98,16 @@ def plan(planned: Plan, waiting: Sequence[Planned]) -> Iterator[RenderableType]:
             *([trial.model] if several else []),
             str(trial.seed),
             *items,
-            *(foretold(one) if foreseen else ()),
+            *(foretold(one, hour) if foreseen else ()),
             state,
         )
         table.add_row(*map(Text, cells), style=style)
     yield table
-    yield from forecast_lines(waiting)
+    if foreseen:
+        for reason in dict.fromkeys(one.skip for one in planned.trials if one.skip):
+            labels = ", ".join(dict.fromkeys(one.trial.label for one in planned.trials if one.skip == reason))
+            yield Text(f"skipped: {labels}: {reason}", style="yellow")
+    yield from forecast_lines(waiting, hour)
     yield Text()
     for task in planned.tasks:
         sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)
