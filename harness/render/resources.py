@@ -14,7 +14,7 @@ def memory(rows: Sequence[StrategyResult]) -> list[str]:
     """Say of each strategy that trained what weights, gradients and optimizer were of the peak; a line each."""
     known = [(row, row.cost, row.cost.held) for row in rows if row.cost and row.cost.held]
     return [
-        f"memory of {plain(row.label)}: {_parts(held)}{_peak(cost)}; counted from the tensors, so without an interval"
+        f"memory of {plain(row.label)}: {_parts(held)}{_peak(cost)}"
         for row, cost, held in known
         if held.gradient_bytes is not None
     ]
@@ -28,17 +28,23 @@ def joules(value: float) -> str:
 
 
 def legend(rows: Sequence[StrategyResult]) -> list[str]:
-    """Say what energy is of, and what was measured of it and what estimated."""
+    """Say how the parts of memory are known; what energy is of, and what was measured of it and what estimated."""
+    lines: list[str] = []
+    if memory(rows):
+        lines.append(
+            "memory of a strategy: weights, gradients and the optimizer's state are counted from the tensors, so "
+            "without an interval; the rest of the peak are libraries, activations and the best weights so far."
+        )
     sources = dict.fromkeys(row.cost.energy_source for row in rows if row.cost and row.cost.energy_j is not None)
     told = [plain(source) for source in sources if source]
     if not sources:
-        return []
+        return lines
     by = "; and by ".join(told) or "an unknown meter"
     text = (
         "energy is of all phases but requests and self-tests, a mean over seeds; it has no interval, for each phase is "
         f"measured once a seed, by {by}."
     )
-    return [text]
+    return [*lines, text]
 
 
 def figures(cost: Cost) -> dict[str, int | float | str | None]:
