@@ -97,11 +97,15 @@ def measured(checks: Sequence[GateCheck]) -> list[GateCheck]:
 
 def reasons(checks: Sequence[GateCheck]) -> list[str]:
     """Say of each check that did not pass why, and what would settle it; one line for those that say the same."""
+    lines = [
+        f"{name_of(check)}: fail, {_change(check)} is beyond {_limit(check)}."
+        for check in checks
+        if check.outcome == "fail"
+    ]
     said: dict[tuple[str, str, str], list[str]] = {}
     for check in checks:
         if check.outcome in {"inconclusive", "not compared"}:
             said.setdefault((check.outcome, check.reason, check.needed), []).append(name_of(check))
-    lines: list[str] = []
     for (outcome, reason, needed), names in said.items():
         shown = (
             listing(names) if len(names) <= MANY else f"{', '.join(names[: MANY - 1])} and {len(names) - MANY + 1} more"
