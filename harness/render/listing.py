@@ -11,14 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.render.foretold import Rate, forecast_lines, foretold
-
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
     from harness.data.suite import Suite
     from harness.discover import Listed
     from harness.plan import Plan
     from harness.planned import Planned
+    from harness.render.foretold import Rate
 
 
 def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
@@ -79,6 +78,8 @@ def plan(planned: Plan, waiting: Sequence[Planned], hour: Rate | None = None) ->
         waiting: those of its trials that have yet to be run.
         hour: what an hour of this machine costs; None: no money is named.
     """
+    from harness.render.foretold import forecast_lines, foretold  # noqa: PLC0415 - a list of strategies needs none of it
+
     left = {one.trial.key for one in waiting}
     sized = any(one.trial.train_items for one in planned.trials)
     foreseen = any(one.forecast for one in planned.trials)
