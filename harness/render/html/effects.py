@@ -20,16 +20,17 @@ Effect = tuple[str, str, str, Reader]
 SIDE_BY_SIDE = 3
 """Panels in which intervals can still be read on a small screen."""
 WAYS = {
-    "oracle": "given the passages that hold the answer",
-    "random": "given random passages",
-    "none": "given no passages",
+    "oracle": "passages with\nthe answer",
+    "random": "random\npassages",
+    "none": "no\npassages",
 }
 
 
 def effect_charts(task: TaskResult) -> list[Chart]:
     """Those that the records fill."""
     rows = scored(task)
-    return [*_side_effects(task, rows), *filter(None, (_controls(task, rows), _forecast(task, rows)))]
+    forecast = _forecast(task, rows)
+    return [*_side_effects(task, rows), *_controls(task, rows), *([forecast] if forecast else [])]
 
 
 def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
@@ -92,31 +93,41 @@ def _reader(task: str, metric: str) -> Reader:
     return of
 
 
-def _controls(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
-    asked = [row for row in rows if row.controls]
-    if not asked:
-        return None
-    primary = task.primary or ""
-    ways = list(dict.fromkeys(control.way for row in asked for control in row.controls))
-    panels: list[Panel] = []
-    for row in asked[:SIDE_BY_SIDE]:
-        usual = row.scores[primary]
-        by_way = [Dot("as usual", usual.value, usual.low, usual.high, strong=True)]
-        by_way += [Dot(c.way, c.score.value, c.score.low, c.score.high) for c in row.controls]
-        panels.append(Panel(row_name(task, row), tuple(by_way)))
-    told = "; ".join(f"{way}: {WAYS[way]}" for way in ways if way in WAYS)
-    score = metric_title(primary).capitalize()
+def _controls(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
+    """What asking in other ways changes: a chart for passages, and one for words."""
+    ways = list(dict.fromkeys(control.way for row in rows for control in row.controls))
+    groups = {
+        "passages": ("Retriever or reader", [way for way in ways if way in WAYS]),
+        "words": ("The instruction in other words", [way for way in ways if way not in WAYS]),
+    }
+    return [_asked(task, rows, (name, title), own) for name, (title, own) in groups.items() if own]
+
+
+def _asked(task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, str], ways: Sequence[str]) -> Chart:
+    found = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in ways]
+    panels = [
+        Panel(
+            WAYS.get(way, plain(way)),
+            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in found if c.way == way),
+            line=0,
+        )
+        for way in ways[:SIDE_BY_SIDE]
+    ]
+    more = f" The table has {len(ways) - SIDE_BY_SIDE} more." if len(ways) > SIDE_BY_SIDE else ""
+    score, left = metric_title(task.primary or ""), undrawn([name for name, _ in found])
     return Chart(
-        name="controls",
-        title="Asked in other ways",
-        said=f"{score} when its own items are asked in another way; {told or 'see the table'}.",
+        name=f"controls_{names[0]}",
+        title=names[1],
+        said=f"Change of {score} against the usual way, on the same items, with 95 % intervals.{more}{left}",
         draw=lambda: dots(panels),
         table=table(
-            ["strategy", "asked", metric_title(primary), "against the usual way"],
-            [(row_name(task, row), plain(c.way), estimate_cell(c.score), change_cell(c.change))
-             for row in asked for c in row.controls],
+            ["strategy", "asked", score, "change", "instruction"],
+            [
+                (name, plain(c.way), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
+                for name, c in found
+            ],
         ),
-    )  # fmt: skip
+    )
 
 
 def _forecast(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:

@@ -17,7 +17,8 @@ from harness.compare.examples import TaskExamples
 from harness.compare.outlook import Confidence, confidence, scored, smallest_model, with_less, would_change
 from harness.compare.provenance import Provenance
 from harness.compare.result import Comparison, StrategyResult, TaskResult
-from harness.render.columns import columns_of, finished
+from harness.compare.selftests import TITLES, Agreement, agreement
+from harness.render.columns import UNKNOWN, columns_of, finished
 from harness.render.decision import basis, excluded, remarks, rules
 from harness.render.escape import plain
 from harness.render.html import canvas
@@ -26,7 +27,7 @@ from harness.render.html.costs import costs_of
 from harness.render.html.embedded import as_script, example_data, money_data, task_name
 from harness.render.html.figures import charts_of
 from harness.render.html.words import coded
-from harness.render.lines import heading, legend, trained, unfinished
+from harness.render.lines import heading, legend, unfinished
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("page.js", "costs.js", "examples.js")
@@ -170,7 +171,7 @@ def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: Ta
         table=_table(task),
         classes=_classes(task),
         checks=_checks(task),
-        notes=(*unfinished(task), *trained(task)),
+        notes=tuple(unfinished(task)),
         warnings=task.warnings,
     )
 
@@ -213,9 +214,21 @@ def _of_labels(task: TaskResult, row: StrategyResult) -> Classes:
 
 
 def _checks(task: TaskResult) -> Table | None:
-    found = [
-        (row_name(task, row), check.name, f"{check.agreeing} of {check.items}", plain(check.note or ""))
-        for row in finished(task)
-        for check in row.checks
+    found = [(row_name(task, row), agreement(one)) for row in finished(task) for one in row.checks]
+    cells = [
+        (
+            name,
+            TITLES.get(one.name, plain(one.name)),
+            f"{one.agreeing} of {one.items}",
+            _share(one),
+            plain(one.note or ""),
+        )
+        for name, one in found
     ]
-    return table(["strategy", "self-test", "same answer", "note"], found) if found else None
+    return table(["strategy", "answers alike", "items", "share", "note"], cells) if cells else None
+
+
+def _share(one: Agreement) -> Cell:
+    if one.share is None or one.low is None or one.high is None:
+        return Cell(UNKNOWN)
+    return Cell(f"{one.share:.2f} [{one.low:.2f}, {one.high:.2f}]", one.share)

@@ -16,7 +16,7 @@
 
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("figure details:not([open]), #costs details:not([open]), #provenance details:not([open])")];
+    opened = [...document.querySelectorAll("#costs details:not([open]), #provenance details:not([open])")];
     opened.forEach((one) => { one.open = true; });
   });
   addEventListener("afterprint", () => opened.forEach((one) => { one.open = false; }));
