@@ -46,7 +46,7 @@ def decide(  # noqa: PLR0913 - one for each flag
     max_usd_month: Annotated[float | None, _limit("--max-usd-month", "USD", "Most that a month may cost.")] = None,
     min_metric: Annotated[list[str] | None, many("--min-metric", "TASK.METRIC=X", "Score that must be reached")] = None,
     max_retention_loss: Annotated[
-        float | None, _limit("--max-retention-loss", "X", "Most that may be forgotten, in the probe's metric.")
+        float | None, _limit("--max-retention-loss", "X", "Most that a score of 0 to 1 may lose on a probe.")
     ] = None,
     labels: Annotated[int | None, _limit("--labels", "N", "So many training items can be labelled.")] = None,
     no_training_data: Annotated[

@@ -39,7 +39,7 @@ class Constraints(Frozen):
     Attributes:
         max_gpu_gb: of the GPU's memory, GiB, as cards are sold; max_memory_gb: of the host's.
         max_usd_month: the total over the horizon, spread evenly over its months.
-        max_retention_loss: of the score on any task that was not trained on, in that metric's unit.
+        max_retention_loss: of the score, from 0 to 1, on any task that was not trained on; other units are left out.
         labels: so many training items can be labelled; 0: none.
         expertise: who is there to train: nobody, somebody who has done it with a recipe, or a specialist.
         data_private: what it learns from may not reach everybody who asks.

@@ -18,7 +18,7 @@ from harness.compare.overall import Overall, headline, overall
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.rules import Applied, applied
 from harness.compare.stored import Stored
-from harness.compare.words import count
+from harness.compare.words import count, listing
 from harness.errors import HarnessError, unknown
 from harness.records import Frozen
 
@@ -103,11 +103,12 @@ def _asked(tasks: Sequence[TaskResult], names: Sequence[str]) -> tuple[list[Task
             raise unknown("task", name, [task.name for task in tasks], where="--task")
     wanted = [task for task in tasks if not names or task.name in names]
     asked = [task for task in wanted if len(_finished(task)) > 1 or (names and _finished(task))]
-    notes = [
-        f"{task.name}: {count(len(_finished(task)), 'option')} finished, so there is nothing to choose."
-        for task in wanted
-        if task not in asked
-    ]
+    alone = [task.name for task in wanted if task not in asked and _finished(task)]
+    empty = [task.name for task in wanted if not _finished(task)]
+    notes = [f"Nothing to choose on {listing(alone)}: a single option finished{' each' * (len(alone) > 1)}."] * bool(
+        alone
+    )
+    notes += [f"Nothing finished on {listing(empty)}."] * bool(empty)
     if not asked:
         raise HarnessError("no task has two finished strategies to choose from: 'harness run SUITE' makes them.")
     return asked, notes

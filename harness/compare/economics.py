@@ -1,20 +1,18 @@
 """From measured seconds and tokens to money: what each strategy costs to make, use, keep and make again.
 
-Time is paid by the second on the hardware that it was measured on; serving is priced at the rate at which items were
-answered in batches, so that an idle machine costs nothing: one that is kept running costs at least its own rent.
-The test items, and the model before anything was done to it, are common to all strategies and left out.
+Time is paid by the second on the hardware that it was measured on; serving at the rate at which items were answered in
+batches, so that an idle machine costs nothing. The test items and the unchanged model are common to all and left out.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.compare.groups import Group
-from harness.compare.money import Assumed, Money, Part, Usage
+from harness.compare.money import Assumed, Money, Part, Usage, updates_per_month
 from harness.compare.result import StrategyResult
 from harness.compare.traits import Traits, traits_of
 from harness.errors import HarnessError
@@ -22,7 +20,6 @@ from harness.prices import Price, PriceTable, load_prices
 from harness.records import Completed
 
 GB = 1e9
-HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
 MADE = {"search": "searching parameters", "adapt": "preparing", "index": "indexing"}
 """Phases that are paid once; `adapt` is called training where weights took a gradient."""
 
@@ -91,21 +88,6 @@ def make_economics(
         labels=labels,
         engineering_hours=engineering_hours,
     )
-
-
-def updates_per_month(every: str | None) -> float | None:
-    """Read how often facts change, ``6h``, ``7d``, ``2w`` or ``3m``, as a rate a month of 365.25 / 12 days.
-
-    Raises:
-        HarnessError: the text is no such interval.
-    """
-    if every is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hdwm])", every.strip().lower())
-    length = float(found[1]) * HOURS[found[2]] if found else 0
-    if not length:
-        raise HarnessError(f"--update-every {every!r}: write a number with h, d, w or m, such as 7d.")
-    return HOURS["m"] / length
 
 
 def priced(
@@ -199,7 +181,7 @@ def _serving(group: Group, hours: _Hours, table: PriceTable) -> tuple[Part, ...]
 
 @dataclass(frozen=True)
 class _Hours:
-    """Hours of the hardware that each seed ran on: (price, units of it that the machine is)."""
+    """Hours of the hardware that each seed ran on: (price, units of it)."""
 
     records: Sequence[Completed]
     rates: Sequence[tuple[Price, float]]
@@ -207,12 +189,15 @@ class _Hours:
     def part(self, what: str, phase: str, per: Callable[[Completed], int] | None = None) -> Part | None:
         """Price a phase, or its share of one item; None where no seed has it."""
         taken: list[float] = []
-        for record, (_, units) in zip(self.records, self.rates, strict=True):
+        first = self.rates[0][0]
+        for record, (price, units) in zip(self.records, self.rates, strict=True):
             spans = [span.wall_s for span in record.spans if span.phase == phase]
             items = per(record) if per else 1
             if spans and items:
-                taken.append(sum(spans) / items / 3600 * units)
-        return _of(self.rates[0][0], what, taken) if taken else None
+                # seeds that ran on other hardware count as so many hours of the first one's as cost the same
+                worth = 1.0 if price == first or not first.usd else price.usd / first.usd
+                taken.append(sum(spans) / items / 3600 * units * worth)
+        return _of(first, what, taken) if taken else None
 
 
 def _rate(record: Completed, economics: Economics) -> tuple[Price, float] | None:

@@ -120,11 +120,12 @@ def _retention(row: StrategyResult, limit: float | None) -> Finding | None:
     losses = [
         (-found.change.value if get(found.metric).higher_is_better else found.change.value, found)
         for found in row.retention
+        if get(found.metric).concern == "skill" and get(found.metric).bounds == (0.0, 1.0)
     ]
     if not losses:
         if row.traits and not row.traits.changes_weights:
             return Finding(constraint=name, ok=True, sure=True, text="its weights are unchanged", value=0, limit=limit)
-        remedy = "a suite with a probe task asks what is forgotten"
+        remedy = "a suite with a probe task that is scored from 0 to 1 asks what is forgotten"
         return Finding(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
     loss, found = max(losses, key=lambda pair: pair[0])
     ok = loss <= limit

@@ -7,9 +7,15 @@ that another price needs no other run.
 from __future__ import annotations
 
 import math
+import re
 
+from harness.errors import HarnessError
 from harness.prices import Price
 from harness.records import Frozen
+
+
+HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
+"""In one of the letters that say how often facts change; a month is 365.25 / 12 days."""
 
 
 class Part(Frozen):
@@ -120,6 +126,21 @@ class Money(Frozen):
         """Paid a month: the total spread evenly over the horizon."""
         usage = usage or self.usage
         return self.total_usd(usage) / usage.months
+
+
+def updates_per_month(every: str | None) -> float | None:
+    """Read how often facts change, ``6h``, ``7d``, ``2w`` or ``3m``, as a rate a month of 365.25 / 12 days.
+
+    Raises:
+        HarnessError: the text is no such interval.
+    """
+    if every is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hdwm])", every.strip().lower())
+    length = float(found[1]) * HOURS[found[2]] if found else 0
+    if not length:
+        raise HarnessError(f"--update-every {every!r}: write a number with h, d, w or m, such as 7d.")
+    return HOURS["m"] / length
 
 
 def _bounds(parts: tuple[Part, ...], times: float) -> tuple[float, float] | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from harness.compare.statistics import Difference, Estimate
+if TYPE_CHECKING:
+    from harness.compare.statistics import Difference, Estimate
 
 
 def score(found: Estimate) -> str:

@@ -32,11 +32,11 @@ def as_terminal(decision: Decision) -> Iterator[RenderableType]:
     """Lay a decision out: the verdict, then each task with what fits and what does not, then rules and prices."""
     yield Text(_bare(decision.verdict), style="bold")
     for task in decision.tasks:
-        yield Text()
         if decision.overall:
-            yield Text(_bare(task.verdict), style="bold")
+            yield from (Text(), Text(_bare(task.verdict), style="bold"))
+        yield Text()
         if any(not option.excluded for option in task.options):
-            yield from (Text(), Padding(_table(task), INDENT, expand=False), Text())
+            yield from (Padding(_table(task), INDENT, expand=False), Text())
         yield from (_indented(line) for line in excluded(task))
         yield from (_indented(line) for line in remarks(task))
     yield Text()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from harness.compare.breakeven import break_even, fieller
 from harness.compare.comparison import compare
-from harness.compare.economics import Economics, make_economics, updates_per_month
-from harness.compare.money import Money, Part, Usage
+from harness.compare.economics import Economics, make_economics
+from harness.compare.money import Money, Part, Usage, updates_per_month
 from harness.errors import HarnessError
 from harness.prices import load_prices
 from harness.records import Span
@@ -201,3 +201,13 @@ def test_a_strategy_that_is_no_longer_installed_is_told_by_what_it_did():
 
 def test_the_defaults_are_a_hundred_thousand_requests_a_month_for_a_year_without_updates():
     assert Economics().usage == Usage(requests_per_month=100_000, months=12, updates_per_month=0)
+
+
+def test_seeds_on_unlike_hardware_are_each_paid_at_their_own_price():
+    l4 = HERE.model_copy(update={"gpu": "NVIDIA L4"})
+    both = rows_of(
+        completed("qa", "lora", pattern(0.5), trained=9, seconds=9),
+        completed("qa", "lora", pattern(0.5), trained=9, seconds=3, seed=1, environment=l4),
+    )["lora"].money
+    per_item = (9 * HERE.cores * VCPU + 3 * load_prices().named("l4").usd) / 2 / 200 / 3600
+    assert both.per_1000_usd == pytest.approx(1000 * per_item)
