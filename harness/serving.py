@@ -7,26 +7,17 @@ values of a prompt are kept, not even of the instruction that all prompts begin 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from time import perf_counter, sleep
 
 from harness import models
 from harness.api import Example, Query, System
-from harness.config import REQUESTS
+from harness.arrivals import ENOUGH, WARM_UP, arriving, cap_s
 from harness.models.answering import Prediction
 from harness.planned import Planned
 from harness.records import Check, Request, Row, Serving
 from harness.stage import Stage
-
-WARM_UP = 2
-"""Requests that are asked first and thrown away: what is made at first use is none of theirs who come later."""
-CAP_S, ENOUGH = 8.0, 5
-"""Unless another number of requests is asked for than the usual one, none is begun after so many seconds, once so
-many were answered: slow systems answer fewer, and a run stays short."""
-
 
 @dataclass(frozen=True)
 class _Answered:
@@ -64,9 +55,9 @@ def serve(
     with stage.span("serve"):
         warm = [one for item in items[-WARM_UP:] for one in models.answering.ask(system, [item.query])]
         if planned.arrival_rate is None:
-            answered = _one_by_one(system, queries, _cap_s(planned), report)
+            answered = _one_by_one(system, queries, cap_s(planned), report)
         else:
-            arrivals = arriving(planned.requests, planned.arrival_rate, planned.trial.seed, _cap_s(planned))
+            arrivals = arriving(planned.requests, planned.arrival_rate, planned.trial.seed, cap_s(planned))
             answered = _as_they_arrive(system, list(zip(arrivals, queries, strict=False)), report)
         everything = [*warm, *[one.prediction for one in answered]]
         stage.meter.tokens(**models.rows.tokens_of(everything))
@@ -81,50 +72,14 @@ def serve(
     return serving, _check(serving)
 
 
-def arriving(requests: int, rate: float, seed: int, cap_s: float | None = None) -> list[float]:
-    """Draw when requests arrive, seconds from the start: a Poisson process.
-
-    What comes after `cap_s` is left out beforehand, so that no request is missing for having waited long.
-
-    Args:
-        requests: how many, at most.
-        rate: of arrivals, a second.
-        seed: of the gaps.
-        cap_s: the latest arrival, once `ENOUGH` have come; None: there is none.
-    """
-    draw = random.Random(seed)
-    times = list(accumulate(draw.expovariate(rate) for _ in range(requests)))
-    return [at for place, at in enumerate(times) if cap_s is None or at <= cap_s or place < ENOUGH]
-
-
-def expected(planned: Planned, each_s: float) -> tuple[int, float]:
-    """Foretell how many requests will be asked, those that warm the system up included, and what they take, seconds.
-
-    Args:
-        planned: says how many are wanted, and how they come.
-        each_s: seconds that one takes alone.
-    """
-    if planned.arrival_rate is not None:
-        times = arriving(planned.requests, planned.arrival_rate, planned.trial.seed, _cap_s(planned))
-        return len(times) + WARM_UP, WARM_UP * each_s + times[-1] + each_s
-    cap_s = _cap_s(planned)
-    within = planned.requests if cap_s is None or each_s <= 0 else max(ENOUGH, int(cap_s / each_s) + 1)
-    asked = min(planned.requests, within) + WARM_UP
-    return asked, asked * each_s
-
-
-def _cap_s(planned: Planned) -> float | None:
-    return CAP_S if planned.requests == REQUESTS else None
-
-
 def _one_by_one(
-    system: System, queries: Sequence[Query], cap_s: float | None, report: Callable[[int, int], None]
+    system: System, queries: Sequence[Query], end_s: float | None, report: Callable[[int, int], None]
 ) -> list[_Answered]:
     found: list[_Answered] = []
     start = perf_counter()
     for query in queries:
         began = perf_counter()
-        if cap_s is not None and len(found) >= ENOUGH and began - start > cap_s:
+        if end_s is not None and len(found) >= ENOUGH and began - start > end_s:
             break
         (prediction,) = models.answering.ask(system, [query])
         found.append(_Answered(prediction, None, began, perf_counter()))

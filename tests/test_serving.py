@@ -4,11 +4,12 @@ from time import perf_counter, sleep
 
 import pytest
 
+from harness.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
 from harness.api import Answer, Example, Query, System, Task
 from harness.config import REQUESTS, RunConfig
 from harness.planned import Planned
 from harness.records import Check, Row, Trial
-from harness.serving import CAP_S, ENOUGH, WARM_UP, arriving, expected, serve
+from harness.serving import serve
 from harness.stage import Stage
 
 TASK = Task("t", "qa", max_new_tokens=4)
@@ -108,7 +109,7 @@ def test_nothing_is_asked_where_no_requests_are_wanted(asked):
 
 
 def test_a_slow_system_answers_fewer_unless_their_number_was_asked_for(asked, monkeypatch):
-    monkeypatch.setattr("harness.serving.CAP_S", 0.05)
+    monkeypatch.setattr("harness.arrivals.CAP_S", 0.05)
     _, usual, _ = asked(Slow(0.01), requests=REQUESTS)
     assert len(usual.requests) == ENOUGH
     _, wanted, _ = asked(Slow(0.01), requests=9)
@@ -147,8 +148,8 @@ def test_arrivals_are_poisson_and_the_seed_s():
 
 def test_late_arrivals_are_left_out_beforehand():
     every = arriving(20, 1.0, 0)
-    assert arriving(20, 1.0, 0, cap_s=8.0) == [at for at in every if at <= 8]
-    assert arriving(20, 0.01, 0, cap_s=8.0) == arriving(20, 0.01, 0)[:ENOUGH]
+    assert arriving(20, 1.0, 0, latest_s=8.0) == [at for at in every if at <= 8]
+    assert arriving(20, 0.01, 0, latest_s=8.0) == arriving(20, 0.01, 0)[:ENOUGH]
 
 
 def test_what_requests_will_take_is_foretold_with_the_cap():

@@ -45,9 +45,9 @@ def test_shares_are_equal_and_add_up():
     pace.wrote([0, 2])
     whole = perf_counter() - began
     assert pace.prefill_s[0] == pace.prefill_s[2] > 0.004
-    assert sum(pace.prefill_s) + sum(pace.decode_s) == pytest.approx(whole, abs=0.002)
+    assert sum(pace.prefill_s) + sum(pace.decode_s) == pytest.approx(whole, abs=0.01)
     assert (pace.prefill_s[1], pace.decode_s[1], pace.first_token_at[1]) == (0, 0, None)
-    assert pace.first_token_at[0] == pytest.approx(read, abs=0.002)
+    assert pace.first_token_at[0] == pytest.approx(read, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
@@ -57,7 +57,7 @@ def test_reading_and_writing_add_up_to_the_seconds_of_all_passes(slow_model, kin
     answers = model.generate(PROMPTS[:8], max_new_tokens=5, one_line=False)
     whole = perf_counter() - began
     read, written = (sum(getattr(a, name) for a in answers) for name in ("prefill_s", "decode_s"))
-    assert read + written == pytest.approx(whole, rel=0.1)
+    assert 0.5 * whole < read + written <= whole
     assert all(began < a.first_token_at < began + whole for a in answers)
     passes = sum(a.decode_tokens for a in answers) if kind == "sliding" else max(a.decode_tokens for a in answers)
     assert written >= 0.02 * passes
@@ -66,10 +66,10 @@ def test_reading_and_writing_add_up_to_the_seconds_of_all_passes(slow_model, kin
 def test_a_first_token_comes_of_reading_and_the_rest_of_writing(slow_model):
     (answer,) = slow_model().generate(PROMPTS[:1], max_new_tokens=1, one_line=False)
     assert answer.decode_tokens == 0
-    assert answer.decode_s < 0.01 < answer.prefill_s
+    assert answer.decode_s < 0.02 < answer.prefill_s
     (longer,) = slow_model().generate(PROMPTS[:1], max_new_tokens=6, one_line=False)
-    assert longer.decode_tokens == min(longer.output_tokens, 5)
-    assert longer.decode_s == pytest.approx(0.022 * longer.decode_tokens, rel=0.3)
+    assert longer.decode_tokens == min(longer.output_tokens, 5) > 1
+    assert longer.decode_s >= 0.02 * longer.decode_tokens
 
 
 def test_one_prompt_alone_is_read_in_one_pass(open_tiny):
@@ -97,17 +97,16 @@ def test_reasoning_votes_and_calibration_are_paid_for(slow_model, task):
     found = ask(System(model, task, reasoning=how), QUERIES)
     whole = perf_counter() - began
     told = passes_of(found)
-    assert told["prefill_s"] + told["decode_s"] == pytest.approx(whole, rel=0.1)
+    assert 0.5 * whole < told["prefill_s"] + told["decode_s"] <= whole
     assert told["decode_tokens"] > 0
 
 
 def test_what_is_taken_off_choices_is_reading_too(slow_model):
     task = Task("t", "multiple_choice")
     query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
-    plain, shifted = (
-        passes_of(ask(System(slow_model(), task, content_free=texts), [query])) for texts in ((), ("N/A", "Nothing"))
-    )
-    assert shifted["prefill_s"] > 2 * plain["prefill_s"]
+    began = perf_counter()
+    told = passes_of(ask(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
+    assert 3 * 0.02 <= told["prefill_s"] <= perf_counter() - began
 
 
 def test_seconds_that_one_model_does_not_tell_are_unknown():
