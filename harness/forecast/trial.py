@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import chain
+from harness.arrivals import expected
 from harness.chain import Link
 from harness.data.prepare import Prepared
 from harness.discover import find_step
@@ -18,7 +19,6 @@ from harness.forecast.time import Rates
 from harness.forecast.work import Asked, Work
 from harness.planned import Planned
 from harness.records import Forecast
-from harness.serving import expected
 from harness.shape import Architecture, Footprint
 
 _OVER_LENGTH = 1.15
