@@ -52,8 +52,13 @@ class Panel:
     line: float | None = None
 
 
-def dots(panels: Sequence[Panel]) -> Figure:
-    """Draw dots with intervals, a row a name, at most `MOST`; the panels stand side by side and share the names."""
+def dots(panels: Sequence[Panel], *, same_scale: bool = False) -> Figure:
+    """Draw dots with intervals, a row a name, at most `MOST`.
+
+    Args:
+        panels: stand side by side and share the names.
+        same_scale: whether they share the values as well.
+    """
     names = list(dict.fromkeys(dot.name for panel in panels for dot in panel.dots))[:MOST]
     left = min(NAMES, 16 + max(width_of(shortened(name)) for name in names))
     title = 30 + 15 * max(panel.title.count("\n") for panel in panels)
@@ -61,7 +66,7 @@ def dots(panels: Sequence[Panel]) -> Figure:
     each = (WIDTH - left - 10) / len(panels)
     for place, panel in enumerate(panels):
         start = left + place * each
-        axes = area(figure, start + 4, 28, WIDTH - start - each + 10, title)
+        axes = area(figure, start + 4, 28, WIDTH - start - each + 14, title)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_yticks(range(len(names)), [shortened(name) for name in names] if place == 0 else [""] * len(names))
         axes.tick_params(axis="y", labelcolor=INK, labelsize=12, pad=8)
@@ -70,6 +75,10 @@ def dots(panels: Sequence[Panel]) -> Figure:
         axes.set_title("\n".join(lines), fontsize=12, color=MUTED, loc="left", pad=9)
         axes.xaxis.set_major_locator(MaxNLocator({1: 5, 2: 3}.get(len(panels), 2)))
         _panel(axes, panel, names)
+    if same_scale:
+        ends = [axes.get_xlim() for axes in figure.axes]
+        for axes in figure.axes:
+            axes.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     return figure
 
 

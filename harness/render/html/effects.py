@@ -119,7 +119,7 @@ def _asked(task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, s
         name=f"controls_{names[0]}",
         title=names[1],
         said=f"Change of {score} against the usual way, on the same items, with 95 % intervals.{more}{left}",
-        draw=lambda: dots(panels),
+        draw=lambda: dots(panels, same_scale=True),
         table=table(
             ["strategy", "asked", score, "change", "instruction"],
             [

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.api import ModelInfo
-from harness.compare.findings import Quantile
 from harness.compare.outlook import front, scored
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import metric_title, seconds, size
+from harness.render.columns import UNKNOWN
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
 from harness.render.html.dots import Dot, Panel, dots, undrawn
 from harness.render.html.scatter import Axis, Point, scatter
@@ -130,9 +130,10 @@ def _point(task: TaskResult, row: StrategyResult, taken: Taken, *, front: bool) 
 
 def _taken_cell(taken: Taken, write: Callable[[float], str]) -> Cell:
     cell = number_cell(taken.value, write)
-    if taken.low is None or taken.high is None:
+    if taken.low is None and taken.high is None:
         return cell
-    return cell._replace(text=f"{cell.text} [{write(taken.low)}, {write(taken.high)}]")
+    low, high = (UNKNOWN if end is None else write(end) for end in (taken.low, taken.high))
+    return cell._replace(text=f"{cell.text} [{low}, {high}]")
 
 
 def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping[str, ModelInfo]) -> list[Resource]:
@@ -143,7 +144,7 @@ def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping
         )
     if task.speed_comparable:
         shown += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
-        shown.append(_LATENCY if any(row.cost and row.cost.latency for row in rows) else _ITEM)
+        shown.append(_latency(rows) if any(row.cost and row.cost.latency for row in rows) else _ITEM)
     if len({row.model for row in rows}) > 1:
         shown.append(
             Resource("model", "the model's size", "parameters", lambda row: _parameters(row, models), parameters)
@@ -178,14 +179,18 @@ def _gpu(row: StrategyResult) -> Taken | None:
     return Taken(row.cost.gpu_peak_bytes) if row.cost and row.cost.gpu_peak_bytes else None
 
 
-def _latency(row: StrategyResult) -> Taken | None:
-    found = _quantile(row)
-    return Taken(found.value_s, found.low_s, found.high_s) if found else None
+def _latency(rows: Sequence[StrategyResult]) -> Resource:
+    """The highest percentile that every row with requests has enough of them for."""
+    shares = [{one.share for one in row.cost.latency.wall} for row in rows if row.cost and row.cost.latency]
+    share = max((one for one in set.intersection(*shares) if one <= LATENCY_SHARE), default=LATENCY_SHARE)
 
+    def of(row: StrategyResult) -> Taken | None:
+        found = row.cost.latency.wall if row.cost and row.cost.latency else ()
+        return next((Taken(one.value_s, one.low_s, one.high_s) for one in found if one.share == share), None)
 
-def _quantile(row: StrategyResult) -> Quantile | None:
-    latency = row.cost.latency if row.cost else None
-    return next((one for one in latency.wall if abs(one.share - LATENCY_SHARE) < 1e-9), None) if latency else None
+    title = f"latency that {share:.0%} of the requests keep to"
+    note = "From question to answer; no bar across where so few requests leave an end open."
+    return Resource("latency", "latency", title, of, seconds, note)
 
 
 def _item(row: StrategyResult) -> Taken | None:
@@ -223,7 +228,6 @@ _GPU = Resource(
     "The highest of any phase; without an interval, for it was measured once.",
     GIB,
 )
-_LATENCY = Resource("latency", "latency", "latency, 95th percentile", _latency, seconds, "From question to answer.")
 _ITEM = Resource(
     "latency", "answering time", "time an item, answered in batches", _item, seconds,
     "Single requests were not timed in these trials; without an interval, for it was measured once.",
