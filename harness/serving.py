@@ -19,6 +19,7 @@ from harness.planned import Planned
 from harness.records import Check, Request, Row, Serving
 from harness.stage import Stage
 
+
 @dataclass(frozen=True)
 class _Answered:
     """One request: when it came (None: closed loop), and when its answer was there, seconds by one clock."""

@@ -4,8 +4,8 @@ from time import perf_counter, sleep
 
 import pytest
 
-from harness.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
 from harness.api import Answer, Example, Query, System, Task
+from harness.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
 from harness.config import REQUESTS, RunConfig
 from harness.planned import Planned
 from harness.records import Check, Row, Trial
