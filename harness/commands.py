@@ -43,9 +43,13 @@ def _waiting(made: Plan, store: Store) -> list[Planned]:
     return [one for one in made.trials if not one.skip and not store.completed(one.trial.key)]
 
 
+def _note(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _with_forecasts(made: Plan, console: Console, *, again: bool = False) -> Plan:
     """Return a plan with forecasts of every trial whose model is here."""
-    here = Here(cache.root(), lambda what: busy(console, what), again)
+    here = Here(cache.root(), lambda what: busy(console, what), lambda text: _note(console, text), again)
     return replace(made, trials=tuple(forecasted(made.trials, made.prepared, here)))
 
 

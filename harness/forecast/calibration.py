@@ -154,7 +154,11 @@ def main(folder: str) -> None:
     process = context.Process(target=_child, args=(theirs, folder))
     process.start()
     theirs.close()
-    print(json.dumps(ours.recv()), flush=True)  # noqa: T201 - the caller reads it
+    try:
+        print(json.dumps(ours.recv()), flush=True)  # noqa: T201 - the caller reads it
+    except EOFError:  # the process has said why where it writes its errors
+        process.join()
+        sys.exit(1)
     process.join()
 
 

@@ -33,11 +33,13 @@ class Here:
     Attributes:
         cache: where calibrations and counts are kept.
         busy: says that something goes on, while its ``with`` block lasts.
+        note: says in a line why there are no forecasts.
         again: whether the machine is measured even where it was before.
     """
 
     cache: Path
     busy: Busy
+    note: Callable[[str], None]
     again: bool = False
 
 
@@ -46,8 +48,7 @@ def forecasted(trials: Sequence[Planned], prepared: Mapping[str, Prepared], here
 
     With `HARNESS_FORECAST=off` in the environment all of them do.
 
-    Raises:
-        HarnessError: the machine could not be measured.
+    Where a model is of a kind that no formula is for, or the machine cannot be measured, that is said, and they do too.
     """
     if os.environ.get(SWITCH) == "off":
         return list(trials)
@@ -81,9 +82,10 @@ def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster 
         return None
     try:
         shape = read(folder)
-    except HarnessError:  # of a kind that no formula is for: it runs all the same
+        machine = _machine(folder, planned.threads, here)
+    except HarnessError as error:  # the run itself needs no forecast
+        here.note(f"No forecasts for {planned.trial.model}: {error}")
         return None
-    machine = _machine(folder, planned.threads, here)
 
     counted: dict[str, Lengths] = {}
 

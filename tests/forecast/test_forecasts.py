@@ -62,7 +62,7 @@ def machine(monkeypatch, tmp_path):
         yield
 
     monkeypatch.setattr("harness.forecast.run.calibrate", measure)
-    return Here(tmp_path, busy), measured, said
+    return Here(tmp_path, busy, said.append), measured, said
 
 
 @pytest.fixture
@@ -124,8 +124,19 @@ def test_a_machine_is_measured_once_and_that_is_said(plan, machine):
     for _ in range(2):
         forecasted(made.trials, made.prepared, here)
     assert len(measured) == len(said) == 1
-    forecasted(made.trials, made.prepared, Here(here.cache, here.busy, again=True))
+    forecasted(made.trials, made.prepared, Here(here.cache, here.busy, here.note, again=True))
     assert len(measured) == 2
+
+
+def test_a_machine_that_cannot_be_measured_costs_the_forecasts_and_not_the_run(plan, machine, monkeypatch):
+    def fail(*_):
+        raise HarnessError("it is too busy.")
+
+    here, _, said = machine
+    monkeypatch.setattr("harness.forecast.run.calibrate", fail)
+    made = plan("zero_shot")
+    assert not any(one.forecast for one in forecasted(made.trials, made.prepared, here))
+    assert "it is too busy" in said[-1]
 
 
 def test_nothing_is_measured_where_forecasts_are_switched_off(plan, machine, monkeypatch):
