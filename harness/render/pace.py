@@ -66,8 +66,8 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
         f"p50 s and p95 s are percentiles of {of} requests {how}, from the question's text to the parsed answer, those "
         f"that warmed the system up left out; [low, high] is a 95 % interval by order statistics, {UNBOUNDED} where so "
         "few requests do not bound it. first token s is the median time to the first token; decode tokens/s and "
-        "prefill tokens/s are all tokens over all seconds of the same requests: one total, so without an interval. "
-        "total s and peak memory are without these requests."
+        "prefill tokens/s are all tokens over all seconds of the same requests: one total, so without an interval; "
+        "the batch rates are those of the predict phase, the model's own passes only. total s and peak memory are without these requests."
     )
     return [text]
 
