@@ -76,7 +76,7 @@ def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) 
         return f"retention on {info.name} is unknown: its data have changed, so run {BASELINE} on it again."
     metric = metrics.get(info.metrics[0])
     asked = [[one.items[info.name] for one in group if info.name in one.items] for group in (seeds, before)]
-    labels = () if info.labels else common_labels(asked[0] + asked[1])
+    labels = () if info.labels or info.kind != "classification" else common_labels(asked[0] + asked[1])
     samples = [Sample.of(metric, [items.having(items.labels or labels) for items in group]) for group in asked]
     pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
     if not pair:

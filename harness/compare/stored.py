@@ -53,8 +53,11 @@ def _read(trial: HasRows) -> Stored:
         return Stored(record)
     table = trial.table()
     labels = {task.name: task.labels for task in record.tasks}
+    roles: list[str] = table.column("role").to_pylist()
+    if _HOLDERS.keys().isdisjoint(roles):
+        return Stored(record, by_task(table, labels))
     places = {"asked": list[int](), "seen": list[int](), "controls": list[int]()}
-    for place, role in enumerate(table.column("role").to_pylist()):
+    for place, role in enumerate(roles):
         places[_HOLDERS.get(role, "asked")].append(place)
     asked = by_task(part(table, places["asked"]), labels)
     seen = by_task(part(table, places["seen"]), labels) if places["seen"] else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 from harness.errors import HarnessError
@@ -125,7 +126,7 @@ class Items:
         """Put the items of several seeds one after the other; ids get the place of their seed in front."""
         if len(many) == 1:
             return many[0]
-        columns = {name: tuple(value for items in many for value in getattr(items, name)) for name in COLUMNS}
+        columns = {name: tuple(chain.from_iterable(getattr(items, name) for items in many)) for name in COLUMNS}
         columns["ids"] = tuple(f"{place}/{name}" for place, items in enumerate(many) for name in items.ids)
         return cls(**columns, labels=many[0].labels)
 
@@ -145,7 +146,10 @@ def by_task(table: Table, labels: Mapping[str, Sequence[str]]) -> dict[str, Item
         labels: the labels of each task that has fixed ones.
     """
     places: dict[str, list[int]] = {}
-    for place, task in enumerate(table.column("task").to_pylist()):
+    tasks: list[str] = table.column("task").to_pylist()
+    if len(set(tasks)) == 1:
+        return {tasks[0]: Items.from_table(table, labels.get(tasks[0], ()))}
+    for place, task in enumerate(tasks):
         places.setdefault(task, []).append(place)
     return {task: Items.from_table(part(table, chosen), labels.get(task, ())) for task, chosen in places.items()}
 

@@ -43,6 +43,7 @@ def contains(items: Items) -> FloatArray:
     return _column([any(holds(normalise(output), normalise(ref)) for ref in refs) for output, refs in pairs])
 
 
+@lru_cache(maxsize=262_144)
 def overlap(answer: str, reference: str) -> float:
     """F1 of the words of two texts after normalising: 2·common / (words + words), 0 where none is common."""
     said, wanted = _words(answer), _words(reference)
