@@ -67,7 +67,8 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
         f"that warmed the system up left out; [low, high] is a 95 % interval by order statistics, {UNBOUNDED} where so "
         "few requests do not bound it. first token s is the median time to the first token; decode tokens/s and "
         "prefill tokens/s are all tokens over all seconds of the same requests: one total, so without an interval; "
-        "the batch rates are those of the predict phase, the model's own passes only. total s and peak memory are without these requests."
+        "the batch rates are those of the predict phase, the model's own passes only. total s "
+        "and peak memory are without these requests."
     )
     return [text]
 
