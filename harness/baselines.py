@@ -242,10 +242,9 @@ def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
 
 def _check(folder: Path, name: str, digest: str) -> None:
     path = folder / name
-    if not path.is_file():
-        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} is missing; restore it, e.g. by git.")
-    if _sha256(path) != digest:
-        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} was changed; restore it, e.g. by git.")
+    wrong = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
+    if wrong:
+        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} {wrong}; restore it, e.g. by git.")
 
 
 def _sha256(path: Path) -> str:

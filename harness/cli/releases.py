@@ -47,8 +47,9 @@ def set_(  # noqa: PLR0913 - one for each flag
     store = Store(results or DEFAULT)
     made = baselines.set_baseline(store, name, choose(store, run, strategy or (), model or ()), note)
     size = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
-    count = f"{len(made.trials)} {'trial' if len(made.trials) == 1 else 'trials'}"
-    typer.echo(f"Baseline {name} of {made.manifest.suite}: {count}, {size / 1e3:,.0f} kB in {made.folder}.")
+    count = len(made.trials)
+    what = f"{count} {'trial' if count == 1 else 'trials'}, {size / 1e3:,.0f} kB"
+    typer.echo(f"Baseline {name} of {made.manifest.suite}: {what} in {made.folder}.")
 
 
 @baseline.command("list")
@@ -107,7 +108,7 @@ def gate(  # noqa: PLR0913 - one for each flag
     cost: Annotated[
         str | None, typer.Option("--max-cost", metavar="P%", help="'off': not checked [default: 10%].")
     ] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", metavar="TEXT", help="Only this strategy.")] = None,
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this strategy")] = None,
     against: Annotated[
         str | None, typer.Option("--against", metavar="TEXT", help="The baseline's strategy, if it has another name.")
     ] = None,
@@ -128,12 +129,12 @@ def gate(  # noqa: PLR0913 - one for each flag
     from harness.render import gate as shown
     from harness.render.junit import render as as_junit
 
-    if against and not strategy:
-        raise HarnessError("--against names the baseline's strategy: name the candidate's too, by --strategy.")
+    if against and len(strategy or ()) != 1:
+        raise HarnessError("--against names the baseline's strategy: name the candidate's too, by one --strategy.")
     limits = parse_limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike=unlike)
     before = _baseline(named, results)
     after, notes = _candidate(suite, before, results)
-    pairing = release.pairing_of(before.trials, after, strategy, against)
+    pairing = release.pairing_of(before.trials, after, strategy or (), against)
     noise = read_noise(results or DEFAULT)
     told = (before.manifest.suite, before.name, before.manifest.set_at)
     found = release.gate(told, pairing, limits, noise, notes)
@@ -158,10 +159,10 @@ def explain(
     from harness.render import gate as shown
 
     before, after = _side(first, results), _side(second, results)
-    strategies: tuple[str | None, str | None] = (None, None)
+    wanted, against = list[str](), None
     if len(before) == len(after) == 1:  # two records are compared whatever they are called
-        strategies = after[0].record.trial.label, before[0].record.trial.label
-    found = release.explain((first, second), release.pairing_of(before, after, *strategies))
+        wanted, against = [after[0].record.trial.label], before[0].record.trial.label
+    found = release.explain((first, second), release.pairing_of(before, after, wanted, against))
     typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.explanation(found))
 
 
@@ -209,11 +210,10 @@ def _candidate(suite: str, before: Baseline, results: Path | None) -> tuple[list
         )
     store = Store(results or DEFAULT)
     chosen = newest(store.load(name))
-    notes = [*chosen.notes, *store.problems]
     if not chosen.trials:
-        where = f"{store.root} has no results of {name}"
-        raise HarnessError(f"{where}: 'harness run {suite} --results {results or DEFAULT}' makes them.")
-    return list(chosen.trials), notes
+        run = f"'harness run {suite} --results {results or DEFAULT}'"
+        raise HarnessError(f"{store.root} has no results of {name}: {run} makes them.")
+    return list(chosen.trials), [*chosen.notes, *store.problems]
 
 
 def _side(name: str, results: Path | None) -> list[StoredTrial]:

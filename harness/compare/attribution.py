@@ -105,8 +105,7 @@ def separations(
     for factor in differing:
         results = f"results-old-{factor}"
         run = _runs(factor, found, chosen, results)
-        gate = f"harness gate {chosen[0].candidate.records[0].trial.suite} --baseline {shlex.quote(baseline)}"
-        commands = (*run, f"{gate} --results {results}") if run else ()
+        commands = (*run, _gate(factor, chosen, baseline, results)) if run else ()
         made.append(Separation(factor=factor, what=_words(factor, found), commands=commands))
     return tuple(made)
 
@@ -195,18 +194,25 @@ def _runs(factor: Factor, found: Sequence[Change], pairs: Sequence[Pair], result
     return (f"git worktree add --detach ../old-{factor} {commit}", run) if commit else ()
 
 
+def _gate(factor: Factor, pairs: Sequence[Pair], baseline: str, results: str) -> str:
+    """Give the command that judges such a run: of what was run again, nothing else."""
+    old, new = pairs[0].baseline.strategy, pairs[0].candidate.strategy
+    renamed = factor != "method" and old != new  # then there is one strategy on each side
+    flags = _flags("--strategy", [(one.baseline if factor == "method" else one.candidate).strategy for one in pairs])
+    flags += _flags("--against", [old]) if renamed else []
+    suite = pairs[0].candidate.records[0].trial.suite
+    return f"harness gate {suite} --baseline {shlex.quote(baseline)} {' '.join(flags)} --results {results}"
+
+
 def _old_libraries(found: Sequence[Change], before: Completed, run: str) -> tuple[str, ...]:
     """Give the commands for a virtual environment with the versions of the baseline."""
     packages = before.environment.packages
-    pins = [
-        shlex.quote(f"{one.name}=={packages[one.name]}")
-        for one in found
-        if one.factor == "libraries" and one.name in packages
-    ]
+    moved = dict.fromkeys(one.name for one in found if one.factor == "libraries" and one.name in packages)
+    pins = [shlex.quote(f"{name}=={packages[name]}") for name in moved]
     if not pins:
         return ()
     enter = "python -m venv old-libraries && . old-libraries/bin/activate"
-    return (enter, f"pip install -e . {' '.join(dict.fromkeys(pins))}", run)
+    return (enter, f"pip install -e . {' '.join(pins)}", run)
 
 
 def _words(factor: Factor, found: Sequence[Change]) -> str:
@@ -242,6 +248,5 @@ def _flags(flag: str, values: Sequence[str]) -> list[str]:
 
 
 def _short(value: str | None) -> str | None:
-    """Shorten a hash, but not the mark behind it."""
     head, dash, rest = (value or "").partition("-")
     return f"{head[:12]}{dash}{rest}" if value else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.compare.attribution import Change, Separation, changes, factors, separations
 from harness.compare.gate import Limits, Verdict, judge
@@ -52,14 +52,17 @@ class Explanation(Frozen):
 
 
 def pairing_of(
-    baseline: Iterable[HasRows], candidate: Iterable[HasRows], strategy: str | None = None, against: str | None = None
+    baseline: Iterable[HasRows],
+    candidate: Iterable[HasRows],
+    strategies: Sequence[str] = (),
+    against: str | None = None,
 ) -> Pairing:
     """Read both and find what belongs together.
 
     Raises:
         HarnessError: rows are damaged, or a strategy is unknown.
     """
-    return pair(systems(measured(baseline)), systems(measured(candidate)), strategy, against)
+    return pair(systems(measured(baseline)), systems(measured(candidate)), strategies, against)
 
 
 def gate(

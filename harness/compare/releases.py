@@ -121,7 +121,7 @@ def systems(trials: Sequence[Measured]) -> list[System]:
 
 
 def pair(
-    baseline: Sequence[System], candidate: Sequence[System], strategy: str | None = None, against: str | None = None
+    baseline: Sequence[System], candidate: Sequence[System], strategies: Sequence[str] = (), against: str | None = None
 ) -> Pairing:
     """Find each system of the baseline among the candidates.
 
@@ -131,15 +131,15 @@ def pair(
     Args:
         baseline: systems of the one.
         candidate: systems of the other.
-        strategy: only this one of the candidate; None: all.
-        against: the strategy of the baseline that it is compared with; None: the one of the same name.
+        strategies: only these of the candidate; empty: all.
+        against: the strategy of the baseline that the candidate's one is compared with; None: that of the same name.
 
     Raises:
         HarnessError: a strategy is in neither.
     """
-    if strategy:
-        candidate = _only(candidate, strategy, "the candidate's results")
-        baseline = _only(baseline, against or strategy, "the baseline")
+    if strategies:
+        candidate = _only(candidate, strategies, "the candidate's results")
+        baseline = _only(baseline, [against] if against else strategies, "the baseline")
     pairs: list[Pair] = []
     missing: list[System] = []
     for one in baseline:
@@ -147,7 +147,7 @@ def pair(
             other
             for other in candidate
             if (other.task, other.train_items) == (one.task, one.train_items)
-            and (strategy or other.strategy == one.strategy)
+            and (against or other.strategy == one.strategy)
         ]
         same = [other for other in fits if other.model == one.model]
         rivals = [other for other in baseline if (other.task, other.strategy) == (one.task, one.strategy)]
@@ -159,11 +159,12 @@ def pair(
     return Pairing(tuple(pairs), tuple(missing), tuple(one for one in candidate if id(one) not in taken))
 
 
-def _only(every: Sequence[System], strategy: str, where: str) -> list[System]:
-    found = [one for one in every if one.strategy == strategy]
-    if not found:
-        raise unknown("strategy", strategy, {one.strategy for one in every}, where=where)
-    return found
+def _only(every: Sequence[System], strategies: Sequence[str], where: str) -> list[System]:
+    there = {one.strategy for one in every}
+    for wanted in strategies:
+        if wanted not in there:
+            raise unknown("strategy", wanted, there, where=where)
+    return [one for one in every if one.strategy in strategies]
 
 
 def _measured(one: HasRows, stored: Stored) -> Measured:

@@ -111,7 +111,7 @@ def paired(base, found):
     """Pair each candidate with the baseline's system on its task; only what was measured again is looked at."""
     (first, *rest) = found
     own = [one for one in base if any(one.task == other.task and one.strategy == other.strategy for other in found)]
-    return pair(own, found) if own or rest else pair(base, found, first.strategy, "zero_shot")
+    return pair(own, found) if own or rest else pair(base, found, [first.strategy], "zero_shot")
 
 
 def told(verdict):

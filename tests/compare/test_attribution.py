@@ -71,7 +71,7 @@ def test_several_differences_are_offered_one_by_one(tmp_path):
     end = "--strategy zero_shot --task mood"
     assert offered["model"] == (
         f"harness run quick --model small {end} --results results-old-model",
-        "harness gate quick --baseline v1 --results results-old-model",
+        "harness gate quick --baseline v1 --strategy zero_shot --results results-old-model",
     )
     assert "pip install -e . torch==2.13.0" in offered["libraries"]
     assert offered["code"][0] == f"git worktree add --detach ../old-code {'a' * 12}"

@@ -128,10 +128,10 @@ def test_of_several_models_each_meets_itself(tmp_path):
 
 
 def test_a_strategy_may_be_held_against_one_of_another_name(tmp_path):
-    found = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], "prompt", "zero_shot")
+    found = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], ["prompt"], "zero_shot")
     assert [(p.baseline.strategy, p.candidate.strategy) for p in found.pairs] == [("zero_shot", "prompt")]
     with pytest.raises(HarnessError, match="unknown strategy 'rga' in the candidate's results"):
-        pairing(tmp_path / "x", [one()], [one()], "rga")
+        pairing(tmp_path / "x", [one()], [one()], ["rga"])
 
 
 ELSEWHERE = HERE.model_copy(update={"processor": "another"})
