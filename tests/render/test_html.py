@@ -213,6 +213,21 @@ def test_labels_do_not_lie_on_one_another():
     assert spread([10, 10, 10], 0, 100) == pytest.approx([0, 14, 28], abs=4.1)
 
 
+def test_the_command_writes_page_and_charts_and_says_where(store, tmp_path):
+    from typer.testing import CliRunner
+
+    from harness.cli import app
+
+    page, charts = tmp_path / "new" / "page.html", tmp_path / "charts"
+    done = CliRunner().invoke(
+        app, ["report", "--results", str(store.root), "--html", str(page), "--figures", str(charts)]
+    )
+    assert done.exit_code == 0, done.output
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert len(list(charts.glob("*.svg"))) == len(list(charts.glob("*.png"))) > 4
+    assert "opens in any browser" in done.output
+
+
 def test_help_does_not_import_what_draws():
     code = "import sys; from harness.cli import app; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -48,11 +48,12 @@ def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Char
         columns = [("gain", {name: gains[name] for name in names if name in gains}), *((t, by) for t, _, _, by in part)]
         panels = [Panel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
         kinds = "; ".join(f"{title}: {kind}{lower}" for title, kind, lower, _ in part)
-        number = f"_{first // (SIDE_BY_SIDE - 1) + 1}" if first else ""
+        place = first // (SIDE_BY_SIDE - 1) + 1
+        number = f"_{place}" if first else ""
         charts.append(
             Chart(
                 name=f"effects{number}",
-                title="Gains and what came with them",
+                title=f"Gains and what came with them{f', part {place}' if first else ''}",
                 said=f"Change against zero_shot or before (95 %). Gain: on this task. {kinds}.{undrawn(names)}",
                 draw=lambda panels=panels: dots(panels),
                 table=table(
