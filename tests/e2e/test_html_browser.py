@@ -101,12 +101,14 @@ def test_a_prediction_that_holds_a_script_stays_text(shown):
     shown.fill("#x-text", "window.hurt")
     assert HOSTILE in shown.locator("#x-list").inner_text()
     shown.locator("#x-list summary").first.click()
+    shown.locator("#x-list details[open] .verbatim").first.wait_for()
     assert shown.evaluate("window.hurt") is None
     assert shown.locator("#x-list img, #x-list script").count() == 0
 
 
 def test_prompt_and_passages_unfold(shown):
     shown.locator("#x-list summary").first.click()
+    shown.locator("#x-list details[open] .verbatim").first.wait_for()  # a toggle is told of later than it is done
     said = shown.locator("#x-list details[open]").first.inner_text()
     assert "Judge the film." in said
     assert "Passages sent, best first: p1, p2" in said
