@@ -38,13 +38,11 @@ KNOWN: dict[str, Architecture] = {
 
 @dataclass(frozen=True)
 class Gpu:
-    """One kind of GPU, as its vendor states it: GiB, 10^12 operations and 10^9 bytes a second."""
+    """One kind of GPU, with the memory that its vendor states, GiB."""
 
     name: str
     title: str
     memory_gib: float
-    tflops: float
-    bandwidth: float
     source: str
 
 
