@@ -121,7 +121,9 @@ class _Asked:
         right = lean < np.quantile(lean, min(0.98, max(0.02, good)))
         slips = rng.integers(1, 40, self.items)
         wrong = [
-            self.choices[(k + 1 + slip % (len(self.choices) - 1)) % len(self.choices)] if self.choices else f"key of {slip}"
+            self.choices[(k + 1 + slip % (len(self.choices) - 1)) % len(self.choices)]
+            if self.choices
+            else f"key of {slip}"
             for k, slip in zip(self.truth, slips, strict=True)
         ]
         answers = [ref if hit else bad for ref, hit, bad in zip(self.references, right, wrong, strict=True)]
