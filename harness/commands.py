@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from harness import models
+from harness.compare.noise import read_noise, write_noise
+from harness.compare.releases import Measured, measured
+from harness.compare.repeats import Repeated, repeated
 from harness.config import RunConfig
 from harness.data import cache
 from harness.data.inspection import DataInspection, inspect
 from harness.data.locate import locate
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
+from harness.errors import HarnessError
 from harness.execute.local import execute
 from harness.forecast.run import Here, forecasted
 from harness.measure import energy, gpu
@@ -22,6 +30,9 @@ from harness.plan import Plan, make_plan
 from harness.planned import Planned
 from harness.render.live import busy, download_bar, watch
 from harness.store import Store
+
+REPEATS = ".repeats"
+"""Folder of a results folder in which repeats lie until all are done; no report sees it."""
 
 
 def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> tuple[Plan, Store, list[Planned]]:
@@ -53,7 +64,15 @@ def _with_forecasts(made: Plan, console: Console, *, again: bool = False) -> Pla
     return replace(made, trials=tuple(forecasted(made.trials, made.prepared, here)))
 
 
-def run(planned: Plan, store: Store, waiting: Sequence[Planned], console: Console, *, share_gpu: bool = False) -> int:
+def run(  # noqa: PLR0913 - what to run, where it goes, and two ways of doing it
+    planned: Plan,
+    store: Store,
+    waiting: Sequence[Planned],
+    console: Console,
+    *,
+    share_gpu: bool = False,
+    kept: Path | None = None,
+) -> int:
     """Run a plan and return how many trials failed.
 
     Args:
@@ -62,6 +81,7 @@ def run(planned: Plan, store: Store, waiting: Sequence[Planned], console: Consol
         waiting: the trials that have yet to be run.
         console: shows the progress.
         share_gpu: whether to run though others hold memory of the GPU.
+        kept: cache with what earlier trials have made; None: the usual one.
 
     Raises:
         HarnessError: a model cannot be had, the GPU is busy, or joules are asked for and cannot be measured.
@@ -77,7 +97,48 @@ def run(planned: Plan, store: Store, waiting: Sequence[Planned], console: Consol
         planned = _with_forecasts(planned, console)
         waiting = _waiting(planned, store)
     with watch(console, waiting) as observe:
-        return execute(planned.trials, store, cache=cache.root(), observe=observe).failed
+        return execute(planned.trials, store, cache=kept or cache.root(), observe=observe).failed
+
+
+def repeat(config: RunConfig, times: int, console: Console) -> tuple[Repeated, Path]:
+    """Run the same trials several times, each from scratch, and keep how far their figures differ.
+
+    What is finished is kept until all is done, so that the same command goes on after an interruption.
+
+    Returns:
+        What the repeats have shown, and the file that their noise is in.
+
+    Raises:
+        HarnessError: fewer than two repeats, a trial failed, or anything that `run` raises.
+    """
+    if times < 2:
+        raise HarnessError(f"--times {times}: at least two runs are needed to see how far they differ.")
+    made, _, _ = plan(config, console)
+    root = config.results / REPEATS
+    runs: list[list[Measured]] = []
+    for number in range(1, times + 1):
+        store = Store(root / str(number))
+        console.print(f"run {number} of {times}", style="dim")
+        with _nothing_kept() as fresh:
+            failed = run(made, store, _waiting(made, store), console, share_gpu=config.share_gpu, kept=fresh)
+        if failed:
+            raise HarnessError(
+                f"{failed} trials of run {number} failed: 'harness report --results {store.root}' says why."
+            )
+        runs.append(measured(store.load(made.suite)))
+    found = repeated(made.suite, runs, read_noise(config.results))
+    path = write_noise(config.results, found.noise)
+    shutil.rmtree(root)
+    return found, path
+
+
+@contextmanager
+def _nothing_kept() -> Generator[Path]:
+    """Give a cache with the converted models of the usual one, and with nothing that a trial has made."""
+    with TemporaryDirectory(dir=cache.folder(), prefix=".repeat-") as name:
+        for part in ("converted", "hashes"):
+            (Path(name) / part).symlink_to(cache.folder(part))
+        yield Path(name)
 
 
 def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Console) -> DataInspection:

@@ -143,3 +143,43 @@ def show_power(asked: RunConfig, difference: float, store: Store) -> None:
     from harness.render.planning import power
 
     show(power(plan_power(asked, difference, store.load()), difference))
+
+
+@app.command()
+def repeat(  # noqa: PLR0913 - one for each flag
+    suite: SuiteName = None,
+    *,
+    times: Annotated[int, typer.Option("--times", metavar="N", help="How many runs.")] = 5,
+    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this")] = None,
+    model: Annotated[list[str] | None, many("--model", "NAME", "With this model")] = None,
+    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
+    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    requests: Annotated[int | None, typer.Option("--requests", metavar="N", help="Items asked one by one.")] = None,
+    results: Results = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
+) -> None:
+    """Measure what repeats alone do to each figure here; gates use it."""
+    from harness import commands
+    from harness.config import load_config, parse_limits
+    from harness.render import noise
+
+    flags = {
+        "suite": suite,
+        "strategies": strategy,
+        "models": model,
+        "tasks": task,
+        "limits": parse_limits(limit or ()),
+        "requests": requests,
+        "results": results,
+        "threads": threads,
+        "check_items": 0,
+        "seen_items": 0,
+    }
+    config = load_config(flags)
+    try:
+        found, path = commands.repeat(config, times, console())
+    except KeyboardInterrupt:
+        typer.echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
+        raise
+    show(noise.report(found))
+    typer.echo(f"Written: {path}")

@@ -78,6 +78,22 @@ def ratios(pair: Pair, noise: Noise) -> list[Ratio]:
     return [one for one in made if one]
 
 
+def of_run(one: Measured) -> dict[str, float]:
+    """Give what one run took, by the names that `ratios` has: what repeats are compared by; unknown is left out."""
+    requests = [request.wall_s for request in one.record.serving.requests] if one.record.serving else []
+    phases = {span.phase for span in one.record.spans}
+    found = {
+        "latency": float(np.exp(np.mean(np.log(requests)))) if requests and min(requests) > 0 else None,
+        "answering time": _seconds_an_item(one),
+        ADAPTING_TIME: _adapting_s(one),
+    } | {
+        f"{where}memory while {name}": _peak(own & phases, device)(one)
+        for where, device in (("", False), ("GPU ", True))
+        for name, own in (("answering", ANSWERING), ("adapting", ADAPTING))
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _latency(pair: Pair, noise: Noise) -> Ratio | None:
     """Compare requests of the same items, one system after the other: the mean ratio of their times."""
     before, after = _requests(pair.baseline), _requests(pair.candidate)
