@@ -304,7 +304,7 @@ def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
     asked = [
         Constraints(max_retention_loss=0.1),
         Constraints(data_private=True, must_cite=True),
-        Constraints(labels=0, max_memory_gb=1.2, objective="cost"),
+        Constraints(labels=0, max_memory_gb=1.0, objective="cost"),
     ]
     made = [decide(stored, one, tasks=["questions"]).tasks[0] for one in asked]
     assert len({one.chosen for one in made}) == 3
