@@ -25,7 +25,7 @@ def card(record: Completed, *, adapter: bool, samples: int, alike: int, scores: 
         "---\n" + "\n".join(matter) + "\n---",
         f"# {trial.strategy} on {trial.suite}/{trial.task}",
         f"{model.name} ({_hash(model.hash)}), customised by `{trial.strategy}` with seed {trial.seed}. "
-        + (model.note or ""),
+        + (f"Note: {model.note}." if model.note else ""),
         "## Measured\n\n" + ("\n".join(f"- {line}" for line in scores) or "No figures were given."),
         _loading(record, adapter=adapter),
         _checked(record, samples, alike),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,11 +52,24 @@ def deploy(  # noqa: PLR0913 - one for each flag
     assert isinstance(record, Completed)  # noqa: S101 - only finished ones are chosen
     (table,) = (task for one in compare(read(found)).suites for task in one.tasks)
     told = [f"{metric_title(name)} {score(value)}, {value.n} items" for name, value in table.rows[0].scores.items()]
-    with busy(console(), f"writing {record.trial.label}"):
+    with busy(console(), f"writing {record.trial.label}"), _libraries_silent():
         made = write(record, found[0].rows(), to, cache.root(), suite=suite, adapter=adapter, scores=told)
     what = "adapter" if made.adapter else "weights"
     typer.echo(f"Written: {made.folder} ({what}, prompt, samples, model card).")
     typer.echo(f"{made.alike} of {made.samples} stored answers are given again by what was written.")
+
+
+@contextmanager
+def _libraries_silent() -> Generator[None]:
+    """Leave the terminal to the progress: what libraries write to standard error goes nowhere meanwhile."""
+    terminal = os.dup(2)
+    try:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 @app.command()
