@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-SIZES = ("--limit", "test=16", "--limit", "train=16", "--limit", "validation=8")
+SIZES = ("--limit", "test=16,train=16,validation=8", "--requests", "5", "--check-items", "4")
 TRIAL = {"suite", "task", "strategy", "model", "seed", "status", "reason", "scores", "spans"}
 SPAN = {"wall_s", "host_peak_bytes", "gpu_peak_bytes", "tokens_in", "tokens_out"}
 
