@@ -134,8 +134,8 @@ def plan_again(record: Completed, suite: str) -> Planned:
 def _alike_but_for_questions(planned: Planned, record: Completed) -> bool:
     """Whether a trial makes the same system as a stored one, whatever it is asked besides."""
     mine, stored = planned.trial, record.trial
-    same = mine.task == stored.task and mine.basis == stored.basis and mine.steps == stored.steps
-    return same and not planned.learned
+    learned_alike = mine.train_items == stored.train_items and not planned.learned
+    return learned_alike and (mine.task, mine.basis, mine.steps) == (stored.task, stored.basis, stored.steps)
 
 
 def _rebuild(record: Completed, planned: Planned, cache: Path, emit: Emit) -> tuple[System, Prepared]:

@@ -11,10 +11,10 @@ from harness import chain
 from harness.discover import find_step
 from harness.errors import HarnessError, unknown
 from harness.forecast import memory
-from harness.forecast.architecture import read
+from harness.forecast.architecture import llama, read
 from harness.forecast.memory import GIB, Memory, Pass
 from harness.forecast.run import present
-from harness.shape import Architecture, Footprint, llama
+from harness.shape import Architecture, Footprint
 
 CONTEXT_BYTES = 0.6 * GIB
 """What CUDA's context, its kernels and the libraries' workspaces hold: 0.4 to 0.8 GiB by kind of GPU; nothing tells it

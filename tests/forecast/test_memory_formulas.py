@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from harness.chain import build
 from harness.discover import find_step
-from harness.forecast.architecture import read
+from harness.forecast.architecture import llama, read
 from harness.forecast.memory import Numbers, Pass, answering, kept_bytes, training, weights_bytes
 from harness.models import tree
-from harness.shape import Footprint, llama
+from harness.shape import Footprint
 from harness.training.batches import rows
 from harness.training.optimiser import MasterAdamW
 from harness.training.rates_training import some_examples
@@ -55,7 +55,7 @@ def test_a_step_says_how_many_parameters_it_trains(text, open_tiny, tiny_folders
 def test_parameters_of_an_architecture_are_counted_from_its_configuration(kind):
     import transformers
 
-    from harness.shape import decoder
+    from harness.forecast.architecture import decoder
 
     names = {"llama": "Llama", "gpt2": "GPT2", "opt": "OPT", "gpt_neox": "GPTNeoX", "bloom": "Bloom"}
     sizes = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}

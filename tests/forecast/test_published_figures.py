@@ -17,9 +17,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.forecast.architecture import decoder, llama
 from harness.forecast.fits import KNOWN, fitting, gpu, gpus, need
 from harness.forecast.memory import GIB, Numbers, Pass, training
-from harness.shape import decoder, llama
 
 FP32 = {"dtype_bytes": 4.0}
 T0_3B = replace(llama(2048, 48, 32, 32, 5120, 32128), exact_parameters=2_849_757_184, **FP32)
