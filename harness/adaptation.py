@@ -15,8 +15,8 @@ from harness.chain import Link
 from harness.data.locate import locate
 from harness.discover import find_step
 from harness.measure.environment import versions
+from harness.measured import Held
 from harness.modelref import folder_hash
-from harness.records import Held
 from harness.stage import Stage, largest
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from harness.records import Frozen, Held, Span
+from harness.measured import Frozen, Held, Span
 
 
 class Account(Frozen):

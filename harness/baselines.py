@@ -23,9 +23,10 @@ from pydantic import ValidationError
 
 from harness import metrics, recordfile
 from harness.errors import HarnessError, unknown
+from harness.measured import Frozen
 from harness.metrics import Items
 from harness.recordfile import Record
-from harness.records import Completed, Frozen, Row, TaskInfo
+from harness.records import Completed, Row, TaskInfo
 from harness.store import Store, StoredTrial, slug
 
 FOLDER = "baselines"

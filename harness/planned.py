@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.records import Forecast, Frozen, Trial
+from harness.measured import Forecast, Frozen
+from harness.records import Trial
 
 
 class Planned(Frozen):

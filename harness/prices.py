@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, unknown
-from harness.records import Frozen
+from harness.measured import Frozen
 
 TABLE = Path(__file__).with_name("prices.toml")
 

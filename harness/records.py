@@ -1,23 +1,17 @@
-"""What was planned and what it left: trials, spans, rows and run records, as they are stored."""
+"""What was planned and what it left: trials, rows and run records, as they are stored."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.api import Kind, ModelInfo
+from harness.measured import Check, Forecast, Frozen, Held, Phase, Serving, Span
 
 SCHEMA_VERSION = 2
 
-Phase = Literal["load", "search", "index", "adapt", "predict", "serve", "check", "probe", "seen", "score"]
 Role = Literal["target", "probe", "train", "control"]
-
-
-class Frozen(BaseModel):
-    """Base of everything stored: immutable, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Budget(Frozen):
@@ -70,41 +64,6 @@ class Trial(Frozen):
     def label(self) -> str:
         """What its row is called: the strategy, and what it could spend on looking for its parameters."""
         return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
-
-
-class Span(Frozen):
-    """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
-
-    Attributes:
-        phase: ``search`` tries parameters on the validation split; ``serve`` asks items as requests, one by one;
-            ``check`` asks some again in other ways; ``seen`` asks items of the training split again.
-        step: the step that the phase belongs to, where it is one step's.
-        wall_s: seconds by the monotonic clock.
-        host_start_bytes: resident memory when the phase began.
-        tokens_in: real tokens read (padding excluded): prompts, or training tokens seen.
-        tokens_out: tokens generated.
-        prefill_s: seconds of `wall_s` in which the model read prompts; decode_s: in which it wrote tokens.
-        decode_tokens: those of `tokens_out` that were written in `decode_s`, and the marks that ended answers: an
-            answer's first token comes of reading.
-        energy_j: joules of processor, memory and GPU, by codecarbon where it is installed.
-        reused: measured when the artifact was made by an earlier trial, and charged to this one too.
-    """
-
-    phase: Phase
-    step: str | None = None
-    wall_s: float
-    host_start_bytes: int | None = None
-    host_peak_bytes: int | None = None
-    gpu_allocated_peak_bytes: int | None = None
-    gpu_reserved_peak_bytes: int | None = None
-    gpu_device_peak_bytes: int | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    prefill_s: float | None = None
-    decode_s: float | None = None
-    decode_tokens: int | None = None
-    energy_j: float | None = None
-    reused: bool = False
 
 
 class Row(Frozen):
@@ -225,100 +184,6 @@ class Search(Frozen):
     candidates: tuple[Candidate, ...]
     chosen: int
     steps: tuple[dict[str, Any], ...]
-
-
-class Request(Frozen):
-    """One question asked as a user would ask it, from the question's text to the parsed answer, retrieval included.
-
-    Attributes:
-        id: of the item; several requests may ask the same one.
-        arrived_s: when it came, seconds after the first one could have; None where each waits for the one before.
-        wall_s: from its arrival (waiting included), or from the call, to the answer.
-        first_token_s: the same to the first token of the answer; None where choices were scored.
-        prefill_s, decode_s, decode_tokens: as in `Span`; of several answered together, this one's share.
-        agrees: whether the answer is the one that the same item got in a batch; None where it was not in one.
-    """
-
-    id: str
-    arrived_s: float | None = None
-    wall_s: float
-    first_token_s: float | None = None
-    tokens_in: int
-    tokens_out: int
-    prefill_s: float | None = None
-    decode_s: float | None = None
-    decode_tokens: int | None = None
-    agrees: bool | None = None
-
-
-class Serving(Frozen):
-    """How fast a system answers requests; those that warmed it up are not among them.
-
-    Attributes:
-        arrival_rate: requests a second that came whether or not the system was ready (open loop, Poisson); None: one
-            at a time, each after the one before (closed loop).
-        latency_target_s: within which a request was to be answered; None: none was named.
-        warm_up: requests asked before, and thrown away.
-    """
-
-    arrival_rate: float | None = None
-    latency_target_s: float | None = None
-    warm_up: int = 0
-    requests: tuple[Request, ...]
-
-
-class Held(Frozen):
-    """What parts of memory hold, counted from the tensors themselves, bytes.
-
-    Attributes:
-        weights_bytes: of the model as it was loaded, before any step.
-        tuned_weights_bytes: of all weights as a step that tunes has left them, adapters and 4-bit layers included.
-        gradient_bytes: of all gradients at once; optimizer_bytes: of the optimizer's state, 32-bit masters of weights
-            with fewer bits included. The largest of any step of the chain; None where nothing was trained.
-    """
-
-    weights_bytes: int | None = None
-    tuned_weights_bytes: int | None = None
-    gradient_bytes: int | None = None
-    optimizer_bytes: int | None = None
-
-
-class Forecast(Frozen):
-    """What was predicted of a trial before it ran.
-
-    Attributes:
-        phases_s: seconds by phase.
-        host_peak_bytes: highest resident memory of the trial's process in any phase; None: not predicted.
-        gpu_peak_bytes: highest memory reserved on the GPU; None: no GPU, or not predicted.
-        tokens_in: read in all phases; tokens_out: written.
-    """
-
-    phases_s: dict[str, float]
-    host_peak_bytes: int | None = None
-    gpu_peak_bytes: int | None = None
-    tokens_in: float | None = None
-    tokens_out: float | None = None
-
-    @property
-    def total_s(self) -> float:
-        """Seconds of all phases."""
-        return sum(self.phases_s.values())
-
-
-class Check(Frozen):
-    """One self-test of a finished system: the same items, answered in a way that should change nothing.
-
-    Attributes:
-        name: ``batch`` (alone against in a batch), ``merged`` (adapter merged into the weights), ``precision`` (4-bit
-            weights against the same weights in full precision).
-        items: asked both ways; agreeing: those with the same answer.
-        note: why it could not be made, or what a reader must know.
-    """
-
-    name: str
-    items: int
-    agreeing: int
-    note: str | None = None
 
 
 class Completed(Frozen):

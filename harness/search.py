@@ -20,9 +20,10 @@ from harness.chain import Link
 from harness.curves import runs
 from harness.discover import find_step
 from harness.errors import HarnessError
+from harness.measured import Span
 from harness.metrics import Items, get
 from harness.planned import Planned
-from harness.records import Budget, Candidate, Search, Span, TaskInfo
+from harness.records import Budget, Candidate, Search, TaskInfo
 from harness.stage import Stage
 
 RANDOM = 4

@@ -13,8 +13,9 @@ from harness import controls, models, training
 from harness.api import Example, HoldsWeights, System
 from harness.data.prepare import Prepared
 from harness.errors import HarnessError
+from harness.measured import Check
 from harness.models.answering import Prediction
-from harness.records import Check, Row, TaskInfo
+from harness.records import Row, TaskInfo
 from harness.stage import Stage
 
 

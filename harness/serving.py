@@ -14,9 +14,10 @@ from time import perf_counter, sleep
 from harness import models
 from harness.api import Example, Query, System
 from harness.arrivals import ENOUGH, WARM_UP, arriving, cap_s
+from harness.measured import Check, Request, Serving
 from harness.models.answering import Prediction
 from harness.planned import Planned
-from harness.records import Check, Request, Row, Serving
+from harness.records import Row
 from harness.stage import Stage
 
 

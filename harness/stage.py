@@ -11,7 +11,7 @@ from typing import Any
 from harness import artifacts
 from harness.api import Step
 from harness.measure.meter import Meter
-from harness.records import Held, Phase, Span
+from harness.measured import Held, Phase, Span
 
 Emit = Callable[[Mapping[str, Any]], None]
 

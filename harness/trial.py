@@ -14,9 +14,10 @@ from harness.data.prepare import Prepared, prepare
 from harness.data.suite import load_suite
 from harness.measure.environment import environment
 from harness.measure.meter import Meter
+from harness.measured import Phase
 from harness.metrics import Items, get
 from harness.planned import Planned
-from harness.records import Completed, Phase, Role, Row
+from harness.records import Completed, Role, Row
 from harness.search import search
 from harness.serving import serve
 from harness.stage import Emit, Stage

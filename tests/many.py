@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from harness import recordfile
 from harness.api import ModelInfo
-from harness.records import Completed, Environment, Failed, Span, TaskInfo, Trial
+from harness.measured import Span
+from harness.records import Completed, Environment, Failed, TaskInfo, Trial
 from harness.store import Store
 
 SUITE = "many"

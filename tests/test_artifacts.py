@@ -11,7 +11,7 @@ import pytest
 
 from harness import artifacts
 from harness.artifacts import Account, artifact_key, find, keep
-from harness.records import Span
+from harness.measured import Span
 
 ACCOUNT = Account(span=Span(phase="adapt", step="lora", wall_s=2.5), curves=({"loss": 1.0},), trained_parameters=7)
 KEY = artifact_key({"what": "this"})

@@ -17,8 +17,8 @@ from harness.api import Step
 from harness.data.locate import Located
 from harness.data.sources import source
 from harness.execute import local
+from harness.measured import Span
 from harness.models import converted
-from harness.records import Span
 from harness.store import Store
 from tests.test_plan import model, suite
 

@@ -7,8 +7,9 @@ import pytest
 from harness.api import Answer, Example, Query, System, Task
 from harness.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
 from harness.config import REQUESTS, RunConfig
+from harness.measured import Check
 from harness.planned import Planned
-from harness.records import Check, Row, Trial
+from harness.records import Row, Trial
 from harness.serving import serve
 from harness.stage import Stage
 

@@ -11,9 +11,10 @@ from harness.config import RunConfig, load_config
 from harness.errors import HarnessError
 from harness.execute.local import Outcome
 from harness.measure import energy, gpu
+from harness.measured import Forecast
 from harness.plan import Plan, make_plan
 from harness.planned import Planned
-from harness.records import Forecast, Trial
+from harness.records import Trial
 from harness.store import Store
 from tests.measure.nvml_double import Nvml
 

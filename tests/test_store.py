@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from harness import recordfile
 from harness.api import ModelInfo
 from harness.errors import HarnessError
-from harness.records import Completed, Environment, Failed, Row, Skipped, Span, TaskInfo, Trial
+from harness.measured import Span
+from harness.records import Completed, Environment, Failed, Row, Skipped, TaskInfo, Trial
 from harness.store import Store, newest, slug
 
 ENVIRONMENT = Environment(

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from harness.compare.releases import Measured, Pair
 from harness.compare.words import listing
-from harness.records import Completed, Frozen
+from harness.measured import Frozen
+from harness.records import Completed
 
 Factor = Literal["model", "method", "prompt", "data", "libraries", "code", "seed", "hardware"]
 

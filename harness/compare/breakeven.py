@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from harness.compare.money import Money, Part, Usage
-from harness.records import Frozen
+from harness.measured import Frozen
 
 
 class BreakEven(Frozen):

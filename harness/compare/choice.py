@@ -12,8 +12,8 @@ from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.rules import Rule, rules_for
 from harness.compare.statistics import Difference, Estimate
 from harness.compare.words import change, count, listing, metric_title, score, seconds, size, usd
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 Confidence = Literal["only", "clear", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]

@@ -8,8 +8,8 @@ from typing import Literal
 
 from harness.compare.result import TaskResult
 from harness.errors import HarnessError, unknown
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 Objective = Literal["quality", "cost", "latency", "memory"]
 Expertise = Literal["none", "some", "ml"]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.compare.latency import latency_of
 from harness.compare.result import Cost, Machine, PhaseCost
-from harness.records import Completed, Held, Phase, Span
+from harness.measured import Held, Phase, Span
+from harness.records import Completed
 
 ASIDE: frozenset[Phase] = frozenset({"serve", "check"})
 """Phases that measure a finished system, and that nobody has to go through who only uses it."""

@@ -20,7 +20,7 @@ from harness.compare.rules import Applied, applied
 from harness.compare.stored import Stored
 from harness.compare.words import count, listing
 from harness.errors import HarnessError, unknown
-from harness.records import Frozen
+from harness.measured import Frozen
 
 
 class Decision(Frozen):

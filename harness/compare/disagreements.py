@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.compare.groups import Group
 from harness.compare.sample import Sample
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 
 class Disagreement(Frozen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy.special import betaincinv
 
 from harness.compare.sample import Sample
-from harness.records import Frozen
+from harness.measured import Frozen
 
 CLOSE = 1e-12
 """Scores nearer than this are a tie: means over seeds differ by rounding."""

@@ -13,8 +13,9 @@ import numpy as np
 
 from harness.compare.result import Comparison, StrategyResult, TaskResult
 from harness.compare.stored import HasRows
+from harness.measured import Frozen
 from harness.metrics import Items, get
-from harness.records import Completed, Frozen, Trial
+from harness.records import Completed, Trial
 
 RIGHT = 0.5
 """An answer counts as right from this score of an item on; 0 and 1 are the only scores of most metrics."""

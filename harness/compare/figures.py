@@ -17,7 +17,7 @@ from harness.compare import intervals
 from harness.compare.cost import machine
 from harness.compare.noise import Floor, Noise
 from harness.compare.releases import ADAPTING, Measured, Pair, System
-from harness.records import Span
+from harness.measured import Span
 
 About = Literal["speed", "memory", "cost"]
 

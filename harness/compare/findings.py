@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.compare.statistics import Difference, Estimate
-from harness.records import Frozen
+from harness.measured import Frozen
 
 
 class Retention(Frozen):

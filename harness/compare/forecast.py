@@ -8,7 +8,7 @@ from statistics import median
 from harness.compare.names import Names
 from harness.compare.result import Cost, StrategyResult
 from harness.compare.words import count
-from harness.records import Frozen
+from harness.measured import Frozen
 
 
 class Ratio(Frozen):

@@ -22,7 +22,7 @@ from harness.compare.noise import Noise
 from harness.compare.quality import Quality, qualities
 from harness.compare.releases import Pair, Pairing, System
 from harness.compare.settle import items_needed, more_needed
-from harness.records import Frozen
+from harness.measured import Frozen
 
 Outcome = Literal["pass", "fail", "inconclusive", "not compared"]
 

@@ -26,8 +26,8 @@ from harness.compare.sample import Sample
 from harness.compare.statistics import Difference, Estimate, estimate
 from harness.compare.stored import HasRows
 from harness.errors import unknown
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 ALPHA = 0.05
 CURRENT = "now"

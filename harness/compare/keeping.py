@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from harness.compare.constraints import Bar, Constraints, Finding, Objective
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import change, metric_title, score, usd
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 GIB = 1024**3
 

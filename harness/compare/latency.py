@@ -10,7 +10,7 @@ from scipy.stats import binom
 from harness.compare.findings import Latency, Quantile
 from harness.compare.intervals import CONFIDENCE, wilson
 from harness.compare.statistics import Estimate
-from harness.records import Request, Serving
+from harness.measured import Request, Serving
 
 LEAST = {0.5: 5, 0.9: 10, 0.95: 20, 0.99: 300}
 """The percentiles that are reported, each from so many requests on: from fewer, it would be little more than their

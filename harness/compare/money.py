@@ -10,8 +10,8 @@ import math
 import re
 
 from harness.errors import HarnessError
+from harness.measured import Frozen
 from harness.prices import Price
-from harness.records import Frozen
 
 HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
 """In one of the letters that say how often facts change; a month is 365.25 / 12 days."""

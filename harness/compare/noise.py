@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from harness.compare.result import Machine
 from harness.errors import HarnessError
-from harness.records import Frozen
+from harness.measured import Frozen
 
 FILE = "noise.json"
 FORMAT_VERSION = 1

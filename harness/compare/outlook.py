@@ -10,7 +10,7 @@ from harness.api import ModelInfo
 from harness.compare.names import Names, bare
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import change, count, listing, score, seconds, size
-from harness.records import Frozen
+from harness.measured import Frozen
 
 Level = Literal["clear", "tied", "alone", "unknown"]
 

@@ -11,7 +11,7 @@ from harness.compare.constraints import Constraints
 from harness.compare.keeping import figure_of
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import count, listing, score, usd
-from harness.records import Frozen
+from harness.measured import Frozen
 
 Key = tuple[str, str]
 

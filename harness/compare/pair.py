@@ -18,8 +18,8 @@ from harness.compare.statistics import Difference, Estimate
 from harness.compare.stored import Stored
 from harness.compare.words import change, count, listing, metric_title
 from harness.errors import HarnessError, unknown
+from harness.measured import Frozen
 from harness.metrics import get
-from harness.records import Frozen
 
 ALPHA = 0.05
 

@@ -12,9 +12,10 @@ from harness.compare.bootstrap import resample
 from harness.compare.groups import groups_of
 from harness.compare.sample import IntArray, Sample
 from harness.compare.stored import Stored
+from harness.measured import Frozen
 from harness.metrics import get
 from harness.metrics.metric import FloatArray
-from harness.records import Completed, Frozen
+from harness.records import Completed
 
 FLAT = 1e-9
 

@@ -11,6 +11,7 @@ from harness.config import RunConfig
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
+from harness.measured import Frozen
 from harness.metrics import get
 from harness.metrics.power import (
     Assumed,
@@ -20,7 +21,6 @@ from harness.metrics.power import (
     paired_sd,
     seeds_needed,
 )
-from harness.records import Frozen
 from harness.store import StoredTrial, newest
 
 ASSUMED_CORRELATION = 0.2

@@ -9,7 +9,8 @@ from pydantic import Field
 from harness.api import ModelInfo
 from harness.compare import cost
 from harness.compare.checks import machine_text
-from harness.records import Completed, Failed, Frozen, Skipped, TaskInfo
+from harness.measured import Frozen
+from harness.records import Completed, Failed, Skipped, TaskInfo
 
 
 class DataUsed(Frozen):

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.compare.intervals import t_multiplier
 from harness.compare.result import Cost, StrategyResult
-from harness.records import Frozen
+from harness.measured import Frozen
 
 Unit = Literal["s", "bytes", "J"]
 

@@ -10,7 +10,7 @@ from harness.compare.noise import Noise
 from harness.compare.releases import Pairing, measured, pair, systems
 from harness.compare.stored import HasRows
 from harness.errors import HarnessError
-from harness.records import Frozen
+from harness.measured import Frozen
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 """What `harness gate` ends with; 2 is for what the user can put right."""

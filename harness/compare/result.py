@@ -21,7 +21,8 @@ from harness.compare.findings import (
 from harness.compare.money import Assumed, Money
 from harness.compare.statistics import Difference, Estimate
 from harness.compare.traits import Traits
-from harness.records import Budget, Check, Forecast, Frozen, Held, Search
+from harness.measured import Check, Forecast, Frozen, Held
+from harness.records import Budget, Search
 
 Status = Literal["completed", "failed", "skipped"]
 

@@ -16,7 +16,7 @@ from harness.compare.names import Names
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.traits import Traits
 from harness.compare.words import change, score
-from harness.records import Frozen
+from harness.measured import Frozen
 
 SMALL = 0.1
 """Share of a model's parameters up to which an update is called small."""

@@ -8,7 +8,8 @@ from harness.compare.intervals import wilson
 from harness.compare.names import Names
 from harness.compare.result import StrategyResult, TaskResult
 from harness.compare.words import count
-from harness.records import Check, Completed, Frozen
+from harness.measured import Check, Frozen
+from harness.records import Completed
 
 TITLES = {
     "batch": "alone as in a batch",

@@ -15,8 +15,8 @@ from harness.compare.bootstrap import Resampled, resample
 from harness.compare.effect import Effect, effect
 from harness.compare.sample import Sample
 from harness.compare.spread import Spread, of_draws, of_items, of_pairs, of_scores, with_seeds
+from harness.measured import Frozen
 from harness.metrics.power import detectable_difference
-from harness.records import Frozen
 
 
 class Estimate(Frozen):

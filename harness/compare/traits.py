@@ -10,7 +10,8 @@ from typing import Any
 from harness.api import Step
 from harness.discover import RESERVED, find_step
 from harness.errors import HarnessError
-from harness.records import Completed, Frozen
+from harness.measured import Frozen
+from harness.records import Completed
 from harness.shape import Architecture
 
 LEARNS_FROM = frozenset({"train", "preferences"})

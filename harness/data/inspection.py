@@ -12,7 +12,7 @@ from harness.data.leaks import find_conflicts, find_leaks, find_repeats
 from harness.data.personal import kinds
 from harness.data.prepare import Prepared
 from harness.data.text import normalised
-from harness.records import Frozen
+from harness.measured import Frozen
 
 SPLITS = ("train", "validation", "test")
 

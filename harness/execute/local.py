@@ -24,9 +24,10 @@ import psutil
 from harness.execute.events import Event, Finished, Observe, Progress, Started
 from harness.execute.worker import Ending, Job, main
 from harness.measure.environment import memory_bytes
+from harness.measured import Phase
 from harness.planned import Planned
 from harness.recordfile import Record
-from harness.records import Failed, Phase, Skipped
+from harness.records import Failed, Skipped
 from harness.store import Store
 
 _LOOK_EVERY_S = 0.25

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.forecast import memory
 from harness.forecast.architecture import read
 from harness.measure.environment import environment, memory_bytes
-from harness.records import Frozen
+from harness.measured import Frozen
 
 PRELOAD = ("harness.execute.preload",)
 IMPORTED = ("harness.trial", "harness.training.rates")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from harness import models
 from harness.api import Example, Prompt, Task
 from harness.data.prepare import Prepared
-from harness.records import Frozen
+from harness.measured import Frozen
 
 _PASSAGES = 200
 """Passages that are counted, evenly spaced; their mean stands for all."""

@@ -17,8 +17,8 @@ from harness.forecast.calibration import Calibration
 from harness.forecast.lengths import Lengths
 from harness.forecast.time import Rates
 from harness.forecast.work import Asked, Work
+from harness.measured import Forecast
 from harness.planned import Planned
-from harness.records import Forecast
 from harness.shape import Architecture, Footprint
 
 _OVER_LENGTH = 1.15

@@ -20,7 +20,7 @@ import psutil
 
 from harness.measure.energy import EnergyMeter
 from harness.measure.gpu import open_device
-from harness.records import Phase, Span
+from harness.measured import Phase, Span
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _SAMPLE_S = 0.05

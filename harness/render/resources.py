@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.compare.result import Cost, StrategyResult
 from harness.compare.words import size
-from harness.records import Held
+from harness.measured import Held
 from harness.render.escape import plain
 
 

@@ -19,9 +19,9 @@ from harness.compare.gate import Limits, judge
 from harness.compare.intervals import wilson
 from harness.compare.noise import Noise
 from harness.compare.releases import Measured, Pair, Pairing, System, measured, systems
+from harness.measured import Request, Serving
 from harness.metrics import get
 from harness.metrics.items import COLUMNS
-from harness.records import Request, Serving
 from harness.store import Store, newest
 
 RELEASES = 200

@@ -26,9 +26,9 @@ from harness.data import cache
 from harness.execute import worker
 from harness.execute.worker import Emit
 from harness.measure.meter import Meter
+from harness.measured import Span
 from harness.models import footprint
 from harness.plan import make_plan
-from harness.records import Span
 from harness.training.optimiser import MasterAdamW
 
 PAIRS, SHARE = 6, 0.01

@@ -2,8 +2,9 @@
 
 from harness.api import ModelInfo
 from harness.compare.stored import Stored
+from harness.measured import Span
 from harness.metrics.items import Items
-from harness.records import Completed, Environment, Failed, Row, Skipped, Span, TaskInfo, Trial
+from harness.records import Completed, Environment, Failed, Row, Skipped, TaskInfo, Trial
 
 MIB = 1024**2
 

@@ -4,7 +4,8 @@ from hashlib import sha256
 
 from harness.api import ModelInfo
 from harness.compare.releases import measured, pair, systems
-from harness.records import Completed, Request, Row, Serving, Span, TaskInfo, Trial
+from harness.measured import Request, Serving, Span
+from harness.records import Completed, Row, TaskInfo, Trial
 from harness.store import Store
 from tests.compare.builders import HERE, MIB
 

@@ -5,7 +5,8 @@ import pytest
 from harness.compare.comparison import compare
 from harness.compare.stored import read
 from harness.errors import HarnessError
-from harness.records import Row, Span
+from harness.measured import Span
+from harness.records import Row
 from tests.compare.builders import (
     HERE,
     HERE_MODEL,

@@ -6,8 +6,8 @@ from harness.compare.comparison import compare
 from harness.compare.examples import examples_of
 from harness.compare.selftests import agreement, lines
 from harness.compare.stored import read
+from harness.measured import Check
 from harness.metrics import Items
-from harness.records import Check
 from harness.render import csv, json, markdown
 from harness.store import Store
 from tests.compare.builders import answered, completed, info, pattern

@@ -12,7 +12,7 @@ from harness.compare.economics import make_economics
 from harness.compare.rules import all_rules
 from harness.compare.stored import Stored, read
 from harness.errors import HarnessError
-from harness.records import Request, Serving, Span
+from harness.measured import Request, Serving, Span
 from harness.store import Store, newest
 from tests.compare.builders import HERE_MODEL, MIB, completed, pattern
 

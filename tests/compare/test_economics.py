@@ -11,8 +11,8 @@ from harness.compare.comparison import compare
 from harness.compare.economics import Economics, make_economics
 from harness.compare.money import Money, Part, Usage, updates_per_month
 from harness.errors import HarnessError
+from harness.measured import Span
 from harness.prices import load_prices
-from harness.records import Span
 from tests.compare.builders import HERE, HERE_MODEL, completed, pattern
 
 VCPU = load_prices().named("vcpu").usd

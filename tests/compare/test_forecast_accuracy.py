@@ -5,7 +5,7 @@ import pytest
 from harness.compare.forecast import figures, ratio, sentence
 from harness.compare.names import Names
 from harness.compare.result import Cost, PhaseCost, StrategyResult
-from harness.records import Forecast
+from harness.measured import Forecast
 
 
 def row(name, *, said_s, took_s, said_bytes=100, took_bytes=100):

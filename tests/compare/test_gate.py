@@ -13,7 +13,7 @@ from harness.compare.noise import Floor, Floors, Noise, read_noise, write_noise
 from harness.compare.release import EXIT_CODES, gate
 from harness.compare.releases import measured, systems
 from harness.errors import HarnessError
-from harness.records import Span
+from harness.measured import Span
 from harness.render.gate import as_json, markdown_summary
 from harness.render.junit import render as junit
 from tests.compare.builders import HERE, MIB

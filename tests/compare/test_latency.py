@@ -8,7 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 from harness.compare import cost
 from harness.compare.comparison import compare
 from harness.compare.latency import latency_of, quantiles
-from harness.records import Forecast, Held, Request, Serving, Span
+from harness.measured import Forecast, Held, Request, Serving, Span
 from tests.compare.builders import completed, pattern
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from harness.compare.comparison import compare
-from harness.records import Budget, Candidate, Search, Span
+from harness.measured import Span
+from harness.records import Budget, Candidate, Search
 from harness.render import json as as_json
 from harness.render import markdown
 from tests.compare.builders import completed, pattern

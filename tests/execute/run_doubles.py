@@ -13,8 +13,9 @@ from pathlib import Path
 from harness.api import ModelInfo
 from harness.errors import HarnessError
 from harness.execute.local import Runner, execute
+from harness.measured import Span
 from harness.planned import Planned
-from harness.records import Completed, Environment, Row, Span, TaskInfo, Trial
+from harness.records import Completed, Environment, Row, TaskInfo, Trial
 from harness.store import Store
 
 RUNNER = Runner(function="run_doubles:run_trial", preload=("harness.execute.worker",), preload_retrieval=())

@@ -8,7 +8,8 @@ from rich.console import Console
 from run_doubles import plan, record
 
 from harness.execute.events import Finished, Progress, Started
-from harness.records import Failed, Forecast, Skipped
+from harness.measured import Forecast
+from harness.records import Failed, Skipped
 from harness.render.live import TimeLeft, download_bar, duration, time_left, watch
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.compare.comparison import compare
-from harness.records import Span
+from harness.measured import Span
 from harness.render import csv as as_csv
 from harness.render import json as as_json
 from harness.render import markdown, terminal

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.compare.comparison import compare
-from harness.records import Held, Span
+from harness.measured import Held, Span
 from harness.render import csv as as_csv
 from harness.render import json as as_json
 from harness.render import lines, markdown, resources
