@@ -142,7 +142,8 @@ def _order(task: TaskResult, rows: Sequence[tuple[StrategyResult, dict[str, Cont
         if _turned(before, after):
             first = [own[place][0] for place in _first(after)]
             same = set(_first(before)) & set(_first(after))
-            turned.append(way if same else f"{way} ({name.all(first)} comes first)")
+            come = "comes" if len(first) == 1 else "come"
+            turned.append(way if same else f"{way} ({name.all(first)} {come} first)")
     if not ways:
         return ""
     if turned:
