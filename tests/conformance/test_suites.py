@@ -20,6 +20,7 @@ EXPECTED = {
     "legal",
     "medical",
     "preferences",
+    "privacy",
     "quickstart",
     "reading",
     "retention",
