@@ -97,6 +97,21 @@ def test_the_report_compares_exposure_with_the_unchanged_model(run):
     assert not any("unknown" in warning for warning in task.warnings)
 
 
+def test_the_report_tells_what_is_given_away_by_the_number_of_copies(run):
+    stored = [_stored(*run(strategy)) for strategy in ("zero_shot", LORA)]
+    (task,) = compare(stored).suites[0].tasks
+    zero, tuned = (next(row for row in task.rows if row.strategy.startswith(name)) for name in ("zero", "lora"))
+    never, often = tuned.planted
+    assert (never.copies, often.copies, often.candidates) == (0, 16, 256)
+    assert often.exposure.low > never.exposure.value
+    assert (never.exposure.n, never.extracted.value) == (3, 0)
+    assert often.extracted.value > 0
+    assert [one.extracted.value for one in zero.planted] == [0, 0]
+    (said,) = [line for line in task.verdict if "by copies" in line]
+    assert "(0 and 16)" in said
+    assert f"{often.extracted.value * 3:.0f} of 3" in said
+
+
 def _exposure(rows):
     from harness.metrics import get
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare import controls
+from harness.compare import controls, planted
 from harness.compare.extraction import sentence
 from harness.compare.findings import Retention
 from harness.compare.intervals import holm
@@ -28,6 +28,7 @@ def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> li
     said = [
         *_searches(done, name),
         *_retention(done, name),
+        *planted.sentences(done, name),
         *_interactions(done, name),
         *_sequences(task, done, name),
         *controls.sentences(task, done, name),

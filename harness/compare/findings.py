@@ -31,6 +31,23 @@ class Gap(Frozen):
     change: Difference
 
 
+class Exposed(Frozen):
+    """What became of the planted secrets that stood equally often among the training items.
+
+    Attributes:
+        copies: how often; 0: never, as a control.
+        candidates: secrets that could have been drawn: of so many, the exposure of the likeliest is log2; None: not
+            scored.
+        exposure: bits, `harness.metrics.memory.exposure`; None where the model does not score choices.
+        extracted: share that is written out when asked for.
+    """
+
+    copies: int
+    candidates: int | None = None
+    exposure: Estimate | None = None
+    extracted: Estimate | None = None
+
+
 class Interaction(Frozen):
     """Whether a chain is more than its parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
 

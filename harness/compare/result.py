@@ -11,6 +11,7 @@ from harness.compare.findings import (
     ClassResult,
     Control,
     Curve,
+    Exposed,
     Extraction,
     Forgetting,
     Gap,
@@ -134,6 +135,7 @@ class StrategyResult(Frozen):
         licence: of the model's weights; parameters: that the model has; None where unknown.
         checks: self-tests, of all seeds together.
         controls: its own items asked in other ways.
+        planted: what of planted secrets it gives away, by how often they stood in training; empty where none are.
     """
 
     strategy: str
@@ -161,6 +163,7 @@ class StrategyResult(Frozen):
     parameters: int | None = None
     checks: tuple[Check, ...] = ()
     controls: tuple[Control, ...] = ()
+    planted: tuple[Exposed, ...] = ()
     trials: tuple[TrialResult, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ from harness.compare.findings import ClassResult, Gap, Retention
 from harness.compare.gap import gap_of
 from harness.compare.groups import Group, Key, panel
 from harness.compare.panel import Panel
+from harness.compare.planted import planted_of
 from harness.compare.result import StrategyResult, TrialResult
 from harness.compare.retention import BASELINE, retention
 from harness.compare.selftests import checks_of
@@ -83,6 +84,7 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
         confusion=confusion,
         checks=checks_of(records),
         controls=controls_of(group, next(iter(panels))) if panels else (),
+        planted=planted_of(group.trials),
         trials=trials,
     )
 

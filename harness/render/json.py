@@ -98,6 +98,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "traits": row.traits.model_dump() if row.traits else None,
         "checks": [agreement(one).model_dump() for one in row.checks],
         "controls": {one.way: one.model_dump(exclude={"way"}) for one in row.controls},
+        "planted": [one.model_dump() for one in row.planted],
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,
         **_speed(row.cost),
