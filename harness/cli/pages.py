@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from harness.cli.common import console, select
 if TYPE_CHECKING:
     from harness.compare.decision import Decision
     from harness.compare.economics import Economics
+    from harness.compare.history import History
     from harness.compare.result import Comparison
     from harness.compare.stored import Stored
     from harness.store import Store
@@ -22,31 +24,71 @@ def write_pages(
     from harness.compare.comparison import compare
     from harness.compare.provenance import provenance
     from harness.compare.stored import read
-    from harness.compare.words import count, size
-    from harness.errors import HarnessError
+    from harness.compare.words import count
 
     chosen = select(store, suite)
     stored = read(chosen.trials)
     comparison = compare(stored, [*chosen.notes, *store.problems], economics)
     came = provenance(one.record for one in chosen.trials)
-    screen = console()
     if html:
         from harness.compare.examples import examples_of
         from harness.render.html.page import render
 
         examples = examples_of(chosen.trials, comparison)
-        content = render(comparison, examples, came, _decisions(comparison, stored, economics)).encode()
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_bytes(content)
-        except OSError as error:
-            raise HarnessError(f"{html} cannot be written ({error.strerror or error}): free or change it.") from error
-        screen.print(f"{html}: {size(len(content))}, opens in any browser", highlight=False, markup=False)
+        histories = _histories(store, [one.name for one in comparison.suites])
+        write_html(html, render(comparison, examples, came, _decisions(comparison, stored, economics), histories))
     if figures:
         from harness.render.html.figures import save
 
         written = save(comparison, figures, came.models)
-        screen.print(f"{figures}: {count(len(written), 'file')}", highlight=False, markup=False)
+        console().print(f"{figures}: {count(len(written), 'file')}", highlight=False, markup=False)
+
+
+def write_html(path: Path, page: str) -> None:
+    """Write a page, and say where it is and how large.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    from harness.compare.words import size
+    from harness.errors import HarnessError
+
+    content = page.encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written ({error.strerror or error}): free or change it.") from error
+    console().print(f"{path}: {size(len(content))}, opens in any browser", highlight=False, markup=False)
+
+
+def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics: Sequence[str] = ()) -> History:
+    """Follow a suite through its baselines up to what is stored now.
+
+    Raises:
+        HarnessError: a strategy or metric is in no release, or rows are damaged.
+    """
+    from harness.baselines import list_baselines
+    from harness.compare import history
+    from harness.compare.noise import read_noise
+    from harness.store import newest
+
+    kept, problems = list_baselines(store.root.absolute())
+    own = [
+        history.Release(one.name, one.manifest.measured_at, one.trials) for one in kept if one.manifest.suite == suite
+    ]
+    releases = history.with_current(own, newest(store.load(suite)).trials)
+    found = history.history(suite, releases, strategies, metrics, read_noise(store.root))
+    return found.model_copy(update={"notes": (*found.notes, *problems)})
+
+
+def _histories(store: Store, suites: Sequence[str]) -> list[History]:
+    """The suites that have several releases; without a baseline nothing is read."""
+    from harness.baselines import list_baselines
+
+    named = {one.manifest.suite for one in list_baselines(store.root.absolute())[0]}
+    found = [history_of(store, name) for name in suites if name in named]
+    return [one for one in found if len(one.releases) > 1]
 
 
 def _decisions(comparison: Comparison, stored: list[Stored], economics: Economics | None) -> list[Decision]:

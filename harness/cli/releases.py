@@ -167,29 +167,30 @@ def explain(
 
 
 @app.command()
-def history(
+def history(  # noqa: PLR0913 - one for each flag
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
     *,
     strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this strategy")] = None,
     metric: Annotated[list[str] | None, many("--metric", "NAME", "This metric [default: the task's first]")] = None,
     results: Results = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file that needs no other.")
+    ] = None,
     form: Plain = "terminal",
 ) -> None:
     """Show how scores, memory, speed and cost moved from baseline to baseline."""
-    from harness.baselines import list_baselines
-    from harness.compare import history as told
-    from harness.compare.noise import read_noise
+    from harness.cli.pages import history_of, write_html
     from harness.render import history as shown
-    from harness.store import Store, newest
+    from harness.store import Store
 
-    root = (results or DEFAULT).absolute()
-    name = _suite_name(suite)
-    kept, problems = list_baselines(root)
-    own = [told.Release(one.name, one.manifest.measured_at, one.trials) for one in kept if one.manifest.suite == name]
-    current = newest(Store(root).load(name)).trials
-    found = told.history(name, told.with_current(own, current), strategy or (), metric or (), read_noise(root))
-    found = found.model_copy(update={"notes": (*found.notes, *problems)})
-    typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.report(found))
+    store = Store(results or DEFAULT)
+    found = history_of(store, _suite_name(suite), strategy or (), metric or ())
+    if html:
+        from harness.render.html import history as page
+
+        write_html(html, page.render(found))
+    else:
+        typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.report(found))
 
 
 def _baseline(name: str, results: Path | None) -> Baseline:

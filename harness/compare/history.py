@@ -7,6 +7,7 @@ Nothing is fitted over several releases, so a slow drift shows in the scores and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -44,6 +45,10 @@ class Release:
     name: str
     measured_at: str
     trials: Sequence[HasRows]
+
+
+Of = tuple[Release, System]
+"""What one release has of a system."""
 
 
 class Step(Frozen):
@@ -90,13 +95,26 @@ class Point(Frozen):
 
 
 class Series(Frozen):
-    """One strategy on one task by one metric, oldest release first."""
+    """One strategy on one task by one metric, oldest release first.
+
+    Attributes:
+        train_items: how many it learned from, where that was limited for a learning curve.
+        model: set where a release has the strategy with several models, each of which is followed by itself.
+    """
 
     task: str
     strategy: str
     metric: str
+    train_items: int | None = None
+    model: str | None = None
     higher_is_better: bool | None
     points: tuple[Point, ...]
+
+    @property
+    def name(self) -> str:
+        """Its strategy, and what else tells it from others of the task."""
+        size = f" on {self.train_items:,} items" if self.train_items else ""
+        return f"{self.strategy}{size}{f' · {self.model}' if self.model else ''}"
 
 
 class History(Frozen):
@@ -139,20 +157,30 @@ def history(
         for one in wanted:
             if one not in known:
                 raise unknown(kind, one, known, where=f"the releases of {suite}")
-    keys = dict.fromkeys((one.task, one.strategy, one.train_items) for one in every)
     made: list[Series] = []
-    for key in keys:
-        line = [
-            (release, one) for release, own in found for one in own if (one.task, one.strategy, one.train_items) == key
-        ]
+    for model, line in _lines(found):
         declared = line[-1][1].records[0].tasks[0].metrics
         chosen = [name for name in metrics if name in declared] if metrics else list(declared[:1])
-        if not strategies or key[1] in strategies:
-            made += [_series(line, metric, noise) for metric in chosen]
+        if not strategies or line[-1][1].strategy in strategies:
+            made += [_series(line, metric, noise, model) for metric in chosen]
     return History(suite=suite, releases=tuple(release.name for release in releases), series=tuple(made))
 
 
-def _series(line: Sequence[tuple[Release, System]], metric: str, noise: Noise) -> Series:
+def _lines(found: Sequence[tuple[Release, Sequence[System]]]) -> list[tuple[str | None, list[Of]]]:
+    """Follow each system through the releases: by its model too, which then is named, where one has several of it."""
+
+    def key(one: System) -> tuple[str, str, int | None]:
+        return one.task, one.strategy, one.train_items
+
+    several = {name for _, own in found for name, times in Counter(map(key, own)).items() if times > 1}
+    lines: dict[tuple[object, str | None], list[Of]] = {}
+    for release, own in found:
+        for one in own:
+            lines.setdefault((key(one), one.model if key(one) in several else None), []).append((release, one))
+    return [(model, line) for (_, model), line in lines.items()]
+
+
+def _series(line: Sequence[Of], metric: str, noise: Noise, model: str | None) -> Series:
     last = line[-1][1]
     up = get(metric).higher_is_better
     pairs = [pair([before], [after]).pairs for (_, before), (_, after) in pairwise(line)]
@@ -178,7 +206,15 @@ def _series(line: Sequence[tuple[Release, System]], metric: str, noise: Noise) -
     if len(points) > 1:  # the first release has no step, but its figures are known from the second's
         start = {name: Step(unit=one.unit, value=one.baseline) for name, one in taken[1].items()}
         points[0] = points[0].model_copy(update={"figures": start})
-    return Series(task=last.task, strategy=last.strategy, metric=metric, higher_is_better=up, points=tuple(points))
+    return Series(
+        task=last.task,
+        strategy=last.strategy,
+        metric=metric,
+        train_items=last.train_items,
+        model=model,
+        higher_is_better=up,
+        points=tuple(points),
+    )
 
 
 def _point(release: Release, system: System, metric: str) -> Point:
@@ -220,8 +256,10 @@ def _differs(step: Pair | None) -> tuple[str, ...]:
 
 def _p(ratio: Ratio | None) -> float | None:
     """Two-sided p that nothing changed, as wide as the ratio's interval."""
-    if ratio is None or ratio.low is None or not ratio.error:
+    if ratio is None or ratio.low is None or ratio.error is None:
         return None
+    if ratio.error == 0:  # every item by the same share, as tokens of a longer instruction
+        return 1.0 if ratio.value == 1 else 0.0
     return 2 * NormalDist().cdf(-abs(log(ratio.value)) / ratio.error)
 
 

@@ -28,7 +28,7 @@ def report(found: History) -> list[Part]:
         return [Text(f"No release of {plain(found.suite)} yet: 'harness baseline set NAME' makes one.")]
     parts: list[Part] = []
     for series in found.series:
-        parts.append(Text(plain(f"{series.task} · {series.strategy} · {metric_title(series.metric)}"), style="bold"))
+        parts.append(Text(plain(f"{series.task} · {series.name} · {metric_title(series.metric)}"), style="bold"))
         parts += [_indented(table) for table in _tables(series)]
         parts += [_indented(Text(plain(_differs(point)), style="dim")) for point in series.points if point.differs]
         parts.append(Text())
@@ -51,7 +51,7 @@ def baselines(found: Sequence[Baseline], problems: Sequence[str]) -> list[Part]:
     for one in found:
         records = [trial.record for trial in one.trials if isinstance(trial.record, Completed)]
         models = listing(list(dict.fromkeys(record.trial.model for record in records)))
-        commits = dict.fromkeys(_commit(record.environment.git_commit) for record in records)
+        commits = dict.fromkeys(short_commit(record.environment.git_commit) for record in records)
         told = one.manifest
         cells = (told.name, told.suite, told.measured_at[:16], told.set_at[:16], str(len(records)), models)
         table.add_row(*[Text(plain(text)) for text in (*cells, ", ".join(commits), told.note)])
@@ -63,7 +63,7 @@ def _tables(series: Series) -> list[Table]:
     scores = _new("release", "measured", "model", "commit", "score", "change")
     for point in series.points:
         changed = UNKNOWN if point.change is None else change(point.change) + MARKS[point.clear]
-        told = (point.release, point.measured_at[:10], point.model, _commit(point.commit))
+        told = (point.release, point.measured_at[:10], point.model, short_commit(point.commit))
         value = Text(score(point.score) if point.score else UNKNOWN)
         scores.add_row(*[Text(plain(text)) for text in told], value, Text(changed, style=STYLES[point.clear]))
     names = list(dict.fromkeys(name for point in series.points for name in point.figures))
@@ -90,7 +90,8 @@ def _differs(point: Point) -> str:
     return f"{point.release} differs: {'; '.join(point.differs[:4])}{more}"
 
 
-def _commit(commit: str | None) -> str:
+def short_commit(commit: str | None) -> str:
+    """Write the first digits of a commit, and whether files were changed."""
     head, dash, rest = (commit or "").partition("-")
     return f"{head[:8]}{dash}{rest}" or UNKNOWN
 

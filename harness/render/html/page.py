@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from harness.compare.choice import TaskDecision
 from harness.compare.decision import Decision
 from harness.compare.examples import TaskExamples
+from harness.compare.history import History
 from harness.compare.outlook import Confidence, confidence, scored, smallest_model, with_less, would_change
 from harness.compare.provenance import Provenance
 from harness.compare.result import Comparison, StrategyResult, TaskResult
@@ -21,15 +16,14 @@ from harness.compare.selftests import TITLES, Agreement, agreement
 from harness.render.columns import UNKNOWN, columns_of, finished
 from harness.render.decision import basis, excluded, remarks, rules
 from harness.render.escape import plain
-from harness.render.html import canvas
 from harness.render.html.chart import Cell, Table, row_name, table
 from harness.render.html.costs import costs_of
 from harness.render.html.embedded import as_script, example_data, money_data, task_name
 from harness.render.html.figures import charts_of
-from harness.render.html.words import coded
+from harness.render.html.history import history_parts
+from harness.render.html.template import Shown, environment, own_files, shown, trusted
 from harness.render.lines import heading, legend, unfinished
 
-TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("page.js", "costs.js", "examples.js")
 MOST_BYTES = 5_000_000
 """Of the page; examples are left out until it is no larger."""
@@ -38,17 +32,6 @@ DETAILED = 12
 WIDEST = 12
 """Labels in a confusion matrix that can still be read."""
 LEVELS = {"clear": "Clear", "tied": "Tied", "alone": "Not compared", "unknown": "Not known"}
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A chart in the page."""
-
-    id: str
-    title: str
-    said: str
-    svg: Markup
-    table: Table
 
 
 @dataclass(frozen=True)
@@ -86,6 +69,7 @@ def render(
     examples: Sequence[TaskExamples] = (),
     provenance: Provenance | None = None,
     decisions: Sequence[Decision] = (),
+    histories: Sequence[History] = (),
 ) -> str:
     """Write the page.
 
@@ -94,6 +78,7 @@ def render(
         examples: items to show.
         provenance: where the figures come from; None: it is not told.
         decisions: what to choose, of those suites that have a choice; where there is none, the tables' verdicts stand.
+        histories: of the suites that have several releases.
 
     Returns:
         HTML that needs no other file.
@@ -108,6 +93,7 @@ def render(
             for place, task in enumerate(tasks)
         ],
         "decisions": [(one.verdict, basis(one), rules(one)) for one in decisions],
+        "histories": history_parts(histories),
         "costs": costs_of(comparison),
         "assumed": comparison.assumed,
         "usage": comparison.assumed.usage,
@@ -115,43 +101,16 @@ def render(
         "legend": legend(comparison),
         "notes": comparison.notes,
         "suite_warnings": [warning for suite in comparison.suites for warning in suite.warnings],
-        "money_json": _trusted(as_script(money_data(comparison))),
+        "money_json": trusted(as_script(money_data(comparison))),
     }
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     while True:
-        data = _trusted(as_script(example_data(comparison, examples)))
-        page = template.render(context, **_own_files(), examples=examples, example_json=data)
+        data = trusted(as_script(example_data(comparison, examples)))
+        page = template.render(context, **own_files(SCRIPTS), examples=examples, example_json=data)
         written = page.encode("utf-8", errors="replace")
         if len(written) <= MOST_BYTES or not any(one.examples for one in examples):
             return written.decode("utf-8")
         examples = [one.model_copy(update={"examples": one.examples[: len(one.examples) // 2]}) for one in examples]
-
-
-def _own_files() -> dict[str, object]:
-    """The page's style and script, and the digest by which a browser knows the script as the page's own."""
-    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return {
-        "css": _trusted((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        "script": _trusted(script),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    }
-
-
-def _trusted(text: str) -> Markup:
-    """Mark what is not to be escaped: this package's own files, and what `as_script` or matplotlib has escaped."""
-    return Markup(text)  # noqa: S704 - see above
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"coded": coded, "plain": plain}
-    return made
 
 
 def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: TaskDecision | None) -> TaskPage:
@@ -167,23 +126,13 @@ def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: Ta
         verdict=task.verdict,
         would_change=changes,
         smallest=smallest_model(task, came.models),
-        charts=_charts(task, place, came),
+        charts=tuple(shown(chart, place) for chart in charts_of(task, came.models)),
         table=_table(task),
         classes=_classes(task),
         checks=_checks(task),
         notes=tuple(unfinished(task)),
         warnings=task.warnings,
     )
-
-
-def _charts(task: TaskResult, name: str, came: Provenance) -> tuple[Shown, ...]:
-    shown: list[Shown] = []
-    for chart in charts_of(task, came.models):
-        own = f"{name}-{chart.name}"
-        with canvas.style():
-            svg = canvas.inline(canvas.as_svg(chart.draw()), own)
-        shown.append(Shown(own, chart.title, chart.said, _trusted(svg), chart.table))
-    return tuple(shown)
 
 
 def _table(task: TaskResult) -> Table | None:

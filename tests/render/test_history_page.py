@@ -1,0 +1,126 @@
+"""Releases as a page: what moved is said and drawn, every figure stands in a table, and nothing foreign runs."""
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+
+from harness.baselines import set_baseline
+from harness.cli.pages import history_of
+from harness.compare.comparison import compare
+from harness.compare.history import CURRENT
+from harness.compare.stored import read
+from harness.metrics import get
+from harness.render.html import canvas
+from harness.render.html import history as page_of_history
+from harness.render.html.page import render
+from harness.render.html.strips import Mark, Strip, strips
+from tests.compare.builders import HERE
+from tests.compare.release_builders import one, share, store_of
+from tests.render.pages import Scan, figures
+
+HOSTILE = "<img/src=x>"
+NEWER = HERE.model_copy(update={"packages": {"torch": "3.0"}, "git_commit": "c0ffee99" * 5})
+RELEASES = (
+    ("v1", "2026-01-01", {}),
+    ("v2", "2026-02-01", {"right": share(0.45), "environment": NEWER}),
+    ("v3", "2026-03-01", {"right": share(0.45), "slower": 2.0, "tokens": 40, "environment": NEWER}),
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Two baselines, and a third release measured since; one strategy's name could be markup."""
+    root = tmp_path_factory.mktemp("results")
+    for name, at, changes in RELEASES:
+        stale = root / "quick"
+        if stale.is_dir():
+            stale.rename(root / f".{name}")
+        made = store_of(root, one(at=at, **changes), one(at=at, strategy=HOSTILE, key=f"{name}ab"))
+        if name != "v3":
+            set_baseline(made, name, made.load("quick"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(store):
+    return history_of(store, "quick")
+
+
+@pytest.fixture(scope="module")
+def page(found):
+    return page_of_history.render(found)
+
+
+def test_planted_changes_are_said_with_interval_and_releases_and_nothing_else_is(found):
+    said = page_of_history.changes_of(found)
+    assert [re.search(r": (.+?) is (\w+) in `(\w+)` than in `(\w+)`: \S+ \[.+\]", line).groups() for line in said] == [
+        ("accuracy", "worse", "v2", "v1"),
+        ("latency", "worse", CURRENT, "v2"),
+        ("tokens a question", "worse", CURRENT, "v2"),
+    ]
+    assert all("`zero_shot`" in line for line in said)
+
+
+def test_figures_of_the_tables_are_those_of_the_json(found, page):
+    told = json.loads(found.model_dump_json())["series"]
+    tables = figures(page)
+    assert len(tables) == len(told) == 2
+    for chart, series in zip(tables.values(), told, strict=True):
+        cells = Scan(chart).cells
+        values = [float(value) for value, _ in cells if value is not None]
+        for point in series["points"]:
+            assert point["score"]["value"] in values
+            assert all(step["value"] in values for step in point["figures"].values())
+            assert point["release"] in [text for _, text in cells]
+
+
+def test_what_each_release_was_stands_in_a_table(page):
+    texts = [text for _, text in Scan(page[page.index("What each release was") :]).cells]
+    assert {"v1", "v2", CURRENT, "small", "3.0", "c0ffee99", "2026-02-01T10:00"} <= set(texts)
+    assert "torch 2.13.0 → 3.0" in page
+
+
+def test_a_name_stays_text_and_nothing_is_fetched(page):
+    assert HOSTILE not in page
+    assert "&lt;img/src=x&gt;" in page
+    scan = Scan(page)
+    assert not [tag for tag, attributes in scan.tags if "src" in attributes or tag in ("link", "iframe", "img")]
+    assert not re.search(r"url\((?!#)|@import|StrictUndefined", page)
+
+
+def test_charts_have_texts_headings_an_order_and_ids_are_unique(page):
+    scan = Scan(page)
+    levels = [int(tag[1]) for tag, _ in scan.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(a.get("aria-label") for _, a in scan.tags if a.get("role") == "img")
+    ids = [a["id"] for _, a in scan.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert all(f'id="{a["href"][1:]}"' in page for a in scan.of("a"))
+
+
+def test_a_report_has_a_history_only_where_there_are_releases(store, found):
+    comparison = compare(read(store.load("quick")))
+    assert 'id="history"' in render(comparison, histories=[found])
+    assert 'id="history"' not in render(comparison)
+
+
+def test_what_is_not_drawn_stands_in_a_table(found, monkeypatch):
+    monkeypatch.setattr(page_of_history, "MOST_CHARTS", 1)
+    (part,) = page_of_history.history_parts([found])
+    (task,) = part.tasks
+    assert [len(task.charts), len(task.figures)] == [1, 1]
+    assert task.charts[0].title.startswith("zero_shot")  # it changed clearly
+    assert len(task.figures[0][1].rows) == len(found.releases)
+
+
+def test_a_drawing_says_what_changed_and_marks_no_value_beyond_the_bounds():
+    shown = Strip("accuracy", (Mark(0, 0.97, 0.94, 1.0), Mark(1, 0.8, 0.7, 0.9, "worse")), get("accuracy").bounds)
+    with canvas.style():
+        figure = strips([shown], ["v1", "a-release-with-a-long-name"])
+        drawn = canvas.as_svg(figure)
+    texts = re.findall(r">([^<>\n]+)</text>", drawn)
+    assert {"worse", "accuracy", "v1"} <= set(texts)
+    assert max(figure.axes[0].get_yticks()) <= 1
