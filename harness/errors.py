@@ -1,5 +1,6 @@
 """The one exception that reaches a user, and the sentence for a misspelt name."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -11,6 +12,8 @@ class HarnessError(Exception):
 def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:
     """Build the error for a name that does not exist, with the nearest one that does.
 
+    Nearest is one that has the name in it as a whole, as ``rag(k=1)`` has ``rag``; else one that is spelt alike.
+
     Args:
         kind: what was looked for, e.g. ``"strategy"``.
         name: what the user wrote.
@@ -19,7 +22,10 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint
         hint: what to do next, a full sentence.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    holding = [one for one in names if name and whole.search(one)]
+    holding.sort(key=lambda one: (not one.startswith(name), len(one)))
+    near = holding or get_close_matches(name, names, n=1, cutoff=0.5)
     text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")
     if near:
         text += f": did you mean {near[0]!r}?"
