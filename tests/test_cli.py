@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts, cli, commands, plan
+from harness import artifacts, commands, plan
 from harness.api import Step
 from harness.data.locate import Located
 from harness.data.sources import source
@@ -40,22 +40,6 @@ def imported(*arguments):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, set(done.stderr.split())
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Call the command line in a folder of its own; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

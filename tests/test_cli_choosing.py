@@ -1,31 +1,19 @@
 """The command that chooses: its flags reach the decision, and what is wrong is said in one line."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from harness import cli
 
 RESULTS = Path(__file__).parents[1] / "results" / "reference"
 pytestmark = pytest.mark.skipif(not (RESULTS / "quickstart").is_dir(), reason="reference results are not here")
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Call the command line on the reference results; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
+def command(command, monkeypatch):
+    """Call the command line on the reference results."""
     monkeypatch.setenv("COLUMNS", "100")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments), "--results", str(RESULTS)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
+    return lambda *arguments: command(*arguments, "--results", RESULTS)
 
 
 def test_flags_reach_the_decision(command, tmp_path):

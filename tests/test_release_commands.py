@@ -11,27 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import cli
 from tests.compare.release_builders import one, share, store_of
 
 ROOT = Path(__file__).parents[1]
 LATER = "2026-02-01"
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Call the command line in a folder of its own; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture
