@@ -74,12 +74,7 @@ def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: s
         HarnessError: the name is taken or cannot be a folder's, no trial has finished, the trials are of several
             suites, or the folder cannot be written.
     """
-    target = store.root / FOLDER / _checked(name)
-    if target.exists():
-        raise HarnessError(
-            f"baseline {name!r} is there already ({target}) and never changes: choose another name, or "
-            f"'harness baseline remove {name} --yes' first."
-        )
+    target = free_folder(store.root, name)
     done = [one for one in trials if isinstance(one.record, Completed)]
     suites = sorted({one.record.trial.suite for one in done})
     if not done:
@@ -97,6 +92,21 @@ def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: s
     except OSError as error:
         raise HarnessError(f"{target} cannot be written ({error.strerror or error}): free or change it.") from error
     return read_baseline(target)
+
+
+def free_folder(root: Path, name: str) -> Path:
+    """Give the folder that a new baseline of a results folder is to have.
+
+    Raises:
+        HarnessError: the name is taken or cannot be a folder's.
+    """
+    target = root / FOLDER / _checked(name)
+    if target.exists():
+        raise HarnessError(
+            f"baseline {name!r} is there already ({target}) and never changes: choose another name, or "
+            f"'harness baseline remove {name} --yes' first."
+        )
+    return target
 
 
 def find_baseline(name: str, roots: Iterable[Path]) -> Baseline:

@@ -62,7 +62,8 @@ def show_report(
     from harness.compare.stored import read
 
     chosen = select(store, suite)
-    comparison = compare(read(chosen.trials), [*chosen.notes, *store.problems], economics)
+    notes = [*chosen.notes, *store.problems]
+    comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
     text = import_module(f"harness.render.{form}").render(comparison)
     screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
 
@@ -117,6 +118,22 @@ def console() -> Console:
     from rich.console import Console
 
     return Console()
+
+
+def write_file(path: Path, text: str, *, add: bool = False) -> None:
+    """Write a text, or add it to what is there.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    from harness.errors import HarnessError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if add else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be written ({error.strerror or error}): free or change it.") from error
 
 
 def show(parts: Any) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.common import console, select
+from harness.cli.common import console, select, write_file
 
 if TYPE_CHECKING:
     from harness.compare.decision import Decision
     from harness.compare.economics import Economics
-    from harness.compare.history import History
     from harness.compare.result import Comparison
+    from harness.compare.series import History
     from harness.compare.stored import Stored
     from harness.store import Store
 
@@ -51,15 +51,9 @@ def write_html(path: Path, page: str) -> None:
         HarnessError: it cannot be written.
     """
     from harness.compare.words import size
-    from harness.errors import HarnessError
 
-    content = page.encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise HarnessError(f"{path} cannot be written ({error.strerror or error}): free or change it.") from error
-    console().print(f"{path}: {size(len(content))}, opens in any browser", highlight=False, markup=False)
+    write_file(path, page)
+    console().print(f"{path}: {size(len(page.encode()))}, opens in any browser", highlight=False, markup=False)
 
 
 def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics: Sequence[str] = ()) -> History:

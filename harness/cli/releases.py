@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.common import Results, app, console, many, show
+from harness.cli.common import Results, app, console, many, show, write_file
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.baselines import Baseline
-    from harness.store import StoredTrial
+    from harness.store import Store, StoredTrial
 
 DEFAULT = Path("results")
 
@@ -40,12 +40,18 @@ def set_(  # noqa: PLR0913 - one for each flag
     results: Results = None,
 ) -> None:
     """Keep what is measured now under a name; it never changes again."""
-    from harness import baselines
     from harness.chosen import choose
     from harness.store import Store
 
     store = Store(results or DEFAULT)
-    made = baselines.set_baseline(store, name, choose(store, run, strategy or (), model or ()), note)
+    keep(store, name, choose(store, run, strategy or (), model or ()), note)
+
+
+def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "") -> None:
+    """Set a baseline, and say what it holds."""
+    from harness import baselines
+
+    made = baselines.set_baseline(store, name, trials, note)
     size = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
     count = len(made.trials)
     what = f"{count} {'trial' if count == 1 else 'trials'}, {size / 1e3:,.0f} kB"
@@ -139,9 +145,9 @@ def gate(  # noqa: PLR0913 - one for each flag
     told = (before.manifest.suite, before.name, before.manifest.set_at)
     found = release.gate(told, pairing, limits, noise, notes)
     if junit:
-        _write(junit, as_junit(found))
+        write_file(junit, as_junit(found))
     if summary:
-        _write(summary, shown.markdown_summary(found), add=True)
+        write_file(summary, shown.markdown_summary(found), add=True)
     typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.report(found))
     raise typer.Exit(found.exit_code)
 
@@ -241,12 +247,3 @@ def _show(parts: Sequence[Any]) -> None:
     screen = console()
     for part in parts:
         screen.print(part, soft_wrap=isinstance(part, Text))
-
-
-def _write(path: Path, text: str, *, add: bool = False) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if add else "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise HarnessError(f"{path} cannot be written: {error.strerror or error}.") from error

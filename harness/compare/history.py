@@ -15,8 +15,6 @@ from math import log
 from statistics import NormalDist
 from typing import Literal
 
-from pydantic import Field
-
 from harness.compare.attribution import changes
 from harness.compare.figures import Ratio, ratios
 from harness.compare.intervals import holm
@@ -24,10 +22,10 @@ from harness.compare.noise import Noise
 from harness.compare.quality import compared
 from harness.compare.releases import Pair, System, measured, pair, systems
 from harness.compare.sample import Sample
-from harness.compare.statistics import Difference, Estimate, estimate
+from harness.compare.series import History, Point, Series, Step
+from harness.compare.statistics import estimate
 from harness.compare.stored import HasRows
 from harness.errors import unknown
-from harness.measured import Frozen
 from harness.metrics import get
 
 ALPHA = 0.05
@@ -49,81 +47,6 @@ class Release:
 
 Of = tuple[Release, System]
 """What one release has of a system."""
-
-
-class Step(Frozen):
-    """One figure of a release against the release before.
-
-    Attributes:
-        value: of the figure in this release, in `unit`.
-        ratio: to the release before; low, high: its 95 % interval, None where the noise of repeats is not known.
-        clear: whether it is a change point, and in which direction; None: not clearly changed.
-    """
-
-    unit: str
-    value: float
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-    clear: Literal["better", "worse"] | None = None
-
-
-class Point(Frozen):
-    """One release of a series.
-
-    Attributes:
-        change: the score minus that of the release before, on the same items; clear: as in `Step`.
-        figures: seconds, bytes and tokens by name.
-        differs: what is recorded to be other than in the release before, as ``kind: name before → after``.
-        versions: of packages that can move a score; data_hash: of the task's items.
-    """
-
-    release: str
-    measured_at: str
-    model: str
-    revision: str | None
-    weights: str | None
-    commit: str | None
-    data_hash: str
-    versions: dict[str, str]
-    seeds: int
-    score: Estimate | None = None
-    change: Difference | None = None
-    clear: Literal["better", "worse"] | None = None
-    figures: dict[str, Step] = Field(default_factory=dict[str, Step])
-    differs: tuple[str, ...] = ()
-
-
-class Series(Frozen):
-    """One strategy on one task by one metric, oldest release first.
-
-    Attributes:
-        train_items: how many it learned from, where that was limited for a learning curve.
-        model: set where a release has the strategy with several models, each of which is followed by itself.
-    """
-
-    task: str
-    strategy: str
-    metric: str
-    train_items: int | None = None
-    model: str | None = None
-    higher_is_better: bool | None
-    points: tuple[Point, ...]
-
-    @property
-    def name(self) -> str:
-        """Its strategy, and what else tells it from others of the task."""
-        size = f" on {self.train_items:,} items" if self.train_items else ""
-        return f"{self.strategy}{size}{f' · {self.model}' if self.model else ''}"
-
-
-class History(Frozen):
-    """All series of a suite."""
-
-    suite: str
-    releases: tuple[str, ...]
-    series: tuple[Series, ...]
-    notes: tuple[str, ...] = ()
 
 
 def with_current(releases: Sequence[Release], current: Sequence[HasRows]) -> list[Release]:

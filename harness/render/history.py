@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.baselines import Baseline
-from harness.compare.history import METHOD, History, Point, Series, Step
+from harness.compare.history import METHOD
+from harness.compare.series import History, Point, Series, Step
 from harness.compare.words import change, listing, metric_title, score
 from harness.records import Completed
 from harness.render.columns import UNKNOWN

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare.history import METHOD, History, Point, Series, Step
+from harness.compare.history import METHOD
+from harness.compare.series import History, Point, Series, Step
 from harness.compare.words import change, count, metric_title
 from harness.metrics import get
 from harness.render.columns import UNKNOWN

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from harness.compare.choice import TaskDecision
 from harness.compare.decision import Decision
 from harness.compare.examples import TaskExamples
-from harness.compare.history import History
 from harness.compare.outlook import Confidence, confidence, scored, smallest_model, with_less, would_change
 from harness.compare.provenance import Provenance
 from harness.compare.result import Comparison, StrategyResult, TaskResult
 from harness.compare.selftests import TITLES, Agreement, agreement
+from harness.compare.series import History
 from harness.render.columns import UNKNOWN, columns_of, finished
 from harness.render.decision import basis, excluded, remarks, rules
 from harness.render.escape import plain
