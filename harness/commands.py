@@ -12,11 +12,14 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from harness import models
+from harness.compare import drifted
+from harness.compare.drift import Drift, Told, shifts_of, texts_of
 from harness.compare.noise import read_noise, write_noise
 from harness.compare.releases import Measured, measured
 from harness.compare.repeats import Repeated, repeated
 from harness.config import RunConfig
 from harness.data import cache
+from harness.data.fresh import choose
 from harness.data.inspection import DataInspection, inspect
 from harness.data.locate import locate
 from harness.data.prepare import prepare
@@ -45,9 +48,16 @@ def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> t
     """
     with download_bar(console, "data") as told:
         made = make_plan(config, told)
-    store = Store(config.results)
+    store = store_of(config)
     made = _with_forecasts(made, console, again=recalibrate)
     return made, store, _waiting(made, store)
+
+
+def store_of(config: RunConfig) -> Store:
+    """Give the store that a run writes to: what was asked of fresh items has a folder of its own for each file."""
+    if not config.split:
+        return Store(config.results)
+    return Store(choose(load_suite(config.suite), config.split, config.tasks).folder(config.results))
 
 
 def _waiting(made: Plan, store: Store) -> list[Planned]:
@@ -167,6 +177,39 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         window=tokens.window,
         tasks=tuple(inspect(one, tokens) for one in prepared),
     )
+
+
+def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
+    """Compare fresh items with the test split: what is asked, and how strategies do that have answered both.
+
+    Args:
+        config: suite, split, tasks, limits and results.
+        embedder: of what is asked: a pinned name, a folder or a hub id.
+        console: shows downloads.
+
+    Raises:
+        HarnessError: the suite, the task, the file or the embedder is wrong, or there are too few items.
+    """
+    suite = load_suite(config.suite)
+    fresh = choose(suite, config.split or "", config.tasks)
+    limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
+    with download_bar(console, "data") as progress:
+        before = prepare(suite, fresh.task, limits=limits, report=progress)
+    after = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
+    _bring(embedder, console)
+    with busy(console, "embedding what is asked"):
+        model = models.retrieval.open_embedder(locate(embedder).path)
+        vectors = models.retrieval.embed(model, [*texts_of(before), *texts_of(after)])
+    own, apart = Store(config.results), Store(fresh.folder(config.results))
+    sides = drifted.Side(before, own.load(suite.name)), drifted.Side(after, apart.load(suite.name))
+    told = Told(suite.name, fresh.label, embedder)
+    found = shifts_of(told, before, after, vectors)
+    quality, notes = drifted.quality_of(*sides)
+    flags = {"--split": f"fresh={fresh.file}", "--results": str(config.results)}
+    flags |= {"--limit": ",".join(f"{name}={size}" for name, size in limits.items())} if limits else {}
+    missing = drifted.commands_for(config.suite, fresh.task, sides, flags)
+    notes = (*found.notes, *notes, *own.problems, *apart.problems)
+    return found.model_copy(update={"quality": quality, "commands": missing, "notes": notes})
 
 
 def _bring(name: str, console: Console) -> None:

@@ -37,6 +37,7 @@ class RunConfig(BaseModel):
         models: names of pinned models, hub ids or folders.
         seeds: one trial for each, of a strategy that uses randomness; the others run with the first only.
         tasks: only these; empty: all.
+        split: ``fresh=FILE`` or ``TASK.fresh=FILE``: one task is asked the items of a file instead of its test split.
         results: where records go, relative to the working folder.
         limits: the most items of each split.
         threads: of one operator; None: the library's choice.
@@ -59,6 +60,7 @@ class RunConfig(BaseModel):
     models: tuple[str, ...] = Field((DEFAULT_MODEL,), min_length=1)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     tasks: tuple[str, ...] = ()
+    split: str | None = None
     results: Path = Path("results")
     limits: Limits = Limits.model_validate({})
     threads: int | None = Field(None, ge=1)

@@ -12,6 +12,7 @@ from harness import chain
 from harness.api import Capability, Provision, Report
 from harness.chain import Link
 from harness.config import CHECK_ITEMS, SEEN_ITEMS, RunConfig
+from harness.data.fresh import Fresh, choose
 from harness.data.prepare import Prepared, prepare
 from harness.data.suite import Suite, load_suite
 from harness.discover import find_step
@@ -81,12 +82,15 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
         HarnessError: the suite, a task, a strategy or a model is unknown, or the data are wrong.
     """
     suite = load_suite(config.suite)
+    fresh = choose(suite, config.split, config.tasks) if config.split else None
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
+    names = [fresh.task] if fresh else names
     chains = _chains(config.strategies or suite.strategies, f" (of {suite.file})" if not config.strategies else "")
     models = [identify(name) for name in config.models]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
-    prepared = {name: prepare(suite, name, limits=limits, report=report) for name in names}
-    maker = _Maker(suite, config, limits, dict(prepared))
+    file = fresh.file if fresh else None
+    prepared = {name: prepare(suite, name, limits=limits, report=report, fresh=file) for name in names}
+    maker = _Maker(suite, config, limits, dict(prepared), fresh)
     trials = [
         maker.trial(task, links, model, seed, size)
         for seed in config.seeds
@@ -142,6 +146,7 @@ class _Maker:
     config: RunConfig
     limits: dict[str, int]
     prepared: dict[str, Prepared]
+    fresh: Fresh | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
 
     def identity(self, source: str) -> str:
@@ -176,6 +181,7 @@ class _Maker:
             basis=_basis(task),
             train_items=size,
             budget=self.config.budget if space_of(links) else None,
+            fresh=self.fresh.label if self.fresh else None,
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
@@ -201,6 +207,7 @@ class _Maker:
             energy=self.config.energy,
             check_items=self.config.check_items,
             sources=sources,
+            fresh=str(self.fresh.file) if self.fresh else None,
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
         )
 
@@ -224,7 +231,7 @@ class _Maker:
 
 def _told(trial: Trial) -> dict[str, Any]:
     """Give what a trial says of itself; what it leaves at None is left out, so that keys from before stay the same."""
-    later = {name for name in ("train_items", "budget") if getattr(trial, name) is None}
+    later = {name for name in ("train_items", "budget", "fresh") if getattr(trial, name) is None}
     return trial.model_dump(mode="json", exclude=later)
 
 

@@ -24,6 +24,7 @@ class Planned(Frozen):
         check_items: how many items the self-tests and controls ask again; 0: none are made.
         energy: whether its joules are measured.
         forecast: what is predicted of it.
+        fresh: absolute path of the file that is asked instead of the test split; None: that is asked.
         skip: why the trial is not run; None: it is.
     """
 
@@ -42,4 +43,5 @@ class Planned(Frozen):
     check_items: int = 0
     energy: bool = False
     forecast: Forecast | None = None
+    fresh: str | None = None
     skip: str | None = None

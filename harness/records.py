@@ -41,6 +41,7 @@ class Trial(Frozen):
             version of prompts and scoring. Empty where it was never known.
         train_items: trained on the first so many items of the training split only; None: on all of it.
         budget: for the search of parameters that `steps` has at their defaults; None: they stay there.
+        fresh: the file that was asked instead of the test split; None: the test split was.
     """
 
     suite: str
@@ -53,6 +54,7 @@ class Trial(Frozen):
     basis: str = ""
     train_items: int | None = None
     budget: Budget | None = None
+    fresh: str | None = None
 
     @property
     def place(self) -> tuple[str, str, str, str, int, int | None, str]:

@@ -38,9 +38,9 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
         HarnessError: something that the user can put right.
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    suite = load_suite(planned.suite)
+    suite, fresh = load_suite(planned.suite), Path(planned.fresh) if planned.fresh else None
     prepared = {
-        name: prepare(suite, name, limits=planned.limits)
+        name: prepare(suite, name, limits=planned.limits, fresh=fresh if name == planned.trial.task else None)
         for name in (planned.trial.task, *planned.probes, *planned.learned)
     }
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]

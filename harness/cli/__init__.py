@@ -14,9 +14,9 @@ import typer
 from harness.cli.common import app
 from harness.errors import HarnessError
 
-from harness.cli import runs, reports, choosing, material, releases, shipping  # isort: skip
+from harness.cli import runs, reports, choosing, material, releases, drift, shipping  # isort: skip
 
-__all__ = ["choosing", "main", "material", "releases", "reports", "runs", "shipping"]
+__all__ = ["choosing", "drift", "main", "material", "releases", "reports", "runs", "shipping"]
 
 
 def main() -> None:

@@ -42,6 +42,10 @@ def run(  # noqa: PLR0913 - one for each flag
     task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None,
     seed: Annotated[list[int] | None, many("--seed", "S", "This seed")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", metavar="[TASK.]fresh=FILE", help="Ask a file's items instead of the test split."),
+    ] = None,
     limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
     train_sizes: Annotated[
         str | None, typer.Option("--train-sizes", metavar="N,N,...", help="Learning curves: so many training items.")
@@ -66,6 +70,9 @@ def run(  # noqa: PLR0913 - one for each flag
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
     energy: Annotated[bool, typer.Option("--energy", help="Measure joules too; needs codecarbon.")] = False,
     share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run though others hold memory of the GPU.")] = False,
+    release: Annotated[
+        str | None, typer.Option("--release", metavar="NAME", help="Keep the suite's results as this baseline.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
     ] = None,
@@ -93,6 +100,7 @@ def run(  # noqa: PLR0913 - one for each flag
         "strategies": strategy,
         "models": model,
         "tasks": task,
+        "split": split,
         "seeds": choose_seeds(seeds, seed or ()),
         "limits": parse_limits(limit or ()),
         "train_sizes": parse_sizes(train_sizes),
@@ -119,6 +127,8 @@ def run(  # noqa: PLR0913 - one for each flag
     asked = load_config(flags, config)
     if detect is not None and not (dry_run or context.info_name == "plan"):
         raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
+    if release:
+        _require_keepable(asked, release, runs=not (dry_run or context.info_name == "plan"))
     plan, store, waiting = commands.plan(asked, screen, recalibrate=recalibrate)
     if dry_run or context.info_name == "plan":
         from harness.render import foretold, listing
@@ -133,8 +143,29 @@ def run(  # noqa: PLR0913 - one for each flag
         typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise
     show_report(store, plan.suite, "terminal", screen, economics)
+    if asked.split:
+        typer.echo(f"Kept apart, in {store.root}. 'harness drift' compares them with the test split.")
     if failed:
+        if release:
+            typer.echo(f"Not kept as {release}: trials failed. The same command runs them again.", err=True)
         raise typer.Exit(1)
+    if release:
+        from harness.chosen import choose
+        from harness.cli.releases import keep
+
+        keep(store, release, choose(store, plan.suite))
+
+
+def _require_keepable(asked: RunConfig, release: str, *, runs: bool) -> None:
+    """Refuse before anything runs what could not be kept as a baseline afterwards."""
+    from harness.baselines import free_folder
+
+    if not runs or asked.split:
+        why = (
+            "is of the test split: leave out --split" if runs else "keeps what a run measured: give it to 'harness run'"
+        )
+        raise HarnessError(f"--release {why}.")
+    free_folder(asked.results, release)
 
 
 def show_power(asked: RunConfig, difference: float, store: Store) -> None:

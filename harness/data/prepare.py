@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness import errors
 from harness.api import Example, Report, Task, TaskData
+from harness.data import fresh as fresh_items
 from harness.data.canaries import NEW_TOKENS, Probe, plant
 from harness.data.corpus import corpus_hash, evidence_index
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
+from harness.data.notes import label_notes, leak_notes
 from harness.data.preparation import prepared_training
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, ordered, split
@@ -47,7 +50,12 @@ class Prepared:
 
 
 def prepare(
-    suite: Suite, task_name: str, *, limits: Mapping[str, int] | None = None, report: Report | None = None
+    suite: Suite,
+    task_name: str,
+    *,
+    limits: Mapping[str, int] | None = None,
+    report: Report | None = None,
+    fresh: Path | None = None,
 ) -> Prepared:
     """Read, check and split a task's data.
 
@@ -57,6 +65,7 @@ def prepare(
         limits: most items a split may have, e.g. ``{"train": 40, "test": 40}``; the first ones are kept, so a
             smaller run uses a part of the same items.
         report: told how far the download of a pinned archive is, if there has to be one.
+        fresh: a file whose items are asked instead of the test split; all that is learned from stays the same.
 
     Raises:
         HarnessError: anything wrong in the suite's settings or data: names the file, and the row if it is one.
@@ -74,17 +83,22 @@ def prepare(
         drop = "all" in tables
         pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
         splits, preparation = _prepared(task, _split(task, pools).cut(dict(limits or {})))
+        if fresh:
+            pools["fresh"] = fresh_items.read(fresh, task, labels, index)
     except HarnessError as error:
         raise HarnessError(f"{where}: {error}") from error
-    leaks = find_leaks((*splits.train, *splits.validation), splits.test)
+    test = pools["fresh"].examples[: (limits or {}).get("test")] if fresh else splits.test
+    leaks = find_leaks((*splits.train, *splits.validation), test)
     planted = plant(task.name, task.kind, task.canaries)
     splits, corpus = replace(splits, train=(*splits.train, *planted.train)), (*corpus, *planted.passages)
     canaries = tuple(_canary(probe, suite.tasks.index(task)) for probe in planted.probes)
     labels_left = tuple(labels.values())
+    asked = replace(splits, test=test)
     notes = (
+        *([f"the test items are those of {fresh.name}, not the suite's own."] if fresh else []),
         *(note for pool in pools.values() for note in pool.warnings),
-        *_leak_notes(leaks, len(splits.test)),
-        *_label_notes(task, labels_left, splits),
+        *leak_notes(leaks, len(test)),
+        *label_notes(task, labels_left, asked),
     )
     data = TaskData(
         Task(
@@ -105,11 +119,12 @@ def prepare(
         reward=task.reward,
         templates=suite.templates,
     )
-    info = _info(task, data, splits, notes, canaries).model_copy(
+    info = _info(task, data, asked, notes, canaries).model_copy(
         update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.said)}
     )
-    data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=info.data_hash)
-    return Prepared(data, splits.test, info, _majority(task, splits.test), leaks, canaries, task.paraphrases)
+    own = _data_hash(splits, data, [one.info.data_hash for one in canaries]) if fresh else info.data_hash
+    data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=own)  # what is learned is the same
+    return Prepared(data, test, info, _majority(task, test), leaks, canaries, task.paraphrases)
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
@@ -211,26 +226,3 @@ def _majority(task: TaskConfig, test: tuple[Example, ...]) -> float | None:
     if task.kind != "classification":
         return None
     return Counter(e.references[0] for e in test).most_common(1)[0][1] / len(test)
-
-
-def _leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
-    exact = [leak for leak in leaks if leak.exact]
-    near = [leak for leak in leaks if not leak.exact]
-    one = ("1 test item is in the training data too", "1 test item is a near-duplicate of a training item")
-    many = ("test items are in the training data too", "test items are near-duplicates of training items")
-    for found, single, plural in zip((exact, near), one, many, strict=True):
-        if found:
-            yield (
-                f"{single if len(found) == 1 else f'{len(found)} {plural}'} ({len(found) / tests:.1%} of {tests}): "
-                f"for example {found[0].test_id} and {found[0].train_id} (similarity {found[0].similarity:.2f})."
-            )
-
-
-def _label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits) -> Iterator[str]:
-    for name in ("test",) if task.role == "probe" else ("train", "test"):
-        held = {e.references[0] for e in getattr(splits, name)}
-        missing = [label for label in labels if label not in held]
-        if missing:
-            yield f"the {name} split has no example of {', '.join(map(repr, missing[:5]))}" + (
-                f" and {len(missing) - 5} more labels." if len(missing) > 5 else "."
-            )

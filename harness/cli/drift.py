@@ -1,0 +1,48 @@
+"""The command that holds fresh items against a suite's test split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli.common import Results, app, console, many
+
+EMBEDDER = "minilm"
+
+
+@app.command()
+def drift(  # noqa: PLR0913 - one for each flag
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    split: Annotated[
+        str, typer.Option("--split", metavar="[TASK.]fresh=FILE", help="CSV, JSONL or Parquet with the task's columns.")
+    ],
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Whose items they are.")] = None,
+    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items, as the run had them")] = None,
+    embedder: Annotated[str, typer.Option("--embedder", metavar="NAME", help="Of what is asked.")] = EMBEDDER,
+    results: Results = None,
+    form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
+) -> None:
+    """Are fresh items unlike the test split, and scores on them? 0 whatever it finds, 2 misuse."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from harness import commands
+    from harness.config import load_config, parse_limits
+    from harness.render import drift as shown
+
+    flags = {
+        "suite": suite,
+        "split": split,
+        "tasks": [task] if task else [],
+        "limits": parse_limits(limit or ()),
+        "results": results,
+    }
+    found = commands.drift(load_config(flags), embedder, console() if form == "terminal" else Console(stderr=True))
+    if form == "json":
+        typer.echo(shown.as_json(found), nl=False)
+        return
+    screen = console()
+    for part in shown.report(found):
+        screen.print(part, soft_wrap=isinstance(part, Text))
