@@ -23,7 +23,8 @@ from harness.records import SCHEMA_VERSION, Completed, Failed, Row, RunRecord, S
 
 Record = Completed | Failed | Skipped
 
-_RECORD, _ROWS, _DIGEST = "record.json", "examples.parquet", b"record_sha256"
+ROWS = "examples.parquet"
+_RECORD, _DIGEST = "record.json", b"record_sha256"
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
 
 
@@ -46,9 +47,9 @@ def read(folder: Path) -> Record:
         if not record.trial.key.startswith(folder.name.rpartition("-")[2]):
             raise HarnessError(f"{path} does not belong into its folder: the key of its trial is another one.")
         if isinstance(record, Completed):
-            _check_rows(folder / _ROWS, raw)
+            _check_rows(folder / ROWS, raw)
     except FileNotFoundError as error:
-        missing = _ROWS if path.exists() else _RECORD
+        missing = ROWS if path.exists() else _RECORD
         raise HarnessError(f"{folder} has no {missing}: delete the folder.") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -68,7 +69,7 @@ def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
         sink = pa.BufferOutputStream()
         table = table.replace_schema_metadata({_DIGEST: _digest(raw)})
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        _save(folder / _ROWS, sink.getvalue().to_pybytes())
+        _save(folder / ROWS, sink.getvalue().to_pybytes())
     sync(folder)
 
 
@@ -79,11 +80,11 @@ def read_table(folder: Path) -> Any:
         HarnessError: the file is damaged.
     """
     try:
-        content = pa.BufferReader((folder / _ROWS).read_bytes())
+        content = pa.BufferReader((folder / ROWS).read_bytes())
         with pq.ParquetFile(content, page_checksum_verification=True, pre_buffer=False) as file:
             return file.read(use_threads=False)  # a trial's rows are few: handing them to threads costs more
     except (OSError, pa.ArrowException) as error:
-        raise HarnessError(f"{folder / _ROWS} is damaged ({_line(error)}): delete {folder}.") from error
+        raise HarnessError(f"{folder / ROWS} is damaged ({_line(error)}): delete {folder}.") from error
 
 
 def row_schema() -> Any:

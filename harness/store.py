@@ -21,11 +21,14 @@ import psutil
 from filelock import FileLock, Timeout
 
 from harness import recordfile
+from harness.columnfile import ColumnFile
 from harness.errors import HarnessError
 from harness.recordfile import Record
 from harness.records import Completed, Row, Skipped, Trial
 
 _TEMPORARY = ".tmp-"
+_SCORED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
+"""Columns that most metrics and reports look at."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class StoredTrial:
         if not isinstance(self.record, Completed):
             return recordfile.row_schema().empty_table()
         return recordfile.read_table(self.folder)
+
+    def columns(self) -> ColumnFile:
+        """Read the rows of a completed trial column by column, as they are asked for.
+
+        Raises:
+            HarnessError: the file is damaged, or there is none.
+        """
+        return ColumnFile(self.folder / recordfile.ROWS, _SCORED, if_small=("choice_scores",))
 
     def rows(self) -> list[Row]:
         """Read the rows, in the order in which the items were asked."""

@@ -21,13 +21,17 @@ from harness.metrics import get
 from harness.records import Completed, TaskInfo
 
 
-def compare(stored: Sequence[Stored], notes: Sequence[str] = (), economics: Economics | None = None) -> Comparison:
+def compare(
+    stored: Sequence[Stored], notes: Sequence[str] = (), economics: Economics | None = None, *, each_seed: bool = True
+) -> Comparison:
     """Compare what is stored; nothing is run.
 
     Args:
         stored: at most one record for each suite, task, strategy, model, seed, size and budget.
         notes: what the store left out, to be shown with the result.
         economics: how measurements are priced; None: by the table's prices, at the default usage.
+        each_seed: whether each trial gets scores, retention and a gap of its own, which takes most of the time; tables
+            show those of the seeds together, which are the same either way.
 
     Raises:
         HarnessError: a trial is given twice, or a record names an unknown metric.
@@ -37,12 +41,12 @@ def compare(stored: Sequence[Stored], notes: Sequence[str] = (), economics: Econ
     for one in stored:
         suites.setdefault(one.record.trial.suite, []).append(one)
     economics = economics or Economics()
-    made = tuple(_suite(name, group, economics) for name, group in suites.items())
+    made = tuple(_suite(name, group, economics, each_seed=each_seed) for name, group in suites.items())
     rows = [row for suite in made for task in suite.tasks for row in task.rows]
     return Comparison(suites=made, notes=tuple(notes), assumed=economics.assumed(rows))
 
 
-def _suite(name: str, stored: Sequence[Stored], economics: Economics) -> SuiteResult:
+def _suite(name: str, stored: Sequence[Stored], economics: Economics, *, each_seed: bool) -> SuiteResult:
     tasks: dict[str, list[Stored]] = {}
     for one in stored:
         tasks.setdefault(one.record.trial.task, []).append(one)
@@ -53,7 +57,7 @@ def _suite(name: str, stored: Sequence[Stored], economics: Economics) -> SuiteRe
     before = [one for one in stored if one.record.trial.strategy == BASELINE]  # all that retention is compared with
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], (before, economics)) for task in order),
+        tasks=tuple(_task(name, task, tasks[task], (before, economics, each_seed)) for task in order),
         models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
         machines=tuple(dict.fromkeys(cost.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
@@ -65,15 +69,17 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
     return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
 
 
-def _task(suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics]) -> TaskResult:
-    before, economics = context
+def _task(
+    suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics, bool]
+) -> TaskResult:
+    before, economics, each_seed = context
     table, sizes, unlike = by_size(stored)
     records = [one.record for one in table if isinstance(one.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
     scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
     metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
     groups = groups_of(name, table)
-    rows, notes = rows_of(groups, metrics, before)
+    rows, notes = rows_of(groups, metrics, before, each_seed=each_seed)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
     rows, unpriced = priced(rows, groups, economics)

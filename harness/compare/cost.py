@@ -25,9 +25,14 @@ def of_trial(record: Completed, items: int) -> Cost:
     return _cost({name: _phase(spans) for name, spans in phases.items()}, [record], items)
 
 
-def of_seeds(records: Sequence[Completed], items: Sequence[int]) -> Cost:
-    """Put the seeds of one strategy together: mean seconds and tokens, highest peaks."""
-    costs = [of_trial(record, asked) for record, asked in zip(records, items, strict=True)]
+def of_seeds(records: Sequence[Completed], costs: Sequence[Cost], items: Sequence[int]) -> Cost:
+    """Put the seeds of one strategy together: mean seconds and tokens, highest peaks.
+
+    Args:
+        records: of the seeds.
+        costs: of each (`of_trial`).
+        items: how many questions each asked.
+    """
     names = list(dict.fromkeys(name for cost in costs for name in cost.phases))
     phases = {name: _pooled([c.phases[name] for c in costs if name in c.phases]) for name in names}
     return _cost(phases, records, sum(items) / len(items))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.columnfile import TableColumns
 from harness.compare.result import Comparison, StrategyResult, TaskResult
 from harness.compare.stored import HasRows
 from harness.measured import Frozen
@@ -149,7 +150,7 @@ def _rows(trial: HasRows, task: TaskResult) -> dict[str, dict[str, Any]]:
     table = table.take([place for place, (name, role) in enumerate(targets) if (name, role) == (task.name, "target")])
     rows: list[dict[str, Any]] = table.to_pylist()
     labels = trial.record.tasks[0].labels if isinstance(trial.record, Completed) else ()
-    scores = _scores(Items.from_table(table, labels), task) if rows else []
+    scores = _scores(Items.from_columns(TableColumns(table), labels), task) if rows else []
     return {row["id"]: row | {"score": score} for row, score in zip(rows, scores, strict=True)}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from harness.compare.findings import Extraction
 from harness.compare.groups import Group, Key, panel
@@ -62,13 +63,15 @@ def extraction(task: TaskResult, groups: Sequence[Group]) -> Extraction | None:
 
 def lenient(items: Items) -> Items:
     """Take each written output for whatever it holds; what was chosen by likelihood stays as it is."""
+    if not _is_written(items):
+        return items
     answers = [
-        _read(output, answer, references, items.labels or choices) if output and not scores else answer
+        _read(output, answer, references, items.labels or choices) if _free(output, scores) else answer
         for output, answer, references, choices, scores in zip(
             items.outputs, items.answers, items.references, items.choices, items.choice_scores, strict=True
         )
     ]
-    return replace(items, answers=tuple(answers))
+    return items.answering(answers)
 
 
 def sentence(task: TaskResult, name: Names) -> str:
@@ -98,14 +101,21 @@ def _again(group: Group) -> Group:
 
 def _is_written(items: Items) -> bool:
     """Whether some answers were read out of text that the model wrote."""
-    return any(output and not scores for output, scores in zip(items.outputs, items.choice_scores, strict=True))
+    written = any(items.outputs)  # what was chosen has no output, and then its scores needn't be read
+    return written and any(map(_free, items.outputs, items.choice_scores))
+
+
+def _free(output: str, scores: Sequence[float]) -> bool:
+    """Whether the model wrote this, instead of having choices scored."""
+    return bool(output) and not scores
 
 
 def _change(key: Key, usual: Panel[Key], scored: Panel[Key]) -> Difference | None:
     return difference(*pair) if (pair := scored.sample(key).paired_with(usual.sample(key))) else None
 
 
-def _read(output: str, answer: str | None, references: Sequence[str], choices: Sequence[str]) -> str | None:
+@lru_cache(maxsize=65_536)
+def _read(output: str, answer: str | None, references: tuple[str, ...], choices: tuple[str, ...]) -> str | None:
     """Read one output as kindly as it can be read."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if choices:

@@ -82,22 +82,17 @@ def common_labels(every: Sequence[Items]) -> tuple[str, ...]:
     return known or tuple(sorted({label for items in every for label in label_set(items)}))
 
 
-def panel(metric_name: str, groups: Sequence[Group]) -> Panel[Key]:
-    """Score every seed, and every group's seeds together, by one metric."""
+def panel(metric_name: str, groups: Sequence[Group], *, each_seed: bool = False) -> Panel[Key]:
+    """Score every group's seeds together by one metric, and on demand each seed alone too."""
     metric = metrics.get(metric_name)
     samples: dict[Key, Sample] = {}
     for group in groups:
-        for seed, items in group.items.items():
-            if sample := Sample.of(metric, [items]):
-                samples[group.label, group.model, seed] = sample
-        alone = next(iter(group.items)) if len(group.items) == 1 else None
-        together = (
-            samples.get((group.label, group.model, alone))
-            if alone is not None
-            else Sample.of(metric, list(group.items.values()))
-        )
-        if together:
+        if together := Sample.of(metric, list(group.items.values())):
             samples[group.key] = together
+        for seed, items in group.items.items() if each_seed else ():
+            alone = together if len(group.items) == 1 else Sample.of(metric, [items])
+            if alone:
+                samples[group.label, group.model, seed] = alone
     return Panel(samples)
 
 

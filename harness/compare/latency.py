@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from harness.compare.findings import Latency, Quantile
 from harness.compare.intervals import CONFIDENCE, wilson
@@ -62,7 +62,8 @@ def quantiles(times_s: Sequence[float]) -> tuple[Quantile, ...]:
 
 def _quantile(ordered: Sequence[float], share: float) -> Quantile:
     n = len(ordered)
-    below, above = (int(binom.ppf(tail, n, share)) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    reached = bdtr(np.arange(n + 1.0), n, share)  # binomial: how likely so many or fewer are below
+    below, above = (int(np.searchsorted(reached, tail)) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return Quantile(
         share=share,
         value_s=float(np.quantile(ordered, share, method="median_unbiased")),

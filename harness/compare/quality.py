@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 from harness.compare.releases import Pair
@@ -123,14 +123,7 @@ def _both(pair: Pair, task: str, metric: Metric) -> tuple[Sample, Sample] | None
 def _only(items: Items, wanted: set[str]) -> Items:
     """Keep some of the items."""
     places = [i for i, name in enumerate(items.ids) if name in wanted]
-    if len(places) == len(items):
-        return items
-    columns = {
-        name: tuple(values[i] for i in places)
-        for name, values in vars(items).items()
-        if name != "labels" and len(values) == len(items)
-    }
-    return replace(items, **columns)
+    return items if len(places) == len(items) else items.at(places)
 
 
 def _check(margins: Mapping[str, float], infos: Sequence[TaskInfo]) -> None:

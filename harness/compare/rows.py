@@ -27,7 +27,7 @@ Panels = Mapping[str, Panel[Key]]
 
 
 def rows_of(
-    groups: Sequence[Group], metric_names: Sequence[str], suite: Sequence[Stored]
+    groups: Sequence[Group], metric_names: Sequence[str], suite: Sequence[Stored], *, each_seed: bool
 ) -> tuple[tuple[StrategyResult, ...], list[str]]:
     """Make a row of each group.
 
@@ -35,17 +35,19 @@ def rows_of(
         groups: of one task.
         metric_names: the task's, the primary first.
         suite: all trials of the suite, where retention finds the state before.
+        each_seed: whether each trial is told by itself what its row is told of its seeds together.
 
     Returns:
         The rows, best first and then what did not finish; and what could not be told, and why.
     """
-    panels = {name: panel(name, groups) for name in metric_names}
+    panels = {name: panel(name, groups, each_seed=each_seed) for name in metric_names}
     made: dict[Key, StrategyResult] = {}
     notes: list[str] = []
     for group in groups:
         kept, missing = retention(group.trials, suite)
         notes += missing
-        made[group.key] = _row(group, panels, kept, suite)
+        trials = tuple(_trial(group, one, panels, suite if each_seed else None) for one in group.trials)
+        made[group.key] = _row(group, panels, kept, trials)
     if not metric_names:
         return tuple(made.values()), notes
     primary, scored = metric_names[0], panels[metric_names[0]]
@@ -53,8 +55,7 @@ def rows_of(
     return _ranked(made, primary, scored), list(dict.fromkeys(notes))
 
 
-def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Sequence[Stored]) -> StrategyResult:
-    trials = tuple(_trial(group, one, panels, suite) for one in group.trials)
+def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tuple[TrialResult, ...]) -> StrategyResult:
     reason = _reason(trials)
     records = group.records
     if not records:
@@ -67,7 +68,8 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
             trials=trials,
         )
     classes, confusion = _classes(group, records[0])
-    taken = cost.of_seeds(records, [len(group.items.get(record.trial.seed, ())) for record in records])
+    asked = [len(group.items.get(record.trial.seed, ())) for record in records]
+    taken = cost.of_seeds(records, [trial.cost for trial in trials if trial.cost], asked)
     return StrategyResult(
         strategy=group.strategy,
         model=group.model,
@@ -89,7 +91,8 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], suite: Seque
     )
 
 
-def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -> TrialResult:
+def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored] | None) -> TrialResult:
+    """Tell what a trial took, and by itself how well it did, unless there is no suite to compare it with."""
     record = one.record
     if not isinstance(record, Completed):
         return TrialResult(seed=record.trial.seed, status=record.status, reason=record.reason)
@@ -99,8 +102,8 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored]) -
         train_items=record.trial.train_items,
         status="completed",
         scores=_scores(panels, (group.label, group.model, seed)),
-        retention=retention([one], suite)[0],
-        gap=_gap([one], panels),
+        retention=() if suite is None else retention([one], suite)[0],
+        gap=None if suite is None else _gap([one], panels),
         search=record.search,
         curves=curves_of(record.curves),
         cost=cost.of_trial(record, len(group.items.get(seed, ()))),

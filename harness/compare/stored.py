@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
-from harness.metrics.items import Items, Table, by_task, part
+from harness.metrics.items import Columns, Items, Places
 from harness.records import Completed, Failed, Skipped
 
 
@@ -18,8 +19,12 @@ class HasRows(Protocol):
         """What the trial left."""
         ...
 
-    def table(self) -> Table:
-        """Its rows, with columns named as the fields of `Row`."""
+    def columns(self) -> Columns:
+        """Its rows, of which only what is asked for is read, if it completed."""
+        ...
+
+    def table(self) -> Any:
+        """All of its rows as a `pyarrow.Table`."""
         ...
 
 
@@ -51,20 +56,30 @@ def _read(trial: HasRows) -> Stored:
     record = trial.record
     if not isinstance(record, Completed):
         return Stored(record)
-    table = trial.table()
+    columns = trial.columns()
     labels = {task.name: task.labels for task in record.tasks}
-    roles: list[str] = table.column("role").to_pylist()
-    if _HOLDERS.keys().isdisjoint(roles):
-        return Stored(record, by_task(table, labels))
-    places = {"asked": list[int](), "seen": list[int](), "controls": list[int]()}
-    for place, role in enumerate(roles):
-        places[_HOLDERS.get(role, "asked")].append(place)
-    asked = by_task(part(table, places["asked"]), labels)
-    seen = by_task(part(table, places["seen"]), labels) if places["seen"] else {}
-    controls = by_task(part(table, places["controls"]), labels) if places["controls"] else {}
+    asked, seen, controls = (
+        {task: Items.from_columns(columns, labels.get(task, ()), places) for task, places in split.items()}
+        for split in _split(columns.values("task"), columns.values("role"))
+    )
     ways = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
     return Stored(record, asked, seen.get(record.trial.task), ways)
 
 
-_HOLDERS = {"train": "seen", "control": "controls"}
+@lru_cache(maxsize=64)
+def _split(tasks: tuple[str, ...], roles: tuple[str, ...]) -> tuple[Mapping[str, Places], ...]:
+    """Tell where each task's rows stand: those asked, those trained on, and those asked in other ways."""
+    places: tuple[dict[str, list[int]], ...] = ({}, {}, {})
+    for place, (task, role) in enumerate(zip(tasks, roles, strict=True)):
+        places[_ASIDE.get(role, 0)].setdefault(task, []).append(place)
+    return tuple({task: _run(own) for task, own in held.items()} for held in places)
+
+
+_ASIDE = {"train": 1, "control": 2}
 """Where rows of a role go that are no test items."""
+
+
+def _run(places: Sequence[int]) -> Places:
+    """Name rows that stand side by side by their ends."""
+    first, last = places[0], places[-1]
+    return slice(first, last + 1) if last - first + 1 == len(places) else tuple(places)

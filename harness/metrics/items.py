@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import HarnessError
 from harness.records import Row
@@ -21,30 +21,28 @@ ALIKE = ("ids", "references", "choices", "clusters", "inputs", "evidence")
 """Columns that are the same in most trials of a task."""
 
 
-class Table(Protocol):
-    """As much of a `pyarrow.Table` as is used here, so that scoring a trial doesn't import it."""
+Places = tuple[int, ...] | slice
+"""Rows of a table: rising places, or all from one to another."""
+
+
+class Columns(Protocol):
+    """A trial's stored rows, whose columns are named as the fields of `Row`; each is read when it is asked for."""
 
     @property
-    def column_names(self) -> list[str]:
+    def names(self) -> frozenset[str]:
         """Names of the columns."""
         ...
 
-    def column(self, i: str, /) -> Any:
-        """One column, which has `to_pylist`."""
-        ...
-
-    def take(self, indices: Any, /) -> Any:
-        """The table of the rows at these places."""
-        ...
-
-    def slice(self, offset: int = 0, length: int | None = None) -> Any:
-        """The table of so many rows from an offset on, not copied."""
+    def values(self, name: str, /) -> tuple[Any, ...]:
+        """Values of one column, lists as tuples."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Items:
     """The items of one task, one entry an item in every column; n items.
+
+    Stored ones are read column by column, when a metric first looks at one.
 
     Attributes:
         ids: unique within the task; systems are paired on them.
@@ -74,7 +72,7 @@ class Items:
     inputs: tuple[str, ...]
     rejected: tuple[str | None, ...]
     choice_scores: tuple[tuple[float, ...], ...]
-    cited: tuple[tuple[str, ...] | None, ...] = ()
+    cited: tuple[tuple[str, ...] | None, ...] = field(default_factory=tuple)
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,71 +99,91 @@ class Items:
         return cls(**columns, labels=tuple(labels))
 
     @classmethod
-    def from_table(cls, table: Table, labels: Sequence[str] = ()) -> Items:
-        """Read a stored table of one task's rows, whose columns are named as the fields of `Row`.
+    def from_columns(cls, columns: Columns, labels: Sequence[str] = (), places: Places | None = None) -> Items:
+        """Take the items of one task out of stored rows.
+
+        Args:
+            columns: of the rows.
+            labels: the task's labels, in the order in which tables show them.
+            places: the task's rows; None: all of them.
 
         Raises:
-            HarnessError: the table lacks a column.
+            HarnessError: a column is not there.
         """
-        names = {name: SINGULAR.get(name, name) for name in COLUMNS}
-        there = {column: name for column, name in names.items() if name in table.column_names}
-        missing = sorted(names[column] for column in names.keys() - there.keys() - LATER.keys())
+        names = columns.names
+        missing = sorted(name for name in _STORED - names if name not in LATER)
         if missing:
             raise HarnessError(
                 f"stored rows lack the column {missing[0]!r}: the file was written by another version or is damaged, "
                 "so remove that result and run the trial again"
             )
-        values = {column: _tuples(table.column(name).to_pylist()) for column, name in there.items()}
-        values |= {column: _shared(values[column]) for column in ALIKE if column in values}
-        size = len(values["ids"])
-        values |= {column: (LATER[column],) * size for column in names.keys() - there.keys()}
-        return cls(**values, labels=tuple(labels))
+
+        def read(column: str) -> tuple[Any, ...]:
+            name = SINGULAR.get(column, column)
+            if name not in names:
+                return (LATER[column],) * len(read("ids"))
+            values = columns.values(name)
+            if places is None:
+                return values
+            some = values[places] if isinstance(places, slice) else tuple([values[place] for place in places])
+            return _shared(some) if column in ALIKE and some is not values else some
+
+        return cls._reading(read, tuple(labels))
 
     @classmethod
     def pooled(cls, many: Sequence[Items]) -> Items:
         """Put the items of several seeds one after the other; ids get the place of their seed in front."""
         if len(many) == 1:
             return many[0]
-        columns = {name: tuple(chain.from_iterable(getattr(items, name) for items in many)) for name in COLUMNS}
-        columns["ids"] = tuple(f"{place}/{name}" for place, items in enumerate(many) for name in items.ids)
-        return cls(**columns, labels=many[0].labels)
+
+        def read(column: str) -> tuple[Any, ...]:
+            if column == "ids":
+                return tuple(f"{place}/{name}" for place, items in enumerate(many) for name in items.ids)
+            return tuple(chain.from_iterable(getattr(items, column) for items in many))
+
+        return cls._reading(read, many[0].labels)
 
     def having(self, labels: Sequence[str]) -> Items:
         """Return the same items with the task's labels set."""
-        return self if self.labels == tuple(labels) else replace(self, labels=tuple(labels))
+        return self if self.labels == tuple(labels) else self._changed(labels=tuple(labels))
+
+    def answering(self, answers: Sequence[str | None]) -> Items:
+        """Return the same items with other answers."""
+        return self._changed(answers=tuple(answers))
+
+    def at(self, places: Sequence[int]) -> Items:
+        """Return some of the items, in the given order."""
+        return self._reading(lambda column: tuple([getattr(self, column)[place] for place in places]), self.labels)
+
+    @classmethod
+    def _reading(cls, read: Callable[[str], tuple[Any, ...]], labels: tuple[str, ...]) -> Items:
+        """Make items whose columns are asked of a function, each once."""
+        made = object.__new__(cls)
+        vars(made).update(_read=read, labels=labels)
+        made.__post_init__()
+        return made
+
+    def _changed(self, **changes: Any) -> Items:
+        """Copy without reading: what this one has not read yet, the copy reads itself."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self) | changes)
+        return made
+
+    if not TYPE_CHECKING:  # or a misspelt column would pass for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            """Read a column that was not read yet."""
+            read = vars(self).get("_read")
+            if read is None or name not in COLUMNS:
+                raise AttributeError(name)
+            values = vars(self)[name] = read(name)
+            return values
 
 
 COLUMNS = tuple(f.name for f in fields(Items) if f.name != "labels")
 
 
-def by_task(table: Table, labels: Mapping[str, Sequence[str]]) -> dict[str, Items]:
-    """Split a trial's stored table into the items of each task, in the order of first appearance.
-
-    Args:
-        table: columns named as the fields of `Row`.
-        labels: the labels of each task that has fixed ones.
-    """
-    places: dict[str, list[int]] = {}
-    tasks: list[str] = table.column("task").to_pylist()
-    if len(set(tasks)) == 1:
-        return {tasks[0]: Items.from_table(table, labels.get(tasks[0], ()))}
-    for place, task in enumerate(tasks):
-        places.setdefault(task, []).append(place)
-    return {task: Items.from_table(part(table, chosen), labels.get(task, ())) for task, chosen in places.items()}
-
-
-def part(table: Table, places: Sequence[int]) -> Table:
-    """Give the rows at these places, rising; without copying where they stand side by side."""
-    if places and places[-1] - places[0] + 1 == len(places):
-        return table.slice(places[0], len(places))
-    return table.take(places)
-
-
-def _tuples(values: list[Any]) -> tuple[Any, ...]:
-    """Turn a column's lists into tuples; a list that was stored as null is an empty one."""
-    if list in set(map(type, values)):
-        return tuple([tuple(value) if value else () for value in values])
-    return tuple(values)
+_STORED = frozenset(SINGULAR.get(name, name) for name in COLUMNS)
 
 
 @lru_cache(maxsize=512)

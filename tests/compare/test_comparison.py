@@ -199,17 +199,19 @@ def test_nothing_stored_gives_an_empty_comparison():
 def test_stored_tables_give_the_same_comparison_as_items(quick):
     import pyarrow as pa
 
+    from harness.columnfile import TableColumns
+
     class InStore:
         def __init__(self, one):
             self.record, self._items = one.record, one.items
 
-        def table(self):
+        def columns(self):
             rows = [
                 Row(task=name, id=i, cluster=c, references=refs, answer=a)
                 for name, items in self._items.items()
                 for i, c, refs, a in zip(items.ids, items.clusters, items.references, items.answers, strict=True)
             ]
-            return pa.Table.from_pylist([row.model_dump() for row in rows])
+            return TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows]))
 
     assert compare(read([InStore(one) for one in quick_suite()])).suites[0] == quick
 

@@ -113,6 +113,7 @@ def test_no_gap_is_said_to_be_none():
 def test_rows_of_training_items_are_read_apart_from_test_items():
     import pyarrow as pa
 
+    from harness.columnfile import TableColumns
     from harness.recordfile import row_schema
 
     record = completed("sentiment", "lora", pattern(0.5)).record
@@ -121,10 +122,10 @@ def test_rows_of_training_items_are_read_apart_from_test_items():
         def __init__(self):
             self.record = record
 
-        def table(self):
+        def columns(self):
             rows = [row.model_copy(update={"task": "sentiment"}) for row in answered([1, 0, 1])]
             rows += [Row.model_validate({**row.model_dump(), "role": "train"}) for row in rows[:2]]
-            return pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema())
+            return TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema()))
 
     (found,) = read([Kept()])
     assert (len(found.items["sentiment"]), len(found.seen)) == (3, 2)

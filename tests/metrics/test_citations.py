@@ -5,6 +5,7 @@ import pytest
 
 from harness import metrics
 from harness.api import Passage
+from harness.columnfile import TableColumns
 from harness.metrics import Items
 from harness.metrics.retrieval import citations
 from harness.recordfile import row_schema
@@ -46,7 +47,7 @@ def test_the_share_counts_answers_to_which_passages_were_sent():
 
 def test_rows_of_an_earlier_version_can_be_read_and_say_nothing_of_citations():
     stored = pa.Table.from_pylist([row("a", cited=("p1",)).model_dump()], schema=row_schema())
-    assert metrics.get("cited").value(Items.from_table(stored)) == 1
+    assert metrics.get("cited").value(Items.from_columns(TableColumns(stored))) == 1
     earlier = stored.drop_columns(["cited"])
-    assert metrics.get("cited").value(Items.from_table(earlier)) is None
+    assert metrics.get("cited").value(Items.from_columns(TableColumns(earlier))) is None
     assert Row.model_validate(earlier.to_pylist()[0]).cited == ()

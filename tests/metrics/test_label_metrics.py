@@ -1,15 +1,17 @@
 """Label metrics against scikit-learn, and what an answer that can't be read counts for."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from harness import metrics
+from harness.columnfile import TableColumns
 from harness.errors import HarnessError
 from harness.metrics import tables
-from harness.metrics.items import Items, by_task
+from harness.metrics.items import COLUMNS, Items
 from harness.records import Row
 
 LABELS = ("a", "b", "c")
@@ -96,21 +98,36 @@ def test_repeated_ids_are_refused():
 
 
 def test_a_stored_table_gives_the_same_items_as_its_rows():
-    import pyarrow as pa
-
     rows = [
         Row(task="t", id="1", references=("a",), answer="a", passages=("p",), evidence=("p",), cluster="k"),
         Row(task="t", id="2", references=("a", "b"), output="x", parsed="failed: no label in the output"),
-        Row(task="probe", role="probe", id="1", references=("b",), answer="b"),
+        Row(task="probe", role="probe", id="3", references=("b",), answer="b"),
     ]
-    split = by_task(pa.Table.from_pylist([row.model_dump() for row in rows]), {"t": ("a", "b")})
-    assert list(split) == ["t", "probe"]
-    assert vars(split["t"]) == vars(Items.from_rows(rows[:2], ("a", "b")))
-    assert vars(split["probe"]) == vars(Items.from_rows(rows[2:]))
+    columns = TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows]))
+    for places, labels in ((slice(0, 2), ("a", "b")), ((0, 2), ())):
+        stored = Items.from_columns(columns, labels, places)
+        kept = Items.from_rows([rows[0], rows[1 if labels else 2]], labels)
+        assert {name: getattr(stored, name) for name in (*COLUMNS, "labels")} == vars(kept)
+
+
+def test_items_read_a_column_when_it_is_first_asked_for_and_so_do_copies_of_them():
+    asked = []
+
+    class Stored(TableColumns):
+        def values(self, name):
+            asked.append(name)
+            return super().values(name)
+
+    rows = [Row(task="t", id=str(i), references=("a",), answer="a", output="b") for i in range(3)]
+    columns = Stored(pa.Table.from_pylist([row.model_dump() for row in rows]))
+    items = Items.from_columns(columns).having(("a", "b")).answering(["c"] * 3)
+    assert (asked, items.answers, items.labels) == (["id"], ("c",) * 3, ("a", "b"))
+    assert [items.outputs, items.outputs, items.at([2, 0]).ids] == [("b",) * 3, ("b",) * 3, ("2", "0")]
+    assert asked == ["id", "output"]
+    with pytest.raises(AttributeError, match="answrs"):
+        items.answrs  # noqa: B018 - a misspelt column is none
 
 
 def test_a_table_without_a_column_says_which():
-    import pyarrow as pa
-
     with pytest.raises(HarnessError, match="lack the column 'answer'"):
-        Items.from_table(pa.table({"id": ["1"]}))
+        Items.from_columns(TableColumns(pa.table({"id": ["1"]})))
