@@ -139,6 +139,27 @@ def test_a_run_with_a_failed_trial_ends_with_1_and_shows_the_reason(command, sui
     code, out, _ = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "error")
     assert code == 1
     assert "failed: the prompt does not fit: shorten it." in out
+    code, _, error = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "error", *V1)
+    assert (code, "Not kept as v1" in error) == (1, True)
+    assert "No baseline yet" in command("baseline", "list")[1]
+
+
+V1 = ("--release", "v1")
+
+
+def test_a_release_is_kept_when_its_run_has_finished_and_a_taken_name_is_refused_before(
+    command, suite, model, doubles, tmp_path
+):
+    arguments = ["run", suite, "--model", model, "--task", "sentiment", "--strategy", "zero_shot"]
+    code, _, error = command("plan", *arguments[1:], *V1)
+    assert (code, "give it to 'harness run'" in error) == (2, True)
+    code, out, _ = command(*arguments, *V1)
+    assert code == 0
+    assert "Baseline v1 of mine: 1 trial" in out
+    (record,) = (tmp_path / "results" / "mine").rglob("record.json")
+    record.unlink()
+    code, out, error = command(*arguments, *V1)
+    assert (code, "never changes" in error, "completed" in out) == (2, True, False)
 
 
 def test_the_report_comes_from_the_store_in_every_format(command, suite, model, doubles):
