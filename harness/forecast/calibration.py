@@ -17,10 +17,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
-from harness.forecast import memory
+from harness.forecast import kernels, memory
 from harness.forecast.architecture import read
 from harness.measure.environment import environment, memory_bytes
 from harness.measured import Frozen
+from harness.shape import Footprint
 
 PRELOAD = ("harness.execute.preload",)
 IMPORTED = ("harness.trial", "harness.training.rates")
@@ -41,10 +42,13 @@ class Calibration(Frozen):
         read_short_s: seconds a token of a short pass; read_long_s: of a long one (`harness.training.rates`).
         prediction_s: seconds a place with logits.
         step_one_s: of decoding one token of one sequence; step_many_s: of 32 sequences.
+        code_bytes, code_s: to make code for a product of a new size (`harness.forecast.kernels`).
+        embed_s: seconds a token and parameter of a small embedder.
         through_s, weights_s, small_s: seconds a token of a training row, as `harness.training.rates_training` says.
         update_s: seconds a trained weight of an optimiser step.
         quantise_s: seconds a weight to be put into 4 bits; whole_s: to be made whole again.
-        risen_bytes, risen_tokens, risen_predictions: what training took, for the slack.
+        risen_bytes, risen_tokens, risen_predictions, risen_lengths: what training took, for the slack; of so many
+            lengths.
         slack: share of the activations that the allocator held besides what the formulas say.
         memory_bytes: that a process may use here.
     """
@@ -62,6 +66,9 @@ class Calibration(Frozen):
     prediction_s: float
     step_one_s: float
     step_many_s: float
+    code_bytes: float
+    code_s: float
+    embed_s: float
     through_s: float
     weights_s: float
     small_s: float
@@ -71,6 +78,7 @@ class Calibration(Frozen):
     risen_bytes: float
     risen_tokens: int
     risen_predictions: int
+    risen_lengths: int
     slack: float = 0.0
     memory_bytes: int
 
@@ -119,6 +127,8 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> Calibration:
         raise HarnessError(f"this machine could not be measured with the model in {folder}: {reason.strip()}")
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     found: dict[str, Any] = {**json.loads(lines[-1]), "made_at": made_at, "memory_bytes": memory_bytes()}
+    a_pass = kernels.products(shape, Footprint())
+    found |= {name: found[name] / a_pass for name in ("code_bytes", "code_s")}
     found["slack"] = _slack(shape, found)
     made = Calibration.model_validate(found)
     file = _file(folder, threads, cache)
@@ -134,7 +144,8 @@ def _slack(shape: Any, found: dict[str, Any]) -> float:
     small = replace(shape, layers=found["layers"], exact_parameters=0)
     step = small.low_rank(8)
     said = memory.training(small, step, memory.Pass(found["risen_tokens"], found["risen_predictions"]))
-    expected = said.activations + said.logits + said.gradients
+    made = found["risen_lengths"] * kernels.products(small, step, learning=True) * found["code_bytes"]
+    expected = said.activations + said.logits + said.gradients + made
     return max(0.0, (found["risen_bytes"] - expected) / said.activations)
 
 

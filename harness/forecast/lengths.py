@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, pstdev
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,10 +27,12 @@ class Lengths(Frozen):
     Attributes:
         shared: what all prompts begin with alike.
         asked: of a test prompt behind that; asked_longest: of the longest one.
+        asked_sd: standard deviation of test prompts; learned_sd: of training prompts.
         learned: of a training prompt behind that; learned_longest: of the longest one, its answer included.
         answer: of a training answer, the end of the turn included.
         choices: of all choices of an item together; choice_count: how many there are. 0 where none are scored.
-        passage: of a passage of the corpus; 0 where there is none.
+        passage: of a passage of the corpus; 0 where there is none. passage_sd: their standard deviation;
+            passage_longest: of the longest one that was counted.
     """
 
     shared: float
@@ -42,6 +44,10 @@ class Lengths(Frozen):
     choices: float
     choice_count: float
     passage: float
+    asked_sd: float
+    learned_sd: float
+    passage_sd: float
+    passage_longest: int
 
 
 def lengths(task: Prepared, folder: Path, name: str, cache: Path) -> Lengths:
@@ -68,6 +74,13 @@ def lengths(task: Prepared, folder: Path, name: str, cache: Path) -> Lengths:
     return found
 
 
+def some_passages(task: Prepared) -> list[str]:
+    """Take passages of a task's corpus that stand for all, as they are embedded."""
+    corpus = task.task_data.corpus
+    step = max(1, len(corpus) // _PASSAGES)
+    return [f"{one.title}: {one.text}" if one.title else one.text for one in corpus[::step]]
+
+
 def _count(task: Prepared, tokens: Any) -> Lengths:
     data, told = task.task_data, task.task_data.task
     asked, learned = _prompts(told, task.test), _prompts(told, data.train)
@@ -79,9 +92,9 @@ def _count(task: Prepared, tokens: Any) -> Lengths:
     answers = tokens.answers(blank, [one.references[0] for one in data.train])
     groups = [one.query.choices or told.choices for one in task.test] if "choices" in data.provides else []
     scored = [count - 1 for count in tokens.answers(blank, [choice for group in groups for choice in group])]
-    step = max(1, len(data.corpus) // _PASSAGES)
-    passages = [f"{one.title}: {one.text}" if one.title else one.text for one in data.corpus[::step]]
+    passages = some_passages(task)
     ids = tokens.tokenizer(passages, add_special_tokens=False)["input_ids"] if passages else []
+    found = [len(one) for one in ids]
     return Lengths(
         shared=shared,
         asked=_mean(of_test) - shared,
@@ -91,7 +104,11 @@ def _count(task: Prepared, tokens: Any) -> Lengths:
         answer=_mean(answers),
         choices=sum(scored) / len(groups) if groups else 0.0,
         choice_count=len(scored) / len(groups) if groups else 0.0,
-        passage=_mean([len(one) for one in ids]),
+        passage=_mean(found),
+        asked_sd=pstdev(of_test or (0,)),
+        learned_sd=pstdev(of_train or (0,)),
+        passage_sd=pstdev(found or (0,)),
+        passage_longest=max(found, default=0),
     )
 
 

@@ -32,6 +32,7 @@ class Memory:
         logits: where there are labels, or choices.
         cache: keys and values.
         slack: freed memory that the allocator holds in pieces too small to use again.
+        code: generated for products of sizes that have been there (`harness.forecast.kernels`).
     """
 
     base: float = 0.0
@@ -43,6 +44,7 @@ class Memory:
     logits: float = 0.0
     cache: float = 0.0
     slack: float = 0.0
+    code: float = 0.0
 
     @property
     def total(self) -> float:
@@ -122,7 +124,7 @@ def training(
         footprint: of the step.
         largest: the largest pass.
         numbers: bytes a trained parameter; None: as the training loop here has them.
-        slack: share of the activations that the allocator holds besides, measured.
+        slack: share of the tokens' activations that the allocator holds besides, measured.
     """
     own = shape.dtype_bytes >= 4
     numbers = numbers or Numbers(master_bytes=0.0 if own else 4.0)
@@ -132,13 +134,14 @@ def training(
     a_token = reached * inside + inside  # and the gradients of the block that is computed just now
     if footprint.checkpointing:
         a_token = reached * shape.hidden * shape.dtype_bytes + 2 * inside
-    activations = largest.tokens * (a_token + 4 * shape.hidden) + reached * footprint.kept_weights * shape.dtype_bytes
+    of_tokens = largest.tokens * (a_token + 4 * shape.hidden)
+    activations = of_tokens + reached * footprint.kept_weights * shape.dtype_bytes  # the latter in whole pieces
     logits = _LOGITS_TRAINED * shape.vocab * largest.predictions
     fixed = Memory(
         weights=weights_bytes(shape, footprint),
         optimizer=trained * (footprint.states * numbers.state_bytes + numbers.master_bytes),
         kept=trained * shape.dtype_bytes if numbers.keeps_best and footprint.epochs > 1 else 0.0,
-        slack=slack * activations,
+        slack=slack * of_tokens,
     )
     largest_matrix = max(shape.vocab * shape.hidden, shape.block_parameters)
     gradients = (trained if numbers.step_bytes else min(trained, largest_matrix)) * shape.dtype_bytes

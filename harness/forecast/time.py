@@ -35,7 +35,19 @@ class Rates:
         one = max(0.0, self.machine.step_one_s - head) * self._whole
         many = max(one, max(0.0, self.machine.step_many_s - _MANY * head) * self._whole)
         step = one + (many - one) * (min(work.sequences, _MANY) - 1) / (_MANY - 1)
-        return work.steps * (step + work.sequences * head)
+        return work.steps * (step + work.sequences * head + self._moving(work.held))
+
+    def _moving(self, tokens: float) -> float:
+        """Give the seconds in which a step moves the cache: it is put together anew with one token more, and read.
+
+        What is put together is read and written (``DynamicCache.update`` of transformers), as the bandwidth counts.
+        """
+        shape = self.shape
+        return 3 * tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers / self.machine.bandwidth
+
+    def code(self, products: float) -> float:
+        """Give the seconds in which code is made for products of new sizes."""
+        return products * self.machine.code_s
 
     def answering(self, work: Work) -> float:
         """Give the seconds of reading prompts and writing what follows."""
@@ -77,8 +89,8 @@ class Rates:
         return self.machine.open_s + size / self.machine.bandwidth + _FIRST_PASSES * 8 * self._read_s(_SHORT)
 
     def embedding(self, tokens: float, parameters: float) -> float:
-        """Give the seconds in which an embedder reads tokens: two operations a parameter and token."""
-        return 2 * parameters * tokens / self.machine.matrix_flops
+        """Give the seconds in which an embedder reads tokens, by the time a parameter and token of a small one."""
+        return parameters * tokens * self.machine.embed_s
 
     @property
     def _whole(self) -> float:

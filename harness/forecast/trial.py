@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import chain
@@ -11,34 +12,19 @@ from harness.arrivals import expected
 from harness.chain import Link
 from harness.data.prepare import Prepared
 from harness.discover import find_step
-from harness.forecast import memory, work
-from harness.forecast.architecture import read
+from harness.forecast import kernels, memory, work
 from harness.forecast.calibration import Calibration
+from harness.forecast.embedder import Embedder, find
 from harness.forecast.lengths import Lengths
+from harness.forecast.phases import Phases
 from harness.forecast.time import Rates
 from harness.forecast.work import Asked, Work
 from harness.measured import Forecast
 from harness.planned import Planned
 from harness.shape import Architecture, Footprint
 
-_OVER_LENGTH = 1.15
-"""An embedder's tokens for one of the model's: its vocabulary is smaller."""
-_WORDINGS, _WORDING_TOKENS, _OTHER_PASSAGES = 3, 5_000, 3
-"""As `harness.controls` asks: paraphrases and what they may cost, and ways of choosing passages."""
-
-
-@dataclass
-class _Phases:
-    """Seconds, tokens and bytes as they add up."""
-
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    sent: float = 0.0
-    written: float = 0.0
-    host_bytes: float = 0.0
-
-    def add(self, phase: str, seconds: float, sent: float = 0.0, written: float = 0.0) -> None:
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
-        self.sent, self.written = self.sent + sent, self.written + written
+_WORDINGS, _WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 3, 5_000, 5, 3
+"""As `harness.controls` asks: paraphrases, what they may cost and a written token does, and ways to choose passages."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +66,10 @@ class _Trial:
 
     def forecast(self) -> Forecast:
         task = self.prepared[self.planned.trial.task]
-        found, done = _Phases(), list[Footprint]()
+        found, done = Phases(), list[Footprint]()
         found.add("load", self.rates.loading())
         found.host_bytes = self._base + self.by.shape.parameters * self.by.shape.dtype_bytes
+        found.others_bytes = sum(one.size_bytes for link in self.links for one in self._embedders(link))
         for link in self.links:
             footprint = link.step.footprint(self.by.shape)
             self._adapt(found, task, link, footprint, done)
@@ -99,6 +86,7 @@ class _Trial:
         if self.planned.requests:
             one = work.alone(system)
             asked, seconds = expected(self.planned, self.rates.answering(one))
+            seconds += self._generated(found, end, work.lengths_alone(system, asked))
             found.add("serve", seconds, asked * one.sent, asked * one.written)
         self._check(found, system, done, end)
         self._search(found, task, system)
@@ -117,15 +105,12 @@ class _Trial:
         return machine.base_bytes + machine.first_use_bytes + retrieves
 
     def _adapt(
-        self, found: _Phases, task: Prepared, link: Link, footprint: Footprint, done: Sequence[Footprint]
+        self, found: Phases, task: Prepared, link: Link, footprint: Footprint, done: Sequence[Footprint]
     ) -> None:
         """Add what one step takes."""
-        length = self.by.counted(task)
         if footprint.indexed:
-            tokens = len(task.task_data.corpus) * length.passage * _OVER_LENGTH
-            size = sum(map(self._embedder, link.step.sources()))
-            found.add("index", self.rates.embedding(tokens, size) + self.rates.machine.open_s, tokens)
-            found.host_bytes = max(found.host_bytes, self._memory_of(self._end(done)).total + self._base)
+            self._index(found, task, link)
+            found.reach(self._base + self._memory_of(self._end(done)).total)
         if footprint.asked and (task.task_data.task.choices or not footprint.labels_only):
             system = self._asked(task, [*done, replace(footprint, asked=0)])
             self._ask(found, link.step.phase, system, footprint.asked, self._end(done))
@@ -133,13 +118,34 @@ class _Trial:
             for one in self._learned(task, link):
                 self._train(found, one, footprint, done if one is task else ())
 
-    def _train(self, found: _Phases, task: Prepared, footprint: Footprint, done: Sequence[Footprint]) -> None:
+    def _index(self, found: Phases, task: Prepared, link: Link) -> None:
+        """Add what embedding the corpus takes."""
+        for one in self._embedders(link):
+            tokens, products = one.tokens(task), one.products(task)
+            found.code_bytes += products * self.by.machine.code_bytes
+            seconds = self.rates.embedding(tokens, one.block_parameters) + self.rates.code(products)
+            found.add("index", seconds + self.rates.machine.open_s, tokens)
+
+    def _embedders(self, link: Link) -> list[Embedder]:
+        """Find the models that a step brings, those that are here."""
+        found = (find(self.by.located(source)) for source in link.step.sources())
+        return [one for one in found if one]
+
+    def _generated(self, found: Phases, footprint: Footprint, lengths: float, *, learning: bool = False) -> float:
+        """Give the seconds in which code is made for passes of so many lengths; it stays."""
+        products = lengths * kernels.products(self.by.shape, footprint, learning=learning)
+        found.code_bytes += products * self.by.machine.code_bytes
+        return self.rates.code(products)
+
+    def _train(self, found: Phases, task: Prepared, footprint: Footprint, done: Sequence[Footprint]) -> None:
         length, items = self.by.counted(task), self._train_items(task)
         if footprint.learns == "samples":
             items = footprint.sampled
         system = self._asked(task, [*done, _prompts_of(footprint)])
         more = system.own - length.asked
-        taught = replace(system, own=length.learned + more, longest=length.learned_longest + more)
+        longest = length.learned_longest + system.longest - length.asked_longest
+        spread = math.sqrt(max(0.0, system.own_sd**2 - length.asked_sd**2 + length.learned_sd**2))
+        taught = replace(system, own=length.learned + more, longest=longest, own_sd=spread)
         one = work.learning(taught, length.answer, items, footprint, taught.longest)
         seconds = footprint.epochs * (self.rates.learning(one, footprint) + self.rates.updates(footprint, items))
         seconds += self.rates.quantising(footprint)
@@ -154,26 +160,31 @@ class _Trial:
             seconds += self.rates.answering(sampling)
         watched = 2 * min(footprint.watched, held_out)
         seconds += footprint.epochs * self.rates.answering(work.asking(system, watched))
+        seconds += self._generated(found, footprint, one.lengths, learning=True)
         found.add("adapt", seconds, footprint.epochs * one.sent)
         held = memory.training(self.by.shape, footprint, one.largest, slack=self.by.machine.slack)
-        found.host_bytes = max(found.host_bytes, self._base + held.total)
+        found.reach(self._base + held.total)
 
-    def _ask(self, found: _Phases, phase: str, system: Asked, items: int, end: Footprint) -> None:
+    def _ask(self, found: Phases, phase: str, system: Asked, items: int, end: Footprint) -> None:
         """Add what answering questions takes."""
         thought, answered = work.thinking(system, items), work.asking(system, items * system.samples)
         seconds = self.rates.answering(thought) + self.rates.answering(answered)
         seconds += self._small_parts(thought, end) + self._small_parts(answered, end)
+        more = max(0.0, max(thought.ending, answered.ending) - found.ending)
+        found.ending += more
+        seconds += self._generated(found, end, thought.lengths + answered.lengths + more)
         found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
         for one in (thought, answered):
-            found.host_bytes = max(found.host_bytes, self._base + self._memory_of(end, one).total)
+            found.reach(self._base + self._memory_of(end, one).total)
 
-    def _check(self, found: _Phases, system: Asked, done: Sequence[Footprint], end: Footprint) -> None:
+    def _check(self, found: Phases, system: Asked, done: Sequence[Footprint], end: Footprint) -> None:
         """Add the self-tests: other words, other passages, other weights, each a few items again."""
         items = self.planned.check_items
         if not items:
             return
-        one = work.asking(system, items)
-        wordings = max(1, min(_WORDINGS, int(_WORDING_TOKENS // max(one.sent + 5 * one.written, 1))))
+        written = system.written + system.samples * system.thought
+        each = system.own + system.choices + _GENERATED * written  # what all prompts begin with is read once
+        wordings = max(1, min(_WORDINGS, int(_WORDING_TOKENS // max(items * each, 1))))
         ways = wordings + (_OTHER_PASSAGES if any(step.passages for step in done) else 0)
         ways += (2 if end.added else 0) + (1 if end.weight_bits else 0)
         for _ in range(ways):
@@ -209,15 +220,7 @@ class _Trial:
         there = len(task.task_data.train)
         return min(there, self.planned.trial.train_items or there)
 
-    def _embedder(self, source: str) -> float:
-        """Count an embedder's parameters, its vocabulary left out: a token looks one of them up only."""
-        folder = self.by.located(source)
-        if folder is None:
-            return 0.0
-        shape = read(folder)
-        return shape.parameters - shape.vocab * shape.hidden
-
-    def _search(self, found: _Phases, task: Prepared, system: Asked) -> None:
+    def _search(self, found: Phases, task: Prepared, system: Asked) -> None:
         """Add the search of parameters: so many times the adaptation and the validation items."""
         budget = self.planned.trial.budget
         if budget is None:

@@ -10,11 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.forecast.kernels import different
 from harness.forecast.lengths import Lengths
 from harness.forecast.memory import Pass
 from harness.shape import Footprint
 
 ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 4096
+_TAIL = 3.0
+"""Standard deviations from the mean to the longest: one in some 700 of a normal distribution is beyond."""
+_EVEN = math.sqrt(12)
+"""Width of an even spread, in its standard deviations."""
 _SPREAD = 1.2
 """The largest batch of a split against the mean one; the longest of a group against its mean."""
 _PACKING_COST, _PACKING_SHORT = 7e-4, 300
@@ -34,6 +39,7 @@ class Asked:
         written: tokens written for an answer, at most.
         thought: tokens written before it; samples: how often.
         reread: tokens read besides for each question, by a reranker.
+        own_sd: standard deviation of the rest.
     """
 
     shared: float
@@ -45,6 +51,7 @@ class Asked:
     thought: float = 0.0
     samples: int = 1
     reread: float = 0.0
+    own_sd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,9 @@ class Work:
         tokens: read, what is shared counted once; row: of the passes they are read in.
         predictions: places with logits.
         steps: of decoding, by how many sequences: (steps, sequences).
-        largest: the largest pass; cached: tokens in the largest cache.
+        largest: the largest pass; cached: tokens in the largest cache; held: in the mean one.
+        lengths: how many different numbers of tokens its passes have, see `harness.forecast.kernels`.
+        ending: how many sequences go on beside each other, as they end one by one: so many numbers, from one on.
         sent: tokens of all prompts and choices as they are counted in records; written: tokens written.
     """
 
@@ -66,6 +75,9 @@ class Work:
     sequences: float = 1.0
     largest: Pass = NOTHING
     cached: float = 0.0
+    held: float = 0.0
+    lengths: float = 0.0
+    ending: float = 0.0
     sent: float = 0.0
     written: float = 0.0
 
@@ -74,12 +86,18 @@ def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> 
     """Say how prompts look after a chain's steps; passages and reasoning of the last step that brings some."""
     shared, own, longest = length.shared, length.asked, float(length.asked_longest)
     thought, samples, reread, tuned = 0.0, 1, 0.0, False
+    variance = length.asked_sd**2
     for one in footprints:
         example = one.exemplars * (length.learned + length.answer)
         passages = one.passages * length.passage
         shared += one.virtual_tokens + (example if one.alike else 0.0)
         own += passages + (0.0 if one.alike else example)
-        longest += _SPREAD * passages + (0.0 if one.alike else _SPREAD * example)
+        if one.passages:
+            longest += length.passage_longest + (one.passages - 1) * length.passage
+            variance += one.passages * length.passage_sd**2
+        if one.exemplars and not one.alike:
+            longest += example + _TAIL * math.sqrt(one.exemplars) * length.learned_sd
+            variance += one.exemplars * length.learned_sd**2
         if one.thought_tokens:
             thought, samples = float(one.thought_tokens), one.samples
         reread += one.reranked * (length.passage + length.asked)
@@ -88,7 +106,8 @@ def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> 
         shared = min(shared, length.shared)  # a passage comes first, so that only the instruction is alike
     written = min(float(new_tokens), 2 * length.answer + 2) if tuned else float(new_tokens)
     written = 0.0 if length.choices else written
-    return Asked(shared, own, longest, length.choices, length.choice_count, written, thought, samples, reread)
+    choices, count, spread = length.choices, length.choice_count, math.sqrt(variance)
+    return Asked(shared, own, longest, choices, count, written, thought, samples, reread, spread)
 
 
 def asking(system: Asked, items: int) -> Work:
@@ -104,7 +123,13 @@ def alone(system: Asked) -> Work:
     """Say what answering one question by itself takes: nothing is shared, and one sequence is decoded."""
     one = asking(system, 1)
     steps = system.written + system.samples * system.thought
-    return replace(one, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0)
+    length = system.shared + system.own
+    return replace(one, row=length, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0, held=length + steps / 2)
+
+
+def lengths_alone(system: Asked, items: int) -> float:
+    """Expect how many different lengths the prompts of so many questions have, asked one by one."""
+    return different(items, _EVEN * system.own_sd)
 
 
 def thinking(system: Asked, items: int) -> Work:
@@ -114,6 +139,8 @@ def thinking(system: Asked, items: int) -> Work:
 
 def learning(system: Asked, answer: float, items: int, footprint: Footprint, longest: float) -> Work:
     """Say what one pass over what is learned takes, packed or stacked, whichever the loop would take.
+
+    Only `Work.lengths` is of all passes: batches are drawn anew in each, so their lengths are others.
 
     Args:
         system: its prompts with training items in place of the questions.
@@ -136,12 +163,16 @@ def learning(system: Asked, answer: float, items: int, footprint: Footprint, lon
     row = packed / packed_rows if packs else min(footprint.row_tokens, stacked)
     widest = max(min(footprint.row_tokens, row * _SPREAD), system.shared + longest)
     predicted = answers * answer
+    a_pass = max(1.0, min(batch, room / max(each, 1)))
+    count = items / batch * (packed_rows if packs else math.ceil(stacked / footprint.row_tokens))
+    window = _EVEN * system.own_sd * (math.sqrt(a_pass) if packs else 1.0)
     at_once = math.ceil(predicted * max(1.0, min(batch, widest / max(each, 1))))
     return Work(
         tokens=tokens * items / batch,
         row=row if packs else alone_tokens,
         predictions=items * predicted,
         largest=Pass(math.ceil(widest), at_once),
+        lengths=different(max(1.0, footprint.epochs) * count, min(window, footprint.row_tokens)),
         sent=items * (system.shared + system.own + predicted),
     )
 
@@ -160,6 +191,7 @@ def _scoring(system: Asked, items: int) -> Work:
         predictions=items * system.choices,
         largest=Pass(math.ceil(max(rows, system.longest)), math.ceil(per_row * system.choices)),
         cached=system.shared,
+        lengths=different(items * each / ROW_TOKENS, each),  # a row is filled until no item fits: less than one is left
         sent=items * (system.shared + system.own + system.choices),
     )
 
@@ -171,12 +203,15 @@ def _writing(system: Asked, items: int, written: float) -> Work:
     first = max(wide, system.longest)
     return Work(
         tokens=system.shared + items * (1 + (_SPREAD - 1) / 2) * system.own + items * system.reread,
-        row=min(PREFILL_TOKENS, group * wide),
+        row=min(ROW_TOKENS, group * wide),  # more sequences see no more of each other: only one row grows quadratically
         predictions=items,
         steps=groups * max(0.0, written - 1),
         sequences=group,
         largest=Pass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
         cached=group * (system.shared + first + written),
+        held=group * (system.shared + wide + written / 2),
+        lengths=groups,
+        ending=min(group, max(0.0, written - 1) * groups),
         sent=items * (system.shared + system.own),
         written=items * written,
     )

@@ -7,13 +7,15 @@ functions that trials call. The heavy libraries are loaded by then, as in a tria
 from __future__ import annotations
 
 import math
+from functools import partial
 from importlib import import_module
+from statistics import median
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel
 
 from harness.api import ModelInfo
 from harness.models.decode import Limits, continuations
@@ -21,11 +23,20 @@ from harness.models.loading import native_dtype
 from harness.models.local import LocalModel
 from harness.models.tree import log_likelihoods
 from harness.training.batches import rows
-from harness.training.rates_training import anonymous, best, four_bits, resident, some_examples, training
+from harness.training.rates_training import anonymous, best, four_bits, give_back, resident, some_examples, training
 
 SHORT, LONG = 192, 768
 """Tokens of the passes that are timed; in between, the time a token is taken to change evenly."""
-STEPS, ROWS = 4, 32
+STEPS, ROWS = 8, 32
+NEW = (208, 240, 272, 304, 336, 400, 432, 464)
+"""Lengths that nothing else has: what is made for them is made while it is looked at."""
+EMBEDDER: dict[str, Any] = {
+    "hidden_size": 384,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+}
+"""The sizes of all-MiniLM-L6-v2's blocks: those of most embedders for search are of this kind, or wider."""
 _ENOUGH_BYTES = 64 * 2**20
 
 
@@ -47,10 +58,12 @@ def measure(folder: str, imported: list[str]) -> dict[str, Any]:
     found |= {"layers": depth, "matrix_flops": _matrix_flops(model), "bandwidth": _bandwidth()}
     found |= {"read_short_s": _read(model, SHORT) / SHORT, "read_long_s": _read(model, LONG) / LONG}
     found["first_use_bytes"] = max(0, resident() - found["base_bytes"] - size_bytes)
+    found |= _codes(model)
     found |= _decode(model)
     found |= {"prediction_s": _predictions(model)}
     found |= training(model)
     found |= four_bits(model)
+    found["embed_s"] = _embedding_s(model)
     before = anonymous()
     for name in ("faiss", "sentence_transformers"):
         import_module(name)
@@ -88,6 +101,42 @@ def _read(model: Any, tokens: int) -> float:
     with torch.inference_mode():
         log_likelihoods(model.module, row)
         return best(lambda: log_likelihoods(model.module, row))
+
+
+def _codes(model: Any) -> dict[str, float]:
+    """Give what a pass of a new length takes besides, as the matrix library makes code for its products and keeps it.
+
+    Of seconds the median over passes, what each takes for the first time less what it takes again; of bytes the mean.
+    """
+    give_back()
+    before = anonymous()
+    seconds: list[float] = []
+    for length in NEW:
+        row = _row(length, 1)
+        with torch.inference_mode():
+            first, again = (best(partial(log_likelihoods, model.module, row), 1) for _ in range(2))
+        seconds.append(first - again)
+    give_back()
+    kept = max(0, anonymous() - before) / len(NEW)
+    return {"code_bytes": kept, "code_s": max(0.0, median(seconds))}
+
+
+def _embedding_s(model: Any) -> float:
+    """Give the seconds a token and parameter of an embedder with random weights, on batches as an index is made of."""
+    module = model.module
+    config = BertConfig(vocab_size=1000, **EMBEDDER)
+    embedder = BertModel(config, add_pooling_layer=False).to(module.device, module.dtype).eval()
+    size = sum(weight.numel() for weight in embedder.encoder.parameters())
+    tokens = torch.ones(32, 160, dtype=torch.long, device=module.device)
+    seen = torch.ones_like(tokens)
+    seen[1:, -1] = 0  # most are filled up
+
+    def embedded() -> None:
+        with torch.inference_mode():
+            embedder(input_ids=tokens, attention_mask=seen)
+
+    embedded()
+    return best(embedded) / int(seen.sum()) / size
 
 
 def _predictions(model: Any) -> float:

@@ -29,6 +29,9 @@ MACHINE = Calibration(
     prediction_s=1e-4,
     step_one_s=0.005,
     step_many_s=0.02,
+    code_bytes=1e3,
+    code_s=2e-3,
+    embed_s=1e-11,
     through_s=3e-4,
     weights_s=4.5e-4,
     small_s=4e-4,
@@ -38,6 +41,7 @@ MACHINE = Calibration(
     risen_bytes=3e8,
     risen_tokens=464,
     risen_predictions=48,
+    risen_lengths=16,
     slack=0.4,
     memory_bytes=24 * 2**30,
 )

@@ -1,0 +1,66 @@
+"""What an embedder reads of a corpus, and how large it is."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness.data.prepare import Prepared
+from harness.forecast.architecture import read
+from harness.forecast.lengths import some_passages
+from harness.shape import Architecture
+
+_BATCH = 32
+"""Passages that `harness.models.retrieval` embeds together."""
+_PRODUCTS = 3
+"""Products of different sizes in a block of BERT's: attention's four are of one size."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A sentence-transformers model, by its folder."""
+
+    folder: Path
+    shape: Architecture
+
+    @property
+    def size_bytes(self) -> float:
+        """Of the weights."""
+        return self.shape.parameters * self.shape.dtype_bytes
+
+    @property
+    def block_parameters(self) -> float:
+        """Count the parameters that every token meets: of the vocabulary, it looks one row up only."""
+        return self.shape.parameters - self.shape.vocab * self.shape.hidden
+
+    def tokens(self, task: Prepared) -> float:
+        """Estimate the tokens of a task's corpus as it is read: cut at the window, the embedder's marks included."""
+        passages = some_passages(task)
+        if not passages:
+            return 0.0
+        tokenizer: Any = import_module("tokenizers").Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        window = self._window or math.inf
+        return len(task.task_data.corpus) * fmean(min(len(one.ids), window) for one in tokenizer.encode_batch(passages))
+
+    def products(self, task: Prepared) -> int:
+        """Count the products of different sizes: texts of similar length are embedded together, batch by batch."""
+        return _PRODUCTS * math.ceil(len(task.task_data.corpus) / _BATCH)
+
+    @property
+    def _window(self) -> int | None:
+        file = self.folder / "sentence_bert_config.json"
+        return json.loads(file.read_text(encoding="utf-8")).get("max_seq_length") if file.is_file() else None
+
+
+def find(folder: Path | None) -> Embedder | None:
+    """Open an embedder or a reranker; None where it is not here yet, or has no tokenizer that can be read."""
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return None
+    return Embedder(folder, read(folder))

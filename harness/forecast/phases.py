@@ -1,0 +1,31 @@
+"""What a trial's phases take, as it adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Phases:
+    """Seconds, tokens and bytes as they add up; code and other models stay until the trial ends.
+
+    Attributes:
+        ending: up to how many sequences were decoded together, so that code is there for any number of them.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    sent: float = 0.0
+    written: float = 0.0
+    host_bytes: float = 0.0
+    code_bytes: float = 0.0
+    others_bytes: float = 0.0
+    ending: float = 0.0
+
+    def add(self, phase: str, seconds: float, sent: float = 0.0, written: float = 0.0) -> None:
+        """Add to a phase, and to the tokens of all."""
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+        self.sent, self.written = self.sent + sent, self.written + written
+
+    def reach(self, held_bytes: float) -> None:
+        """Say that so much is held at once, besides what stays: generated code and other models."""
+        self.host_bytes = max(self.host_bytes, held_bytes + self.code_bytes + self.others_bytes)
