@@ -29,13 +29,16 @@ from harness.store import Store
 
 HERE = Path(__file__).parent
 SUITE, BASE, ORDERS = "quickstart", "base", 21
-WORSE_PROMPT = 'prompt(instruction="Say something about this text.")'
+GOOD_PROMPT = 'prompt(instruction="What does the writer of this review feel?")'
+WORSE_PROMPT = 'prompt(instruction="Classify the sentiment of the review as positive or negative.")'
+"""In the words of the suite, which this model does a fifth worse with than with a plain question."""
 LORA, RAG = {"strategies": ["lora"], "tasks": ["sentiment"]}, {"strategies": ["rag(k=1)"], "tasks": ["questions"]}
 PLAIN = {"strategies": ["zero_shot"], "tasks": ["sentiment"]}
+PROMPT = {"strategies": [GOOD_PROMPT], "tasks": ["sentiment"]}
 CASES = {
     "again": ("order-0", [LORA, RAG, PLAIN]),
     "damaged adapter": ("damaged", [LORA]),
-    "prompt changed": ("order-0", [{**PLAIN, "strategies": [WORSE_PROMPT]}]),
+    "prompt changed": ("order-0", [{**PROMPT, "strategies": [WORSE_PROMPT]}]),
     "retrieval broken": ("retrieval", [RAG]),
     "generation slowed": ("slow", [RAG]),
     "memory leaked": ("leak", [PLAIN]),
@@ -45,7 +48,7 @@ CASES = {
 def main(folder):
     """Run what is missing and say what the gate finds."""
     sys.path.insert(0, str(HERE))
-    measure(folder / BASE, "order-0", [LORA, RAG, PLAIN])
+    measure(folder / BASE, "order-0", [LORA, RAG, PLAIN, PROMPT])
     store = Store(folder / BASE)
     if not is_baseline(BASE, [folder / BASE]):
         set_baseline(store, BASE, choose(store, SUITE))
@@ -111,7 +114,7 @@ def paired(base, found):
     """Pair each candidate with the baseline's system on its task; only what was measured again is looked at."""
     (first, *rest) = found
     own = [one for one in base if any(one.task == other.task and one.strategy == other.strategy for other in found)]
-    return pair(own, found) if own or rest else pair(base, found, [first.strategy], "zero_shot")
+    return pair(own, found) if own or rest else pair(base, found, [first.strategy], GOOD_PROMPT)
 
 
 def told(verdict):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.pages import HOSTILE, page_of, write_store
+from harness.cli.pages import history_of
+from harness.render.html import history
+from tests.render.pages import HOSTILE, page_of, write_releases, write_store
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -273,6 +275,21 @@ def test_a_page_prints_with_costs_and_versions_unfolded(shown):
     assert shown.locator(folded).count() == 0
     shown.evaluate("dispatchEvent(new Event('afterprint'))")
     assert shown.locator(folded).count() == before
+
+
+@pytest.mark.parametrize(
+    "options", [{"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}, {"java_script_enabled": False}]
+)
+def test_a_history_is_read_in_the_dark_on_a_telephone_and_without_a_script(browser, tmp_path, options):
+    path = tmp_path / "history.html"
+    path.write_text(history.render(history_of(write_releases(tmp_path), "quick")), encoding="utf-8")
+    for page in opened(browser, path, **options):
+        assert page.locator("figure svg").count() == 2
+        assert "accuracy is worse in v2 than in v1" in page.locator("#history").inner_text()
+        page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        assert page.evaluate(CONTRAST) == []
+        assert len(page.pdf()) > 10_000
 
 
 def test_a_store_of_two_thousand_trials_opens_within_two_seconds(browser, tmp_path):

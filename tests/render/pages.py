@@ -1,8 +1,9 @@
-"""Pages for tests: a small store with every sort of row, a hostile prediction in it, and the page made of it."""
+"""Pages for tests: stores with every sort of row, or several releases, hostile texts in them, and their pages."""
 
 import re
 from html.parser import HTMLParser
 
+from harness.baselines import set_baseline
 from harness.compare.comparison import compare
 from harness.compare.constraints import Constraints
 from harness.compare.decision import decide
@@ -12,9 +13,12 @@ from harness.compare.stored import read
 from harness.records import Row
 from harness.render.html.page import render
 from harness.store import Store, newest
-from tests.compare.builders import completed, failed, pattern, skipped
+from tests.compare import release_builders
+from tests.compare.builders import HERE, completed, failed, pattern, skipped
 
 HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'>"
+TAG = "<img/src=x>"
+NEWER = HERE.model_copy(update={"packages": {"torch": "3.0"}, "git_commit": "c0ffee99" * 5})
 CURVE = (*({"step": float(n), "loss": 3.0 / n} for n in range(1, 9)), {"step": 8.0, "validation_loss": 0.5})
 
 
@@ -59,6 +63,21 @@ def write_store(root):
         store.write(made, rows_of("sentiment", right, answers_of(right)))
     store.write(failed("sentiment", "qlora", "out of memory <at> 22 GiB", basis="b").record)
     store.write(skipped("sentiment", "rag", "sentiment has no corpus", basis="b").record)
+    return store
+
+
+def write_releases(root):
+    """Store two baselines, and a third release measured since; one strategy's name could be markup."""
+    worse = {"right": release_builders.share(0.45), "environment": NEWER}
+    changes = {"v1": {}, "v2": worse, "v3": {**worse, "slower": 2.0, "tokens": 40}}
+    for month, (name, changed) in enumerate(changes.items(), 1):
+        at = f"2026-{month:02d}-01"
+        if (root / "quick").is_dir():
+            (root / "quick").rename(root / f".before-{name}")
+        made = release_builders.one(at=at, **changed), release_builders.one(at=at, strategy=TAG, key=f"{name}ab")
+        store = release_builders.store_of(root, *made)
+        if name != "v3":
+            set_baseline(store, name, store.load("quick"))
     return store
 
 

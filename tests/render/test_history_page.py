@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 
-from harness.baselines import set_baseline
 from harness.cli.pages import history_of
 from harness.compare.comparison import compare
 from harness.compare.history import CURRENT
@@ -16,31 +15,12 @@ from harness.render.html import canvas
 from harness.render.html import history as page_of_history
 from harness.render.html.page import render
 from harness.render.html.strips import Mark, Strip, strips
-from tests.compare.builders import HERE
-from tests.compare.release_builders import one, share, store_of
-from tests.render.pages import Scan, figures
-
-HOSTILE = "<img/src=x>"
-NEWER = HERE.model_copy(update={"packages": {"torch": "3.0"}, "git_commit": "c0ffee99" * 5})
-RELEASES = (
-    ("v1", "2026-01-01", {}),
-    ("v2", "2026-02-01", {"right": share(0.45), "environment": NEWER}),
-    ("v3", "2026-03-01", {"right": share(0.45), "slower": 2.0, "tokens": 40, "environment": NEWER}),
-)
+from tests.render.pages import TAG, Scan, figures, write_releases
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Two baselines, and a third release measured since; one strategy's name could be markup."""
-    root = tmp_path_factory.mktemp("results")
-    for name, at, changes in RELEASES:
-        stale = root / "quick"
-        if stale.is_dir():
-            stale.rename(root / f".{name}")
-        made = store_of(root, one(at=at, **changes), one(at=at, strategy=HOSTILE, key=f"{name}ab"))
-        if name != "v3":
-            set_baseline(made, name, made.load("quick"))
-    return made
+    return write_releases(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +63,7 @@ def test_what_each_release_was_stands_in_a_table(page):
 
 
 def test_a_name_stays_text_and_nothing_is_fetched(page):
-    assert HOSTILE not in page
+    assert TAG not in page
     assert "&lt;img/src=x&gt;" in page
     scan = Scan(page)
     assert not [tag for tag, attributes in scan.tags if "src" in attributes or tag in ("link", "iframe", "img")]
