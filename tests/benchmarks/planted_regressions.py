@@ -29,8 +29,8 @@ from harness.store import Store
 
 HERE = Path(__file__).parent
 SUITE, BASE, ORDERS = "quickstart", "base", 21
-GOOD_PROMPT = 'prompt(instruction="What does the writer of this review feel?")'
-WORSE_PROMPT = 'prompt(instruction="Classify the sentiment of the review as positive or negative.")'
+GOOD_PROMPT = "prompt(instruction='What does the writer of this review feel?')"  # quoted as records have it
+WORSE_PROMPT = "prompt(instruction='Classify the sentiment of the review as positive or negative.')"
 """In the words of the suite, which this model does a fifth worse with than with a plain question."""
 LORA, RAG = {"strategies": ["lora"], "tasks": ["sentiment"]}, {"strategies": ["rag(k=1)"], "tasks": ["questions"]}
 PLAIN = {"strategies": ["zero_shot"], "tasks": ["sentiment"]}

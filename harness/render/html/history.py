@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,21 +78,21 @@ def render(found: History) -> str:
 
 
 def changes_of(found: History) -> list[str]:
-    """Say each clear change in a sentence with its interval, worse ones first; say so where there is none."""
-    said: list[tuple[bool, str]] = []
+    """Say each clear change in a sentence with its interval, losses first, and those of scores before the others."""
+    said: list[tuple[bool, bool, str]] = []
     for series in found.series:
         for before, point in zip(series.points, series.points[1:], strict=False):
             where = f"in `{point.release}` than in `{before.release}`"
             if point.clear and point.change:
                 what = f"{metric_title(series.metric)} is {point.clear} {where}: {change(point.change)}"
-                said.append((point.clear != "worse", f"`{series.task}` with `{series.name}`: {what}."))
+                said.append((point.clear != "worse", False, f"`{series.task}` with `{series.name}`: {what}."))
             for name, step in point.figures.items():
                 if step.clear:
                     what = f"{name} is {step.clear} {where}: {_ratio(step)}"
-                    said.append((step.clear != "worse", f"`{series.task}` with `{series.name}`: {what}."))
+                    said.append((step.clear != "worse", True, f"`{series.task}` with `{series.name}`: {what}."))
     steps = sum(len(series.points) - 1 for series in found.series)
     none = f"No clear change in {count(steps, 'step')} between releases." if steps else "One release: no change yet."
-    texts = [text for _, text in sorted(said, key=lambda one: one[0])]
+    texts = [text for *_, text in sorted(said, key=lambda one: one[:2])]
     left = len(texts) - MOST_SAID
     more = [f"{count(left, 'more clear change')} below."] if left > 0 else []
     return [*texts[:MOST_SAID], *more] or [none]
@@ -232,8 +233,8 @@ def _sources(every: Sequence[Series]) -> Table:
     order = list(dict.fromkeys(point.release for series in every for point in series.points))
     for series in every:
         for point in series.points:
-            weights, revision = ((text or UNKNOWN)[:DIGITS] for text in (point.weights, point.revision))
-            told = (point.model, revision, weights, short_commit(point.commit), point.data_hash[:DIGITS])
+            hashes = [_short(text) for text in (point.revision, point.weights)]
+            told = (point.model, *hashes, short_commit(point.commit), _short(point.data_hash))
             versions = [point.versions.get(name, UNKNOWN) for name in packages]
             rows.setdefault((point.release, point.measured_at[:16], *told, *versions), []).append(series.name)
     titles = ["release", "strategies", "measured", "model", "revision", "weights", "commit", "data", *packages]
@@ -242,3 +243,8 @@ def _sources(every: Sequence[Series]) -> Table:
         for key, names in sorted(rows.items(), key=lambda one: order.index(one[0][0]))
     ]
     return table(titles, [[plain(text) for text in row] for row in found])
+
+
+def _short(text: str | None) -> str:
+    """Cut a hash; a version is left as it is."""
+    return text[:DIGITS] if text and re.fullmatch("[0-9a-f]+", text) else text or UNKNOWN
