@@ -60,7 +60,7 @@ class ColumnFile:
         try:
             content = self._path.read_bytes()
             with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False) as file:
-                places = {path[0]: place for place, path in enumerate(file.reader.column_paths)}
+                places = _places(file)
                 self.names = frozenset(places)
                 small = [name for name in if_small if name in places and _size(file, places[name]) <= _SMALL_BYTES]
                 wanted = [name for name in (*names, *small) if name in places]
@@ -91,6 +91,21 @@ def _plain(values: Sequence[Any]) -> tuple[Any, ...]:
     if list in set(map(type, values)):
         return tuple([tuple(value) if value else () for value in values])
     return tuple(values)
+
+
+_PLACES: list[tuple[Any, dict[str, int]]] = []
+"""Schemas that were seen, and where their columns stand: a store has one, or two after an upgrade."""
+
+
+def _places(file: Any) -> dict[str, int]:
+    """Tell where each column stands."""
+    schema = file.metadata.schema
+    for known, places in _PLACES:
+        if known.equals(schema):
+            return places
+    places = {path[0]: place for place, path in enumerate(file.reader.column_paths)}
+    _PLACES.append((schema, places))
+    return places
 
 
 _DECODED: OrderedDict[tuple[str, bytes], tuple[Any, ...]] = OrderedDict()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -61,11 +64,24 @@ def show_report(
     from harness.compare.comparison import compare
     from harness.compare.stored import read
 
-    chosen = select(store, suite)
-    notes = [*chosen.notes, *store.problems]
-    comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
-    text = import_module(f"harness.render.{form}").render(comparison)
-    screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+    with no_collection():
+        chosen = select(store, suite)
+        notes = [*chosen.notes, *store.problems]
+        comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
+        text = import_module(f"harness.render.{form}").render(comparison)
+        screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+
+
+@contextmanager
+def no_collection() -> Generator[None]:
+    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def select(store: Store, suite: str | None) -> Selection:

@@ -91,7 +91,12 @@ class Sample:
         """The metric of each seed: [S]."""
         return self.metric.combine(self.scores.sum(axis=1), np.full(self.seeds, float(self.n)))
 
-    @property
+    @cached_property
+    def seed_variance(self) -> tuple[float, int]:
+        """Variance of the metric between seeds, and their number (`variance`)."""
+        return variance(self.by_seed)
+
+    @cached_property
     def value(self) -> float:
         """Mean over seeds of the metric."""
         return float(self.by_seed.mean())
@@ -111,6 +116,11 @@ class Sample:
         sums = np.zeros((self.units, self.seeds, self.scores.shape[2]))
         np.add.at(sums, self.clusters, self.scores.transpose(1, 0, 2))
         return sums, sizes
+
+
+def variance(by_seed: FloatArray) -> tuple[float, int]:
+    """Give the variance of one number a seed [S] with S - 1 degrees of freedom, 0 of a single one; and S."""
+    return (float(by_seed.var(ddof=1)) if len(by_seed) > 1 else 0.0), len(by_seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,19 +157,19 @@ def _answered(metric: Metric, items: Items) -> _Answered:
 
 def _score(metric: Metric, items: Items) -> _Answered:
     defined = metric.defined(items)
-    ids, order = _sorted(items.ids)
+    ids, order, index = _sorted(items.ids)
     statistics = metric.statistics(items)
     if defined.all():
-        return _Answered(ids, _placed(items.clusters, order), statistics[list(order)])
+        return _Answered(ids, _placed(items.clusters, order), statistics[index])
     kept = [i for i in order if defined[i]]
     return _Answered(tuple(items.ids[i] for i in kept), tuple(items.clusters[i] for i in kept), statistics[kept])
 
 
 @lru_cache(maxsize=256)
-def _sorted(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Sort ids; give the places that they come from."""
+def _sorted(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], IntArray]:
+    """Sort ids; give the places that they come from, as numbers and as an index."""
     order = sorted(range(len(ids)), key=ids.__getitem__)
-    return tuple(ids[i] for i in order), tuple(order)
+    return tuple(ids[i] for i in order), tuple(order), np.array(order, dtype=np.int64)
 
 
 @lru_cache(maxsize=256)

@@ -85,12 +85,16 @@ def _flat(value: float, sample: Sample, bounds: tuple[float, float]) -> Spread:
     return Spread(value, low, high, error, max(1, sample.units - 1), p, method)
 
 
-def with_seeds(spread: Spread, by_seed: Sequence[FloatArray]) -> Spread:
+def with_seeds(spread: Spread, variances: Sequence[tuple[float, int]]) -> Spread:
     """Add the variance between seeds, σ²_seed / S a system, with Satterthwaite's degrees of freedom.
 
     Each side of the interval is stretched by the same factor, so that an asymmetric one stays so.
+
+    Args:
+        spread: over items.
+        variances: σ²_seed and S of each system (`Sample.seed_variance`).
     """
-    seeds = [(float(values.var(ddof=1)) / len(values), len(values) - 1) for values in by_seed if len(values) > 1]
+    seeds = [(variance / count, count - 1) for variance, count in variances if count > 1]
     if not seeds or sum(variance for variance, _ in seeds) < NO_SPREAD**2:
         return spread
     parts = [(spread.error**2, spread.df), *seeds]

@@ -13,7 +13,7 @@ from statistics import NormalDist
 from harness.compare import intervals
 from harness.compare.bootstrap import Resampled, resample
 from harness.compare.effect import Effect, effect
-from harness.compare.sample import Sample
+from harness.compare.sample import Sample, variance
 from harness.compare.spread import Spread, of_draws, of_items, of_pairs, of_scores, with_seeds
 from harness.measured import Frozen
 from harness.metrics.power import detectable_difference
@@ -77,7 +77,7 @@ def estimate(sample: Sample, sampled: Resampled | None = None) -> Estimate:
         sampled: `bootstrap.resample` of the sample, where it was made with others'; else it is made here.
     """
     item = of_items(sample, sampled)
-    spread = with_seeds(item, [sample.by_seed])
+    spread = with_seeds(item, [sample.seed_variance])
     low, high = sample.metric.bounds
     return Estimate(
         value=item.value,
@@ -102,7 +102,7 @@ def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resample
         second: another's on the same items (`Sample.paired_with`).
         sampled: both, resampled together; else that is done here.
     """
-    spread = with_seeds(of_pairs(first, second, sampled), [first.by_seed, second.by_seed])
+    spread = with_seeds(of_pairs(first, second, sampled), [first.seed_variance, second.seed_variance])
     found = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
     return found.model_copy(update={"effect": effect(first, second)})
 
@@ -126,7 +126,7 @@ def unpaired(first: Sample, second: Sample) -> Difference:
     method = f"of two independent sets of items: {one.method}; {other.method}"
     spread = Spread(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
     if first.seeds == second.seeds:
-        spread = with_seeds(spread, [first.by_seed - second.by_seed])
+        spread = with_seeds(spread, [variance(first.by_seed - second.by_seed)])
     reach = first.metric.bounds[1] - first.metric.bounds[0]
     facing = value - spread.low if value > 0 else spread.high - value
     return Difference(
@@ -164,13 +164,13 @@ def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
         for one in drawn[len(plus) :]:
             total = total.minus(one)
         item = of_draws(total, plus[0], (-reach, reach))
-    return _difference(with_seeds(item, [one.by_seed for one in every]), plus[0], reach)
+    return _difference(with_seeds(item, [one.seed_variance for one in every]), plus[0], reach)
 
 
 def _over_seeds(sample: Sample, item: Spread) -> dict[str, float]:
     """Give the spread of a metric over seeds, and its share of the variance of their mean."""
     values = sample.by_seed
-    between = float(values.var(ddof=1)) / len(values)
+    between = sample.seed_variance[0] / len(values)
     whole = between + item.error**2
     spread = {"seed_low": float(values.min()), "seed_high": float(values.max())}
     return spread | {"seed_sd": float(values.std(ddof=1)), "seed_share": between / whole if whole > 0 else 0.0}

@@ -90,11 +90,18 @@ def _parts(sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    if below.all():  # nearly always: a resample has every class
+        return above / below
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _mean_of_present(values: FloatArray, predicted: FloatArray, reference: FloatArray) -> FloatArray:
-    """Average over the classes that occur, in the references or in the answers (as scikit-learn does)."""
+    """Average over the classes that occur, in the references or in the answers (as scikit-learn does).
+
+    A class that does not occur has the value 0.
+    """
     ones = np.ones(values.shape[-1])  # a product adds up a short last axis many times faster than a sum does
+    if reference.all():
+        return values @ ones / len(ones)
     present = ((predicted + reference) > 0).astype(np.float64)
-    return (values * present) @ ones / (present @ ones)
+    return values @ ones / (present @ ones)

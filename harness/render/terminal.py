@@ -98,7 +98,9 @@ def _fitting(
         spare = [column for column in columns if column.rank > 0]
         probe = _table(rows[:1], columns, longest, options.max_width)
         wide = Measurement.get(console, options.update(max_width=10_000), probe).maximum
-        if wide <= options.max_width or not spare:
+        if wide <= options.max_width:
+            return _table(rows, columns, cells, options.max_width, longest), left_out
+        if not spare:
             return _table(rows, columns, cells, options.max_width), left_out
         # of equally important ones, the one on the right goes first
         least = max(enumerate(spare), key=lambda pair: (pair[1].rank, pair[0]))[1]
@@ -107,17 +109,34 @@ def _fitting(
 
 
 def _table(
-    rows: Sequence[StrategyResult], columns: Sequence[Column], cells: Mapping[str, Sequence[str]], width: int
+    rows: Sequence[StrategyResult],
+    columns: Sequence[Column],
+    cells: Mapping[str, Sequence[str]],
+    width: int,
+    longest: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
+    """Make the table.
+
+    Args:
+        rows: what it shows.
+        columns: of it, from the left.
+        cells: of each column, by title.
+        width: of the terminal.
+        longest: cell of each column, where all have room, so that nothing has to be measured again.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
+        title = column.title.replace(" ", "\n") if column.right else column.title
+        most = None if column.right else max(20, width // 3)
+        wide = max(map(cell_len, [*title.split("\n"), *longest[column.title]])) if longest else None
         table.add_column(
-            Text(column.title.replace(" ", "\n") if column.right else column.title),
+            Text(title),
             justify="right" if column.right else "left",
             no_wrap=column.right,
             overflow="fold",
             vertical="bottom",
-            max_width=None if column.right else max(20, width // 3),
+            width=wide if wide is None or most is None else min(wide, most),
+            max_width=most,
         )
     for place, row in enumerate(rows):
         texts = [Text(cells[column.title][place]) for column in columns]
