@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from harness import chain
@@ -38,12 +39,13 @@ KNOWN: dict[str, Architecture] = {
 
 @dataclass(frozen=True)
 class Gpu:
-    """One kind of GPU, with the memory that its vendor states, GiB."""
+    """One kind of GPU, with the memory that its driver gives at most, GiB; where that stands, and when it was read."""
 
     name: str
     title: str
     memory_gib: float
     source: str
+    read: date
 
 
 @dataclass(frozen=True)

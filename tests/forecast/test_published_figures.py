@@ -14,6 +14,7 @@ No constant was fitted to a row; `off` is by how much a forecast is too high, me
 """
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -96,7 +97,8 @@ def test_more_bits_need_a_larger_gpu():
     )
 
 
-def test_every_gpu_has_a_source_and_sizes():
+def test_every_gpu_has_a_source_that_was_read_and_no_more_memory_than_its_name_says():
     for one in gpus():
         assert one.source.startswith("https://")
-        assert one.memory_gib > 0
+        assert one.read >= date(2026, 11, 22)
+        assert 0.93 * float(one.title.split()[-2]) < one.memory_gib <= float(one.title.split()[-2])
