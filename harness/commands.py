@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -197,7 +198,7 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
         before = prepare(suite, fresh.task, limits=limits, report=progress)
     after = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
     _bring(embedder, console)
-    with busy(console, "embedding what is asked"):
+    with busy(console, "embedding what is asked"), redirect_stderr(StringIO()):  # what libraries say as they load
         model = models.retrieval.open_embedder(locate(embedder).path)
         vectors = models.retrieval.embed(model, [*texts_of(before), *texts_of(after)])
     own, apart = Store(config.results), Store(fresh.folder(config.results))

@@ -134,7 +134,7 @@ def test_drift_says_what_moved_and_how_to_measure_the_rest(run, config, fresh, c
         assert one["change"]["value"] == pytest.approx(one["fresh"]["value"] - one["test"]["value"])
     code, out, _ = drift(asked)
     assert code == 0
-    assert all(text in out for text in ("what is asked", "KS D", "Scores", "zero_shot", "p (Holm)"))
+    assert all(text in out for text in ("what is asked", "KS D", "Scores (accuracy)", "zero_shot", "Holm"))
 
 
 def test_results_with_other_limits_are_left_out_and_counted(run, config, fresh, drift):

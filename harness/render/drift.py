@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from textwrap import shorten
 
 from rich import box
 from rich.padding import Padding
@@ -20,6 +21,8 @@ Part = Text | Table | Padding
 
 TITLES = {"inputs": "what is asked", "labels": "labels", "length": "length, words"}
 LEAST = 0.001
+CHARACTERS = 160
+"""Of a fresh item that are shown."""
 METHOD = (
     "95 % intervals. Shifts: p by permutation; scores: of two sets of items that have none in common; each adjusted "
     "for the tests of its table (Holm). Smallest shifts are for one test alone and 80 % power. A shift of what is "
@@ -65,10 +68,10 @@ def quality_sentences(found: Drift) -> list[str]:
     for one in found.quality:
         moved = one.change
         if (moved.p_holm or 0) > ALPHA:
-            told = f"no clear difference; a true one of {moved.detectable:.2f} would be found with 80 % power"
+            told = f"no clear difference, {change(moved)}; a true one of {moved.detectable:.2f} would be found in 80 %"
         else:
             worse = (moved.value < 0) == one.higher_is_better
-            told = f"clearly {'worse' if worse else 'better'} on the fresh items, by {abs(moved.value):.2f}"
+            told = f"clearly {'worse' if worse else 'better'} on the fresh items, {change(moved)}"
         said.append(f"{_name(one, found.quality)}: {told} ({metric_title(one.metric)}).")
     if any(shift.what == "labels" and _clear(shift) for shift in found.shifts):
         said.append("Labels shifted: a score can move for that alone, with every label answered as well as before.")
@@ -129,7 +132,7 @@ def _sizes(found: Drift) -> str:
 
 
 def _shifts(found: Drift) -> Table:
-    table = _new("compared", "test", "shift [95 %]", "p (Holm)", "outcome")
+    table = _new("compared", "test", "shift [95 %]", "p", "outcome")
     tests = {
         "inputs": ("MMD²", "AUC", ".2f"),
         "labels": ("chi²", "distance", ".0%"),
@@ -139,14 +142,8 @@ def _shifts(found: Drift) -> Table:
         test, unit, form = tests[shift.what]
         statistic = f"{shift.statistic:.4f}" if shift.what == "inputs" else f"{shift.statistic:.2f}"
         outcome = Text("differs", style="yellow") if _clear(shift) else Text("not clear", style="dim")
-        cells = (
-            TITLES[shift.what],
-            test,
-            statistic,
-            f"{unit} {_size(shift.size, form)}",
-            _p(shift.p),
-            _p(shift.p_holm),
-        )
+        shown = f"{unit} {_size(shift.size, form)}"
+        cells = (TITLES[shift.what], f"{test} {statistic}", shown, _p(shift.p_holm))
         table.add_row(*map(Text, cells), outcome)
     return table
 
@@ -154,12 +151,17 @@ def _shifts(found: Drift) -> Table:
 def _unlike(found: Drift) -> Table:
     table = _new("item", "cosine", "asked")
     for one in found.unlike:
-        table.add_row(Text(plain(one.id)), Text(f"{one.similarity:.2f}"), Text(plain(" ".join(one.input.split()))))
+        table.add_row(Text(plain(one.id)), Text(f"{one.similarity:.2f}"), Text(plain(_short(one.input))))
     return table
 
 
+def _short(text: str) -> str:
+    """Put a text on one line, cut at a word."""
+    return shorten(text, CHARACTERS, placeholder=" …")
+
+
 def _scores(rows: Sequence[QualityShift]) -> Table:
-    table = _new("strategy", "test split", "fresh", "change [95 %]", "p (Holm)")
+    table = _new("strategy", "test split", "fresh", "change [95 %]", "p")
     for one in rows:
         cells = (score(one.test), score(one.fresh), change(one.change), _p(one.change.p_holm))
         table.add_row(Text(plain(_name(one, rows))), *map(Text, cells))
