@@ -68,6 +68,20 @@ def test_a_strategy_that_came_later_begins_there(tmp_path):
     assert found == {"zero_shot": ["r01", "r02"], "rag": ["r02"]}
 
 
+def test_models_of_one_release_are_followed_one_by_one(tmp_path):
+    stores = [
+        store_of(tmp_path / date, one(at=date), one(at=date, model="large", right=share(right)))
+        for date, right in zip(DATES, (0.9, 0.6), strict=False)
+    ]
+    releases = [Release(f"r{place}", "2026", made.load()) for place, made in enumerate(stores)]
+    found = {one.model: one for one in history("quick", releases, (), (), Noise()).series}
+    assert {name: [point.clear for point in one.points] for name, one in found.items()} == {
+        "small": [None, None],
+        "large": [None, "worse"],
+    }
+    assert found["large"].name == "zero_shot · large"
+
+
 def test_json_holds_every_point_and_the_terminal_every_release(tmp_path):
     found = told(tmp_path, [{}, {"slower": 2.0}, {}])
     assert len(json.loads(as_json(found))["series"][0]["points"]) == 3

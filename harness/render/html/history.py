@@ -148,8 +148,8 @@ def _chart(found: History, series: Series, name: str) -> Chart:
         name=name,
         title=_title(series),
         said=(
-            "By release, oldest first. Bars are 95 % intervals: of a score, its own; of what it took, that of the "
-            f"change from the release before, and no bar where there is none.{more}"
+            "By release, oldest first; ▲ clearly better, ▼ clearly worse. Bars are 95 % intervals: a score's own; "
+            f"of what it took, that of the change from the release before, and no bar where there is none.{more}"
         ),
         draw=lambda: strips(_strips(series, points, releases), [plain(one) for one in releases]),
         table=_figures(series),
@@ -195,9 +195,8 @@ def _figures(series: Series) -> Table:
     titles = ["release", "measured", "seeds", metric_title(series.metric), "change", *names]
     rows: list[list[Cell | str]] = []
     for point in series.points:
-        moved = Cell(UNKNOWN) if point.change is None else Cell(
-            f"{change(point.change)}{_mark(point.clear)}", point.change.value
-        )  # fmt: skip
+        words = "" if point.change is None else f"{change(point.change)}{_mark(point.clear)}"
+        moved = Cell(words, point.change.value) if point.change else Cell(UNKNOWN)
         taken = [_figure(point.figures.get(name)) for name in names]
         told = (plain(point.release), point.measured_at[:10], Cell(str(point.seeds), point.seeds))
         rows.append([*told, estimate_cell(point.score), moved, *taken])

@@ -19,7 +19,8 @@ TALL, LOW = 104, 58
 """Units of height that the first strip and each other one have."""
 LONGEST = 12
 """Letters of a release's name below the axis."""
-STEEP = 45
+ROOM = 38
+"""Units between two releases from which on words fit over them."""
 CHANGED = {"better": SERIES[2], "worse": SERIES[1]}
 
 
@@ -50,7 +51,7 @@ class Strip:
 
 
 def strips(shown: Sequence[Strip], releases: Sequence[str]) -> Figure:
-    """Draw figures one above the other; what clearly changed says so in words.
+    """Draw figures one above the other; what clearly changed has a mark, and says so in words where there is room.
 
     Args:
         shown: at least one.
@@ -59,7 +60,8 @@ def strips(shown: Sequence[Strip], releases: Sequence[str]) -> Figure:
     names = [shortened(name, LONGEST) for name in releases]
     width = max(map(width_of, names))
     steep = width * len(names) > WIDTH - LEFT - RIGHT
-    bottom = 14 + (0.72 * width + 12 if steep else 12)
+    bottom = 14 + (width if steep else 12)
+    words = (WIDTH - LEFT - RIGHT) / len(names) >= ROOM
     heights = [TALL if place == 0 else LOW for place in range(len(shown))]
     total = TOP + sum(heights) + GAP * (len(shown) - 1) + bottom
     figure = sheet(total)
@@ -67,20 +69,17 @@ def strips(shown: Sequence[Strip], releases: Sequence[str]) -> Figure:
     for strip, height in zip(shown, heights, strict=True):
         axes = area(figure, LEFT, total - top - height, RIGHT, top)
         axes.set_xlim(-0.4, len(names) - 0.6)
-        _strip(axes, strip)
+        _strip(axes, strip, words=words)
         last = strip is shown[-1]
         every = -(-len(names) // 24)  # rounded up
         axes.set_xticks(range(0, len(names), every), names[::every] if last else [""] * len(names[::every]))
         if steep:
-            axes.tick_params(axis="x", rotation=STEEP)
-            for label in axes.get_xticklabels():
-                label.set_horizontalalignment("right")
-                label.set_rotation_mode("anchor")
+            axes.tick_params(axis="x", rotation=90)
         top += height + GAP
     return figure
 
 
-def _strip(axes: Axes, strip: Strip) -> None:
+def _strip(axes: Axes, strip: Strip, *, words: bool) -> None:
     axes.set_title(strip.title, fontsize=12, color=MUTED, loc="left", pad=9)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.margins(y=0.2)
@@ -100,12 +99,12 @@ def _strip(axes: Axes, strip: Strip) -> None:
             markeredgewidth=1,
         )
     low, high = axes.get_ylim()
-    if any(one.clear for one in strip.marks):
+    if words and any(one.clear for one in strip.marks):
         axes.set_ylim(low, high := high + 0.3 * (high - low))
     lowest, highest = strip.bounds
     ticks = [tick for tick in axes.get_yticks() if lowest <= tick <= highest and low <= tick <= high]
     axes.set_yticks(ticks)
     for one in strip.marks:
-        if one.clear:
+        if words and one.clear:
             up = max(one.value, one.high if one.high is not None else one.value) + 0.07 * (high - low)
             axes.text(one.place, up, one.clear, fontsize=11, color=CHANGED[one.clear], ha="center", va="bottom")
