@@ -7,7 +7,7 @@ whose stored bytes were read before is not decoded again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from harness.errors import HarnessError
 
 _KEPT = 1024
 """Columns that are kept decoded in case another trial stored the same; those longest not asked for go first."""
-_SMALL_BYTES = 256
 _LARGEST_BYTES = 1 << 16
 """Stored bytes up to which a column is kept: ids, references and choices of some thousand items."""
 
@@ -30,13 +29,13 @@ class ColumnFile:
         names: of its columns.
     """
 
-    def __init__(self, path: Path, first: Sequence[str] = (), *, if_small: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, first: Sequence[str] = (), then: Mapping[str, str] | None = None) -> None:
         """Open a file.
 
         Args:
             path: of the file.
             first: columns that are read at once, because they will be asked for; one that it lacks is left out.
-            if_small: and these, where they are stored in so few bytes that all their values are one.
+            then: a column to read with one of the first, where that one has a value that is not empty.
 
         Raises:
             HarnessError: the file is damaged.
@@ -44,7 +43,7 @@ class ColumnFile:
         self._path = path
         self._known: dict[str, tuple[Any, ...]] = {}
         self.names: frozenset[str] = frozenset()
-        self._read(first, if_small)
+        self._read(first, then or {})
 
     def values(self, name: str) -> tuple[Any, ...]:
         """Give a column's values, a stored list as a tuple; equal columns of several files can be one object.
@@ -53,18 +52,21 @@ class ColumnFile:
             HarnessError: the file is damaged.
         """
         if name not in self._known:
-            self._read([name])
+            self._read([name], {})
         return self._known[name]
 
-    def _read(self, names: Sequence[str], if_small: Sequence[str] = ()) -> None:
+    def _read(self, names: Sequence[str], then: Mapping[str, str]) -> None:
         try:
             content = self._path.read_bytes()
             with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False) as file:
                 places = _places(file)
                 self.names = frozenset(places)
-                small = [name for name in if_small if name in places and _size(file, places[name]) <= _SMALL_BYTES]
-                wanted = [name for name in (*names, *small) if name in places]
-                self._known |= {name: _column(content, file, places[name]) for name in wanted}
+                for name in names:
+                    if name in places:
+                        self._known[name] = _column(content, file, places[name])
+                for name, other in then.items():
+                    if other in places and any(self._known.get(name, ())):
+                        self._known[other] = _column(content, file, places[other])
         except (OSError, pa.ArrowException) as error:
             told = " ".join(str(error).split())[:200]
             raise HarnessError(f"{self._path} is damaged ({told}): delete {self._path.parent}.") from error
@@ -128,11 +130,6 @@ def _column(content: bytes, file: Any, place: int) -> tuple[Any, ...]:
         if len(_DECODED) > _KEPT:
             _DECODED.popitem(last=False)
     return _DECODED[key]
-
-
-def _size(file: Any, place: int) -> int:
-    groups = range(file.metadata.num_row_groups)
-    return sum(file.metadata.row_group(group).column(place).total_compressed_size for group in groups)
 
 
 def _decode(file: Any, place: int) -> tuple[Any, ...]:

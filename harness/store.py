@@ -29,6 +29,8 @@ from harness.records import Completed, Row, Skipped, Trial
 _TEMPORARY = ".tmp-"
 _SCORED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
 """Columns that most metrics and reports look at."""
+_TOLD = {"output": "choice_scores"}
+"""Where there is an output, they tell whether it was written or chosen."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class StoredTrial:
         Raises:
             HarnessError: the file is damaged, or there is none.
         """
-        return ColumnFile(self.folder / recordfile.ROWS, _SCORED, if_small=("choice_scores",))
+        return ColumnFile(self.folder / recordfile.ROWS, _SCORED, _TOLD)
 
     def rows(self) -> list[Row]:
         """Read the rows, in the order in which the items were asked."""

@@ -139,7 +139,8 @@ class _Combine:
     """Metrics of many systems from their sums, all of one metric and width at once.
 
     Attributes:
-        columns: sums of the units, [C, systems x d] for each metric and width.
+        columns: sums of the units, [C, d x systems] for each metric and width: systems side by side, so that rows to be
+            combined are long.
     """
 
     def __init__(self, parts: Sequence[tuple[Metric, FloatArray]]) -> None:
@@ -147,14 +148,15 @@ class _Combine:
         self._places: dict[tuple[Metric, int], list[int]] = {}
         for place, (metric, sums) in enumerate(parts):
             self._places.setdefault((metric, sums.shape[1]), []).append(place)
-        self.columns = [np.concatenate([parts[i][1] for i in own], axis=1) for own in self._places.values()]
+        stacked = [np.stack([parts[i][1] for i in own], axis=2) for own in self._places.values()]
+        self.columns = [one.reshape(len(one), -1) for one in stacked]
 
     def values(self, sums: FloatArray) -> FloatArray:
         """Combine rows of all columns, the last of which is the number of items: [systems, rows]."""
         found = np.empty((self._systems, len(sums)))
         start = 0
         for (metric, width), own in self._places.items():
-            every = sums[:, start : start + width * len(own)].reshape(len(sums), len(own), width)
+            every = sums[:, start : start + width * len(own)].reshape(len(sums), width, len(own)).transpose(0, 2, 1)
             found[own] = metric.combine(every, np.broadcast_to(sums[:, -1:], every.shape[:2])).T
             start += width * len(own)
         return found

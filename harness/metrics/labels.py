@@ -100,6 +100,7 @@ def _mean_of_present(values: FloatArray, predicted: FloatArray, reference: Float
 
     A class that does not occur has the value 0.
     """
+    values = np.ascontiguousarray(values)
     ones = np.ones(values.shape[-1])  # a product adds up a short last axis many times faster than a sum does
     if reference.all():
         return values @ ones / len(ones)
