@@ -88,9 +88,13 @@ def _histories(store: Store, suites: Sequence[str]) -> list[History]:
 def _decisions(comparison: Comparison, stored: list[Stored], economics: Economics | None) -> list[Decision]:
     """What to choose, without constraints, of each suite in which a task has a choice."""
     from harness.compare.constraints import Constraints
-    from harness.compare.decision import decide
+    from harness.compare.decision import decide_on
+    from harness.compare.economics import Economics
     from harness.compare.outlook import scored
 
-    suites = [suite.name for suite in comparison.suites if any(len(scored(task)) > 1 for task in suite.tasks)]
-    own = [[one for one in stored if one.record.trial.suite == name] for name in suites]
-    return [decide(records, Constraints(), economics) for records in own]
+    made: list[Decision] = []
+    for suite in comparison.suites:
+        if any(len(scored(task)) > 1 for task in suite.tasks):
+            own = [one for one in stored if one.record.trial.suite == suite.name]
+            made.append(decide_on(suite, own, Constraints(), economics or Economics()))
+    return made

@@ -15,7 +15,7 @@ from harness.compare.economics import Economics
 from harness.compare.flips import changes, nothing_fits
 from harness.compare.money import Assumed
 from harness.compare.overall import Overall, headline, overall
-from harness.compare.result import StrategyResult, TaskResult
+from harness.compare.result import StrategyResult, SuiteResult, TaskResult
 from harness.compare.rules import Applied, applied
 from harness.compare.stored import Stored
 from harness.compare.words import count, listing
@@ -70,14 +70,36 @@ def decide(
         if model not in known:
             raise unknown("model", model, known, where="--model")
     chosen = [one for one in stored if not models or one.record.trial.model in models]
-    comparison = compare(chosen, economics=economics)
-    if len(comparison.suites) != 1:
+    suites = compare(chosen, economics=economics, each_seed=False).suites
+    if len(suites) != 1:
         raise HarnessError("name one suite: a decision is about a single one ('harness report' lists what is stored).")
-    suite = comparison.suites[0]
+    return decide_on(suites[0], chosen, limits, economics, tasks=tasks)
+
+
+def decide_on(
+    suite: SuiteResult,
+    stored: Sequence[Stored],
+    limits: Constraints,
+    economics: Economics,
+    *,
+    tasks: Sequence[str] = (),
+) -> Decision:
+    """Decide for a suite that was compared already.
+
+    Args:
+        suite: what `compare` made of the records, priced in the same way.
+        stored: the records.
+        limits: as for `decide`, and so are the others.
+        economics: how they were priced.
+        tasks: only these; empty: every task that more than one strategy finished.
+
+    Raises:
+        HarnessError: a name is unknown, or nothing is there to be decided.
+    """
     asked, notes = _asked(suite.tasks, tasks)
     check_bars(limits.min_metrics, suite.tasks)
     flags = limits.flags(facts_change=economics.usage.updates_per_month > 0)
-    decided = [_task(task, chosen, limits, flags, economics) for task in asked]
+    decided = [_task(task, stored, limits, flags, economics) for task in asked]
     together = overall(asked, decided, limits) if len(decided) > 1 else None
     rules = [
         one
@@ -88,7 +110,7 @@ def decide(
         suite=suite.name,
         verdict=headline(decided, together),
         constraints=limits,
-        assumed=comparison.assumed,
+        assumed=economics.assumed([row for task in suite.tasks for row in task.rows]),
         tasks=tuple(decided),
         overall=together,
         rules=_merged(rules),
@@ -183,7 +205,7 @@ def _among(task: TaskResult, stored: Sequence[Stored], left: set[tuple[str, str]
         for one in stored
         if one.record.trial.task == task.name and (one.record.trial.label, one.record.trial.model) in left
     ]
-    return compare(own, economics=economics).suites[0].tasks[0]
+    return compare(own, economics=economics, each_seed=False).suites[0].tasks[0]
 
 
 def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidence:
