@@ -158,6 +158,12 @@ def test_misuse_ends_with_2_and_a_sentence(drift, tmp_path, split, said):
     assert said in error
 
 
+def test_what_is_of_the_test_split_refuses_another(command, tiny_suite, fresh):
+    asked = (tiny_suite, "--split", f"moods.fresh={fresh}")
+    assert "--detect is of the test split" in command("plan", *asked, "--detect", "0.1")[2]
+    assert "leave out --split" in command("run", *asked, "--release", "v1")[2]
+
+
 def test_fresh_results_lie_in_a_folder_that_stores_pass_over(run, config, fresh, tmp_path):
     store = run(config(f"fresh={fresh}", strategies=("zero_shot",)))
     assert store.root.parent == tmp_path / "results" / ".fresh"

@@ -173,6 +173,8 @@ def show_power(asked: RunConfig, difference: float, store: Store) -> None:
     from harness.compare.planning import plan_power
     from harness.render.planning import power
 
+    if asked.split:
+        raise HarnessError("--detect is of the test split; 'harness drift' says what fresh items can show.")
     show(power(plan_power(asked, difference, store.load()), difference))
 
 
