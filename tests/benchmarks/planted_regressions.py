@@ -2,8 +2,8 @@
 
     python tests/benchmarks/planted_regressions.py FOLDER
 
-Some ten minutes on two quiet cores; what is finished in FOLDER is not run again. Prints what the gate said of each, and
-writes ``FOLDER/planted.json`` (also into $HARNESS_BENCHMARKS, if that names a folder).
+Some twelve minutes on two quiet cores; what is finished in FOLDER is not run again. Prints what the gate said of each,
+and writes ``FOLDER/planted.json`` (also into $HARNESS_BENCHMARKS, if that names a folder).
 """
 
 import json
@@ -32,7 +32,8 @@ SUITE, BASE, ORDERS = "quickstart", "base", 21
 GOOD_PROMPT = "prompt(instruction='What does the writer of this review feel?')"  # quoted as records have it
 WORSE_PROMPT = "prompt(instruction='Classify the sentiment of the review as positive or negative.')"
 """In the words of the suite, which this model does a fifth worse with than with a plain question."""
-LORA, RAG = {"strategies": ["lora"], "tasks": ["sentiment"]}, {"strategies": ["rag(k=1)"], "tasks": ["questions"]}
+LORA = {"strategies": ["lora"], "tasks": ["sentiment"]}
+RAG = {"strategies": ["lora+rag(k=1)"], "tasks": ["questions"]}  # untuned, it would have little to lose
 PLAIN = {"strategies": ["zero_shot"], "tasks": ["sentiment"]}
 PROMPT = {"strategies": [GOOD_PROMPT], "tasks": ["sentiment"]}
 CASES = {
