@@ -49,9 +49,9 @@ class Embedder:
         window = self._window or math.inf
         return len(task.task_data.corpus) * fmean(min(len(one.ids), window) for one in tokenizer.encode_batch(passages))
 
-    def products(self, task: Prepared) -> int:
+    def products(self, texts: int) -> int:
         """Count the products of different sizes: texts of similar length are embedded together, batch by batch."""
-        return _PRODUCTS * math.ceil(len(task.task_data.corpus) / _BATCH)
+        return _PRODUCTS * math.ceil(texts / _BATCH)
 
     @property
     def _window(self) -> int | None:

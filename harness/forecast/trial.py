@@ -23,8 +23,8 @@ from harness.measured import Forecast
 from harness.planned import Planned
 from harness.shape import Architecture, Footprint
 
-_WORDINGS, _WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 3, 5_000, 5, 3
-"""As `harness.controls` asks: paraphrases, what they may cost and a written token does, and ways to choose passages."""
+_WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 5_000, 5, 3
+"""As `harness.controls` asks: what paraphrases may cost and a written token does, and ways to choose passages."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ class Forecaster:
             prepared: the tasks of the suite by name, as this trial takes them.
         """
         links = chain.restore(planned.trial.steps, find_step)
-        trial = _Trial(self, planned, prepared, links, Rates(self.machine, self.shape))
-        return trial.forecast()
+        return _Trial(self, planned, prepared, links, Rates(self.machine, self.shape)).forecast()
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class _Trial:
             asked, seconds = expected(self.planned, self.rates.answering(one))
             seconds += self._generated(found, end, work.lengths_alone(system, asked))
             found.add("serve", seconds, asked * one.sent, asked * one.written)
-        self._check(found, system, done, end)
+        self._check(found, task, system, done)
         self._search(found, task, system)
         seconds = {name: round(value, 3) for name, value in found.seconds.items()}
         return Forecast(
@@ -121,10 +120,14 @@ class _Trial:
     def _index(self, found: Phases, task: Prepared, link: Link) -> None:
         """Add what embedding the corpus takes."""
         for one in self._embedders(link):
-            tokens, products = one.tokens(task), one.products(task)
+            tokens, products = one.tokens(task), one.products(len(task.task_data.corpus))
             found.code_bytes += products * self.by.machine.code_bytes
             seconds = self.rates.embedding(tokens, one.block_parameters) + self.rates.code(products)
             found.add("index", seconds + self.rates.machine.open_s, tokens)
+
+    def _embedded(self, texts: int) -> int:
+        """Count the products of different sizes of embedding so many questions."""
+        return sum(one.products(texts) for link in self.links for one in self._embedders(link))
 
     def _embedders(self, link: Link) -> list[Embedder]:
         """Find the models that a step brings, those that are here."""
@@ -158,11 +161,13 @@ class _Trial:
         if footprint.learns == "samples":
             sampling = work.thinking(replace(system, thought=footprint.sampled_tokens, samples=1), footprint.sampled)
             seconds += self.rates.answering(sampling)
-        watched = 2 * min(footprint.watched, held_out)
-        seconds += footprint.epochs * self.rates.answering(work.asking(system, watched))
+        watched = work.asking(system, 2 * min(footprint.watched, held_out))
+        seconds += footprint.epochs * self.rates.answering(watched)
+        seconds += self._generated(found, footprint, one.lengths * share / footprint.epochs + watched.lengths)
         seconds += self._generated(found, footprint, one.lengths, learning=True)
         found.add("adapt", seconds, footprint.epochs * one.sent)
-        held = memory.training(self.by.shape, footprint, one.largest, slack=self.by.machine.slack)
+        slack = memory.training_slack(self.by.shape, one.largest.tokens, self.by.machine.slack)
+        held = memory.training(self.by.shape, footprint, one.largest, slack=slack)
         found.reach(self._base + held.total)
 
     def _ask(self, found: Phases, phase: str, system: Asked, items: int, end: Footprint) -> None:
@@ -173,18 +178,20 @@ class _Trial:
         more = max(0.0, max(thought.ending, answered.ending) - found.ending)
         found.ending += more
         seconds += self._generated(found, end, thought.lengths + answered.lengths + more)
+        if phase != "probe":  # what is asked there needs no passages and no exemplars
+            found.code_bytes += self._embedded(items) * self.by.machine.code_bytes
         found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
         for one in (thought, answered):
             found.reach(self._base + self._memory_of(end, one).total)
 
-    def _check(self, found: Phases, system: Asked, done: Sequence[Footprint], end: Footprint) -> None:
+    def _check(self, found: Phases, task: Prepared, system: Asked, done: Sequence[Footprint]) -> None:
         """Add the self-tests: other words, other passages, other weights, each a few items again."""
-        items = self.planned.check_items
+        items, end = self.planned.check_items, self._end(done)
         if not items:
             return
         written = system.written + system.samples * system.thought
         each = system.own + system.choices + _GENERATED * written  # what all prompts begin with is read once
-        wordings = max(1, min(_WORDINGS, int(_WORDING_TOKENS // max(items * each, 1))))
+        wordings = min(len(task.paraphrases), max(1, int(_WORDING_TOKENS // max(items * each, 1))))
         ways = wordings + (_OTHER_PASSAGES if any(step.passages for step in done) else 0)
         ways += (2 if end.added else 0) + (1 if end.weight_bits else 0)
         for _ in range(ways):

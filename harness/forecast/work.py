@@ -111,9 +111,10 @@ def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> 
 
 
 def asking(system: Asked, items: int) -> Work:
-    """Say what answering so many questions together takes."""
+    """Say what answering so many questions together takes: behind its reasoning, where there is one."""
     if not items:
         return Work()
+    system = replace(system, own=system.own + system.thought, longest=system.longest + system.thought)
     if system.choices:
         return _scoring(system, items)
     return _writing(system, items, system.written)
@@ -124,6 +125,9 @@ def alone(system: Asked) -> Work:
     one = asking(system, 1)
     steps = system.written + system.samples * system.thought
     length = system.shared + system.own
+    thinking_too = system.samples * length if system.thought else 0.0
+    tokens, sent = one.tokens + thinking_too, one.sent + thinking_too
+    one = replace(one, tokens=tokens, sent=sent, written=one.written + system.samples * system.thought)
     return replace(one, row=length, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0, held=length + steps / 2)
 
 
