@@ -2,7 +2,7 @@
 
     python tests/benchmarks/planted_regressions.py FOLDER
 
-Some thirteen minutes on two quiet cores; what is finished in FOLDER is not run again. Prints what the gate said of each,
+About 13 minutes on two quiet cores; what is finished in FOLDER is not run again. Prints what the gate said of each,
 and writes ``FOLDER/planted.json`` (also into $HARNESS_BENCHMARKS, if that names a folder).
 """
 
