@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.common import console, select, write_file
+from harness.cli.common import console, no_collection, select, write_file
 
 if TYPE_CHECKING:
     from harness.compare.decision import Decision
@@ -26,9 +26,10 @@ def write_pages(
     from harness.compare.stored import read
     from harness.compare.words import count
 
-    chosen = select(store, suite)
-    stored = read(chosen.trials)
-    comparison = compare(stored, [*chosen.notes, *store.problems], economics)
+    with no_collection():
+        chosen = select(store, suite)
+        stored = read(chosen.trials)
+        comparison = compare(stored, [*chosen.notes, *store.problems], economics)
     came = provenance(one.record for one in chosen.trials)
     if html:
         from harness.compare.examples import examples_of

@@ -216,6 +216,18 @@ def test_stored_tables_give_the_same_comparison_as_items(quick):
     assert compare(read([InStore(one) for one in quick_suite()])).suites[0] == quick
 
 
+def test_rows_are_the_same_whether_each_seed_is_told_of_or_not():
+    shown = compare(quick_suite(), each_seed=False).suites[0]
+    alone = {"scores": {}, "retention": (), "gap": None}
+    for task, whole in zip(shown.tasks, compare(quick_suite()).suites[0].tasks, strict=True):
+        bare = [
+            row.model_copy(update={"trials": tuple(trial.model_copy(update=alone) for trial in row.trials)})
+            for row in whole.rows
+        ]
+        assert any(trial.scores for row in whole.rows for trial in row.trials)
+        assert task == whole.model_copy(update={"rows": tuple(bare)})
+
+
 def test_a_comparison_survives_being_written_and_read():
     made = compare(quick_suite())
     assert type(made).model_validate_json(made.model_dump_json()) == made
