@@ -65,7 +65,7 @@ _WORDS = {
 
 def _about() -> Iterator[Text]:
     yield Text(
-        "A prediction without an interval: of published figures for full tuning, LoRA and QLoRA it is off by 2 to 18 %,"
-        " and 34 % too high without checkpointing under torch.compile, which keeps less. Leave a tenth free.",
+        "A prediction without an interval: of published figures for full tuning, LoRA and QLoRA it is off by 1 to 10 %,"
+        " and 31 % too high without checkpointing under torch.compile, which keeps less. Leave a tenth free.",
         style="dim",
     )
