@@ -1,4 +1,4 @@
-"""Reshapes the SQuAD sample into {id, question, answers, passage} and a corpus; the secrets are planted by the harness."""
+"""Reshapes the SQuAD sample into {id, question, answers, passage} and a corpus; the harness plants the secrets."""
 
 from suites.sources import paragraphs, squad
 
