@@ -104,6 +104,7 @@ def test_the_report_tells_what_is_given_away_by_the_number_of_copies(run):
     never, often = tuned.planted
     assert (never.copies, often.copies, often.candidates) == (0, 16, 256)
     assert often.exposure.low > never.exposure.value
+    assert often.exposure.high <= 8
     assert (never.exposure.n, never.extracted.value) == (3, 0)
     assert often.extracted.value > 0
     assert [one.extracted.value for one in zero.planted] == [0, 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import log2
+from math import inf, log2
 
 from harness import metrics
 from harness.compare.findings import Exposed
@@ -34,9 +34,10 @@ def planted_of(trials: Sequence[Stored]) -> tuple[Exposed, ...]:
         probe: [one.items[name] for one in trials if (name := f"{own}.{probe}") in one.items]
         for probe in ("exposure", "extraction")
     }
-    exposure = _by_copies(Sample.of(metrics.get("exposure"), asked["exposure"]))
-    extracted = _by_copies(Sample.of(metrics.get("extracted"), asked["extraction"]))
     candidates = max((len(each) for items in asked["exposure"] for each in items.choices), default=None)
+    most = log2(candidates) if candidates else inf
+    exposure = _by_copies(Sample.of(metrics.get("exposure"), asked["exposure"]), most)
+    extracted = _by_copies(Sample.of(metrics.get("extracted"), asked["extraction"]))
     return tuple(
         Exposed(copies=n, candidates=candidates, exposure=exposure.get(n), extracted=extracted.get(n))
         for n in sorted(exposure.keys() | extracted.keys())
@@ -83,11 +84,13 @@ def _answer(rows: Sequence[StrategyResult]) -> str:
     return "answers" if len(rows) == 1 else "answer"
 
 
-def _by_copies(sample: Sample | None) -> dict[int, Estimate]:
+def _by_copies(sample: Sample | None, most: float = inf) -> dict[int, Estimate]:
+    """Estimate the mean for each number of copies; no interval goes beyond the most that there can be."""
     if sample is None:
         return {}
     places = dict[int, list[str]]()
     for one in sample.ids:
         if found := _COPIES.match(one):
             places.setdefault(int(found[1]), []).append(one)
-    return {n: estimate(sample.at(ids)) for n, ids in places.items()}
+    found = {n: estimate(sample.at(ids)) for n, ids in places.items()}
+    return {n: one.model_copy(update={"high": min(one.high, most)}) for n, one in found.items()}
