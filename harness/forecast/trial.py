@@ -25,6 +25,8 @@ from harness.shape import Architecture, Footprint
 
 _WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 5_000, 5, 3
 """As `harness.controls` asks: what paraphrases may cost and a written token does, and ways to choose passages."""
+_OF_THE_TASK = {"learned", "learned_sd", "answer", "passage", "passage_sd", "passage_longest"}
+"""What exemplars and passages have, wherever they stand."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class _Trial:
         for name in self.planned.probes:
             probe = self.prepared[name]
             self._ask(found, "probe", self._asked(probe, [_of_weights(one) for one in done]), len(probe.test), end)
+        for planted in task.canaries:
+            self._ask(found, "probe", self._planted(planted, task, done), len(planted.test), end)
         if self.planned.seen_items:
             again = min(self.planned.seen_items, len(task.test), self._train_items(task))
             self._ask(found, "seen", system, again, end)
@@ -216,6 +220,12 @@ class _Trial:
 
     def _asked(self, task: Prepared, done: Sequence[Footprint]) -> Asked:
         return work.asked(self.by.counted(task), done, task.task_data.task.max_new_tokens)
+
+    def _planted(self, planted: Prepared, task: Prepared, done: Sequence[Footprint]) -> Asked:
+        """Say how planted secrets are asked for: as the task's own items, behind its exemplars and passages."""
+        own = self.by.counted(task).model_dump(include=_OF_THE_TASK)
+        asked = self.by.counted(planted).model_copy(update=own)
+        return work.asked(asked, done, planted.task_data.task.max_new_tokens)
 
     def _learned(self, task: Prepared, link: Link) -> list[Prepared]:
         if not link.tasks:

@@ -1,6 +1,7 @@
 """Forecasts of trials: more work takes longer, calibrations are kept under what decides them, plans show them."""
 
 import json
+import shutil
 from contextlib import contextmanager
 from io import StringIO
 
@@ -103,6 +104,23 @@ def test_passages_are_read_with_each_question(plan, machine, tiny_embedder):
     with_passages = found["facts", name]
     assert with_passages.tokens_in > found["facts", "zero_shot"].tokens_in
     assert "index" in with_passages.phases_s
+
+
+def test_asking_for_planted_secrets_is_foreseen(tiny_suite, tiny_folders, tmp_path, machine):
+    folder = tmp_path / "leaky"
+    shutil.copytree(tiny_suite, folder)
+    text, marked = (folder / "suite.toml").read_text(), 'evidence = "page"\n'
+    (folder / "suite.toml").write_text(text.replace(marked, f"{marked}canaries = 6\n"))
+    found = []
+    for suite in (tiny_suite, folder):
+        config = RunConfig(
+            suite=str(suite), models=(str(tiny_folders()),), strategies=("zero_shot",), tasks=("facts",), requests=0
+        )
+        found.append(foreseen(make_plan(config), machine[0])["facts", "zero_shot"])
+    usual, leaky = found
+    assert leaky.phases_s["probe"] > usual.phases_s.get("probe", 0)
+    assert leaky.tokens_in > usual.tokens_in + 6 * 256  # a secret has two tokens, of which sixteen share the first
+    assert leaky.host_peak_bytes > usual.host_peak_bytes
 
 
 def test_full_tuning_is_expected_to_need_the_most_memory(plan, machine):
