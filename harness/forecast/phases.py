@@ -11,6 +11,7 @@ class Phases:
 
     Attributes:
         ending: up to how many sequences were decoded together, so that code is there for any number of them.
+        learned: how many different lengths were trained on: a later step of the chain meets much the same ones.
     """
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
@@ -20,6 +21,7 @@ class Phases:
     code_bytes: float = 0.0
     others_bytes: float = 0.0
     ending: float = 0.0
+    learned: float = 0.0
 
     def add(self, phase: str, seconds: float, sent: float = 0.0, written: float = 0.0) -> None:
         """Add to a phase, and to the tokens of all."""

@@ -168,7 +168,9 @@ class _Trial:
         watched = work.asking(system, 2 * min(footprint.watched, held_out))
         seconds += footprint.epochs * self.rates.answering(watched)
         seconds += self._generated(found, footprint, one.lengths * share / footprint.epochs + watched.lengths)
-        seconds += self._generated(found, footprint, one.lengths, learning=True)
+        unseen = max(0.0, one.lengths - found.learned)
+        found.learned += unseen
+        seconds += self._generated(found, footprint, unseen, learning=True)
         found.add("adapt", seconds, footprint.epochs * one.sent)
         slack = memory.training_slack(self.by.shape, one.largest.tokens, self.by.machine.slack)
         held = memory.training(self.by.shape, footprint, one.largest, slack=slack)

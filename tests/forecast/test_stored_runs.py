@@ -64,7 +64,11 @@ def prepared(info):
     told = SimpleNamespace(choices=info.labels, max_new_tokens=16)
     words = range(3) if info.instruction else ()
     return SimpleNamespace(
-        info=info, paraphrases=words, test=sizes["test"], task_data=SimpleNamespace(task=told, **sizes)
+        info=info,
+        paraphrases=words,
+        canaries=(),
+        test=sizes["test"],
+        task_data=SimpleNamespace(task=told, **sizes),
     )
 
 
