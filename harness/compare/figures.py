@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -42,6 +42,7 @@ class Ratio:
         error: standard error of the logarithm; None without an interval.
         n: what it stands on: requests, items or runs.
         per: what more of would narrow it: ``request``, ``item`` or ``run``.
+        repeats_known: whether the interval has in it what moves from run to run; if not, a clear change may be that.
     """
 
     figure: str
@@ -55,6 +56,7 @@ class Ratio:
     n: int
     per: Literal["request", "item", "run"]
     method: str
+    repeats_known: bool = True
 
     @property
     def value(self) -> float:
@@ -111,9 +113,10 @@ def _latency(pair: Pair, noise: Noise) -> Ratio | None:
     spread = math.hypot(error, math.sqrt(between))
     half = intervals.t_multiplier(_df(error**2, len(logs) - 1, floors)) * spread
     start = float(np.exp(np.mean([math.log(before[name]) for name in common])))
-    return _ratio(
+    made = _ratio(
         "latency", "speed", "s", start, start * math.exp(change), half, spread, (len(common), "request", method)
     )
+    return replace(made, repeats_known=bool(floors))
 
 
 def _of_runs(  # noqa: PLR0913, PLR0917 - whose figure, then what it is

@@ -3,8 +3,8 @@
 Each release is drawn from the reference results of quickstart: its items (clusters) are drawn again with replacement,
 the same ones for both sides. Nothing changed means: a share of the answers is another, as many for the better as for
 the worse on average (numbers that are rounded differently do that), each run is some per cent faster or slower as a
-whole, each request on its own, and the peak of memory moves. Planted losses take their answers from stored systems that
-lack what is taken away, or multiply seconds and bytes.
+whole, each request on its own, and the peak of memory moves; five repeats have told how far runs differ. Planted losses
+take their answers from stored systems that lack what is taken away, or multiply seconds and bytes.
 """
 
 from collections import Counter
@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import side_by_side
 
+from harness.compare.cost import machine as machine_of
 from harness.compare.gate import Limits, judge
 from harness.compare.intervals import wilson
-from harness.compare.noise import Noise
+from harness.compare.noise import Floor, Floors, Noise
 from harness.compare.releases import Measured, Pair, Pairing, System, measured, systems
 from harness.measured import Request, Serving
 from harness.metrics import get
@@ -145,12 +146,22 @@ def shares(outcomes):
     return {**found, "fail_95": [round(low, 4), round(high, 4)], "releases": len(outcomes)}
 
 
-def unchanged(stored, rng, machine):
+def known(stored):
+    """Give what five repeats of each system would tell of its seconds."""
+    found = []
+    for (task, strategy), one in stored.items():
+        trial, figure = one.record.trial, Floor(mean=1.0, sd=RUN_SD, n=5)
+        names = {"suite": trial.suite, "task": task, "strategy": strategy, "model": trial.model}
+        found.append(Floors(machine=machine_of(one.record), **names, figures={"latency": figure}))
+    return Noise(floors=tuple(found))
+
+
+def unchanged(stored, rng, machine, noise):
     """Judge releases of all systems together in which nothing changed."""
     outcomes, single = [], Counter()
     for _ in range(RELEASES):
         pairs = tuple(release(stored, key, rng, machine=machine) for key in SYSTEMS)
-        verdict = judge(Pairing(pairs), Limits(), Noise())
+        verdict = judge(Pairing(pairs), Limits(), noise)
         outcomes.append(verdict.outcome)
         single.update((check.about, check.outcome) for check in verdict.checks)
     return {**shares(outcomes), "single checks": {f"{a}: {o}": count for (a, o), count in sorted(single.items())}}
@@ -158,11 +169,13 @@ def unchanged(stored, rng, machine):
 
 def measure(stored):
     rng = np.random.default_rng(0)
-    same = {name: unchanged(stored, rng, machine) for name, machine in MACHINES.items()}
+    repeats = known(stored)
+    same = {name: unchanged(stored, rng, machine, repeats) for name, machine in MACHINES.items()}
+    same["busy machine, repeats not known"] = unchanged(stored, rng, MACHINES["busy machine"], Noise())
     planted = {}
     for name, (key, change) in PLANTED.items():
         found = [
-            judge(Pairing((release(stored, key, rng, **change),)), Limits(), Noise()).outcome for _ in range(RELEASES)
+            judge(Pairing((release(stored, key, rng, **change),)), Limits(), repeats).outcome for _ in range(RELEASES)
         ]
         planted[name] = shares(found)
     return {"nothing changed": same, "planted": planted}

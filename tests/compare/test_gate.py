@@ -58,7 +58,7 @@ def test_the_baselines_own_record_is_no_candidate(tmp_path):
     ],
 )
 def test_one_thing_that_is_clearly_worse_fails_the_release(tmp_path, worse, figure):
-    verdict = judged(tmp_path, one(), one(at=LATER, **worse))
+    verdict = judged(tmp_path, one(), one(at=LATER, **worse), noise=floors("latency", 0.01))
     assert [found.figure for found in verdict.checks if found.outcome == "fail"] == [figure]
     assert verdict.outcome == "fail"
 
@@ -174,6 +174,15 @@ def test_the_noise_of_repeats_widens_latency(tmp_path):
     noisy = check(judged(tmp_path / "2", one(), one(at=LATER), noise=floors("latency", 0.1)), "latency")
     assert noisy.high > quiet.high
     assert "noise between runs" in noisy.method
+
+
+def test_one_slower_run_is_no_failure_while_nobody_knows_how_far_runs_differ(tmp_path):
+    sides = one(), one(at=LATER, slower=1.4)
+    open_yet = check(judged(tmp_path / "1", *sides), "latency")
+    assert (open_yet.outcome, open_yet.low > 0.1) == ("inconclusive", True)
+    assert "harness repeat" in open_yet.needed
+    assert check(judged(tmp_path / "2", *sides, noise=floors("latency", 0.01)), "latency").outcome == "fail"
+    assert check(judged(tmp_path / "3", *sides, noise=floors("latency", 0.2)), "latency").outcome == "inconclusive"
 
 
 def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
