@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from harness.compare.intervals import wilson
@@ -17,6 +18,7 @@ TITLES = {
     "precision": "4-bit weights as in full precision",
 }
 """What gave the same answers as what; of a test that is not here, its name stands for it."""
+_NUMBER = re.compile(r"\d+(\.\d+)?(e-?\d+)?")
 
 
 class Agreement(Frozen):
@@ -32,7 +34,7 @@ class Agreement(Frozen):
 
 
 def checks_of(records: Sequence[Completed]) -> tuple[Check, ...]:
-    """Add the self-tests of several seeds up; of notes, each is kept once."""
+    """Add the self-tests of several seeds up; of notes that differ in their figure only, the largest is kept."""
     found: dict[str, list[Check]] = {}
     for record in records:
         for one in record.checks:
@@ -42,10 +44,20 @@ def checks_of(records: Sequence[Completed]) -> tuple[Check, ...]:
             name=name,
             items=sum(one.items for one in own),
             agreeing=sum(one.agreeing for one in own),
-            note="; ".join(dict.fromkeys(one.note for one in own if one.note)) or None,
+            note="; ".join(_largest([one.note for one in own if one.note])) or None,
         )
         for name, own in found.items()
     )
+
+
+def _largest(notes: Sequence[str]) -> list[str]:
+    found: dict[str, tuple[float, str]] = {}
+    for note in notes:
+        number = _NUMBER.search(note)
+        said = float(number[0]) if number else 0.0
+        text = _NUMBER.sub("", note, count=1)
+        found[text] = max(found.get(text, (said, note)), (said, note))
+    return [note for _, note in found.values()]
 
 
 def agreement(check: Check) -> Agreement:
