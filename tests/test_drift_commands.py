@@ -2,11 +2,9 @@
 
 import json
 import shlex
-import sys
 
 import pytest
 
-from harness import cli
 from harness.commands import store_of
 from harness.config import RunConfig
 from harness.plan import make_plan
@@ -14,22 +12,6 @@ from harness.store import Store, newest
 from harness.trial import run_trial
 
 TOPICS = ("harbour", "storm", "ship", "river")
-
-
-@pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Call the command line in a folder of its own; gives (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture
