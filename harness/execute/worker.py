@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -17,13 +16,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from harness import allocator
 from harness.errors import HarnessError
 from harness.planned import Planned
 from harness.store import Store
 
 _EVERY_S = 0.1
-_M_MMAP_THRESHOLD = -3  # mallopt(3)
-_MAPPED_FROM_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def main(pipe: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
-    _return_freed_memory()
+    allocator.settle()
     pipe.send(_run(job, Emit(pipe)))
 
 
@@ -115,17 +113,6 @@ def _redirect(log: Path) -> None:
     os.dup2(handle, 2)
     os.close(handle)
     faulthandler.enable(file=sys.__stderr__ or 2)
-
-
-def _return_freed_memory() -> None:
-    """Have large blocks mapped one by one, so that freeing one returns it to the system (mallopt(3), glibc).
-
-    By itself glibc raises this threshold with each large block that is freed, up to 32 MiB. Tensors then share a heap
-    whose gaps fit no later tensor of another shape, and a peak counts them: QLoRA's looked as large as LoRA's.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-        mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
 
 
 def _set_threads(threads: int | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness import allocator
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
 from harness.forecast.architecture import read
@@ -154,6 +155,7 @@ def _file(folder: Path, threads: int | None, cache: Path) -> Path:
 
 
 def _child(pipe: Any, folder: str) -> None:
+    allocator.settle()  # as in a trial
     pipe.send(import_module("harness.training.rates").measure(folder, IMPORTED))
 
 

@@ -15,7 +15,7 @@ from harness.forecast.lengths import Lengths
 from harness.forecast.memory import Pass
 from harness.shape import Footprint
 
-ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 4096
+ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 2048
 _TAIL = 3.0
 """Standard deviations from the mean to the longest: one in some 700 of a normal distribution is beyond."""
 _EVEN = math.sqrt(12)

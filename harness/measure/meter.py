@@ -6,8 +6,6 @@ the start of each span by writing 5 to ``/proc/self/clear_refs`` (proc_pid_clear
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import sys
 import threading
 from collections.abc import Generator
@@ -18,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from harness import allocator
 from harness.measure.energy import EnergyMeter
 from harness.measure.gpu import open_device
 from harness.measured import Phase, Span
@@ -136,7 +135,7 @@ class _HostPeak:
     """The highest resident memory of this process since the object was made."""
 
     def __init__(self) -> None:
-        _give_back_freed_memory()
+        allocator.give_back()
         self._exact = _reset_high_water_mark()
         self._earlier_bytes = None if self._exact else _lifetime_peak_bytes()
         self.start_bytes = _status_bytes("VmRSS") or psutil.Process().memory_info().rss
@@ -216,14 +215,6 @@ def _reset_high_water_mark() -> bool:
     except OSError:
         return False
     return _status_bytes("VmHWM") is not None
-
-
-def _give_back_freed_memory() -> None:
-    """Let the allocator return what earlier phases freed, or it would count as this phase's (malloc_trim(3), glibc)."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 def _status_bytes(field: str) -> int | None:

@@ -36,7 +36,7 @@ class Limits:
     stop: frozenset[int]
     line_ends: frozenset[int] = frozenset()
     rows: int = 32
-    tokens: int = 4096
+    tokens: int = 2048
 
 
 def continuations(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 from typing import Any
 
 import torch
@@ -13,6 +10,7 @@ from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from harness import allocator
 from harness.errors import HarnessError
 
 
@@ -34,7 +32,7 @@ def quantise(module: Any) -> None:
         if not isinstance(parameter, Params4bit):  # else it would keep the whole file of weights mapped into memory
             parameter.data = parameter.data.clone()
     module.is_loaded_in_4bit = True  # by this peft knows which kind of adapter layer to put there
-    _give_back_freed_memory()
+    _give_back()
 
 
 def is_quantised(module: Any) -> bool:
@@ -47,7 +45,7 @@ def dequantise(module: Any) -> None:
     for name in [name for name, layer in module.named_modules() if isinstance(layer, Linear4bit)]:
         module.set_submodule(name, whole(module.get_submodule(name)))
     module.is_loaded_in_4bit = False
-    _give_back_freed_memory()
+    _give_back()
 
 
 def whole(layer: Any, update: Tensor | None = None) -> nn.Module:
@@ -122,11 +120,8 @@ def _in_four_bits(layer: Any) -> Any:
     return made.train(layer.training)
 
 
-def _give_back_freed_memory() -> None:
-    """Return what the old layers held to the system (malloc_trim(3), glibc) or the device."""
-    gc.collect()
+def _give_back() -> None:
+    """Return what the old layers held to the system or the device."""
+    allocator.give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)

@@ -23,7 +23,7 @@ from harness.models.loading import native_dtype
 from harness.models.local import LocalModel
 from harness.models.tree import log_likelihoods
 from harness.training.batches import rows
-from harness.training.rates_training import anonymous, best, four_bits, give_back, resident, some_examples, training
+from harness.training.rates_training import anonymous, begin_peak, best, four_bits, resident, some_examples, training
 
 SHORT, LONG = 192, 768
 """Tokens of the passes that are timed; in between, the time a token is taken to change evenly."""
@@ -108,7 +108,7 @@ def _codes(model: Any) -> dict[str, float]:
 
     Of seconds the median over passes, what each takes for the first time less what it takes again; of bytes the mean.
     """
-    give_back()
+    begin_peak()
     before = anonymous()
     seconds: list[float] = []
     for length in NEW:
@@ -116,7 +116,7 @@ def _codes(model: Any) -> dict[str, float]:
         with torch.inference_mode():
             first, again = (best(partial(log_likelihoods, model.module, row), 1) for _ in range(2))
         seconds.append(first - again)
-    give_back()
+    begin_peak()
     kept = max(0, anonymous() - before) / len(NEW)
     return {"code_bytes": kept, "code_s": max(0.0, median(seconds))}
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +12,7 @@ import psutil
 import torch
 from torch import nn
 
+from harness import allocator
 from harness.models import quantised
 from harness.training import adapters
 from harness.training.batches import Sample
@@ -49,7 +47,7 @@ def training(model: Any) -> dict[str, float]:
         weight.grad = None
     module.requires_grad_(False)
     tuned = adapters.attach_low_rank(model, rank=8, alpha=16, dropout=0.0, targets="all-linear").module
-    give_back()
+    begin_peak()
     before, risen = resident(), 0
     for length in _VARIED:
         examples = some_examples(length, ITEMS)
@@ -134,11 +132,8 @@ def _status_bytes(field: str) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), resident())
 
 
-def give_back() -> None:
-    """Return freed memory to the system, and begin the peak anew (malloc_trim(3), proc_pid_clear_refs(5))."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+def begin_peak() -> None:
+    """Return freed memory to the system, and begin the peak anew (proc_pid_clear_refs(5))."""
+    allocator.give_back()
     with suppress(OSError):
         _CLEAR.write_text("5", encoding="ascii")

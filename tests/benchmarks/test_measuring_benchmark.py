@@ -20,10 +20,9 @@ import pytest
 import side_by_side
 from scipy.stats import t as student
 
-from harness import adaptation, trial
+from harness import adaptation, allocator, trial
 from harness.config import Limits, RunConfig
 from harness.data import cache
-from harness.execute import worker
 from harness.execute.worker import Emit
 from harness.measure.meter import Meter
 from harness.measured import Span
@@ -86,7 +85,7 @@ class Clock:
 def planned():
     import harness.execute.preload  # noqa: F401 - a trial's process has the libraries, and has them frozen
 
-    worker._return_freed_memory()
+    allocator.settle()
 
     config = RunConfig(
         suite="quickstart",

@@ -1,0 +1,57 @@
+"""How a trial's process takes memory: large blocks go back when they are freed, and pages of others are used again."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the settings are glibc's")
+
+_SCRIPT = """
+import pathlib
+import re
+import resource
+
+import numpy as np
+
+from harness import allocator
+
+def resident_mib():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) // 1024
+
+{steps}
+"""
+_CHURN = """
+first = np.ones(24 * 2**20, np.uint8)
+del first  # glibc takes this as a hint to keep blocks of up to 24 MiB
+blocks = [np.ones({mib} * 2**20, np.uint8) for _ in range(40)]
+last = np.ones(2**19, np.uint8)  # stays at the top of the heap
+del blocks
+"""
+_PASSES = """
+for _ in range(50):
+    blocks = [np.ones(size * 2**18, np.uint8) for size in (8, 12, 20, 10)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+def test_large_blocks_that_are_freed_do_not_stay():
+    churn = _CHURN.format(mib=12) + "print(resident_mib())"
+    assert _printed("allocator.settle()" + churn) < _printed(churn) - 300
+
+
+def test_what_a_phase_leaves_in_the_heap_is_given_back_before_the_next():
+    churn = "allocator.settle()" + _CHURN.format(mib=4)
+    kept = _printed(churn + "print(resident_mib())")
+    assert _printed(churn + "allocator.give_back()\nprint(resident_mib())") < kept - 100
+
+
+def test_pages_of_what_a_pass_computes_are_used_again():
+    mapped = "import ctypes\nctypes.CDLL(None).mallopt(-3, 2**20)\n"
+    assert _printed("allocator.settle()\n" + _PASSES) < _printed(mapped + _PASSES) / 2
+
+
+def _printed(steps):
+    script = _SCRIPT.format(steps=steps)
+    return int(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
