@@ -42,7 +42,8 @@ class Calibration(Frozen):
         open_s: to read the tokenizer and the configuration.
         read_short_s: seconds a token of a short pass; read_long_s: of a long one (`harness.training.rates`).
         prediction_s: seconds a place with logits.
-        step_one_s: of decoding one token of one sequence; step_many_s: of 32 sequences.
+        step_one_s: of decoding one token of one sequence, in the blocks; step_many_s: of 32 sequences.
+        besides_one_s, besides_many_s: what such a step takes besides the blocks, however many they are.
         code_bytes, code_s: to make code for a product of a new size (`harness.forecast.kernels`).
         embed_s: seconds a token and parameter of a small embedder.
         through_s, weights_s, small_s: seconds a token of a training row, as `harness.training.rates_training` says.
@@ -67,6 +68,8 @@ class Calibration(Frozen):
     prediction_s: float
     step_one_s: float
     step_many_s: float
+    besides_one_s: float
+    besides_many_s: float
     code_bytes: float
     code_s: float
     embed_s: float

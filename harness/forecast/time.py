@@ -31,11 +31,10 @@ class Rates:
 
     def writing(self, work: Work) -> float:
         """Give the seconds of decoding step by step."""
-        head = self.machine.prediction_s
-        one = max(0.0, self.machine.step_one_s - head) * self._whole
-        many = max(one, max(0.0, self.machine.step_many_s - _MANY * head) * self._whole)
+        one = self.machine.besides_one_s + self.machine.step_one_s * self._whole
+        many = max(one, self.machine.besides_many_s + self.machine.step_many_s * self._whole)
         step = one + (many - one) * (min(work.sequences, _MANY) - 1) / (_MANY - 1)
-        return work.steps * (step + work.sequences * head + self._moving(work.held))
+        return work.steps * (step + self._moving(work.held))
 
     def _moving(self, tokens: float) -> float:
         """Give the seconds in which a step moves the cache: it is put together anew with one token more, and read.

@@ -195,7 +195,7 @@ class _Trial:
         items, end = self.planned.check_items, self._end(done)
         if not items:
             return
-        written = system.written + system.samples * system.thought
+        written = system.usually + system.samples * system.thought
         each = system.own + system.choices + _GENERATED * written  # what all prompts begin with is read once
         wordings = min(len(task.paraphrases), max(1, int(_WORDING_TOKENS // max(items * each, 1))))
         ways = wordings + (_OTHER_PASSAGES if any(step.passages for step in done) else 0)

@@ -36,7 +36,7 @@ class Asked:
     Attributes:
         shared: tokens that all begin with alike; own: of the rest, mean; longest: of the longest rest.
         choices: tokens of an item's choices, 0: the answer is generated; choice_count: how many choices.
-        written: tokens written for an answer, at most.
+        written: tokens written for an answer, at most; usually: in the mean, as far as anything tells.
         thought: tokens written before it; samples: how often.
         reread: tokens read besides for each question, by a reranker.
         own_sd: standard deviation of the rest.
@@ -48,6 +48,7 @@ class Asked:
     choices: float
     choice_count: float
     written: float
+    usually: float
     thought: float = 0.0
     samples: int = 1
     reread: float = 0.0
@@ -85,7 +86,7 @@ class Work:
 def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> Asked:
     """Say how prompts look after a chain's steps; passages and reasoning of the last step that brings some."""
     shared, own, longest = length.shared, length.asked, float(length.asked_longest)
-    thought, samples, reread, tuned = 0.0, 1, 0.0, False
+    thought, samples, reread, shown = 0.0, 1, 0.0, False
     variance = length.asked_sd**2
     for one in footprints:
         example = one.exemplars * (length.learned + length.answer)
@@ -101,13 +102,14 @@ def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> 
         if one.thought_tokens:
             thought, samples = float(one.thought_tokens), one.samples
         reread += one.reranked * (length.passage + length.asked)
-        tuned = tuned or (one.epochs > 0 and one.learns == "items")
+        shown = shown or one.exemplars > 0 or (one.epochs > 0 and one.learns == "items")
     if own and not length.choices and any(one.passages for one in footprints):
         shared = min(shared, length.shared)  # a passage comes first, so that only the instruction is alike
-    written = min(float(new_tokens), 2 * length.answer + 2) if tuned else float(new_tokens)
-    written = 0.0 if length.choices else written
+    most, usually = (0.0 if length.choices else float(new_tokens),) * 2
+    if shown:  # answers become as long as those that were seen; otherwise nothing tells
+        most, usually = min(most, 2 * length.answer + 2), min(most, length.answer)
     choices, count, spread = length.choices, length.choice_count, math.sqrt(variance)
-    return Asked(shared, own, longest, choices, count, written, thought, samples, reread, spread)
+    return Asked(shared, own, longest, choices, count, most, usually, thought, samples, reread, spread)
 
 
 def asking(system: Asked, items: int) -> Work:
@@ -117,13 +119,13 @@ def asking(system: Asked, items: int) -> Work:
     system = replace(system, own=system.own + system.thought, longest=system.longest + system.thought)
     if system.choices:
         return _scoring(system, items)
-    return _writing(system, items, system.written)
+    return _writing(system, items, system.written, system.usually)
 
 
 def alone(system: Asked) -> Work:
     """Say what answering one question by itself takes: nothing is shared, and one sequence is decoded."""
     one = asking(system, 1)
-    steps = system.written + system.samples * system.thought
+    steps = system.usually + system.samples * system.thought
     length = system.shared + system.own
     thinking_too = system.samples * length if system.thought else 0.0
     tokens, sent = one.tokens + thinking_too, one.sent + thinking_too
@@ -138,7 +140,9 @@ def lengths_alone(system: Asked, items: int) -> float:
 
 def thinking(system: Asked, items: int) -> Work:
     """Say what writing the reasonings of so many questions takes."""
-    return _writing(system, items * system.samples, system.thought) if system.thought and items else Work()
+    if not (system.thought and items):
+        return Work()
+    return _writing(system, items * system.samples, system.thought, system.thought)
 
 
 def learning(system: Asked, answer: float, items: int, footprint: Footprint, longest: float) -> Work:
@@ -200,7 +204,8 @@ def _scoring(system: Asked, items: int) -> Work:
     )
 
 
-def _writing(system: Asked, items: int, written: float) -> Work:
+def _writing(system: Asked, items: int, written: float, usually: float) -> Work:
+    alive = min(1.0, usually / max(written, 1.0))  # of a group, in the mean of the steps that its longest answer takes
     wide = min(system.longest, _SPREAD * system.own)
     group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(wide, 1))))
     groups = math.ceil(items / group)
@@ -210,12 +215,12 @@ def _writing(system: Asked, items: int, written: float) -> Work:
         row=min(ROW_TOKENS, group * wide),  # more sequences see no more of each other: only one row grows quadratically
         predictions=items,
         steps=groups * max(0.0, written - 1),
-        sequences=group,
+        sequences=max(1.0, group * alive),
         largest=Pass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
         cached=group * (system.shared + first + written),
-        held=group * (system.shared + wide + written / 2),
+        held=max(1.0, group * alive) * (system.shared + wide + written / 2),
         lengths=groups,
         ending=min(group, max(0.0, written - 1) * groups),
         sent=items * (system.shared + system.own),
-        written=items * written,
+        written=items * usually,
     )
