@@ -1,7 +1,7 @@
 """Forecasts of the stored reference trials, made again without a model: do they come near the memory that was measured?
 
 What the forecasts rest on is kept in `stored_runs.json`: token counts of the tasks, and a calibration of the same kind
-of machine. It was busy, which moves no bytes, but seconds: of time, only the counts of tokens are compared.
+of machine. Seconds depend on what else the machine does: of time, only the counts of tokens are compared.
 """
 
 import json
