@@ -2,7 +2,8 @@
 
 A block from `_MAPPED_FROM_BYTES` on is mapped by itself and returned when it is freed. Smaller ones come from a heap,
 whose pages are used again: with each block mapped anew, the kernel's clearing of pages took a third of the time in
-which long prompts were read. Passes are cut so that what they compute on the way stays below (`harness.models.decode`).
+which long prompts were read. Passes are cut so that what a small model computes on the way stays below
+(`harness.models.decode`).
 """
 
 from __future__ import annotations
