@@ -1,6 +1,6 @@
 """How this process takes memory and gives it back, so that a phase's peak is its own; with glibc, else nothing is done.
 
-A block from `_MAPPED_FROM_BYTES` on is mapped by itself and returned when it is freed. Smaller ones come from a heap,
+A block from `MAPPED_FROM_BYTES` on is mapped by itself and returned when it is freed. Smaller ones come from a heap,
 whose pages are used again: with each block mapped anew, the kernel's clearing of pages took a third of the time in
 which long prompts were read. Passes are cut so that what a small model computes on the way stays below
 (`harness.models.decode`).
@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
-_MAPPED_FROM_BYTES = 8 * 1024**2
+MAPPED_FROM_BYTES = 8 * 1024**2
 _FREE_KEPT_BYTES = 512 * 1024**2
 
 
@@ -28,7 +28,7 @@ def settle() -> None:
     """
     mallopt = _libc("mallopt")
     if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-        mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _FREE_KEPT_BYTES)
 
 

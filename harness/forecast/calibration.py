@@ -115,9 +115,7 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> Calibration:
         HarnessError: the measurement ended without a result.
     """
     shape = read(folder)
-    environ = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**20)}  # as a trial's process has it (mallopt(3), glibc)
-    if threads:
-        environ["OMP_NUM_THREADS"] = str(threads)
+    environ = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
     command = [sys.executable, "-m", "harness.forecast.calibration", str(folder)]
     try:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=_SEPARATE_S, check=False)

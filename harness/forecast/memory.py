@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from harness.allocator import MAPPED_FROM_BYTES
 from harness.shape import Architecture, Footprint
 
 GIB = 2**30
 _LOGITS_TRAINED, _LOGITS_SCORED = 12, 10
 """Bytes for each logit: 32-bit log-probabilities with two gradients of their size; or logits as they come, the same in
 32 bits and their log-probabilities."""
-_MAPPED_BYTES = 2**20
-"""As `harness.execute.worker` tells the allocator."""
 _IN_PIECES = 0.65
 """Measured, no formula: 24 batches of 16 items with LoRA on all 30 blocks of SmolLM2-135M, one thread, took 540
 MiB besides what stayed, where the formulas say 329 (2026-11-22). A calibration has fewer blocks, and finds some 0.3."""
@@ -168,7 +167,7 @@ def training_slack(shape: Architecture, tokens: int, measured: float) -> float:
         tokens: of the pass.
         measured: by the calibration, on some of the blocks.
     """
-    in_pieces = tokens * shape.hidden * shape.dtype_bytes < _MAPPED_BYTES
+    in_pieces = tokens * shape.hidden * shape.dtype_bytes < MAPPED_FROM_BYTES
     return max(measured, _IN_PIECES) if in_pieces else measured
 
 
