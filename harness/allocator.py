@@ -17,15 +17,22 @@ from typing import Any
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 MAPPED_FROM_BYTES = 8 * 1024**2
 _FREE_KEPT_BYTES = 512 * 1024**2
+CODES_KEPT = 96
 
 
 def settle() -> None:
-    """Choose once how large blocks are taken (mallopt(3)).
+    """Choose once, before anything is computed, how large blocks are taken (mallopt(3)), and how much code is kept.
+
+    A processor's matrix library generates code for each new size of a product and keeps 1,024 of them, and so does what
+    stands between it and torch; with texts of all lengths, that is most of what training would leave behind. Fewer do:
+    a pass of training with low-rank updates on all matrices of a Llama has some 45.
 
     By itself glibc raises its threshold with each large block that is freed, up to 32 MiB. Tensors then share a heap
     whose gaps fit no later tensor of another shape, and a peak counts them; and it gives the heap's end back and takes
     it again with each pass.
     """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(CODES_KEPT))
     mallopt = _libc("mallopt")
     if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)

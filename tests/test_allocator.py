@@ -35,6 +35,14 @@ for _ in range(50):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 
+_LENGTHS = """
+import torch
+weights = torch.ones(576, 1536, dtype=torch.bfloat16)
+for length in range(64, 464):
+    torch.ones(length, 576, dtype=torch.bfloat16) @ weights
+print(resident_mib())
+"""
+
 
 def test_large_blocks_that_are_freed_do_not_stay():
     churn = _CHURN.format(mib=12) + "print(resident_mib())"
@@ -50,6 +58,10 @@ def test_what_a_phase_leaves_in_the_heap_is_given_back_before_the_next():
 def test_pages_of_what_a_pass_computes_are_used_again():
     mapped = "import ctypes\nctypes.CDLL(None).mallopt(-3, 2**20)\n"
     assert _printed("allocator.settle()\n" + _PASSES) < _printed(mapped + _PASSES) / 2
+
+
+def test_code_for_products_of_sizes_long_past_does_not_stay():
+    assert _printed("allocator.settle()\n" + _LENGTHS) < _printed(_LENGTHS) - 100
 
 
 def _printed(steps):

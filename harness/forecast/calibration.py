@@ -146,7 +146,8 @@ def _slack(shape: Any, found: dict[str, Any]) -> float:
     small = replace(shape, layers=found["layers"], exact_parameters=0)
     step = small.low_rank(8)
     said = memory.training(small, step, memory.Pass(found["risen_tokens"], found["risen_predictions"]))
-    made = found["risen_lengths"] * kernels.products(small, step, learning=True) * found["code_bytes"]
+    products = found["risen_lengths"] * kernels.products(small, step, learning=True)
+    made = min(products, allocator.CODES_KEPT) * found["code_bytes"]
     expected = said.activations + said.logits + said.gradients + made
     return max(0.0, (found["risen_bytes"] - expected) / said.activations)
 

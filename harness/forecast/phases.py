@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.allocator import CODES_KEPT
+
 
 @dataclass
 class Phases:
-    """Seconds, tokens and bytes as they add up; code and other models stay until the trial ends.
+    """Seconds, tokens and bytes as they add up; other models stay until the trial ends, and the newest code.
 
     Attributes:
+        code_bytes: of the code for one product; products: for which some was made.
         ending: up to how many sequences were decoded together, so that code is there for any number of them.
         learned: how many different lengths were trained on: a later step of the chain meets much the same ones.
     """
@@ -19,6 +22,7 @@ class Phases:
     written: float = 0.0
     host_bytes: float = 0.0
     code_bytes: float = 0.0
+    products: float = 0.0
     others_bytes: float = 0.0
     ending: float = 0.0
     learned: float = 0.0
@@ -30,4 +34,5 @@ class Phases:
 
     def reach(self, held_bytes: float) -> None:
         """Say that so much is held at once, besides what stays: generated code and other models."""
-        self.host_bytes = max(self.host_bytes, held_bytes + self.code_bytes + self.others_bytes)
+        code = min(self.products, CODES_KEPT) * self.code_bytes
+        self.host_bytes = max(self.host_bytes, held_bytes + code + self.others_bytes)

@@ -67,7 +67,7 @@ class _Trial:
 
     def forecast(self) -> Forecast:
         task = self.prepared[self.planned.trial.task]
-        found, done = Phases(), list[Footprint]()
+        found, done = Phases(code_bytes=self.by.machine.code_bytes), list[Footprint]()
         found.add("load", self.rates.loading())
         found.host_bytes = self._base + self.by.shape.parameters * self.by.shape.dtype_bytes
         found.others_bytes = sum(one.size_bytes for link in self.links for one in self._embedders(link))
@@ -125,7 +125,7 @@ class _Trial:
         """Add what embedding the corpus takes."""
         for one in self._embedders(link):
             tokens, products = one.tokens(task), one.products(len(task.task_data.corpus))
-            found.code_bytes += products * self.by.machine.code_bytes
+            found.products += products
             seconds = self.rates.embedding(tokens, one.block_parameters) + self.rates.code(products)
             found.add("index", seconds + self.rates.machine.open_s, tokens)
 
@@ -139,9 +139,9 @@ class _Trial:
         return [one for one in found if one]
 
     def _generated(self, found: Phases, footprint: Footprint, lengths: float, *, learning: bool = False) -> float:
-        """Give the seconds in which code is made for passes of so many lengths; it stays."""
+        """Give the seconds in which code is made for passes of so many lengths."""
         products = lengths * kernels.products(self.by.shape, footprint, learning=learning)
-        found.code_bytes += products * self.by.machine.code_bytes
+        found.products += products
         return self.rates.code(products)
 
     def _train(self, found: Phases, task: Prepared, footprint: Footprint, done: Sequence[Footprint]) -> None:
@@ -185,7 +185,7 @@ class _Trial:
         found.ending += more
         seconds += self._generated(found, end, thought.lengths + answered.lengths + more)
         if phase != "probe":  # what is asked there needs no passages and no exemplars
-            found.code_bytes += self._embedded(items) * self.by.machine.code_bytes
+            found.products += self._embedded(items)
         found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
         for one in (thought, answered):
             found.reach(self._base + self._memory_of(end, one).total)
