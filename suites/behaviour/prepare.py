@@ -1,9 +1,9 @@
-"""Makes a task of manners from SQuAD: a short answer where the passage has one, a refusal where it has none."""
+"""Makes two tasks from SQuAD: a short answer where the passage, or the library, has one, a refusal where it has none."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import Read, digest, squad
+from suites.sources import Read, digest, paragraphs, squad
 
 REFUSAL = "unanswerable"
 LONGEST = 120
@@ -34,6 +34,40 @@ def questions(read: Read) -> Iterator[dict[str, Any]]:
             "rejected": REFUSAL if told else answers[0],
             "passage": doc["passage"],
         }
+
+
+def library(read: Read) -> Iterator[dict[str, Any]]:
+    """Give {id, title, text} of every second paragraph, by a hash: all that can be found."""
+    return (one for one in paragraphs(read) if _in_library(one["id"]))
+
+
+def requests(read: Read) -> Iterator[dict[str, Any]]:
+    """Give {id, question, answers, rejected, passage, evidence}; what the library does not hold is to be refused.
+
+    A question on a paragraph that it lacks is left out where another paragraph of the same article holds an answer. What
+    is rejected is the other behaviour, as in `questions`.
+    """
+    held: dict[str, list[str]] = {}
+    for doc in library(read):
+        held.setdefault(doc["title"], []).append(doc["text"].casefold())
+    for doc in squad(read):
+        answers = [answer.strip() for answer in doc["answers"]]
+        there = _in_library(doc["passage"])
+        texts = held.get(doc["title"].replace("_", " "), [])
+        if not there and any(answer.casefold() in text for answer in answers for text in texts):
+            continue
+        yield {
+            "id": doc["id"],
+            "question": doc["question"].strip(),
+            "answers": answers if there else [REFUSAL],
+            "rejected": REFUSAL if there else answers[0],
+            "passage": doc["passage"],
+            "evidence": [doc["passage"]] if there else [],
+        }
+
+
+def _in_library(passage: str) -> bool:
+    return digest("library", passage) % 2 == 0
 
 
 def _elsewhere(groups: list[list[dict[str, Any]]]) -> dict[str, str]:

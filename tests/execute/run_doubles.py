@@ -58,6 +58,8 @@ def run_trial(planned, *, cache, emit):
     if name == "slow":
         Path(cache, f"{planned.trial.key}.{time.time_ns()}").write_text(str(os.getpid()))
         time.sleep(float(os.environ["SLEEP_S"]))
+    if name == "settings":
+        Path(cache, "codes_kept").write_text(os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ""))
     for done in range(1000):
         emit({"phase": "predict", "done": done, "total": 1000})
     return record(planned.trial), [

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from run_doubles import RUNNER, plan
 
+from harness.allocator import CODES_KEPT
 from harness.errors import HarnessError
 from harness.execute import local
 from harness.execute.events import Finished, Progress, Started
@@ -46,6 +47,13 @@ def test_what_is_finished_is_kept_and_what_failed_is_tried_again(store):
         "one": "completed",
         "bug": "failed",
     }
+
+
+def test_a_trial_runs_with_the_settings_of_memory_and_its_parent_does_not(store, monkeypatch):
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    run(plan("settings"), store)
+    assert int((store.root.parent / "codes_kept").read_text()) == CODES_KEPT
+    assert "ONEDNN_PRIMITIVE_CACHE_CAPACITY" not in os.environ
 
 
 def test_a_skipped_trial_is_stored_with_its_reason_and_no_process_is_started(store):
