@@ -1,4 +1,4 @@
-"""Makes two tasks from SQuAD: a short answer where the passage, or the library, has one, a refusal where it has none."""
+"""Makes two tasks from SQuAD: a short answer where the passage, or the library, has one, or a refusal."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,8 +44,8 @@ def library(read: Read) -> Iterator[dict[str, Any]]:
 def requests(read: Read) -> Iterator[dict[str, Any]]:
     """Give {id, question, answers, rejected, passage, evidence}; what the library does not hold is to be refused.
 
-    A question on a paragraph that it lacks is left out where another paragraph of the same article holds an answer. What
-    is rejected is the other behaviour, as in `questions`.
+    A question on a paragraph that it lacks is left out where another paragraph of the same article holds an answer.
+    What is rejected is the other behaviour, as in `questions`.
     """
     held: dict[str, list[str]] = {}
     for doc in library(read):

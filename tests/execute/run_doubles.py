@@ -52,19 +52,23 @@ def run_trial(planned, *, cache, emit):
     if name == "exits":
         os.write(1, b"a library's last words")
         os._exit(3)
-    if name == "forever":
-        Path(cache, "started").write_text(str(os.getpid()))
-        time.sleep(600)
-    if name == "slow":
-        Path(cache, f"{planned.trial.key}.{time.time_ns()}").write_text(str(os.getpid()))
-        time.sleep(float(os.environ["SLEEP_S"]))
-    if name == "settings":
-        Path(cache, "codes_kept").write_text(os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ""))
+    _leave_a_note(name, Path(cache), planned.trial.key)
     for done in range(1000):
         emit({"phase": "predict", "done": done, "total": 1000})
     return record(planned.trial), [
         Row(task=planned.trial.task, id=str(i), references=("a",), answer="a" * i) for i in range(3)
     ]
+
+
+def _leave_a_note(name, cache, key):
+    if name == "forever":
+        (cache / "started").write_text(str(os.getpid()))
+        time.sleep(600)
+    if name == "slow":
+        (cache / f"{key}.{time.time_ns()}").write_text(str(os.getpid()))
+        time.sleep(float(os.environ["SLEEP_S"]))
+    if name == "settings":
+        (cache / "codes_kept").write_text(os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY", ""))
 
 
 def record(trial):
