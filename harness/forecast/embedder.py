@@ -7,13 +7,13 @@ import math
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from harness.data.prepare import Prepared
 from harness.forecast.architecture import read
 from harness.forecast.lengths import some_passages
-from harness.shape import Architecture
+from harness.forecast.memory import Pass, answering
+from harness.shape import Architecture, Footprint
 
 _BATCH = 32
 """Passages that `harness.models.retrieval` embeds together."""
@@ -38,16 +38,22 @@ class Embedder:
         """Count the parameters that every token meets: of the vocabulary, it looks one row up only."""
         return self.shape.parameters - self.shape.vocab * self.shape.hidden
 
-    def tokens(self, task: Prepared) -> float:
-        """Estimate the tokens of a task's corpus as it is read: cut at the window, the embedder's marks included."""
+    def lengths(self, task: Prepared) -> list[int]:
+        """Count the tokens of some passages of a task's corpus as they are read: cut at the window, marks included."""
         passages = some_passages(task)
         if not passages:
-            return 0.0
+            return []
         tokenizer: Any = import_module("tokenizers").Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        window = self._window or math.inf
-        return len(task.task_data.corpus) * fmean(min(len(one.ids), window) for one in tokenizer.encode_batch(passages))
+        window = self._window
+        counts = [len(one.ids) for one in tokenizer.encode_batch(passages)]
+        return [min(count, window) for count in counts] if window else counts
+
+    def held_bytes(self, lengths: list[int]) -> float:
+        """Give the bytes of the activations of the largest batch."""
+        largest = Pass(_BATCH * max(lengths, default=0), 0)
+        return answering(self.shape, Footprint(), largest).activations
 
     def products(self, texts: int) -> int:
         """Count the products of different sizes: texts of similar length are embedded together, batch by batch."""

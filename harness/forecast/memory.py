@@ -180,12 +180,12 @@ def answering(
         shape: of the model.
         footprint: of what was done to it.
         largest: the largest pass.
-        cached_tokens: of all sequences that are decoded together; one block's part of them stands twice while it grows.
+        cached_tokens: of all sequences that are decoded together, those included that are to be written.
         slack: share of the activations that the allocator holds besides, measured.
     """
     activations = largest.tokens * (kept_bytes(shape, Footprint()) + 4 * shape.hidden)
     logits = _LOGITS_SCORED * shape.vocab * largest.predictions
-    cache = cached_tokens * 2 * shape.kv_width * shape.dtype_bytes * (shape.layers + 1)
+    cache = cached_tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers
     return Memory(
         weights=weights_bytes(shape, footprint),
         activations=activations,

@@ -34,15 +34,12 @@ class Rates:
         one = self.machine.besides_one_s + self.machine.step_one_s * self._whole
         many = max(one, self.machine.besides_many_s + self.machine.step_many_s * self._whole)
         step = one + (many - one) * (min(work.sequences, _MANY) - 1) / (_MANY - 1)
-        return work.steps * (step + self._moving(work.held))
+        return work.steps * (step + self._cached(work.held))
 
-    def _moving(self, tokens: float) -> float:
-        """Give the seconds in which a step moves the cache: it is put together anew with one token more, and read.
-
-        What is put together is read and written (``DynamicCache.update`` of transformers), as the bandwidth counts.
-        """
+    def _cached(self, tokens: float) -> float:
+        """Give the seconds in which a step reads the cache."""
         shape = self.shape
-        return 3 * tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers / self.machine.bandwidth
+        return tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers / self.machine.bandwidth
 
     def code(self, products: float) -> float:
         """Give the seconds in which code is made for products of new sizes."""

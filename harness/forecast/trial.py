@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from harness import chain
 from harness.arrivals import expected
@@ -112,8 +113,7 @@ class _Trial:
     ) -> None:
         """Add what one step takes."""
         if footprint.indexed:
-            self._index(found, task, link)
-            found.reach(self._base + self._memory_of(self._end(done)).total)
+            self._index(found, task, link, self._base + self._memory_of(self._end(done)).total)
         if footprint.asked and (task.task_data.task.choices or not footprint.labels_only):
             system = self._asked(task, [*done, replace(footprint, asked=0)])
             self._ask(found, link.step.phase, system, footprint.asked, self._end(done))
@@ -121,13 +121,16 @@ class _Trial:
             for one in self._learned(task, link):
                 self._train(found, one, footprint, done if one is task else ())
 
-    def _index(self, found: Phases, task: Prepared, link: Link) -> None:
-        """Add what embedding the corpus takes."""
+    def _index(self, found: Phases, task: Prepared, link: Link, held_bytes: float) -> None:
+        """Add what embedding the corpus takes, besides what is held."""
+        found.reach(held_bytes)
         for one in self._embedders(link):
-            tokens, products = one.tokens(task), one.products(len(task.task_data.corpus))
+            lengths, passages = one.lengths(task), len(task.task_data.corpus)
+            tokens, products = passages * fmean(lengths or [0]), one.products(passages)
             found.products += products
             seconds = self.rates.embedding(tokens, one.block_parameters) + self.rates.code(products)
             found.add("index", seconds + self.rates.machine.open_s, tokens)
+            found.reach(held_bytes + one.held_bytes(lengths))
 
     def _embedded(self, texts: int) -> int:
         """Count the products of different sizes of embedding so many questions."""

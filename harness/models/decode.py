@@ -16,6 +16,7 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, St
 
 from harness.api import Sampling
 from harness.models.pace import Pace
+from harness.models.room import closed_up
 from harness.models.sampling import Choose, Chooser, Drawn
 from harness.models.tree import Tokens, branch_off, causal, common_prefix, logits, read_prefix
 
@@ -167,7 +168,7 @@ def _decode_group(
         tokens[row, width - len(prompt) :] = torch.tensor(prompt, device=device)
         seen[row, offset : offset + width - len(prompt)] = 0
     places = (seen.cumsum(1) - 1)[:, offset:].clamp(min=0)
-    cache = branch_off(prefix, len(prompts))
+    cache = branch_off(prefix, len(prompts), width + limits.new_tokens)
     answers: list[Tokens] = [[] for _ in prompts]
     live = list(range(len(prompts)))
     for turn in range(limits.new_tokens):
@@ -178,6 +179,7 @@ def _decode_group(
         if not keep or turn == limits.new_tokens - 1:
             break
         if len(keep) < len(live):
+            keep = closed_up(keep)
             kept = torch.tensor(keep, device=device)
             cache.batch_select_indices(kept)
             chosen, seen, places = chosen[kept], seen[kept], places[kept]

@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache, DynamicCache
 
 from harness.models.pace import Pace
+from harness.models.room import roomy
 
 Tokens = list[int]
 
@@ -194,7 +195,8 @@ def score(
         for group in fill_rows([branch.cost for branch in rest], row_tokens):
             pace.begin()
             row = lay_out([rest[i] for i in group], shared)
-            logs = log_likelihoods(module, row, branch_off(prefix, 1) if prefix else None).cpu()
+            behind = branch_off(prefix, 1, len(row.tokens)) if prefix else None
+            logs = log_likelihoods(module, row, behind).cpu()
             sums = iter(torch.zeros(row.leaves).index_add_(0, row.leaf_of, logs).tolist())
             for index in group:
                 found[index] = [next(sums) for _ in rest[index].leaves]
@@ -236,9 +238,9 @@ def read_prefix(module: Any, tokens: Tokens) -> DynamicCache:
     return cache
 
 
-def branch_off(cache: DynamicCache | None, rows: int) -> DynamicCache:
-    """Return a cache of `rows` rows that starts with `cache`, which stays as it is."""
-    new = DynamicCache()
+def branch_off(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
+    """Return a cache of `rows` rows that starts with `cache`, which stays as it is, and has room for `tokens` more."""
+    new = roomy((cache.get_seq_length() if cache else 0) + tokens)
     layers: Any = cache.layers if cache else ()  # of full attention: `packs` has seen to it
     for index, layer in enumerate(layers):
         new.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)

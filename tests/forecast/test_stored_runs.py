@@ -27,8 +27,8 @@ MINILM = llama(384, 6, 12, 12, 1024, 30522, tied=True)
 
 
 class Minilm(Embedder):
-    def tokens(self, task):
-        return 162.0 * len(task.task_data.corpus)  # the 130,028 of 803 passages that were counted
+    def lengths(self, task):
+        return [*[130] * 3, 256]  # of 803 passages 130,028 tokens were counted, 162 in the mean, and none beyond 256
 
 
 def stored():
