@@ -169,7 +169,8 @@ def learning(system: Asked, answer: float, items: int, footprint: Footprint, lon
     packs = _cost(packed, packed / packed_rows) <= _cost(stacked, alone_tokens)
     tokens = packed if packs else stacked
     row = packed / packed_rows if packs else min(footprint.row_tokens, stacked)
-    widest = max(min(footprint.row_tokens, row * _SPREAD), system.shared + longest)
+    filled = packs and packed_rows > 1  # row after row, so that some row of some batch is all but full
+    widest = max(footprint.row_tokens if filled else min(footprint.row_tokens, row * _SPREAD), system.shared + longest)
     predicted = answers * answer
     a_pass = max(1.0, min(batch, room / max(each, 1)))
     count = items / batch * (packed_rows if packs else math.ceil(stacked / footprint.row_tokens))
