@@ -10,7 +10,7 @@ import math
 from copy import deepcopy
 from functools import partial
 from importlib import import_module
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +24,7 @@ from harness.models.loading import native_dtype
 from harness.models.local import LocalModel
 from harness.models.tree import log_likelihoods
 from harness.training.batches import rows
-from harness.training.rates_training import anonymous, begin_peak, best, four_bits, resident, some_examples, training
+from harness.training.rates_training import anonymous, begin_peak, four_bits, resident, some_examples, training, usual
 
 SHORT, LONG = 192, 768
 """Tokens of the passes that are timed; in between, the time a token is taken to change evenly."""
@@ -68,7 +68,7 @@ def measure(folder: str, imported: list[str]) -> dict[str, Any]:
     found |= four_bits(model)
     found["embed_s"] = _embedding_s(model)
     again = _answering(model, shallow)  # some seconds later: a machine that others use is slow for a while
-    found |= _divided({name: min(seconds, again[name]) for name, seconds in first.items()}, depth, fewer)
+    found |= _divided({name: fmean((seconds, again[name])) for name, seconds in first.items()}, depth, fewer)
     before = anonymous()
     for name in ("faiss", "sentence_transformers"):
         import_module(name)
@@ -106,7 +106,7 @@ def _read(model: Any, tokens: int) -> float:
     row = _row(tokens, 1)
     with torch.inference_mode():
         log_likelihoods(model.module, row)
-        return best(lambda: log_likelihoods(model.module, row))
+        return usual(lambda: log_likelihoods(model.module, row))
 
 
 def _codes(model: Any) -> dict[str, float]:
@@ -120,7 +120,7 @@ def _codes(model: Any) -> dict[str, float]:
     for length in NEW:
         row = _row(length, 1)
         with torch.inference_mode():
-            first, again = (best(partial(log_likelihoods, model.module, row), 1) for _ in range(2))
+            first, again = (usual(partial(log_likelihoods, model.module, row), 1) for _ in range(2))
         seconds.append(first - again)
     begin_peak()
     kept = max(0, anonymous() - before) / len(NEW)
@@ -142,7 +142,7 @@ def _embedding_s(model: Any) -> float:
             embedder(input_ids=tokens, attention_mask=seen)
 
     embedded()
-    return best(embedded) / int(seen.sum()) / size
+    return usual(embedded) / int(seen.sum()) / size
 
 
 def _predictions(model: Any) -> float:
@@ -156,7 +156,7 @@ def _predictions(model: Any) -> float:
             cross_entropy(head(hidden).float(), targets, reduction="none")
 
     scored()
-    return best(scored) / places
+    return usual(scored) / places
 
 
 def _answering(model: Any, shallow: Any) -> dict[str, float]:
@@ -186,7 +186,7 @@ def _step_s(module: Any, count: int) -> float:
 
 def _decode_s(module: Any, prompts: list[list[int]], steps: int) -> float:
     limits = Limits(steps, frozenset(), rows=ROWS)
-    return best(lambda: continuations(module, prompts, limits), 3)
+    return usual(lambda: continuations(module, prompts, limits), 3)
 
 
 def _matrix_flops(model: Any) -> float:
@@ -195,11 +195,11 @@ def _matrix_flops(model: Any) -> float:
     a, b = (torch.randn(size, size, device=model.module.device).to(model.module.dtype) for _ in range(2))
     with torch.inference_mode():
         torch.mm(a, b)
-        return 2 * size**3 / best(lambda: torch.mm(a, b), 3)
+        return 2 * size**3 / usual(lambda: torch.mm(a, b), 3)
 
 
 def _bandwidth() -> float:
     """Give the bytes a second at which memory is copied: each is read once and written once."""
     source = torch.ones(2**25, dtype=torch.uint8, device="cuda" if torch.cuda.is_available() else "cpu")
     target = torch.empty_like(source)
-    return 2 * 2**25 / best(lambda: target.copy_(source), 3)
+    return 2 * 2**25 / usual(lambda: target.copy_(source), 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 from typing import Any
 
@@ -62,7 +63,7 @@ def _row_s(module: Any) -> float:
     """Give the seconds a token of a row, forth and back."""
     batch = some_examples(TOKENS, ITEMS)
     backward(module, batch, 10**9)
-    return best(lambda: backward(module, batch, 10**9)) / TOKENS
+    return usual(lambda: backward(module, batch, 10**9)) / TOKENS
 
 
 def _update_s(module: Any) -> float:
@@ -75,7 +76,7 @@ def _update_s(module: Any) -> float:
         optimiser.step(1e-4)
 
     update()
-    return best(update) / (len(weights) * 2**20)
+    return usual(update) / (len(weights) * 2**20)
 
 
 def four_bits(model: Any) -> dict[str, float]:
@@ -85,13 +86,13 @@ def four_bits(model: Any) -> dict[str, float]:
     layer = layer.to(model.module.device).requires_grad_(False)
     layer.get_output_embeddings = lambda: None
     with torch.inference_mode(mode=False):
-        making = best(lambda: quantised.quantise(layer), 1)
-    whole = best(lambda: quantised.weights_of(layer[0]), 3)
+        making = usual(lambda: quantised.quantise(layer), 1)
+    whole = usual(lambda: quantised.weights_of(layer[0]), 3)
     return {"quantise_s": making / (4 * size * size), "whole_s": whole / (4 * size * size)}
 
 
-def best(call: Callable[[], Any], times: int = 2) -> float:
-    """Give the least seconds of some calls: whatever else the machine does only adds to them."""
+def usual(call: Callable[[], Any], times: int = 2) -> float:
+    """Give the mean seconds of some calls: what else the machine does adds to trials as well."""
     seconds: list[float] = []
     for _ in range(times):
         began = perf_counter()
@@ -99,7 +100,7 @@ def best(call: Callable[[], Any], times: int = 2) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         seconds.append(perf_counter() - began)
-    return min(seconds)
+    return fmean(seconds)
 
 
 def some_examples(tokens: int, items: int = 8) -> list[Any]:
