@@ -17,7 +17,7 @@ class Peft(Tuned):
 
     method: str = Field("vera", description="peft's name for it, e.g. vera, loha, oft, ln_tuning, prefix_tuning")
     options: str = Field("", description="its settings, as in 'r=8, dropout=0.1'; empty: peft's defaults")
-    learning_rate: float | None = Field(
+    learning_rate: float | None = Field(  # type: ignore[override]
         None, gt=0, description="at its peak; none: 3e-2 for vera, 1e-3 for others, which differ in what suits them"
     )
 
