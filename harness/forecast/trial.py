@@ -215,7 +215,7 @@ class _Trial:
 
     def _memory_of(self, end: Footprint, one: Work | None = None) -> memory.Memory:
         one = one or Work()
-        slack = self.by.machine.slack
+        slack = memory.reading_slack(self.by.machine.slack)
         return memory.answering(self.by.shape, end, one.largest, round(one.cached), slack=slack)
 
     def _end(self, done: Sequence[Footprint]) -> Footprint:
