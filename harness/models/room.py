@@ -26,22 +26,23 @@ class RoomyLayer(DynamicLayer):
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Write tokens [rows, heads, new, size] behind those that are there; return all of them, as views.
 
-        Raises:
-            ValueError: there is no room for so many.
+        Where there is no room for them, e.g. as a trained prefix came first, more is made once.
         """
         del args, kwargs  # transformers hands on what other kinds of layers need
+        new = key_states, value_states
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            rows, heads, _, _ = key_states.shape
-            sizes = key_states.shape[-1], value_states.shape[-1]
-            self._buffers = tuple(key_states.new_empty(rows, heads, self.room, size) for size in sizes)
+            self._buffers = tuple(one.new_empty(*one.shape[:2], self.room, one.shape[-1]) for one in new)
         start = self.get_seq_length()
-        end = start + key_states.shape[-2]
+        end, rows = start + key_states.shape[-2], len(key_states)
         if end > self.room:
-            raise ValueError(f"there is room for {self.room} tokens, not for {end}")
-        rows = len(key_states)
-        for buffer, new in zip(self._buffers, (key_states, value_states), strict=True):
-            buffer[:rows, :, start:end] = new
+            self.room += end
+            wider = tuple(one.new_empty(*one.shape[:2], self.room, one.shape[-1]) for one in new)
+            for buffer, old in zip(wider, self._buffers, strict=True):
+                buffer[:, :, :start] = old[:rows, :, :start]
+            self._buffers = wider
+        for buffer, one in zip(self._buffers, new, strict=True):
+            buffer[:rows, :, start:end] = one
         return self._show(rows, end)
 
     def batch_select_indices(self, indices: Tensor) -> None:
