@@ -62,7 +62,7 @@ def test_pages_of_what_a_pass_computes_are_used_again():
 
 
 def test_code_for_products_of_sizes_long_past_does_not_stay():
-    assert _printed("allocator.settle()\n" + _LENGTHS) < _printed(_LENGTHS) - 100
+    assert _printed("allocator.settle()\n" + _LENGTHS) < _printed(_LENGTHS) - 60
 
 
 def _printed(steps):
