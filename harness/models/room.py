@@ -46,7 +46,7 @@ class RoomyLayer(DynamicLayer):
         return self._show(rows, end)
 
     def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep some rows in their order; what is moved must come from behind the last that stays."""
+        """Keep some rows, in the order that is given; those that keep their places are not moved."""
         places = torch.arange(len(indices), device=indices.device)
         moved = indices != places
         length = self.get_seq_length()
