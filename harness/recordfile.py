@@ -1,6 +1,7 @@
 """One trial's folder: ``record.json`` for people and ``examples.parquet`` with one row an item, written and checked.
 
-The Parquet footer holds a digest of the record, so that a record changed by hand or cut short is noticed.
+The Parquet footer holds digests of the record, so that one changed by hand or cut short is noticed: of what it says,
+whatever its spaces and line ends, and of its bytes, which is quick to tell.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from harness.records import SCHEMA_VERSION, Completed, Failed, Row, RunRecord, S
 Record = Completed | Failed | Skipped
 
 ROWS = "examples.parquet"
-_RECORD, _DIGEST = "record.json", b"record_sha256"
+_RECORD, _DIGEST, _EXACT = "record.json", b"record_sha256", b"record_bytes_sha256"
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
 
 
@@ -36,7 +37,10 @@ def read(folder: Path) -> Record:
     """
     path = folder / _RECORD
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if record := _as_written(content, folder):
+            return record
+        raw = json.loads(content)
         version = raw["schema_version"]
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise HarnessError(
@@ -44,7 +48,7 @@ def read(folder: Path) -> Record:
                 "upgrade adaptbench to read it."
             )
         record = _ADAPTER.validate_python(_migrated(raw))
-        if not record.trial.key.startswith(folder.name.rpartition("-")[2]):
+        if not _belongs(record, folder):
             raise HarnessError(f"{path} does not belong into its folder: the key of its trial is another one.")
         if isinstance(record, Completed):
             _check_rows(folder / ROWS, raw)
@@ -63,11 +67,12 @@ def read(folder: Path) -> Record:
 def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
     """Write a record, and its rows if the trial completed, into an existing folder, down to the disk."""
     raw = _plain(record.model_dump(mode="json"))
-    _save(folder / _RECORD, (json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    content = (json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    _save(folder / _RECORD, content)
     if isinstance(record, Completed):
         table = pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema())
         sink = pa.BufferOutputStream()
-        table = table.replace_schema_metadata({_DIGEST: _digest(raw)})
+        table = table.replace_schema_metadata({_DIGEST: _digest(raw), _EXACT: _sha256(content)})
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         _save(folder / ROWS, sink.getvalue().to_pybytes())
     sync(folder)
@@ -95,6 +100,23 @@ def row_schema() -> Any:
 def schema() -> dict[str, Any]:
     """Give the JSON schema of record.json."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTER.json_schema(mode="serialization")}
+
+
+def _as_written(content: bytes, folder: Path) -> Record | None:
+    """Read a record whose bytes are those that were written, by this version; None: it has to be looked at closely."""
+    rows = folder / ROWS
+    if not (rows.exists() and _ends_with(rows, _sha256(content))):
+        return None
+    try:
+        record = _ADAPTER.validate_json(content)
+    except ValidationError:
+        return None
+    return record if record.schema_version == SCHEMA_VERSION and _belongs(record, folder) else None
+
+
+def _belongs(record: Record, folder: Path) -> bool:
+    """Whether a folder is called after the key of the trial in it."""
+    return record.trial.key.startswith(folder.name.rpartition("-")[2])
 
 
 def _migrated(raw: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +170,11 @@ def _plain(value: Any) -> Any:
 
 def _digest(raw: Any) -> str:
     """Hash what a record says, whatever its spaces and line ends."""
-    return hashlib.sha256(json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return _sha256(json.dumps(raw, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _save(path: Path, content: bytes) -> None:

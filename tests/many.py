@@ -207,9 +207,11 @@ def _save(folder, record, table):
     """Write what `recordfile.write` does, but without waiting for the disk."""
     folder.mkdir(parents=True)
     raw = recordfile._plain(record.model_dump(mode="json"))
-    (folder / "record.json").write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+    content = (json.dumps(raw, indent=2) + "\n").encode()
+    (folder / "record.json").write_bytes(content)
     if record.status == "completed":
-        table = table.replace_schema_metadata({b"record_sha256": recordfile._digest(raw)})
+        digests = {recordfile._DIGEST: recordfile._digest(raw), recordfile._EXACT: recordfile._sha256(content)}
+        table = table.replace_schema_metadata(digests)
         pq.write_table(table, folder / "examples.parquet", compression="zstd", write_page_checksum=True)
 
 

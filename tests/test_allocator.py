@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from harness.errors import HarnessError
+from harness.forecast import calibration
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the settings are glibc's")
 
@@ -44,6 +48,21 @@ for length in range(64, 464):
 print(resident_mib())
 """
 
+_MEASURE = """
+import sys
+from types import SimpleNamespace
+
+from harness.errors import HarnessError
+from harness.forecast import calibration
+
+def churned(folder, imported):
+{churn}
+    return resident_mib()
+
+sys.modules["harness.training.rates"] = SimpleNamespace(measure=churned)
+calibration._child(SimpleNamespace(send=print), "")
+"""
+
 
 def test_large_blocks_that_are_freed_do_not_stay():
     churn = _CHURN.format(mib=12) + "print(resident_mib())"
@@ -65,8 +84,25 @@ def test_code_for_products_of_sizes_long_past_does_not_stay():
     assert _printed("allocator.settle()\n" + _LENGTHS) < _printed(_LENGTHS) - 60
 
 
-def _printed(steps):
+def test_a_machine_is_calibrated_with_the_settings_of_a_trial(monkeypatch, tmp_path):
+    given = {}
+
+    def begun(call, *, env, **options):
+        given["env"] = env
+        return SimpleNamespace(returncode=1, stdout="", stderr="seen enough")
+
+    monkeypatch.setattr(calibration.subprocess, "run", begun)
+    monkeypatch.setattr(calibration, "read", lambda folder: None)
+    with pytest.raises(HarnessError, match="seen enough"):
+        calibration.calibrate(tmp_path, 2, tmp_path)
+    monkeypatch.undo()
+    churn = _CHURN.format(mib=12)
+    measured = _MEASURE.format(churn="\n".join(f"    {line}" for line in churn.splitlines()))
+    assert _printed(measured, given["env"]) < _printed(churn + "print(resident_mib())", given["env"]) - 300
+
+
+def _printed(steps, environ=os.environ):
     script = _SCRIPT.format(steps=steps)
-    own = {name: value for name, value in os.environ.items() if not name.endswith("CACHE_CAPACITY")}
+    own = {name: value for name, value in environ.items() if not name.endswith("CACHE_CAPACITY")}
     call = [sys.executable, "-c", script]
     return int(subprocess.run(call, capture_output=True, text=True, check=True, env=own).stdout)

@@ -157,6 +157,16 @@ def test_new_line_ends_and_spaces_do_not_count_as_a_change(store):
     assert len(store.load()) == 1
 
 
+def test_a_record_whose_bytes_are_as_they_were_is_the_one_that_is_looked_at_closely(store, monkeypatch):
+    path = store.write(completed(scores={"t/accuracy": float("nan"), "t/bits": float("inf")}), ROWS) / "record.json"
+    with monkeypatch.context() as patch:
+        patch.setattr(recordfile, "_migrated", lambda raw: pytest.fail("it was looked at closely"))
+        (quick,) = store.load()
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    (close,) = store.load()
+    assert repr(quick.record) == repr(close.record)
+
+
 def test_damaged_rows_are_noticed_when_they_are_read(store):
     rows = [Row(task="t", id=str(i), references=(f"{i}",), prompt=f"prompt {i * 7919}") for i in range(500)]
     folder = store.write(completed(), rows)

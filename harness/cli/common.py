@@ -74,12 +74,13 @@ def show_report(
 
 @contextmanager
 def no_collection() -> Generator[None]:
-    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long."""
+    """Look for no reference cycles meanwhile, nor in what was made: passing over all that was read takes long."""
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if collects:
             gc.enable()
 
@@ -90,11 +91,12 @@ def select(store: Store, suite: str | None) -> Selection:
     Raises:
         HarnessError: nothing is stored of that suite.
     """
-    from harness.data.suite import load_suite
     from harness.errors import unknown
     from harness.store import newest
 
     if suite and (Path(suite) / "suite.toml").is_file():
+        from harness.data.suite import load_suite
+
         suite = load_suite(suite).name
     stored = store.load(suite)
     if suite and not stored and not store.problems:

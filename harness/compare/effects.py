@@ -15,6 +15,8 @@ from harness.compare.words import change, count, listing, metric_title, seconds
 from harness.metrics import get
 
 ALPHA = 0.05
+NAMED = 12
+"""Strategies that a sentence names one by one; of more it says how many."""
 
 
 def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
@@ -148,8 +150,10 @@ def _spread_over_seeds(done: Sequence[StrategyResult], name: Names) -> str:
     if not spread:
         return ""
     sd, row, found = max(spread, key=lambda entry: entry[0])
+    rows = [one for _, one, _ in spread]
+    among = name.all(rows) if len(rows) <= NAMED else f"{len(rows)} strategies with several seeds"
     return (
-        f"Of {name.all([one for _, one, _ in spread])}, {name(row)} moves most from seed to seed: standard deviation "
+        f"Of {among}, {name(row)} moves most from seed to seed: standard deviation "
         f"{sd:.3f} over {found.seeds} seeds, {found.seed_share or 0:.0%} of the variance of its "
         "mean; the rest is the items'."
     )

@@ -78,7 +78,7 @@ def headline(decided: Sequence[TaskDecision], together: Overall | None) -> str:
     if together is None:
         return decided[0].verdict
     named = [
-        f"{_chosen(one)} for {one.task} ({_SURE[one.confidence](_tied(one))}{', one seed' if one.one_seed else ''})"
+        f"{_chosen(one)} for {one.task} ({_SURE[one.confidence](_tied(one))}{_seeds(one)})"
         for one in decided
         if one.chosen
     ]
@@ -94,6 +94,13 @@ def _chosen(one: TaskDecision) -> str:
         return "nothing"
     several = len({option.model for option in one.options}) > 1
     return f"`{one.chosen[0]}`" + (f" with `{one.chosen[1]}`" if several else "")
+
+
+def _seeds(one: TaskDecision) -> str:
+    """Say where another seed might change what is chosen."""
+    if not one.one_seed:
+        return ""
+    return ", some with one seed" if one.confidence == "tied" else ", one seed"
 
 
 def _tied(one: TaskDecision) -> str:

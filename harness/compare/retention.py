@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness import metrics
 from harness.compare.findings import Retention
 from harness.compare.groups import common_labels
 from harness.compare.sample import Sample
-from harness.compare.statistics import difference, estimate
+from harness.compare.statistics import Estimate, difference, estimate
 from harness.compare.stored import Stored
+from harness.metrics import Items
+from harness.metrics.metric import Metric
 from harness.records import Completed, TaskInfo
 
 BASELINE = "zero_shot"
@@ -77,7 +80,7 @@ def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) 
     metric = metrics.get(info.metrics[0])
     asked = [[one.items[info.name] for one in group if info.name in one.items] for group in (seeds, before)]
     labels = () if info.labels or info.kind != "classification" else common_labels(asked[0] + asked[1])
-    samples = [Sample.of(metric, [items.having(items.labels or labels) for items in group]) for group in asked]
+    samples = [_sample(metric, tuple(items.having(items.labels or labels) for items in group)) for group in asked]
     pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
     if not pair:
         return f"retention on {info.name} is unknown: no item was answered both before and after."
@@ -85,7 +88,18 @@ def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) 
     return Retention(
         task=info.name,
         metric=metric.name,
-        before=estimate(start),
-        after=estimate(after),
+        before=_estimated(start),
+        after=_estimated(after),
         change=difference(after, start),
     )
+
+
+@lru_cache(maxsize=64)
+def _sample(metric: Metric, seeds: tuple[Items, ...]) -> Sample | None:
+    """Line up seeds; the state before is the same for every strategy."""
+    return Sample.of(metric, seeds)
+
+
+@lru_cache(maxsize=64)
+def _estimated(sample: Sample) -> Estimate:
+    return estimate(sample)

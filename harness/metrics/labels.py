@@ -100,9 +100,13 @@ def _mean_of_present(values: FloatArray, predicted: FloatArray, reference: Float
 
     A class that does not occur has the value 0.
     """
-    values = np.ascontiguousarray(values)
-    ones = np.ones(values.shape[-1])  # a product adds up a short last axis many times faster than a sum does
     if reference.all():
-        return values @ ones / len(ones)
-    present = ((predicted + reference) > 0).astype(np.float64)
-    return values @ ones / (present @ ones)
+        return _added_up(values) / values.shape[-1]
+    return _added_up(values) / _added_up(((predicted + reference) > 0).astype(np.float64))
+
+
+def _added_up(values: FloatArray) -> FloatArray:
+    """Sum over the last axis, which is short: many times faster as a product, unless other axes lie closer."""
+    if values.strides[-1] > min(values.strides):
+        return values.sum(axis=-1)
+    return values @ np.ones(values.shape[-1])

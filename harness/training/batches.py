@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -56,24 +57,51 @@ def epoch(samples: Sequence[Sample], batch_size: int, seed: int) -> list[list[Sa
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[Row] | list[Stack]:
+def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[Row | Stack]:
     """Divide a batch into forward passes of at most `budget` tokens, in the form that is likely to take less time.
 
     Packing reads what the prompts begin with alike once, and computes no padding, but every sample of a row is also
     multiplied with all others before the mask takes them apart. So short samples behind a long shared beginning are
-    packed, and long ones that share little are stacked.
+    packed, and long ones that share little are stacked. Samples of several tasks share little with each other and
+    much among themselves: each family of them has passes of its own.
 
     Args:
         batch: one or more samples.
         budget: tokens in a pass; a longer sample gets a pass of its own.
         packs: False: the model cannot share rows (`harness.models.tree.packs`), so they are stacked.
     """
-    stacks = _stacks(batch, budget)
     if not packs:
-        return stacks
-    packed = rows(batch, budget)
-    cost_packed = sum(_cost(1, len(row.tokens)) for row in packed)
-    return packed if cost_packed <= sum(_cost(*stack.tokens.shape) for stack in stacks) else stacks
+        return list(_stacks(batch, budget))
+    families = _families(sorted(batch, key=lambda sample: sample.prompt))
+    found: list[Row | Stack] = []
+    for family in families if len(families) > 1 else [batch]:
+        packed, stacks = rows(family, budget), _stacks(family, budget)
+        cost_packed = sum(_cost(1, len(row.tokens)) for row in packed)
+        found += packed if cost_packed <= sum(_cost(*stack.tokens.shape) for stack in stacks) else stacks
+    return found
+
+
+def _families(batch: Sequence[Sample]) -> list[Sequence[Sample]]:
+    """Cut samples, sorted by prompt, where neighbours share least, as long as that leaves fewer tokens to read.
+
+    What k samples of a family begin with alike, s tokens, is read once instead of k times: (k - 1) s tokens less.
+    Samples that no cut leaves a neighbour stay together.
+    """
+    seams = [_shared(pair) for pair in pairwise(batch)]
+    least = min(seams, default=0)
+    cuts = [place for place, seam in enumerate(seams, start=1) if seam == least]
+    parts = [batch[start:end] for start, end in pairwise([0, *cuts, len(batch)])]
+    alone = [part[0] for part in parts if len(part) == 1]
+    families = [part for part in parts if len(part) > 1]
+    spared = sum((len(part) - 1) * _shared(part) for part in (*families, alone) if part)
+    if spared <= len(seams) * least:
+        return [batch]
+    return [one for part in families for one in _families(part)] + ([alone] if alone else [])
+
+
+def _shared(batch: Sequence[Sample]) -> int:
+    """Return how many tokens all prompts begin with alike."""
+    return common_prefix([sample.prompt for sample in batch])
 
 
 def rows(batch: Sequence[Sample], budget: int) -> list[Row]:
@@ -86,8 +114,7 @@ def rows(batch: Sequence[Sample], budget: int) -> list[Row]:
         batch: one or more samples.
         budget: tokens in a row; a longer sample gets a row of its own.
     """
-    prompts = [sample.prompt for sample in batch]
-    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1)
+    shared = min(_shared(batch), min(len(sample.prompt) for sample in batch) - 1)
     costs = [sample.tokens - shared - 1 for sample in batch]
     return [_row([batch[i] for i in group], shared) for group in fill_rows(costs, max(budget - shared, 1))]
 

@@ -56,6 +56,17 @@ def check(module, batch, budget, *, packs=True):
 
 @settings(max_examples=30, deadline=None)
 @given(
+    prefixes=st.lists(st.lists(TOKEN, max_size=9), min_size=1, max_size=3),
+    batch=st.lists(SAMPLE, min_size=1, max_size=8),
+    budget=st.integers(1, 80),
+)
+def test_they_are_where_samples_come_from_several_tasks(module, prefixes, batch, budget):
+    mixed = [Sample(prefixes[n % len(prefixes)] + one.prompt, one.completion) for n, one in enumerate(batch)]
+    check(module, mixed, budget)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
     prefix=st.lists(TOKEN, max_size=5),
     batch=st.lists(SAMPLE, min_size=1, max_size=6),
     budget=st.integers(1, 80),
@@ -110,6 +121,21 @@ def test_short_samples_behind_a_long_beginning_are_packed_and_long_ones_that_sha
     assert all(isinstance(one, Row) for one in passes(short, 768))
     long = [Sample([10 + n, *range(10, 230)], [50, 2]) for n in range(16)]
     assert all(isinstance(one, Stack) and one.tokens.shape[0] == 3 for one in passes(long, 768)[:-1])
+
+
+def test_samples_of_several_tasks_have_passes_of_their_own_and_read_what_they_share_once():
+    first = [Sample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
+    second = [Sample([5, *range(90, 120), 130 + n], [9, 2]) for n in range(4)]
+    mixed = [one for pair in zip(first, second, strict=False) for one in pair] + first[4:]
+    assert sum(len(one.tokens) for one in rows(mixed, 768)) > 2 * 130
+    assert sorted(len(one.tokens) for one in passes(mixed, 768)) == [31 + 4 * 2, 41 + 5 * 2]
+
+
+def test_samples_without_a_neighbour_stay_together():
+    family = [Sample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
+    alone = [Sample([5, 200 + n, *range(70, 90)], [8, 2]) for n in range(3)]
+    sizes = [len(one.targets) for one in passes([*family, *alone], 768)]
+    assert sorted(sizes) == [3 * 2, 5 * 2]
 
 
 @given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))

@@ -16,7 +16,7 @@ from harness.render.html.labels import shortened, width_of
 ROW = 25
 MOST = 24
 """Rows that are drawn; the table behind a chart has all."""
-NAMES = 170
+NAMES = 200
 """Units that names take at most, left of a chart."""
 
 
