@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness import models
 from harness.errors import HarnessError
-from harness.models import bottleneck, lowrank, tree, virtual
+from harness.models import bottleneck, tree, virtual
 
 BASE = "base.safetensors"
 _QUANTISED = "quantised.json"
@@ -74,7 +74,6 @@ def ready(module: Any) -> None:
         for name, parameter in module.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.to(module.dtype)
-    lowrank.add_in_place(module)
     virtual.install(module)
 
 

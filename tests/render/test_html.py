@@ -12,9 +12,11 @@ from harness.compare.breakeven import break_even
 from harness.compare.outlook import confidence, front, would_change
 from harness.render import json as as_json
 from harness.render.html import canvas
+from harness.render.html.canvas import WIDTH
+from harness.render.html.dots import Dot, Panel, dots
 from harness.render.html.embedded import as_script
 from harness.render.html.figures import charts_of, save
-from harness.render.html.labels import Box, place_labels, spread
+from harness.render.html.labels import LONGEST, Box, place_labels, shortened, spread, width_of
 from harness.render.html.page import MOST_BYTES
 from harness.render.html.words import coded, dollars, number
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
@@ -231,3 +233,10 @@ def test_the_command_writes_page_and_charts_and_says_where(store, tmp_path):
 def test_help_does_not_import_what_draws():
     code = "import sys; from harness.cli import app; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_chart_has_room_for_the_longest_name():
+    name = "lora(task=sentiment)+lora(task=questions)"
+    assert len(shortened(name)) == LONGEST
+    figure = dots([Panel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
+    assert figure.axes[0].get_position().x0 * WIDTH >= width_of(shortened(name)) + 8
