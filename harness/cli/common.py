@@ -74,13 +74,14 @@ def show_report(
 
 @contextmanager
 def no_collection() -> Generator[None]:
-    """Look for no reference cycles meanwhile, nor in what was made: passing over all that was read takes long."""
+    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long."""
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
+        gc.unfreeze()  # what was made counts as old, or the next look for cycles would pass over all of it
         if collects:
             gc.enable()
 
