@@ -52,7 +52,6 @@ _MEASURE = """
 import sys
 from types import SimpleNamespace
 
-from harness.errors import HarnessError
 from harness.forecast import calibration
 
 def churned(folder, imported):

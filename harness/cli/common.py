@@ -57,6 +57,22 @@ Engineering = Annotated[
 ]
 
 
+@contextmanager
+def no_collection() -> Generator[None]:
+    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long.
+
+    Around a whole function, so that what it read is gone when it ends; or the next look would pass over all of it.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@no_collection()
 def show_report(
     store: Store, suite: str | None, form: Format, screen: Console, economics: Economics | None = None
 ) -> None:
@@ -64,26 +80,11 @@ def show_report(
     from harness.compare.comparison import compare
     from harness.compare.stored import read
 
-    with no_collection():
-        chosen = select(store, suite)
-        notes = [*chosen.notes, *store.problems]
-        comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
-        text = import_module(f"harness.render.{form}").render(comparison)
-        screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
-
-
-@contextmanager
-def no_collection() -> Generator[None]:
-    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.unfreeze()  # what was made counts as old, or the next look for cycles would pass over all of it
-        if collects:
-            gc.enable()
+    chosen = select(store, suite)
+    notes = [*chosen.notes, *store.problems]
+    comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
+    text = import_module(f"harness.render.{form}").render(comparison)
+    screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
 
 
 def select(store: Store, suite: str | None) -> Selection:

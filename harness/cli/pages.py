@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 
+@no_collection()
 def write_pages(
     store: Store, suite: str | None, economics: Economics | None, *, html: Path | None, figures: Path | None
 ) -> None:
@@ -26,10 +27,9 @@ def write_pages(
     from harness.compare.stored import read
     from harness.compare.words import count
 
-    with no_collection():
-        chosen = select(store, suite)
-        stored = read(chosen.trials)
-        comparison = compare(stored, [*chosen.notes, *store.problems], economics)
+    chosen = select(store, suite)
+    stored = read(chosen.trials)
+    comparison = compare(stored, [*chosen.notes, *store.problems], economics)
     came = provenance(one.record for one in chosen.trials)
     if html:
         from harness.compare.examples import examples_of

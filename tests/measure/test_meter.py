@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from nvml_double import Nvml
 
+from harness.measure import meter as meter_module
 from harness.measure.meter import Meter
 
 MIB = 1 << 20
@@ -46,6 +47,16 @@ def test_memory_held_from_before_counts_into_the_start():
     (span,) = meter.spans
     assert span.host_peak_bytes >= span.host_start_bytes - MIB
     assert span.host_start_bytes > len(held)
+
+
+def test_freed_memory_is_given_back_before_each_phase_but_scoring(monkeypatch):
+    given = []
+    monkeypatch.setattr(meter_module.allocator, "give_back", lambda: given.append(True))
+    meter = Meter()
+    for phase, times in (("load", 1), ("adapt", 2), ("predict", 3), ("score", 3)):
+        with meter.span(phase):
+            pass
+        assert len(given) == times
 
 
 def test_seconds_are_those_of_the_block():
