@@ -1,9 +1,9 @@
 """How long a report of 2,000 stored trials takes, and the bootstrap behind it: pytest --benchmark-only.
 
 Seconds are the processor's own, so that others on the machine don't count; on a quiet one they are the clock's.
-The report is above its 3 s: 4.5 to 5.0 s on a slow day, where it was 10.4 before it read only the columns that it needs. What is left
-lies in many places: imports take a fifth of it, opening 2,000 files of rows a seventh, resampling the macro-F1 of 800
-trials and printing a ninth each; the rest is scoring, intervals and records.
+The report is above its 3 s: 4.5 to 5.0 s on a slow day, where it was 10.4 before it read only the columns that it
+needs. What is left lies in many places: imports take a fifth of it, opening 2,000 files of rows a seventh, resampling
+the macro-F1 of 800 trials and printing a ninth each; the rest is scoring, intervals and records.
 """
 
 import json

@@ -1,0 +1,29 @@
+"""What the first sentence of a decision says of all tasks together."""
+
+import pytest
+
+from harness.compare.choice import Option, TaskDecision
+from harness.compare.overall import Overall, headline
+
+OPTIONS = (Option(strategy="lora", model="m", place=1), Option(strategy="full", model="m", place=2))
+
+
+@pytest.mark.parametrize(
+    ("confidence", "one_seed", "said"),
+    [
+        ("tied", True, "`lora` for qa (tied with 1 other, some with one seed)"),
+        ("tied", False, "`lora` for qa (tied with 1 other)"),
+        ("clear", True, "`lora` for qa (clearly best, one seed)"),
+    ],
+)
+def test_it_says_whether_the_chosen_or_some_of_the_tied_have_one_seed(confidence, one_seed, said):
+    one = TaskDecision(
+        task="qa",
+        metric="token_f1",
+        verdict="",
+        confidence=confidence,
+        chosen=("lora", "m"),
+        options=OPTIONS,
+        one_seed=one_seed,
+    )
+    assert said in headline([one, one], Overall(verdict="One for all."))
