@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Adapter(Tuned):
@@ -37,6 +36,6 @@ class Adapter(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Put the blocks in."""
-        return training.adapters.attach_bottleneck(
-            model, width=self.width, activation=self.activation, after=self.after
-        )
+        from harness.training import adapters
+
+        return adapters.attach_bottleneck(model, width=self.width, activation=self.activation, after=self.after)

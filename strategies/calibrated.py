@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness import models
 from harness.api import Architecture, Context, Footprint, Needs, Query, Step, System, TaskData
+from harness.prompts.label_prior import contextual_prior
 
 
 class Calibrated(Step):
@@ -34,6 +34,8 @@ class Calibrated(Step):
         if not task.task.choices:
             return system.having(content_free=tuple(self.content_free))
         queries = [Query(f"content-free/{place}", text) for place, text in enumerate(self.content_free)]
-        found = models.answering.ask(system, queries, context.report)
+        from harness.predict.answering import ask
+
+        found = ask(system, queries, context.report)
         context.count(sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found))
-        return system.having(prior=models.calibration.contextual_prior([one.raw.choice_scores for one in found]))
+        return system.having(prior=contextual_prior([one.raw.choice_scores for one in found]))

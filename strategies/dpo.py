@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
 
 
@@ -47,10 +46,12 @@ class Dpo(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, and train it on the pairs."""
-        model = training.adapters.attach_low_rank(
+        from harness.training import adapters, preferences
+
+        model = adapters.attach_low_rank(
             system.model, rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
         )
-        settings = training.preferences.Settings(
+        settings = preferences.Settings(
             self.learning_rate, self.epochs, self.batch_size, self.beta, watch_items=self.watch_items
         )
-        return training.preferences.optimise_directly(model, system, task, settings, context)
+        return preferences.optimise_directly(model, system, task, settings, context)

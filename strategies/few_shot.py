@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness import models
 from harness.api import (
     Architecture,
     Choice,
@@ -21,6 +20,8 @@ from harness.api import (
     System,
     TaskData,
 )
+from harness.prompts.label_prior import batch_prior
+from harness.retrieval.exemplars import Fixed, Nearest, shuffled, shuffled_by_label
 
 
 class FewShot(Step):
@@ -60,10 +61,10 @@ class FewShot(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Choose the exemplars; measure the labels' mean log-probabilities where the labels are fixed."""
-        shuffle = models.exemplars.shuffled if self.choose == "random" else models.exemplars.shuffled_by_label
+        shuffle = shuffled if self.choose == "random" else shuffled_by_label
         order = shuffle(task.train, context.seed)
-        exemplars = self._nearest(task.train, context) if self.choose == "similar" else self._fixed(order, context)
-        system = system.having(exemplars=exemplars, prior=())
+        chosen = self._nearest(task.train, context) if self.choose == "similar" else self._fixed(order, context)
+        system = system.having(exemplars=chosen, prior=())
         if self.calibrate and task.task.choices and isinstance(system.model, ScoresChoices):
             inputs = order[self.k :][: self.calibration_items] or order
             return system.having(prior=mean_log_probabilities(system, inputs, context))
@@ -72,13 +73,15 @@ class FewShot(Step):
     def _fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
         shown = list(order[: self.k])
         random.Random(context.seed).shuffle(shown)
-        return models.exemplars.Fixed(tuple(shown), spare=order[self.k] if len(order) > self.k else None)
+        return Fixed(tuple(shown), spare=order[self.k] if len(order) > self.k else None)
 
     def _nearest(self, examples: Sequence[Example], context: Context) -> Exemplars:
-        embedder = models.retrieval.open_embedder(context.locate(self.embedder))
+        from harness.retrieval import dense
+
+        embedder = dense.open_embedder(context.locate(self.embedder))
         inputs = [example.query.input for example in examples]
-        context.count(models.retrieval.tokens_in(embedder, inputs))
-        return models.exemplars.Nearest(embedder, tuple(examples), models.retrieval.embed(embedder, inputs), self.k)
+        context.count(dense.tokens_in(embedder, inputs))
+        return Nearest(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
 
 
 def mean_log_probabilities(system: System, examples: Sequence[Example], context: Context) -> tuple[float, ...]:
@@ -86,4 +89,4 @@ def mean_log_probabilities(system: System, examples: Sequence[Example], context:
     prompts = system.prompts([e.query for e in examples])
     answers = system.model.score_choices(prompts, [system.task.choices] * len(examples), report=context.report)
     context.count(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
-    return models.calibration.batch_prior([answer.choice_scores for answer in answers])
+    return batch_prior([answer.choice_scores for answer in answers])

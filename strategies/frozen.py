@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Frozen(Tuned):
@@ -35,4 +34,6 @@ class Frozen(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Make the upper blocks trainable."""
-        return training.adapters.frozen_below(model, self.layers)
+        from harness.training import adapters
+
+        return adapters.frozen_below(model, self.layers)

@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Full(Tuned):
@@ -31,4 +30,6 @@ class Full(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Make every weight trainable."""
-        return training.adapters.unfrozen(model)
+        from harness.training import adapters
+
+        return adapters.unfrozen(model)

@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Ia3(Tuned):
@@ -30,4 +29,6 @@ class Ia3(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Attach the factors."""
-        return training.peft_methods.attach(model, "ia3")
+        from harness.training import peft_methods
+
+        return peft_methods.attach(model, "ia3")

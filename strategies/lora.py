@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Lora(Tuned):
@@ -42,7 +41,9 @@ class Lora(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Attach the adapter."""
-        return training.adapters.attach_low_rank(
+        from harness.training import adapters
+
+        return adapters.attach_low_rank(
             model,
             rank=self.rank,
             alpha=self.alpha,

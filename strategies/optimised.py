@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from harness import models
 from harness.api import Architecture, Context, Example, Footprint, Needs, Step, System, TaskData
-from harness.models.exemplars import Fixed
+from harness.prompts.instructions import BUILT_IN, paraphrased, written
+from harness.prompts.template import built_in, read
+from harness.retrieval.exemplars import Fixed, shuffled_by_label
 
 FILE = "prompt.json"
 
@@ -49,8 +50,7 @@ class Optimised(Step):
         if not isinstance(given, dict) or given.get("bank"):
             return given
         path = str(given.get("instructions") or "")
-        own = models.template.built_in(models.instructions.BUILT_IN)
-        text = models.template.read(path, "file of instructions") if path else own
+        text = read(path, "file of instructions") if path else built_in(BUILT_IN)
         return {**given, "bank": text}
 
     def footprint(self, shape: Architecture) -> Footprint:
@@ -60,20 +60,22 @@ class Optimised(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Search, log what was tried, and return the system with the best prompt."""
+        from harness.prompts.successive_halving import Outcome, Tried, affordable, halve
+
         judged, shown = held_out(task, self.items, context.seed)
         bare = system.having(prior=())
         instructions = self._instructions(system, context)
-        count = models.search.affordable(self.candidates, self.budget)
+        count = affordable(self.candidates, self.budget)
         challengers = draw(bare, instructions, shown, (self.k, count), context.seed)
-        tried = [models.search.Tried(one) for one in (bare, *challengers)]
+        tried = [Tried(one) for one in (bare, *challengers)]
 
-        def tell(outcome: models.search.Outcome, tokens: int) -> None:
+        def tell(outcome: Outcome, tokens: int) -> None:
             context.count(tokens)
             context.report(outcome.step, max(self.budget, outcome.step))
             context.log(asdict(outcome))
 
         metric = task.metrics[0] if task.metrics else "accuracy" if "choices" in task.provides else "token_f1"
-        best = models.search.halve(tried, judged, metric, self.budget, tell)
+        best = halve(tried, judged, metric, self.budget, tell)
         return best.bare.having(prior=best.prior)
 
     def save(self, system: System, folder: Path) -> None:
@@ -100,10 +102,10 @@ class Optimised(Step):
 
     def _instructions(self, system: System, context: Context) -> list[str]:
         """List the instructions to try."""
-        task, made = system.task, models.instructions
-        own = made.paraphrased(system.model, task, self.paraphrases, context.seed)
+        task = system.task
+        own = paraphrased(system.model, task, self.paraphrases, context.seed)
         context.count(sum(answer.prompt_tokens + answer.output_tokens for answer in own))
-        found = [task.instruction, *made.written(self.bank, task), *(answer.output.strip() for answer in own)]
+        found = [task.instruction, *written(self.bank, task), *(answer.output.strip() for answer in own)]
         return list(dict.fromkeys(found))
 
 
@@ -114,8 +116,8 @@ class Searched(Fixed):
 
 def held_out(task: TaskData, count: int, seed: int) -> tuple[list[Example], list[Example]]:
     """Return the items to judge by, and the training items that may be shown."""
-    judged = models.exemplars.shuffled_by_label(task.validation, seed)[:count]
-    train = models.exemplars.shuffled_by_label(task.train, seed)
+    judged = shuffled_by_label(task.validation, seed)[:count]
+    train = shuffled_by_label(task.train, seed)
     taken = min(count - len(judged), len(train) // 2)
     return judged + train[:taken], train[taken:]
 
@@ -139,7 +141,7 @@ def draw(
         told = replace(system.task, instruction=random_.choice(instructions))
         own = None
         if k and random_.random() < 0.75:
-            order = models.exemplars.shuffled_by_label(shown, random_.randrange(2**31))
+            order = shuffled_by_label(shown, random_.randrange(2**31))
             own = Searched(tuple(random_.sample(order[:k], len(order[:k]))), order[k] if len(order) > k else None)
         key = (told.instruction, own and tuple(example.query.id for example in own.examples))
         if key != (system.task.instruction, None) and len(found) < count:

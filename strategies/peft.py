@@ -4,9 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Context, System, TaskData
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 _USUAL, _RATES = 1e-3, {"vera": 3e-2}
 """VeRA's by validation loss on sentiment (24 steps): 2.93 at 1e-3, 1.44 at 3e-3, 0.24 at 1e-2, 0.17 at 3e-2."""
@@ -25,7 +24,9 @@ class Peft(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Attach what the method trains."""
-        return training.peft_methods.attach(model, self.method, self.options)
+        from harness.training import peft_methods
+
+        return peft_methods.attach(model, self.method, self.options)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach what is trained, and train it, at the rate that suits the method where none is given."""

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from harness import errors, models
 from harness.api import Context, Step, System, TaskData
+from harness.errors import unknown
+from harness.prompts.template import SUFFIX, check, read
 
 
 class Reworded(Step):
     """Another instruction, another template, or both; what is not given stays as the task has it.
 
-    A template is a Jinja file: `harness/models/templates/plain.jinja` is the built-in one, says what can be used, and
+    A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, says what can be used, and
     is there to be copied. A calibration made before belongs to the prompt that there was, and is dropped.
     """
 
@@ -34,8 +35,8 @@ class Reworded(Step):
         path = given.get("template") if isinstance(given, dict) else None
         if not isinstance(path, str) or not is_file(path) or given.get("text"):
             return given
-        text = models.template.read(path, "template")
-        models.template.check(text, path)
+        text = read(path, "template")
+        check(text, path)
         return {**given, "text": text}
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
@@ -56,11 +57,11 @@ class Reworded(Step):
         if self.template not in task.templates:
             hint = "A template is templates/NAME.jinja in the suite's folder, or a file with its path."
             where = f"the suite of task {task.task.name!r}"
-            raise errors.unknown("template", self.template, task.templates, where=where, hint=hint)
-        models.template.check(task.templates[self.template], self.template)
+            raise unknown("template", self.template, task.templates, where=where, hint=hint)
+        check(task.templates[self.template], self.template)
         return task.templates[self.template]
 
 
 def is_file(template: str) -> bool:
     """Tell a file from the name of a suite's template."""
-    return "/" in template or os.sep in template or template.endswith(models.template.SUFFIX)
+    return "/" in template or os.sep in template or template.endswith(SUFFIX)

@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class PromptTuning(Tuned):
@@ -35,4 +34,6 @@ class PromptTuning(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Put the vectors before every prompt."""
-        return training.adapters.attach_virtual_tokens(model, self.tokens, self.text)
+        from harness.training import adapters
+
+        return adapters.attach_virtual_tokens(model, self.tokens, self.text)

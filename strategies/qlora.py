@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned import Tuned
+from harness.training.tuned_step import Tuned
 
 
 class Qlora(Tuned):
@@ -37,7 +36,9 @@ class Qlora(Tuned):
 
     def attach(self, model: Any) -> Any:
         """Quantise the linear layers, then attach the adapter."""
-        return training.adapters.attach_low_rank(
+        from harness.training import adapters
+
+        return adapters.attach_low_rank(
             model,
             rank=self.rank,
             alpha=self.alpha,

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness import models
 from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, ScoresChoices, Step, System, TaskData
 
 
@@ -65,14 +64,16 @@ class Rag(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
+        from harness.retrieval import bm25, dense, ranking
+
         searchers: list[Any] = []
         if self.retriever != "bm25":
-            embedder = models.retrieval.open_embedder(context.locate(self.embedder))
-            lines = [models.retrieval_ranking.passage_line(passage) for passage in task.corpus]
-            context.count(models.retrieval.tokens_in(embedder, lines))
-            searchers.append(models.retrieval.build(embedder, task.corpus, self.index, context.report))
+            embedder = dense.open_embedder(context.locate(self.embedder))
+            lines = [ranking.passage_line(passage) for passage in task.corpus]
+            context.count(dense.tokens_in(embedder, lines))
+            searchers.append(dense.build(embedder, task.corpus, self.index, context.report))
         if self.retriever != "dense":
-            searchers.append(models.retrieval_bm25.build(task.corpus))
+            searchers.append(bm25.build(task.corpus))
         return self._with(system, task, context, searchers)
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
@@ -82,35 +83,43 @@ class Rag(Step):
 
     def save(self, system: System, folder: Path) -> None:
         """Write the indexes."""
-        assert isinstance(system.retriever, models.retrieval_ranking.PassageRetriever)  # noqa: S101 - this step made it
+        from harness.retrieval import ranking
+
+        assert isinstance(system.retriever, ranking.PassageRetriever)  # noqa: S101 - this step made it
         for searcher in system.retriever.searchers:
             searcher.save(folder)
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Read the indexes."""
+        from harness.retrieval import bm25, dense
+
         searchers: list[Any] = []
         if self.retriever != "bm25":
-            embedder = models.retrieval.open_embedder(context.locate(self.embedder))
-            searchers.append(models.retrieval.load(embedder, folder))
+            embedder = dense.open_embedder(context.locate(self.embedder))
+            searchers.append(dense.load(embedder, folder))
         if self.retriever != "dense":
-            searchers.append(models.retrieval_bm25.load(folder))
+            searchers.append(bm25.load(folder))
         return self._with(system, task, context, searchers)
 
     def _with(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
+        from harness.retrieval import ranking
+
         found = [
             replace(one, breadth=self.breadth) if self.breadth and hasattr(one, "breadth") else one for one in searchers
         ]
-        ranking = models.retrieval_ranking.PassageRetriever(
+        retriever = ranking.PassageRetriever(
             tuple(found), task.corpus, self.k, self._reranker(system, context), self.candidates
         )
         told = " ".join(filter(None, [system.task.instruction, self.guidance]))
-        return system.having(task=replace(system.task, instruction=told), retriever=ranking)
+        return system.having(task=replace(system.task, instruction=told), retriever=retriever)
 
     def _reranker(self, system: System, context: Context) -> Any:
+        from harness.retrieval import rerank
+
         if self.rerank is None:
             return None
         if self.rerank != "likelihood":
-            return models.retrieval_rerank.open_cross_encoder(context.locate(self.rerank))
+            return rerank.open_cross_encoder(context.locate(self.rerank))
         if not isinstance(system.model, ScoresChoices):
-            raise models.retrieval_rerank.unscored(system.model)
-        return models.retrieval_rerank.LikelihoodReranker()
+            raise rerank.unscored(system.model)
+        return rerank.LikelihoodReranker()

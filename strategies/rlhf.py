@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness import training
 from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
 
 
@@ -61,11 +60,13 @@ class Rlhf(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, train the reward model where one is wanted, optimise, and drop the reward model."""
-        model = training.adapters.attach_low_rank(
+        from harness.training import adapters, policy, preferences, reward
+
+        model = adapters.attach_low_rank(
             system.model, rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
         )
         system = system.having(model=model)
-        settings = training.policy.Settings(
+        settings = policy.Settings(
             self.learning_rate,
             self.steps,
             self.questions,
@@ -76,10 +77,10 @@ class Rlhf(Step):
             clip=self.clip,
         )
         if self.reward == "task":
-            by_metric = training.reward.by_metric(model.tokenizer)
-            return training.policy.optimise(system, task, by_metric, settings, context)
-        of_pairs = training.preferences.Settings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
-        rewards = training.reward.fit(model, system, task, of_pairs, context)
-        tuned = training.policy.optimise(system, task, rewards, settings, context)
-        training.reward.drop(model)
+            by_metric = reward.by_metric(model.tokenizer)
+            return policy.optimise(system, task, by_metric, settings, context)
+        of_pairs = preferences.Settings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
+        rewards = reward.fit(model, system, task, of_pairs, context)
+        tuned = policy.optimise(system, task, rewards, settings, context)
+        reward.drop(model)
         return tuned

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness import recordfile
 from harness.api import ModelInfo
-from harness.measured import Span
-from harness.records import Completed, Environment, Failed, TaskInfo, Trial
-from harness.store import Store
+from harness.records.measurements import Span
+from harness.records.record import Completed, Environment, Failed, TaskInfo, Trial
+from harness.store import record_file
+from harness.store.results_store import Store
 
 SUITE = "many"
 MIB = 1024**2
@@ -139,7 +139,9 @@ class _Asked:
         }
         usual = {"reasoning": [], "votes": [], "passages": [], "evidence": [], "cited": [], "dropped_passages": 0}
         columns = {**{name: [value] * self.items for name, value in (usual | {"rejected": None}).items()}, **columns}
-        return pa.table({field.name: columns[field.name] for field in recordfile.row_schema()}, recordfile.row_schema())
+        return pa.table(
+            {field.name: columns[field.name] for field in record_file.row_schema()}, record_file.row_schema()
+        )
 
 
 def _record(task, strategy, model, seed, *, items, rng):
@@ -206,11 +208,11 @@ def _named(name):
 def _save(folder, record, table):
     """Write what `recordfile.write` does, but without waiting for the disk."""
     folder.mkdir(parents=True)
-    raw = recordfile._plain(record.model_dump(mode="json"))
+    raw = record_file._plain(record.model_dump(mode="json"))
     content = (json.dumps(raw, indent=2) + "\n").encode()
     (folder / "record.json").write_bytes(content)
     if record.status == "completed":
-        digests = {recordfile._DIGEST: recordfile._digest(raw), recordfile._EXACT: recordfile._sha256(content)}
+        digests = {record_file._DIGEST: record_file._digest(raw), record_file._EXACT: record_file._sha256(content)}
         table = table.replace_schema_metadata(digests)
         pq.write_table(table, folder / "examples.parquet", compression="zstd", write_page_checksum=True)
 

@@ -9,11 +9,11 @@ from math import ceil
 import numpy as np
 from scipy.special import ndtri
 
-from harness.compare.bootstrap import bca_interval, bca_p, resample
-from harness.compare.latency import quantiles
-from harness.compare.panel import Panel
-from harness.compare.statistics import difference, estimate
-from harness.metrics.power import Assumed, design_effect, items_needed
+from harness.compare.cost.latency import quantiles
+from harness.compare.stats.bootstrap import bca_interval, bca_p, resample
+from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.panel import Panel
+from harness.metrics.statistical_power import Assumed, design_effect, items_needed
 from tests.compare.samples import sample, two_classes
 
 UNLIKE = [1] * 4 + [2] * 3 + [5] * 3 + [30] * 2

@@ -47,7 +47,7 @@ def test_the_strategy_of_contributing_is_listed_with_its_parameter(site):
 
 def test_the_strategy_of_contributing_changes_what_is_asked_and_chains(site):
     code = (
-        "from harness import chain; from harness.discover import find_step\n"
+        "from harness.plan import chain; from harness.plan.discover import find_step\n"
         "from harness.api import Context, Query, System, Task, TaskData\n"
         "first, second = chain.build('terse(sentence=\"Short.\")+zero_shot', find_step)\n"
         "task = Task('t', 'qa', 'Answer.')\n"

@@ -14,7 +14,13 @@ import typer
 from harness.cli.common import app
 from harness.errors import HarnessError
 
-from harness.cli import runs, reports, choosing, material, releases, drift, shipping  # isort: skip
+from harness.cli import runs  # isort: skip
+from harness.cli import reports  # isort: skip
+from harness.cli import choosing  # isort: skip
+from harness.cli import material  # isort: skip
+from harness.cli import releases  # isort: skip
+from harness.cli import drift  # isort: skip
+from harness.cli import shipping  # isort: skip
 
 __all__ = ["choosing", "drift", "main", "material", "releases", "reports", "runs", "shipping"]
 

@@ -88,11 +88,11 @@ def decide(  # noqa: PLR0913 - one for each flag
         no_labels=no_labels,
         engineering_hours=engineering_hours,
     )
-    from harness.compare.constraints import Constraints, parse_bar
-    from harness.compare.decision import decide as choose
-    from harness.compare.stored import read
-    from harness.render import decision as shown
-    from harness.store import Store
+    from harness.compare.decide.constraints import Constraints, parse_bar
+    from harness.compare.decide.decision import decide as choose
+    from harness.compare.trials.stored_trials import read
+    from harness.render import decision_report as shown
+    from harness.store.results_store import Store
 
     limits = Constraints(
         max_gpu_gb=max_gpu_gb,
@@ -137,7 +137,7 @@ def fits(  # noqa: PLR0913 - one for each flag
     """Say whether a model and a strategy fit a GPU, by parts of memory."""
     from harness.data import cache
     from harness.forecast import fits as forecast
-    from harness.render import fits as shown
+    from harness.render.plan import fits_report as shown
 
     table = forecast.gpus() if gpu is None else (forecast.gpu(gpu),)
     needed = forecast.need(forecast.architecture(model, cache.root()), strategy, tokens, batch, labels)

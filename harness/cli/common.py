@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.compare.economics import Economics
-    from harness.store import Selection, Store
+    from harness.compare.cost.pricing import Economics
+    from harness.store.results_store import Selection, Store
 
 app = typer.Typer(
     name="harness",
@@ -77,13 +77,13 @@ def show_report(
     store: Store, suite: str | None, form: Format, screen: Console, economics: Economics | None = None
 ) -> None:
     """Print what is stored as a report; no model is loaded."""
-    from harness.compare.comparison import compare
-    from harness.compare.stored import read
+    from harness.compare.report.comparison import compare
+    from harness.compare.trials.stored_trials import read
 
     chosen = select(store, suite)
     notes = [*chosen.notes, *store.problems]
     comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
-    text = import_module(f"harness.render.{form}").render(comparison)
+    text = import_module(f"harness.render.report.{form}").render(comparison)
     screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
 
 
@@ -94,7 +94,7 @@ def select(store: Store, suite: str | None) -> Selection:
         HarnessError: nothing is stored of that suite.
     """
     from harness.errors import unknown
-    from harness.store import newest
+    from harness.store.results_store import newest
 
     if suite and (Path(suite) / "suite.toml").is_file():
         from harness.data.suite import load_suite
@@ -122,7 +122,7 @@ def pricing(  # noqa: PLR0913 - one for each flag
     Raises:
         HarnessError: the prices cannot be read, the hardware is not in them, or an interval is no such thing.
     """
-    from harness.compare.economics import make_economics
+    from harness.compare.cost.pricing import make_economics
 
     return make_economics(
         (volume, months, update_every),

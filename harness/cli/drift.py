@@ -28,9 +28,9 @@ def drift(  # noqa: PLR0913 - one for each flag
     from rich.console import Console
     from rich.text import Text
 
-    from harness import commands
-    from harness.config import load_config, parse_limits
-    from harness.render import drift as shown
+    from harness.cli import commands
+    from harness.plan.config import load_config, parse_limits
+    from harness.render import drift_report as shown
 
     flags = {
         "suite": suite,

@@ -21,9 +21,9 @@ def data(
     form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
-    from harness import commands
-    from harness.config import DEFAULT_MODEL
-    from harness.render import data as shown
+    from harness.cli import commands
+    from harness.plan.config import DEFAULT_MODEL
+    from harness.render.plan import data_report as shown
 
     found = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console())
     show(shown.terminal(found)) if form == "terminal" else typer.echo(shown.as_json(found), nl=False)
@@ -41,11 +41,11 @@ def fetch(
     from harness.data.fetch import fetch as bring
     from harness.data.fetch import is_fetched
     from harness.data.sources import all_sources, source
-    from harness.render.live import download_bar
+    from harness.render.plan.live import download_bar
 
     wanted = [source(name) for name in names or []] or list(all_sources())
     if only_list:
-        from harness.render import listing
+        from harness.render.plan import listing
 
         show(listing.sources([(one, is_fetched(one)) for one in wanted]))
         return
@@ -59,8 +59,8 @@ def fetch(
 @app.command()
 def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Remove the tuned weights and indexes kept for later runs; records, models and data stay."""
-    from harness import artifacts
     from harness.data import cache
+    from harness.trial import artifacts
 
     root = cache.root() / "artifacts"
     count, size_bytes = artifacts.size(root)
@@ -81,9 +81,9 @@ def list_strategies(
     ] = None,
 ) -> None:
     """List the strategies, or show some with their parameters."""
-    from harness.discover import describe
-    from harness.discover import list_strategies as listed
-    from harness.render import listing
+    from harness.plan.discover import describe
+    from harness.plan.discover import list_strategies as listed
+    from harness.render.plan import listing
 
     show(listing.strategy_details([describe(name) for name in names]) if names else listing.strategies(listed()))
 
@@ -92,7 +92,7 @@ def list_strategies(
 def list_suites() -> None:
     """List the suites with their tasks."""
     from harness.data.suite import list_suites as listed
-    from harness.render import listing
+    from harness.render.plan import listing
 
     show(listing.suites(*listed()))
 
@@ -110,7 +110,7 @@ def init(  # noqa: PLR0913 - one for each flag
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
 ) -> None:
     """Write a suite from your own data."""
-    from harness.init import init_suite
+    from harness.data.scaffold import init_suite
 
     made = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
     typer.echo(f"{made.inferred}\nWritten: {made.path}. Next: harness run {made.path}")

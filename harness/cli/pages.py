@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from harness.cli.common import console, no_collection, select, write_file
 
 if TYPE_CHECKING:
-    from harness.compare.decision import Decision
-    from harness.compare.economics import Economics
-    from harness.compare.result import Comparison
-    from harness.compare.series import History
-    from harness.compare.stored import Stored
-    from harness.store import Store
+    from harness.compare.cost.pricing import Economics
+    from harness.compare.decide.decision import Decision
+    from harness.compare.release.series import History
+    from harness.compare.table.result import Comparison
+    from harness.compare.trials.stored_trials import Stored
+    from harness.store.results_store import Store
 
 
 @no_collection()
@@ -22,24 +22,24 @@ def write_pages(
     store: Store, suite: str | None, economics: Economics | None, *, html: Path | None, figures: Path | None
 ) -> None:
     """Write the page, the charts, or both, and say where they are."""
-    from harness.compare.comparison import compare
-    from harness.compare.provenance import provenance
-    from harness.compare.stored import read
-    from harness.compare.words import count
+    from harness.compare.prose.numbers import count
+    from harness.compare.report.comparison import compare
+    from harness.compare.report.provenance import provenance
+    from harness.compare.trials.stored_trials import read
 
     chosen = select(store, suite)
     stored = read(chosen.trials)
     comparison = compare(stored, [*chosen.notes, *store.problems], economics)
     came = provenance(one.record for one in chosen.trials)
     if html:
-        from harness.compare.examples import examples_of
+        from harness.compare.report.shown_items import examples_of
         from harness.render.html.page import render
 
         examples = examples_of(chosen.trials, comparison)
         histories = _histories(store, [one.name for one in comparison.suites])
         write_html(html, render(comparison, examples, came, _decisions(comparison, stored, economics), histories))
     if figures:
-        from harness.render.html.figures import save
+        from harness.render.html.all_charts import save
 
         written = save(comparison, figures, came.models)
         console().print(f"{figures}: {count(len(written), 'file')}", highlight=False, markup=False)
@@ -51,7 +51,7 @@ def write_html(path: Path, page: str) -> None:
     Raises:
         HarnessError: it cannot be written.
     """
-    from harness.compare.words import size
+    from harness.compare.prose.numbers import size
 
     write_file(path, page)
     console().print(f"{path}: {size(len(page.encode()))}, opens in any browser", highlight=False, markup=False)
@@ -63,10 +63,10 @@ def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics
     Raises:
         HarnessError: a strategy or metric is in no release, or rows are damaged.
     """
-    from harness.baselines import list_baselines
-    from harness.compare import history
-    from harness.compare.noise import read_noise
-    from harness.store import newest
+    from harness.compare.release import history
+    from harness.compare.release.run_noise import read_noise
+    from harness.store.baselines import list_baselines
+    from harness.store.results_store import newest
 
     kept, problems = list_baselines(store.root.absolute())
     own = [
@@ -79,7 +79,7 @@ def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics
 
 def _histories(store: Store, suites: Sequence[str]) -> list[History]:
     """The suites that have several releases; without a baseline nothing is read."""
-    from harness.baselines import list_baselines
+    from harness.store.baselines import list_baselines
 
     named = {one.manifest.suite for one in list_baselines(store.root.absolute())[0]}
     found = [history_of(store, name) for name in suites if name in named]
@@ -88,10 +88,10 @@ def _histories(store: Store, suites: Sequence[str]) -> list[History]:
 
 def _decisions(comparison: Comparison, stored: list[Stored], economics: Economics | None) -> list[Decision]:
     """What to choose, without constraints, of each suite in which a task has a choice."""
-    from harness.compare.constraints import Constraints
-    from harness.compare.decision import decide_on
-    from harness.compare.economics import Economics
-    from harness.compare.outlook import scored
+    from harness.compare.cost.pricing import Economics
+    from harness.compare.decide.confidence import scored
+    from harness.compare.decide.constraints import Constraints
+    from harness.compare.decide.decision import decide_on
 
     made: list[Decision] = []
     for suite in comparison.suites:

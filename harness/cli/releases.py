@@ -13,8 +13,8 @@ from harness.cli.common import Results, app, console, many, show, write_file
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.baselines import Baseline
-    from harness.store import Store, StoredTrial
+    from harness.store.baselines import Baseline
+    from harness.store.results_store import Store, StoredTrial
 
 DEFAULT = Path("results")
 
@@ -40,8 +40,8 @@ def set_(  # noqa: PLR0913 - one for each flag
     results: Results = None,
 ) -> None:
     """Keep what is measured now under a name; it never changes again."""
-    from harness.chosen import choose
-    from harness.store import Store
+    from harness.store.results_store import Store
+    from harness.store.trial_lookup import choose
 
     store = Store(results or DEFAULT)
     keep(store, name, choose(store, run, strategy or (), model or ()), note)
@@ -49,7 +49,7 @@ def set_(  # noqa: PLR0913 - one for each flag
 
 def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "") -> None:
     """Set a baseline, and say what it holds."""
-    from harness import baselines
+    from harness.store import baselines
 
     made = baselines.set_baseline(store, name, trials, note)
     size = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
@@ -61,8 +61,8 @@ def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "")
 @baseline.command("list")
 def list_(*, results: Results = None) -> None:
     """List the baselines, oldest first."""
-    from harness.baselines import list_baselines
-    from harness.render.history import baselines as listed
+    from harness.render.release.history_report import baselines as listed
+    from harness.store.baselines import list_baselines
 
     show(listed(*list_baselines((results or DEFAULT).absolute())))
 
@@ -70,10 +70,10 @@ def list_(*, results: Results = None) -> None:
 @baseline.command("show")
 def show_(name: Name, *, results: Results = None) -> None:
     """Show what a baseline holds and what it was measured with."""
-    from harness.compare.comparison import compare
-    from harness.compare.stored import read
-    from harness.render import terminal
-    from harness.render.history import baselines as listed
+    from harness.compare.report.comparison import compare
+    from harness.compare.trials.stored_trials import read
+    from harness.render.release.history_report import baselines as listed
+    from harness.render.report import terminal
 
     found = _baseline(name, results)
     show([*listed([found], []), terminal.render(compare(read(found.trials)))])
@@ -87,7 +87,7 @@ def remove(
     results: Results = None,
 ) -> None:
     """Delete a baseline."""
-    from harness.baselines import folder_of, remove_baseline
+    from harness.store.baselines import folder_of, remove_baseline
 
     folder = folder_of(name, (results or DEFAULT).absolute())
     if not yes and not sys.stdin.isatty():
@@ -129,21 +129,21 @@ def gate(  # noqa: PLR0913 - one for each flag
     form: Plain = "terminal",
 ) -> None:
     """May it be released? 0 pass, 1 fail, 3 inconclusive, 2 misuse."""
-    from harness.compare import release
-    from harness.compare.limits import parse_limits
-    from harness.compare.noise import read_noise
-    from harness.render import gate as shown
-    from harness.render.junit import render as as_junit
+    from harness.compare.release import outcome
+    from harness.compare.release.gate_limits import parse_limits
+    from harness.compare.release.run_noise import read_noise
+    from harness.render.release import gate_report as shown
+    from harness.render.release.junit import render as as_junit
 
     if against and len(strategy or ()) != 1:
         raise HarnessError("--against names the baseline's strategy: name the candidate's too, by one --strategy.")
     limits = parse_limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike=unlike)
     before = _baseline(named, results)
     after, notes = _candidate(suite, before, results)
-    pairing = release.pairing_of(before.trials, after, strategy or (), against)
+    pairing = outcome.pairing_of(before.trials, after, strategy or (), against)
     noise = read_noise(results or DEFAULT)
     told = (before.manifest.suite, before.name, before.manifest.set_at)
-    found = release.gate(told, pairing, limits, noise, notes)
+    found = outcome.gate(told, pairing, limits, noise, notes)
     if junit:
         write_file(junit, as_junit(found))
     if summary:
@@ -161,14 +161,14 @@ def explain(
     form: Plain = "terminal",
 ) -> None:
     """List all that differs between two releases, and how to tell causes apart."""
-    from harness.compare import release
-    from harness.render import gate as shown
+    from harness.compare.release import outcome
+    from harness.render.release import gate_report as shown
 
     before, after = _side(first, results), _side(second, results)
     wanted, against = list[str](), None
     if len(before) == len(after) == 1:  # two records are compared whatever they are called
         wanted, against = [after[0].record.trial.label], before[0].record.trial.label
-    found = release.explain((first, second), release.pairing_of(before, after, wanted, against))
+    found = outcome.explain((first, second), outcome.pairing_of(before, after, wanted, against))
     typer.echo(shown.as_json(found), nl=False) if form == "json" else _show(shown.explanation(found))
 
 
@@ -186,13 +186,13 @@ def history(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Show how scores, memory, speed and cost moved from baseline to baseline."""
     from harness.cli.pages import history_of, write_html
-    from harness.render import history as shown
-    from harness.store import Store
+    from harness.render.release import history_report as shown
+    from harness.store.results_store import Store
 
     store = Store(results or DEFAULT)
     found = history_of(store, _suite_name(suite), strategy or (), metric or ())
     if html:
-        from harness.render.html import history as page
+        from harness.render.html import history_page as page
 
         write_html(html, page.render(found))
     else:
@@ -201,14 +201,14 @@ def history(  # noqa: PLR0913 - one for each flag
 
 def _baseline(name: str, results: Path | None) -> Baseline:
     """Find a baseline beside the results, or in the default folder: a candidate may lie in a folder of its own."""
-    from harness.baselines import find_baseline
+    from harness.store.baselines import find_baseline
 
     return find_baseline(name, [results or DEFAULT, DEFAULT])
 
 
 def _candidate(suite: str, before: Baseline, results: Path | None) -> tuple[list[StoredTrial], list[str]]:
     """Read what is measured now; notes tell what of the store was left out."""
-    from harness.store import Store, newest
+    from harness.store.results_store import Store, newest
 
     name = _suite_name(suite)
     if name != before.manifest.suite:
@@ -225,9 +225,9 @@ def _candidate(suite: str, before: Baseline, results: Path | None) -> tuple[list
 
 def _side(name: str, results: Path | None) -> list[StoredTrial]:
     """Find one side of an explanation: a baseline, or what is in the store."""
-    from harness.baselines import is_baseline
-    from harness.chosen import choose
-    from harness.store import Store
+    from harness.store.baselines import is_baseline
+    from harness.store.results_store import Store
+    from harness.store.trial_lookup import choose
 
     if is_baseline(name, [results or DEFAULT, DEFAULT]):
         return list(_baseline(name, results).trials)

@@ -46,7 +46,7 @@ def report(  # noqa: PLR0913 - one for each flag
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Print the report of what is stored, or write it as a page; no model is loaded."""
-    from harness.store import Store
+    from harness.store.results_store import Store
 
     economics = pricing(
         volume=volume,
@@ -82,11 +82,11 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     ] = "terminal",
 ) -> None:
     """Compare two strategies item by item: differences, intervals, tests and what each took."""
-    from harness.compare.pair import Asked, compare_pair
-    from harness.compare.selection import select
-    from harness.compare.stored import read
-    from harness.render import pair as shown
-    from harness.store import Store
+    from harness.compare.pair.pair_comparison import Asked, compare_pair
+    from harness.compare.trials.pair_selection import select
+    from harness.compare.trials.stored_trials import read
+    from harness.render import pair_report as shown
+    from harness.store.results_store import Store
 
     store = Store(results or Path("results"))
     chosen = select(store.load(), (first, second), suite=suite, task=task, model=model)

@@ -27,8 +27,8 @@ from harness.cli.common import (
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.config import RunConfig
-    from harness.store import Store
+    from harness.plan.config import RunConfig
+    from harness.store.results_store import Store
 
 
 @app.command("plan", help="Show the trials of a run, and the smallest difference it can show.")
@@ -92,8 +92,8 @@ def run(  # noqa: PLR0913 - one for each flag
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
 ) -> None:
     """Plan what was asked for, show it or run it, and print the report."""
-    from harness import commands
-    from harness.config import choose_seeds, load_config, parse_limits, parse_sizes
+    from harness.cli import commands
+    from harness.plan.config import choose_seeds, load_config, parse_limits, parse_sizes
 
     flags = {
         "suite": suite,
@@ -131,9 +131,9 @@ def run(  # noqa: PLR0913 - one for each flag
         _require_keepable(asked, release, runs=not (dry_run or context.info_name == "plan"))
     plan, store, waiting = commands.plan(asked, screen, recalibrate=recalibrate)
     if dry_run or context.info_name == "plan":
-        from harness.render import foretold, listing
+        from harness.render.plan import forecast_cells, listing
 
-        show(listing.plan(plan, waiting, foretold.rate(economics)))
+        show(listing.plan(plan, waiting, forecast_cells.rate(economics)))
         if detect is not None:
             show_power(asked, detect, store)
         return
@@ -150,15 +150,15 @@ def run(  # noqa: PLR0913 - one for each flag
             typer.echo(f"Not kept as {release}: trials failed. The same command runs them again.", err=True)
         raise typer.Exit(1)
     if release:
-        from harness.chosen import choose
         from harness.cli.releases import keep
+        from harness.store.trial_lookup import choose
 
         keep(store, release, choose(store, plan.suite))
 
 
 def _require_keepable(asked: RunConfig, release: str, *, runs: bool) -> None:
     """Refuse before anything runs what could not be kept as a baseline afterwards."""
-    from harness.baselines import free_folder
+    from harness.store.baselines import free_folder
 
     if not runs or asked.split:
         why = (
@@ -170,8 +170,8 @@ def _require_keepable(asked: RunConfig, release: str, *, runs: bool) -> None:
 
 def show_power(asked: RunConfig, difference: float, store: Store) -> None:
     """Print what showing a difference needs."""
-    from harness.compare.planning import plan_power
-    from harness.render.planning import power
+    from harness.compare.power.sample_size import plan_power
+    from harness.render.plan.detectability import power
 
     if asked.split:
         raise HarnessError("--detect is of the test split; 'harness drift' says what fresh items can show.")
@@ -192,9 +192,9 @@ def repeat(  # noqa: PLR0913 - one for each flag
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
 ) -> None:
     """Measure what repeats alone do to each figure here; gates use it."""
-    from harness import commands
-    from harness.config import load_config, parse_limits
-    from harness.render import noise
+    from harness.cli import commands
+    from harness.plan.config import load_config, parse_limits
+    from harness.render.release import noise_report
 
     flags = {
         "suite": suite,
@@ -214,5 +214,5 @@ def repeat(  # noqa: PLR0913 - one for each flag
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
         raise
-    show(noise.report(found))
+    show(noise_report.report(found))
     typer.echo(f"Written: {path}")

@@ -30,15 +30,15 @@ def deploy(  # noqa: PLR0913 - one for each flag
     results: Results = None,
 ) -> None:
     """Write a measured system as files: weights, prompt, index, samples, model card."""
-    from harness.chosen import choose
-    from harness.compare.comparison import compare
-    from harness.compare.stored import read
-    from harness.compare.words import metric_title, score
+    from harness.compare.prose.numbers import metric_title, score
+    from harness.compare.report.comparison import compare
+    from harness.compare.trials.stored_trials import read
     from harness.data import cache
-    from harness.deploy import deploy as write
-    from harness.records import Completed
-    from harness.render.live import busy
-    from harness.store import Store
+    from harness.deploy.write_system import deploy as write
+    from harness.records.record import Completed
+    from harness.render.plan.live import busy
+    from harness.store.results_store import Store
+    from harness.store.trial_lookup import choose
 
     found = choose(Store(results or Path("results")), run, strategy or (), model or ())
     found = [one for one in found if task in (None, one.record.trial.task) and seed in (None, one.record.trial.seed)]
@@ -84,9 +84,9 @@ def export(
     results: Results = None,
 ) -> None:
     """Write what is stored for other tools: a row a trial and a row an answer, or runs of MLflow."""
-    from harness import export as exporting
     from harness.errors import unknown
-    from harness.store import Store
+    from harness.store import export as exporting
+    from harness.store.results_store import Store
 
     store = Store(results or Path("results"))
     stored = store.load(suite)

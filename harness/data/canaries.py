@@ -14,7 +14,7 @@ from itertools import product
 
 from harness.api import Example, Kind, Passage, Query, System, Task
 from harness.data.options import Canaries
-from harness.metrics.memory import guessed_exposure
+from harness.metrics.canary_metrics import guessed_exposure
 
 _KINDS = "red blue green yellow orange purple pink brown black white silver golden bright quiet gentle early"
 _THINGS = (

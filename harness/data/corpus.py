@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.api import Passage
 from harness.data.files import files_under
-from harness.data.readers import Table, read_table, read_text
-from harness.data.text import plain
+from harness.data.normalised_text import plain
+from harness.data.table_files import Table, read_table, read_text
 from harness.errors import HarnessError
 
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.api import Example, Query
-from harness.data.readers import Table
+from harness.data.normalised_text import normalised, plain
 from harness.data.schema import TaskConfig
-from harness.data.text import normalised, plain
+from harness.data.table_files import Table
 from harness.errors import HarnessError
 
 Index = Mapping[str, tuple[str, ...]]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from harness.api import Example
 from harness.data.examples import Index, Pool, to_pool
-from harness.data.readers import read_table
 from harness.data.schema import TaskConfig
 from harness.data.splits import ordered
 from harness.data.suite import Suite
+from harness.data.table_files import read_table
 from harness.errors import HarnessError
 
 FOLDER = ".fresh"

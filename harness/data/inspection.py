@@ -9,10 +9,10 @@ from pydantic import Field
 
 from harness.api import Example, Kind, Passage, Prompt, Task
 from harness.data.leaks import find_conflicts, find_leaks, find_repeats
+from harness.data.normalised_text import normalised
 from harness.data.personal import kinds
 from harness.data.prepare import Prepared
-from harness.data.text import normalised
-from harness.measured import Frozen
+from harness.records.measurements import Frozen
 
 SPLITS = ("train", "validation", "test")
 

@@ -16,14 +16,14 @@ from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
 from harness.data.notes import label_notes, leak_notes
-from harness.data.preparation import prepared_training
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, ordered, split
 from harness.data.suite import Suite
-from harness.data.tables import SPLITS, read_task
+from harness.data.task_rows import SPLITS, read_task
+from harness.data.training_changes import prepared_training
 from harness.errors import HarnessError
 from harness.metrics import get
-from harness.records import TaskInfo
+from harness.records.record import TaskInfo
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 import suites
 from harness import errors
 from harness.data.files import files_under, inside
-from harness.data.readers import read_text
 from harness.data.schema import SuiteConfig, TaskConfig
 from harness.data.sources import source
-from harness.data.suitefile import read_config
+from harness.data.suite_file import read_config
+from harness.data.table_files import read_text
 from harness.errors import HarnessError
 
 GROUP = "adaptbench.suites"

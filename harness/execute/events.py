@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.planned import Planned
-from harness.recordfile import Record
+from harness.records.planned_trial import Planned
+from harness.store.record_file import Record
 
 
 @dataclass(frozen=True)

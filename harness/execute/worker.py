@@ -16,10 +16,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
-from harness import allocator
 from harness.errors import HarnessError
-from harness.planned import Planned
-from harness.store import Store
+from harness.measure import allocator
+from harness.records.planned_trial import Planned
+from harness.store.results_store import Store
 
 _EVERY_S = 0.1
 

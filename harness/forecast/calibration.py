@@ -16,16 +16,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness import allocator
+from harness.api.architecture import Footprint
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
-from harness.forecast.architecture import read
+from harness.forecast.architecture_lookup import read
+from harness.measure import allocator
 from harness.measure.environment import environment, memory_bytes
-from harness.measured import Frozen
-from harness.shape import Footprint
+from harness.records.measurements import Frozen
 
 PRELOAD = ("harness.execute.preload",)
-IMPORTED = ("harness.trial", "harness.training.rates")
+IMPORTED = ("harness.trial.run_trial", "harness.training.rates")
 """What a trial's process holds when it begins, by name: these modules stand above or beside this one."""
 _SEPARATE_S = 300
 

@@ -9,14 +9,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from harness.api.architecture import Architecture, Footprint
 from harness.data.prepare import Prepared
-from harness.forecast.architecture import read
-from harness.forecast.lengths import some_passages
+from harness.forecast.architecture_lookup import read
 from harness.forecast.memory import Pass, answering
-from harness.shape import Architecture, Footprint
+from harness.forecast.token_lengths import some_passages
 
 _BATCH = 32
-"""Passages that `harness.models.retrieval` embeds together."""
+"""Passages that `harness.retrieval.dense` embeds together."""
 _PRODUCTS = 3
 """Products of different sizes in a block of BERT's: attention's four are of one size."""
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from harness import chain
-from harness.discover import find_step
+from harness.api.architecture import Architecture, Footprint
 from harness.errors import HarnessError, unknown
 from harness.forecast import memory
-from harness.forecast.architecture import llama, read
+from harness.forecast.architecture_lookup import llama, read
+from harness.forecast.forecast_run import present
 from harness.forecast.memory import GIB, Memory, Pass
-from harness.forecast.run import present
-from harness.shape import Architecture, Footprint
+from harness.plan import chain
+from harness.plan.discover import find_step
 
 CONTEXT_BYTES = 0.6 * GIB
 """What CUDA's context, its kernels and the libraries' workspaces hold: 0.4 to 0.8 GiB by kind of GPU; nothing tells it

@@ -1,17 +1,17 @@
 """What a processor's matrix library makes for each new size of a pass, and keeps: machine code, by product.
 
 oneDNN generates code for a product of given sizes when it first meets them, and keeps the newest (its guide, "Primitive
-Cache"; https://oneapi-src.github.io/oneDNN/dev_guide_primitive_cache.html); `harness.allocator` says how many. Passes
-are as long as their texts, so each length that has not been there before takes memory until then. On the reference
-machine it was found to grow evenly with the number of lengths, by 0.7 MiB a product (2.8 MiB a length of reading, 17 of
-training with updates on every matrix), and not at all when lengths return.
+Cache"; https://oneapi-src.github.io/oneDNN/dev_guide_primitive_cache.html); `harness.measure.allocator` says how
+many. Passes are as long as their texts, so each length that has not been there before takes memory until then. On the
+reference machine it was found to grow evenly with the number of lengths, by 0.7 MiB a product (2.8 MiB a length of
+reading, 17 of training with updates on every matrix), and not at all when lengths return.
 """
 
 from __future__ import annotations
 
 import math
 
-from harness.shape import Architecture, Footprint
+from harness.api.architecture import Architecture, Footprint
 
 
 def products(shape: Architecture, footprint: Footprint, *, learning: bool = False) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from harness.allocator import MAPPED_FROM_BYTES
-from harness.shape import Architecture, Footprint
+from harness.api.architecture import Architecture, Footprint
+from harness.measure.allocator import MAPPED_FROM_BYTES
 
 GIB = 2**30
 _LOGITS_TRAINED, _LOGITS_SCORED = 12, 10

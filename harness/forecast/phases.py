@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.allocator import CODES_KEPT
+from harness.measure.allocator import CODES_KEPT
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.records import Environment
+from harness.records.record import Environment
 
 PACKAGES = (
     "adaptbench",

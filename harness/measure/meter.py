@@ -16,10 +16,10 @@ from typing import Any
 
 import psutil
 
-from harness import allocator
+from harness.measure import allocator
 from harness.measure.energy import EnergyMeter
 from harness.measure.gpu import open_device
-from harness.measured import Phase, Span
+from harness.records.measurements import Phase, Span
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _SAMPLE_S = 0.05

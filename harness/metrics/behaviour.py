@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.metrics.items import Items
 from harness.metrics.metric import BoolArray, FloatArray, Statistics
-from harness.metrics.text import normalise, overlap
+from harness.metrics.text_answers import normalise, overlap
 
 REFUSALS = (
     "unanswerable",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from harness.api import Kind
 from harness.errors import unknown
-from harness.metrics import labels, retrieval, text
+from harness.metrics import labels, recall, text_answers
+from harness.metrics.canary_metrics import MEMORISATION
 from harness.metrics.further import FURTHER, WRITTEN, words_at_most
-from harness.metrics.memory import MEMORISATION
 from harness.metrics.metric import Metric
 
 _CHOSEN: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference"})
@@ -46,8 +46,8 @@ def _recall(k: int) -> Metric:
         name=f"recall@{k}",
         summary=f"share of the passages that hold the answer which are among the {passages} retrieved",
         kinds=_ASKED,
-        statistics=retrieval.recall_at(k),
-        defined=retrieval.retrieved,
+        statistics=recall.recall_at(k),
+        defined=recall.retrieved,
         source=_MANNING,
     )
 
@@ -92,7 +92,7 @@ METRICS: Mapping[str, Metric] = {
             "exact_match",
             "share of answers that equal a reference after normalising",
             WRITTEN,
-            text.exact_match,
+            text_answers.exact_match,
             binary=True,
             source=_SQUAD,
         ),
@@ -100,14 +100,14 @@ METRICS: Mapping[str, Metric] = {
             "token_f1",
             "mean overlap of the answer's words with the closest reference's",
             WRITTEN,
-            text.token_f1,
+            text_answers.token_f1,
             source=_SQUAD,
         ),
         Metric(
             "contains",
             "share of outputs that hold a reference as whole words, after normalising",
             WRITTEN,
-            text.contains,
+            text_answers.contains,
             binary=True,
         ),
         _recall(1),
@@ -117,16 +117,16 @@ METRICS: Mapping[str, Metric] = {
             name="mrr",
             summary="mean of 1 / rank of the first retrieved passage that holds the answer",
             kinds=_ASKED,
-            statistics=retrieval.reciprocal_rank,
-            defined=retrieval.retrieved,
+            statistics=recall.reciprocal_rank,
+            defined=recall.retrieved,
             source="Voorhees 1999 (TREC-8)",
         ),
         Metric(
             name="cited",
             summary="share of the answers that stand, as whole words, in a passage that was sent",
             kinds=frozenset({"qa", "multiple_choice"}),
-            statistics=retrieval.supported,
-            defined=retrieval.citable,
+            statistics=recall.supported,
+            defined=recall.citable,
             binary=True,
         ),
         Metric("parsed", "share of outputs that an answer could be read from", _ALL, labels.parsed, binary=True),

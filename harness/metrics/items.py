@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import HarnessError
-from harness.records import Row
+from harness.records.record import Row
 
 SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "cluster", "inputs": "input"}
 """Where a column here is the plural of the field in `Row`; every other name is the same in both."""
@@ -143,7 +143,7 @@ class Items:
 
         return cls._reading(read, many[0].labels)
 
-    def having(self, labels: Sequence[str]) -> Items:
+    def with_labels(self, labels: Sequence[str]) -> Items:
         """Return the same items with the task's labels set."""
         return self if self.labels == tuple(labels) else self._changed(labels=tuple(labels))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.api import Kind
-from harness.metrics.text import normalise
+from harness.metrics.text_answers import normalise
 
 
 def winner(kind: Kind, answers: Sequence[str | None], support: Sequence[Mapping[str, float]] = ()) -> int:

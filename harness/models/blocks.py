@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from harness.decoding.prefix_sharing import causal
 from harness.errors import HarnessError
-from harness.models.tree import causal
 
 ATTENTION = ("self_attn", "self_attention", "attn", "attention")
 FEED_FORWARD = ("mlp", "feed_forward", "ffn", "block_sparse_moe", "moe")

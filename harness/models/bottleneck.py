@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from harness.decoding.prefix_sharing import causal
 from harness.errors import HarnessError
 from harness.models.blocks import ATTENTION, FEED_FORWARD, blocks, sublayer
-from harness.models.tree import causal
 
 FILE = "bottleneck.safetensors"
 _NAME = "bottleneck"

@@ -18,7 +18,7 @@ def weights_bytes(model: Any) -> int | None:
     """Count what a model's parameters and buffers hold, an adapter's included; None where its weights are not here.
 
     Args:
-        model: a `harness.models.local.LocalModel`, or anything else that answers.
+        model: a `harness.models.local_model.LocalModel`, or anything else that answers.
     """
     module = getattr(model, "module", None)
     return None if module is None else bytes_of(_tensors(module))

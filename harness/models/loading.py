@@ -15,9 +15,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
+from harness.decoding import prefix_sharing
 from harness.errors import HarnessError
-from harness.models import converted, tree
-from harness.models.local import LocalModel
+from harness.models import gguf_conversion
+from harness.models.local_model import LocalModel
 from harness.models.tokenizer import window
 
 
@@ -57,12 +58,12 @@ def open_model(
             "dtype": str(module.dtype).removeprefix("torch."),
         }
     )
-    return LocalModel(known, module, tokenizer, packs=tree.packs(module))
+    return LocalModel(known, module, tokenizer, packs=prefix_sharing.packs(module))
 
 
 def ready(folder: Path, cache: Path) -> Path:
     """Return the folder to load a model from; a GGUF is converted to safetensors there, once."""
-    weights = converted.place(folder, cache)
+    weights = gguf_conversion.place(folder, cache)
     if not weights.is_dir():
         _convert(folder, weights)
         weights_hash(weights, cache)  # so that no trial's loading includes it

@@ -10,8 +10,8 @@ from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from harness import allocator
 from harness.errors import HarnessError
+from harness.measure import allocator
 
 
 def quantise(module: Any) -> None:

@@ -11,7 +11,8 @@ from transformers import AutoConfig, AutoTokenizer
 
 from harness.api import Prompt
 from harness.errors import HarnessError
-from harness.models import converted, layout
+from harness.models import gguf_conversion
+from harness.prompts import layout
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> PromptLengths:
     Raises:
         HarnessError: transformers cannot read it.
     """
-    weights = converted.place(folder, cache)
+    weights = gguf_conversion.place(folder, cache)
     options: dict[str, Any] = {}
     if not weights.is_dir():
         weights, options = folder, {"gguf_file": next(folder.glob("*.gguf")).name}

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import torch
 from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 
-from harness import models
+from harness.decoding import prefix_sharing
 from harness.errors import HarnessError
-from harness.models import blocks, bottleneck, kept, tree
-from harness.models.local import LocalModel
+from harness.models import blocks, bottleneck, quantised, saved_weights
+from harness.models.local_model import LocalModel
 
 Variant = Literal["lora", "rslora", "dora"]
 
@@ -51,7 +51,7 @@ def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
     )
     model = merged(model)
     if four_bits:
-        models.quantised.quantise(model.module)
+        quantised.quantise(model.module)
     return attach(model, config)
 
 
@@ -93,7 +93,7 @@ def attach_virtual_tokens(model: LocalModel, tokens: int, text: str) -> LocalMod
         ids = model.tokens(text)
         begin = torch.tensor((ids * (tokens // len(ids) + 1))[:tokens], device=model.module.device)
         with torch.no_grad():
-            vectors = tree.causal(model.module).get_input_embeddings()(begin)
+            vectors = prefix_sharing.causal(model.module).get_input_embeddings()(begin)
             model.module.prompt_encoder["default"].embedding.weight.copy_(vectors)
     return model
 
@@ -102,7 +102,7 @@ def attach(model: LocalModel, config: Any) -> LocalModel:
     """Return a model without an adapter with the one that a peft configuration describes."""
     # the optimiser keeps 32-bit masters, so the adapter can have the model's own type
     module = get_peft_model(model.module, config, autocast_adapter_dtype=False)
-    kept.ready(module)
+    saved_weights.ready(module)
     return model.adapted(module)
 
 
@@ -118,7 +118,7 @@ def merged(model: LocalModel) -> LocalModel:
     if not isinstance(model.module, PeftModel):
         return _whole(model)
     kind = module.active_peft_config.peft_type.value.lower()
-    inner = tree.causal(module)
+    inner = prefix_sharing.causal(module)
     touched = {name.replace(".base_layer.", ".") for name, _ in inner.named_parameters() if ".base_layer." in name}
     if getattr(inner, "is_loaded_in_4bit", False):
         return _whole(model, merging=kind)
@@ -163,7 +163,7 @@ def frozen_below(model: LocalModel, layers: int | None) -> LocalModel:
 
 def _whole(model: LocalModel, merging: str = "") -> LocalModel:
     """Return a model with 4-bit layers as one with ordinary layers, a low-rank adapter merged in full precision."""
-    inner: Any = tree.causal(model.module)
+    inner: Any = prefix_sharing.causal(model.module)
     if not getattr(inner, "is_loaded_in_4bit", False):
         return model
     if merging not in ("", "lora"):
@@ -172,9 +172,9 @@ def _whole(model: LocalModel, merging: str = "") -> LocalModel:
         layers = [name for name, layer in inner.named_modules() if hasattr(layer, "get_delta_weight")]
         for name in layers:
             layer = inner.get_submodule(name)
-            inner.set_submodule(name, models.quantised.whole(layer.base_layer, layer.get_delta_weight("default")))
+            inner.set_submodule(name, quantised.whole(layer.base_layer, layer.get_delta_weight("default")))
         inner = model.module.unload()
-    models.quantised.dequantise(inner)
+    quantised.dequantise(inner)
     return model.adapted(inner.requires_grad_(False), base_changed=True)
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harness.models.tree import Branch, Row, Tokens, common_prefix, fill_rows, lay_out
+from harness.decoding.prefix_sharing import Branch, Row, Tokens, common_prefix, fill_rows, lay_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[
     Args:
         batch: one or more samples.
         budget: tokens in a pass; a longer sample gets a pass of its own.
-        packs: False: the model cannot share rows (`harness.models.tree.packs`), so they are stacked.
+        packs: False: the model cannot share rows (`harness.decoding.prefix_sharing.packs`), so they are stacked.
     """
     if not packs:
         return list(_stacks(batch, budget))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.models.tree import Row, causal, log_likelihoods
+from harness.decoding.prefix_sharing import Row, causal, log_likelihoods
 from harness.training.batches import Sample, Stack, passes
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from harness.api import Example, System, TaskData
-from harness.models.tree import Branch, Row, Tokens, common_prefix, fill_rows, lay_out, log_likelihoods
-from harness.training.samples import systems
+from harness.decoding.prefix_sharing import Branch, Row, Tokens, common_prefix, fill_rows, lay_out, log_likelihoods
+from harness.training.training_samples import systems
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError, unknown
-from harness.models.local import LocalModel
+from harness.models.local_model import LocalModel
 from harness.training import adapters
 
 REFUSED = {

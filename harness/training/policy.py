@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, System, TaskData
+from harness.decoding.prefix_sharing import Tokens
 from harness.errors import HarnessError
-from harness.models.local import LocalModel
-from harness.models.tree import Tokens
+from harness.models.local_model import LocalModel
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.reward import Question, Reward
 from harness.training.rollouts import Laid, asked, layouts, sample, turns

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from harness.api import Context, System, TaskData
-from harness.models.local import LocalModel
+from harness.models.local_model import LocalModel
 from harness.training.divergence import Divergence
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.pairs import Pair, batches, learned, log_differences

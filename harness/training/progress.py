@@ -14,9 +14,9 @@ import torch
 
 from harness.api import AsksModel, Example, Passage, Query, Retriever, System, TaskData
 from harness.metrics import Items, get
-from harness.models.answering import ask
-from harness.models.rows import rows_of
-from harness.training.samples import systems
+from harness.predict.answering import ask
+from harness.predict.prediction_rows import rows_of
+from harness.training.training_samples import systems
 
 Split = Literal["train", "validation"]
 

@@ -19,10 +19,10 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel
 
 from harness.api import ModelInfo
-from harness.models.decode import Limits, continuations
+from harness.decoding.batched_decode import Limits, continuations
+from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.loading import native_dtype
-from harness.models.local import LocalModel
-from harness.models.tree import log_likelihoods
+from harness.models.local_model import LocalModel
 from harness.training.batches import rows
 from harness.training.rates_training import anonymous, begin_peak, four_bits, resident, some_examples, training, usual
 

@@ -13,7 +13,7 @@ import psutil
 import torch
 from torch import nn
 
-from harness import allocator
+from harness.measure import allocator
 from harness.models import quantised
 from harness.training import adapters
 from harness.training.batches import Sample

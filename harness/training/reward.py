@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, Example, System, TaskData
+from harness.decoding.prefix_sharing import Branch, Row, Tokens, causal, lay_out
 from harness.errors import HarnessError
 from harness.metrics import Items, get
 from harness.metrics.parsing import parse
-from harness.models.local import LocalModel
-from harness.models.tree import Branch, Row, Tokens, causal, lay_out
-from harness.records import Row as Record
+from harness.models.local_model import LocalModel
+from harness.records.record import Row as Record
 from harness.training import pairs as laid
 from harness.training import preferences
 from harness.training.pairs import Pair

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from torch import Tensor
 
 from harness.api import Sampling, System, TaskData
-from harness.models import decode
-from harness.models.local import LocalModel
-from harness.models.tree import Branch, Row, Tokens, lay_out, log_likelihoods
+from harness.decoding import batched_decode
+from harness.decoding.prefix_sharing import Branch, Row, Tokens, lay_out, log_likelihoods
+from harness.models.local_model import LocalModel
 from harness.training.pairs import rows
 from harness.training.reward import Question
-from harness.training.samples import systems
+from harness.training.training_samples import systems
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def sample(
     model: LocalModel, questions: Sequence[Question], answers: int, max_new_tokens: int, seed: int
 ) -> list[list[Tokens]]:
     """Draw answers to each question; one that ended has the end of the turn as its last token."""
-    limits = decode.Limits(max_new_tokens, model.end_ids, rows=model.decode_rows)
-    draw = decode.continuations if model.packs else decode.continuations_alone
+    limits = batched_decode.Limits(max_new_tokens, model.end_ids, rows=model.decode_rows)
+    draw = batched_decode.continuations if model.packs else batched_decode.continuations_alone
     prompts, end = [question.prompt for question in questions], model.tokenizer.eos_token_id
     drawn = [draw(model.module, prompts, limits, Sampling(seed=seed * answers + place)) for place in range(answers)]
     return [

@@ -12,16 +12,16 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from harness.api import Context, System, TaskData
+from harness.decoding.prefix_sharing import causal
 from harness.errors import HarnessError
-from harness.models.local import LocalModel
-from harness.models.tree import causal
+from harness.models.local_model import LocalModel
 from harness.training.batches import Sample, epoch
 from harness.training.divergence import Divergence
 from harness.training.losses import backward, mean_loss
 from harness.training.optimiser import MasterAdamW, Schedule, Shape
 from harness.training.progress import Asked, asked
-from harness.training.samples import learned
-from harness.training.watch import BestBy, Watch
+from harness.training.training_samples import learned
+from harness.training.validation import BestBy, Watch
 
 __all__ = ["Settings", "fit", "mean_loss", "train"]
 

@@ -14,19 +14,19 @@ from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
-from harness.baselines import find_baseline, is_baseline, set_baseline
-from harness.chosen import choose
-from harness.compare.gate import Limits, judge
-from harness.compare.intervals import wilson
-from harness.compare.noise import Noise
-from harness.compare.releases import measured, pair, systems
-from harness.compare.repeats import floors
-from harness.config import load_config
+from harness.compare.release.gate import Limits, judge
+from harness.compare.release.pairing import measured, pair, systems
+from harness.compare.release.repeats import floors
+from harness.compare.release.run_noise import Noise
+from harness.compare.stats.intervals import wilson
 from harness.data import cache
-from harness.execute.local import Runner, execute
+from harness.execute.local_executor import Runner, execute
 from harness.measure.environment import environment
-from harness.plan import make_plan
-from harness.store import Store
+from harness.plan.config import load_config
+from harness.plan.planner import make_plan
+from harness.store.baselines import find_baseline, is_baseline, set_baseline
+from harness.store.results_store import Store
+from harness.store.trial_lookup import choose
 
 HERE = Path(__file__).parent
 SUITE, BASE = "quickstart", "base"

@@ -13,7 +13,7 @@ _kept = []
 
 def run_trial(planned, *, cache, emit):
     """Run a trial with the fault that is named; ``order-N`` is none, but asks the items in another order."""
-    from harness import trial
+    from harness.trial import run_trial as trial
 
     name, _, seed = os.environ[FAULT].partition("-")
     {"order": _order, "damaged": _damaged, "retrieval": _retrieval, "slow": _slow, "leak": _leak}[name](trial, seed)
@@ -90,7 +90,7 @@ def _leak(trial, seed):
 
 def _around_answers(then):
     """Do something after each call of the model."""
-    from harness.models.local import LocalModel
+    from harness.models.local_model import LocalModel
 
     for name in ("generate", "score_choices"):
         setattr(LocalModel, name, _followed(getattr(LocalModel, name), then))

@@ -8,9 +8,9 @@ import random
 import side_by_side
 from transformers import DynamicCache
 
-from harness import allocator
-from harness.models import decode
-from harness.models.decode import Limits, continuations
+from harness.decoding import batched_decode
+from harness.decoding.batched_decode import Limits, continuations
+from harness.measure import allocator
 
 ROUNDS, TARGET = 5, 1.05
 SHAPES = {
@@ -45,7 +45,7 @@ def test_decoding_is_faster_with_room(benchmark, monkeypatch):
         def once(prompts=prompts, limits=limits, pairs=pairs):
             ours, ours_s = side_by_side.timed(lambda: continuations(module, prompts, limits))
             with monkeypatch.context() as patched:
-                patched.setattr(decode, "branch_off", put_together)
+                patched.setattr(batched_decode, "branch_off", put_together)
                 theirs, theirs_s = side_by_side.timed(lambda: continuations(module, prompts, limits))
             assert ours == theirs
             pairs.ours_s.append(ours_s)

@@ -6,7 +6,7 @@ import pytest
 import side_by_side
 
 from harness.api import Prompt
-from harness.models.layout import lay_out
+from harness.prompts.layout import lay_out
 
 pytest.importorskip("lm_eval", reason="pip install -c constraints.txt -e '.[test,peers]'")
 

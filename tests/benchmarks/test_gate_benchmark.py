@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 import side_by_side
 
-from harness.compare.cost import machine as machine_of
-from harness.compare.gate import Limits, judge
-from harness.compare.intervals import wilson
-from harness.compare.noise import Floor, Floors, Noise
-from harness.compare.releases import Measured, Pair, Pairing, System, measured, systems
-from harness.measured import Request, Serving
+from harness.compare.cost.resources import machine as machine_of
+from harness.compare.release.gate import Limits, judge
+from harness.compare.release.pairing import Measured, Pair, Pairing, System, measured, systems
+from harness.compare.release.run_noise import Floor, Floors, Noise
+from harness.compare.stats.intervals import wilson
 from harness.metrics import get
 from harness.metrics.items import COLUMNS
-from harness.store import Store, newest
+from harness.records.measurements import Request, Serving
+from harness.store.results_store import Store, newest
 
 RELEASES = 200
 REQUESTS = 20

@@ -20,15 +20,16 @@ import pytest
 import side_by_side
 from scipy.stats import t as student
 
-from harness import adaptation, allocator, trial
-from harness.config import Limits, RunConfig
 from harness.data import cache
 from harness.execute.worker import Emit
+from harness.measure import allocator
 from harness.measure.meter import Meter
-from harness.measured import Span
 from harness.models import footprint
-from harness.plan import make_plan
+from harness.plan.config import Limits, RunConfig
+from harness.plan.planner import make_plan
+from harness.records.measurements import Span
 from harness.training.optimiser import MasterAdamW
+from harness.trial import adaptation, run_trial
 
 PAIRS, SHARE = 6, 0.01
 LIMITS = Limits(train=48, validation=16, test=40)
@@ -115,7 +116,7 @@ def timed_trial(planned, folder, emit):
     folder.mkdir()
     for name in ("converted", "hashes"):
         (folder / name).symlink_to(cache.root() / name)
-    return side_by_side.timed(lambda: trial.run_trial(planned, cache=folder, emit=emit))[1]
+    return side_by_side.timed(lambda: run_trial.run_trial(planned, cache=folder, emit=emit))[1]
 
 
 def with_measuring(planned, folder, *, energy=False):
@@ -125,21 +126,21 @@ def with_measuring(planned, folder, *, energy=False):
     meter = clock.meter(energy=energy)
     setup_s = perf_counter() - began
     with pytest.MonkeyPatch.context() as patch, parent() as emit:
-        patch.setattr(trial, "Meter", lambda **_: meter)
+        patch.setattr(run_trial, "Meter", lambda **_: meter)
         patch.setattr(MasterAdamW, "_tell", clock.of(MasterAdamW._tell))
         patch.setattr(footprint, "weights_bytes", clock.of(footprint.weights_bytes))
-        patch.setattr(trial, "environment", clock.of(trial.environment))
+        patch.setattr(run_trial, "environment", clock.of(run_trial.environment))
         seconds = timed_trial(planned, folder, clock.of(emit))
     return seconds, clock.spent_s, setup_s
 
 
 def without_measuring(planned, folder):
     """Run with none of it; return the seconds."""
-    there = trial.environment()
+    there = run_trial.environment()
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(trial, "Meter", lambda **_: Unmeasured())
-        patch.setattr(trial, "environment", lambda **_: there)
+        patch.setattr(run_trial, "Meter", lambda **_: Unmeasured())
+        patch.setattr(run_trial, "environment", lambda **_: there)
         patch.setattr(MasterAdamW, "_tell", lambda self: None)
         patch.setattr(footprint, "weights_bytes", lambda model: None)
         patch.setattr(adaptation, "_held", lambda system, sizes: None)

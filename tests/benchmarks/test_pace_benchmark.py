@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.models.pace import Pace
+from harness.decoding.timing import Pace
 
 PASS_S, SHARE = 0.02, 0.01
 """A pass of a small model on a few cores, of which a group has two at least; and the share that its marks may take."""

@@ -3,11 +3,11 @@
 import pytest
 import side_by_side
 
-from harness import training
 from harness.api import Context, System
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.models.layout import lay_out
+from harness.prompts.layout import lay_out
+from harness.training import adapters, pairs, preferences
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
@@ -24,35 +24,35 @@ def everyday():
 
 
 def fresh():
-    return training.adapters.attach_low_rank(side_by_side.fresh_model(), **ADAPTER)
+    return adapters.attach_low_rank(side_by_side.fresh_model(), **ADAPTER)
 
 
 def held_out_margin(model, data):
     """How much more than the untrained model it favours the better answers of the validation split, nats."""
     system = System(model, data.task_data.task)
-    pairs = training.pairs.learned(system, data.task_data, "validation")
+    learned = pairs.learned(system, data.task_data, "validation")
     with model.module.disable_adapter():
-        pairs = training.preferences.with_reference(model.module, pairs, 768)
-    how = training.preferences.Settings(RATE, 1, BATCH, beta=1.0)
-    margins = training.preferences.log_ratio_margins(model.module, how)
-    return training.preferences.evaluate(pairs, margins)["reward_margin"]
+        learned = preferences.with_reference(model.module, learned, 768)
+    how = preferences.Settings(RATE, 1, BATCH, beta=1.0)
+    margins = preferences.log_ratio_margins(model.module, how)
+    return preferences.evaluate(learned, margins)["reward_margin"]
 
 
 def train_ours(data):
     """Train once, the reference included; return seconds, tokens and the margin on the validation split."""
     model = fresh()
     system = System(model, data.task_data.task)
-    how = training.preferences.Settings(RATE, 1, BATCH, beta=BETA)
-    pairs = training.pairs.learned(system, data.task_data, "train")
+    how = preferences.Settings(RATE, 1, BATCH, beta=BETA)
+    learned = pairs.learned(system, data.task_data, "train")
 
     def work():
-        known = training.preferences.with_reference(model.module, pairs, how.row_tokens)
+        known = preferences.with_reference(model.module, learned, how.row_tokens)
         parameters = [p for p in model.module.parameters() if p.requires_grad]
-        margins = training.preferences.log_ratio_margins(model.module, how)
-        training.preferences.train(parameters, known, [], margins, training.preferences.Loop(how, Context()))
+        margins = preferences.log_ratio_margins(model.module, how)
+        preferences.train(parameters, known, [], margins, preferences.Loop(how, Context()))
 
     _, seconds = side_by_side.timed(work)
-    return seconds, sum(pair.tokens for pair in pairs), held_out_margin(model, data)
+    return seconds, sum(pair.tokens for pair in learned), held_out_margin(model, data)
 
 
 def train_peer(data, folder, options):

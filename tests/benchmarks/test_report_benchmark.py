@@ -17,7 +17,7 @@ import pytest
 import side_by_side
 from test_statistics_benchmark import classified
 
-from harness.compare.bootstrap import resample
+from harness.compare.stats.bootstrap import resample
 from tests.many import write_many
 
 REPORT_S, BOOTSTRAP_S = 3.0, 2.0

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from harness import metrics
-from harness.compare.bootstrap import bca_p, resample
-from harness.compare.sample import Sample
-from harness.compare.statistics import difference, estimate
+from harness.compare.stats.bootstrap import bca_p, resample
+from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.sample import Sample
 from harness.metrics.items import Items
-from harness.metrics.power import required_n
+from harness.metrics.statistical_power import required_n
 
 SUITES = 2_000
 

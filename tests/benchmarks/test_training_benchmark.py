@@ -3,9 +3,9 @@
 import pytest
 import side_by_side
 
-from harness import training
 from harness.api import Context, System
-from harness.models.layout import lay_out
+from harness.prompts.layout import lay_out
+from harness.training import adapters, supervised, training_samples
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
@@ -27,23 +27,21 @@ def sentiment():
 
 
 def samples(model, data, examples):
-    return training.samples.samples(System(model, data.task_data.task), examples)
+    return training_samples.samples(System(model, data.task_data.task), examples)
 
 
 def held_out_loss(model, data):
     """Mean cross-entropy of the validation split's answers, nats a token."""
     held_out = samples(model, data, data.task_data.validation)
-    return training.supervised.mean_loss(model.module.eval(), held_out, 768)
+    return supervised.mean_loss(model.module.eval(), held_out, 768)
 
 
 def train_ours(data, options):
     """Train once; return seconds, real tokens and the loss on the validation split."""
-    model = training.adapters.attach_low_rank(
-        side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear"
-    )
+    model = adapters.attach_low_rank(side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear")
     own = samples(model, data, data.task_data.train)
-    settings = training.supervised.Settings(RATE, epochs=1, batch_size=BATCH, **options)
-    _, seconds = side_by_side.timed(lambda: training.supervised.train(model.module, own, settings, Context()))
+    settings = supervised.Settings(RATE, epochs=1, batch_size=BATCH, **options)
+    _, seconds = side_by_side.timed(lambda: supervised.train(model.module, own, settings, Context()))
     return seconds, sum(sample.tokens for sample in own), held_out_loss(model, data)
 
 

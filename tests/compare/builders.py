@@ -1,10 +1,10 @@
 """Small stored trials for tests, built through the real records: a suite of sentiment, qa and a probe."""
 
 from harness.api import ModelInfo
-from harness.compare.stored import Stored
-from harness.measured import Span
+from harness.compare.trials.stored_trials import Stored
 from harness.metrics.items import Items
-from harness.records import Completed, Environment, Failed, Row, Skipped, TaskInfo, Trial
+from harness.records.measurements import Span
+from harness.records.record import Completed, Environment, Failed, Row, Skipped, TaskInfo, Trial
 
 MIB = 1024**2
 

@@ -3,10 +3,10 @@
 from hashlib import sha256
 
 from harness.api import ModelInfo
-from harness.compare.releases import measured, pair, systems
-from harness.measured import Request, Serving, Span
-from harness.records import Completed, Row, TaskInfo, Trial
-from harness.store import Store
+from harness.compare.release.pairing import measured, pair, systems
+from harness.records.measurements import Request, Serving, Span
+from harness.records.record import Completed, Row, TaskInfo, Trial
+from harness.store.results_store import Store
 from tests.compare.builders import HERE, MIB
 
 METRICS = {"qa": ("token_f1", "exact_match"), "mood": ("accuracy",), "know": ("accuracy",), "text": ("perplexity",)}

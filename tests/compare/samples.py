@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.compare.sample import Sample
+from harness.compare.stats.sample import Sample
 from harness.metrics import METRICS
 
 

@@ -4,10 +4,10 @@ import shlex
 
 import pytest
 
-from harness.compare.attribution import changes, factors, separations
-from harness.compare.gate import Limits
-from harness.compare.noise import Noise
-from harness.compare.release import explain, gate
+from harness.compare.release.attribution import changes, factors, separations
+from harness.compare.release.gate import Limits
+from harness.compare.release.outcome import explain, gate
+from harness.compare.release.run_noise import Noise
 from harness.errors import HarnessError
 from tests.compare.builders import HERE
 from tests.compare.release_builders import one, pairing

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.statistics import contrast, difference
-from harness.records import Budget
-from harness.render import json as as_json
+from harness.compare.report.comparison import compare
+from harness.compare.stats.estimates import contrast, difference
+from harness.records.record import Budget
+from harness.render.report import json as as_json
 from tests.compare.builders import completed, pattern
 from tests.compare.samples import sample, two_classes
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.stored import read
+from harness.compare.report.comparison import compare
+from harness.compare.trials.stored_trials import read
 from harness.errors import HarnessError
-from harness.measured import Span
-from harness.records import Row
+from harness.records.measurements import Span
+from harness.records.record import Row
 from tests.compare.builders import (
     HERE,
     HERE_MODEL,
@@ -199,7 +199,7 @@ def test_nothing_stored_gives_an_empty_comparison():
 def test_stored_tables_give_the_same_comparison_as_items(quick):
     import pyarrow as pa
 
-    from harness.columnfile import TableColumns
+    from harness.store.column_file import TableColumns
 
     class InStore:
         def __init__(self, one):

@@ -2,14 +2,15 @@
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.examples import examples_of
-from harness.compare.selftests import agreement, lines
-from harness.compare.stored import read
-from harness.measured import Check
+from harness.compare.prose.self_test_sentences import lines
+from harness.compare.report.comparison import compare
+from harness.compare.report.shown_items import examples_of
+from harness.compare.table.agreement import agreement
+from harness.compare.trials.stored_trials import read
 from harness.metrics import Items
-from harness.render import csv, json, markdown
-from harness.store import Store
+from harness.records.measurements import Check
+from harness.render.report import csv, json, markdown
+from harness.store.results_store import Store
 from tests.compare.builders import answered, completed, info, pattern
 
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.constraints import Constraints, parse_bar
-from harness.compare.decision import Decision, decide
-from harness.compare.economics import make_economics
-from harness.compare.rules import all_rules
-from harness.compare.stored import Stored, read
+from harness.compare.cost.pricing import make_economics
+from harness.compare.decide.constraints import Constraints, parse_bar
+from harness.compare.decide.decision import Decision, decide
+from harness.compare.decide.rules import all_rules
+from harness.compare.trials.stored_trials import Stored, read
 from harness.errors import HarnessError
-from harness.measured import Request, Serving, Span
-from harness.store import Store, newest
+from harness.records.measurements import Request, Serving, Span
+from harness.store.results_store import Store, newest
 from tests.compare.builders import HERE_MODEL, MIB, completed, pattern
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"

@@ -5,12 +5,12 @@ import math
 import pytest
 
 from harness import metrics
-from harness.compare.comparison import compare
-from harness.compare.sample import Sample
-from harness.compare.statistics import difference, estimate
+from harness.compare.report.comparison import compare
+from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.sample import Sample
 from harness.metrics.items import Items
-from harness.records import Row
-from harness.render.columns import columns_of
+from harness.records.record import Row
+from harness.render.report.columns import columns_of
 from tests.compare.builders import KINDS, METRICS, completed, pattern
 from tests.compare.builders import info as task_info
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.breakeven import break_even, fieller
-from harness.compare.comparison import compare
-from harness.compare.economics import Economics, make_economics
-from harness.compare.money import Money, Part, Usage, updates_per_month
+from harness.compare.cost.breakeven import break_even, fieller
+from harness.compare.cost.money import Money, Part, Usage, updates_per_month
+from harness.compare.cost.prices import load_prices
+from harness.compare.cost.pricing import Economics, make_economics
+from harness.compare.report.comparison import compare
 from harness.errors import HarnessError
-from harness.measured import Span
-from harness.prices import load_prices
+from harness.records.measurements import Span
 from tests.compare.builders import HERE, HERE_MODEL, completed, pattern
 
 VCPU = load_prices().named("vcpu").usd

@@ -2,12 +2,12 @@
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.extraction import lenient
-from harness.compare.stored import Stored
+from harness.compare.report.comparison import compare
+from harness.compare.table.extraction import lenient
+from harness.compare.trials.stored_trials import Stored
 from harness.metrics.items import Items
 from harness.metrics.parsing import parse
-from harness.records import Row
+from harness.records.record import Row
 from tests.compare.builders import completed, info
 
 

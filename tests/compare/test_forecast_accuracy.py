@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.compare.forecast import figures, ratio, sentence
-from harness.compare.names import Names
-from harness.compare.result import Cost, PhaseCost, StrategyResult
-from harness.measured import Forecast
+from harness.compare.cost.resource_types import Cost, PhaseCost
+from harness.compare.prose.forecast_error import figures, ratio, sentence
+from harness.compare.prose.names import Names
+from harness.compare.table.result import StrategyResult
+from harness.records.measurements import Forecast
 
 
 def row(name, *, said_s, took_s, said_bytes=100, took_bytes=100):

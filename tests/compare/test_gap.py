@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.statistics import difference, unpaired
-from harness.compare.stored import read
-from harness.records import Row
-from harness.render import csv as as_csv
-from harness.render import json as as_json
-from harness.render import markdown
+from harness.compare.report.comparison import compare
+from harness.compare.stats.estimates import difference, unpaired
+from harness.compare.trials.stored_trials import read
+from harness.records.record import Row
+from harness.render.report import csv as as_csv
+from harness.render.report import json as as_json
+from harness.render.report import markdown
 from tests.compare.builders import answered, completed, pattern
 from tests.compare.samples import sample, two_classes
 
@@ -113,8 +113,8 @@ def test_no_gap_is_said_to_be_none():
 def test_rows_of_training_items_are_read_apart_from_test_items():
     import pyarrow as pa
 
-    from harness.columnfile import TableColumns
-    from harness.recordfile import row_schema
+    from harness.store.column_file import TableColumns
+    from harness.store.record_file import row_schema
 
     record = completed("sentiment", "lora", pattern(0.5)).record
 

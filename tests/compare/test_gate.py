@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare import figures
-from harness.compare.cost import machine
-from harness.compare.gate import Limits, judge
-from harness.compare.noise import Floor, Floors, Noise, read_noise, write_noise
-from harness.compare.release import EXIT_CODES, gate
-from harness.compare.releases import measured, systems
+from harness.compare.cost.resources import machine
+from harness.compare.release import resource_ratios
+from harness.compare.release.gate import Limits, judge
+from harness.compare.release.outcome import EXIT_CODES, gate
+from harness.compare.release.pairing import measured, systems
+from harness.compare.release.run_noise import Floor, Floors, Noise, read_noise, write_noise
 from harness.errors import HarnessError
-from harness.measured import Span
-from harness.render.gate import as_json, markdown_summary
-from harness.render.junit import render as junit
+from harness.records.measurements import Span
+from harness.render.release.gate_report import as_json, markdown_summary
+from harness.render.release.junit import render as junit
 from tests.compare.builders import HERE, MIB
 from tests.compare.release_builders import one, pairing, share, store_of
 
@@ -196,8 +196,8 @@ def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
     def figures_of(reused, where):
         return {found.figure for found in judged(tmp_path / where, tuned(False), tuned(reused, at=LATER)).checks}
 
-    assert figures.ADAPTING_TIME in figures_of(False, "1")
-    assert figures.ADAPTING_TIME not in figures_of(True, "2")
+    assert resource_ratios.ADAPTING_TIME in figures_of(False, "1")
+    assert resource_ratios.ADAPTING_TIME not in figures_of(True, "2")
     assert not any("memory" in figure for figure in figures_of(True, "3"))  # its peak lacks what training left
 
 

@@ -2,9 +2,9 @@
 
 import json
 
-from harness.compare.history import CURRENT, Release, history, with_current
-from harness.compare.noise import Noise
-from harness.render.history import as_json, report
+from harness.compare.release.history import CURRENT, Release, history, with_current
+from harness.compare.release.run_noise import Noise
+from harness.render.release.history_report import as_json, report
 from tests.compare.builders import HERE
 from tests.compare.release_builders import one, share, store_of
 

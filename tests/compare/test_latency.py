@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import quantile_test
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.compare import cost
-from harness.compare.comparison import compare
-from harness.compare.latency import latency_of, quantiles
-from harness.measured import Forecast, Held, Request, Serving, Span
+from harness.compare.cost import resources
+from harness.compare.cost.latency import latency_of, quantiles
+from harness.compare.report.comparison import compare
+from harness.records.measurements import Forecast, Held, Request, Serving, Span
 from tests.compare.builders import completed, pattern
 
 
@@ -127,12 +127,12 @@ def test_what_only_measures_is_no_part_of_the_cost():
     )
     held, forecast = Held(weights_bytes=3), Forecast(phases_s={"load": 1.0})
     record = completed("qa", "zero_shot", pattern(0.5), spans=spans, held=held, forecast=forecast).record
-    found = cost.of_trial(record, 200)
+    found = resources.of_trial(record, 200)
     assert (found.total_s, found.host_peak_bytes, found.energy_j) == (5, 7, 9)
     assert found.phases["check"].host_peak_bytes == 90
     assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (2000, 90)
     assert (found.held, found.forecast) == (held, forecast)
-    older = cost.of_trial(completed("qa", "zero_shot", pattern(0.5)).record, 200)
+    older = resources.of_trial(completed("qa", "zero_shot", pattern(0.5)).record, 200)
     assert (older.prefill_tokens_per_s, older.energy_j, older.latency, older.held) == (None, None, None, None)
 
 

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.learning import by_size
+from harness.compare.report.comparison import compare
+from harness.compare.table.learning_curves import by_size
 from harness.errors import HarnessError
-from harness.render import csv as as_csv
-from harness.render import json as as_json
-from harness.render import markdown
-from harness.store import newest
+from harness.render.report import csv as as_csv
+from harness.render.report import json as as_json
+from harness.render.report import markdown
+from harness.store.results_store import newest
 from tests.compare.builders import completed, failed, info, pattern
 
 

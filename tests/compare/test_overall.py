@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.compare.choice import Option, TaskDecision
-from harness.compare.overall import Overall, headline
+from harness.compare.decide.choice import Option, TaskDecision
+from harness.compare.decide.overall import Overall, headline
 
 OPTIONS = (Option(strategy="lora", model="m", place=1), Option(strategy="full", model="m", place=2))
 

@@ -10,11 +10,11 @@ from rich.console import Console
 from scipy import stats
 
 from harness import cli
-from harness.compare.effect import effect
-from harness.compare.pair import Asked, compare_pair
-from harness.compare.statistics import difference
+from harness.compare.pair.pair_comparison import Asked, compare_pair
+from harness.compare.stats.effect_size import effect
+from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
-from harness.render import pair as shown
+from harness.render import pair_report as shown
 from tests.compare.builders import completed, pattern, quick_suite
 from tests.compare.samples import sample, two_classes
 from tests.many import write_many

@@ -6,14 +6,14 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from harness import cli
-from harness.compare.comparison import compare
-from harness.compare.pilot import intra_cluster_correlation, pilot
-from harness.compare.statistics import difference
+from harness.compare.power.pilot import intra_cluster_correlation, pilot
+from harness.compare.report.comparison import compare
+from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
-from harness.metrics.power import Assumed, design_effect, detectable, items_needed, seeds_needed
+from harness.metrics.statistical_power import Assumed, design_effect, detectable, items_needed, seeds_needed
 from tests.compare.builders import completed, pattern
 from tests.compare.samples import sample
-from tests.test_plan import model, suite
+from tests.plan.test_planner import model, suite
 
 __all__ = ["model", "suite"]  # fixtures
 

@@ -4,10 +4,10 @@ from statistics import stdev
 
 import pytest
 
-from harness.compare.noise import Floor, Floors, Noise, read_noise, write_noise
-from harness.compare.releases import measured
-from harness.compare.repeats import repeated
-from harness.store import Store
+from harness.compare.release.pairing import measured
+from harness.compare.release.repeats import repeated
+from harness.compare.release.run_noise import Floor, Floors, Noise, read_noise, write_noise
+from harness.store.results_store import Store
 from tests.compare.release_builders import record, rows
 
 

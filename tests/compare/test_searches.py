@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.measured import Span
-from harness.records import Budget, Candidate, Search
-from harness.render import json as as_json
-from harness.render import markdown
+from harness.compare.report.comparison import compare
+from harness.records.measurements import Span
+from harness.records.record import Budget, Candidate, Search
+from harness.render.report import json as as_json
+from harness.render.report import markdown
 from tests.compare.builders import completed, pattern
 
 BUDGET = Budget(unit="trials", amount=2)

@@ -1,7 +1,7 @@
 """Self-tests of several seeds in one line: items add up, and a note keeps its largest figure."""
 
-from harness.compare.selftests import checks_of
-from harness.measured import Check
+from harness.compare.table.agreement import checks_of
+from harness.records.measurements import Check
 from tests.compare.release_builders import one
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.compare.discrepancy import of_inputs
-from harness.compare.shift import Sides, of_labels, of_lengths
+from harness.compare.drift.mmd import of_inputs
+from harness.compare.drift.permutation_tests import Sides, of_labels, of_lengths
 
 
 def sides(test, fresh, draws=199):

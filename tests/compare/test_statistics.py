@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness import metrics
-from harness.compare.bootstrap import bca_interval, bca_p, resample
-from harness.compare.sample import Sample
-from harness.compare.statistics import difference, estimate
+from harness.compare.stats.bootstrap import bca_interval, bca_p, resample
+from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.sample import Sample
 from harness.errors import HarnessError
 from harness.metrics.items import Items
 from harness.metrics.metric import Metric
-from harness.records import Row
+from harness.records.record import Row
 from tests.compare.samples import sample, two_classes
 
 unit = st.floats(0, 1, width=16)

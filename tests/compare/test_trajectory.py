@@ -7,12 +7,13 @@ import math
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.compare.trajectory import POINTS, curves_of, spark
-from harness.curves import runs
-from harness.render import csv as as_csv
-from harness.render import json as as_json
-from harness.render import markdown
+from harness.compare.prose.training_sentences import spark
+from harness.compare.report.comparison import compare
+from harness.compare.table.training_curves import POINTS, curves_of
+from harness.records.loss_curves import runs
+from harness.render.report import csv as as_csv
+from harness.render.report import json as as_json
+from harness.render.report import markdown
 from tests.compare.builders import completed, pattern
 
 

@@ -1,7 +1,7 @@
 """Verdicts: sentences that say what the intervals and tests carry, and no more."""
 
-from harness.compare.comparison import compare
-from harness.compare.stored import Stored
+from harness.compare.report.comparison import compare
+from harness.compare.trials.stored_trials import Stored
 from tests.compare.builders import completed, failed, info, pattern, quick_suite, skipped
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import chain, discover
 from harness.api import Context, System, TaskData
-from harness.config import RunConfig
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.models.answering import ask
-from harness.plan import make_plan
-from harness.records import Completed
-from harness.trial import run_trial, seed_everything
+from harness.plan import chain, discover
+from harness.plan.config import RunConfig
+from harness.plan.planner import make_plan
+from harness.predict.answering import ask
+from harness.records.record import Completed
+from harness.trial.run_trial import run_trial, seed_everything
 
 CHAINS = (
     "few_shot+rag",

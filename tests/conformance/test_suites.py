@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import suites
-from harness import chain, discover
 from harness.data.sources import all_sources
 from harness.data.suite import load_suite
-from harness.models import template
+from harness.plan import chain, discover
+from harness.prompts import template
 
 NAMES = sorted(path.parent.name for path in Path(suites.__path__[0]).glob("*/suite.toml"))
 PARTS = ("Source", "Splits", "Examples", "Chance level", "Known contamination and other limits")

@@ -11,8 +11,8 @@ from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.metrics import Items, get
-from harness.metrics.memory import guessed_exposure
-from harness.records import Row
+from harness.metrics.canary_metrics import guessed_exposure
+from harness.records.record import Row
 
 FACTS = "".join(f"Which key opens door {n * 37 % 101}?,key {n},p{n}\n" for n in range(24))
 DOORS = "".join(f"p{n},Door {n * 37 % 101},It opens with key {n} and no other.\n" for n in range(24))

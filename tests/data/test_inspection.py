@@ -10,7 +10,7 @@ from harness import cli
 from harness.data.inspection import DataInspection, inspect
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.render import data as shown
+from harness.render.plan import data_report as shown
 
 ROWS = {
     "train": [

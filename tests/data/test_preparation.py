@@ -4,9 +4,9 @@ import pytest
 
 from harness.api import Example, Query
 from harness.data.options import Preparation
-from harness.data.preparation import prepared_training
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
+from harness.data.training_changes import prepared_training
 from harness.errors import HarnessError
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.corpus import corpus_hash, cut, evidence_index, read_corpus
-from harness.data.readers import read_table
+from harness.data.table_files import read_table
 from harness.errors import HarnessError
 
 ROWS = [{"text": "a, b", "label": "x"}, {"text": "two\nlines", "label": "y"}]

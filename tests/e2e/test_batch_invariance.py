@@ -23,7 +23,7 @@ def asked(model, task, count):
     from harness.api import System
     from harness.data.prepare import prepare
     from harness.data.suite import load_suite
-    from harness.models.answering import ask
+    from harness.predict.answering import ask
 
     prepared = prepare(load_suite("quickstart"), task, limits={"test": count, "train": 8, "validation": 1})
     system = System(model, replace(prepared.task_data.task, max_new_tokens=10))

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from harness import models
-from harness.compare.discrepancy import of_inputs
-from harness.compare.shift import Sides
+from harness.compare.drift.mmd import of_inputs
+from harness.compare.drift.permutation_tests import Sides
 from harness.data.locate import locate
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
+from harness.retrieval import dense
 
 pytestmark = pytest.mark.e2e
 
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def embedded(fetched):
     """Vectors of 400 sentences of film reviews, and of 120 questions on encyclopedia articles."""
-    suite, embedder = load_suite("quickstart"), models.retrieval.open_embedder(locate("minilm").path)
+    suite, embedder = load_suite("quickstart"), dense.open_embedder(locate("minilm").path)
     tasks = (prepare(suite, name).test for name in ("sentiment", "questions"))
-    return [models.retrieval.embed(embedder, [one.query.input for one in test]) for test in tasks]
+    return [dense.embed(embedder, [one.query.input for one in test]) for test in tasks]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ MARGIN = 0.05
 
 @pytest.fixture(scope="module")
 def rows(harness):
-    from harness.store import Store
+    from harness.store.results_store import Store
 
     sizes = ("--limit", "test=120", "--limit", "train=64", "--limit", "validation=8")
     strategies = ("--strategy", "zero_shot", "--strategy", "few_shot", "--strategy", "few_shot(choose=random)")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.pages import history_of
-from harness.render.html import history
+from harness.render.html import history_page
 from tests.render.pages import HOSTILE, page_of, write_releases, write_store
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -282,7 +282,7 @@ def test_a_page_prints_with_costs_and_versions_unfolded(shown):
 )
 def test_a_history_is_read_in_the_dark_on_a_telephone_and_without_a_script(browser, tmp_path, options):
     path = tmp_path / "history.html"
-    path.write_text(history.render(history_of(write_releases(tmp_path), "quick")), encoding="utf-8")
+    path.write_text(history_page.render(history_of(write_releases(tmp_path), "quick")), encoding="utf-8")
     for page in opened(browser, path, **options):
         assert page.locator("figure svg").count() == 2
         assert "accuracy is worse in v2 than in v1" in page.locator("#history").inner_text()
@@ -296,7 +296,7 @@ def test_a_store_of_two_thousand_trials_opens_within_two_seconds(browser, tmp_pa
     from tests.many import write_many
 
     write_many(tmp_path / "results")
-    from harness.store import Store
+    from harness.store.results_store import Store
 
     _, page = page_of(Store(tmp_path / "results"), decided=False)
     path = Path(tmp_path / "many.html")

@@ -85,7 +85,7 @@ def test_the_evidence_of_a_question_holds_its_answer(made):
 
 def test_prompts_are_short(made, tokenizer):
     from harness.api import System
-    from harness.models import layout
+    from harness.prompts import layout
 
     _, prepared = made
     system = System(None, prepared.task_data.task)

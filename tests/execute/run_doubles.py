@@ -12,11 +12,11 @@ from pathlib import Path
 
 from harness.api import ModelInfo
 from harness.errors import HarnessError
-from harness.execute.local import Runner, execute
-from harness.measured import Span
-from harness.planned import Planned
-from harness.records import Completed, Environment, Row, TaskInfo, Trial
-from harness.store import Store
+from harness.execute.local_executor import Runner, execute
+from harness.records.measurements import Span
+from harness.records.planned_trial import Planned
+from harness.records.record import Completed, Environment, Row, TaskInfo, Trial
+from harness.store.results_store import Store
 
 RUNNER = Runner(function="run_doubles:run_trial", preload=("harness.execute.worker",), preload_retrieval=())
 

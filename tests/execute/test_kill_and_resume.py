@@ -13,8 +13,8 @@ import psutil
 import pytest
 from run_doubles import RUNNER, plan, record
 
-from harness.execute.local import execute
-from harness.store import Store
+from harness.execute.local_executor import execute
+from harness.store.results_store import Store
 
 ROOT = Path(__file__).parents[2]
 COUNT, SLEEP_S = 12, 0.03
@@ -97,7 +97,8 @@ def test_twenty_kills_end_with_the_records_of_an_uninterrupted_run(tmp_path):
 def test_a_worker_ends_at_once_when_its_parent_is_killed(tmp_path):
     code = (
         "import sys; from pathlib import Path; from run_doubles import RUNNER, plan; "
-        "from harness.execute.local import execute; from harness.store import Store; root = Path(sys.argv[1]); "
+        "from harness.execute.local_executor import execute; "
+        "from harness.store.results_store import Store; root = Path(sys.argv[1]); "
         "execute(plan('forever'), Store(root / 'results'), cache=root, observe=lambda event: None, runner=RUNNER)"
     )
     paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])

@@ -8,9 +8,9 @@ from rich.console import Console
 from run_doubles import plan, record
 
 from harness.execute.events import Finished, Progress, Started
-from harness.measured import Forecast
-from harness.records import Failed, Skipped
-from harness.render.live import TimeLeft, download_bar, duration, time_left, watch
+from harness.records.measurements import Forecast
+from harness.records.record import Failed, Skipped
+from harness.render.plan.live import TimeLeft, download_bar, duration, time_left, watch
 
 
 def test_nothing_is_said_of_the_time_left_before_a_trial_ended():

@@ -13,13 +13,13 @@ import psutil
 import pytest
 from run_doubles import RUNNER, plan
 
-from harness.allocator import CODES_KEPT
 from harness.errors import HarnessError
-from harness.execute import local
+from harness.execute import local_executor
 from harness.execute.events import Finished, Progress, Started
-from harness.execute.local import Outcome, execute
+from harness.execute.local_executor import Outcome, execute
 from harness.execute.worker import Emit
-from harness.store import Store
+from harness.measure.allocator import CODES_KEPT
+from harness.store.results_store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +117,7 @@ def test_what_a_trial_prints_does_not_reach_the_terminal(store, capfd):
 
 
 def test_where_there_is_no_fork_server_processes_start_anew(store, monkeypatch):
-    monkeypatch.setattr(local, "_context", lambda runner, *, retrieval: multiprocessing.get_context("spawn"))
+    monkeypatch.setattr(local_executor, "_context", lambda runner, *, retrieval: multiprocessing.get_context("spawn"))
     assert run(plan("one", "segfault"), store) == Outcome(completed=1, failed=1)
 
 

@@ -8,13 +8,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from harness.config import RunConfig
 from harness.errors import HarnessError
 from harness.forecast import calibration, fits
 from harness.forecast.calibration import Calibration, calibrate, kept, key
-from harness.forecast.run import SWITCH, Here, forecasted
-from harness.plan import make_plan
-from harness.render import listing
+from harness.forecast.forecast_run import SWITCH, Here, forecasted
+from harness.plan.config import RunConfig
+from harness.plan.planner import make_plan
+from harness.render.plan import listing
 
 MACHINE = Calibration(
     made_at="2026-01-01T00:00:00+00:00",
@@ -68,7 +68,7 @@ def machine(monkeypatch, tmp_path):
         said.append(what)
         yield
 
-    monkeypatch.setattr("harness.forecast.run.calibrate", measure)
+    monkeypatch.setattr("harness.forecast.forecast_run.calibrate", measure)
     return Here(tmp_path, busy, said.append), measured, said
 
 
@@ -133,7 +133,7 @@ def test_full_tuning_is_expected_to_need_the_most_memory(plan, machine):
 
 
 def test_a_search_with_a_larger_budget_is_expected_to_take_longer(plan, machine):
-    from harness.records import Budget
+    from harness.records.record import Budget
 
     totals = [
         foreseen(plan("lora", tasks=("moods",), budget=budget), machine[0]).popitem()[1].total_s
@@ -157,7 +157,7 @@ def test_a_machine_that_cannot_be_measured_costs_the_forecasts_and_not_the_run(p
         raise HarnessError("it is too busy.")
 
     here, _, said = machine
-    monkeypatch.setattr("harness.forecast.run.calibrate", fail)
+    monkeypatch.setattr("harness.forecast.forecast_run.calibrate", fail)
     made = plan("zero_shot")
     assert not any(one.forecast for one in forecasted(made.trials, made.prepared, here))
     assert "it is too busy" in said[-1]

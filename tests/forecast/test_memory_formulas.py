@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.chain import build
-from harness.discover import find_step
-from harness.forecast.architecture import llama, read
+from harness.api.architecture import Footprint
+from harness.decoding import prefix_sharing
+from harness.forecast.architecture_lookup import llama, read
 from harness.forecast.memory import Numbers, Pass, answering, kept_bytes, training, weights_bytes
-from harness.models import tree
-from harness.shape import Footprint
+from harness.plan.chain import build
+from harness.plan.discover import find_step
 from harness.training.batches import rows
 from harness.training.optimiser import MasterAdamW
 from harness.training.rates_training import some_examples
@@ -55,7 +55,7 @@ def test_a_step_says_how_many_parameters_it_trains(text, open_tiny, tiny_folders
 def test_parameters_of_an_architecture_are_counted_from_its_configuration(kind):
     import transformers
 
-    from harness.forecast.architecture import decoder
+    from harness.forecast.architecture_lookup import decoder
 
     names = {"llama": "Llama", "gpt2": "GPT2", "opt": "OPT", "gpt_neox": "GPTNeoX", "bloom": "Bloom"}
     sizes = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}
@@ -123,7 +123,7 @@ def saved_bytes(step, layers):
     import transformers
 
     from harness.api import ModelInfo
-    from harness.models.local import LocalModel
+    from harness.models.local_model import LocalModel
 
     sizes = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 160}
     config = transformers.LlamaConfig(vocab_size=500, num_hidden_layers=layers, **sizes)
@@ -144,7 +144,7 @@ def saved_bytes(step, layers):
 
     row = rows(some_examples(256, 8), 10**9)[0]
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        log = tree.log_likelihoods(module, row)
+        log = prefix_sharing.log_likelihoods(module, row)
     assert log.requires_grad
     return sum(found.values()), len(row.tokens)
 

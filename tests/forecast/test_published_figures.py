@@ -18,7 +18,7 @@ from datetime import date
 
 import pytest
 
-from harness.forecast.architecture import decoder, llama
+from harness.forecast.architecture_lookup import decoder, llama
 from harness.forecast.fits import KNOWN, fitting, gpu, gpus, need
 from harness.forecast.memory import GIB, Numbers, Pass, training
 

@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from harness.forecast import trial
-from harness.forecast.architecture import llama
+from harness.forecast import forecast_trial
+from harness.forecast.architecture_lookup import llama
 from harness.forecast.calibration import Calibration
 from harness.forecast.embedder import Embedder
-from harness.forecast.lengths import Lengths
-from harness.planned import Planned
-from harness.recordfile import read
-from harness.records import Completed
+from harness.forecast.token_lengths import Lengths
+from harness.records.planned_trial import Planned
+from harness.records.record import Completed
+from harness.store.record_file import read
 
 HERE = Path(__file__).parent
 STORED = HERE.parents[1] / "results" / "reference" / "quickstart"
@@ -40,7 +40,7 @@ def stored():
 
 def again(record, monkeypatch):
     """Forecast a stored trial as it would be forecast now."""
-    monkeypatch.setattr(trial, "find", lambda _: Minilm(HERE, MINILM))
+    monkeypatch.setattr(forecast_trial, "find", lambda _: Minilm(HERE, MINILM))
     tasks = {one.name: prepared(one) for one in record.tasks if one.role != "control"}
     phases = {one.phase for one in record.spans}
     planned = Planned(
@@ -54,7 +54,7 @@ def again(record, monkeypatch):
         check_items=16 if "check" in phases else 0,
     )
     counts = {name: Lengths.model_validate(found) for name, found in KEPT["lengths"].items()}
-    by = trial.Forecaster(SMOLLM, MACHINE, lambda task: counts[task.info.name], lambda _: None, retrieves=True)
+    by = forecast_trial.Forecaster(SMOLLM, MACHINE, lambda task: counts[task.info.name], lambda _: None, retrieves=True)
     return by.forecast(planned, tasks)
 
 

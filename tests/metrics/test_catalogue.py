@@ -8,8 +8,8 @@ import pytest
 from harness import metrics
 from harness.errors import HarnessError
 from harness.metrics.items import Items
-from harness.metrics.power import detectable_difference, paired_sd, required_n
-from harness.records import Row
+from harness.metrics.statistical_power import detectable_difference, paired_sd, required_n
+from harness.records.record import Row
 
 
 def test_every_metric_is_listed_under_its_own_name():

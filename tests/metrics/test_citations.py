@@ -5,11 +5,11 @@ import pytest
 
 from harness import metrics
 from harness.api import Passage
-from harness.columnfile import TableColumns
 from harness.metrics import Items
-from harness.metrics.retrieval import citations
-from harness.recordfile import row_schema
-from harness.records import Row
+from harness.metrics.recall import citations
+from harness.records.record import Row
+from harness.store.column_file import TableColumns
+from harness.store.record_file import row_schema
 
 PASSAGES = (
     Passage("p1", "The Amber River runs through it."),

@@ -11,7 +11,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from harness import metrics
 from harness.metrics.items import Items
 from harness.metrics.summary import fragments, names_and_numbers
-from harness.records import Row
+from harness.records.record import Row
 
 
 def items(*rows):

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from harness import metrics
-from harness.columnfile import TableColumns
 from harness.errors import HarnessError
-from harness.metrics import tables
+from harness.metrics import confusion
 from harness.metrics.items import COLUMNS, Items
-from harness.records import Row
+from harness.records.record import Row
+from harness.store.column_file import TableColumns
 
 LABELS = ("a", "b", "c")
 SKLEARN = {"macro_f1": f1_score, "macro_precision": precision_score, "macro_recall": recall_score}
@@ -77,17 +77,17 @@ def test_a_reference_that_is_no_label_is_named():
 
 
 def test_confusion_counts_answers_that_are_no_label_in_a_column_of_their_own():
-    labels, matrix = tables.confusion(items(["a", "b", None, "zzz"], ["a", "a", "b", "c"]))
-    assert labels == ("a", "b", "c", tables.NO_LABEL)
+    labels, matrix = confusion.confusion(items(["a", "b", None, "zzz"], ["a", "a", "b", "c"]))
+    assert labels == ("a", "b", "c", confusion.NO_LABEL)
     assert matrix.tolist() == [[1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
 
 
 def test_confusion_has_no_extra_column_when_every_answer_is_a_label():
-    assert tables.confusion(items(["a"], ["b"]))[0] == LABELS
+    assert confusion.confusion(items(["a"], ["b"]))[0] == LABELS
 
 
 def test_per_class_recall_counts_an_unparsed_answer_as_a_miss():
-    by_label = {c.label: c for c in tables.per_class(items(["a", None, "b"], ["a", "a", "b"]))}
+    by_label = {c.label: c for c in confusion.per_class(items(["a", None, "b"], ["a", "a", "b"]))}
     assert (by_label["a"].precision, by_label["a"].recall, by_label["a"].support) == (1.0, 0.5, 2)
     assert by_label["c"].support == 0
 
@@ -120,7 +120,7 @@ def test_items_read_a_column_when_it_is_first_asked_for_and_so_do_copies_of_them
 
     rows = [Row(task="t", id=str(i), references=("a",), answer="a", output="b") for i in range(3)]
     columns = Stored(pa.Table.from_pylist([row.model_dump() for row in rows]))
-    items = Items.from_columns(columns).having(("a", "b")).answering(["c"] * 3)
+    items = Items.from_columns(columns).with_labels(("a", "b")).answering(["c"] * 3)
     assert (asked, items.answers, items.labels) == (["id"], ("c",) * 3, ("a", "b"))
     assert [items.outputs, items.outputs, items.at([2, 0]).ids] == [("b",) * 3, ("b",) * 3, ("2", "0")]
     assert asked == ["id", "output"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from harness import metrics
 from harness.metrics.items import Items
 from harness.metrics.parsing import parse
-from harness.metrics.text import normalise, overlap
-from harness.records import Row
+from harness.metrics.text_answers import normalise, overlap
+from harness.records.record import Row
 
 
 def one(answer, *references, output=""):

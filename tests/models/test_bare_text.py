@@ -5,7 +5,7 @@ import torch
 
 from harness.api import Query, System, Task
 from harness.errors import HarnessError
-from harness.models.answering import ask
+from harness.predict.answering import ask
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 

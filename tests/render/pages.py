@@ -3,16 +3,16 @@
 import re
 from html.parser import HTMLParser
 
-from harness.baselines import set_baseline
-from harness.compare.comparison import compare
-from harness.compare.constraints import Constraints
-from harness.compare.decision import decide
-from harness.compare.examples import examples_of
-from harness.compare.provenance import provenance
-from harness.compare.stored import read
-from harness.records import Row
+from harness.compare.decide.constraints import Constraints
+from harness.compare.decide.decision import decide
+from harness.compare.report.comparison import compare
+from harness.compare.report.provenance import provenance
+from harness.compare.report.shown_items import examples_of
+from harness.compare.trials.stored_trials import read
+from harness.records.record import Row
 from harness.render.html.page import render
-from harness.store import Store, newest
+from harness.store.baselines import set_baseline
+from harness.store.results_store import Store, newest
 from tests.compare import release_builders
 from tests.compare.builders import HERE, completed, failed, pattern, skipped
 

@@ -7,10 +7,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.compare.constraints import Constraints
-from harness.compare.decision import decide
-from harness.compare.economics import make_economics
-from harness.render import decision as shown
+from harness.compare.cost.pricing import make_economics
+from harness.compare.decide.constraints import Constraints
+from harness.compare.decide.decision import decide
+from harness.render import decision_report as shown
 from tests.compare.test_decision import suite, trial
 
 

@@ -7,14 +7,14 @@ from itertools import pairwise
 import pytest
 
 from harness.cli.pages import history_of
-from harness.compare.comparison import compare
-from harness.compare.history import CURRENT
-from harness.compare.stored import read
+from harness.compare.release.history import CURRENT
+from harness.compare.report.comparison import compare
+from harness.compare.trials.stored_trials import read
 from harness.metrics import get
 from harness.render.html import canvas
-from harness.render.html import history as page_of_history
+from harness.render.html import history_page as page_of_history
 from harness.render.html.page import render
-from harness.render.html.strips import Mark, Strip, strips
+from harness.render.html.release_charts import Mark, Strip, strips
 from tests.render.pages import TAG, Scan, figures, write_releases
 
 

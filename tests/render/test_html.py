@@ -8,17 +8,17 @@ from itertools import pairwise
 
 import pytest
 
-from harness.compare.breakeven import break_even
-from harness.compare.outlook import confidence, front, would_change
-from harness.render import json as as_json
+from harness.compare.cost.breakeven import break_even
+from harness.compare.decide.confidence import confidence, front, would_change
 from harness.render.html import canvas
+from harness.render.html.all_charts import charts_of, save
 from harness.render.html.canvas import WIDTH
-from harness.render.html.dots import Dot, Panel, dots
-from harness.render.html.embedded import as_script
-from harness.render.html.figures import charts_of, save
-from harness.render.html.labels import LONGEST, Box, place_labels, shortened, spread, width_of
+from harness.render.html.chart_labels import LONGEST, Box, place_labels, shortened, spread, width_of
+from harness.render.html.dot_charts import Dot, Panel, dots
+from harness.render.html.embedded_data import as_script
 from harness.render.html.page import MOST_BYTES
-from harness.render.html.words import coded, dollars, number
+from harness.render.html.page_text import coded, dollars, number
+from harness.render.report import json as as_json
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
 
 

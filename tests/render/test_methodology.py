@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = " ".join((ROOT / "docs" / "methodology.md").read_text(encoding="utf-8").split())
-RENDER = ROOT / "harness" / "render"
+RENDER = ROOT / "harness" / "render" / "report"
 
 
 def titles():

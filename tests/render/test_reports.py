@@ -10,12 +10,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.compare.comparison import compare
-from harness.measured import Span
-from harness.render import csv as as_csv
-from harness.render import json as as_json
-from harness.render import markdown, terminal
-from harness.render.columns import UNKNOWN
+from harness.compare.report.comparison import compare
+from harness.records.measurements import Span
+from harness.render.report import csv as as_csv
+from harness.render.report import json as as_json
+from harness.render.report import markdown, terminal
+from harness.render.report.columns import UNKNOWN
 from tests.compare.builders import completed, failed, info, pattern, quick_suite, skipped
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -202,7 +202,7 @@ def test_foreign_text_is_no_tag_in_a_folded_summary(hostile):
 def test_a_confusion_matrix_too_wide_to_read_is_left_out():
     labels = tuple(f"class {i}" for i in range(13))
     stored = completed("sentiment", "zero_shot", pattern(0.5))
-    items = stored.items["sentiment"].having((*labels, "neg", "pos"))
+    items = stored.items["sentiment"].with_labels((*labels, "neg", "pos"))
     text = markdown.render(compare([type(stored)(stored.record, {"sentiment": items})]))
     assert "| class 12 |" in text
     assert "answered" not in text

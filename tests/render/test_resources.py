@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from harness.compare.comparison import compare
-from harness.measured import Held, Span
-from harness.render import csv as as_csv
-from harness.render import json as as_json
-from harness.render import lines, markdown, resources
-from harness.render.columns import columns_of
+from harness.compare.report.comparison import compare
+from harness.records.measurements import Held, Span
+from harness.render.report import csv as as_csv
+from harness.render.report import json as as_json
+from harness.render.report import legend, markdown, memory_text
+from harness.render.report.columns import columns_of
 from tests.compare.builders import HERE, completed, pattern
 
 MIB = 1 << 20
@@ -45,18 +45,18 @@ def task_of(comparison):
 
 
 def test_a_line_says_what_training_held_of_the_peak():
-    said = lines.trained(task_of(compared()))
+    said = legend.trained(task_of(compared()))
     assert said[-1] == (
         "memory of qlora: weights 257 MiB (111 MiB as tuned), gradients 9.0 MiB, optimizer 28 MiB of a 1.4 GiB peak "
         "while adapting"
     )
-    assert sum("counted from the tensors, so without an interval" in line for line in lines.legend(compared())) == 1
+    assert sum("counted from the tensors, so without an interval" in line for line in legend.legend(compared())) == 1
     assert sum("memory of" in line for line in said) == 1
     assert said[-1] in markdown.render(compared()).replace("\\", "")
 
 
 def test_on_a_gpu_the_peak_is_the_gpus():
-    assert "of a 900 MiB peak" in lines.trained(task_of(compared(gpu=900 * MIB)))[-1]
+    assert "of a 900 MiB peak" in legend.trained(task_of(compared(gpu=900 * MIB)))[-1]
 
 
 def test_json_and_csv_have_the_parts_of_memory():
@@ -73,15 +73,15 @@ def test_energy_is_a_column_with_its_source_where_it_was_measured():
     made = compared(joules=700.0, source=SOURCE)
     (column,) = [column for column in columns_of(task_of(made)) if column.title == "energy"]
     assert column.cells([row for row in task_of(made).rows if row.strategy == "qlora"]) == ["2.1 kJ"]
-    (said,) = [line for line in lines.legend(made) if line.startswith("energy is")]
+    (said,) = [line for line in legend.legend(made) if line.startswith("energy is")]
     assert said.endswith(f"by {SOURCE}.")
     assert json.loads(as_json.render(made))["trials"][0]["energy_source"] in {SOURCE, None}
     assert not any(column.title == "energy" for column in columns_of(task_of(compared())))
-    assert not any(line.startswith("energy is") for line in lines.legend(compared()))
+    assert not any(line.startswith("energy is") for line in legend.legend(compared()))
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.4, "0 J"), (850.0, "850 J"), (999.6, "1.0 kJ"), (3400.0, "3.4 kJ"), (2.5e6, "2.5 MJ")]
 )
 def test_joules_are_written_with_their_unit(value, text):
-    assert resources.joules(value) == text
+    assert memory_text.joules(value) == text

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import chain, discover
 from harness.api import Answer, Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
-from harness.models.answering import ask
+from harness.plan import chain, discover
+from harness.predict.answering import ask
 
 LABELS = ("good", "bad")
 TASK = Task("moods", "classification", "Which mood?", LABELS, form="plain", question_label="Text", answer_label="Mood")

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness import chain, discover
 from harness.api import Context, Passage, Query, System, Task, TaskData
-from harness.config import RunConfig
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
-from harness.models import retrieval_bm25
-from harness.models.retrieval_rerank import LikelihoodReranker
-from harness.plan import make_plan
-from harness.trial import run_trial
+from harness.plan import chain, discover
+from harness.plan.config import RunConfig
+from harness.plan.planner import make_plan
+from harness.retrieval import bm25
+from harness.retrieval.rerank import LikelihoodReranker
+from harness.trial.run_trial import run_trial
 from tests import tiny
 
 TEXTS = ("The Amber river runs.", "A harbour is safe.", "The film was bad.", "Music is a delight.", "Ships in a storm.")
@@ -151,6 +151,6 @@ def test_a_trial_without_embedder_is_measured_and_cites(tiny_suite, tiny_folders
     for row in rows:
         assert len(row.passages) == 3
         assert set(row.cited) <= set(row.passages)
-    monkeypatch.setattr(retrieval_bm25, "build", None)  # k is no part of an index
+    monkeypatch.setattr(bm25, "build", None)  # k is no part of an index
     _, again = run_trial(second, cache=tmp_path, emit=lambda event: None)
     assert [row.passages for row in again] == [row.passages[:1] for row in rows]

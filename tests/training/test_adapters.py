@@ -5,7 +5,7 @@ import torch
 
 from harness.api import Context, Prompt, System, Task
 from harness.errors import HarnessError
-from harness.models import quantised, virtual
+from harness.models import quantised, virtual_tokens
 from harness.training.adapters import (
     attach_bottleneck,
     attach_low_rank,
@@ -30,7 +30,7 @@ def low_rank(model, targets="all-linear", **more):
 
 
 def tuned(model):
-    data = [Sample([*virtual.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
+    data = [Sample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
     train(model.module, data, Settings(1e-2, epochs=2, batch_size=4), Context())
     return model
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Query, System, Task, TaskData
-from harness.discover import find_step
-from harness.models.answering import ask
+from harness.plan.discover import find_step
+from harness.predict.answering import ask
 
 TASK = Task("t", "preference", instruction="Be brief.")
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from harness import training
 from harness.api import Context
 from harness.models.footprint import bytes_of, weights_bytes
+from harness.training import adapters, supervised
 from harness.training.batches import Sample
 from harness.training.optimiser import MasterAdamW
 
@@ -17,9 +17,9 @@ STEP_BYTES = 4
 def train(model):
     """Train two steps; return (bytes of gradients, bytes of optimizer state), told once."""
     told = []
-    settings = training.supervised.Settings(1e-3, epochs=2, batch_size=2, watch_items=0)
+    settings = supervised.Settings(1e-3, epochs=2, batch_size=2, watch_items=0)
     context = Context(held=lambda gradients, states: told.append((gradients, states)))
-    training.supervised.train(model.module, SAMPLES, settings, context)
+    supervised.train(model.module, SAMPLES, settings, context)
     (found,) = told
     return found
 
@@ -45,7 +45,7 @@ def test_a_model_whose_weights_are_elsewhere_has_no_size():
 
 
 def test_full_tuning_holds_a_gradient_and_two_moments_of_every_weight(open_tiny):
-    model = training.adapters.unfrozen(open_tiny())
+    model = adapters.unfrozen(open_tiny())
     count, tensors = trained(model)
     assert count == sum(p.numel() for p in model.module.parameters())
     assert train(model) == (4 * count, 2 * 4 * count + STEP_BYTES * tensors)
@@ -54,13 +54,13 @@ def test_full_tuning_holds_a_gradient_and_two_moments_of_every_weight(open_tiny)
 def test_weights_of_16_bits_have_masters_that_belong_to_the_optimizer(open_tiny):
     model = open_tiny()
     model.module.to(torch.bfloat16)
-    model = training.adapters.unfrozen(model)
+    model = adapters.unfrozen(model)
     count, tensors = trained(model)
     assert train(model) == (4 * count, (2 + 1) * 4 * count + STEP_BYTES * tensors)
 
 
 def test_frozen_blocks_have_neither_gradient_nor_state(open_tiny):
-    model = training.adapters.frozen_below(open_tiny(), 1)
+    model = adapters.frozen_below(open_tiny(), 1)
     count, tensors = trained(model)
     inner = model.module.model
     frozen = [*inner.embed_tokens.parameters(), *inner.layers[0].parameters()]
@@ -70,7 +70,7 @@ def test_frozen_blocks_have_neither_gradient_nor_state(open_tiny):
 
 @pytest.mark.parametrize("four_bits", [False, True])
 def test_an_adapter_alone_has_gradients_and_state(open_tiny, four_bits):
-    model = training.adapters.attach_low_rank(
+    model = adapters.attach_low_rank(
         open_tiny(), rank=4, alpha=8.0, dropout=0.0, targets="all-linear", four_bits=four_bits
     )
     inner = [layer for layer in model.module.modules() if hasattr(layer, "lora_A")]
@@ -84,7 +84,7 @@ def test_4_bit_weights_count_codes_and_scales(open_tiny):
     layers = [layer for name, layer in whole.module.named_modules() if hasattr(layer, "weight") and "proj" in name]
     in_layers, before = sum(layer.weight.numel() for layer in layers), weights_bytes(whole)
     adapter = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": "all-linear", "four_bits": True}
-    model = training.adapters.attach_low_rank(whole, **adapter)
+    model = adapters.attach_low_rank(whole, **adapter)
     added = 4 * trained(model)[0]
     codes = in_layers // 2
     scales = weights_bytes(model) - added - codes - (before - 4 * in_layers)

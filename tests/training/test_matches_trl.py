@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Query, System, Task
-from harness.models.layout import lay_out
+from harness.prompts.layout import lay_out
 from harness.training.adapters import unfrozen
 from harness.training.batches import epoch
-from harness.training.samples import samples
 from harness.training.supervised import Settings, train
+from harness.training.training_samples import samples
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=8)
 ANSWERS = ("good", "a delight", "bad film", "it was awful , a bad film and a long one")

@@ -7,7 +7,7 @@ import torch
 
 from harness.api import Context, Prompt, Task
 from harness.errors import HarnessError
-from harness.models import virtual
+from harness.models import virtual_tokens
 from harness.training import adapters, peft_methods
 from harness.training.batches import Sample
 from harness.training.supervised import Settings, mean_loss, train
@@ -39,7 +39,7 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     torch.manual_seed(0)
     model = peft_methods.attach(open_tiny(), method, SMALL.get(method, ""))
     assert 0 < model.trained_parameters < model.info.parameters
-    data = [Sample([*virtual.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
+    data = [Sample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
     before = mean_loss(model.module.eval(), data, 768)
     train(model.module, data, Settings(1e-2, epochs=2, batch_size=4), Context())
     assert mean_loss(model.module, data, 768) < before

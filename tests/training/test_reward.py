@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Query, System, Task, TaskData
+from harness.decoding.prefix_sharing import Branch
 from harness.errors import HarnessError
-from harness.models.tree import Branch
 from harness.training.adapters import attach_low_rank
 from harness.training.preferences import Settings
 from harness.training.reward import ADAPTER, UNFINISHED, Question, RewardModel, answering_as, by_metric, drop, fit

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Needs, Query, System, Task, TaskData
-from harness.config import RunConfig
-from harness.discover import find_step
 from harness.errors import HarnessError
-from harness.plan import make_plan
+from harness.plan.config import RunConfig
+from harness.plan.discover import find_step
+from harness.plan.planner import make_plan
 from harness.training.adapters import attach_low_rank
 from harness.training.policy import Settings, advantages, optimise, surrogate
 from harness.training.rollouts import asked, layouts, sample, turns

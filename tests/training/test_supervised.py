@@ -10,8 +10,8 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import unfrozen
 from harness.training.batches import Sample
-from harness.training.samples import samples
 from harness.training.supervised import Settings, fit, mean_loss, train
+from harness.training.training_samples import samples
 
 DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
 FAST = Settings(learning_rate=3e-3, epochs=3, batch_size=4)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.models.tree import Row
+from harness.decoding.prefix_sharing import Row
 from harness.training.batches import Sample, Stack, epoch, passes, rows
 from harness.training.losses import backward, mean_loss
 

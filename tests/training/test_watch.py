@@ -92,7 +92,7 @@ def weights_of_seed(module):
 
 def train_only(model, material, how):
     """Train without the choice of the best epoch, in which the number of evaluations would show."""
-    from harness.training.samples import learned
+    from harness.training.training_samples import learned
 
     system = System(model, material.task)
     metric = asked(system, material, how.watch_items)

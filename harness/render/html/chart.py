@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from harness.compare.result import StrategyResult, TaskResult
-from harness.compare.statistics import Difference, Estimate
-from harness.compare.words import change, score
-from harness.render.columns import UNKNOWN, several_models
-from harness.render.escape import plain
+from harness.compare.prose.numbers import change, score
+from harness.compare.stats.estimates import Difference, Estimate
+from harness.compare.table.result import StrategyResult, TaskResult
+from harness.render.report.columns import UNKNOWN, several_models
+from harness.render.text.escape import plain
 
 
 class Cell(NamedTuple):

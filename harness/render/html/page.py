@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare.choice import TaskDecision
-from harness.compare.decision import Decision
-from harness.compare.examples import TaskExamples
-from harness.compare.outlook import Confidence, confidence, scored, smallest_model, with_less, would_change
-from harness.compare.provenance import Provenance
-from harness.compare.result import Comparison, StrategyResult, TaskResult
-from harness.compare.selftests import TITLES, Agreement, agreement
-from harness.compare.series import History
-from harness.render.columns import UNKNOWN, columns_of, finished
-from harness.render.decision import basis, excluded, remarks, rules
-from harness.render.escape import plain
+from harness.compare.decide.choice import TaskDecision
+from harness.compare.decide.confidence import Confidence, confidence, scored, smallest_model, with_less, would_change
+from harness.compare.decide.decision import Decision
+from harness.compare.prose.self_test_sentences import TITLES
+from harness.compare.release.series import History
+from harness.compare.report.provenance import Provenance
+from harness.compare.report.shown_items import TaskExamples
+from harness.compare.table.agreement import Agreement, agreement
+from harness.compare.table.result import Comparison, StrategyResult, TaskResult
+from harness.render.decision_report import basis, excluded, remarks, rules
+from harness.render.html.all_charts import charts_of
 from harness.render.html.chart import Cell, Table, row_name, table
-from harness.render.html.costs import costs_of
-from harness.render.html.embedded import as_script, example_data, money_data, task_name
-from harness.render.html.figures import charts_of
-from harness.render.html.history import history_parts
-from harness.render.html.template import Shown, environment, own_files, shown, trusted
-from harness.render.lines import heading, legend, unfinished
+from harness.render.html.cost_section import costs_of
+from harness.render.html.embedded_data import as_script, example_data, money_data, task_name
+from harness.render.html.history_page import history_parts
+from harness.render.html.page_assets import Shown, environment, own_files, shown, trusted
+from harness.render.report.columns import UNKNOWN, columns_of, finished
+from harness.render.report.legend import heading, legend, unfinished
+from harness.render.text.escape import plain
 
 SCRIPTS = ("page.js", "costs.js", "examples.js")
 MOST_BYTES = 5_000_000

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from harness.render.html.canvas import ACCENT, INK, MUTED, PAPER, QUIET, area, sheet
-from harness.render.html.labels import Box, place_labels, shortened
+from harness.render.html.chart_labels import Box, place_labels, shortened
 
 Write = Callable[[float], str]
 

@@ -1,4 +1,4 @@
-// Costs at a usage that the reader chooses; the formulas are those of harness/compare/money.py and breakeven.py.
+// Costs at a usage that the reader chooses; the formulas are those of harness/compare/cost/money.py and breakeven.py.
 (() => {
   const data = JSON.parse(document.getElementById("money-data").textContent);
   const form = document.getElementById("usage");

@@ -1,0 +1,59 @@
+"""What a plugin author reads: the types that a step, a model and a suite exchange. Nothing heavy is imported.
+
+A *system* is a model plus the way it is asked. A *step* takes a system and a task's training material and
+returns a new system. Steps see `TaskData`, which has no test split; at test time a system sees `Query`
+objects, which carry no reference.
+"""
+
+from harness.api.architecture import Architecture, Footprint
+from harness.api.search_space import Choice, Range
+from harness.api.step import Context, Needs, Step
+from harness.api.systems import (
+    Answer,
+    AsksModel,
+    Capability,
+    Exemplars,
+    HoldsWeights,
+    Model,
+    ModelInfo,
+    Prompt,
+    Reasoning,
+    Report,
+    Retriever,
+    Sampling,
+    ScoresChoices,
+    System,
+)
+from harness.api.tasks import Example, Form, Kind, Passage, Provision, Query, Task, TaskData
+
+__all__ = [
+    "Answer",
+    "Architecture",
+    "AsksModel",
+    "Capability",
+    "Choice",
+    "Context",
+    "Example",
+    "Exemplars",
+    "Footprint",
+    "Form",
+    "HoldsWeights",
+    "Kind",
+    "Model",
+    "ModelInfo",
+    "Needs",
+    "Passage",
+    "Prompt",
+    "Provision",
+    "Query",
+    "Range",
+    "Reasoning",
+    "Report",
+    "Retriever",
+    "Sampling",
+    "ScoresChoices",
+    "Step",
+    "System",
+    "Task",
+    "TaskData",
+]

@@ -1,0 +1,114 @@
+"""A step: one way of customising a system, and what it is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.api.architecture import Architecture, Footprint
+from harness.api.search_space import Choice, Range
+from harness.api.systems import (
+    Capability,
+    Report,
+    System,
+)
+from harness.api.tasks import Provision, TaskData
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a step asks of a task and of a model; `plan` checks it before anything loads."""
+
+    task: frozenset[Provision] = frozenset()
+    model: frozenset[Capability] = frozenset()
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing: a context's calls lead nowhere unless somebody listens."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step is given besides its system and task.
+
+    Attributes:
+        seed: for everything that is random.
+        report: tells how far the phase is: (done, total).
+        count: adds to the tokens that the phase has read: real ones, padding excluded.
+        log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
+        held: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
+        locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
+    """
+
+    seed: int = 0
+    report: Report = _nothing
+    count: Callable[[int], None] = _nothing
+    log: Callable[[Mapping[str, float]], None] = _nothing
+    held: Callable[[int, int], None] = _nothing
+    locate: Callable[[str], Path] = Path
+
+
+class Step(BaseModel):
+    """One way of customising. Parameters are fields; `adapt` is the method.
+
+    Class attributes:
+        needs: what must be there, else the trial is skipped with a reason.
+        phase: the span that `adapt` is measured under.
+        changes_weights: whether the model after the step differs from the one before; probes are asked again then.
+        keeps: whether what the step made is worth keeping for other chains that begin alike, by `save` and `load`.
+        random: whether the seed can change the result; a chain without a random step is run with one seed only.
+        space: what a search may try for which parameters; those that the user gave another value than their default
+            are not searched.
+        paper: where the method comes from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    needs: ClassVar[Needs] = Needs()
+    phase: ClassVar[Literal["adapt", "index"]] = "adapt"
+    changes_weights: ClassVar[bool] = False
+    keeps: ClassVar[bool] = False
+    random: ClassVar[bool] = False
+    space: ClassVar[Mapping[str, Range | Choice]] = {}
+    paper: ClassVar[str] = ""
+
+    def sources(self) -> tuple[str, ...]:
+        """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
+        return ()
+
+    def asks(self) -> Needs:
+        """Return what must be there with the parameters as they are; `needs` unless a parameter decides."""
+        return self.needs
+
+    def footprint(self, shape: Architecture) -> Footprint:
+        """Say what the step trains, adds and asks for, so that memory and time can be forecast; by default nothing."""
+        del shape
+        return Footprint()
+
+    def adapt(self, system: System, task: TaskData, context: Context) -> System:
+        """Return the customised system. Weights are changed in place: a trial is a process of its own."""
+        raise NotImplementedError
+
+    def depends_on(self, chain_key: str, task: TaskData) -> str:
+        """Name everything that decides what the step makes, besides its name and the models in `sources`.
+
+        Args:
+            chain_key: names the model, the task's data, the seed, and all steps so far with their parameters, this
+                one included.
+            task: the training material.
+        """
+        del task  # it is in `chain_key`
+        return chain_key
+
+    def save(self, system: System, folder: Path) -> None:
+        """Write what `adapt` made into an empty folder."""
+        system.model.save_adapted(folder)
+
+    def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
+        """Return the system that `adapt` made, from what `save` wrote."""
+        del task, context  # what an index needs, weights do not
+        return system.having(model=system.model.load_adapted(folder), prior=())  # as `adapt`: it was of other weights

@@ -1,0 +1,236 @@
+"""What asks and what answers: prompts, answers, the interface of a model, and a system that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.api.tasks import Example, Passage, Query, Task
+
+Capability = Literal["generate", "score_choices", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a system sends for one query, before the model lays it out as text.
+
+    Attributes:
+        task: gives the instruction and the form.
+        exemplars: worked (question, answer) pairs, in the order in which they are shown.
+        passages: retrieved texts, best first.
+        reasoning: what the answer is to be drawn from, in words; stands between the question and the answer.
+        thinking: whether the reasoning is to be gone on with, instead of the answer given.
+    """
+
+    task: Task
+    question: str
+    exemplars: tuple[tuple[str, str], ...] = ()
+    passages: tuple[Passage, ...] = ()
+    reasoning: str = ""
+    thinking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model gave back for one prompt.
+
+    Attributes:
+        text: the exact text that was sent.
+        output: the generated text; empty if choices were scored.
+        choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated.
+        prompt_tokens: tokens of the prompt, padding excluded; of all prompts, where there was reasoning first.
+        output_tokens: tokens generated, or the tokens of all choices that were scored; reasoning included.
+        dropped_passages: passages left out because the prompt was longer than the context window.
+        reasoning_tokens: those of `output_tokens` that were generated as reasoning.
+        reasoning: the reasoning that came before, one text a sample.
+        votes: the answer of each sample where there were several; empty text where none could be read.
+        prefill_s: this prompt's share of the seconds in which prompts were read; the shares of all answers add up.
+        decode_s: the same of the seconds in which tokens were written; both None where the model does not tell.
+        decode_tokens: tokens written after the first one, the mark that ended the answer included: one a pass.
+        first_token_at: when the first token was known, by `time.perf_counter`; None where choices were scored. What
+            took how long is no part of what was answered: two answers are equal without.
+    """
+
+    text: str
+    output: str
+    choice_scores: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    dropped_passages: int = 0
+    reasoning_tokens: int = 0
+    reasoning: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
+    prefill_s: float | None = field(default=None, compare=False)
+    decode_s: float | None = field(default=None, compare=False)
+    decode_tokens: int | None = field(default=None, compare=False)
+    first_token_at: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. What is drawn for a prompt depends on the seed and the prompt alone, not on its neighbours.
+
+    Attributes:
+        temperature: the logits are divided by it, above 0.
+        top_p: tokens are drawn from the smallest set that has this much of the probability (Holtzman et al. 2020,
+            arXiv:1904.09751), above 0 and up to 1.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How a system thinks aloud before it answers: a reasoning is generated first, then the answer behind it.
+
+    Attributes:
+        trigger: what the reasoning begins with.
+        max_new_tokens: where a reasoning stops at the latest; the trigger does not count.
+        samples: reasonings for each query; the answer that most of them lead to is given.
+        sampling: how they are drawn; None: greedily.
+    """
+
+    trigger: str
+    max_new_tokens: int
+    samples: int = 1
+    sampling: Sampling | None = None
+
+
+class ModelInfo(BaseModel):
+    """What a record says of a model.
+
+    Attributes:
+        hash: sha256 over the weight files.
+        context_tokens: length of the context window.
+        note: what a reader must know, e.g. that the weights went through 4-bit.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    revision: str | None = None
+    licence: str | None = None
+    parameters: int | None = None
+    hash: str | None = None
+    context_tokens: int | None = None
+    dtype: str | None = None
+    note: str | None = None
+
+
+Report = Callable[[int, int], None]
+"""Progress of one phase: (done, total)."""
+
+
+class Model(Protocol):
+    """Anything that answers. What it can do is in `can`; a step asks for what it needs by capability."""
+
+    info: ModelInfo
+
+    @property
+    def can(self) -> frozenset[Capability]:
+        """What may be asked of the model."""
+        ...
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        one_line: bool,
+        sampling: Sampling | None = None,
+        report: Report | None = None,
+    ) -> list[Answer]:
+        """Continue each prompt until the end of the turn, of the line (`one_line`) or `max_new_tokens`.
+
+        Tokens are the likeliest ones, or drawn as `sampling` says.
+        """
+        ...
+
+
+@runtime_checkable
+class ScoresChoices(Protocol):
+    """A model that gives the log-likelihood of a text, as an endpoint that can only generate does not."""
+
+    def score_choices(
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
+    ) -> list[Answer]:
+        """Give the log-likelihood of every choice of every prompt, in nats."""
+        ...
+
+
+@runtime_checkable
+class HoldsWeights(Protocol):
+    """A model whose weights are here to be changed, kept and put back."""
+
+    def save_adapted(self, folder: Path) -> None:
+        """Write what adaptation has changed: the adapter alone, or all weights. Safetensors."""
+        ...
+
+    def load_adapted(self, folder: Path) -> Any:
+        """Return the model with what `save_adapted` wrote put back."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds passages for a query."""
+
+    def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
+        """Return the passages for each query, best first."""
+        ...
+
+
+@runtime_checkable
+class AsksModel(Protocol):
+    """A retriever that may ask the system's own model about what it found."""
+
+    def asking(self, model: Any) -> Retriever:
+        """Return the retriever for a system with this model."""
+        ...
+
+
+class Exemplars(Protocol):
+    """Chooses worked examples for a query; never the query itself."""
+
+    def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
+        """Return the exemplars for each query, in the order in which they are shown."""
+        ...
+
+
+@dataclass(frozen=True)
+class System:
+    """A model and the way it is asked.
+
+    Attributes:
+        prior: what each label's log-likelihood is on average, taken off the choice scores (calibration), nats.
+        content_free: questions that say nothing; where every query brings its own choices, what these score behind
+            them is taken off.
+        reasoning: how it thinks before it answers; None: it answers at once.
+    """
+
+    model: Any
+    task: Task
+    exemplars: Exemplars | None = None
+    retriever: Retriever | None = None
+    prior: tuple[float, ...] = ()
+    content_free: tuple[str, ...] = ()
+    reasoning: Reasoning | None = None
+
+    def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
+        """Lay out what is sent for each query, retrieval included; reasoning comes later."""
+        retriever = self.retriever.asking(self.model) if isinstance(self.retriever, AsksModel) else self.retriever
+        found = retriever.find(queries) if retriever else [()] * len(queries)
+        picked = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
+        prompts: list[Prompt] = []
+        for query, passages, shown in zip(queries, found, picked, strict=True):
+            pairs = tuple((e.query.input, e.references[0]) for e in shown)
+            prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
+        return prompts
+
+    def having(self, **changes: Any) -> System:
+        """Return a copy with some parts replaced."""
+        return replace(self, **changes)

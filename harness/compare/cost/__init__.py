@@ -1,0 +1,1 @@
+"""Seconds, memory, latency and money of each strategy."""

@@ -1,0 +1,170 @@
+"""What a strategy costs in money: made once, used for every request, stored, and made again when facts change.
+
+Every amount is a measured quantity times a price of a dated table (`harness.compare.cost.prices`); nothing is stored
+in a record, so that another price needs no other run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from harness.compare.cost.prices import Price
+from harness.errors import HarnessError
+from harness.records.measurements import Frozen
+
+HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
+"""In one of the letters that say how often facts change; a month is 365.25 / 12 days."""
+
+
+class Part(Frozen):
+    """One amount: ``usd = quantity x price``.
+
+    Attributes:
+        what: what is paid for, e.g. ``training``.
+        quantity: measured, in `unit`; low, high: its 95 % interval over seeds, None where it was measured once.
+        unit: of the quantity, e.g. ``vCPU-hour``.
+        price_usd: of one unit; price: its name in the table.
+        spreads: whether it would be another number if it were measured again: hours would, labels would not.
+    """
+
+    what: str
+    quantity: float
+    low: float | None = None
+    high: float | None = None
+    unit: str
+    price_usd: float
+    price: str
+    spreads: bool = True
+
+    @property
+    def usd(self) -> float:
+        """The amount."""
+        return self.quantity * self.price_usd
+
+    @property
+    def bounds_usd(self) -> tuple[float, float] | None:
+        """Its 95 % interval; None where it was measured once."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low * self.price_usd, self.high * self.price_usd
+
+
+class Usage(Frozen):
+    """What a system is to be used for.
+
+    Attributes:
+        requests_per_month: how many questions it answers.
+        months: the horizon.
+        updates_per_month: how often its facts change, so that it is made again; 0: never.
+    """
+
+    requests_per_month: float = 100_000
+    months: float = 12
+    updates_per_month: float = 0
+
+
+class Money(Frozen):
+    """What a strategy costs, by when it is paid; each part traces to a measurement and a price.
+
+    Attributes:
+        fixed: once: search, training, indexing, labels, engineering.
+        per_request: for each question.
+        per_month: as long as it is kept: storage.
+        per_update: when facts change: what of `fixed` is paid again.
+        usage: what totals are for, where no other is named.
+    """
+
+    fixed: tuple[Part, ...] = ()
+    per_request: tuple[Part, ...] = ()
+    per_month: tuple[Part, ...] = ()
+    per_update: tuple[Part, ...] = ()
+    usage: Usage = Usage()
+
+    @property
+    def fixed_usd(self) -> float:
+        """Paid once."""
+        return sum(part.usd for part in self.fixed)
+
+    @property
+    def per_1000_usd(self) -> float:
+        """Paid for a thousand questions."""
+        return 1000 * sum(part.usd for part in self.per_request)
+
+    @property
+    def per_1000_bounds_usd(self) -> tuple[float, float] | None:
+        """95 % interval of `per_1000_usd` over seeds; None where there is a single one."""
+        return _bounds(self.per_request, 1000)
+
+    @property
+    def fixed_bounds_usd(self) -> tuple[float, float] | None:
+        """95 % interval of `fixed_usd` over seeds; None where there is a single one."""
+        return _bounds(self.fixed, 1)
+
+    @property
+    def monthly_usd(self) -> float:
+        """Paid for a month of keeping it, whatever it is asked."""
+        return sum(part.usd for part in self.per_month)
+
+    @property
+    def update_usd(self) -> float:
+        """Paid when its facts change."""
+        return sum(part.usd for part in self.per_update)
+
+    def standing_usd(self, usage: Usage | None = None) -> float:
+        """Paid over the horizon whatever it is asked: made, kept and made again."""
+        usage = usage or self.usage
+        return self.fixed_usd + usage.months * (self.monthly_usd + usage.updates_per_month * self.update_usd)
+
+    def total_usd(self, usage: Usage | None = None) -> float:
+        """Paid over the horizon, for everything."""
+        usage = usage or self.usage
+        return self.standing_usd(usage) + usage.months * usage.requests_per_month * self.per_1000_usd / 1000
+
+    def monthly_bill_usd(self, usage: Usage | None = None) -> float:
+        """Paid a month: the total spread evenly over the horizon."""
+        usage = usage or self.usage
+        return self.total_usd(usage) / usage.months
+
+
+def updates_per_month(every: str | None) -> float | None:
+    """Read how often facts change, ``6h``, ``7d``, ``2w`` or ``3m``, as a rate a month of 365.25 / 12 days.
+
+    Raises:
+        HarnessError: the text is no such interval.
+    """
+    if every is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hdwm])", every.strip().lower())
+    length = float(found[1]) * HOURS[found[2]] if found else 0
+    if not length:
+        raise HarnessError(f"--update-every {every!r}: write a number with h, d, w or m, such as 7d.")
+    return HOURS["m"] / length
+
+
+def _bounds(parts: tuple[Part, ...], times: float) -> tuple[float, float] | None:
+    """Add up intervals of parts, half-widths in quadrature; what is counted, such as labels, adds none."""
+    ends = [part.bounds_usd for part in parts if part.spreads]
+    if not ends or None in ends:
+        return None
+    total = sum(part.usd for part in parts)
+    half = math.hypot(*[(end[1] - end[0]) / 2 for end in ends if end])
+    return times * max(0.0, total - half), times * (total + half)
+
+
+class Assumed(Frozen):
+    """What the money of a comparison rests on besides measurements.
+
+    Attributes:
+        usage: what totals are for.
+        prices: those that a figure uses, with their sources.
+        hardware: what every machine is priced as; None: each as what it is.
+        labels: whether the labels of training items are paid for.
+        engineering_hours: of work, for each step that trains or makes an index.
+    """
+
+    usage: Usage = Usage()
+    prices: tuple[Price, ...] = ()
+    hardware: str | None = None
+    labels: bool = True
+    engineering_hours: float = 0

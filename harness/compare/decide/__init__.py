@@ -1,0 +1,1 @@
+"""Which strategy to choose under constraints, and how sure that is."""

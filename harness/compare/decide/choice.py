@@ -1,0 +1,226 @@
+"""What a decision says of one task: every strategy with what it keeps to, which is chosen, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from harness.compare.decide.constraints import Constraints, Finding
+from harness.compare.decide.feasibility import figure_of, findings
+from harness.compare.decide.rules import Rule, rules_for
+from harness.compare.prose.names import Names
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, seconds, size, usd
+from harness.compare.stats.estimates import Difference, Estimate
+from harness.compare.table.result import StrategyResult, TaskResult
+from harness.metrics import get
+from harness.records.measurements import Frozen
+
+Confidence = Literal["only", "clear", "tied", "unknown"]
+Figure = Callable[[StrategyResult], float | None]
+MANY = 4
+"""Names that a sentence holds before it counts the rest."""
+
+
+class Option(Frozen):
+    """One strategy with a model, held against the constraints.
+
+    Attributes:
+        score: on the task's primary metric.
+        usd_month: the total over the horizon, spread over its months; per_1000_usd: for a thousand requests.
+        memory_bytes: peak of its process in any phase; p95_s: of a request; None where not measured.
+        findings: one for each constraint, then one for each rule that excludes it.
+        excluded: whether one of them says no; reason: which, in a line.
+        warnings: what rules say that does not exclude it.
+        tied: not clearly worse than the best of those that are left (Holm); None where unknown, or excluded.
+        to_best: this minus that best.
+        place: among those that are tied, by the objective, from 1; None for the others.
+    """
+
+    strategy: str
+    model: str
+    score: Estimate | None = None
+    usd_month: float | None = None
+    per_1000_usd: float | None = None
+    memory_bytes: int | None = None
+    p95_s: float | None = None
+    findings: tuple[Finding, ...] = ()
+    excluded: bool = False
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    tied: bool | None = None
+    to_best: Difference | None = None
+    place: int | None = None
+
+
+class TaskDecision(Frozen):
+    """What to choose for one task.
+
+    Attributes:
+        verdict: in a sentence or two, with how sure it is.
+        confidence: whether the chosen is the only one that fits, clearly best, tied with others, or no test tells.
+        chosen: strategy and model; None where nothing fits.
+        options: in order: the chosen, those tied with it by the objective, the others that fit, then the excluded.
+        nothing_fits: which constraint binds, and what comes nearest.
+        changes: what would change the verdict, a sentence each.
+        unknown: constraints that could not be held against a figure, and how to measure it.
+        one_seed: whether the chosen, or one tied with it, was trained with a single seed.
+        smallest_model: where several models ran: the smallest that keeps to everything, with its licence.
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool = True
+    verdict: str
+    confidence: Confidence
+    chosen: tuple[str, str] | None = None
+    options: tuple[Option, ...] = ()
+    nothing_fits: str | None = None
+    changes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    one_seed: bool = False
+    smallest_model: str | None = None
+
+
+def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: frozenset[str]) -> Option:
+    """Hold one finished strategy against the constraints and the rules."""
+    found = findings(row, task, limits)
+    rules = rules_for(flags, row.traits) if row.traits else []
+    found += [
+        Finding(constraint=_flag(rule), ok=False, text=f"breaks {_flag(rule)} (rule {rule.id})")
+        for rule in rules
+        if rule.effect == "exclude"
+    ]
+    broken = [one for one in found if one.ok is False]
+    cost, latency = row.cost, row.cost.latency if row.cost else None
+    slow = next((one for one in latency.wall if one.share == 0.95), None) if latency else None
+    return Option(
+        strategy=row.label,
+        model=row.model,
+        score=row.scores.get(task.primary or ""),
+        usd_month=row.money.monthly_bill_usd() if row.money else None,
+        per_1000_usd=row.money.per_1000_usd if row.money else None,
+        memory_bytes=cost.host_peak_bytes if cost else None,
+        p95_s=slow.value_s if slow else None,
+        findings=tuple(found),
+        excluded=bool(broken),
+        reason="; ".join(one.text for one in broken) or None,
+        warnings=tuple(rule.says for rule in rules if rule.effect == "warn"),
+    )
+
+
+def ranked(table: TaskResult, limits: Constraints) -> list[StrategyResult]:
+    """Order those that are not clearly worse than the best by the objective; equal ones by their score."""
+    tied = [row for row in table.rows if row.tied_for_best]
+    if limits.objective == "quality":
+        return tied
+    _, figure = figure_of(limits.objective, tied)
+    return sorted(tied, key=lambda row: _or_last(figure(row)))
+
+
+def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints, *, of: int) -> str:
+    """Say what to choose, how sure that is, and what it costs.
+
+    Args:
+        table: those that keep to everything, compared with each other.
+        order: those tied for best, by the objective; the first is chosen.
+        limits: what was asked for.
+        of: how many strategies there were before any was excluded.
+    """
+    chosen, others = order[0], order[1:]
+    name, primary = Names(table.rows), table.primary or ""
+    left = sum(primary in row.scores for row in table.rows)
+    said = f"On `{table.name}` choose {name(chosen)} ({metric_title(primary)} {score(chosen.scores[primary])})"
+    if left == 1:
+        said += f": the only one of {count(of, 'option')} that fits"
+    elif not others:
+        said += f": clearly best of the {left} that fit" if left < of else f": clearly best of all {left}"
+    else:
+        said += f": tied with {_names(others, name)}, {_why(chosen, others, limits)}"
+    said += f".{_costs(chosen)}"
+    single = [row for row in order if row.one_seed]
+    if single:
+        said += f" Only one seed of {_names(single, name)}: another may change this."
+    return said
+
+
+def proviso(chosen: Option) -> str:
+    """Say which constraints the chosen one is only likely to keep to, and which were not measured."""
+    likely = [one.constraint for one in chosen.findings if one.ok and one.sure is False]
+    unknown = [one.constraint for one in chosen.findings if one.ok is None]
+    said = f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
+    return said + (f" Whether it keeps to {listing(unknown)} was not measured." if unknown else "")
+
+
+def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
+    """Name the smallest model that keeps to everything, with its licence; None where only one model ran."""
+    sized = [(row.parameters, row) for row in rows if row.parameters and primary in row.scores]
+    if len({row.model for _, row in sized}) < 2:
+        return None
+    up = 1 if get(primary).higher_is_better else -1
+    _, least = min(sized, key=lambda pair: (pair[0], -up * pair[1].scores[primary].value))
+    licence = least.licence or "licence not known"
+    return (
+        f"The smallest model that meets the bar: `{least.model}` ({(least.parameters or 0) / 1e6:,.0f} M parameters, "
+        f"{licence}) with `{least.label}`, {metric_title(primary)} {score(least.scores[primary])}."
+    )
+
+
+def worse(row: StrategyResult, name: Names) -> str:
+    """Say why one that fits is not among those tied for best."""
+    if row.to_best is None:
+        return f"{name(row)} answered other items, so no test compares it with the best"
+    return f"{name(row)} is clearly worse than the best that fits: {change(row.to_best)}"
+
+
+def _flag(rule: Rule) -> str:
+    """Write what the user said that makes a rule speak: ``--expertise none``, ``--must-cite``."""
+    return "--" + (rule.flag.replace("_", " ") if rule.flag.startswith("expertise") else rule.flag.replace("_", "-"))
+
+
+def _why(chosen: StrategyResult, others: Sequence[StrategyResult], limits: Constraints) -> str:
+    if limits.objective == "quality":
+        return f"it scores highest{_cheapest(chosen, others)}"
+    what, figure = figure_of(limits.objective, [chosen, *others])
+    own, rest = figure(chosen), [value for row in others if (value := figure(row)) is not None]
+    if own is None or not rest:
+        return f"and no {what} tells them apart"
+    span = " to ".join(dict.fromkeys(_amount(value, limits) for value in (min(rest), max(rest))))
+    return f"it has the lowest {what} ({_amount(own, limits)} against {span}{_once(chosen)})"
+
+
+def _once(row: StrategyResult) -> str:
+    return ", measured once" if row.seeds == 1 else ""
+
+
+def _cheapest(chosen: StrategyResult, others: Sequence[StrategyResult]) -> str:
+    """Say which of those tied costs less than the chosen by a fifth or more, and how much."""
+    paid = [(row.money.total_usd(), row) for row in others if row.money]
+    if chosen.money is None or not paid:
+        return ""
+    least, row = min(paid, key=lambda pair: pair[0])
+    share = least / chosen.money.total_usd() if chosen.money.total_usd() else 1.0
+    return f", while `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
+
+
+def _amount(value: float, limits: Constraints) -> str:
+    if limits.objective == "cost":
+        return f"{usd(value)} USD"
+    return size(round(value)) if limits.objective == "memory" else seconds(value)
+
+
+def _costs(row: StrategyResult) -> str:
+    if row.money is None:
+        return ""
+    memory = f", {size(row.cost.host_peak_bytes)} of memory" if row.cost and row.cost.host_peak_bytes else ""
+    volume = f"{row.money.usage.requests_per_month:,.0f} requests"
+    return f" It costs {usd(row.money.monthly_bill_usd())} USD a month at {volume}{memory}."
+
+
+def _names(rows: Sequence[StrategyResult], name: Names) -> str:
+    if len(rows) <= MANY:
+        return name.all(rows)
+    return listing([*map(name, rows[: MANY - 1]), f"{len(rows) - MANY + 1} more"])
+
+
+def _or_last(value: float | None) -> float:
+    return float("inf") if value is None else value

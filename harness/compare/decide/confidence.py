@@ -1,0 +1,176 @@
+"""How sure a task's verdict is, what would change it, and which strategies nothing else beats at a lower cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from harness.api import ModelInfo
+from harness.compare.prose.names import Names, bare
+from harness.compare.prose.numbers import change, count, listing, score, seconds, size
+from harness.compare.table.result import StrategyResult, TaskResult
+from harness.records.measurements import Frozen
+
+Level = Literal["clear", "tied", "alone", "unknown"]
+
+MOST_ITEMS = 1_000_000
+"""More test items than anybody collects."""
+
+Need = Callable[[StrategyResult], float | None]
+
+
+class Confidence(Frozen):
+    """How sure it is which strategy is best.
+
+    Attributes:
+        level: ``clear`` (ahead of all others), ``tied``, ``alone`` (nothing to compare with) or ``unknown``.
+        reasons: what that stands on, a sentence each. Names stand between backticks.
+    """
+
+    level: Level
+    reasons: tuple[str, ...]
+
+
+def confidence(task: TaskResult) -> Confidence:
+    """Say how sure the first row of a table is the best."""
+    done = scored(task)
+    if not done:
+        return Confidence(level="unknown", reasons=("Nothing finished.",))
+    if len(done) == 1:
+        return Confidence(level="alone", reasons=("Only one strategy finished: it was compared with nothing.",))
+    name, best = Names(task.rows), done[0]
+    others = [row for row in done[1:] if row.to_best]
+    if not others:
+        return Confidence(level="unknown", reasons=("The strategies answered different items.",))
+    nearest = others[0]
+    tied = [row for row in others if row.tied_for_best]
+    reasons = [_against(nearest, name)]
+    if tied:
+        seen = min(row.to_best.detectable for row in tied if row.to_best)
+        items = count(best.scores[task.primary or ""].n, "test item")
+        reasons.append(f"With {items}, true differences below about {seen:.2f} would mostly go unseen.")
+    single = [row for row in (best, *tied) if row.one_seed]
+    if single:
+        reasons.append(f"Trained with one seed: {name.all(single)}; luck in training is not in these intervals.")
+    return Confidence(level="tied" if tied else "clear", reasons=tuple(reasons))
+
+
+def would_change(task: TaskResult) -> tuple[str, ...]:
+    """Say which circumstances would lead to another choice, a sentence each."""
+    done = scored(task)
+    if len(done) < 2:
+        return ("A second strategy that finishes.",)
+    return tuple(filter(None, (_more_items(task, done, Names(task.rows)), *with_less(task))))
+
+
+def with_less(task: TaskResult) -> tuple[str, ...]:
+    """Say what would be highest if there were less memory or time than the best takes, a sentence each."""
+    done, name = scored(task), Names(task.rows)
+    said = [_less_of(task, done, name, *what) for what in _NEEDS] if done else []
+    return tuple(filter(None, said))
+
+
+def front(points: Mapping[int, tuple[float, float]], *, higher_is_better: bool = True) -> tuple[int, ...]:
+    """Find the points that none beats in both: by place, a cost (lower is better) and a score.
+
+    Returns:
+        Their places, by rising cost (Pareto front).
+    """
+    sign = 1 if higher_is_better else -1
+    kept: list[int] = []
+    highest = -math.inf
+    for place, (_, value) in sorted(points.items(), key=lambda entry: (entry[1][0], -sign * entry[1][1])):
+        if sign * value > highest:
+            kept.append(place)
+            highest = sign * value
+    return tuple(kept)
+
+
+def smallest_model(task: TaskResult, models: Sequence[ModelInfo]) -> str | None:
+    """Say which is the smallest model with which a strategy is tied for best, and its licence.
+
+    Returns:
+        None where fewer than two models ran, or where their sizes are not known.
+    """
+    parameters = {model.name: model for model in models if model.parameters}
+    good = [row for row in scored(task) if row.tied_for_best and row.model in parameters]
+    if len({row.model for row in scored(task)}) < 2 or not good:
+        return None
+    row = min(good, key=lambda one: parameters[one.model].parameters or 0)
+    model = parameters[row.model]
+    return (
+        f"The smallest model that is best or tied with the best is `{bare(model.name)}` "
+        f"({(model.parameters or 0) / 1e6:,.0f} million parameters, licence {model.licence or 'unknown'}), with "
+        f"`{bare(row.label)}`: {score(row.scores[task.primary or ''])}."
+    )
+
+
+def scored(task: TaskResult) -> list[StrategyResult]:
+    """The rows that have a score, best first."""
+    return [row for row in task.rows if task.primary in row.scores]
+
+
+def _against(row: StrategyResult, name: Names) -> str:
+    found = row.to_best
+    if found is None:
+        return ""
+    p = found.p if found.p_holm is None else found.p_holm
+    chance = "below 0.001" if p < 0.001 else f"{p:.2g}"
+    return f"The next one, {name(row)}, differs by {change(found)}; adjusted p (Holm) {chance}."
+
+
+def _more_items(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+    """How many items would tell the best from the next: what can be seen shrinks with the root of their number."""
+    nearest = next((row for row in done[1:] if row.tied_for_best), None)
+    if nearest is None or nearest.to_best is None or not task.items:
+        return ""
+    found = nearest.to_best
+    if not found.value or (needed := math.ceil(found.n * (found.detectable / abs(found.value)) ** 2)) > MOST_ITEMS:
+        return (
+            f"More test items would hardly tell {name(done[0])} from {name(nearest)}: they scored alike, so choose "
+            "between them by cost."
+        )
+    if needed <= found.n:
+        return ""
+    digits = 10 ** max(0, len(str(needed)) - 2)
+    return (
+        f"About {math.ceil(needed / digits) * digits:,} test items would tell {name(done[0])} from {name(nearest)}, "
+        f"if they truly differ by the {abs(found.value):.3f} that was measured."
+    )
+
+
+def _less_of(task: TaskResult, done: Sequence[StrategyResult], name: Names, what: str, need: Need) -> str:
+    """Who would be highest if the best could not be afforded, for two steps down."""
+    needed = {place: (taken, row) for place, row in enumerate(done) if (taken := need(row)) is not None}
+    if not task.speed_comparable or 0 not in needed:
+        return ""
+    steps: list[str] = []
+    limit = needed[0][0]
+    for _ in range(2):
+        rest = [(taken, row) for taken, row in needed.values() if taken < 0.95 * limit]
+        if not rest:
+            break
+        row = rest[0][1]
+        tied = " (tied)" if row.tied_for_best else ""
+        steps.append(
+            f"below {_WRITE[what](limit)} it is {name(row)}{tied} with {score(row.scores[task.primary or ''])}"
+        )
+        limit = rest[0][0]
+    return f"Less {what}: {listing(steps)}." if steps else ""
+
+
+def _bytes(value: float) -> str:
+    return size(round(value))
+
+
+_NEEDS: tuple[tuple[str, Need], ...] = (
+    ("memory", lambda row: row.cost.host_peak_bytes if row.cost else None),
+    ("GPU memory", lambda row: row.cost.gpu_peak_bytes if row.cost else None),
+    ("time to make and test it", lambda row: row.cost.total_s if row.cost else None),
+)
+_WRITE: Mapping[str, Callable[[float], str]] = {
+    "memory": _bytes,
+    "GPU memory": _bytes,
+    "time to make and test it": seconds,
+}

@@ -1,0 +1,255 @@
+"""From stored records and what a user can accept to what to choose, why, and how sure that is.
+
+What breaks a constraint or a rule is left out; of the rest, those not clearly worse than the best are kept (paired
+tests, adjusted for their number by Holm), and the objective ranks these. No figure decides that was not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.cost.money import Assumed
+from harness.compare.cost.pricing import Economics
+from harness.compare.decide.choice import (
+    Confidence,
+    Option,
+    TaskDecision,
+    held,
+    proviso,
+    ranked,
+    smallest_model,
+    verdict,
+)
+from harness.compare.decide.constraints import Constraints, Finding, check_bars
+from harness.compare.decide.overall import Overall, headline, overall
+from harness.compare.decide.rules import Applied, applied
+from harness.compare.decide.sensitivity import changes, nothing_fits
+from harness.compare.prose.numbers import count, listing
+from harness.compare.report.comparison import compare
+from harness.compare.table.result import StrategyResult, SuiteResult, TaskResult
+from harness.compare.trials.stored_trials import Stored
+from harness.errors import HarnessError, unknown
+from harness.records.measurements import Frozen
+
+
+class Decision(Frozen):
+    """What to choose for a suite.
+
+    Attributes:
+        verdict: the sentence that stands at the top.
+        overall: one strategy for all tasks, where there are several.
+        rules: what figures do not answer, with sources, and what the figures here say to it.
+        assumed: usage and prices behind the money.
+        notes: what was not decided, and why.
+    """
+
+    suite: str
+    verdict: str
+    constraints: Constraints
+    assumed: Assumed
+    tasks: tuple[TaskDecision, ...]
+    overall: Overall | None = None
+    rules: tuple[Applied, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def decide(
+    stored: Sequence[Stored],
+    limits: Constraints,
+    economics: Economics | None = None,
+    *,
+    tasks: Sequence[str] = (),
+    models: Sequence[str] = (),
+) -> Decision:
+    """Decide for one suite.
+
+    Args:
+        stored: its records, as for `compare`.
+        limits: what can be accepted, and what is wanted most.
+        economics: how measurements are priced, and the usage that costs are for.
+        tasks: only these; empty: every task that more than one strategy finished.
+        models: only these; empty: all.
+
+    Raises:
+        HarnessError: a name is unknown, or nothing is there to be decided.
+    """
+    economics = economics or Economics()
+    known = sorted({one.record.trial.model for one in stored})
+    for model in models:
+        if model not in known:
+            raise unknown("model", model, known, where="--model")
+    chosen = [one for one in stored if not models or one.record.trial.model in models]
+    suites = compare(chosen, economics=economics, each_seed=False).suites
+    if len(suites) != 1:
+        raise HarnessError("name one suite: a decision is about a single one ('harness report' lists what is stored).")
+    return decide_on(suites[0], chosen, limits, economics, tasks=tasks)
+
+
+def decide_on(
+    suite: SuiteResult,
+    stored: Sequence[Stored],
+    limits: Constraints,
+    economics: Economics,
+    *,
+    tasks: Sequence[str] = (),
+) -> Decision:
+    """Decide for a suite that was compared already.
+
+    Args:
+        suite: what `compare` made of the records, priced in the same way.
+        stored: the records.
+        limits: as for `decide`, and so are the others.
+        economics: how they were priced.
+        tasks: only these; empty: every task that more than one strategy finished.
+
+    Raises:
+        HarnessError: a name is unknown, or nothing is there to be decided.
+    """
+    asked, notes = _asked(suite.tasks, tasks)
+    check_bars(limits.min_metrics, suite.tasks)
+    flags = limits.flags(facts_change=economics.usage.updates_per_month > 0)
+    decided = [_task(task, stored, limits, flags, economics) for task in asked]
+    together = overall(asked, decided, limits) if len(decided) > 1 else None
+    rules = [
+        one
+        for task, made in zip(asked, decided, strict=True)
+        for one in applied(task, _finished(task), _left(made.options), flags)
+    ]
+    return Decision(
+        suite=suite.name,
+        verdict=headline(decided, together),
+        constraints=limits,
+        assumed=economics.assumed(row.money for task in suite.tasks for row in task.rows),
+        tasks=tuple(decided),
+        overall=together,
+        rules=_merged(rules),
+        notes=tuple(notes),
+    )
+
+
+def _asked(tasks: Sequence[TaskResult], names: Sequence[str]) -> tuple[list[TaskResult], list[str]]:
+    """Choose the tasks to decide on, and say why others are left out."""
+    for name in names:
+        if name not in {task.name for task in tasks}:
+            raise unknown("task", name, [task.name for task in tasks], where="--task")
+    wanted = [task for task in tasks if not names or task.name in names]
+    asked = [task for task in wanted if len(_finished(task)) > 1 or (names and _finished(task))]
+    alone = [task.name for task in wanted if task not in asked and _finished(task)]
+    empty = [task.name for task in wanted if not _finished(task)]
+    notes = [f"Nothing to choose on {listing(alone)}: a single option finished{' each' * (len(alone) > 1)}."] * bool(
+        alone
+    )
+    notes += [f"Nothing finished on {listing(empty)}."] * bool(empty)
+    if not asked:
+        raise HarnessError("no task has two finished strategies to choose from: 'harness run SUITE' makes them.")
+    return asked, notes
+
+
+def _finished(task: TaskResult) -> list[StrategyResult]:
+    return [row for row in task.rows if task.primary in row.scores]
+
+
+def _task(
+    task: TaskResult, stored: Sequence[Stored], limits: Constraints, flags: frozenset[str], economics: Economics
+) -> TaskDecision:
+    """Decide for one task."""
+    options = [held(row, task, limits, flags) for row in _finished(task)]
+    left = _left(options)
+    unmeasured = _unknown([one for option in options if not option.excluded for one in option.findings])
+    if not left:
+        text = nothing_fits(options)
+        return TaskDecision(
+            task=task.name,
+            metric=task.primary or "",
+            higher_is_better=task.higher_is_better,
+            verdict=f"On `{task.name}`: {text}",
+            confidence="unknown",
+            options=tuple(options),
+            nothing_fits=text,
+        )
+    table = task if len(left) == len(options) else _among(task, stored, left, economics)
+    order = ranked(table, limits)
+    rows = {(row.label, row.model): row for row in table.rows}
+    places = {(row.label, row.model): place for place, row in enumerate(order, 1)}
+    told = [
+        option.model_copy(
+            update={
+                "tied": rows[key].tied_for_best,
+                "to_best": rows[key].to_best,
+                "place": places.get(key),
+            }
+        )
+        if (key := (option.strategy, option.model)) in left
+        else option
+        for option in options
+    ]
+    told = sorted(told, key=lambda option: (option.excluded, option.place or len(options) + 1))
+    return TaskDecision(
+        task=task.name,
+        metric=task.primary or "",
+        higher_is_better=task.higher_is_better,
+        verdict=verdict(table, order, limits, of=len(options)) + proviso(_option(options, order[0])),
+        confidence=_confidence(table, order),
+        chosen=(order[0].label, order[0].model),
+        options=tuple(told),
+        changes=tuple(changes(table, order, task, options, limits)),
+        unknown=unmeasured,
+        one_seed=any(row.one_seed for row in order),
+        smallest_model=smallest_model([row for row in table.rows if row.status == "completed"], task.primary or ""),
+    )
+
+
+def _option(options: Sequence[Option], row: StrategyResult) -> Option:
+    return next(one for one in options if (one.strategy, one.model) == (row.label, row.model))
+
+
+def _left(options: Sequence[Option]) -> set[tuple[str, str]]:
+    return {(option.strategy, option.model) for option in options if not option.excluded}
+
+
+def _among(task: TaskResult, stored: Sequence[Stored], left: set[tuple[str, str]], economics: Economics) -> TaskResult:
+    """Compare those that are left with each other: another best, and fewer tests to adjust for."""
+    own = [
+        one
+        for one in stored
+        if one.record.trial.task == task.name and (one.record.trial.label, one.record.trial.model) in left
+    ]
+    return compare(own, economics=economics, each_seed=False).suites[0].tasks[0]
+
+
+def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidence:
+    if sum(table.primary in row.scores for row in table.rows) == 1:
+        return "only"
+    if any(row.tied_for_best is None for row in _finished(table)):
+        return "unknown"
+    return "tied" if len(order) > 1 else "clear"
+
+
+def _unknown(found: Sequence[Finding]) -> tuple[str, ...]:
+    """Say once for each constraint what was not measured, of how many, and how it can be."""
+    said: dict[tuple[str, str], int] = {}
+    for one in found:
+        if one.remedy:
+            key = (
+                f"{one.constraint}: {one.text}" if one.ok is None else f"{one.constraint}: too few requests",
+                one.remedy,
+            )
+            said[key] = said.get(key, 0) + 1
+    return tuple(
+        f"{text} for {count(many, 'option')}, which {'stays' if many == 1 else 'stay'}: {remedy}."
+        for (text, remedy), many in said.items()
+    )
+
+
+def _merged(rules: Sequence[Applied]) -> tuple[Applied, ...]:
+    """Say each rule once, with the strategies of all tasks; what was measured stays with its first task that tells."""
+    by_id: dict[str, Applied] = {}
+    for one in rules:
+        before = by_id.get(one.rule.id)
+        if before is None:
+            by_id[one.rule.id] = one
+            continue
+        told = before if before.measured else one
+        names = tuple(dict.fromkeys([*before.strategies, *one.strategies]))
+        by_id[one.rule.id] = told.model_copy(update={"strategies": names})
+    return tuple(by_id.values())

@@ -1,0 +1,190 @@
+"""Whether one strategy's figures keep to what a user can accept, and what an objective ranks by.
+
+A figure decides by its value; its interval says how sure that is. What was not measured neither keeps nor breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.compare.decide.constraints import Bar, Constraints, Finding, Objective
+from harness.compare.prose.numbers import change, metric_title, score, usd
+from harness.compare.table.result import StrategyResult, TaskResult
+from harness.metrics import get
+from harness.records.measurements import Frozen
+
+GIB = 1024**3
+
+
+def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list[Finding]:
+    """Hold one finished strategy against every constraint that was given."""
+    cost, money = row.cost, row.money
+    found = [
+        _most("--max-gpu-gb", limits.max_gpu_gb, cost.gpu_peak_bytes if cost else None, _GPU),
+        _most("--max-memory-gb", limits.max_memory_gb, cost.host_peak_bytes if cost else None, _HOST),
+        _latency(row, limits.max_latency_p95_ms),
+        _most("--max-usd-month", limits.max_usd_month, money.monthly_bill_usd() if money else None, _BILL),
+        *[_bar(row, bar) for bar in limits.min_metrics if bar.task in (None, task.name) and bar.metric in task.metrics],
+        _retention(row, limits.max_retention_loss),
+        _labels(row, limits.labels),
+    ]
+    return [one for one in found if one]
+
+
+class _Figure(Frozen):
+    """How a figure with an upper limit is told: its unit, what it counts in, and how it is measured."""
+
+    what: str
+    unit: str
+    scale: float
+    remedy: str
+
+
+_GPU = _Figure(
+    what="GPU memory",
+    unit="GiB",
+    scale=GIB,
+    remedy="run it on a machine with a GPU; 'harness fits MODEL --strategy NAME --gpu NAME' predicts it",
+)
+_HOST = _Figure(what="memory", unit="GiB", scale=GIB, remedy="run it on Linux, where a process's peak can be read")
+_BILL = _Figure(
+    what="cost", unit="USD a month", scale=1, remedy="--hardware NAME or --prices FILE gives its machine a price"
+)
+_P95 = _Figure(
+    what="p95 latency", unit="ms", scale=1e-3, remedy="'harness run SUITE --requests 60' asks items as requests"
+)
+
+
+def _most(flag: str, limit: float | None, measured: float | None, figure: _Figure) -> Finding | None:
+    if limit is None:
+        return None
+    name = f"{flag} {limit:g}"
+    if measured is None:
+        return Finding(constraint=name, ok=None, text=f"{figure.what} was not measured", remedy=figure.remedy)
+    value = measured / figure.scale
+    ok = value <= limit
+    over = "" if ok else f", {usd(value - limit)} over {name}"
+    return Finding(
+        constraint=name,
+        ok=ok,
+        text=f"{usd(value)} {figure.unit} of {figure.what}{over}".replace(" of cost", ""),
+        miss=None if ok else (value - limit) / limit if limit else None,
+        value=value,
+        limit=limit,
+    )
+
+
+def _latency(row: StrategyResult, limit: float | None) -> Finding | None:
+    timed = row.cost.latency if row.cost else None
+    slow = next((one for one in timed.wall if abs(one.share - 0.95) < 1e-9), None) if timed else None
+    found = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, _P95)
+    if found is None or limit is None or slow is None:
+        return found
+    if slow.high_s is None:
+        count = timed.requests if timed else 0
+        note = f" (from {count} requests, too few to bound it)"
+        return found.model_copy(update={"text": found.text + note, "remedy": _P95.remedy})
+    sure = (slow.high_s * 1000 <= limit) if found.ok else (slow.low_s or 0) * 1000 > limit
+    ends = f" [{usd((slow.low_s or 0) * 1000)}, {usd(slow.high_s * 1000)}]"
+    return found.model_copy(update={"sure": sure, "text": found.text.replace(" ms", f"{ends} ms", 1)})
+
+
+def _bar(row: StrategyResult, bar: Bar) -> Finding:
+    name, title = f"--min-metric {bar}", metric_title(bar.metric)
+    found = row.scores.get(bar.metric)
+    if found is None:
+        remedy = "what it answers may have no such score: choose another metric"
+        return Finding(constraint=name, ok=None, text=f"{title} is not known", remedy=remedy)
+    up = 1 if get(bar.metric).higher_is_better else -1
+    short = up * (bar.value - found.value)
+    ok = short <= 0
+    worst = found.low if up > 0 else found.high
+    best = found.high if up > 0 else found.low
+    sure = up * (worst - bar.value) >= 0 if ok else up * (best - bar.value) < 0
+    may = "" if sure else ", which its interval leaves open"
+    return Finding(
+        constraint=name,
+        ok=ok,
+        sure=sure,
+        text=f"{title} {score(found)}{'' if ok else f', {abs(short):.2g} short of {name}'}{may}",
+        miss=None if ok else short / abs(bar.value) if bar.value else short,
+        value=found.value,
+        limit=bar.value,
+    )
+
+
+def _retention(row: StrategyResult, limit: float | None) -> Finding | None:
+    if limit is None:
+        return None
+    name = f"--max-retention-loss {limit:g}"
+    losses = [
+        (-found.change.value if get(found.metric).higher_is_better else found.change.value, found)
+        for found in row.retention
+        if get(found.metric).concern == "skill" and get(found.metric).bounds == (0.0, 1.0)
+    ]
+    if not losses:
+        if row.traits and not row.traits.changes_weights:
+            return Finding(constraint=name, ok=True, sure=True, text="its weights are unchanged", value=0, limit=limit)
+        remedy = "a suite with a probe task that is scored from 0 to 1 asks what is forgotten"
+        return Finding(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
+    loss, found = max(losses, key=lambda pair: pair[0])
+    ok = loss <= limit
+    up = get(found.metric).higher_is_better
+    worst, least = (-found.change.low, -found.change.high) if up else (found.change.high, found.change.low)
+    sure = worst <= limit if ok else least > limit
+    over = "" if ok else f", more than {name}"
+    return Finding(
+        constraint=name,
+        ok=ok,
+        sure=sure,
+        text=f"{metric_title(found.metric)} on {found.task} {change(found.change)}{over}"
+        + ("" if sure else ", which its interval leaves open"),
+        miss=None if ok else (loss - limit) / limit if limit else loss,
+        value=loss,
+        limit=limit,
+    )
+
+
+def _labels(row: StrategyResult, limit: int | None) -> Finding | None:
+    if limit is None:
+        return None
+    name = f"--labels {limit}" if limit else "--no-training-data"
+    needed = row.traits.labels if row.traits else None
+    if needed is None:
+        return Finding(
+            constraint=name, ok=None, text="how many labels it needs is not known", remedy="install its step"
+        )
+    ok = needed <= limit
+    hint = f" (--train-sizes {limit} measures it with fewer)" if limit else ""
+    return Finding(
+        constraint=name,
+        ok=ok,
+        text=f"{needed:,} labelled items" + ("" if ok else f", {name} allows {limit or 'none'}{hint}"),
+        miss=None if ok else (needed - limit) / limit if limit else None,
+        value=needed,
+        limit=limit,
+    )
+
+
+def figure_of(
+    objective: Objective, rows: Sequence[StrategyResult]
+) -> tuple[str, Callable[[StrategyResult], float | None]]:
+    """Return what an objective other than quality ranks by, lower first, and what that is called.
+
+    Latency is the p95 of requests where all rows have one, else the seconds of an item in a batch.
+    """
+    if objective == "cost":
+        return "total cost", lambda row: row.money.total_usd() if row.money else None
+    if objective == "memory":
+        return "peak memory", lambda row: (row.cost.gpu_peak_bytes or row.cost.host_peak_bytes) if row.cost else None
+    if all(_p95(row) is not None for row in rows):
+        return "p95 latency", _p95
+    return (
+        "time an item in a batch",
+        lambda row: 1 / row.cost.items_per_s if row.cost and row.cost.items_per_s else None,
+    )
+
+
+def _p95(row: StrategyResult) -> float | None:
+    timed = row.cost.latency if row.cost else None
+    return next((one.value_s for one in timed.wall if abs(one.share - 0.95) < 1e-9), None) if timed else None

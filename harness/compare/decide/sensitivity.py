@@ -1,0 +1,210 @@
+"""What stands between a decision and another one: the constraint that binds, the volume, the items and seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.compare.cost.breakeven import break_even
+from harness.compare.decide.choice import Option
+from harness.compare.decide.constraints import Constraints, Finding
+from harness.compare.decide.feasibility import figure_of
+from harness.compare.prose.names import Names
+from harness.compare.prose.numbers import change, count, metric_title, score, usd
+from harness.compare.table.result import StrategyResult, TaskResult
+
+HORIZON_REQUESTS = 1e12
+"""Break-even volumes a month beyond this are of no use to anybody."""
+
+
+def nothing_fits(options: Sequence[Option]) -> str:
+    """Name the constraint that binds, and the option that comes nearest to fitting.
+
+    Args:
+        options: all of them, every one excluded.
+    """
+    broken = [[one for one in option.findings if one.ok is False] for option in options]
+    kept = {name for found in broken for name in {one.constraint for one in found}}
+    alone = {name: sum(all(one.constraint == name for one in found) for found in broken) for name in kept}
+    all_break = [name for name in kept if all(any(one.constraint == name for one in found) for found in broken)]
+    nearest = min(options, key=lambda option: _distance(option.findings))
+    binds = max(kept, key=lambda name: (alone[name], name in all_break, name))
+    if binds in all_break:
+        what = f"every one of {len(options)} breaks {binds}"
+    elif alone[binds]:
+        what = f"{binds} binds: without it {alone[binds]} of {len(options)} would fit"
+    else:
+        what = f"no single constraint decides: each of {len(options)} breaks at least two"
+    misses = "; ".join(_missed(one) for one in nearest.findings if one.ok is False)
+    return f"Nothing fits: {what}. Nearest is `{nearest.strategy}`: {misses}."
+
+
+def changes(
+    table: TaskResult,
+    order: Sequence[StrategyResult],
+    everything: TaskResult,
+    options: Sequence[Option],
+    limits: Constraints,
+) -> list[str]:
+    """Say what would change the verdict: the runner-up, a volume, a limit, more items or seeds.
+
+    Args:
+        table: those that fit, compared with each other.
+        order: those tied for best, by the objective; the first is chosen.
+        everything: the task before anything was excluded.
+        options: what was found of each of its rows.
+        limits: what was asked for.
+    """
+    said = [
+        _runner_up(table, order, limits),
+        _thrifty(table, order, limits),
+        _volume(table, order),
+        *_relaxed(order[0], everything, options, limits),
+        _more_items(table, order),
+        _more_seeds(order),
+    ]
+    return [sentence for sentence in said if sentence]
+
+
+def _distance(found: Sequence[Finding]) -> tuple[int, float]:
+    broken = [one for one in found if one.ok is False]
+    return len(broken), max((math.inf if one.miss is None else one.miss for one in broken), default=0.0)
+
+
+def _missed(found: Finding) -> str:
+    by = f" ({found.miss:.0%} off)" if found.miss is not None else ""
+    return f"{found.text}{by}"
+
+
+def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints) -> str:
+    name, primary = Names(table.rows), table.primary or ""
+    scored = [row for row in table.rows if primary in row.scores]
+    if len(order) > 1:
+        second, found = order[1], order[1].to_best or order[0].to_best
+        gap = f"; the difference in quality is not clear ({change(found)} to the best)" if found else ""
+        if limits.objective == "quality":
+            return f"Runner-up: {name(second)}{gap}."
+        what, figure = figure_of(limits.objective, order)
+        own, other = figure(order[0]), figure(second)
+        ratio = f", {what} {_more(other / own)}" if own and other else ""
+        return f"Runner-up: {name(second)}{ratio}{gap}."
+    rest = [row for row in scored if row is not order[0]]
+    if not rest or rest[0].to_best is None:
+        return ""
+    return f"Runner-up: {name(rest[0])}, clearly worse ({change(rest[0].to_best)})."
+
+
+def _more(ratio: float) -> str:
+    """Write how much more: ``5 % higher``, ``3.2 times as high``, ``about the same``."""
+    if ratio < 1.005:
+        return "about the same"
+    return f"{ratio - 1:.0%} higher".replace("%", " %") if ratio < 2 else f"{ratio:.2g} times as high"
+
+
+def _thrifty(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints) -> str:
+    """Name the best of those that do better by the objective and keep to everything, but are clearly worse."""
+    if limits.objective == "quality":
+        return ""
+    what, figure = figure_of(limits.objective, table.rows)
+    own, name, primary = figure(order[0]), Names(table.rows), table.primary or ""
+    for row in table.rows:
+        value = figure(row) if primary in row.scores else None
+        if row.tied_for_best is False and own and value is not None and value < own:
+            return (
+                f"{name(row)} keeps to everything with {1 - value / own:.0%} less {what}, but is clearly worse "
+                f"({metric_title(primary)} {score(row.scores[primary])})."
+            ).replace("% less", " % less")
+    return ""
+
+
+def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:
+    """Give the volume, nearest to the asked one, at which the chosen and another of those tied cost the same."""
+    chosen, name = order[0], Names(table.rows)
+    if chosen.money is None:
+        return ""
+    asked = chosen.money.usage.requests_per_month
+    found = [(even, row) for row in order[1:] if row.money and (even := break_even(chosen.money, row.money)).per_month]
+    found = [(even, row) for even, row in found if even.per_month and 1 <= even.per_month <= HORIZON_REQUESTS]
+    if not found:
+        return ""
+    even, row = min(found, key=lambda pair: abs(math.log((pair[0].per_month or 1) / max(asked, 1))))
+    months = chosen.money.usage.months
+    volume = even.per_month or 0
+    ends = (
+        f" [{usd(even.low / months)}, {usd(even.high / months)}]"
+        if even.low is not None and even.high is not None
+        else f" ({even.note})"
+    )
+    cheap, dear = (chosen, row) if even.cheaper_above == 0 else (row, chosen)
+    return (
+        f"{name(cheap)} costs less than {name(dear)} above {usd(volume)} requests a month{ends}, "
+        f"{name(dear)} less below."
+    )
+
+
+def _relaxed(
+    chosen: StrategyResult, everything: TaskResult, options: Sequence[Option], limits: Constraints
+) -> list[str]:
+    """Name what one relaxed limit would admit that does better by the objective; the smallest step of each limit."""
+    rows = {(row.label, row.model): row for row in everything.rows}
+    name, primary = Names(everything.rows), everything.primary or ""
+    up = 1 if everything.higher_is_better else -1
+    quality = limits.objective == "quality"
+    _, figure = figure_of("cost" if quality else limits.objective, everything.rows)
+    admitted: dict[str, tuple[float, Finding, StrategyResult]] = {}
+    for option in options:
+        broken, row = [one for one in option.findings if one.ok is False], rows[option.strategy, option.model]
+        if len(broken) != 1 or broken[0].miss is None or primary not in row.scores:
+            continue
+        if quality:
+            better = up * (row.scores[primary].value - chosen.scores[primary].value) > 0
+        else:
+            own, other = figure(chosen), figure(row)
+            better = own is not None and other is not None and other < own
+        found = broken[0]
+        miss = found.miss or 0.0
+        if better and (found.constraint not in admitted or miss < admitted[found.constraint][0]):
+            admitted[found.constraint] = (miss, found, row)
+    return [
+        f"Relaxing {found.constraint} to {_enough(found)} would admit {name(row)}, "
+        f"{'which scores higher' if quality else 'which does better by the objective'}."
+        for _, found, row in admitted.values()
+    ]
+
+
+def _enough(found: Finding) -> str:
+    """Write a limit of three digits that just admits the figure: rounded away from the limit that it breaks."""
+    value, limit = found.value or 0.0, found.limit or 0.0
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0
+    rounded = (math.ceil(value / step) if value > limit else math.floor(value / step)) * step
+    return f"{rounded:.6g}"
+
+
+def _more_items(table: TaskResult, order: Sequence[StrategyResult]) -> str:
+    """Say how many items would separate the two best of those tied, were the measured difference the true one."""
+    compared = [(row, row.to_best) for row in order if row.to_best]
+    if len(order) < 2 or not compared:
+        return ""
+    row, found = min(compared, key=lambda pair: pair[1].detectable / max(abs(pair[1].value), 1e-9))
+    name, best = Names(table.rows), table.rows[0]
+    if abs(found.value) < 1e-3:
+        return f"{name(best)} and {name(row)} score the same: more items would not tell them apart."
+    needed = math.ceil(found.n * (found.detectable / found.value) ** 2)
+    if needed <= found.n:
+        return ""
+    return (
+        f"To tell {name(row)} from {name(best)}, were the true difference the {abs(found.value):.2g} measured, "
+        f"takes about {count(_rounded(needed), 'test item')} (here {found.n:,}; 80 % power)."
+    )
+
+
+def _rounded(value: int) -> int:
+    """Two digits are all that such an estimate carries."""
+    step = 10 ** max(0, math.floor(math.log10(value)) - 1)
+    return round(value / step) * step
+
+
+def _more_seeds(order: Sequence[StrategyResult]) -> str:
+    if not any(row.one_seed for row in order):
+        return ""
+    return "How far another seed moves a trained one is not known: 'harness run SUITE --seeds 3' tells."

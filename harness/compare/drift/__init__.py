@@ -1,0 +1,1 @@
+"""Whether fresh items differ from the test split, and whether scores do."""

@@ -1,0 +1,175 @@
+"""Drift: whether fresh items of a task are unlike its test split, and whether strategies do worse on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.api import Example
+from harness.compare.drift import permutation_tests
+from harness.compare.drift.fresh_scores import QualityShift
+from harness.compare.drift.mmd import of_inputs
+from harness.compare.drift.permutation_tests import Floats, Shift, Sides
+from harness.compare.stats.intervals import holm
+from harness.data.examples import content_key
+from harness.data.prepare import Prepared
+from harness.errors import HarnessError
+from harness.records.measurements import Frozen
+
+ALPHA = 0.05
+MOST = 1_000
+"""Items of each side that are compared: the kernel of twice as many takes 16 MB."""
+SHOWN = 5
+"""Fresh items, and labels, that are shown."""
+CHARACTERS = 300
+
+
+class Unlike(Frozen):
+    """A fresh item that resembles the fresh items more than those of the test split.
+
+    Attributes:
+        similarity: cosine with the item of the test split that is most like it.
+    """
+
+    id: str
+    input: str
+    similarity: float
+
+
+class LabelShare(Frozen):
+    """How often a label occurs in the test split and among the fresh items."""
+
+    label: str
+    test: float
+    fresh: float
+
+
+class Drift(Frozen):
+    """What is known of fresh items.
+
+    Attributes:
+        fresh: which file; items: of the test split and of it; units: independent ones, where there are clusters.
+        medians: words of an item of the test split, and of a fresh one.
+        shifts: Holm over them; quality: Holm over strategies.
+        unlike: the fresh items that are most unlike the test split, where the inputs differ.
+        commands: what has to be run for what is missing.
+    """
+
+    suite: str
+    task: str
+    fresh: str
+    embedder: str
+    items: tuple[int, int]
+    units: tuple[int, int] | None = None
+    medians: tuple[float, float]
+    shifts: tuple[Shift, ...]
+    labels: tuple[LabelShare, ...] = ()
+    unlike: tuple[Unlike, ...] = ()
+    quality: tuple[QualityShift, ...] = ()
+    notes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """What is compared, by name: suite, file of fresh items and embedder."""
+
+    suite: str
+    fresh: str
+    embedder: str
+
+
+def texts_of(task: Prepared) -> list[str]:
+    """Give what is asked, an item each: of language modelling the text itself."""
+    return [_text(example) for example in task.test[:MOST]]
+
+
+def shifts_of(
+    told: Told, test: Prepared, fresh: Prepared, vectors: Floats, draws: int = permutation_tests.DRAWS
+) -> Drift:
+    """Compare what is asked.
+
+    Args:
+        told: what to call it.
+        test: the task with its test split.
+        fresh: with the fresh items.
+        vectors: embeddings of the `texts_of` both, test split first: [N, d].
+        draws: relabellings.
+
+    Raises:
+        HarnessError: one side is too small to be compared.
+    """
+    sides = [task.test[:MOST] for task in (test, fresh)]
+    both = Sides.of(*[[example.cluster for example in side] for side in sides], draws=draws)
+    if min(both.counts) < permutation_tests.FEWEST:
+        raise HarnessError(
+            f"{both.counts[0]} independent items of the test split and {both.counts[1]} fresh ones (a cluster counts "
+            f"once): at least {permutation_tests.FEWEST} of each are needed to compare them."
+        )
+    examples = [*sides[0], *sides[1]]
+    words = [len(_text(example).split()) for example in examples]
+    inputs, witness = of_inputs(vectors, both)
+    labelled = test.info.kind == "classification"
+    labels = [example.references[0] for example in examples]
+    found = [
+        inputs,
+        *([permutation_tests.of_labels(labels, both)] if labelled else []),
+        permutation_tests.of_lengths(words, both),
+    ]
+    adjusted = holm([one.p for one in found])
+    found = [one.model_copy(update={"p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
+    n = len(sides[0])
+    return Drift(
+        suite=told.suite,
+        task=test.info.name,
+        fresh=told.fresh,
+        embedder=told.embedder,
+        items=(n, len(sides[1])),
+        units=both.counts if sum(both.counts) < len(examples) else None,
+        medians=(float(np.median(words[:n])), float(np.median(words[n:]))),
+        shifts=tuple(found),
+        labels=_label_shares(labels, n) if labelled else (),
+        unlike=_unlike(examples, n, vectors, witness) if adjusted[0] <= ALPHA else (),
+        notes=tuple(_notes(test, fresh)),
+    )
+
+
+def _text(example: Example) -> str:
+    return example.query.input or example.references[0]
+
+
+def _label_shares(labels: Sequence[str], n: int) -> tuple[LabelShare, ...]:
+    """Give the labels whose shares differ most, the largest difference first."""
+    test, fresh = labels[:n], labels[n:]
+    found = [
+        LabelShare(label=name, test=test.count(name) / len(test), fresh=fresh.count(name) / len(fresh))
+        for name in sorted(set(labels))
+    ]
+    return tuple(sorted(found, key=lambda one: -abs(one.fresh - one.test))[:SHOWN])
+
+
+def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Floats) -> tuple[Unlike, ...]:
+    nearest = (vectors[n:] @ vectors[:n].T).max(axis=1)
+    order = np.argsort(-witness[n:], kind="stable")[:SHOWN]
+    return tuple(
+        Unlike(
+            id=examples[n + place].query.id,
+            input=_text(examples[n + place])[:CHARACTERS],
+            similarity=float(np.clip(nearest[place], -1, 1)),
+        )
+        for place in order.tolist()
+    )
+
+
+def _notes(test: Prepared, fresh: Prepared) -> list[str]:
+    known = {content_key(example) for example in test.test}
+    same = sum(content_key(example) in known for example in fresh.test)
+    found = list(fresh.info.warnings[1:])  # the first says that the items are fresh
+    if same:
+        what = "item is" if same == 1 else "items are"
+        found.append(f"{same} fresh {what} in the test split too: the tests take both sides as independent.")
+    for task, name in ((test, "the test split"), (fresh, "the fresh items")):
+        if len(task.test) > MOST:
+            found.append(f"of {name}, the first {MOST:,} of {len(task.test):,} are compared; scores are of all.")
+    return found

@@ -1,0 +1,1 @@
+"""Two strategies side by side."""

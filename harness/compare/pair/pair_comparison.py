@@ -1,0 +1,225 @@
+"""Two strategies side by side: every metric paired on the same items, what each took, and where they disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from harness.api import Kind
+from harness.compare.pair import ratios
+from harness.compare.pair.disagreements import Disagreement, disagreements
+from harness.compare.pair.ratios import Ratio
+from harness.compare.prose.names import bare
+from harness.compare.prose.numbers import change, count, listing, metric_title
+from harness.compare.report.comparison import compare
+from harness.compare.stats.estimates import Difference, Estimate
+from harness.compare.stats.intervals import holm
+from harness.compare.table.result import SuiteResult, TaskResult
+from harness.compare.trials.groups import Group, groups_of, panel
+from harness.compare.trials.stored_trials import Stored
+from harness.errors import HarnessError, unknown
+from harness.metrics import get
+from harness.records.measurements import Frozen
+
+ALPHA = 0.05
+
+
+class MetricPair(Frozen):
+    """One metric of one task: both scores, and the first minus the second on the items that both answered.
+
+    Attributes:
+        unit: what 1.0 of the metric means.
+        higher_is_better: None: neither; the metric only describes.
+        change: its `p_holm` is adjusted for all differences that are shown with it.
+    """
+
+    metric: str
+    unit: str
+    higher_is_better: bool | None
+    first: Estimate
+    second: Estimate
+    change: Difference
+
+
+class TaskPair(Frozen):
+    """Two strategies on one task with one model.
+
+    Attributes:
+        items: test items; clusters: groups of them that are not independent, None where each is.
+        seeds: that finished, of the first and of the second.
+        ratios: what the first took, as a multiple of the second.
+        disagreements: on the primary metric, the largest first, in turn for the first and for the second.
+        verdict: what it says, in sentences; names stand between backticks.
+        warnings: what a reader must know before comparing.
+        one_seed: which of the two were trained, and with a single seed, between backticks.
+    """
+
+    suite: str
+    task: str
+    model: str
+    kind: Kind | None
+    items: int
+    clusters: int | None
+    seeds: tuple[int, int]
+    metrics: tuple[MetricPair, ...]
+    ratios: tuple[Ratio, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    verdict: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    one_seed: tuple[str, ...] = ()
+
+
+class Pair(Frozen):
+    """All that is said of two strategies; `tests` is how many p-values were adjusted for each other."""
+
+    first: str
+    second: str
+    tasks: tuple[TaskPair, ...]
+    tests: int
+    notes: tuple[str, ...] = ()
+
+
+class Asked(NamedTuple):
+    """What to look at: None for all of it; `items` is how many disagreements to list a task."""
+
+    metric: str | None = None
+    items: int = 0
+
+
+def compare_pair(stored: Sequence[Stored], first: str, second: str, asked: Asked, notes: Sequence[str] = ()) -> Pair:
+    """Compare two strategies on every task and model that both have finished.
+
+    Args:
+        stored: trials of both, at most one for each place (`compare`).
+        first: a row's label.
+        second: another's.
+        asked: what to look at.
+        notes: what the store left out, to be shown with the result.
+
+    Raises:
+        HarnessError: no task was finished by both, or none has the metric.
+    """
+    table = compare([one for one in stored if one.record.trial.label in (first, second)], notes)
+    tasks = [
+        made
+        for suite in table.suites
+        for task in suite.tasks
+        for made in _task(suite, task, stored, (first, second), asked)
+    ]
+    if not tasks:
+        raise HarnessError(f"{first} and {second} have finished no task in common: run both on the same one.")
+    if not any(task.metrics for task in tasks):
+        known = {name for suite in table.suites for task in suite.tasks for name in task.metrics}
+        raise unknown("metric", asked.metric or "", known, where="these results")
+    adjusted = iter(holm([one.change.p for task in tasks for one in task.metrics]))
+    told = [_told(task, first, second, adjusted) for task in tasks if task.metrics]
+    return Pair(
+        first=first, second=second, tasks=tuple(told), tests=sum(len(t.metrics) for t in told), notes=table.notes
+    )
+
+
+def _task(
+    suite: SuiteResult, task: TaskResult, stored: Sequence[Stored], labels: tuple[str, str], asked: Asked
+) -> list[TaskPair]:
+    """Pair the rows of a task, one result a model that both have."""
+    own = [one for one in stored if one.record.trial.suite == suite.name and one.record.trial.task == task.name]
+    whole = [one for one in own if one.record.trial.train_items is None and one.record.trial.label in labels]
+    groups = {(group.label, group.model): group for group in groups_of(task.name, whole) if group.items}
+    found: list[TaskPair] = []
+    for model in dict.fromkeys(model for _, model in groups):
+        if not all((label, model) in groups for label in labels):
+            continue
+        pair = groups[labels[0], model], groups[labels[1], model]
+        metrics = _metrics(task, pair, asked.metric)
+        rows = [next(row for row in task.rows if (row.label, row.model) == (label, model)) for label in labels]
+        sizes = next(iter(metrics), None)
+        found.append(
+            TaskPair(
+                suite=suite.name,
+                task=task.name,
+                model=model,
+                kind=task.kind,
+                items=sizes.change.n if sizes else 0,
+                clusters=sizes.change.clusters if sizes else None,
+                seeds=(len(pair[0].items), len(pair[1].items)),
+                metrics=tuple(metrics),
+                ratios=ratios.of_rows(rows[0], rows[1]) if task.speed_comparable else (),
+                disagreements=disagreements(pair, task.primary, asked.items) if task.primary else (),
+                warnings=tuple(w for w in task.warnings if not w.startswith("retention on ")),
+                one_seed=tuple(f"`{bare(row.label)}`" for row in rows if row.one_seed),
+            )
+        )
+    return found
+
+
+def _metrics(task: TaskResult, pair: tuple[Group, Group], only: str | None) -> list[MetricPair]:
+    found: list[MetricPair] = []
+    for name in (name for name in task.metrics if only in (None, name)):
+        scored = panel(name, pair)
+        one, other = pair[0].key, pair[1].key
+        change = scored.difference(one, other) if one in scored and other in scored else None
+        if change is None:
+            continue
+        metric = get(name)
+        found.append(
+            MetricPair(
+                metric=name,
+                unit=metric.unit,
+                higher_is_better=metric.higher_is_better,
+                first=scored.estimate(one),
+                second=scored.estimate(other),
+                change=change,
+            )
+        )
+    return found
+
+
+def _told(task: TaskPair, first: str, second: str, adjusted: Iterator[float]) -> TaskPair:
+    """Adjust the p-values of a task, and say what they show."""
+    metrics = tuple(
+        one.model_copy(update={"change": one.change.model_copy(update={"p_holm": next(adjusted)})})
+        for one in task.metrics
+    )
+    clear = [one for one in metrics if _clear(one)]
+    unclear = [one for one in metrics if not _clear(one)]
+    said = [_difference(one, task, first, second) for one in clear]
+    said += [_nothing(unclear, task, first, second)] if unclear else []
+    said += _one_seed(task)
+    return task.model_copy(update={"metrics": metrics, "verdict": tuple(said)})
+
+
+def _clear(one: MetricPair) -> bool:
+    return one.change.p_holm is not None and one.change.p_holm <= ALPHA
+
+
+def _difference(one: MetricPair, task: TaskPair, first: str, second: str) -> str:
+    found = one.change
+    if one.higher_is_better is None:
+        word = "higher" if found.value > 0 else "lower"
+    else:
+        word = "better" if (found.value > 0) == one.higher_is_better else "worse"
+    where = f"{metric_title(one.metric)} on `{bare(task.task)}`"
+    return f"`{bare(first)}` is clearly {word} than `{bare(second)}` in {where}: {change(found)} on {_size(found)}."
+
+
+def _nothing(unclear: Sequence[MetricPair], task: TaskPair, first: str, second: str) -> str:
+    """Say where no difference is shown, and how large one could hide."""
+    head = unclear[0]
+    names = listing([metric_title(one.metric) for one in unclear])
+    return (
+        f"No clear difference in {names} on `{bare(task.task)}`: `{bare(first)}` minus `{bare(second)}` is "
+        f"{change(head.change)} in {metric_title(head.metric)}, where {_size(head.change)} show true differences of "
+        f"{head.change.detectable:.2g} or more in 80 % of cases."
+    )
+
+
+def _size(found: Difference) -> str:
+    clusters = f" in {count(found.clusters, 'cluster')}" if found.clusters else ""
+    return count(found.n, "item") + clusters
+
+
+def _one_seed(task: TaskPair) -> list[str]:
+    """Tell whose luck is not known."""
+    return [f"{listing(task.one_seed)} ran with one seed: how far another would move the score is not known."] * bool(
+        task.one_seed
+    )

@@ -1,0 +1,100 @@
+"""What one strategy took as a multiple of what another took, with an interval where both were measured repeatedly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from harness.compare.cost.resource_types import Cost
+from harness.compare.stats.intervals import t_multiplier
+from harness.compare.table.result import StrategyResult
+from harness.records.measurements import Frozen
+
+Unit = Literal["s", "bytes", "J"]
+
+
+class Ratio(Frozen):
+    """One thing that both took.
+
+    Attributes:
+        first: geometric mean over the seeds of the first strategy; second: of the second.
+        ratio: the first over the second; below 1 the first takes less.
+        low: of its 95 % interval (Welch's t on logarithms); None where either was measured once, or never varied.
+        repeats: seeds that measured it, of the first and of the second.
+    """
+
+    name: str
+    unit: Unit
+    first: float
+    second: float
+    ratio: float
+    low: float | None = None
+    high: float | None = None
+    repeats: tuple[int, int]
+
+
+def of_rows(first: StrategyResult, second: StrategyResult) -> tuple[Ratio, ...]:
+    """Compare two rows whose seconds and bytes come from alike machines; what either lacks is left out."""
+    found: list[Ratio] = []
+    for name, unit, number in MEASURED:
+        one, other = _measured(first, number), _measured(second, number)
+        if one and other:
+            found.append(_ratio(name, unit, one, other))
+    return tuple(found)
+
+
+def _measured(row: StrategyResult, number: Callable[[Cost], float | None]) -> list[float]:
+    """What each seed took; nothing where a seed does not tell, or took nothing."""
+    every = [number(trial.cost) for trial in row.trials if trial.cost]
+    known = [value for value in every if value]
+    return known if len(known) == len(every) else []
+
+
+def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float]) -> Ratio:
+    logs = [np.log(np.asarray(values)) for values in (first, second)]
+    middle = float(logs[0].mean() - logs[1].mean())
+    found = Ratio(
+        name=name,
+        unit=unit,
+        first=math.exp(logs[0].mean()),
+        second=math.exp(logs[1].mean()),
+        ratio=math.exp(middle),
+        repeats=(len(first), len(second)),
+    )
+    if min(found.repeats) < 2:
+        return found
+    parts = [(float(log.var(ddof=1)) / len(log), len(log) - 1) for log in logs]
+    variance = sum(part for part, _ in parts)
+    if variance <= 0:
+        return found
+    df = variance**2 / sum(part**2 / own for part, own in parts)
+    half = t_multiplier(df) * math.sqrt(variance)
+    return found.model_copy(update={"low": math.exp(middle - half), "high": math.exp(middle + half)})
+
+
+def _phase(name: str) -> Callable[[Cost], float | None]:
+    return lambda cost: cost.phases[name].wall_s if name in cost.phases else None
+
+
+def _latency(share: float) -> Callable[[Cost], float | None]:
+    def number(cost: Cost) -> float | None:
+        quantiles = cost.latency.wall if cost.latency else ()
+        return next((found.value_s for found in quantiles if abs(found.share - share) < 1e-9), None)
+
+    return number
+
+
+MEASURED: tuple[tuple[str, Unit, Callable[[Cost], float | None]], ...] = (
+    ("total time", "s", lambda cost: cost.total_s),
+    ("adapt time", "s", _phase("adapt")),
+    ("predict time", "s", _phase("predict")),
+    ("latency p50", "s", _latency(0.5)),
+    ("latency p95", "s", _latency(0.95)),
+    ("peak memory", "bytes", lambda cost: cost.host_peak_bytes),
+    ("peak GPU", "bytes", lambda cost: cost.gpu_peak_bytes),
+    ("adapted size", "bytes", lambda cost: cost.adapted_bytes),
+    ("energy", "J", lambda cost: cost.energy_j),
+)

@@ -1,0 +1,1 @@
+"""Sentences made from typed results; nothing is computed here."""

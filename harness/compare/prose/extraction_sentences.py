@@ -1,0 +1,24 @@
+"""Whether a lenient reading of the outputs changes who is best, in a sentence."""
+
+from __future__ import annotations
+
+from harness.compare.prose.names import Names
+from harness.compare.prose.numbers import change, listing
+from harness.compare.table.extraction import TIE
+from harness.compare.table.result import TaskResult
+
+
+def sentence(task: TaskResult, name: Names) -> str:
+    """Say whether a lenient reading makes another strategy the best; empty where no answers were read out of text."""
+    found = task.extraction
+    if found is None:
+        return ""
+    rows = {(row.label, row.model): row for row in task.rows}
+    if not found.flips:
+        return "Reading the outputs leniently instead of strictly leaves the same strategies best or tied."
+    gains = [f"{name(rows[key])} {change(gain)}" for key, gain in found.change if abs(gain.value) > TIE]
+    return (
+        f"Read leniently instead of strictly, {name.all([rows[key] for key in found.lenient])} would be best or tied, "
+        f"not {name.all([rows[key] for key in found.strict])}: the form of the answers decides here "
+        f"(change by reading: {listing(gains)})."
+    )

@@ -1,0 +1,38 @@
+"""How a training went, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.table.findings import Curve
+from harness.compare.table.result import StrategyResult
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def in_words(row: StrategyResult) -> list[str]:
+    """Say how the training of a row's first seed went, a line for each run; nothing where nothing was trained."""
+    curves = next((trial.curves for trial in row.trials if trial.curves), ())
+    return [line for curve in curves if (line := _line(curve))]
+
+
+def spark(values: Sequence[float], width: int = 12) -> str:
+    """Draw numbers as blocks, the lowest as the lowest block."""
+    shown = (
+        [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)] if len(values) > width else values
+    )
+    low, high = min(shown), max(shown)
+    span = high - low
+    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 0] for value in shown)
+
+
+def _line(curve: Curve) -> str:
+    parts: list[str] = []
+    if curve.loss:
+        values = [value for _, value in curve.loss]
+        parts.append(f"loss {values[0]:.2f} to {values[-1]:.2f} {spark(values)} in {curve.steps} steps")
+    losses = [check["validation_loss"] for check in curve.checks if "validation_loss" in check]
+    if losses and curve.best is not None:
+        parts.append(f"validation loss {losses[0]:.2f} to {losses[-1]:.2f}")
+        parts.append(f"lowest at check {curve.best + 1} of {len(curve.checks)}")
+    return ", ".join(parts)

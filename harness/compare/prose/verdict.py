@@ -1,0 +1,125 @@
+"""What a table says, in sentences: who is best, who is tied, what it costs, and what the data can't tell.
+
+Names stand between backticks. Only what the intervals and the adjusted tests carry is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.prose import forecast_error
+from harness.compare.prose.names import Names, bare
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, seconds, usd
+from harness.compare.prose.side_effects import effects
+from harness.compare.table.result import StrategyResult, TaskResult
+
+ALPHA = 0.05
+
+
+def verdict(task: TaskResult) -> tuple[str, ...]:
+    """Say what a task's rows show, the most important first. The rows are best first."""
+    primary = task.primary
+    done = [row for row in task.rows if primary in row.scores]
+    if primary is None or not done:
+        return (f"No strategy finished on `{bare(task.name)}`: there is nothing to compare.",)
+    name = Names(task.rows)
+    tied = [row for row in done[1:] if row.tied_for_best]
+    said = [
+        _best(task, primary, done, tied, name),
+        _baseline(task, done, name),
+        _untrained(done[0], tied, name),
+        _fastest(task, [done[0], *tied], name),
+        _cheapest([done[0], *tied], name),
+        _chance(task, primary, done),
+        *effects(task, done, name),
+        forecast_error.sentence(done, name),
+    ]
+    return tuple(filter(None, said))
+
+
+def _best(
+    task: TaskResult, primary: str, done: Sequence[StrategyResult], tied: Sequence[StrategyResult], name: Names
+) -> str:
+    best, where = done[0], f"`{bare(task.name)}`"
+    result = f"{metric_title(primary)} {score(best.scores[primary])}"
+    if len(done) == 1:
+        return f"Only {name(best)} finished on {where} ({result}): there is nothing to compare it with."
+    unknown = [row for row in done[1:] if row.tied_for_best is None]
+    rest = f" {name.all(unknown)} answered other items and cannot be compared with it." if unknown else ""
+    extreme = "highest" if task.higher_is_better else "lowest"
+    if not tied:
+        if len(unknown) == len(done) - 1:
+            return f"{name(best)} is {extreme} on {where} ({result}).{rest}"
+        return f"{name(best)} is best on {where}: {result}, clearly ahead of every other strategy.{rest}"
+    if len(tied) == len(done) - 1:
+        seen = min(row.to_best.detectable for row in tied if row.to_best)
+        return (
+            f"No clear difference on {where}: all {len(done)} strategies are tied, {name(best)} being {extreme} "
+            f"({result}). With {count(best.scores[primary].n, 'item')}, differences below about {seen:.2f} go unseen."
+        )
+    return f"{name(best)} is {extreme} on {where} ({result}); tied with it: {name.all(tied)}.{rest}"
+
+
+def _baseline(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+    compared = [(row, row.to_baseline) for row in done if row.to_baseline]
+    if not compared:
+        return ""
+    clear = [(row, found) for row, found in compared if _adjusted(found.p_holm, found.p) <= ALPHA]
+    up = 1 if task.higher_is_better else -1
+    better = [(row, found) for row, found in clear if found.value * up > 0]
+    worse = [row for row, found in clear if found.value * up < 0]
+    said = [f"{name(row)} {change(found)}" for row, found in better]
+    text = f"Clearly better than `zero_shot`: {listing(said)}." if said else "None is clearly better than `zero_shot`."
+    return f"{text} Clearly worse than `zero_shot`: {name.all(worse)}." if worse else text
+
+
+def _untrained(best: StrategyResult, tied: Sequence[StrategyResult], name: Names) -> str:
+    free = [row for row in tied if not _trained(row)]
+    if not _trained(best) or not free:
+        return ""
+    return f"{name.all(free)} {'needs' if len(free) == 1 else 'need'} no training and {_is(free)} among the tied."
+
+
+def _fastest(task: TaskResult, group: Sequence[StrategyResult], name: Names) -> str:
+    timed = [(row.cost.total_s, row) for row in group if row.cost]
+    if len(timed) < 2 or not task.speed_comparable:
+        return ""
+    least, most = min(timed, key=lambda pair: pair[0]), max(timed, key=lambda pair: pair[0])
+    if most[0] < 1.5 * least[0]:
+        return ""
+    return (
+        f"Of those tied, {name(least[1])} took the least time ({seconds(least[0])} against {seconds(most[0])} "
+        f"for {name(most[1])})."
+    )
+
+
+def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
+    """Say which of those tied costs least, where the dearest costs half as much again."""
+    paid = [(row.money.total_usd(), row) for row in group if row.money]
+    if len(paid) < 2:
+        return ""
+    least, most = min(paid, key=lambda pair: pair[0]), max(paid, key=lambda pair: pair[0])
+    if most[0] < 1.5 * least[0]:
+        return ""
+    return (
+        f"Of those tied, {name(least[1])} costs least ({usd(least[0])} USD in all against {usd(most[0])} for "
+        f"{name(most[1])}, at the prices and the usage below)."
+    )
+
+
+def _chance(task: TaskResult, primary: str, done: Sequence[StrategyResult]) -> str:
+    if task.chance is None or any(row.scores[primary].low > task.chance for row in done):
+        return ""
+    return f"No strategy is clearly above guessing ({task.chance:.2f})."
+
+
+def _trained(row: StrategyResult) -> bool:
+    return bool(row.cost and row.cost.trained_parameters)
+
+
+def _adjusted(p_holm: float | None, p: float) -> float:
+    return p if p_holm is None else p_holm
+
+
+def _is(rows: Sequence[StrategyResult]) -> str:
+    return "is" if len(rows) == 1 else "are"

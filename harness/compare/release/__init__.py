@@ -1,0 +1,1 @@
+"""A candidate against a baseline: gate, history, attribution, run-to-run noise."""

@@ -1,0 +1,47 @@
+"""What a release may lose, as it is written on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.compare.release.gate import Limits
+from harness.errors import HarnessError
+
+
+def parse_limits(margins: Sequence[str], shares: Mapping[str, str | None], *, unlike: bool) -> Limits:
+    """Read a gate's limits.
+
+    Args:
+        margins: ``TASK.METRIC=X`` each; a number alone is for all metrics.
+        shares: by field of `Limits`: ``10%``, ``0.1`` or ``off``; None: the default.
+        unlike: whether seconds and bytes of unlike machines are compared.
+
+    Raises:
+        HarnessError: one cannot be read.
+    """
+    given = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
+    required = {name for name in ("slowdown", "memory") if given.get(name) is not None}
+    return Limits.model_validate(
+        {"margins": dict(map(_margin, margins)), **given, "unlike_hardware": unlike, "required": required}
+    )
+
+
+def _margin(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        return name.strip(), float(number)
+    except ValueError:
+        raise HarnessError(f"--margin {text!r} is no TASK.METRIC=NUMBER, e.g. --margin qa.token_f1=0.02.") from None
+
+
+def _share(flag: str, text: str) -> float | None:
+    """Read ``10%`` or ``0.1``; ``off`` is None."""
+    if text.strip() == "off":
+        return None
+    try:
+        share = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise HarnessError(f"{flag} {text!r} is no share of 0 or more: write 10%, 0.1 or off.")
+    return share

@@ -1,0 +1,85 @@
+"""What a history holds: each figure of each strategy, release by release."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.compare.stats.estimates import Difference, Estimate
+from harness.records.measurements import Frozen
+
+
+class Step(Frozen):
+    """One figure of a release against the release before.
+
+    Attributes:
+        value: of the figure in this release, in `unit`.
+        ratio: to the release before; low, high: its 95 % interval, None where the noise of repeats is not known.
+        clear: whether it is a change point, and in which direction; None: not clearly changed.
+    """
+
+    unit: str
+    value: float
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    clear: Literal["better", "worse"] | None = None
+
+
+class Point(Frozen):
+    """One release of a series.
+
+    Attributes:
+        change: the score minus that of the release before, on the same items; clear: as in `Step`.
+        figures: seconds, bytes and tokens by name.
+        differs: what is recorded to be other than in the release before, as ``kind: name before → after``.
+        versions: of packages that can move a score; data_hash: of the task's items.
+    """
+
+    release: str
+    measured_at: str
+    model: str
+    revision: str | None
+    weights: str | None
+    commit: str | None
+    data_hash: str
+    versions: dict[str, str]
+    seeds: int
+    score: Estimate | None = None
+    change: Difference | None = None
+    clear: Literal["better", "worse"] | None = None
+    figures: dict[str, Step] = Field(default_factory=dict[str, Step])
+    differs: tuple[str, ...] = ()
+
+
+class Series(Frozen):
+    """One strategy on one task by one metric, oldest release first.
+
+    Attributes:
+        train_items: how many it learned from, where that was limited for a learning curve.
+        model: set where a release has the strategy with several models, each of which is followed by itself.
+    """
+
+    task: str
+    strategy: str
+    metric: str
+    train_items: int | None = None
+    model: str | None = None
+    higher_is_better: bool | None
+    points: tuple[Point, ...]
+
+    @property
+    def name(self) -> str:
+        """Its strategy, and what else tells it from others of the task."""
+        size = f" on {self.train_items:,} items" if self.train_items else ""
+        return f"{self.strategy}{size}{f' · {self.model}' if self.model else ''}"
+
+
+class History(Frozen):
+    """All series of a suite."""
+
+    suite: str
+    releases: tuple[str, ...]
+    series: tuple[Series, ...]
+    notes: tuple[str, ...] = ()

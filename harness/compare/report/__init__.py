@@ -1,0 +1,1 @@
+"""The whole comparison of a suite, with examples and provenance."""

@@ -1,0 +1,124 @@
+"""Stored records to a comparison: one table a task, one row a strategy and model, seeds pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from harness.compare.cost import resources
+from harness.compare.cost.pricing import Economics
+from harness.compare.prose.verdict import verdict
+from harness.compare.prose.warnings import machine_warnings, task_warnings, version_warnings
+from harness.compare.report.priced import priced
+from harness.compare.table.extraction import extraction
+from harness.compare.table.learning_curves import by_size, learning_curves, unfinished
+from harness.compare.table.result import Comparison, SuiteResult, TaskResult
+from harness.compare.table.retention import BASELINE
+from harness.compare.table.rows import rows_of
+from harness.compare.trials.groups import groups_of, unlike_seeds
+from harness.compare.trials.stored_trials import Stored
+from harness.errors import HarnessError
+from harness.metrics import get
+from harness.records.record import Completed, TaskInfo
+
+
+def compare(
+    stored: Sequence[Stored], notes: Sequence[str] = (), economics: Economics | None = None, *, each_seed: bool = True
+) -> Comparison:
+    """Compare what is stored; nothing is run.
+
+    Args:
+        stored: at most one record for each suite, task, strategy, model, seed, size and budget.
+        notes: what the store left out, to be shown with the result.
+        economics: how measurements are priced; None: by the table's prices, at the default usage.
+        each_seed: whether each trial gets scores, retention and a gap of its own, which takes most of the time; tables
+            show those of the seeds together, which are the same either way.
+
+    Raises:
+        HarnessError: a trial is given twice, or a record names an unknown metric.
+    """
+    _refuse_doubles(stored)
+    suites: dict[str, list[Stored]] = {}
+    for one in stored:
+        suites.setdefault(one.record.trial.suite, []).append(one)
+    economics = economics or Economics()
+    made = tuple(_suite(name, group, economics, each_seed=each_seed) for name, group in suites.items())
+    rows = [row for suite in made for task in suite.tasks for row in task.rows]
+    return Comparison(suites=made, notes=tuple(notes), assumed=economics.assumed(row.money for row in rows))
+
+
+def _suite(name: str, stored: Sequence[Stored], economics: Economics, *, each_seed: bool) -> SuiteResult:
+    tasks: dict[str, list[Stored]] = {}
+    for one in stored:
+        tasks.setdefault(one.record.trial.task, []).append(one)
+    records = [one.record for one in stored if isinstance(one.record, Completed)]
+    told = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
+    infos = {info.name: info for info in told}  # a task that any strategy was only probed on is a probe
+    order = sorted(tasks, key=lambda task: _place(infos.get(task)))
+    before = [one for one in stored if one.record.trial.strategy == BASELINE]  # all that retention is compared with
+    return SuiteResult(
+        name=name,
+        tasks=tuple(_task(name, task, tasks[task], (before, economics, each_seed)) for task in order),
+        models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
+        machines=tuple(dict.fromkeys(resources.machine(record) for record in records)),
+        warnings=tuple(version_warnings(records)),
+    )
+
+
+def _place(info: TaskInfo | None) -> tuple[bool, float]:
+    """Tasks that were adapted to come before those that were only probed, each in the suite's order."""
+    return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
+
+
+def _task(
+    suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics, bool]
+) -> TaskResult:
+    before, economics, each_seed = context
+    table, sizes, unlike = by_size(stored)
+    records = [one.record for one in table if isinstance(one.record, Completed)]
+    declared = [metric for record in records for metric in record.tasks[0].metrics]
+    scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
+    metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
+    groups = groups_of(name, table)
+    rows, notes = rows_of(groups, metrics, before, each_seed=each_seed)
+    curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
+    rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
+    rows, unpriced = priced(rows, groups, economics)
+    notes = (*unlike, *notes, *unfinished(sizes, table), *unpriced)
+    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
+    if metrics:
+        result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])
+        result = result.model_copy(update={"extraction": extraction(result, groups)})
+    return result.model_copy(update={"verdict": verdict(result)})
+
+
+def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence[str]) -> TaskResult:
+    """Add what finished trials tell of the task itself."""
+    primary = result.metrics[0]
+    first = next((row.scores[primary] for row in result.rows if primary in row.scores), None)
+    unlike = machine_warnings(records)
+    return result.model_copy(
+        update={
+            "kind": records[0].tasks[0].kind,
+            "primary": primary,
+            "higher_is_better": get(primary).higher_is_better,
+            "items": first.n if first else None,
+            "clusters": first.clusters if first else None,
+            "chance": records[0].tasks[0].chance,
+            "best": 0 if first else None,
+            "speed_comparable": not unlike,
+            "warnings": (*task_warnings(records), *unlike, *seeds, *result.warnings),
+        }
+    )
+
+
+def _refuse_doubles(stored: Sequence[Stored]) -> None:
+    seen: set[object] = set()
+    for one in stored:
+        trial = one.record.trial
+        if trial.place in seen:
+            raise HarnessError(
+                f"two records of {trial.label} on {trial.suite}/{trial.task} with {trial.model} and seed "
+                f"{trial.seed}: keep one, for one of them would count twice"
+            )
+        seen.add(trial.place)

@@ -1,0 +1,1 @@
+"""Intervals, paired tests and bootstrap over items, clusters and seeds."""

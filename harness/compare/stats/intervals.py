@@ -1,0 +1,125 @@
+"""The intervals and tests themselves, each a formula with its source; `statistics` chooses among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import bdtr, ndtr, ndtri, stdtr, stdtrit
+
+from harness.compare.stats.sample import IntArray
+from harness.metrics.metric import FloatArray
+
+CONFIDENCE = 0.95
+
+
+def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Score interval of a proportion, sound for small n and near 0 and 1 (Wilson 1927)."""
+    z = float(ndtri((1 + confidence) / 2))
+    share, wide = hits / n, 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / wide
+    half = z / wide * math.sqrt(max(0.0, share * (1 - share) / n) + z * z / (4 * n * n))
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+
+
+def standard_error(scores: FloatArray, clusters: IntArray) -> tuple[float, float]:
+    """Standard error of a mean of n scores in C clusters, and its degrees of freedom.
+
+    sqrt(Σ_c (Σ_{i in c} (x_i - mean))² / (1 - n_c / n)) / n. For clusters of one size this is the usual error with its
+    factor C / (C - 1) and C - 1 degrees of freedom, and for C = n it is sqrt(s² / n); where a few clusters hold most of
+    the items there are fewer degrees, without which a true null is rejected several times too often.
+
+    Args:
+        scores: [n].
+        clusters: [n], 0 ... C - 1 with C of 2 or more.
+
+    Source: Bell & McCaffrey 2002 (bias-reduced linearisation, CR2) for a mean; the plain form is Miller 2024
+    (arXiv:2411.00640), section 2.2.
+    """
+    n = len(scores)
+    totals = np.bincount(clusters, weights=scores - scores.mean())
+    sizes = np.bincount(clusters).astype(np.float64)
+    weights = 1 / (1 - sizes / n)
+    shared = weights * sizes**2 / n
+    across = float(shared.sum() ** 2 - (shared**2).sum())
+    df = n**2 / (float((sizes**2).sum()) + across)
+    return math.sqrt(float((weights * totals**2).sum())) / n, df
+
+
+def flat_interval(value: float, units: int, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Interval where every unit gave the same value, so that the data show no spread.
+
+    Up to a share w of units may still differ, w being Wilson's upper limit for none seen out of `units`; they
+    may lie anywhere within the bounds. For a proportion of 0 or 1 this is Wilson's interval.
+    """
+    share = wilson(0, units)[1]
+    return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
+
+
+def flat_p(value: float, units: int, reach: float) -> float:
+    """Two-sided p that a difference is 0 where it is the same in every unit: where `flat_interval` meets 0.
+
+    Args:
+        value: the difference.
+        units: independent units that all showed it.
+        reach: largest possible difference.
+    """
+    return float(2 * ndtr(-math.sqrt(units * abs(value) / reach)))
+
+
+def mcnemar(first: FloatArray, second: FloatArray) -> float:
+    """Exact two-sided p that two systems are right equally often on the same items (McNemar 1947).
+
+    Args:
+        first: 0/1 scores [n].
+        second: the other system's, in the same order.
+    """
+    wins, losses = int((first > second).sum()), int((first < second).sum())
+    return min(1.0, float(2 * bdtr(min(wins, losses), wins + losses, 0.5)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of several tests so that one false alarm in all stays as rare as asked (Holm 1979).
+
+    Returns:
+        In the order given; never smaller than the p-value itself, never above 1.
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def holm_to_best(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values of k - 1 strategies against the one that came out best, which was chosen by looking.
+
+    Any of the pairs could have been the one that is looked at, so the smallest p counts as one of k (k - 1) / 2 tests,
+    the next as one of those that the remaining k - 1 have among them, and so on. Adjusting for k - 1 tests alone, as
+    for a baseline named beforehand, calls one of eight equally good strategies clearly worse in one suite of nine.
+
+    Returns:
+        In the order given; never smaller than the p-value itself, never above 1.
+
+    Source: Holm 1979, with the numbers of pairs that can still be true (Shaffer 1986).
+    """
+    left = len(p_values) + 1
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        pairs = (left - rank) * (left - rank - 1) // 2
+        largest = max(largest, min(1.0, pairs * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def t_multiplier(df: float, confidence: float = CONFIDENCE) -> float:
+    """Standard errors from the value to the end of a t interval."""
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def t_p(value: float, error: float, df: float) -> float:
+    """Two-sided p that the true value is 0."""
+    return float(2 * stdtr(df, -abs(value) / error))

@@ -1,0 +1,1 @@
+"""The rows of a report's table and their findings, as typed results."""

@@ -1,0 +1,114 @@
+"""Learning curves: how a strategy's score grows with the number of training items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness import metrics
+from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.sample import Sample
+from harness.compare.table.overfitting import gap_of
+from harness.compare.table.result import SizeResult, TrialResult
+from harness.compare.trials.groups import Group, common_labels, groups_of
+from harness.compare.trials.stored_trials import Stored
+from harness.records.record import Completed
+
+Name = tuple[str, str]
+"""A row's label and its model."""
+
+
+def by_size(stored: Sequence[Stored]) -> tuple[list[Stored], dict[int, list[Stored]], list[str]]:
+    """Choose what stands in a task's table: of each strategy, what learned from most of the training items.
+
+    Returns:
+        The trials of the table; all that belong to learning curves, by number of training items, rising; and what a
+        reader must know before comparing.
+    """
+    rows: dict[Name, list[Stored]] = {}
+    for one in stored:
+        rows.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
+    table: list[Stored] = []
+    sizes: dict[int, list[Stored]] = {}
+    most: dict[int | None, list[str]] = {}
+    for (label, _), trials in rows.items():
+        given = {one.record.trial.train_items for one in trials}
+        full = None if None in given else max(size for size in given if size is not None)
+        table += [one for one in trials if one.record.trial.train_items == full]
+        if given == {None}:
+            continue
+        most.setdefault(full, []).append(label)
+        for one in trials:
+            if (size := train_items(one)) is not None:
+                sizes.setdefault(size, []).append(one)
+    return table, dict(sorted(sizes.items())), _unlike(most)
+
+
+def train_items(stored: Stored) -> int | None:
+    """Tell how many training items a trial learned from; None where it did not finish with all of them."""
+    size = stored.record.trial.train_items
+    if size is None and isinstance(stored.record, Completed):
+        return stored.record.tasks[0].sizes.get("train")
+    return size
+
+
+def learning_curves(
+    task: str, sizes: Mapping[int, Sequence[Stored]], metric_name: str
+) -> dict[Name, tuple[SizeResult, ...]]:
+    """Score every strategy at every size by the task's primary metric, on the same test items."""
+    labels = common_labels([one.items[task] for trials in sizes.values() for one in trials if task in one.items])
+    curves: dict[Name, list[SizeResult]] = {}
+    last: dict[Name, Sample] = {}
+    for size, trials in sizes.items():
+        for group in groups_of(task, trials):
+            name = group.label, group.model
+            sample = Sample.of(metrics.get(metric_name), [items.with_labels(labels) for items in group.items.values()])
+            if sample is None:
+                continue
+            curves.setdefault(name, []).append(_result(size, group, metric_name, sample, last.get(name)))
+            last[name] = sample
+    return {name: tuple(curve) for name, curve in curves.items() if len(curve) > 1}
+
+
+def unfinished(sizes: Mapping[int, Sequence[Stored]], table: Sequence[Stored]) -> list[str]:
+    """Tell which points of the curves are missing, and why; the table tells of its own."""
+    own = {id(one) for one in table}
+    return [
+        f"{one.record.trial.label} with {size} training items has no result: {one.record.reason}"
+        for size, trials in sizes.items()
+        for one in trials
+        if not isinstance(one.record, Completed) and id(one) not in own
+    ]
+
+
+def _result(size: int, group: Group, metric_name: str, sample: Sample, before: Sample | None) -> SizeResult:
+    pair = sample.paired_with(before) if before else None
+    return SizeResult(
+        train_items=size,
+        score=estimate(sample),
+        gain=difference(*pair) if pair else None,
+        gap=gap_of(group.trials, metric_name),
+        trials=tuple(_trial(one, group, metric_name) for one in group.trials),
+    )
+
+
+def _trial(one: Stored, group: Group, metric_name: str) -> TrialResult:
+    seed = one.record.trial.seed
+    alone = Sample.of(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
+    return TrialResult(
+        seed=seed,
+        status=one.record.status,
+        reason=None if isinstance(one.record, Completed) else one.record.reason,
+        train_items=one.record.trial.train_items,
+        scores={metric_name: estimate(alone)} if alone else {},
+    )
+
+
+def _unlike(most: Mapping[int | None, Sequence[str]]) -> list[str]:
+    """Warn where strategies of one table learned from unlike numbers of items."""
+    if len(most) < 2:
+        return []
+    told = [
+        f"{', '.join(labels)} with {'all' if size is None else f'{size:,}'} training items"
+        for size, labels in most.items()
+    ]
+    return [f"strategies learned from unlike numbers of items: {'; '.join(told)}."]

@@ -1,0 +1,1 @@
+"""Stored trials as comparisons read them: grouped by strategy, selected, described by their steps."""

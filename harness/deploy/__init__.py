@@ -1,0 +1,1 @@
+"""Write a measured system as files that others load, with its model card."""

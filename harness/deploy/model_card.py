@@ -1,0 +1,81 @@
+"""The model card of a deployed system: what it is, how it was measured, how it is loaded, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+
+from harness.records.record import Completed
+
+
+def card(record: Completed, *, adapter: bool, samples: int, alike: int, scores: Sequence[str]) -> str:
+    """Write the card as Markdown with the front matter that model hubs read.
+
+    Args:
+        record: of the trial that was deployed.
+        adapter: whether the weights are an adapter beside the base model.
+        samples: stored answers that were asked again.
+        alike: those of them with the same answer.
+        scores: the measured figures, a line each.
+    """
+    trial, model = record.trial, record.model
+    matter = [f"base_model: {model.name}", f"library_name: {'peft' if adapter else 'transformers'}"]
+    matter += [f"license: {model.licence}"] if model.licence else []
+    sections = [
+        "---\n" + "\n".join(matter) + "\n---",
+        f"# {trial.strategy} on {trial.suite}/{trial.task}",
+        f"{model.name} ({_hash(model.hash)}), customised by `{trial.strategy}` with seed {trial.seed}. "
+        + (f"Note: {model.note}." if model.note else ""),
+        "## Measured\n\n" + ("\n".join(f"- {line}" for line in scores) or "No figures were given."),
+        _loading(record, adapter=adapter),
+        _checked(record, samples, alike),
+        _made_with(record),
+    ]
+    return "\n\n".join(part.strip() for part in sections) + "\n"
+
+
+def _loading(record: Completed, *, adapter: bool) -> str:
+    if adapter:
+        code = (
+            "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            'tokenizer = AutoTokenizer.from_pretrained("model")\n'
+            f'base = AutoModelForCausalLM.from_pretrained("{record.model.name}")\n'
+            'model = PeftModel.from_pretrained(base, "model")'
+        )
+        served = f"vllm serve {record.model.name} --enable-lora --lora-modules tuned=./model"
+    else:
+        code = (
+            "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            'tokenizer = AutoTokenizer.from_pretrained("model")\nmodel = AutoModelForCausalLM.from_pretrained("model")'
+        )
+        served = "vllm serve ./model"
+    asked = (
+        "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
+        "`prompt.json`; do not add special tokens. Where the system retrieves, `index/` has the passages and the index "
+        "that they are found with."
+    )
+    return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{served}\n```\n\n{asked}"
+
+
+def _checked(record: Completed, samples: int, alike: int) -> str:
+    how = ", greedily and to the end of the line" if record.tasks[0].kind == "qa" else ""
+    rest = "" if alike == samples else " Merging or rounding has changed the others: measure it before you rely on it."
+    return (
+        f"## Checked\n\n{alike} of {samples} stored answers were given again by what lies in `model/`.{rest} "
+        f"`samples.jsonl` has the exact prompts and answers, so that a server can be checked by them too{how}."
+    )
+
+
+def _made_with(record: Completed) -> str:
+    there = record.environment
+    versions = ", ".join(f"{name} {version}" for name, version in there.packages.items())
+    return (
+        f"## Made with\n\nadaptbench {metadata.version('adaptbench')}; trial `{record.trial.key[:16]}` of "
+        f"{record.started_at}, commit {there.git_commit or 'unknown'}, on {there.processor}; {versions}. Data: "
+        f"`{record.tasks[0].data_hash[:16]}`.\n\n## Not known\n\nHow it does on other data than the task's test split, "
+        "and whether training data can be drawn from it, unless the figures above say so."
+    )
+
+
+def _hash(value: str | None) -> str:
+    return f"weights `{value[:16]}`" if value else "weights of unknown hash"

@@ -1,0 +1,237 @@
+"""The system of a finished trial as files that others load: weights, prompt, index, replies to check it by, model card.
+
+The weights are taken from what the trial kept, or made once more by the same steps; the first answers that were stored
+are then asked of what was written.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.api import Prompt, System
+from harness.data.prepare import Prepared, prepare
+from harness.data.suite import load_suite
+from harness.decoding import prefix_sharing
+from harness.deploy.model_card import card
+from harness.errors import HarnessError
+from harness.models import bottleneck
+from harness.plan.config import Limits, RunConfig
+from harness.plan.planner import make_plan
+from harness.predict import answering
+from harness.prompts import layout, template
+from harness.records.planned_trial import Planned
+from harness.records.record import Completed, Row
+from harness.training import weight_formats
+from harness.trial.adaptation import adapt, open_model
+from harness.trial.recorder import Emit, Stage
+
+SAMPLES = 20
+"""Stored answers that go with a system, and that it is checked by."""
+
+
+def _silent(_: object) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What was written.
+
+    Attributes:
+        adapter: whether the weights are an adapter beside the base model, not merged into it.
+        samples: stored answers that were asked again of what was written; alike: those with the same answer.
+    """
+
+    folder: Path
+    adapter: bool
+    samples: int
+    alike: int
+
+
+def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
+    record: Completed,
+    rows: Sequence[Row],
+    folder: Path,
+    cache: Path,
+    *,
+    suite: str | None = None,
+    adapter: bool = False,
+    scores: Sequence[str] = (),
+    emit: Emit = _silent,
+) -> Deployed:
+    """Write a trial's system, and check it by the trial's own answers.
+
+    Args:
+        record: of the trial.
+        rows: of the trial.
+        folder: is made, and must not hold anything.
+        cache: with converted models and kept artifacts.
+        suite: name or folder of its suite; None: the name in the record.
+        adapter: write the adapter alone, for the base model to be served with; it is merged into the weights otherwise.
+        scores: the measured figures in words, for the model card.
+        emit: told the progress.
+
+    Raises:
+        HarnessError: the folder is in use, the data or the model are no longer those of the record, or no other
+            library could load what the steps made.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HarnessError(f"{folder} is there already and not empty: name a new folder.")
+    planned = plan_again(record, suite or record.trial.suite)
+    system, target = _rebuild(record, planned, cache, emit)
+    scratch = folder.with_name(f".{folder.name}.making")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        beside = _write_weights(system, planned.model, scratch / "model", adapter=adapter)
+        _write_way_of_asking(system, scratch)
+        samples = [row for row in rows if row.role == "target"][:SAMPLES]
+        _write_lines(scratch / "samples.jsonl", [_sample(system, row) for row in samples])
+        emit({"phase": "check"})
+        alike = _alike(_reopened(planned.model, scratch / "model", cache, adapter=beside), system, target, samples)
+        text = card(record, adapter=beside, samples=len(samples), alike=alike, scores=scores)
+        (scratch / "README.md").write_text(text, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    except OSError as error:
+        raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Deployed(folder, beside, len(samples), alike)
+
+
+def plan_again(record: Completed, suite: str) -> Planned:
+    """Plan a stored trial once more.
+
+    Raises:
+        HarnessError: it would be another one, because data, model or versions have changed.
+    """
+    trial, sizes = record.trial, record.tasks[0].sizes
+    names = tuple(info.name for info in record.tasks if info.role != "control" and not info.name.count("."))
+    config = RunConfig.model_validate(
+        {
+            "suite": suite,
+            "strategies": (trial.strategy,),
+            "models": (trial.model,),
+            "tasks": names,
+            "seeds": (trial.seed,),
+            "budget": trial.budget,
+            "train_sizes": (trial.train_items,) if trial.train_items else (),
+        }
+    )
+    exact = [name for name in ("train", "validation", "test") if sizes.get(name)]
+    for limits in (Limits.model_validate({}), Limits.model_validate({name: sizes[name] for name in exact})):
+        for planned in make_plan(config.model_copy(update={"limits": limits})).trials:
+            if planned.trial.key == trial.key or _alike_but_for_questions(planned, record):
+                return planned
+    raise HarnessError(
+        f"{trial.label} on {trial.suite}/{trial.task} can no longer be planned as it was: its data, wording or model "
+        "have changed. Run it again, and deploy that."
+    )
+
+
+def _alike_but_for_questions(planned: Planned, record: Completed) -> bool:
+    """Whether a trial makes the same system as a stored one, whatever it is asked besides."""
+    mine, stored = planned.trial, record.trial
+    learned_alike = mine.train_items == stored.train_items and not planned.learned
+    return learned_alike and (mine.task, mine.basis, mine.steps) == (stored.task, stored.basis, stored.steps)
+
+
+def _rebuild(record: Completed, planned: Planned, cache: Path, emit: Emit) -> tuple[System, Prepared]:
+    loaded = load_suite(planned.suite)
+    prepared = [prepare(loaded, name, limits=planned.limits) for name in (planned.trial.task, *planned.learned)]
+    target = prepared[0]
+    if target.info.data_hash != record.tasks[0].data_hash:
+        raise HarnessError(f"the data of task {target.info.name!r} are no longer those of the record: run it again.")
+    stage = Stage(cache, emit, planned.trial.seed)
+    with stage.span("load"):
+        model = open_model(planned.model, cache)
+    if model.info.hash != record.model.hash:
+        raise HarnessError(f"the weights of {record.model.name!r} are no longer those of the record: run it again.")
+    steps = record.search.steps if record.search else record.trial.steps
+    return adapt(stage, System(model, target.task_data.task), steps, [one.task_data for one in prepared]), target
+
+
+def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) -> bool:
+    """Write weights, configuration and tokenizer; tell whether they are an adapter beside the base model."""
+    portable = weight_formats
+    model = system.model
+    if bottleneck.attached(prefix_sharing.causal(model.module)):
+        raise HarnessError(
+            "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
+        )
+    beside = portable.has_adapter(model) and (adapter or not portable.mergeable(model))
+    if adapter and not beside:
+        raise HarnessError("this system has no adapter of its own: deploy it without --adapter.")
+    if beside and (model.base_changed or portable.in_four_bits(model)):
+        raise HarnessError(
+            "the weights below this adapter are not those of the base model: deploy it merged, without --adapter."
+        )
+    if beside:
+        for settings in model.module.peft_config.values():
+            settings.base_model_name_or_path = base
+    else:
+        model = portable.plain(model)
+    model.module.save_pretrained(str(folder), safe_serialization=True)
+    model.tokenizer.save_pretrained(str(folder))
+    return beside
+
+
+def _write_way_of_asking(system: System, folder: Path) -> None:
+    """Write what a system is besides its weights: the prompt's parts, and the index with its passages."""
+    task = system.task
+    asked: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
+    shown = getattr(system.exemplars, "examples", ())
+    asked["exemplars"] = [{"question": one.query.input, "answer": one.references[0]} for one in shown]
+    asked["exemplars_per_question"] = getattr(system.exemplars, "k", None)
+    asked["prior_nats"] = list(system.prior)
+    asked["reasoning"] = asdict(system.reasoning) if system.reasoning else None
+    asked["passages_per_question"] = getattr(system.retriever, "k", None)
+    (folder / "prompt.json").write_text(_json(asked, 2) + "\n", encoding="utf-8")
+    text = task.template or template.built_in("plain.jinja")
+    (folder / "prompt.jinja").write_text(text, encoding="utf-8")
+    if system.retriever is not None:
+        (folder / "index").mkdir()
+        retriever: Any = system.retriever
+        for searcher in retriever.searchers:
+            searcher.save(folder / "index")
+        _write_lines(folder / "index" / "passages.jsonl", [asdict(passage) for passage in retriever.passages])
+
+
+def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Any:
+    """Open what was written as a user would."""
+    if adapter:
+        return open_model(base, cache).load_adapted(folder)
+    return open_model(str(folder), cache)
+
+
+def _alike(model: Any, system: System, target: Prepared, samples: Sequence[Row]) -> int:
+    """Count the stored answers that the reopened model gives again."""
+    wanted = {row.id: row.answer for row in samples}
+    queries = [one.query for one in target.test if one.query.id in wanted]
+    found = answering.ask(replace(system, model=model), queries)
+    return sum(one.answer == wanted[one.query.id] for one in found)
+
+
+def _sample(system: System, row: Row) -> dict[str, Any]:
+    """Tell one stored answer, with each choice as it follows the prompt."""
+    told: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
+    if row.choice_scores:
+        asked, tokenizer = Prompt(system.task, row.input), system.model.tokenizer
+        options = row.choices or system.task.choices
+        told["continuations"] = [layout.answer_text(asked, option, tokenizer) for option in options]
+        told["choice_scores_nats"] = list(row.choice_scores)
+    return told | {"references": list(row.references)}
+
+
+def _write_lines(path: Path, lines: Sequence[Any]) -> None:
+    path.write_text("".join(f"{_json(line)}\n" for line in lines), encoding="utf-8")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, default=sorted)

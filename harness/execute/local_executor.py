@@ -1,0 +1,221 @@
+"""Run trials on this machine: one process each, one at a time, so that a crash or a peak is one trial's own.
+
+Where it can, each process is forked from a server that has imported the heavy libraries once and has run nothing with
+them, so a trial starts in milliseconds. The trial's own process stores its record; this one stores why it has none.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from time import perf_counter
+from typing import Any, get_args
+
+import psutil
+
+from harness.execute.events import Event, Finished, Observe, Progress, Started
+from harness.execute.worker import Ending, Job, main
+from harness.measure.environment import memory_bytes
+from harness.records.measurements import Phase
+from harness.records.planned_trial import Planned
+from harness.records.record import Failed, Skipped
+from harness.store.record_file import Record
+from harness.store.results_store import Store
+
+_LOOK_EVERY_S = 0.25
+_GIB = 1 << 30
+_SIGKILL = 9  # Windows has no such name
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How a trial's process comes to be.
+
+    Attributes:
+        function: ``module:name`` of what runs a trial.
+        preload: modules that the fork server imports first.
+        preload_retrieval: imported as well if a step brings a model: an embedder or a reranker.
+    """
+
+    function: str = "harness.trial.run_trial:run_trial"
+    preload: tuple[str, ...] = ("harness.execute.preload",)
+    preload_retrieval: tuple[str, ...] = ("harness.execute.preload_retrieval",)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many trials ended how; `kept` ones were finished by an earlier run."""
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    kept: int = 0
+
+
+def execute(
+    planned: Sequence[Planned], store: Store, *, cache: Path, observe: Observe, runner: Runner | None = None
+) -> Outcome:
+    """Run what is missing, in the order given, and store every ending.
+
+    Args:
+        planned: the trials; one that is finished in the store is kept, one that failed is tried again.
+        store: where records go; it is held against a second run meanwhile.
+        cache: a folder for what can be built again.
+        observe: told everything that happens.
+        runner: how processes are made; the default runs real trials.
+
+    Raises:
+        HarnessError: another run holds the results folder, or a record cannot be written.
+        KeyboardInterrupt: Ctrl-C; the running trial is given up, every finished one is stored.
+    """
+    runner = runner or Runner()
+    counts: dict[str, int] = {}
+    with store.lock():
+        store.clean()
+        context = _context(runner, retrieval=any(one.sources and not one.skip for one in planned))
+        for one in planned:
+            ended = _settle(one, store, cache, _Launch(context, runner.function, observe))
+            counts[ended] = counts.get(ended, 0) + 1
+    return Outcome(**counts)
+
+
+@dataclass(frozen=True)
+class _Launch:
+    context: Any
+    function: str
+    observe: Observe
+
+
+def _settle(planned: Planned, store: Store, cache: Path, launch: _Launch) -> str:
+    """Bring one trial to its end, whichever; return the name of the count that it adds to."""
+    if planned.skip:
+        skipped = Skipped(trial=planned.trial, reason=planned.skip)
+        store.write(skipped)
+        launch.observe(Finished(planned, skipped))
+        return "skipped"
+    if store.completed(planned.trial.key):
+        launch.observe(Finished(planned, None, kept=True))
+        return "kept"
+    launch.observe(Started(planned))
+    began = perf_counter()
+    record = _in_own_process(planned, store, cache, launch)
+    launch.observe(Finished(planned, record, perf_counter() - began))
+    return record.status
+
+
+def _in_own_process(planned: Planned, store: Store, cache: Path, launch: _Launch) -> Record:
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        log = Path(folder) / "log.txt"
+        ours, theirs = launch.context.Pipe()
+        job = Job(planned, launch.function, store.root, cache, log)
+        process = launch.context.Process(target=main, args=(theirs, job), name=planned.trial.strategy)
+        process.start()
+        try:
+            theirs.close()
+            watch = _Watch(planned, launch.observe, process.pid)
+            watch.follow(ours, process.sentinel)
+            process.join(5)
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
+            store.clean()
+        finished = store.find(planned.trial.key)
+        if finished is not None:
+            return finished
+        reason, details = _why(watch.ending, process.exitcode, watch.peak_bytes)
+        failed = Failed(
+            trial=planned.trial,
+            started_at=started_at,
+            reason=reason,
+            phase=watch.phase,
+            details="\n".join(part for part in (details, _tail(log)) if part),
+        )
+    store.write(failed)
+    return failed
+
+
+@dataclass
+class _Watch:
+    """What is seen of a worker from outside, until it ends."""
+
+    planned: Planned
+    observe: Observe
+    pid: int
+    phase: Phase | None = None
+    ending: Ending | None = None
+    peak_bytes: int = 0
+    _looked_at: float = field(default=0.0, repr=False)
+
+    def follow(self, pipe: Connection, sentinel: int) -> None:
+        """Pass on what the worker says until it has ended or said how it ended."""
+        while self.ending is None:
+            ready = wait([pipe, sentinel], timeout=_LOOK_EVERY_S)
+            self._look()
+            if pipe in ready:
+                try:
+                    self._hear(pipe.recv())
+                except (EOFError, OSError):
+                    return
+            elif sentinel in ready:
+                return
+
+    def _hear(self, said: Ending | Mapping[str, Any]) -> None:
+        if isinstance(said, Ending):
+            self.ending = said
+            return
+        phase = said.get("phase")
+        self.phase = phase if phase in get_args(Phase) else self.phase
+        done, total = int(said.get("done", 0)), int(said.get("total", 0))
+        figures = said.get("figures", {})
+        event: Event = Progress(self.planned, str(phase or ""), said.get("step"), done, total, figures)
+        self.observe(event)
+
+    def _look(self) -> None:
+        """Remember the most memory that the worker was seen with, for the case that it is killed."""
+        if perf_counter() - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = perf_counter()
+        with suppress(psutil.Error):
+            self.peak_bytes = max(self.peak_bytes, psutil.Process(self.pid).memory_info().rss)
+
+
+def _why(ending: Ending | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
+    """Say in one line why a trial has no result, with what a developer may want to see."""
+    if ending is not None and ending.status == "error":
+        return ending.reason, ending.details
+    if ending is not None:
+        return f"a bug: {ending.reason} (the traceback is in the record)", ending.details
+    if exit_code == -_SIGKILL:
+        peak, whole = f"{peak_bytes / _GIB:.1f} GiB", f"{memory_bytes() / _GIB:.1f} GiB"
+        advice = "try a smaller batch or model."
+        return f"killed (SIGKILL), most likely out of memory: peak so far {peak} of {whole}; {advice}", ""
+    if exit_code is not None and exit_code < 0:
+        return f"its process crashed ({signal.Signals(-exit_code).name}); the record holds what it printed.", ""
+    return f"its process ended with exit code {exit_code} and no result; the record holds what it printed.", ""
+
+
+def _context(runner: Runner, *, retrieval: bool) -> Any:
+    """Choose how processes start: forked from a server on Linux, unless CUDA is running here, else anew."""
+    torch = sys.modules.get("torch")
+    if not sys.platform.startswith("linux") or (torch is not None and torch.cuda.is_initialized()):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*runner.preload, *(runner.preload_retrieval if retrieval else ())])
+    return context
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")[-4000:].strip()
+    except OSError:
+        return ""

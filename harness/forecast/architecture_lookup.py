@@ -1,0 +1,162 @@
+"""Reads a model's shape: from its folder, the hub's local cache, or the published numbers of a well-known one.
+
+Counts of decoders like Llama, GPT-2, OPT, GPT-NeoX and BLOOM are exact; tests compare them with real tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from harness.api.architecture import Architecture, Linear
+from harness.errors import HarnessError
+
+
+def read(folder: Path, dtype_bytes: float | None = None) -> Architecture:
+    """Read a model's shape from ``config.json``, and count its parameters in the headers of its weights.
+
+    Args:
+        folder: of a model in transformers' form.
+        dtype_bytes: of a weight as it is computed with; None: as it is loaded here.
+
+    Raises:
+        HarnessError: there is no configuration, or it is not of a decoder that is known.
+    """
+    file = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        shape = decoder(config)
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{file} cannot be read: {error}.") from error
+    except KeyError as error:
+        raise HarnessError(f"{file} names no {error}: its memory and time cannot be forecast.") from error
+    counted = sum(map(_count, sorted(folder.glob("*.safetensors")))) or None
+    return replace(shape, exact_parameters=counted, dtype_bytes=dtype_bytes or native_bytes())
+
+
+def native_bytes() -> float:
+    """Give the bytes of a weight as a model is loaded here: 2 where hardware computes in 16 bits, else 4."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 4.0
+    on_gpu = Path("/proc/driver/nvidia/version").exists()
+    return 2.0 if on_gpu or any(flag in flags for flag in ("avx512_bf16", "amx_bf16")) else 4.0
+
+
+def _count(file: Path) -> int:
+    """Count the parameters of a file by its header: its length in 8 bytes, then JSON (the format's specification)."""
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header: dict[str, Any] = json.loads(stream.read(length))
+    return sum(prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+
+
+def llama(  # noqa: PLR0913, PLR0917 - the numbers of a model card
+    hidden: int, layers: int, heads: int, kv_heads: int, intermediate: int, vocab: int, *, tied: bool = False
+) -> Architecture:
+    """Describe a Llama-like decoder (Touvron et al. 2023, arXiv:2302.13971) by the numbers of its model card."""
+    return decoder(
+        {
+            "model_type": "llama",
+            "hidden_size": hidden,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads,
+            "intermediate_size": intermediate,
+            "vocab_size": vocab,
+            "tie_word_embeddings": tied,
+        }
+    )
+
+
+def decoder(config: dict[str, object]) -> Architecture:
+    """Read a model's ``config.json``.
+
+    Raises:
+        KeyError: a size is missing, under whichever of its usual names.
+    """
+    inner = config.get("text_config")
+    config = {**config, **inner} if isinstance(inner, dict) else config
+    kind = str(config.get("model_type", "llama"))
+
+    def number(*names: str, default: int | None = None) -> int:
+        found = next((value for name in names if isinstance(value := config.get(name), int)), default)
+        if found is None:
+            raise KeyError(names[0])
+        return found
+
+    hidden, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
+    intermediate = number("intermediate_size", "ffn_dim", "n_inner", default=4 * hidden)
+    kv_heads = number("num_key_value_heads", default=heads)
+    width = number("head_dim", default=hidden // heads)
+    fused = kind in _FUSED
+    gated = kind not in _PLAIN
+    biased = bool(config.get("attention_bias", kind == "qwen2")), bool(config.get("mlp_bias", False))
+    linears = (
+        _fused(kind, hidden, intermediate)
+        if fused
+        else _separate(hidden, heads * width, kv_heads * width, intermediate, gated=gated, biased=biased, kind=kind)
+    )
+    norms = (2 if kind in _LAYER_NORM else 1) * hidden
+    extra = 2 * width if kind in ("qwen3", "gemma3", "gemma3_text") else 0
+    return Architecture(
+        hidden=hidden,
+        layers=number("num_hidden_layers", "n_layer"),
+        heads=heads,
+        kv_width=kv_heads * width,
+        intermediate=intermediate,
+        vocab=number("vocab_size"),
+        linears=linears,
+        tied=bool(config.get("tie_word_embeddings", kind in _TIED)),
+        gated=gated,
+        norm_parameters=norms * (4 if re.match(r"gemma[23]", kind) else 2) + extra,
+        final_norm_parameters=norms * (2 if kind == "bloom" else 1),
+        positions=_positions(kind, config),
+    )
+
+
+_FUSED = {"gpt2": "attn.c_attn", "bloom": "query_key_value", "gpt_neox": "query_key_value", "falcon": "query_key_value"}
+_PLAIN = {*_FUSED, "opt", "phi"}
+_LAYER_NORM = {*_FUSED, "opt", "phi"}
+_TIED = {"gpt2", "bloom", "opt", "gemma", "gemma2", "gemma3", "gemma3_text", "falcon"}
+
+
+def _separate(  # noqa: PLR0913 - the sizes of one block
+    hidden: int, queries: int, keys: int, inner: int, *, gated: bool, biased: tuple[bool, bool], kind: str
+) -> tuple[Linear, ...]:
+    attention, feed_forward = (True, True) if kind == "opt" else biased
+    behind = attention and kind != "qwen2"
+    up = ("gate_proj", "up_proj") if gated else ("fc1",)
+    return (
+        Linear("q_proj", hidden, queries, attention),
+        Linear("k_proj", hidden, keys, attention),
+        Linear("v_proj", hidden, keys, attention),
+        Linear("o_proj" if gated else "out_proj", queries, hidden, behind),
+        *(Linear(name, hidden, inner, feed_forward) for name in up),
+        Linear("down_proj" if gated else "fc2", inner, hidden, feed_forward),
+    )
+
+
+def _fused(kind: str, hidden: int, inner: int) -> tuple[Linear, ...]:
+    first, last = ("mlp.c_fc", "mlp.c_proj") if kind == "gpt2" else ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h")
+    return (
+        Linear(_FUSED[kind], hidden, 3 * hidden, bias=True),
+        Linear("attn.c_proj" if kind == "gpt2" else "self_attention.dense", hidden, hidden, bias=True),
+        Linear(first, hidden, inner, bias=True),
+        Linear(last, inner, hidden, bias=True),
+    )
+
+
+def _positions(kind: str, config: dict[str, object]) -> int:
+    learned = {"gpt2": ("n_positions", 0), "opt": ("max_position_embeddings", 2)}  # OPT's begin at 2
+    if kind not in learned:
+        return 0
+    name, more = learned[kind]
+    count = config.get(name)
+    return count + more if isinstance(count, int) else 0

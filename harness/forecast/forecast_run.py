@@ -1,0 +1,116 @@
+"""Forecasts of a whole run: what is here is measured once and used, what is not here yet is left without one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data.fetch import is_fetched
+from harness.data.locate import locate
+from harness.data.prepare import Prepared
+from harness.data.sources import all_sources
+from harness.errors import HarnessError
+from harness.forecast.architecture_lookup import read
+from harness.forecast.calibration import Calibration, calibrate, kept
+from harness.forecast.forecast_trial import Forecaster
+from harness.forecast.token_lengths import Lengths, lengths
+from harness.models import gguf_conversion
+from harness.records.planned_trial import Planned
+
+SWITCH = "HARNESS_FORECAST"
+"""Environment variable: ``off`` leaves forecasts out, and measures nothing for them."""
+
+Busy = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Here:
+    """This machine, for forecasts.
+
+    Attributes:
+        cache: where calibrations and counts are kept.
+        busy: says that something goes on, while its ``with`` block lasts.
+        note: says in a line why there are no forecasts.
+        again: whether the machine is measured even where it was before.
+    """
+
+    cache: Path
+    busy: Busy
+    note: Callable[[str], None]
+    again: bool = False
+
+
+def forecasted(trials: Sequence[Planned], prepared: Mapping[str, Prepared], here: Here) -> list[Planned]:
+    """Return the trials with what is predicted of each; those whose model is not on this machine stay as they are.
+
+    With `HARNESS_FORECAST=off` in the environment all of them do.
+
+    Where a model is of a kind that no formula is for, or the machine cannot be measured, that is said, and they do too.
+    """
+    if os.environ.get(SWITCH) == "off":
+        return list(trials)
+    retrieves = any(one.sources and not one.skip for one in trials)
+    forecasters: dict[tuple[str, int | None], Forecaster | None] = {}
+    found: list[Planned] = []
+    for one in trials:
+        known = one.model, one.threads
+        if not one.skip and known not in forecasters:
+            forecasters[known] = _forecaster(one, here, retrieves=retrieves)
+        by = None if one.skip else forecasters[known]
+        found.append(one.model_copy(update={"forecast": by.forecast(one, prepared)}) if by else one)
+    return found
+
+
+def present(name: str, cache: Path) -> Path | None:
+    """Return the folder that a model is loaded from; None where it would have to be fetched or converted first."""
+    pinned = {source.name: source for source in all_sources()}
+    if name in pinned and not is_fetched(pinned[name]):
+        return None
+    try:
+        folder = locate(name).path if name in pinned or Path(name).is_dir() else _cached(name)
+    except HarnessError:
+        return None
+    return gguf_conversion.place(folder, cache) if folder and gguf_conversion.is_ready(folder, cache) else None
+
+
+def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster | None:
+    folder = present(planned.model, here.cache)
+    if folder is None:
+        return None
+    try:
+        shape = read(folder)
+        machine = _machine(folder, planned.threads, here)
+    except HarnessError as error:  # the run itself needs no forecast
+        here.note(f"No forecasts for {planned.trial.model}: {error}")
+        return None
+
+    counted: dict[str, Lengths] = {}
+
+    def counts(task: Prepared) -> Lengths:
+        if task.info.name not in counted:
+            counted[task.info.name] = lengths(task, folder, planned.model, here.cache)
+        return counted[task.info.name]
+
+    return Forecaster(shape, machine, counts, lambda name: present(name, here.cache), retrieves)
+
+
+def _machine(folder: Path, threads: int | None, here: Here) -> Calibration:
+    found = None if here.again else kept(folder, threads, here.cache)
+    if found is None:
+        with here.busy("measuring this machine for forecasts (once, some ten seconds)"):
+            found = calibrate(folder, threads, here.cache)
+    return found
+
+
+def _cached(name: str) -> Path | None:
+    """Find a model of the hub in its local cache; nothing is fetched."""
+    from huggingface_hub import constants, try_to_load_from_cache  # noqa: PLC0415 - only hub ids need it
+
+    repository, _, revision = name.partition("@")
+    found = try_to_load_from_cache(
+        repository, "config.json", cache_dir=constants.HF_HUB_CACHE, revision=revision or None
+    )
+    return Path(found).parent if isinstance(found, str) else None

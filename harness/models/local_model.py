@@ -1,0 +1,173 @@
+"""A causal language model on this machine, through transformers: generates, scores choices and can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.api import Answer, Capability, ModelInfo, Prompt, Report, Sampling
+from harness.decoding import batched_decode, prefix_sharing
+from harness.decoding.timing import Pace
+from harness.models import saved_weights, virtual_tokens
+from harness.prompts import layout
+
+ROW_TOKENS = 768
+"""Tokens computed in one forward pass: enough to keep two cores busy, little enough to stay in memory."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model whose weights are here.
+
+    Attributes:
+        module: the transformers model, or a peft model around it.
+        tokenizer: its tokenizer.
+        packs: whether several branches may share a row (`tree`); where a model cannot, each has a row of its own.
+        base_changed: whether weights other than an adapter's differ from what was loaded.
+        changed: names of those that do; None: any may.
+    """
+
+    info: ModelInfo
+    module: Any
+    tokenizer: Any
+    packs: bool = True
+    base_changed: bool = False
+    changed: frozenset[str] | None = None
+    row_tokens: int = ROW_TOKENS
+    decode_rows: int = 32
+
+    @property
+    def can(self) -> frozenset[Capability]:
+        """Everything: the weights are here."""
+        return frozenset({"generate", "score_choices", "train"})
+
+    def tokens(self, text: str) -> list[int]:
+        """Encode a text as it is, without special tokens of the tokenizer's own."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.LaidOut]:
+        """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
+        window, before = self.info.context_tokens, list(virtual_tokens.ids(self.module))
+        room = window and window - reserve - virtual_tokens.length(self.module)
+        laid = [layout.lay_out(p, self.tokenizer, room=room) for p in prompts]
+        return [replace(one, tokens=before + one.tokens) for one in laid] if before else laid
+
+    def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
+        """Encode an answer as it follows its prompt; the end of the turn is not part of it."""
+        return self.tokens(layout.answer_text(prompt, answer, self.tokenizer))
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        one_line: bool,
+        sampling: Sampling | None = None,
+        report: Report | None = None,
+    ) -> list[Answer]:
+        """Continue each prompt, greedily or as `sampling` says.
+
+        Raises:
+            HarnessError: a prompt does not fit the context window even without passages.
+        """
+        if not prompts:
+            return []
+        laid = self.lay_out(prompts, max_new_tokens)
+        line_ends = self.line_ends if one_line else frozenset[int]()
+        limits = batched_decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
+        continued = batched_decode.continuations if self.packs else batched_decode.continuations_alone
+        pace = Pace(len(laid), self.module.device, report)
+        found = continued(self.module, [p.tokens for p in laid], limits, sampling, pace)
+        return [
+            Answer(
+                p.text,
+                self.tokenizer.decode(tokens, skip_special_tokens=True),
+                prompt_tokens=len(p.tokens),
+                output_tokens=len(tokens),
+                dropped_passages=p.dropped_passages,
+                prefill_s=pace.prefill_s[place],
+                decode_s=pace.decode_s[place],
+                decode_tokens=min(len(tokens), max_new_tokens - 1),  # cut there, or ended by a mark before
+                first_token_at=pace.first_token_at[place],
+            )
+            for place, (p, tokens) in enumerate(zip(laid, found, strict=True))
+        ]
+
+    def score_choices(
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
+    ) -> list[Answer]:
+        """Score all choices of each prompt in one pass, behind what the prompts begin with alike.
+
+        Raises:
+            HarnessError: a prompt does not fit the context window even without passages.
+        """
+        if not prompts:
+            return []
+        leaves = [
+            tuple(self.answer_tokens(prompt, choice) for choice in options)
+            for prompt, options in zip(prompts, choices, strict=True)
+        ]
+        laid = self.lay_out(prompts, max(len(leaf) for group in leaves for leaf in group))
+        branches = [prefix_sharing.Branch(p.tokens, group) for p, group in zip(laid, leaves, strict=True)]
+        pace = Pace(len(laid), self.module.device, report)
+        scores = prefix_sharing.score(self.module, branches, self.row_tokens if self.packs else None, pace)
+        return [
+            Answer(
+                p.text,
+                "",
+                tuple(found),
+                prompt_tokens=len(p.tokens),
+                output_tokens=sum(map(len, group)),
+                dropped_passages=p.dropped_passages,
+                prefill_s=read_s,
+                decode_s=0.0,
+                decode_tokens=0,
+            )
+            for p, group, found, read_s in zip(laid, leaves, scores, pace.prefill_s, strict=True)
+        ]
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Ids that end an answer."""
+        named = getattr(self.module.generation_config, "eos_token_id", None)
+        listed = named if isinstance(named, list) else [named]
+        return frozenset(i for i in (*listed, self.tokenizer.eos_token_id) if i is not None)
+
+    @property
+    def line_ends(self) -> frozenset[int]:
+        """Ids that end a line; some tokenizers put a piece that means a space before them, which ends nothing."""
+        return frozenset(i for i in self.tokens("\n") + self.tokens("\n\n") if "\n" in self.tokenizer.decode([i]))
+
+    def adapted(self, module: Any, *, base_changed: bool = False, changed: frozenset[str] | None = None) -> LocalModel:
+        """Return this model with other weights.
+
+        Args:
+            module: what answers from now on.
+            base_changed: whether weights other than an adapter's were changed.
+            changed: their names, where it is not all of them.
+        """
+        if not base_changed:
+            return replace(self, module=module)
+        earlier = self.changed if self.base_changed else frozenset[str]()
+        both = None if changed is None or earlier is None else earlier | changed
+        return replace(self, module=module, base_changed=True, changed=both)
+
+    @property
+    def trained_parameters(self) -> int:
+        """How many parameters take a gradient."""
+        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+
+    def save_adapted(self, folder: Path) -> None:
+        """Write the adapter, and the weights below it that were changed, as safetensors."""
+        saved_weights.save(self.module, self.changed if self.base_changed else frozenset(), folder)
+
+    def load_adapted(self, folder: Path) -> LocalModel:
+        """Return this model with what `save_adapted` wrote in place of what an earlier step has changed.
+
+        Raises:
+            HarnessError: it was written for another model.
+        """
+        module, changed = saved_weights.load(self.module, folder)
+        return self.adapted(module, base_changed=bool(changed), changed=changed)

@@ -1,0 +1,1 @@
+"""From flags and strategy texts to planned trials, before any model loads."""

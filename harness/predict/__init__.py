@@ -1,0 +1,1 @@
+"""Ask a system and read its answers."""

@@ -1,0 +1,136 @@
+"""From a `Prompt` to the exact text that is sent, and to tokens that fit the context window.
+
+A model with a chat template gets turns: the instruction as the system's, exemplars as earlier turns, the question
+as the user's last. A base model gets the same parts as plain text, laid out by a template that a task can replace; in
+the chat form, a task's own template makes the one turn of the user. Reasoning begins the model's own turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.api import Form, Prompt
+from harness.errors import HarnessError
+from harness.prompts import template
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A prompt as it is sent.
+
+    Attributes:
+        dropped_passages: passages left out to fit the window, worst first.
+    """
+
+    text: str
+    tokens: list[int]
+    dropped_passages: int = 0
+
+
+def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
+    """Render a prompt, leaving out its last passages until it fits into `room` tokens.
+
+    Raises:
+        HarnessError: it does not fit even without passages; the question is never cut.
+    """
+    dropped = 0
+    while True:
+        text = render(prompt, tokenizer)
+        tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        if room is None or len(tokens) <= room:
+            return LaidOut(text, tokens, dropped)
+        if not prompt.passages:
+            raise HarnessError(
+                f"the prompt for {prompt.question[:60]!r} has {len(tokens)} tokens, and the context window leaves room"
+                f" for {room}: use fewer exemplars, a shorter input or a model with a longer window."
+            )
+        prompt = replace(prompt, passages=prompt.passages[:-1])
+        dropped += 1
+
+
+def render(prompt: Prompt, tokenizer: Any) -> str:
+    """Return the text of a prompt, up to the place where the answer begins."""
+    if is_plain(prompt.task.form, tokenizer):
+        return beginning(tokenizer) + without_turns(prompt) or tokenizer.bos_token or tokenizer.eos_token
+    text = tokenizer.apply_chat_template(turns(prompt, tokenizer), add_generation_prompt=True, tokenize=False)
+    if not prompt.reasoning:
+        return text
+    return text + prompt.reasoning + ("" if prompt.thinking else f"\n\n{prompt.task.answer_label}:")
+
+
+def turns(prompt: Prompt, tokenizer: Any) -> list[dict[str, str]]:
+    """Return the turns up to the one in which the model answers."""
+    if prompt.task.template:
+        whole = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
+        return [{"role": "user", "content": whole}]
+    found: list[dict[str, str]] = []
+    for question, answer in prompt.exemplars:
+        found += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    found.append({"role": "user", "content": question_with_passages(prompt)})
+    if prompt.task.instruction:
+        found = with_instruction(found, prompt.task.instruction, tokenizer.chat_template)
+    return found
+
+
+def beginning(tokenizer: Any) -> str:
+    """Return the token that a model's texts begin with, where its tokenizer puts one there; a template has its own."""
+    first = tokenizer("")["input_ids"][:1]
+    return tokenizer.bos_token if first and first[0] == tokenizer.bos_token_id else ""
+
+
+def is_plain(form: Form, tokenizer: Any) -> bool:
+    """Say whether a prompt is sent as labelled lines of text.
+
+    Raises:
+        HarnessError: a chat form was asked for, and the tokenizer has no template.
+    """
+    if form == "chat" and not tokenizer.chat_template:
+        raise HarnessError(
+            "the task asks for form = 'chat', and the model has no chat template: use 'plain' or 'auto'."
+        )
+    return form in ("plain", "bare") or not tokenizer.chat_template
+
+
+def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
+    """Return an answer as it follows its prompt: behind a space, unless it begins a text, a turn or a line."""
+    if not is_plain(prompt.task.form, tokenizer):
+        begins = not prompt.reasoning
+    elif prompt.task.template or prompt.task.form == "bare":
+        begins = without_turns(prompt)[-1:].strip() == ""
+    else:  # the plain form ends in a colon: no need to look
+        begins = False
+    return answer if begins else f" {answer}"
+
+
+def with_instruction(turns: list[dict[str, str]], instruction: str, template: str) -> list[dict[str, str]]:
+    """Put the instruction into the system's turn, or into the first question where the template has none."""
+    if "system" in template and "System role not supported" not in template:
+        return [{"role": "system", "content": instruction}, *turns]
+    return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
+
+
+def without_turns(prompt: Prompt) -> str:
+    """Return the prompt as one text: by the task's template, as it is (``bare``), or in the plain form."""
+    if prompt.task.form == "bare" and not prompt.task.template:
+        return bare(prompt)
+    return template.fill(prompt.task.template, prompt)
+
+
+def bare(prompt: Prompt) -> str:
+    """Return the texts themselves: passages, exemplars and what is asked, with an empty line between."""
+    shown = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
+    parts = [prompt.task.instruction, *passage_blocks(prompt), *shown, prompt.question, prompt.reasoning]
+    return "\n\n".join(filter(None, parts))
+
+
+def question_with_passages(prompt: Prompt) -> str:
+    """Return the user's last turn."""
+    if not prompt.passages:
+        return prompt.question
+    return "\n\n".join([*passage_blocks(prompt), f"{prompt.task.question_label}: {prompt.question}"])
+
+
+def passage_blocks(prompt: Prompt) -> list[str]:
+    """Return the passages as they stand before the question, best first."""
+    return [f"{p.title}: {p.text}" if p.title else p.text for p in prompt.passages]

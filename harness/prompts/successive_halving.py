@@ -1,0 +1,126 @@
+"""Finding the best of several systems with few questions: successive halving on items whose answers are known.
+
+Jamieson and Talwalkar 2016, arXiv:1502.07943: all are asked a few items, the better half some more, until one is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil, log2
+
+from harness.api import Example, System
+from harness.metrics import Items, get
+from harness.predict.answering import Prediction, ask, likeliest
+from harness.predict.prediction_rows import rows_of
+from harness.prompts.label_prior import batch_prior
+
+LEAST_ITEMS = 8
+"""Fewer new items in a round would throw candidates away by chance: then fewer candidates are tried."""
+
+
+@dataclass
+class Tried:
+    """A candidate and what it has been asked so far. Labels are calibrated by its own answers, which costs nothing.
+
+    Attributes:
+        bare: the system without a prior.
+    """
+
+    bare: System
+    examples: list[Example] = field(default_factory=list[Example])
+    predictions: list[Prediction] = field(default_factory=list[Prediction])
+
+    def ask(self, examples: Sequence[Example]) -> int:
+        """Ask some more items; return the tokens that this took."""
+        found = ask(self.bare, [example.query for example in examples])
+        self.examples += examples
+        self.predictions += found
+        return sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found)
+
+    @property
+    def prior(self) -> tuple[float, ...]:
+        """What each label gets on average over the items asked; empty where none was scored, or after a vote."""
+        scores = [one.raw.choice_scores for one in self.predictions]
+        if not (self.bare.task.choices and all(scores)) or any(one.raw.votes for one in self.predictions):
+            return ()
+        return batch_prior(scores)
+
+    def score(self, metric: str) -> float:
+        """Return a metric over the items asked, turned so that more is better."""
+        task, prior = self.bare.task, self.prior
+        rows = rows_of(task, self.examples, self.predictions)
+        if prior:
+            rows = [
+                row.model_copy(update={"answer": likeliest(row.choice_scores, row.choices, task.kind, prior)})
+                for row in rows
+            ]
+        measured = get(metric)
+        value = measured.value(Items.from_rows(rows, task.choices))
+        if value is None:
+            return float("-inf")
+        return value if measured.higher_is_better else -value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one round for one candidate.
+
+    Attributes:
+        step: prompts asked so far, of all candidates.
+        candidate: its place, 0 for the present system.
+        items: that it was asked so far.
+        score: on those, more is better.
+    """
+
+    step: int
+    round: int
+    candidate: int
+    items: int
+    score: float
+
+
+def affordable(candidates: int, budget: int) -> int:
+    """Return how many challengers a budget of prompts is enough for: at least one."""
+    while candidates > 1 and _share(candidates, candidates, budget) < LEAST_ITEMS:
+        candidates -= 1
+    return candidates
+
+
+def halve(
+    tried: Sequence[Tried], items: Sequence[Example], metric: str, budget: int, told: Callable[[Outcome, int], None]
+) -> Tried:
+    """Return the best of the candidates.
+
+    The first one is the present system: it stays to the end, so that what is returned is never worse than it on the
+    items asked. Of equal ones the earlier wins.
+
+    Args:
+        tried: the present system and its challengers.
+        items: asked in this order.
+        metric: that they are judged by.
+        budget: prompts asked, at most.
+        told: called after each candidate of each round with what came out and the tokens that it took.
+    """
+    present, alive = tried[0], list(range(1, len(tried)))
+    rounds, asked, seen = _rounds(len(alive)), 0, 0
+    for turn in range(rounds):
+        share = min(_share(len(alive), len(tried) - 1, budget), len(items) - seen)
+        for index in (0, *alive):
+            spent = tried[index].ask(items[seen : seen + share]) if share > 0 else 0
+            asked += max(share, 0)
+            told(Outcome(asked, turn + 1, index, seen + share, tried[index].score(metric)), spent)
+        seen += share
+        ranked = sorted(alive, key=lambda index: -tried[index].score(metric))
+        alive = ranked[: max(1, ceil(len(ranked) / 2))]
+    best = tried[alive[0]] if alive else present
+    return best if best.score(metric) > present.score(metric) else present
+
+
+def _rounds(challengers: int) -> int:
+    return max(1, ceil(log2(challengers))) if challengers else 1
+
+
+def _share(alive: int, challengers: int, budget: int) -> int:
+    """Return the new items of each candidate in a round: rounds cost the same, and the present system is asked too."""
+    return budget // _rounds(challengers) // (alive + 1)

@@ -1,0 +1,1 @@
+"""The types that are stored: trials, rows, run records and what was measured."""

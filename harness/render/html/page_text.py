@@ -1,0 +1,41 @@
+"""How texts and amounts read in the page."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup, escape
+
+from harness.render.text.escape import plain
+
+
+def coded(text: str) -> Markup:
+    """A sentence in which what stands between backticks is shown as code; everything else is escaped."""
+    parts = plain(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(plain(text))
+    pieces = [Markup("<code>{}</code>").format(p) if place % 2 else escape(p) for place, p in enumerate(parts)]
+    return Markup("").join(pieces)
+
+
+def dollars(value: float) -> str:
+    """Write an amount of money: two digits below a dollar, cents from there, none from a hundred."""
+    if value == 0:
+        return "$0"
+    sign, amount = ("-" if value < 0 else ""), abs(value)
+    if amount >= 99.995:
+        return f"{sign}${amount:,.0f}"
+    if amount >= 0.995:
+        return f"{sign}${amount:.2f}"
+    if amount < 0.00001:
+        return f"<{sign}$0.00001"
+    places = min(12, 1 - math.floor(math.log10(amount)))
+    return f"{sign}${amount:.{places}f}"
+
+
+def number(value: float) -> str:
+    """Write a count with two digits that matter, so that it claims no more than it knows: ``52,000``."""
+    if value < 100:
+        return f"{value:,.0f}"
+    step = 10 ** (len(str(round(value))) - 2)
+    return f"{round(value / step) * step:,}"

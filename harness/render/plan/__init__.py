@@ -1,0 +1,1 @@
+"""Plans, forecasts, data and progress for the terminal."""

@@ -1,0 +1,1 @@
+"""Gates, histories and noise as text, JSON and JUnit XML."""

@@ -1,0 +1,1 @@
+"""A comparison as terminal text, Markdown, CSV and JSON."""

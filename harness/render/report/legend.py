@@ -1,0 +1,134 @@
+"""The sentences around a report's tables: headings, what did not finish, what the marks mean, where it ran."""
+
+from __future__ import annotations
+
+from harness.compare.cost.money import Assumed
+from harness.compare.prose.numbers import count, listing, metric_title, usd
+from harness.compare.prose.training_sentences import in_words
+from harness.compare.prose.warnings import machine_text
+from harness.compare.table.result import Comparison, Status, SuiteResult, TaskResult
+from harness.metrics import get
+from harness.render.report import latency_cells, memory_text
+from harness.render.report.columns import REUSED, TIED, finished, several_models
+from harness.render.text.escape import plain
+
+HAPPENED = {
+    "failed": ("failed", "failed"),
+    "skipped": ("was skipped", "were skipped"),
+    "completed": ("did not finish with every seed", "did not finish with every seed"),
+}
+"""What became of one strategy, and of several."""
+KINDS = {"qa": "question answering", "multiple_choice": "multiple choice"}
+
+
+def heading(task: TaskResult) -> str:
+    """What was asked of whom: task, kind, number of items, the score of guessing, and the model if there is one."""
+    parts = [plain(task.name)]
+    if task.kind:
+        parts.append(KINDS.get(task.kind, task.kind))
+    if task.items:
+        clusters = f" in {count(task.clusters, 'cluster')}" if task.clusters else ""
+        parts.append(count(task.items, "test item") + clusters)
+    if task.chance is not None:
+        parts.append(f"guessing scores {task.chance:.2f}")
+    if task.rows and not several_models(task):
+        parts.append(plain(task.rows[0].model))
+    return " · ".join(parts)
+
+
+def learning_heading(task: TaskResult) -> str:
+    """What stands over a task's learning curves."""
+    return f"{plain(metric_title(task.primary or 'score'))} by number of training items, on the same test items"
+
+
+def trained(task: TaskResult) -> list[str]:
+    """How the training of each strategy went, a line a run, and what it held of memory."""
+    went = [f"{plain(row.label)}: {line}" for row in finished(task) for line in in_words(row)]
+    return went + memory_text.memory(finished(task))
+
+
+def unfinished(task: TaskResult) -> list[str]:
+    """What happened to the strategies that did not finish, or not with every seed, and why; one line a reason."""
+    models = several_models(task)
+    names: dict[tuple[Status, str], list[str]] = {}
+    for row in task.rows:
+        if row.reason:
+            name = f"{plain(row.label)}{f' with {plain(row.model)}' if models else ''}"
+            names.setdefault((row.status, plain(row.reason)), []).append(name)
+    return [f"{listing(own)} {HAPPENED[status][len(own) > 1]}: {reason}" for (status, reason), own in names.items()]
+
+
+def hardware(suite: SuiteResult) -> str:
+    """The machines that the records come from, in one line."""
+    kinds = [plain(machine_text(machine)) for machine in suite.machines]
+    return f"Measured on {'; '.join(kinds)}." if kinds else ""
+
+
+def pricing(assumed: Assumed, *, several_seeds: bool) -> str:
+    """What the money stands for: at what usage, by which prices, and how sure it is."""
+    usage = assumed.usage
+    often = f", {usd(usage.updates_per_month)} updates a month" if usage.updates_per_month else ", never updated"
+    days = sorted({price.as_of for price in assumed.prices})
+    dated = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" if days else "no date"
+    named = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
+    sure = (
+        "± is half of the 95 % interval, where several seeds ran"
+        if several_seeds
+        else "no interval, for everything was measured once"
+    )
+    return (
+        f"USD per 1,000 is for requests served in batches on a machine that is busy; fixed USD is paid once"
+        f"{', labels of training items included' if assumed.labels else ''}; total USD is for "
+        f"{usage.requests_per_month:,.0f} requests a month, {count_months(usage.months)}{often}; {sure}. "
+        f"List prices of {dated}: {named}."
+    )
+
+
+def count_months(months: float) -> str:
+    """Write ``12 months``."""
+    return f"{months:g} month{'' if months == 1 else 's'}"
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """What the marks, intervals and columns mean; nothing where no table is shown."""
+    rows = [row for suite in comparison.suites for task in suite.tasks for row in finished(task)]
+    if not rows:
+        return []
+    seeds = sorted({row.seeds for row in rows})
+    span = count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {count(seeds[-1], 'seed')}"
+    lines = [
+        (
+            f"{TIED} best, or tied with the best: not clearly worse at 5 %, paired on the same items and adjusted for "
+            "the number of strategies (Holm)."
+        ),
+        (
+            "[low, high] is a 95 % interval for new items of the same kind; clusters are kept together, and where "
+            f"there are several seeds their spread is added. Here: {span} a strategy."
+        ),
+        (
+            "total s is all phases, loading included; tokens/s are read and written while predicting, and what prompts "
+            "begin with alike counts in each, though it is read once; peak memory is "
+            "the process's own; adapted size is what training or indexing left on disk."
+        ),
+    ]
+    lines += latency_cells.legend(rows)
+    lines += memory_text.legend(rows)
+    if any(row.money for row in rows):
+        lines.append(pricing(comparison.assumed, several_seeds=seeds[-1] > 1))
+    if any(phase.reused for row in rows if row.cost for phase in row.cost.phases.values()):
+        lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
+    if any(row.retention for row in rows):
+        lines.append("retention is the score on a task that was not trained on, after minus before.")
+    if any(get(kept.metric).concern == "privacy" for row in rows for kept in row.retention):
+        lines.append(
+            "exposure change is by how many bits planted secrets became easier to guess; extraction change and "
+            "intruder change are of the share that is written out when asked for, the latter by a user who may not "
+            "read it. 0 is best."
+        )
+    if any(row.seeds > 1 for row in rows):
+        lines.append("over seeds is the lowest and the highest score of a single seed on these items.")
+    if any(row.learning_curve for row in rows):
+        lines.append("last gain is the score at the largest number of training items, minus that at the next smaller.")
+    if any(row.gap for row in rows):
+        lines.append("overfitting gap is the score on items that it was trained on, minus the score on the test items.")
+    return lines

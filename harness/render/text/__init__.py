@@ -1,0 +1,1 @@
+"""How foreign text and tables are shown, the same in every view."""

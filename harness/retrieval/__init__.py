@@ -1,0 +1,1 @@
+"""Find passages and exemplars: dense, BM25, hybrid, reranking, permissions."""

@@ -1,0 +1,84 @@
+"""Which worked examples are shown with a query."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.api import Example, Query
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same exemplars for every query; a query that is one of them gets `spare` in its place."""
+
+    examples: tuple[Example, ...]
+    spare: Example | None = None
+
+    def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
+        """Return the exemplars for each query, never the query itself."""
+        return [self._for(query.id) for query in queries]
+
+    def _for(self, own: str) -> tuple[Example, ...]:
+        if all(example.query.id != own for example in self.examples):
+            return self.examples
+        replaced = [self.spare if example.query.id == own else example for example in self.examples]
+        return tuple(example for example in replaced if example is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The examples whose inputs have the largest cosine with the query's; the nearest stands last, beside the question.
+
+    Liu et al. 2022, arXiv:2101.06804.
+
+    Attributes:
+        embedder: of sentence-transformers.
+        vectors: unit vectors of the examples' inputs: float32 [examples, dimensions].
+        k: how many a query gets.
+    """
+
+    embedder: Any
+    examples: tuple[Example, ...]
+    vectors: NDArray[np.float32]
+    k: int
+
+    def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
+        """Return the nearest examples of each query, never the query itself."""
+        if not queries:
+            return []
+        from harness.retrieval import dense  # noqa: PLC0415 - FAISS and sentence-transformers, only where one is nearest
+
+        near = dense.embed(self.embedder, [query.input for query in queries]) @ self.vectors.T
+        orders = (-near).argsort(axis=1, kind="stable").tolist()
+        return [self._nearest(order, query.id) for order, query in zip(orders, queries, strict=True)]
+
+    def _nearest(self, order: Sequence[int], own: str) -> tuple[Example, ...]:
+        others = (self.examples[i] for i in order if self.examples[i].query.id != own)
+        return tuple(reversed([example for _, example in zip(range(self.k), others, strict=False)]))
+
+
+def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
+    """Shuffle by a seed."""
+    order = list(examples)
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def shuffled_by_label(examples: Sequence[Example], seed: int) -> list[Example]:
+    """Shuffle, then take one of each label in turn; without fixed labels, just shuffle."""
+    order = shuffled(examples, seed)
+    by_label: dict[str, list[Example]] = defaultdict(list)
+    for example in order:
+        by_label[example.references[0]].append(example)
+    if len(by_label) > len(order) // 2:  # answers, not labels
+        return order
+    turns = [(place, example) for group in by_label.values() for place, example in enumerate(group)]
+    return [example for _, example in sorted(turns, key=lambda turn: turn[0])]

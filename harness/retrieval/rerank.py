@@ -1,0 +1,108 @@
+"""Reranking: a query and each passage found for it are judged together, by the system's own model or another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.api import Passage, Prompt, ScoresChoices, Task
+from harness.errors import HarnessError
+from harness.retrieval.ranking import passage_line
+
+_TASK = Task("question", "generation", form="plain", question_label="Task", answer_label="Question")
+_REQUEST = "Please write a question based on this passage."
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class LikelihoodReranker:
+    """Scores a passage by log p(query | passage) under the system's own model, in nats.
+
+    Source: Sachan et al. 2022 (UPR, arXiv:2204.07496), with its request; always as plain text. A passage that is
+    too long for the model's window comes last.
+
+    Attributes:
+        model: of the system that asks; None until one does, so that no model is held that tuning has replaced.
+    """
+
+    model: Any = None
+
+    def scores(self, queries: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[float]]:
+        """Score all pairs; a passage found for several queries is read once.
+
+        Raises:
+            HarnessError: the model gives no log-likelihoods.
+        """
+        if not isinstance(self.model, ScoresChoices):
+            raise unscored(self.model)
+        asked: dict[Passage, list[str]] = {}
+        for query, passages in zip(queries, found, strict=True):
+            for passage in passages:
+                asked.setdefault(passage, []).append(query)
+        prompts = [Prompt(_TASK, _REQUEST, passages=(passage,)) for passage in asked]
+        answers = self.model.score_choices(prompts, list(asked.values()))
+        scored = {
+            (passage, query): float("-inf") if answer.dropped_passages else score
+            for (passage, own), answer in zip(asked.items(), answers, strict=True)
+            for query, score in zip(own, answer.choice_scores, strict=True)
+        }
+        return [[scored[passage, query] for passage in row] for query, row in zip(queries, found, strict=True)]
+
+    def asking(self, model: Any) -> LikelihoodReranker:
+        """Return the reranker for a system with this model."""
+        return replace(self, model=model)
+
+
+@dataclass(frozen=True)
+class CrossEncoderReranker:
+    """Scores a pair by a model that reads both at once (Nogueira & Cho 2019, arXiv:1901.04085)."""
+
+    encoder: Any
+
+    def scores(self, queries: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[float]]:
+        """Score all pairs; a pair longer than the encoder's window is cut at its end."""
+        pairs = [(query, passage_line(p)) for query, row in zip(queries, found, strict=True) for p in row]
+        scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
+        return [[next(scores) for _ in row] for row in found]
+
+    def asking(self, model: Any) -> CrossEncoderReranker:
+        """Return itself: it asks no model but its own."""
+        del model
+        return self
+
+
+def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
+    """Load a cross-encoder of sentence-transformers from its folder, never its code.
+
+    Raises:
+        HarnessError: it is none, or gives several scores a pair.
+    """
+    import torch  # noqa: PLC0415 - a system without a cross-encoder needs none of these
+    from safetensors import SafetensorError  # noqa: PLC0415
+    from sentence_transformers import CrossEncoder  # noqa: PLC0415
+
+    from harness.models.loading import native_dtype  # noqa: PLC0415
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        settings = {"dtype": native_dtype(device)}
+        encoder = CrossEncoder(str(folder), device=device, trust_remote_code=False, model_kwargs=settings)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise HarnessError(f"the cross-encoder in {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    if encoder.num_labels != 1:
+        raise HarnessError(
+            f"the model in {folder} gives {encoder.num_labels} scores a pair, and reranking needs one: name a"
+            " cross-encoder that was trained for ranking."
+        )
+    return CrossEncoderReranker(encoder)
+
+
+def unscored(model: Any) -> HarnessError:
+    """Say that a model cannot rerank."""
+    name = getattr(getattr(model, "info", None), "name", None) or "this model"
+    return HarnessError(
+        f"rerank=likelihood needs a model that gives log-likelihoods, and {name} can only generate: name a"
+        " cross-encoder instead."
+    )

@@ -1,0 +1,1 @@
+"""Results on disk: written whole or not at all, read back, exported and kept as baselines."""

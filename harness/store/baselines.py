@@ -1,0 +1,263 @@
+"""Named references in a store: finished trials as they were, small enough to commit, never changed.
+
+One baseline is one folder, ``baselines/NAME/``: ``baseline.json`` says what it is and holds a hash of every file, and
+each trial has a folder as `harness.store.record_file` writes it, one level less deep than a store's, so that no report
+takes it for a result. Prompts are kept as hashes: enough to tell that one was changed, at a tenth of the size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from harness import metrics
+from harness.errors import HarnessError, unknown
+from harness.metrics import Items
+from harness.records.measurements import Frozen
+from harness.records.record import Completed, Row, TaskInfo
+from harness.store import record_file
+from harness.store.record_file import Record
+from harness.store.results_store import Store, StoredTrial, slug
+
+FOLDER = "baselines"
+FORMAT_VERSION = 1
+_MANIFEST = "baseline.json"
+_PROMPT_DIGITS = 12
+
+
+class Manifest(Frozen):
+    """What a baseline says of itself.
+
+    Attributes:
+        set_at: when it was named, ISO 8601, UTC; measured_at: when the last of its trials began.
+        note: what a person wanted to say of it.
+        files: sha256 of each file, by path below the baseline's folder.
+    """
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    suite: str
+    set_at: str
+    measured_at: str
+    note: str = ""
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline that was read and checked; its trials are used like any stored ones."""
+
+    manifest: Manifest
+    trials: tuple[StoredTrial, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.manifest.name
+
+
+def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "") -> Baseline:
+    """Keep finished trials of one suite under a name, for good.
+
+    Raises:
+        HarnessError: the name is taken or cannot be a folder's, no trial has finished, the trials are of several
+            suites, or the folder cannot be written.
+    """
+    target = free_folder(store.root, name)
+    done = [one for one in trials if isinstance(one.record, Completed)]
+    suites = sorted({one.record.trial.suite for one in done})
+    if not done:
+        raise HarnessError(f"no finished trial to keep as {name!r}: 'harness run SUITE' makes some.")
+    if len(suites) > 1:
+        raise HarnessError(f"baseline {name!r} would be of several suites ({', '.join(suites)}): name one of them.")
+    temporary = target.parent / f".tmp-{os.getpid()}-{uuid4().hex[:8]}"
+    try:
+        temporary.mkdir(parents=True)
+        try:
+            _write(temporary, name, suites[0], done, note)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise HarnessError(f"{target} cannot be written ({error.strerror or error}): free or change it.") from error
+    return read_baseline(target)
+
+
+def free_folder(root: Path, name: str) -> Path:
+    """Give the folder that a new baseline of a results folder is to have.
+
+    Raises:
+        HarnessError: the name is taken or cannot be a folder's.
+    """
+    target = root / FOLDER / _checked(name)
+    if target.exists():
+        raise HarnessError(
+            f"baseline {name!r} is there already ({target}) and never changes: choose another name, or "
+            f"'harness baseline remove {name} --yes' first."
+        )
+    return target
+
+
+def find_baseline(name: str, roots: Iterable[Path]) -> Baseline:
+    """Read a baseline by its name in the first results folder that has it, or by the path of its own folder.
+
+    Raises:
+        HarnessError: there is none, or it is damaged.
+    """
+    if (Path(name) / _MANIFEST).is_file():
+        return read_baseline(Path(name))
+    folders = list(dict.fromkeys(root.absolute() / FOLDER for root in roots))
+    for folder in folders:
+        if not re.search(r"[/\\]", name) and (folder / name / _MANIFEST).is_file():
+            return read_baseline(folder / name)
+    known = [path.parent.name for folder in folders for path in folder.glob(f"*/{_MANIFEST}")]
+    where = " or ".join(map(str, folders))
+    raise unknown("baseline", name, known, where=where, hint=f"'harness baseline set {name}' makes one.")
+
+
+def list_baselines(root: Path) -> tuple[list[Baseline], list[str]]:
+    """Read all baselines of a results folder, oldest first; and a line for each that cannot be used."""
+    found: list[Baseline] = []
+    problems: list[str] = []
+    for manifest in sorted((root / FOLDER).glob(f"*/{_MANIFEST}")):
+        if manifest.parent.name.startswith("."):
+            continue
+        try:
+            found.append(read_baseline(manifest.parent))
+        except HarnessError as error:
+            problems.append(str(error))
+    return sorted(found, key=lambda one: (one.manifest.measured_at, one.manifest.set_at)), problems
+
+
+def read_baseline(folder: Path) -> Baseline:
+    """Read and check a baseline's folder.
+
+    Raises:
+        HarnessError: a file is missing, was changed or cannot be read; the message names baseline and file.
+    """
+    path = folder / _MANIFEST
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw["format_version"]
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise HarnessError(f"{path} was written by a newer version: upgrade adaptbench to read it.")
+        manifest = Manifest.model_validate(raw)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        line = " ".join(str(error).split())[:120]
+        raise HarnessError(f"baseline {folder.name!r} is damaged ({path}: {line}): restore it, e.g. by git.") from error
+    for name, digest in manifest.files.items():
+        _check(folder, name, digest)
+    trials = [folder / name for name in dict.fromkeys(name.split("/")[0] for name in manifest.files)]
+    return Baseline(manifest, tuple(StoredTrial(record_file.read(trial), trial) for trial in trials), folder)
+
+
+def is_baseline(name: str, roots: Iterable[Path]) -> bool:
+    """Tell whether `find_baseline` would look into a folder of that name."""
+    here = (Path(name) / _MANIFEST).is_file()
+    return here or any((root / FOLDER / name / _MANIFEST).is_file() for root in roots)
+
+
+def folder_of(name: str, root: Path) -> Path:
+    """Give the folder of a baseline that is there, damaged or not.
+
+    Raises:
+        HarnessError: there is none of that name.
+    """
+    known = [path.name for path in (root / FOLDER).glob("*/") if not path.name.startswith(".")]
+    if name not in known:
+        raise unknown("baseline", name, known, where=str(root / FOLDER))
+    return root / FOLDER / name
+
+
+def remove_baseline(folder: Path) -> None:
+    """Delete a baseline's folder.
+
+    Raises:
+        HarnessError: it cannot be deleted.
+    """
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise HarnessError(f"{folder} cannot be deleted: {error.strerror or error}.") from error
+
+
+def prompt_hash(prompt: str) -> str:
+    """Give what a baseline keeps of a prompt; of what is kept already, that itself."""
+    if re.fullmatch(rf"sha256:[0-9a-f]{{{_PROMPT_DIGITS}}}", prompt):
+        return prompt
+    return f"sha256:{hashlib.sha256(prompt.encode()).hexdigest()[:_PROMPT_DIGITS]}" if prompt else ""
+
+
+def _checked(name: str) -> str:
+    if name != slug(name) or name.startswith("."):
+        raise HarnessError(f"{name!r} cannot name a baseline: use letters, digits and '._+-', e.g. {slug(name)!r}.")
+    return name
+
+
+def _write(folder: Path, name: str, suite: str, trials: Sequence[StoredTrial], note: str) -> None:
+    for one in trials:
+        trial = one.record.trial
+        own = folder / f"{slug(trial.task)}-{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
+        own.mkdir()
+        record_file.write(own, one.record.model_copy(update={"curves": ()}), _compact(one.record, one.rows()))
+    began = [one.record.started_at for one in trials if isinstance(one.record, Completed)]
+    manifest = Manifest(
+        name=name,
+        suite=suite,
+        set_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        measured_at=max(began),
+        note=note,
+        files={
+            path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.glob("*/*")) if path.is_file()
+        },
+    )
+    (folder / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _compact(record: Record, rows: Sequence[Row]) -> list[Row]:
+    """Keep the items that a gate compares, with what their metrics read."""
+    asked = (
+        {task.name: task for task in record.tasks if task.role != "control"} if isinstance(record, Completed) else {}
+    )
+    reading = {name for name, task in asked.items() if _reads_inputs(task, [row for row in rows if row.task == name])}
+    spare: dict[str, Any] = {"reasoning": (), "votes": ()}
+    return [
+        row.model_copy(
+            update=spare | {"prompt": prompt_hash(row.prompt)} | ({} if row.task in reading else {"input": ""})
+        )
+        for row in rows
+        if row.role in ("target", "probe") and row.task in asked
+    ]
+
+
+def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
+    """Tell whether a metric of the task is defined for fewer items where their inputs are unknown."""
+    items = Items.from_rows(rows, task.labels)
+    without = replace(items, inputs=("",) * len(rows))
+    return any(
+        int(metrics.get(name).defined(without).sum()) < int(metrics.get(name).defined(items).sum())
+        for name in task.metrics
+    )
+
+
+def _check(folder: Path, name: str, digest: str) -> None:
+    path = folder / name
+    wrong = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
+    if wrong:
+        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} {wrong}; restore it, e.g. by git.")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

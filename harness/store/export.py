@@ -1,0 +1,146 @@
+"""Stored trials for other tools: two tables (one row a trial, one row an answer), or runs of MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from harness.errors import HarnessError
+from harness.records.record import Completed
+from harness.store.results_store import StoredTrial
+
+Value = str | int | float | bool | None
+
+
+def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "parquet"]) -> list[Path]:
+    """Write ``trials`` and ``examples``, which share the column ``key``; lists are JSON in CSV.
+
+    Args:
+        stored: finished or not.
+        folder: made where it is missing; files of these names in it are replaced.
+        form: of the files.
+
+    Returns:
+        The files.
+
+    Raises:
+        HarnessError: the rows of a trial are damaged, or a file cannot be written.
+    """
+    rows = [flat(one) for one in stored]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    made = {"trials": pa.table({name: [row.get(name) for row in rows] for name in names})}
+    answers = [_answers(one) for one in stored if isinstance(one.record, Completed)]
+    if answers:
+        made["examples"] = pa.concat_tables(answers, promote_options="default")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_write(table, folder / f"{name}.{form}") for name, table in made.items()]
+    except OSError as error:
+        raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
+
+
+def flat(stored: StoredTrial) -> dict[str, Value]:
+    """Return one trial as named values: what it was, its scores, and its phases' seconds and peak bytes."""
+    record, trial = stored.record, stored.record.trial
+    found: dict[str, Value] = {
+        "key": trial.key,
+        "suite": trial.suite,
+        "task": trial.task,
+        "strategy": trial.strategy,
+        "model": trial.model,
+        "seed": trial.seed,
+        "train_items": trial.train_items,
+        "budget": str(trial.budget) if trial.budget else None,
+        "status": record.status,
+        "reason": None if isinstance(record, Completed) else record.reason,
+    }
+    if not isinstance(record, Completed):
+        return found
+    there = record.environment
+    found |= {"started_at": record.started_at, "git_commit": there.git_commit, "processor": there.processor}
+    found |= {"gpu": there.gpu, "model_hash": record.model.hash, "suite_version": record.suite_version}
+    found |= {f"score:{name}": value for name, value in record.scores.items()}
+    for phase in dict.fromkeys(span.phase for span in record.spans):
+        spans = [span for span in record.spans if span.phase == phase]
+        peaks = [span.host_peak_bytes for span in spans if span.host_peak_bytes is not None]
+        found |= {f"{phase}_s": sum(span.wall_s for span in spans), f"{phase}_peak_bytes": max(peaks, default=None)}
+    return found | {"adapted_bytes": record.adapted_bytes, "trained_parameters": record.trained_parameters}
+
+
+def mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
+    """Write each finished trial as a run of MLflow, in an experiment named after its suite; one that is there stays.
+
+    Args:
+        stored: unfinished ones are left out.
+        uri: of a tracking server or database, e.g. ``sqlite:///mlflow.db`` or ``http://localhost:5000``.
+
+    Returns:
+        How many runs were written.
+
+    Raises:
+        HarnessError: MLflow is not installed, or cannot be reached.
+    """
+    try:
+        from mlflow import MlflowClient  # noqa: PLC0415 - an optional dependency
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    except ImportError as error:
+        raise HarnessError("MLflow is not installed: pip install 'adaptbench[mlflow]'.") from error
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        return sum(_log(client, one) for one in stored if isinstance(one.record, Completed))
+    except MlflowException as error:
+        raise HarnessError(f"MLflow at {uri}: {str(error).splitlines()[0][:200]}") from error
+
+
+def _log(client: Any, stored: StoredTrial) -> bool:
+    """Write one run, unless there is one with its key."""
+    values = flat(stored)
+    trial = stored.record.trial
+    name = f"adaptbench/{trial.suite}"
+    known = client.get_experiment_by_name(name)
+    experiment = known.experiment_id if known else client.create_experiment(name)
+    if client.search_runs([experiment], f"tags.key = '{trial.key}'", max_results=1):
+        return False
+    text = {name: str(value) for name, value in values.items() if isinstance(value, str | bool)}
+    run = client.create_run(experiment, tags=text, run_name=f"{trial.label} on {trial.task}, seed {trial.seed}")
+    for place, step in enumerate(trial.steps):
+        for parameter, value in step.items():
+            client.log_param(run.info.run_id, f"{place}.{step.get('step')}.{parameter}", _short(value))
+    for metric, value in values.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            client.log_metric(run.info.run_id, metric.replace("@", "_at_").replace(":", "/"), float(value))
+    client.set_terminated(run.info.run_id)
+    return True
+
+
+def _answers(stored: StoredTrial) -> Any:
+    table = stored.table()
+    return table.replace_schema_metadata(None).add_column(0, "key", pa.array([stored.record.trial.key] * len(table)))
+
+
+def _write(table: Any, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(table, path, compression="zstd")
+    else:
+        pa_csv.write_csv(_without_lists(table), path)
+    return path
+
+
+def _without_lists(table: Any) -> Any:
+    columns: Mapping[str, Any] = {
+        name: [json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
+        if pa.types.is_list(column.type)
+        else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    return pa.table(columns)
+
+
+def _short(value: Any) -> str:
+    return str(value)[:500]

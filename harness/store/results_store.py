@@ -1,0 +1,250 @@
+"""Run records on disk: written whole or not at all, read back with what is wrong named and left out.
+
+One trial is one folder, ``SUITE/TASK/MODEL/STRATEGY-sSEED-KEY8/``; `harness.store.record_file` knows what is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+from filelock import FileLock, Timeout
+
+from harness.errors import HarnessError
+from harness.records.record import Completed, Row, Skipped, Trial
+from harness.store import record_file
+from harness.store.column_file import ColumnFile
+from harness.store.record_file import Record
+
+_TEMPORARY = ".tmp-"
+_SCORED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
+"""Columns that most metrics and reports look at."""
+_TOLD = {"output": "choice_scores"}
+"""Where there is an output, they tell whether it was written or chosen."""
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """A record and where it lies; its rows are read when they are asked for."""
+
+    record: Record
+    folder: Path
+
+    def table(self) -> Any:
+        """Read the rows as a `pyarrow.Table`; no rows if the trial did not complete.
+
+        Raises:
+            HarnessError: the file is damaged.
+        """
+        if not isinstance(self.record, Completed):
+            return record_file.row_schema().empty_table()
+        return record_file.read_table(self.folder)
+
+    def columns(self) -> ColumnFile:
+        """Read the rows of a completed trial column by column, as they are asked for.
+
+        Raises:
+            HarnessError: the file is damaged, or there is none.
+        """
+        return ColumnFile(self.folder / record_file.ROWS, _SCORED, _TOLD)
+
+    def rows(self) -> list[Row]:
+        """Read the rows, in the order in which the items were asked."""
+        return [Row.model_validate(row) for row in self.table().to_pylist()]
+
+
+class Store:
+    """The records below one results folder.
+
+    Attributes:
+        root: the results folder; it need not exist until something is written.
+        problems: one line for each folder that the last `load` could not use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.problems: list[str] = []
+
+    def folder(self, trial: Trial) -> Path:
+        """Give the folder of a trial, whether it exists or not."""
+        name = f"{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
+        return self.root / slug(trial.suite) / slug(trial.task) / slug(trial.model) / name
+
+    def completed(self, key: str) -> bool:
+        """Tell whether a trial with this key is finished and can be read."""
+        return self.find(key) is not None
+
+    def find(self, key: str) -> Completed | None:
+        """Read the record of the finished trial with this key; None: there is none that can be read."""
+        for folder in self.root.glob(f"*/*/*/*-{key[:8]}"):
+            record = _completed(folder, key)
+            if record is not None:
+                return record
+        return None
+
+    def load(self, suite: str | None = None) -> list[StoredTrial]:
+        """Read every record, or one suite's; what cannot be read is left out and named in `problems`."""
+        self.problems = []
+        found: list[StoredTrial] = []
+        for folder in sorted(self.root.glob(f"{slug(suite) if suite else '*'}/*/*/*/")):
+            if any(part.startswith(".") for part in folder.relative_to(self.root).parts):
+                continue
+            try:
+                found.append(StoredTrial(record_file.read(folder), folder))
+            except HarnessError as error:
+                self.problems.append(str(error))
+        return found
+
+    def suites(self) -> list[str]:
+        """List the suites of which there are records."""
+        return sorted({one.record.trial.suite for one in self.load()})
+
+    def write(self, record: Record, rows: Sequence[Row] = ()) -> Path:
+        """Store a record, with its rows if the trial completed, and return its folder.
+
+        A finished trial is never overwritten: if the folder holds one already, it stays as it is.
+
+        Raises:
+            HarnessError: the results folder cannot be written to.
+        """
+        target = self.folder(record.trial)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.parent / _temporary_name()
+            temporary.mkdir()
+            try:
+                record_file.write(temporary, record, rows)
+                if _completed(target, record.trial.key) is None:
+                    _move(temporary, target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            raise HarnessError(f"{target} cannot be written ({error.strerror or error}): free or change it.") from error
+        return target
+
+    def clean(self) -> int:
+        """Remove what writers that no longer run left half-written; return how many folders went."""
+        left = [path for path in self.root.glob(f"*/*/*/{_TEMPORARY}*") if not _owner_runs(path)]
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(left)
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Hold the results folder for one run; the operating system lets go of it when the process ends.
+
+        Raises:
+            HarnessError: another run holds it, or the folder cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise HarnessError(
+                f"another run is writing to {self.root}: wait until it ends, or give --results another folder."
+            ) from None
+        except OSError as error:
+            raise HarnessError(f"the results folder {self.root} cannot be used: {error.strerror or error}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The records that belong in one report.
+
+    Attributes:
+        trials: at most one for each suite, task, strategy, model, seed, number of training items and budget.
+        notes: one line for each task of which records were left out, and why.
+    """
+
+    trials: tuple[StoredTrial, ...]
+    notes: tuple[str, ...]
+
+
+def newest(stored: Iterable[StoredTrial]) -> Selection:
+    """Choose what may stand in one table: trials on the same data, the newest where one was repeated.
+
+    Of each task, the newest trial that began decides which data, limits and scoring the report is about
+    (`Trial.basis`); records of others are left out and counted. A skipped trial gives way to any other.
+    """
+    tasks: dict[tuple[str, str], list[StoredTrial]] = {}
+    for one in stored:
+        tasks.setdefault((one.record.trial.suite, one.record.trial.task), []).append(one)
+    kept: list[StoredTrial] = []
+    notes: list[str] = []
+    for (suite, task), every in tasks.items():
+        reference = max(every, key=_age).record.trial.basis
+        same = [one for one in every if one.record.trial.basis == reference]
+        if len(same) < len(every):
+            count = len(every) - len(same)
+            what = "1 record" if count == 1 else f"{count} records"
+            notes.append(f"{suite}/{task}: {what} of other data, limits or scoring left out; the newest is shown.")
+        latest: dict[Any, StoredTrial] = {}
+        for one in sorted(same, key=_age):
+            latest[one.record.trial.place] = one
+        kept += latest.values()
+    return Selection(tuple(kept), tuple(notes))
+
+
+def slug(text: str) -> str:
+    """Make a file name of a name: letters, digits and ``._+-``, at most 80 of them."""
+    short = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+]", "-", text)).strip("-.")
+    return short[:80] or "unnamed"
+
+
+def _completed(folder: Path, key: str) -> Completed | None:
+    try:
+        record = record_file.read(folder)
+    except HarnessError:
+        return None
+    return record if isinstance(record, Completed) and record.trial.key == key else None
+
+
+def _move(temporary: Path, target: Path) -> None:
+    """Put a full folder in its place; one that failed before goes out of the way first."""
+    if target.exists():
+        old = target.parent / _temporary_name()
+        target.rename(old)
+        temporary.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        temporary.rename(target)
+    record_file.sync(target.parent)
+
+
+def _temporary_name() -> str:
+    """Name a folder after its owner: machine, process and the second in which that process began."""
+    began = int(psutil.Process().create_time())
+    return f"{_TEMPORARY}{slug(socket.gethostname())}~{os.getpid()}~{began}~{uuid4().hex[:8]}"
+
+
+def _owner_runs(path: Path) -> bool:
+    host, pid, began, _ = (*path.name.removeprefix(_TEMPORARY).split("~"), "", "", "", "")[:4]
+    if host != slug(socket.gethostname()):
+        return True  # nothing is known of another machine's processes
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(began)) <= 2
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _age(stored: StoredTrial) -> tuple[bool, datetime]:
+    """Order records from old to new; a skipped one carries no time and counts as oldest."""
+    if isinstance(stored.record, Skipped):
+        return False, datetime.min.replace(tzinfo=UTC)
+    began = datetime.fromisoformat(stored.record.started_at)
+    return True, began if began.tzinfo else began.replace(tzinfo=UTC)

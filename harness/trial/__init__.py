@@ -1,0 +1,1 @@
+"""Run one trial in its own process: adapt, predict, score, record."""

@@ -1,0 +1,153 @@
+"""Fresh items on the command line: kept apart from other results, compared with them, and nothing else changes."""
+
+import json
+import shlex
+
+import pytest
+
+from harness.cli.commands import store_of
+from harness.plan.config import RunConfig
+from harness.plan.planner import make_plan
+from harness.store.results_store import Store, newest
+from harness.trial.run_trial import run_trial
+
+TOPICS = ("harbour", "storm", "ship", "river")
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A file of other moods: longer, and mostly good."""
+    file = tmp_path / "new.csv"
+    rows = [f"The {TOPICS[n % 4]} {n} of which nobody knew was in the end {n} times as good.,good" for n in range(18)]
+    rows += [f"{TOPICS[n % 4]} {n}: bad.,bad" for n in range(4)]
+    file.write_text("\n".join(["text,mood", *rows]) + "\n")
+    return file
+
+
+@pytest.fixture
+def drift(command, tiny_suite, tiny_embedder):
+    """Call the command with a split and with the tiny embedder."""
+    return lambda split, *more: command("drift", tiny_suite, "--split", split, "--embedder", tiny_embedder, *more)
+
+
+@pytest.fixture
+def config(tiny_suite, tiny_folders, tmp_path):
+    """What is run: without a split, or with one."""
+
+    def make(split=None, **changes):
+        return RunConfig(
+            suite=str(tiny_suite),
+            models=(str(tiny_folders()),),
+            tasks=("moods",),
+            split=split,
+            results=tmp_path / "results",
+            **{"strategies": ("zero_shot", "lora(epochs=1,rank=2)"), "requests": 0, "check_items": 0, **changes},
+        )
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run all trials of a configuration here, and store them where its run would."""
+
+    def call(asked):
+        store = store_of(asked)
+        for one in make_plan(asked).trials:
+            store.write(*run_trial(one, cache=tmp_path / "cache", emit=lambda event: None))
+        return store
+
+    return call
+
+
+def test_a_run_without_a_split_is_planned_as_ever(config, fresh):
+    usual, other = make_plan(config()).trials, make_plan(config(f"fresh={fresh}")).trials
+    assert [one.trial.strategy for one in usual] == [one.trial.strategy for one in other]
+    assert not {one.trial.key for one in usual} & {one.trial.key for one in other}
+    assert not {one.trial.basis for one in usual} & {one.trial.basis for one in other}
+    assert [one.trial.fresh for one in usual] == [None, None]
+    assert all(one.trial.fresh.startswith("new.csv (sha256 ") for one in other)
+
+
+def test_fresh_answers_are_those_of_the_same_system_and_no_report_mixes_them(run, config, fresh, command, tiny_suite):
+    usual, other = run(config()), run(config(f"fresh={fresh}"))
+    before, after = ({one.record.trial.strategy: one for one in store.load()} for store in (usual, other))
+    assert len(before) == len(after) == 2
+    assert len(newest(usual.load()).trials) == 2
+    lora = "lora(epochs=1,rank=2)"
+    adapted = [span for span in after[lora].record.spans if span.phase == "adapt"]
+    assert [span.reused for span in adapted] == [True]  # nothing was learned anew
+    assert {row.id.partition("/")[0] for row in after[lora].rows() if row.role == "target"} == {"fresh"}
+    code, out, _ = command("report", tiny_suite, "--results", "results", "--format", "json")
+    assert code == 0
+    assert "new.csv" not in out
+    code, out, _ = command("report", tiny_suite, "--results", other.root, "--format", "json")
+    assert code == 0
+    assert "the test items are those of new.csv, not the suite's own." in out
+
+
+def test_drift_says_what_moved_and_how_to_measure_the_rest(run, config, fresh, command, drift):
+    asked = f"moods.fresh={fresh}"
+    code, out, _ = drift(asked)
+    assert code == 0
+    assert "No strategy has stored answers to both" in out
+    assert f"--split fresh={fresh} --task moods" in out
+    run(config())
+    code, out, _ = drift(asked, "--format", "json")
+    (line,) = json.loads(out)["commands"]
+    words = shlex.split(line)
+    assert words[words.index("--split") + 1] == f"fresh={fresh}"
+    assert "lora(epochs=1,rank=2)" in words
+    code, out, _ = command("plan", *words[2:])  # it can be run as it stands
+    assert code == 0
+    assert "2 of 2 trials" in out
+    run(config(f"fresh={fresh}"))
+    code, out, _ = drift(asked, "--format", "json")
+    found = json.loads(out)
+    assert (code, found["commands"], found["items"]) == (0, [], [8, 22])
+    assert [one["what"] for one in found["shifts"]] == ["inputs", "labels", "length"]
+    assert all(one["p"] <= one["p_holm"] for one in found["shifts"])
+    length = found["shifts"][2]
+    assert length["p_holm"] < 0.05
+    assert any(text.startswith("Lengths differ: the median by +") for text in found["says"])
+    assert {one["strategy"] for one in found["quality"]} == {"zero_shot", "lora(epochs=1,rank=2)"}
+    for one in found["quality"]:
+        assert one["change"]["low"] <= one["change"]["value"] <= one["change"]["high"]
+        assert one["change"]["value"] == pytest.approx(one["fresh"]["value"] - one["test"]["value"])
+    code, out, _ = drift(asked)
+    assert code == 0
+    assert all(text in out for text in ("what is asked", "KS D", "Scores (accuracy)", "zero_shot", "Holm"))
+
+
+def test_results_with_other_limits_are_left_out_and_counted(run, config, fresh, drift):
+    run(config())
+    run(config(f"fresh={fresh}", limits={"test": 10}))
+    code, out, _ = drift(f"moods.fresh={fresh}", "--format", "json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["quality"] == []
+    assert any("2 records of the fresh items left out" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [("fresh=few.csv", "there are moods, facts"), ("moods.fresh=few.csv", "at least 8 of each are needed")],
+)
+def test_misuse_ends_with_2_and_a_sentence(drift, tmp_path, split, said):
+    (tmp_path / "few.csv").write_text("text,mood\nIt was fine.,good\nIt was dull.,bad\n")
+    code, _, error = drift(split)
+    assert code == 2
+    assert said in error
+
+
+def test_what_is_of_the_test_split_refuses_another(command, tiny_suite, fresh):
+    asked = (tiny_suite, "--split", f"moods.fresh={fresh}")
+    assert "--detect is of the test split" in command("plan", *asked, "--detect", "0.1")[2]
+    assert "leave out --split" in command("run", *asked, "--release", "v1")[2]
+
+
+def test_fresh_results_lie_in_a_folder_that_stores_pass_over(run, config, fresh, tmp_path):
+    store = run(config(f"fresh={fresh}", strategies=("zero_shot",)))
+    assert store.root.parent == tmp_path / "results" / ".fresh"
+    outer = Store(tmp_path / "results")
+    assert (outer.load(), outer.problems) == ([], [])

@@ -1,0 +1,140 @@
+"""`harness init`: a user's table becomes a suite that can be prepared as it stands."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.data import scaffold
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
+from harness.errors import HarnessError
+
+INTENTS = ("billing", "delivery", "refund")
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    file = tmp_path / "tickets.csv"
+    rows = [f'"message number {i}, about case {i * 7919}",{INTENTS[i % 3]}' for i in range(90)]
+    file.write_text("text,intent\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return file
+
+
+def written(data: Path, tmp_path: Path, **changes: object) -> scaffold.Initialised:
+    arguments = {"data": data, "input": "text", "reference": "intent", "corpus": None, "folder": tmp_path}
+    return scaffold.init_suite("mine", **arguments | changes)  # type: ignore[arg-type]
+
+
+def jsonl(file: Path, rows: list[dict[str, object]]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def test_a_table_of_labels_becomes_a_classification_that_can_be_prepared(tickets: Path, tmp_path: Path):
+    made = written(tickets, tmp_path)
+    assert made.path == tmp_path / "mine"
+    assert "'intent' has 3 values in 90 rows" in made.inferred
+    suite = load_suite(made.path)
+    assert suite.task("mine").kind == "classification"
+    prepared = prepare(suite, "mine")
+    assert prepared.info.sizes == {"train": 45, "validation": 9, "test": 36}
+    assert prepared.task_data.task.choices == INTENTS
+
+
+def test_the_data_sheet_holds_real_counts_an_example_and_the_chance_level(tickets: Path, tmp_path: Path):
+    sheet = (written(tickets, tmp_path).path / "README.md").read_text(encoding="utf-8")
+    assert "| train | 45 |" in sheet
+    assert "| test | 36 |" in sheet
+    assert "> message number" in sheet
+    assert "Chance level:** 0.333" in sheet
+    assert "Known contamination" in sheet
+
+
+def test_the_suite_needs_nothing_outside_its_folder(tickets: Path, tmp_path: Path):
+    made = written(tickets, tmp_path)
+    tickets.unlink()
+    moved = made.path.rename(tmp_path / "elsewhere")
+    assert len(prepare(load_suite(moved), "mine").test) == 36
+
+
+def test_long_tables_train_on_a_part_that_the_suite_states(tmp_path: Path):
+    rows = [{"text": f"case {i * 7919} of the long list", "intent": INTENTS[i % 3]} for i in range(2000)]
+    made = written(jsonl(tmp_path / "long.jsonl", rows), tmp_path)
+    assert "sizes = { train = 400, validation = 64, test = 400 }" in (made.path / "suite.toml").read_text()
+
+
+def test_short_answers_become_question_answering_and_long_ones_generation(tmp_path: Path):
+    short = [{"text": f"who did {i}?", "intent": f"person {i}"} for i in range(40)]
+    long = [{"text": f"note {i}", "intent": f"summary {i} " + "with many more words " * 5} for i in range(40)]
+    for name, rows, kind in (("a", short, "qa"), ("b", long, "generation")):
+        folder = tmp_path / name
+        folder.mkdir()
+        made = written(jsonl(folder / "rows.jsonl", rows), folder)
+        assert load_suite(made.path).task("mine").kind == kind
+
+
+def test_a_corpus_makes_it_question_answering_with_passages(tmp_path: Path):
+    docs = tmp_path / "docs"
+    (docs / "deep").mkdir(parents=True)
+    (docs / "a.md").write_text("# Returns\n\nSend it back within thirty days.\n")
+    (docs / "deep" / "b.txt").write_text("Parcels take two days.\n")
+    (docs / "photo.png").write_bytes(b"\x89PNG")
+    rows = [{"text": f"question {i}", "intent": " ".join(f"word{i}" for _ in range(9))} for i in range(30)]
+    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, corpus=docs)
+    suite = load_suite(made.path)
+    assert suite.task("mine").kind == "qa"
+    assert "rag(k=1)" in suite.strategies
+    assert [p.id for p in prepare(suite, "mine").task_data.corpus] == ["a.md#1", "deep/b.txt#1"]
+    assert not (made.path / "corpus" / "photo.png").exists()
+
+
+def test_lists_of_answers_become_question_answering(tmp_path: Path):
+    rows = [{"text": f"q {i}", "intent": [f"a {i}", f"b {i}"]} for i in range(20)]
+    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path)
+    assert prepare(load_suite(made.path), "mine").test[0].references[0].startswith("a ")
+
+
+def test_awkward_columns_and_labels_survive_the_toml(tmp_path: Path):
+    rows = [{'the "text"': f"row {i} \\ x", "ünt\tent": ('say "no"', "back\\slash")[i % 2]} for i in range(40)]
+    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, input='the "text"', reference="ünt\tent")
+    assert prepare(load_suite(made.path), "mine").task_data.task.choices == ("back\\slash", 'say "no"')
+
+
+def test_a_misspelt_column_gets_the_nearest_name_and_nothing_is_written(tickets: Path, tmp_path: Path):
+    with pytest.raises(HarnessError, match=r"unknown column 'intend' in tickets\.csv: did you mean 'intent'"):
+        written(tickets, tmp_path, reference="intend")
+    assert [path.name for path in tmp_path.iterdir()] == ["tickets.csv"]
+
+
+def test_data_that_cannot_be_used_leave_nothing_behind(tickets: Path, tmp_path: Path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "empty.md").write_text("\n")
+    with pytest.raises(HarnessError, match="holds no text"):
+        written(tickets, tmp_path, corpus=tmp_path / "docs")
+    assert {path.name for path in tmp_path.iterdir()} == {"tickets.csv", "docs"}
+
+
+def test_a_suite_that_is_there_is_never_overwritten(tickets: Path, tmp_path: Path):
+    made = written(tickets, tmp_path)
+    (made.path / "suite.toml").write_text("mine")
+    with pytest.raises(HarnessError, match="is there already"):
+        written(tickets, tmp_path)
+    assert (made.path / "suite.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "with space", "x" * 65])
+def test_a_name_that_is_no_folder_name_is_refused(name: str, tickets: Path, tmp_path: Path):
+    with pytest.raises(HarnessError, match="can't name a suite"):
+        scaffold.init_suite(name, data=tickets, input="text", reference="intent", corpus=None, folder=tmp_path)
+
+
+def test_the_name_of_a_built_in_suite_is_refused(tickets: Path, tmp_path: Path):
+    with pytest.raises(HarnessError, match="is a built-in suite"):
+        scaffold.init_suite("quickstart", data=tickets, input="text", reference="intent", corpus=None, folder=tmp_path)
+
+
+def test_a_column_that_is_always_the_same_is_refused(tmp_path: Path):
+    data = jsonl(tmp_path / "rows.jsonl", [{"text": f"row {i}", "intent": "same"} for i in range(9)])
+    with pytest.raises(HarnessError, match="there must be two"):
+        written(data, tmp_path)

@@ -1,0 +1,124 @@
+"""Scoring many continuations in one pass gives what scoring each alone gives."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.decoding import prefix_sharing
+from harness.decoding.prefix_sharing import Branch
+from harness.decoding.timing import Pace
+
+TOLERANCE = 1e-4
+KINDS = ("llama", "tied", "gpt2", "capped")
+
+sequence = st.lists(st.integers(6, 40), min_size=1, max_size=6)
+branch = st.builds(Branch, sequence, st.lists(sequence, min_size=1, max_size=4).map(tuple))
+
+
+@pytest.fixture(scope="module")
+def modules(tiny_folders, tiny_cache):
+    from tests import tiny
+
+    return {kind: tiny.open_tiny(tiny_folders(kind), tiny_cache).module for kind in (*KINDS, "sliding", "recurrent")}
+
+
+def alone(module, branches):
+    """The textbook way: the whole text through the model, and the log-probabilities of the leaf's tokens summed."""
+    found = []
+    for one in branches:
+        scores = []
+        for leaf in one.leaves:
+            with torch.inference_mode():
+                logs = module(torch.tensor([one.stem + leaf])).logits[0].float().log_softmax(-1)
+            places = range(len(one.stem) - 1, len(one.stem) + len(leaf) - 1)
+            scores.append(sum(logs[place, token].item() for place, token in zip(places, leaf, strict=True)))
+        found.append(scores)
+    return found
+
+
+def close(found, expected):
+    return all(a == pytest.approx(b, abs=TOLERANCE) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_leaves_of_one_to_four_tokens_score_as_they_do_alone(modules, kind):
+    leaves = ([9], [10, 11], [12, 13, 14], [15, 16, 17, 18])
+    branches = [Branch([20, 21, 22 + n, 30], leaves) for n in range(5)]
+    assert close(prefix_sharing.score(modules[kind], branches, 64), alone(modules[kind], branches))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prompts_without_a_common_beginning_score_as_they_do_alone(modules, kind):
+    branches = [Branch([20 + n, 21, 22], ([9], [10, 11])) for n in range(5)]
+    assert close(prefix_sharing.score(modules[kind], branches, 16), alone(modules[kind], branches))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    prefix=st.lists(st.integers(6, 40), max_size=5),
+    branches=st.lists(branch, min_size=1, max_size=5),
+    budget=st.integers(1, 60),
+)
+def test_any_branches_score_as_they_do_alone(modules, prefix, branches, budget):
+    behind = [Branch(prefix + one.stem, one.leaves) for one in branches]
+    assert close(prefix_sharing.score(modules["llama"], behind, budget), alone(modules["llama"], behind))
+
+
+@pytest.mark.parametrize("kind", ["sliding", "recurrent"])
+def test_a_model_that_cannot_share_rows_scores_each_leaf_alone(open_tiny, modules, kind):
+    model = open_tiny(kind)
+    assert not model.packs
+    branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
+    assert close(prefix_sharing.score(model.module, branches, None), alone(modules[kind], branches))
+
+
+def test_a_transformer_of_full_attention_shares_rows(open_tiny):
+    assert all(open_tiny(kind).packs for kind in KINDS)
+
+
+def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
+    branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
+    assert not close(prefix_sharing.score(modules["sliding"], branches, 99), alone(modules["sliding"], branches))
+
+
+def test_progress_counts_every_branch(modules):
+    seen = []
+    branches = [Branch([20 + n, 21, 22], ([9],)) for n in range(5)]
+    pace = Pace(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
+    prefix_sharing.score(modules["llama"], branches, 6, pace)
+    assert seen == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_a_prompt_without_tokens_is_refused():
+    with pytest.raises(ValueError, match="stem of at least one token"):
+        prefix_sharing.lay_out([Branch([], ([1],))], 0)
+
+
+def test_a_row_takes_no_prefix_of_another_length():
+    with pytest.raises(ValueError, match="another prefix"):
+        prefix_sharing.lay_out([Branch([1], ([2],))], 3).with_prefix([4, 5])
+
+
+@given(prefix=st.lists(st.integers(0, 3), max_size=6), ends=st.lists(st.lists(st.integers(0, 3)), max_size=6))
+def test_the_common_prefix_is_the_longest_beginning_of_all(prefix, ends):
+    sequences = [prefix + end for end in ends]
+    size = prefix_sharing.common_prefix(sequences)
+    beginnings = {tuple(one[:size]) for one in sequences}
+    assert len(beginnings) <= 1
+    if sequences:
+        assert size >= len(prefix)
+        longer = {tuple(one[: size + 1]) for one in sequences}
+        assert len(longer) > 1 or min(map(len, sequences)) == size
+    else:
+        assert size == 0
+
+
+@given(costs=st.lists(st.integers(0, 50), max_size=40), budget=st.integers(1, 60))
+def test_rows_hold_every_item_once_and_keep_the_budget(costs, budget):
+    rows = prefix_sharing.fill_rows(costs, budget)
+    assert sorted(index for row in rows for index in row) == list(range(len(costs)))
+    for row in rows:
+        assert len(row) == 1 or sum(costs[index] for index in row) <= budget
+    half_full = [row for row in rows if 2 * sum(costs[index] for index in row) <= budget]
+    assert len(half_full) <= 1

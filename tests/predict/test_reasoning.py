@@ -1,0 +1,131 @@
+"""A system that reasons is asked twice, and by several samples the majority decides; what it took is counted."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from harness.api import Answer, Exemplars, Prompt, Query, Reasoning, Sampling, System, Task
+from harness.predict.answering import ask, likeliest
+from harness.predict.prediction_rows import tokens_of
+from harness.prompts.label_prior import batch_prior, contextual_prior
+
+LABELS = ("good", "bad")
+TASK = Task("t", "classification", choices=LABELS)
+HOW = Reasoning("Let's think.", 6, samples=3, sampling=Sampling(seed=4))
+
+
+@dataclass
+class Scripted:
+    """Thinks what it is told for each sample, and scores by the last word of what it thought."""
+
+    thoughts: tuple[str, ...]
+    scores: dict[str, tuple[float, float]]
+    asked: list[Prompt] = field(default_factory=list)
+    samplings: list = field(default_factory=list)
+
+    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, report=None):
+        thought = self.thoughts[len(self.samplings) % len(self.thoughts)]
+        self.samplings.append(sampling)
+        self.asked += prompts
+        return [Answer(p.question, thought, prompt_tokens=10, output_tokens=4) for p in prompts]
+
+    def score_choices(self, prompts, choices, *, report=None):
+        self.asked += prompts
+        return [
+            Answer(p.question, "", self.scores[p.reasoning.split()[-1]], prompt_tokens=20, output_tokens=2)
+            for p in prompts
+        ]
+
+
+def test_the_answer_is_asked_for_behind_the_reasoning():
+    model = Scripted(("It shines.\nAnswer: bad",), {"shines.": (-1.0, -2.0)})
+    (found,) = ask(System(model, TASK, reasoning=replace(HOW, samples=1)), [Query("1", "How is it?")])
+    assert [(p.reasoning, p.thinking) for p in model.asked] == [
+        ("Let's think.", True),
+        ("Let's think. It shines.", False),
+    ]
+    assert found.answer == "good"
+    assert found.raw.reasoning == ("Let's think. It shines.",)
+    assert found.raw.votes == ()
+    assert (found.raw.prompt_tokens, found.raw.output_tokens, found.raw.reasoning_tokens) == (30, 6, 4)
+    assert tokens_of([found]) == {"tokens_in": 32, "tokens_out": 4}
+
+
+def test_most_votes_win_and_every_sample_is_paid_for():
+    model = Scripted(("dull", "fine", "dull"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
+    (found,) = ask(System(model, TASK, reasoning=HOW), [Query("1", "How is it?")])
+    assert found.raw.votes == ("bad", "good", "bad")
+    assert found.answer == "bad"
+    assert found.raw.choice_scores == (-2.0, -1.0)
+    assert found.prompt.reasoning.endswith("dull")
+    assert (found.raw.prompt_tokens, found.raw.output_tokens, found.raw.reasoning_tokens) == (90, 18, 12)
+    assert len({sampling.seed for sampling in model.samplings}) == 3
+
+
+def test_of_as_many_votes_the_likelier_answer_wins():
+    model = Scripted(("dull", "fine"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
+    (found,) = ask(System(model, TASK, reasoning=replace(HOW, samples=2)), [Query("1", "How is it?")])
+    assert found.answer == "good"
+
+
+def test_progress_runs_once_over_all_samples(open_tiny):
+    seen = []
+    system = System(open_tiny(), TASK, reasoning=HOW)
+    ask(system, [Query(str(n), f"How is {n}?") for n in range(4)], lambda done, total: seen.append((done, total)))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (12, 12)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multiple_choice", "qa", "generation"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_every_kind_of_task_can_be_reasoned_about(open_tiny, kind, samples):
+    task = Task("t", kind, choices=LABELS if kind == "classification" else (), max_new_tokens=4)
+    own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
+    queries = [Query(str(n), f"Is film {n} good?", own) for n in range(5)]
+    system = System(open_tiny(), task, reasoning=replace(HOW, samples=samples))
+    found = ask(system, queries)
+    assert [one.query for one in found] == queries
+    for one in found:
+        assert len(one.raw.reasoning) == samples
+        assert all(text.startswith("Let's think.") for text in one.raw.reasoning)
+        assert one.prompt.reasoning in one.raw.reasoning
+        assert one.raw.reasoning_tokens <= 6 * samples
+        assert len(one.raw.votes) == (samples if samples > 1 else 0)
+    assert ask(system, queries[3:4])[0].raw.reasoning == found[3].raw.reasoning
+
+
+def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them(open_tiny):
+    task, model = Task("t", "multiple_choice"), open_tiny()
+    query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
+    plain, shifted = (
+        ask(System(model, task, content_free=texts), [query])[0].raw for texts in ((), ("N/A", "Nothing"))
+    )
+    assert plain.choice_scores == shifted.choice_scores
+    assert shifted.prompt_tokens > 2 * plain.prompt_tokens
+    empty = [ask(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
+    prior = [sum(column) / 2 for column in zip(*(one.choice_scores for one in empty), strict=True)]
+    expected = likeliest(plain.choice_scores, query.choices, "multiple_choice", prior)
+    assert ask(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
+
+
+def test_exemplars_are_picked_for_all_queries_at_once():
+    class Counting(Exemplars):
+        calls = 0
+
+        def pick(self, queries):
+            self.calls += 1
+            return [()] * len(queries)
+
+    exemplars = Counting()
+    assert len(System(None, TASK, exemplars).prompts([Query(str(n), "x") for n in range(6)])) == 6
+    assert exemplars.calls == 1
+
+
+def test_a_batch_prior_is_the_mean_log_probability():
+    assert batch_prior([(0.0, 0.0), (-5.0, -5.0)]) == pytest.approx((-0.6931, -0.6931), abs=1e-4)
+    assert batch_prior([(-1.0, -1.0 - 1.0986)]) == pytest.approx((-0.2877, -1.3863), abs=1e-4)
+
+
+def test_a_contextual_prior_is_the_log_of_the_mean_probability():
+    # odds of 3 to 1 and of 1 to 1: mean probabilities 0.625 and 0.375
+    assert contextual_prior([(1.0986, 0.0), (-3.0, -3.0)]) == pytest.approx((-0.4700, -0.9808), abs=1e-4)

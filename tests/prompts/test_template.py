@@ -1,0 +1,116 @@
+"""Templates: the built-in one gives the plain form to the byte, and a user's own is checked before it is used."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.api import Passage, Prompt, Task
+from harness.errors import HarnessError
+from harness.prompts import layout, template
+from tests.tiny import CHAT, make_tokenizer
+
+TASK = Task("t", "qa", instruction="Be brief.", question_label="Q", answer_label="A")
+SHORT = "{{ instruction }} {{ question }}?"
+texts = st.text(max_size=12)
+
+
+def by_hand(prompt):
+    """The plain form as it was written before it was a template, with reasoning on a line of its own."""
+    task = prompt.task
+    answered = [] if prompt.thinking else [f"{task.answer_label}:"]
+    thought = [f"Reasoning: {prompt.reasoning}"] if prompt.reasoning or prompt.thinking else []
+    last = "\n".join([f"{task.question_label}: {prompt.question}", *thought, *answered])
+    shown = [f"{task.question_label}: {q}\n{task.answer_label}: {a}" for q, a in prompt.exemplars]
+    passages = [f"{p.title}: {p.text}" if p.title else p.text for p in prompt.passages]
+    if shown:
+        return "\n\n".join([*filter(None, [task.instruction]), *shown, *passages, last])
+    return "\n\n".join([*passages, "\n".join([*filter(None, [task.instruction]), last])])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    instruction=texts,
+    question=texts,
+    exemplars=st.lists(st.tuples(texts, texts), max_size=3),
+    passages=st.lists(st.tuples(texts, texts), max_size=3),
+    reasoning=texts,
+    thinking=st.booleans(),
+)
+def test_the_built_in_template_is_the_plain_form_to_the_byte(
+    *, instruction, question, exemplars, passages, reasoning, thinking
+):
+    prompt = Prompt(
+        replace(TASK, instruction=instruction),
+        question,
+        tuple(exemplars),
+        tuple(Passage("p", text, title) for title, text in passages),
+        reasoning,
+        thinking,
+    )
+    assert template.fill("", prompt) == by_hand(prompt)
+
+
+def test_what_is_filled_in_is_never_read_as_a_template():
+    prompt = Prompt(TASK, "{{ instruction }} {% raw %} <b>&", (("{# a #}", "{{ b }}"),))
+    assert "{{ instruction }} {% raw %} <b>&" in template.fill("", prompt)
+    assert "Q: {# a #}\nA: {{ b }}" in template.fill("", prompt)
+
+
+def test_a_copy_of_the_built_in_template_can_be_checked_and_used():
+    copy = template.built_in("plain.jinja")
+    template.check(copy, "mine.jinja")
+    prompt = Prompt(TASK, "three?", (("one?", "yes"),))
+    assert template.fill(copy, prompt) == template.fill("", prompt)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{{ question }}\n{% if %}", r"template mine, line 2: "),
+        ("{{ question }} {{ qestion }}", "unknown variable 'qestion' in template mine: did you mean 'question'?"),
+        ("{{ instruction }}", r"template mine never shows the question: put {{ question }}"),
+    ],
+)
+def test_a_template_that_cannot_work_is_refused_with_the_reason(text, says):
+    with pytest.raises(HarnessError) as found:
+        template.check(text, "mine")
+    assert says in str(found.value)
+
+
+@pytest.mark.parametrize("text", ["{{ question / 2 }}", "{{ question.__class__.__mro__ }}", "{{ exemplars[0].q }}"])
+def test_what_goes_wrong_in_a_template_is_one_sentence(text):
+    with pytest.raises(HarnessError, match="template of task 't' cannot be filled in"):
+        template.fill(text, Prompt(TASK, "three?", (("one?", "yes"),)))
+
+
+def test_a_task_s_own_template_is_the_whole_text_without_turns_and_the_user_s_turn_with_them():
+    prompt = Prompt(replace(TASK, template=SHORT), "three")
+    assert layout.render(prompt, make_tokenizer(None)) == "Be brief. three?"
+    assert layout.render(prompt, make_tokenizer(CHAT)) == "<|user|>Be brief. three?</s>\n<|assistant|>"
+
+
+@pytest.mark.parametrize(("ends", "expected"), [("A:", " yes"), ("A:\n\n", "yes"), ("A: ", "yes")])
+def test_an_answer_follows_a_template_behind_one_space_or_line(ends, expected):
+    prompt = Prompt(replace(TASK, template=f"{{{{ question }}}} {ends}"), "three")
+    assert layout.answer_text(prompt, "yes", make_tokenizer(None)) == expected
+
+
+def test_reasoning_begins_the_model_s_turn_and_the_answer_follows_its_label():
+    tokenizer = make_tokenizer(CHAT)
+    thinking = Prompt(TASK, "three?", reasoning="Let's think.", thinking=True)
+    begun = layout.render(thinking, tokenizer)
+    assert begun == "<|system|>Be brief.</s>\n<|user|>three?</s>\n<|assistant|>Let's think."
+    done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
+    assert layout.render(done, tokenizer) == f"{begun} It is.\n\nA:"
+    assert layout.answer_text(done, "yes", tokenizer) == " yes"
+    assert layout.answer_text(replace(done, reasoning=""), "yes", tokenizer) == "yes"
+
+
+def test_the_reasoning_s_prompt_is_the_beginning_of_the_answer_s():
+    tokenizer = make_tokenizer(None)
+    thinking = Prompt(TASK, "three?", (("one?", "yes"),), reasoning="Let's think.", thinking=True)
+    done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
+    assert layout.render(done, tokenizer).startswith(layout.render(thinking, tokenizer))
+    assert layout.render(done, tokenizer).endswith("It is.\nA:")

@@ -1,0 +1,56 @@
+"""Stores that earlier versions wrote are read by this one; one of a later version is refused, and the rest goes on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.compare.report.comparison import compare
+from harness.compare.trials.stored_trials import read
+from harness.records.record import SCHEMA_VERSION, Completed
+from harness.store.results_store import Store, newest
+
+STORES = Path(__file__).parent / "records"
+
+
+def test_every_earlier_version_has_a_store():
+    assert sorted(path.name for path in STORES.glob("v*")) == [f"v{version}" for version in range(1, SCHEMA_VERSION)]
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_store_of_an_earlier_version_gives_the_report_that_it_gave(version):
+    store = Store(STORES / f"v{version}")
+    stored = store.load()
+    assert not store.problems
+    assert {one.record.status for one in stored} == {"completed", "skipped"}
+    (finished,) = (one for one in stored if isinstance(one.record, Completed))
+    written = json.loads((finished.folder / "record.json").read_text(encoding="utf-8"))
+    assert written["schema_version"] == version
+    tables = [task for suite in compare(read(newest(stored).trials)).suites for task in suite.tasks]
+    scores = {
+        f"{task.name}/{name}": row.scores[name].value for task in tables for row in task.rows for name in row.scores
+    }
+    for name, value in written["scores"].items():
+        assert scores[name] == pytest.approx(value)
+
+
+def test_a_later_version_is_refused_in_a_line_and_the_rest_is_read(tmp_path):
+    shutil.copytree(STORES / "v1", tmp_path / "store")
+    path = next((tmp_path / "store").rglob("record.json"))
+    path.write_text(path.read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 99', 1))
+    store = Store(tmp_path / "store")
+    assert len(store.load()) == 1
+    (problem,) = store.problems
+    assert "newer version (schema 99" in problem
+    assert "upgrade" in problem
+
+
+def test_what_is_read_of_an_earlier_version_is_written_in_this_one(tmp_path):
+    (finished,) = (one for one in Store(STORES / "v1").load() if isinstance(one.record, Completed))
+    store = Store(tmp_path)
+    store.write(finished.record, finished.rows())
+    (again,) = store.load()
+    assert again.record.schema_version == SCHEMA_VERSION
+    assert again.record.scores == finished.record.scores
+    assert again.rows() == finished.rows()

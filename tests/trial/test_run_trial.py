@@ -1,0 +1,312 @@
+"""One trial in this process, on a tiny model: its phases, its counts, and what it takes from earlier trials."""
+
+import shutil
+
+import pytest
+
+from harness.data.prepare import prepare
+from harness.data.suite import load_suite
+from harness.errors import HarnessError
+from harness.plan.config import Limits, RunConfig
+from harness.plan.planner import make_plan
+from harness.trial import run_trial as module
+from harness.trial.run_trial import run_trial
+
+LORA = "lora(epochs=2,rank=4)"
+
+
+@pytest.fixture
+def run(tiny_suite, tiny_folders, tiny_embedder, tmp_path):
+    """Run a strategy on a task; `rag` gets the tiny embedder."""
+
+    def call(strategy, task="moods", *, cache=tmp_path / "cache", embedder=tiny_embedder, emit=None, **changes):
+        text = strategy.replace("rag", f"rag(k=2,embedder={str(embedder)!r})")
+        config = RunConfig(
+            suite=str(tiny_suite),
+            models=(str(tiny_folders()),),
+            tasks=(task, "quiz"),
+            strategies=(text,),
+            **{"requests": 0, "check_items": 0, **changes},
+        )
+        return run_trial(make_plan(config).trials[0], cache=cache, emit=emit or (lambda event: None))
+
+    call.kept = lambda: sorted(path.name for path in (tmp_path / "cache" / "artifacts").iterdir())
+    return call
+
+
+def phases(record):
+    return [(span.phase, span.step, span.reused) for span in record.spans]
+
+
+def only(record, phase, step=None):
+    (span,) = (span for span in record.spans if span.phase == phase and span.step == step)
+    return span
+
+
+def answers(rows):
+    return [(row.id, row.answer, row.choice_scores) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "task", "expected"),
+    [
+        ("zero_shot", "moods", ["load", "adapt zero_shot", "predict", "score"]),
+        ("few_shot", "moods", ["load", "adapt few_shot", "predict", "score"]),
+        (LORA, "moods", ["load", "adapt lora", "predict", "probe", "seen", "score"]),
+        ("rag+" + LORA, "facts", ["load", "index rag", "adapt lora", "predict", "probe", "seen", "score"]),
+    ],
+)
+def test_each_phase_is_a_span(run, strategy, task, expected):
+    record, _ = run(strategy, task)
+    assert [f"{span.phase} {span.step}" if span.step else span.phase for span in record.spans] == expected
+    assert all(span.wall_s > 0 and span.host_peak_bytes > 0 and not span.reused for span in record.spans)
+    assert all(span.gpu_allocated_peak_bytes is None for span in record.spans) or module.environment().gpu
+
+
+def test_items_are_asked_as_requests_once_they_were_asked_in_batches(run):
+    record, rows = run("rag+" + LORA, "facts", requests=3)
+    order = [span.phase for span in record.spans]
+    assert order.index("serve") == order.index("predict") + 1
+    assert [one.id for one in record.serving.requests] == [row.id for row in rows if row.role == "target"][:3]
+    assert [(one.name, one.items, one.agreeing) for one in record.checks] == [("batch", 3, 3)]
+
+
+def test_reading_and_writing_are_parts_of_the_phase_in_which_items_are_asked(run):
+    record, rows = run("zero_shot", "facts")
+    span = only(record, "predict")
+    assert 0 < span.prefill_s + span.decode_s <= span.wall_s
+    assert 0 < span.decode_tokens <= sum(min(row.output_tokens, 3) for row in rows)
+    scored = only(run("zero_shot")[0], "predict")
+    assert 0 < scored.prefill_s <= scored.wall_s
+    assert (scored.decode_s, scored.decode_tokens) == (0, 0)
+
+
+def test_generated_tokens_are_counted_without_padding(run):
+    record, rows = run("zero_shot", "facts")
+    span = only(record, "predict")
+    assert span.tokens_in == sum(row.prompt_tokens for row in rows) > 0
+    assert span.tokens_out == sum(row.output_tokens for row in rows) > 0
+
+
+def test_scored_choices_are_tokens_that_are_read(run):
+    record, rows = run("zero_shot")
+    span = only(record, "predict")
+    assert span.tokens_in == sum(row.prompt_tokens + row.output_tokens for row in rows) > 0
+    assert span.tokens_out is None
+
+
+def test_training_counts_the_tokens_of_every_epoch(run, open_tiny, tiny_suite):
+    from harness.api import System
+    from harness.training.training_samples import samples
+
+    data = prepare(load_suite(tiny_suite), "moods").task_data
+    one_epoch = sum(sample.tokens for sample in samples(System(open_tiny(), data.task), data.train))
+    record, _ = run(LORA)
+    assert only(record, "adapt", "lora").tokens_in == 2 * one_epoch
+
+
+def test_what_was_made_is_in_the_record(run):
+    record, rows = run(LORA)
+    assert record.adapted_bytes > 0
+    assert 0 < record.trained_parameters < record.model.parameters
+    assert [point["epoch"] for point in record.curves if "validation_loss" in point] == [1, 2]
+    assert set(record.scores) == {"moods/accuracy", "moods/macro_f1", "quiz/accuracy"}
+    assert [task.role for task in record.tasks] == ["target", "probe"]
+    assert {row.role for row in rows if row.task == "quiz"} == {"probe"}
+    untrained, _ = run("zero_shot")
+    assert (untrained.adapted_bytes, untrained.trained_parameters, untrained.curves) == (None, None, ())
+
+
+def test_training_items_are_asked_again_and_do_not_count_as_test_items(run):
+    record, rows = run(LORA)
+    seen = [row for row in rows if row.role == "train"]
+    assert len(seen) == 8
+    assert not {row.id for row in seen} & {row.id for row in rows if row.role == "target"}
+    hits = [row.answer in row.references for row in rows if row.role == "target"]
+    assert record.scores["moods/accuracy"] == pytest.approx(sum(hits) / len(hits))
+    assert only(record, "seen").tokens_in == sum(row.prompt_tokens + row.output_tokens for row in seen)
+
+
+def test_a_smaller_trial_learns_from_the_first_items_and_is_asked_the_same_ones(run):
+    small, few = run(LORA, train_sizes=(6,))
+    full, all_of_them = run(LORA)
+    assert (small.tasks[0].sizes["train"], full.tasks[0].sizes["train"]) == (6, 12)
+    assert only(small, "adapt", "lora").tokens_in < only(full, "adapt", "lora").tokens_in
+    asked = [[row.id for row in rows if row.role == "target"] for rows in (few, all_of_them)]
+    assert asked[0] == asked[1]
+    assert small.trial.basis == full.trial.basis
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "count"),
+    [("zero_shot", {}, 0), ("few_shot", {}, 0), (LORA, {"seen_items": 3}, 3), (LORA, {"seen_items": 0}, 0)],
+)
+def test_only_what_was_tuned_on_them_is_asked_training_items_again(run, strategy, changes, count):
+    _, rows = run(strategy, **changes)
+    assert sum(row.role == "train" for row in rows) == count
+
+
+def test_what_was_tuned_on_another_task_has_no_training_items_of_this_one(run):
+    _, rows = run("lora(epochs=1,rank=4,task=facts)")
+    assert not any(row.role == "train" for row in rows)
+
+
+def test_retrieval_is_scored_where_the_evidence_is_known(run):
+    record, rows = run("rag", "facts")
+    assert {"facts/recall@2", "facts/mrr"} <= set(record.scores)
+    assert all(len(row.passages) == 2 and len(row.evidence) == 1 for row in rows)
+    hits = sum(row.evidence[0] in row.passages for row in rows)
+    assert record.scores["facts/recall@2"] == pytest.approx(hits / len(rows))
+
+
+def test_progress_names_each_phase_in_order(run):
+    seen = []
+    run(LORA, emit=seen.append)
+    order = list(dict.fromkeys((event["phase"], event.get("step")) for event in seen))
+    assert order == [
+        ("load", None),
+        ("adapt", "lora"),
+        ("predict", None),
+        ("probe", None),
+        ("seen", None),
+        ("score", None),
+    ]
+    assert {event["total"] for event in seen if event["phase"] == "predict" and "total" in event} == {8}
+
+
+def test_a_chain_takes_up_what_its_beginning_has_made_and_is_charged_for_it(run):
+    first, _ = run(LORA, "facts")
+    assert len(run.kept()) == 1
+    second, _ = run(f"{LORA}+rag", "facts")
+    assert phases(second) == [
+        ("load", None, False),
+        ("load", "lora", False),
+        ("index", "rag", False),
+        ("predict", None, False),
+        ("probe", None, False),
+        ("seen", None, False),
+        ("score", None, False),
+        ("adapt", "lora", True),
+    ]
+    assert only(second, "adapt", "lora") == only(first, "adapt", "lora").model_copy(update={"reused": True})
+    assert second.curves == first.curves
+    assert second.trained_parameters == first.trained_parameters
+    assert second.adapted_bytes > first.adapted_bytes
+
+
+@pytest.mark.parametrize(
+    ("strategy", "task"), [(LORA, "moods"), ("full", "moods"), ("rag", "facts"), (f"{LORA}+{LORA}", "moods")]
+)
+def test_an_answer_does_not_depend_on_whether_a_step_was_kept(run, strategy, task):
+    _, made = run(strategy, task)
+    record, again = run(strategy, task)
+    assert any(span.reused for span in record.spans)
+    assert answers(made) == answers(again)
+
+
+def test_a_step_does_not_depend_on_whether_the_one_before_it_was_kept(run, tmp_path):
+    run(LORA)
+    _, behind_a_kept_one = run(f"{LORA}+{LORA}")
+    _, in_one_go = run(f"{LORA}+{LORA}", cache=tmp_path / "other")
+    assert answers(behind_a_kept_one) == answers(in_one_go)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [
+        (LORA, {"seeds": (1,)}),
+        (LORA, {"limits": Limits.model_validate({"train": 8})}),
+        ("lora(epochs=2,rank=5)", {}),
+        (f"few_shot(k=2)+{LORA}", {}),
+    ],
+)
+def test_whatever_changes_an_adapter_makes_another_one(run, strategy, changes):
+    run(LORA)
+    record, _ = run(strategy, **changes)
+    assert not any(span.reused for span in record.spans)
+    assert len(run.kept()) == 2
+
+
+def test_the_order_of_steps_matters_to_an_adapter_and_not_to_an_index(run):
+    run(f"rag+{LORA}", "facts")
+    record, _ = run(f"{LORA}+rag", "facts")
+    assert [(span.phase, span.step) for span in record.spans if span.reused] == [("index", "rag")]
+    assert len(run.kept()) == 3
+
+
+def test_another_embedder_in_the_same_folder_makes_another_index(run, tiny_embedder, tmp_path):
+    embedder = shutil.copytree(tiny_embedder, tmp_path / "embedder")
+    run("rag", "facts", embedder=embedder)
+    (weights,) = embedder.rglob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-40:] = bytes(40)
+    weights.write_bytes(content)
+    record, _ = run("rag", "facts", embedder=embedder)
+    assert not any(span.reused for span in record.spans)
+    assert len(run.kept()) == 2
+
+
+def test_a_failed_step_keeps_nothing(run, tmp_path):
+    with pytest.raises(HarnessError, match="training diverged"):
+        run("lora(epochs=2,rank=4,learning_rate=1e30)")
+    assert not list((tmp_path / "cache").glob("artifacts/*"))
+
+
+def test_a_step_learns_the_tasks_that_it_names_and_the_adapter_is_shared(run):
+    record, rows = run("lora(epochs=1,rank=4,task=all)")
+    other, _ = run("lora(epochs=1,rank=4,task=all)", "facts")
+    (kept,) = run.kept()
+    assert [span.reused for span in other.spans if span.phase == "adapt"] == [True]
+    alone, alone_rows = run("lora(epochs=1,rank=4)")
+    assert only(record, "adapt", "lora").tokens_in > only(alone, "adapt", "lora").tokens_in
+    assert answers(rows) != answers(alone_rows)
+    assert kept in run.kept()
+
+
+def test_a_sequence_of_tasks_takes_up_the_first_adapter(run):
+    first, second = "lora(epochs=1,rank=4,task=moods)", "lora(epochs=1,rank=4,task=facts)"
+    _, before = run(first)
+    record, after = run(f"{first}+{second}")
+    assert [(span.phase, span.reused) for span in record.spans if span.step][:3] == [
+        ("load", False),
+        ("adapt", False),
+        ("adapt", True),
+    ]
+    assert answers(before) != answers(after)
+    _, elsewhere = run(f"{first}+{second}", "facts")
+    assert [row.id for row in elsewhere if row.role == "target"]
+
+
+def test_a_task_named_that_is_the_trials_own_changes_nothing(run):
+    assert answers(run("lora(epochs=1,rank=4)")[1]) == answers(run("lora(epochs=1,rank=4,task=moods)")[1])
+    assert len(run.kept()) == 1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [("lora(task=nowhere)", "unknown task 'nowhere'"), ("lora(task=quiz)", "'quiz' of .* is a probe")],
+)
+def test_a_task_to_learn_from_must_be_a_target(run, strategy, said):
+    with pytest.raises(HarnessError, match=said):
+        run(strategy)
+
+
+def test_a_probe_can_be_a_trials_own_task(tiny_suite, tiny_folders, tmp_path):
+    config = RunConfig(suite=str(tiny_suite), models=(str(tiny_folders()),), tasks=("quiz",), strategies=("zero_shot",))
+    record, rows = run_trial(make_plan(config).trials[0], cache=tmp_path, emit=lambda event: None)
+    assert record.scores.keys() == {"quiz/accuracy"}
+    assert len(rows) == 6
+
+
+def test_a_record_says_what_training_held_and_a_reused_adapter_still_tells_it(run):
+    first, _ = run("rag+" + LORA, "facts")
+    again, _ = run("rag+" + LORA, "facts")
+    plain, _ = run("zero_shot", "facts")
+    assert only(again, "adapt", "lora").reused
+    assert first.held == again.held
+    assert first.held.weights_bytes == plain.held.weights_bytes
+    assert first.held.gradient_bytes == 4 * first.trained_parameters
+    added = first.held.tuned_weights_bytes - first.held.weights_bytes
+    assert added in {2 * first.trained_parameters, 4 * first.trained_parameters}
+    assert first.held.optimizer_bytes > 2 * first.held.gradient_bytes
+    assert (plain.held.tuned_weights_bytes, plain.held.gradient_bytes, plain.held.optimizer_bytes) == (None,) * 3
