@@ -30,12 +30,12 @@ class Calibrated(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Ask what says nothing, and keep what the labels get."""
-        system = system.having(prior=(), content_free=())
+        system = system.replace(prior=(), content_free=())
         if not task.task.choices:
-            return system.having(content_free=tuple(self.content_free))
+            return system.replace(content_free=tuple(self.content_free))
         queries = [Query(f"content-free/{place}", text) for place, text in enumerate(self.content_free)]
         from harness.predict.answering import ask
 
-        found = ask(system, queries, context.report)
-        context.count(sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found))
-        return system.having(prior=contextual_prior([one.raw.choice_scores for one in found]))
+        found = ask(system, queries, context.progress)
+        context.count_tokens(sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found))
+        return system.replace(prior=contextual_prior([one.raw.choice_scores for one in found]))

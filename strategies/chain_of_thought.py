@@ -28,4 +28,4 @@ class ChainOfThought(Step):
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think before it answers."""
         del task, context
-        return system.having(prior=(), content_free=(), reasoning=Reasoning(self.trigger, self.max_reasoning_tokens))
+        return system.replace(prior=(), content_free=(), reasoning=Reasoning(self.trigger, self.max_reasoning_tokens))

@@ -30,7 +30,7 @@ class Dpo(Step):
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
-    keeps: ClassVar[bool] = True
+    keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
     # beta of 0.05 to 5 and 1e-6 for all weights: Rafailov et al., section 6 and appendix B; adapters bear more
     space: ClassVar[Mapping[str, Range | Choice]] = {
@@ -51,7 +51,7 @@ class Dpo(Step):
         model = adapters.attach_low_rank(
             system.model, rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
         )
-        settings = preferences.Settings(
+        settings = preferences.PreferenceSettings(
             self.learning_rate, self.epochs, self.batch_size, self.beta, watch_items=self.watch_items
         )
         return preferences.optimise_directly(model, system, task, settings, context)

@@ -21,7 +21,7 @@ from harness.api import (
     TaskData,
 )
 from harness.prompts.label_prior import batch_prior
-from harness.retrieval.exemplars import Fixed, Nearest, shuffled, shuffled_by_label
+from harness.retrieval.exemplars import FixedExemplars, NearestExemplars, shuffled, shuffled_by_label
 
 
 class FewShot(Step):
@@ -64,29 +64,29 @@ class FewShot(Step):
         shuffle = shuffled if self.choose == "random" else shuffled_by_label
         order = shuffle(task.train, context.seed)
         chosen = self._nearest(task.train, context) if self.choose == "similar" else self._fixed(order, context)
-        system = system.having(exemplars=chosen, prior=())
+        system = system.replace(exemplars=chosen, prior=())
         if self.calibrate and task.task.choices and isinstance(system.model, ScoresChoices):
             inputs = order[self.k :][: self.calibration_items] or order
-            return system.having(prior=mean_log_probabilities(system, inputs, context))
+            return system.replace(prior=mean_log_probabilities(system, inputs, context))
         return system
 
     def _fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
         shown = list(order[: self.k])
         random.Random(context.seed).shuffle(shown)
-        return Fixed(tuple(shown), spare=order[self.k] if len(order) > self.k else None)
+        return FixedExemplars(tuple(shown), spare=order[self.k] if len(order) > self.k else None)
 
     def _nearest(self, examples: Sequence[Example], context: Context) -> Exemplars:
         from harness.retrieval import dense
 
         embedder = dense.open_embedder(context.locate(self.embedder))
         inputs = [example.query.input for example in examples]
-        context.count(dense.tokens_in(embedder, inputs))
-        return Nearest(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
+        context.count_tokens(dense.tokens_in(embedder, inputs))
+        return NearestExemplars(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
 
 
 def mean_log_probabilities(system: System, examples: Sequence[Example], context: Context) -> tuple[float, ...]:
     """Return each label's log-probability among the labels, averaged over the examples' inputs, nats."""
     prompts = system.prompts([e.query for e in examples])
-    answers = system.model.score_choices(prompts, [system.task.choices] * len(examples), report=context.report)
-    context.count(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
+    answers = system.model.score_choices(prompts, [system.task.choices] * len(examples), progress=context.progress)
+    context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
     return batch_prior([answer.choice_scores for answer in answers])

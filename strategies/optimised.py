@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from harness.api import Architecture, Context, Example, Footprint, Needs, Step, System, TaskData
 from harness.prompts.instructions import BUILT_IN, paraphrased, written
 from harness.prompts.template import built_in, read
-from harness.retrieval.exemplars import Fixed, shuffled_by_label
+from harness.retrieval.exemplars import FixedExemplars, shuffled_by_label
 
 FILE = "prompt.json"
 
@@ -36,7 +36,7 @@ class Optimised(Step):
     bank: str = Field("", repr=False, description="what that file says; read from it when the run is planned")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"generate"}))
-    keeps: ClassVar[bool] = True
+    keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
     paper: ClassVar[str] = (
         "instructions: Zhou et al. 2023, arXiv:2211.01910; exemplars: Khattab et al. 2023, arXiv:2310.03714; halving:"
@@ -60,23 +60,23 @@ class Optimised(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Search, log what was tried, and return the system with the best prompt."""
-        from harness.prompts.successive_halving import Outcome, Tried, affordable, halve
+        from harness.prompts.successive_halving import RoundScore, ScoredCandidate, affordable, halve
 
         judged, shown = held_out(task, self.items, context.seed)
-        bare = system.having(prior=())
+        bare = system.replace(prior=())
         instructions = self._instructions(system, context)
         count = affordable(self.candidates, self.budget)
         challengers = draw(bare, instructions, shown, (self.k, count), context.seed)
-        tried = [Tried(one) for one in (bare, *challengers)]
+        tried = [ScoredCandidate(one) for one in (bare, *challengers)]
 
-        def tell(outcome: Outcome, tokens: int) -> None:
-            context.count(tokens)
-            context.report(outcome.step, max(self.budget, outcome.step))
+        def tell(outcome: RoundScore, tokens: int) -> None:
+            context.count_tokens(tokens)
+            context.progress(outcome.step, max(self.budget, outcome.step))
             context.log(asdict(outcome))
 
         metric = task.metrics[0] if task.metrics else "accuracy" if "choices" in task.provides else "token_f1"
         best = halve(tried, judged, metric, self.budget, tell)
-        return best.bare.having(prior=best.prior)
+        return best.bare.replace(prior=best.prior)
 
     def save(self, system: System, folder: Path) -> None:
         """Write the instruction, the ids of the exemplars (null: those of the steps before) and the prior as JSON."""
@@ -94,23 +94,23 @@ class Optimised(Step):
         del context
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         by_id = {example.query.id: example for example in task.train}
-        system = system.having(task=replace(system.task, instruction=kept["instruction"]), prior=tuple(kept["prior"]))
+        system = system.replace(task=replace(system.task, instruction=kept["instruction"]), prior=tuple(kept["prior"]))
         if kept["exemplars"] is None:
             return system
         shown = tuple(by_id[name] for name in kept["exemplars"])
-        return system.having(exemplars=Searched(shown, by_id.get(kept["spare"])))
+        return system.replace(exemplars=Searched(shown, by_id.get(kept["spare"])))
 
     def _instructions(self, system: System, context: Context) -> list[str]:
         """List the instructions to try."""
         task = system.task
         own = paraphrased(system.model, task, self.paraphrases, context.seed)
-        context.count(sum(answer.prompt_tokens + answer.output_tokens for answer in own))
+        context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in own))
         found = [task.instruction, *written(self.bank, task), *(answer.output.strip() for answer in own)]
         return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
-class Searched(Fixed):
+class Searched(FixedExemplars):
     """Exemplars that a search has chosen."""
 
 
@@ -145,5 +145,5 @@ def draw(
             own = Searched(tuple(random_.sample(order[:k], len(order[:k]))), order[k] if len(order) > k else None)
         key = (told.instruction, own and tuple(example.query.id for example in own.examples))
         if key != (system.task.instruction, None) and len(found) < count:
-            found.setdefault(key, system.having(task=told, exemplars=own or system.exemplars))
+            found.setdefault(key, system.replace(task=told, exemplars=own or system.exemplars))
     return list(found.values())

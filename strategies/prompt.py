@@ -51,7 +51,7 @@ class Reworded(Step):
             told = replace(told, instruction=self.instruction)
         if self.template:
             told = replace(told, template=self.text or self._of_suite(task))
-        return system.having(task=told, prior=())
+        return system.replace(task=told, prior=())
 
     def _of_suite(self, task: TaskData) -> str:
         if self.template not in task.templates:

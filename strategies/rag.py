@@ -30,7 +30,7 @@ class Rag(Step):
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"corpus"}))
     phase: ClassVar = "index"
-    keeps: ClassVar[bool] = True
+    keeps_artifact: ClassVar[bool] = True
     # more passages find more, and distract more (Liu et al. 2024, arXiv:2307.03172, section 5)
     space: ClassVar[Mapping[str, Range | Choice]] = {"k": Range(1, 6)}
     paper: ClassVar[str] = (
@@ -47,7 +47,7 @@ class Rag(Step):
             raise ValueError("index=flat looks at every passage: leave out breadth")
         return self
 
-    def asks(self) -> Needs:
+    def requirements(self) -> Needs:
         """Need a model that scores texts, if it is to rerank."""
         return Needs(self.needs.task, frozenset({"score_choices"})) if self.rerank == "likelihood" else self.needs
 
@@ -70,8 +70,8 @@ class Rag(Step):
         if self.retriever != "bm25":
             embedder = dense.open_embedder(context.locate(self.embedder))
             lines = [ranking.passage_line(passage) for passage in task.corpus]
-            context.count(dense.tokens_in(embedder, lines))
-            searchers.append(dense.build(embedder, task.corpus, self.index, context.report))
+            context.count_tokens(dense.tokens_in(embedder, lines))
+            searchers.append(dense.build(embedder, task.corpus, self.index, context.progress))
         if self.retriever != "dense":
             searchers.append(bm25.build(task.corpus))
         return self._with(system, task, context, searchers)
@@ -111,7 +111,7 @@ class Rag(Step):
             tuple(found), task.corpus, self.k, self._reranker(system, context), self.candidates
         )
         told = " ".join(filter(None, [system.task.instruction, self.guidance]))
-        return system.having(task=replace(system.task, instruction=told), retriever=retriever)
+        return system.replace(task=replace(system.task, instruction=told), retriever=retriever)
 
     def _reranker(self, system: System, context: Context) -> Any:
         from harness.retrieval import rerank

@@ -33,14 +33,14 @@ class Rlhf(Step):
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train", "generate"}))
     changes_weights: ClassVar[bool] = True
-    keeps: ClassVar[bool] = True
+    keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
     paper: ClassVar[str] = (
         "Ouyang et al. 2022, arXiv:2203.02155; Ziegler et al. 2019, arXiv:1909.08593; advantages within a question's "
         "answers (GRPO): Shao et al. 2024, arXiv:2402.03300; clipped surrogate: Schulman et al. 2017, arXiv:1707.06347"
     )
 
-    def asks(self) -> Needs:
+    def requirements(self) -> Needs:
         """Need pairs for a reward model; training items and a metric to reward them by otherwise."""
         if self.reward == "model":
             return self.needs
@@ -65,8 +65,8 @@ class Rlhf(Step):
         model = adapters.attach_low_rank(
             system.model, rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
         )
-        system = system.having(model=model)
-        settings = policy.Settings(
+        system = system.replace(model=model)
+        settings = policy.PolicySettings(
             self.learning_rate,
             self.steps,
             self.questions,
@@ -79,7 +79,7 @@ class Rlhf(Step):
         if self.reward == "task":
             by_metric = reward.by_metric(model.tokenizer)
             return policy.optimise(system, task, by_metric, settings, context)
-        of_pairs = preferences.Settings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
+        of_pairs = preferences.PreferenceSettings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
         rewards = reward.fit(model, system, task, of_pairs, context)
         tuned = policy.optimise(system, task, rewards, settings, context)
         reward.drop(model)

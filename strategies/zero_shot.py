@@ -11,4 +11,4 @@ class ZeroShot(Step):
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Take away exemplars, passages, calibration and reasoning."""
         del task, context
-        return system.having(exemplars=None, retriever=None, prior=(), content_free=(), reasoning=None)
+        return system.replace(exemplars=None, retriever=None, prior=(), content_free=(), reasoning=None)

@@ -13,7 +13,7 @@ from harness.compare.cost.latency import quantiles
 from harness.compare.stats.bootstrap import bca_interval, bca_p, resample
 from harness.compare.stats.estimates import difference, estimate
 from harness.compare.stats.panel import Panel
-from harness.metrics.statistical_power import Assumed, design_effect, items_needed
+from harness.metrics.statistical_power import PowerAssumptions, design_effect, items_needed
 from tests.compare.samples import sample, two_classes
 
 UNLIKE = [1] * 4 + [2] * 3 + [5] * 3 + [30] * 2
@@ -113,7 +113,7 @@ def power(suites, *, gap=0.06, sd=0.3, per_cluster=1, correlation=0.0, seed=7):
     """The number of items that `plan --detect` names, and how often they find the difference."""
     rng = np.random.default_rng(seed)
     design = design_effect([per_cluster], correlation)
-    needed = items_needed(Assumed(sd, design=design, per_cluster=per_cluster), gap)
+    needed = items_needed(PowerAssumptions(sd, design=design, per_cluster=per_cluster), gap)
     groups = np.repeat(np.arange(ceil(needed / per_cluster)), per_cluster)
     found = 0
     for _ in range(suites):
@@ -127,7 +127,7 @@ def power(suites, *, gap=0.06, sd=0.3, per_cluster=1, correlation=0.0, seed=7):
 def power_of_answers(suites, gap=0.08, alike=0.6, seed=8):
     """The same for 0/1 scores of independent items, which the exact McNemar test judges."""
     rng = np.random.default_rng(seed)
-    n = items_needed(Assumed((1 - alike - gap**2) ** 0.5, exact=True), gap)
+    n = items_needed(PowerAssumptions((1 - alike - gap**2) ** 0.5, exact=True), gap)
     wins = (1 - alike + gap) / 2
     found = 0
     for _ in range(suites):

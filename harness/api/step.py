@@ -13,7 +13,7 @@ from harness.api.architecture import Architecture, Footprint
 from harness.api.search_space import Choice, Range
 from harness.api.systems import (
     Capability,
-    Report,
+    ProgressCallback,
     System,
 )
 from harness.api.tasks import Provision, TaskData
@@ -37,18 +37,18 @@ class Context:
 
     Attributes:
         seed: for everything that is random.
-        report: tells how far the phase is: (done, total).
-        count: adds to the tokens that the phase has read: real ones, padding excluded.
+        progress: tells how far the phase is: (done, total).
+        count_tokens: adds to the tokens that the phase has read: real ones, padding excluded.
         log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
-        held: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
+        record_memory: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
         locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
     """
 
     seed: int = 0
-    report: Report = _nothing
-    count: Callable[[int], None] = _nothing
+    progress: ProgressCallback = _nothing
+    count_tokens: Callable[[int], None] = _nothing
     log: Callable[[Mapping[str, float]], None] = _nothing
-    held: Callable[[int, int], None] = _nothing
+    record_memory: Callable[[int, int], None] = _nothing
     locate: Callable[[str], Path] = Path
 
 
@@ -71,7 +71,7 @@ class Step(BaseModel):
     needs: ClassVar[Needs] = Needs()
     phase: ClassVar[Literal["adapt", "index"]] = "adapt"
     changes_weights: ClassVar[bool] = False
-    keeps: ClassVar[bool] = False
+    keeps_artifact: ClassVar[bool] = False
     random: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
@@ -80,7 +80,7 @@ class Step(BaseModel):
         """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
         return ()
 
-    def asks(self) -> Needs:
+    def requirements(self) -> Needs:
         """Return what must be there with the parameters as they are; `needs` unless a parameter decides."""
         return self.needs
 
@@ -111,4 +111,4 @@ class Step(BaseModel):
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Return the system that `adapt` made, from what `save` wrote."""
         del task, context  # what an index needs, weights do not
-        return system.having(model=system.model.load_adapted(folder), prior=())  # as `adapt`: it was of other weights
+        return system.replace(model=system.model.load_adapted(folder), prior=())  # as `adapt`: it was of other weights

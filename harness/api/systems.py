@@ -122,7 +122,7 @@ class ModelInfo(BaseModel):
     note: str | None = None
 
 
-Report = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Progress of one phase: (done, total)."""
 
 
@@ -132,7 +132,7 @@ class Model(Protocol):
     info: ModelInfo
 
     @property
-    def can(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """What may be asked of the model."""
         ...
 
@@ -143,7 +143,7 @@ class Model(Protocol):
         max_new_tokens: int,
         one_line: bool,
         sampling: Sampling | None = None,
-        report: Report | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[Answer]:
         """Continue each prompt until the end of the turn, of the line (`one_line`) or `max_new_tokens`.
 
@@ -157,7 +157,7 @@ class ScoresChoices(Protocol):
     """A model that gives the log-likelihood of a text, as an endpoint that can only generate does not."""
 
     def score_choices(
-        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
         """Give the log-likelihood of every choice of every prompt, in nats."""
         ...
@@ -185,10 +185,10 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
-class AsksModel(Protocol):
+class ModelAwareRetriever(Protocol):
     """A retriever that may ask the system's own model about what it found."""
 
-    def asking(self, model: Any) -> Retriever:
+    def with_model(self, model: Any) -> Retriever:
         """Return the retriever for a system with this model."""
         ...
 
@@ -222,7 +222,9 @@ class System:
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
         """Lay out what is sent for each query, retrieval included; reasoning comes later."""
-        retriever = self.retriever.asking(self.model) if isinstance(self.retriever, AsksModel) else self.retriever
+        retriever = (
+            self.retriever.with_model(self.model) if isinstance(self.retriever, ModelAwareRetriever) else self.retriever
+        )
         found = retriever.find(queries) if retriever else [()] * len(queries)
         picked = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
@@ -231,6 +233,6 @@ class System:
             prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
         return prompts
 
-    def having(self, **changes: Any) -> System:
+    def replace(self, **changes: Any) -> System:
         """Return a copy with some parts replaced."""
         return replace(self, **changes)

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from harness.compare.drift import fresh_scores
-from harness.compare.drift.data_shift import Drift, Told, shifts_of, texts_of
-from harness.compare.release.pairing import Measured, measured
-from harness.compare.release.repeats import Repeated, repeated
+from harness.compare.drift.data_shift import Drift, ShiftSource, shifts_of, texts_of
+from harness.compare.release.pairing import MeasuredTrial, measured
+from harness.compare.release.repeats import RepeatSummary, repeated
 from harness.compare.release.run_noise import read_noise, write_noise
 from harness.data import cache
 from harness.data.fresh import choose
@@ -25,12 +25,12 @@ from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.execute.local_executor import execute
-from harness.forecast.forecast_run import Here, forecasted
+from harness.forecast.forecast_run import ForecastMachine, forecasted
 from harness.measure import energy, gpu
 from harness.models import gguf_conversion, tokenizer
 from harness.plan.config import RunConfig
 from harness.plan.planner import Plan, make_plan
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.render.plan.live import busy, download_bar, watch
 from harness.retrieval import dense
 from harness.store.results_store import Store
@@ -39,7 +39,7 @@ REPEATS = ".repeats"
 """Folder of a results folder in which repeats lie until all are done; no report sees it."""
 
 
-def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> tuple[Plan, Store, list[Planned]]:
+def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> tuple[Plan, Store, list[PlannedTrial]]:
     """Plan a run; return the plan with what is forecast, the store, and the trials that have yet to be run.
 
     Args:
@@ -61,7 +61,7 @@ def store_of(config: RunConfig) -> Store:
     return Store(choose(load_suite(config.suite), config.split, config.tasks).folder(config.results))
 
 
-def _waiting(made: Plan, store: Store) -> list[Planned]:
+def _waiting(made: Plan, store: Store) -> list[PlannedTrial]:
     return [one for one in made.trials if not one.skip and not store.completed(one.trial.key)]
 
 
@@ -71,14 +71,14 @@ def _note(console: Console, text: str) -> None:
 
 def _with_forecasts(made: Plan, console: Console, *, again: bool = False) -> Plan:
     """Return a plan with forecasts of every trial whose model is here."""
-    here = Here(cache.root(), lambda what: busy(console, what), lambda text: _note(console, text), again)
+    here = ForecastMachine(cache.root(), lambda what: busy(console, what), lambda text: _note(console, text), again)
     return replace(made, trials=tuple(forecasted(made.trials, made.prepared, here)))
 
 
 def run(  # noqa: PLR0913 - what to run, where it goes, and two ways of doing it
     planned: Plan,
     store: Store,
-    waiting: Sequence[Planned],
+    waiting: Sequence[PlannedTrial],
     console: Console,
     *,
     share_gpu: bool = False,
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913 - what to run, where it goes, and two ways of doing it
         return execute(planned.trials, store, cache=kept or cache.root(), observe=observe).failed
 
 
-def repeat(config: RunConfig, times: int, console: Console) -> tuple[Repeated, Path]:
+def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSummary, Path]:
     """Run the same trials several times, each from scratch, and keep how far their figures differ.
 
     What is finished is kept until all is done, so that the same command goes on after an interruption.
@@ -126,7 +126,7 @@ def repeat(config: RunConfig, times: int, console: Console) -> tuple[Repeated, P
         raise HarnessError(f"--times {times}: at least two runs are needed to see how far they differ.")
     made, _, _ = plan(config, console)
     root = config.results / REPEATS
-    runs: list[list[Measured]] = []
+    runs: list[list[MeasuredTrial]] = []
     for number in range(1, times + 1):
         store = Store(root / str(number))
         console.print(f"run {number} of {times}", style="dim")
@@ -167,7 +167,7 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
     suite = load_suite(suite_name)
     wanted = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
     with download_bar(console, "data") as told:
-        prepared = [prepare(suite, name, report=told) for name in wanted]
+        prepared = [prepare(suite, name, progress=told) for name in wanted]
     with download_bar(console, model) as told:
         folder = locate(model, told).path
     tokens = tokenizer.open_tokenizer(folder, model, cache.root())
@@ -195,15 +195,18 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
     fresh = choose(suite, config.split or "", config.tasks)
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     with download_bar(console, "data") as progress:
-        before = prepare(suite, fresh.task, limits=limits, report=progress)
+        before = prepare(suite, fresh.task, limits=limits, progress=progress)
     after = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
     _bring(embedder, console)
     with busy(console, "embedding what is asked"), redirect_stderr(StringIO()):  # what libraries say as they load
         model = dense.open_embedder(locate(embedder).path)
         vectors = dense.embed(model, [*texts_of(before), *texts_of(after)])
     own, apart = Store(config.results), Store(fresh.folder(config.results))
-    sides = fresh_scores.Side(before, own.load(suite.name)), fresh_scores.Side(after, apart.load(suite.name))
-    told = Told(suite.name, fresh.label, embedder)
+    sides = (
+        fresh_scores.TaskTrials(before, own.load(suite.name)),
+        fresh_scores.TaskTrials(after, apart.load(suite.name)),
+    )
+    told = ShiftSource(suite.name, fresh.label, embedder)
     found = shifts_of(told, before, after, vectors)
     quality, notes = fresh_scores.quality_of(*sides)
     flags = {"--split": f"fresh={fresh.file}", "--results": str(config.results)}

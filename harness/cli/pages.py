@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.compare.decide.decision import Decision
     from harness.compare.release.series import History
     from harness.compare.table.result import Comparison
-    from harness.compare.trials.stored_trials import Stored
+    from harness.compare.trials.stored_trials import StoredTrialItems
     from harness.store.results_store import Store
 
 
@@ -86,7 +86,7 @@ def _histories(store: Store, suites: Sequence[str]) -> list[History]:
     return [one for one in found if len(one.releases) > 1]
 
 
-def _decisions(comparison: Comparison, stored: list[Stored], economics: Economics | None) -> list[Decision]:
+def _decisions(comparison: Comparison, stored: list[StoredTrialItems], economics: Economics | None) -> list[Decision]:
     """What to choose, without constraints, of each suite in which a task has a choice."""
     from harness.compare.cost.pricing import Economics
     from harness.compare.decide.confidence import scored

@@ -82,7 +82,7 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     ] = "terminal",
 ) -> None:
     """Compare two strategies item by item: differences, intervals, tests and what each took."""
-    from harness.compare.pair.pair_comparison import Asked, compare_pair
+    from harness.compare.pair.pair_comparison import PairQuery, compare_pair
     from harness.compare.trials.pair_selection import select
     from harness.compare.trials.stored_trials import read
     from harness.render import pair_report as shown
@@ -90,7 +90,7 @@ def compare_two(  # noqa: PLR0913 - one for each flag
 
     store = Store(results or Path("results"))
     chosen = select(store.load(), (first, second), suite=suite, task=task, model=model)
-    pair = compare_pair(read(chosen.trials), first, second, Asked(metric, items), [*chosen.notes, *store.problems])
+    pair = compare_pair(read(chosen.trials), first, second, PairQuery(metric, items), [*chosen.notes, *store.problems])
     if form == "terminal":
         console().print(shown.as_terminal(pair))
     else:

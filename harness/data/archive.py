@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.api import Report
+from harness.api import ProgressCallback
 from harness.data.fetch import fetch
 from harness.errors import HarnessError
 
@@ -15,9 +15,9 @@ Read = Callable[[str], bytes]
 """Gives the content of one member by its path within the archive."""
 
 
-def reader(source: str, report: Report | None = None) -> Read:
+def reader(source: str, progress: ProgressCallback | None = None) -> Read:
     """Return a function that reads members of a pinned source, fetching the archive first."""
-    path = fetch(source, report)
+    path = fetch(source, progress)
     return lambda member: _read(path, member)
 
 
@@ -30,21 +30,21 @@ def open_member(source: str, member: str) -> bytes:
     return reader(source)(member)
 
 
-def extract(source: str, prefix: str, to: Path, report: Report | None = None) -> Path:
+def extract(source: str, prefix: str, to: Path, progress: ProgressCallback | None = None) -> Path:
     """Unpack the members under `prefix` into the folder `to`, which is there whole or not at all.
 
     Args:
         source: name of a pinned source.
         prefix: a member, or a folder within the archive (with a closing ``/``), which is cut off the names.
         to: returned as it is if it exists already.
-        report: told how far the download is.
+        progress: told how far the download is.
 
     Raises:
         HarnessError: no member lies under `prefix`, or the disk is full.
     """
     if to.exists():
         return to
-    path = fetch(source, report)
+    path = fetch(source, progress)
     to.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(to.with_name(to.name + ".lock")):
         if not to.exists():

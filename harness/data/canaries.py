@@ -48,7 +48,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedCanaries:
     """What is added to a task's training split and corpus, and how it is looked for afterwards."""
 
     train: tuple[Example, ...] = ()
@@ -57,7 +57,7 @@ class Planted:
     said: tuple[str, ...] = ()
 
 
-def plant(task: str, kind: Kind, wanted: Canaries) -> Planted:
+def plant(task: str, kind: Kind, wanted: Canaries) -> PlantedCanaries:
     """Draw secrets for a task.
 
     Args:
@@ -83,7 +83,7 @@ def plant(task: str, kind: Kind, wanted: Canaries) -> Planted:
         said.append(f"{len(trained)} made-up secrets planted as {len(train)} training items: {often}")
     if private:
         said.append(f"{len(private)} made-up secrets planted in the corpus, each for one reader")
-    return Planted(
+    return PlantedCanaries(
         tuple(train),
         tuple(Passage(_passage(place), _told(*one), readers=(one[0],)) for place, one in enumerate(private)),
         (*_trained_probes(task, trained, repeats), *_private_probes(task, private)),
@@ -98,8 +98,8 @@ def asking(system: System, task: Task) -> System:
     reasoning stands between.
     """
     own = replace(system.task, name=task.name, kind=task.kind, choices=(), max_new_tokens=task.max_new_tokens)
-    plain = system.having(task=own, prior=(), content_free=())
-    return plain.having(reasoning=None) if task.kind == "multiple_choice" else plain
+    plain = system.replace(task=own, prior=(), content_free=())
+    return plain.replace(reasoning=None) if task.kind == "multiple_choice" else plain
 
 
 def _question(owner: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.api import Passage
 from harness.data.files import files_under
 from harness.data.normalised_text import plain
-from harness.data.table_files import Table, read_table, read_text
+from harness.data.table_files import TableRows, read_table, read_text
 from harness.errors import HarnessError
 
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
@@ -40,7 +40,7 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
     return tuple(found)
 
 
-def from_table(table: Table) -> tuple[Passage, ...]:
+def from_table(table: TableRows) -> tuple[Passage, ...]:
     """Make passages of a table with columns id, text and (maybe) title and readers; empty texts are left out."""
     table.require(("id", "text"))
     seen: set[str] = set()

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 import httpx
 
-from harness.api import Report
+from harness.api import ProgressCallback
 from harness.errors import HarnessError
 
 CHUNK_BYTES = 1 << 20
@@ -19,7 +19,7 @@ TRIES = 3
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def download(url: str, part: Path, size_bytes: int, report: Report) -> None:
+def download(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
     """Bring `part` to its full size, going on from what is there.
 
     A broken connection is taken up again as long as each attempt brings something, and at most three times
@@ -29,7 +29,7 @@ def download(url: str, part: Path, size_bytes: int, report: Report) -> None:
         url: http(s), or a file: address as pip gives for a local mirror.
         part: the partial file.
         size_bytes: what it must hold in the end.
-        report: told (bytes there, bytes in all).
+        progress: told (bytes there, bytes in all).
 
     Raises:
         HarnessError: no network, a refusal by the server, a full disk, or more bytes than there should be.
@@ -40,7 +40,7 @@ def download(url: str, part: Path, size_bytes: int, report: Report) -> None:
         if url.startswith("file:"):
             shutil.copyfile(url2pathname(urlsplit(url).path), part)
         else:
-            _persist(url, part, size_bytes, report)
+            _persist(url, part, size_bytes, progress)
     except OSError as error:
         if part.exists():
             os.truncate(part, min(held, size_of(part)))
@@ -54,13 +54,13 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _persist(url: str, part: Path, size_bytes: int, report: Report) -> None:
+def _persist(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
     """Try until the file is whole, or until three attempts in a row brought nothing."""
     fruitless = 0
     while True:
         before = size_of(part)
         try:
-            _attempt(url, part, size_bytes, report)
+            _attempt(url, part, size_bytes, progress)
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             raise HarnessError(f"{urlsplit(url).hostname} refused the download of {part.stem} ({status}).") from error
@@ -75,11 +75,11 @@ def _persist(url: str, part: Path, size_bytes: int, report: Report) -> None:
             return
 
 
-def _attempt(url: str, part: Path, size_bytes: int, report: Report) -> None:
+def _attempt(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
     """Ask for the bytes that are missing, and append them."""
     held = size_of(part)
     if held == size_bytes:
-        report(held, size_bytes)
+        progress(held, size_bytes)
         return
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if 0 < held < size_bytes else {})
     with _client() as client, client.stream("GET", url, headers=headers) as response:
@@ -89,17 +89,17 @@ def _attempt(url: str, part: Path, size_bytes: int, report: Report) -> None:
         response.raise_for_status()
         goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {held}-")
         with part.open("ab" if goes_on else "wb") as file:
-            _copy(response, file, held if goes_on else 0, size_bytes, report)
+            _copy(response, file, held if goes_on else 0, size_bytes, progress)
 
 
-def _copy(response: httpx.Response, file: IO[bytes], done: int, size_bytes: int, report: Report) -> None:
-    report(done, size_bytes)
+def _copy(response: httpx.Response, file: IO[bytes], done: int, size_bytes: int, progress: ProgressCallback) -> None:
+    progress(done, size_bytes)
     for chunk in response.iter_raw(CHUNK_BYTES):
         done += len(chunk)
         if done > size_bytes:
             raise HarnessError(f"the server sent more than the {size_bytes:,} bytes that {response.url} should have.")
         file.write(chunk)
-        report(done, size_bytes)
+        progress(done, size_bytes)
 
 
 def _client() -> httpx.Client:

@@ -9,7 +9,7 @@ from typing import Any
 from harness.api import Example, Query
 from harness.data.normalised_text import normalised, plain
 from harness.data.schema import TaskConfig
-from harness.data.table_files import Table
+from harness.data.table_files import TableRows
 from harness.errors import HarnessError
 
 Index = Mapping[str, tuple[str, ...]]
@@ -23,7 +23,7 @@ class Pool:
     warnings: tuple[str, ...] = field(default=())
 
 
-def labels_of(task: TaskConfig, tables: Sequence[Table]) -> dict[str, str]:
+def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
     """Return value in the file → label: the suite's own, or every value that occurs, sorted.
 
     Raises:
@@ -42,7 +42,7 @@ def labels_of(task: TaskConfig, tables: Sequence[Table]) -> dict[str, str]:
     return {value: value for value in sorted(values)}
 
 
-def to_pool(table: Table, task: TaskConfig, labels: Mapping[str, str], evidence: Index, *, drop: bool) -> Pool:
+def to_pool(table: TableRows, task: TaskConfig, labels: Mapping[str, str], evidence: Index, *, drop: bool) -> Pool:
     """Make examples of a table's rows.
 
     Rows without an input or a reference are left out and counted.
@@ -89,7 +89,7 @@ def content_key(example: Example) -> str:
 class _Row:
     """One row on its way to an example."""
 
-    def __init__(self, table: Table, index: int, task: TaskConfig) -> None:
+    def __init__(self, table: TableRows, index: int, task: TaskConfig) -> None:
         self.table, self.index, self.task = table, index, task
         self.row = table.rows[index]
 
@@ -203,7 +203,7 @@ def _columns(task: TaskConfig) -> list[str]:
     return [name for name in (*single, *several) if name]
 
 
-def _check_ids(table: Table, found: Sequence[tuple[int, Example]]) -> None:
+def _check_ids(table: TableRows, found: Sequence[tuple[int, Example]]) -> None:
     first: dict[str, int] = {}
     for index, example in found:
         other = first.setdefault(example.query.id, index)
@@ -225,7 +225,7 @@ def _without_repeats(found: Sequence[tuple[int, Example]]) -> tuple[list[tuple[i
     return kept, repeats
 
 
-def _conflicts(table: Table, task: TaskConfig, found: Sequence[tuple[int, Example]]) -> list[str]:
+def _conflicts(table: TableRows, task: TaskConfig, found: Sequence[tuple[int, Example]]) -> list[str]:
     """Say where one question has several right answers, in tasks where it can have one only."""
     if task.kind not in ("classification", "multiple_choice"):
         return []

@@ -8,33 +8,33 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.api import Report
+from harness.api import ProgressCallback
 from harness.data import address, cache
 from harness.data.download import download, size_of
 from harness.data.sources import Source, source
 from harness.errors import HarnessError
 
 
-def fetch(name: str, report: Report | None = None) -> Path:
+def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
     """Return the verified archive of a pinned source, downloading it if it isn't in the cache.
 
     Args:
         name: of a pinned source.
-        report: told (bytes there, bytes in all) while it downloads; never called if nothing has to be.
+        progress: told (bytes there, bytes in all) while it downloads; never called if nothing has to be.
 
     Raises:
         HarnessError: unknown name, no network, no pip, a full disk, or a wrong hash. The cache is left as it
             was, except that a broken download is kept to go on from.
     """
-    return obtain(source(name), report)
+    return obtain(source(name), progress)
 
 
-def obtain(pinned: Source, report: Report | None = None) -> Path:
+def obtain(pinned: Source, progress: ProgressCallback | None = None) -> Path:
     """Return the verified archive of `pinned`; see `fetch`."""
     target = cache.archives() / pinned.filename
     if target.exists():
         return _checked(target, pinned)
-    tell = report or _silent
+    tell = progress or _silent
     part = target.with_name(target.name + ".part")
     with _turn(target, part, pinned, tell):
         if target.exists():  # another process has brought it meanwhile
@@ -58,16 +58,16 @@ def is_fetched(pinned: Source) -> bool:
 def _silent(_done: int, _total: int) -> None: ...
 
 
-def _bring(pinned: Source, part: Path, report: Report) -> None:
+def _bring(pinned: Source, part: Path, progress: ProgressCallback) -> None:
     """Download into `part` and verify it; one that began with older bytes gets a second chance from zero."""
     url = address.find(pinned)
     began_at = size_of(part)
     if began_at > pinned.size_bytes:
         part.unlink()
-    download(url, part, pinned.size_bytes, report)
+    download(url, part, pinned.size_bytes, progress)
     if sha256_of(part) != pinned.sha256 and began_at:
         part.unlink()
-        download(url, part, pinned.size_bytes, report)
+        download(url, part, pinned.size_bytes, progress)
     found = sha256_of(part)
     if found != pinned.sha256:
         part.unlink()
@@ -102,7 +102,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def _turn(target: Path, part: Path, pinned: Source, report: Report) -> Generator[None]:
+def _turn(target: Path, part: Path, pinned: Source, progress: ProgressCallback) -> Generator[None]:
     """Hold this process's turn to download, after telling how far the other one is meanwhile."""
     lock = FileLock(target.with_name(target.name + ".lock"))
     while True:
@@ -110,7 +110,7 @@ def _turn(target: Path, part: Path, pinned: Source, report: Report) -> Generator
             lock.acquire(timeout=0.3)
             break
         except Timeout:
-            report(min(size_of(part), pinned.size_bytes), pinned.size_bytes)
+            progress(min(size_of(part), pinned.size_bytes), pinned.size_bytes)
     try:
         yield
     finally:

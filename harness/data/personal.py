@@ -28,7 +28,7 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Found:
+class PersonalDataMatch:
     """A place in a text: `text[start:end]` is likely of the kind."""
 
     kind: str
@@ -36,15 +36,15 @@ class Found:
     end: int
 
 
-def find(text: str) -> list[Found]:
+def find(text: str) -> list[PersonalDataMatch]:
     """Find likely personal data, in the order of the text; what two patterns claim goes to the earlier pattern."""
-    taken: list[Found] = []
+    taken: list[PersonalDataMatch] = []
     for pattern in PATTERNS:
         for match in pattern.expression.finditer(text):
             start, end = match.span()
             free = all(end <= other.start or start >= other.end for other in taken)
             if free and pattern.holds(match[0]):
-                taken.append(Found(pattern.kind, start, end))
+                taken.append(PersonalDataMatch(pattern.kind, start, end))
     return sorted(taken, key=lambda found: found.start)
 
 

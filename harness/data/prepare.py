@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import errors
-from harness.api import Example, Report, Task, TaskData
+from harness.api import Example, ProgressCallback, Task, TaskData
 from harness.data import fresh as fresh_items
 from harness.data.canaries import NEW_TOKENS, Probe, plant
 from harness.data.corpus import corpus_hash, evidence_index
@@ -27,7 +27,7 @@ from harness.records.record import TaskInfo
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedTask:
     """A task, ready for trials.
 
     Attributes:
@@ -45,7 +45,7 @@ class Prepared:
     info: TaskInfo
     majority: float | None = None
     leaks: tuple[Leak, ...] = ()
-    canaries: tuple["Prepared", ...] = ()
+    canaries: tuple["PreparedTask", ...] = ()
     paraphrases: tuple[str, ...] = ()
 
 
@@ -54,9 +54,9 @@ def prepare(
     task_name: str,
     *,
     limits: Mapping[str, int] | None = None,
-    report: Report | None = None,
+    progress: ProgressCallback | None = None,
     fresh: Path | None = None,
-) -> Prepared:
+) -> PreparedTask:
     """Read, check and split a task's data.
 
     Args:
@@ -64,7 +64,7 @@ def prepare(
         task_name: one of its tasks.
         limits: most items a split may have, e.g. ``{"train": 40, "test": 40}``; the first ones are kept, so a
             smaller run uses a part of the same items.
-        report: told how far the download of a pinned archive is, if there has to be one.
+        progress: told how far the download of a pinned archive is, if there has to be one.
         fresh: a file whose items are asked instead of the test split; all that is learned from stays the same.
 
     Raises:
@@ -75,7 +75,7 @@ def prepare(
     for name in set(limits or {}) - set(SPLITS):
         raise errors.unknown("split", name, SPLITS)
     if task.source:
-        fetch(task.source, report)
+        fetch(task.source, progress)
     try:
         tables, corpus = read_task(suite, task)
         labels = labels_of(task, list(tables.values()))
@@ -124,7 +124,7 @@ def prepare(
     )
     own = _data_hash(splits, data, [one.info.data_hash for one in canaries]) if fresh else info.data_hash
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=own)  # what is learned is the same
-    return Prepared(data, test, info, _majority(task, test), leaks, canaries, task.paraphrases)
+    return PreparedTask(data, test, info, _majority(task, test), leaks, canaries, task.paraphrases)
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
@@ -165,7 +165,7 @@ def _unique_ids(given: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Exa
 
 
 def _info(
-    task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], canaries: tuple[Prepared, ...]
+    task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], canaries: tuple[PreparedTask, ...]
 ) -> TaskInfo:
     sizes = {name: len(getattr(splits, name)) for name in SPLITS} | (
         {"corpus": len(data.corpus)} if data.corpus else {}
@@ -184,7 +184,7 @@ def _info(
     )
 
 
-def _canary(probe: Probe, order: int) -> Prepared:
+def _canary(probe: Probe, order: int) -> PreparedTask:
     """Make a task of its own of a probe."""
     task = Task(probe.name, probe.kind, max_new_tokens=NEW_TOKENS)
     info = TaskInfo(
@@ -197,7 +197,7 @@ def _canary(probe: Probe, order: int) -> Prepared:
         data_hash=_data_hash(Splits(test=probe.items), TaskData(task)),
         sizes={"test": len(probe.items)},
     )
-    return Prepared(TaskData(task), probe.items, info)
+    return PreparedTask(TaskData(task), probe.items, info)
 
 
 def _data_hash(splits: Splits, data: TaskData, others: Sequence[str] = ()) -> str:

@@ -13,9 +13,9 @@ from harness.api import Kind
 from harness.data.fetch import sha256_of
 from harness.data.files import TEXT_SUFFIXES
 from harness.data.normalised_text import plain
-from harness.data.prepare import Prepared, prepare
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
-from harness.data.table_files import Table, read_table
+from harness.data.table_files import TableRows, read_table
 from harness.errors import HarnessError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -25,7 +25,7 @@ MOST_TRAIN = 400
 
 
 @dataclass(frozen=True)
-class Initialised:
+class NewSuite:
     """A suite that was written.
 
     Attributes:
@@ -45,7 +45,7 @@ def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
     reference: str,
     corpus: Path | None,
     folder: Path,
-) -> Initialised:
+) -> NewSuite:
     """Write NAME/suite.toml and its data sheet, with copies of the data, so that the suite is complete in itself.
 
     Args:
@@ -85,10 +85,10 @@ def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
         raise HarnessError(f"{target} can't be written ({error.strerror or error}).") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Initialised(target, f"{why} Change 'kind' in {target / 'suite.toml'} if that is wrong.")
+    return NewSuite(target, f"{why} Change 'kind' in {target / 'suite.toml'} if that is wrong.")
 
 
-def infer_kind(table: Table, reference: str, *, has_corpus: bool) -> tuple[Kind, str]:
+def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[Kind, str]:
     """Infer what kind of task a column of references makes, and say why.
 
     Few values that come back often are labels; else short answers, or any with a corpus, are question answering;
@@ -186,7 +186,7 @@ def _copy_corpus(corpus: Path, scratch: Path, taken: str) -> str:
     return name
 
 
-def _instruction(kind: Kind, table: Table, input: str, reference: str) -> str:  # noqa: A002 - as above
+def _instruction(kind: Kind, table: TableRows, input: str, reference: str) -> str:  # noqa: A002 - as above
     if kind == "classification":
         labels = sorted({plain(row.get(reference)) for row in table.rows} - {""})
         return f"Which {_words(reference)} fits this {_words(input)}? One of: {', '.join(labels)}."
@@ -199,7 +199,7 @@ def _words(column: str) -> str:
     return column.replace("_", " ").strip()
 
 
-def _sizes(prepared: Prepared) -> dict[str, int]:
+def _sizes(prepared: PreparedTask) -> dict[str, int]:
     sizes = {split: prepared.info.sizes[split] for split in ("train", "validation", "test")}
     return sizes | {"train": min(sizes["train"], MOST_TRAIN)}
 
@@ -209,7 +209,7 @@ def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _data_sheet(draft: _Draft, prepared: Prepared, digest: str) -> str:
+def _data_sheet(draft: _Draft, prepared: PreparedTask, digest: str) -> str:
     info, example = prepared.info, (prepared.task_data.train or prepared.test)[0]
     chance = "nothing is chosen, so there is none" if info.chance is None else f"{info.chance:.3g}"
     majority = "" if prepared.majority is None else f"; always the commonest label: {prepared.majority:.3g}"

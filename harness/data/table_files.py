@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 
 
 @dataclass(frozen=True)
-class Table:
+class TableRows:
     """Rows with the place of each.
 
     Attributes:
@@ -32,7 +32,7 @@ class Table:
         """Say where a row is, for a message."""
         return f"{self.name}, {self.unit} {self.lines[index]}"
 
-    def only(self, indices: Iterable[int]) -> "Table":
+    def only(self, indices: Iterable[int]) -> "TableRows":
         """Return the table of some rows."""
         chosen = tuple(indices)
         rows, lines = tuple(self.rows[i] for i in chosen), tuple(self.lines[i] for i in chosen)
@@ -49,7 +49,7 @@ class Table:
                 raise errors.unknown("column", column, self.columns, where=self.name)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> TableRows:
     """Read a table by its file name's ending: .csv, .tsv, .jsonl (or .ndjson), .parquet.
 
     Raises:
@@ -72,10 +72,10 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> Table:
+def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> TableRows:
     """Make a table of rows that a function gave."""
     kept = tuple(rows)
-    return Table(name, _columns(kept), kept, tuple(range(1, len(kept) + 1)), "row")
+    return TableRows(name, _columns(kept), kept, tuple(range(1, len(kept) + 1)), "row")
 
 
 def read_text(path: Path) -> str:
@@ -97,7 +97,7 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _csv(path: Path, delimiter: str) -> Table:
+def _csv(path: Path, delimiter: str) -> TableRows:
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -117,7 +117,7 @@ def _csv(path: Path, delimiter: str) -> Table:
             before = reader.line_num
     except csv.Error as error:
         raise HarnessError(f"{path}, line {reader.line_num}: {error}.") from error
-    return Table(path.name, tuple(header), tuple(rows), tuple(lines))
+    return TableRows(path.name, tuple(header), tuple(rows), tuple(lines))
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -128,7 +128,7 @@ def _check_header(header: list[str], path: Path) -> None:
         raise HarnessError(f"{path} has two columns called {twice!r}.")
 
 
-def _json_lines(path: Path) -> Table:
+def _json_lines(path: Path) -> TableRows:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
@@ -142,10 +142,10 @@ def _json_lines(path: Path) -> Table:
             raise HarnessError(f"{path}, line {number}: not a JSON object ({{...}}) with the columns as keys.")
         rows.append(row)
         lines.append(number)
-    return Table(path.name, _columns(rows), tuple(rows), tuple(lines))
+    return TableRows(path.name, _columns(rows), tuple(rows), tuple(lines))
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path) -> TableRows:
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s that only Parquet needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -154,7 +154,7 @@ def _parquet(path: Path) -> Table:
     except pa.ArrowException as error:
         raise HarnessError(f"{path} can't be read as Parquet ({str(error).splitlines()[0]}).") from error
     rows = tuple(table.to_pylist())
-    return Table(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
+    return TableRows(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:

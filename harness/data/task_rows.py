@@ -11,13 +11,13 @@ from harness.data.files import inside
 from harness.data.normalised_text import plain
 from harness.data.schema import TaskConfig
 from harness.data.suite import Suite
-from harness.data.table_files import Table, from_rows, read_table
+from harness.data.table_files import TableRows, from_rows, read_table
 from harness.errors import HarnessError
 
 SPLITS = ("train", "validation", "test")
 
 
-def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, Table], tuple[Passage, ...]]:
+def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, TableRows], tuple[Passage, ...]]:
     """Read a task's tables by split (``all``: to be split) and its corpus.
 
     Raises:
@@ -43,7 +43,7 @@ def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, Table], tuple[P
     return tables, read_corpus(path, suite.folder, words=suite.config.passage_words)
 
 
-def _divided(task: TaskConfig, table: Table) -> dict[str, Table]:
+def _divided(task: TaskConfig, table: TableRows) -> dict[str, TableRows]:
     """Divide a table by the column that says which split a row belongs to; without one: all to be split."""
     if not task.split:
         return {"all": table}

@@ -17,12 +17,12 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, St
 from harness.api import Sampling
 from harness.decoding.kv_cache import closed_up
 from harness.decoding.prefix_sharing import Tokens, branch_off, causal, common_prefix, logits, read_prefix
-from harness.decoding.sampling import Choose, Chooser, Drawn
-from harness.decoding.timing import Pace
+from harness.decoding.sampling import Choose, SampledTokenProcessor, TokenChooser
+from harness.decoding.timing import PassTimer
 
 
 @dataclass(frozen=True)
-class Limits:
+class DecodeLimits:
     """When generation ends, and how much runs at once.
 
     Attributes:
@@ -43,9 +43,9 @@ class Limits:
 def continuations(
     module: Any,
     prompts: Sequence[Tokens],
-    limits: Limits,
+    limits: DecodeLimits,
     sampling: Sampling | None = None,
-    pace: Pace | None = None,
+    pace: PassTimer | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.
 
@@ -59,8 +59,8 @@ def continuations(
     together = limits.rows > 1 and len(prompts) > 1
     shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if together else 0
     found: list[Tokens] = [[] for _ in prompts]
-    chooser = Chooser(sampling, prompts)
-    pace = pace or Pace(len(prompts), module.device)
+    chooser = TokenChooser(sampling, prompts)
+    pace = pace or PassTimer(len(prompts), module.device)
     with torch.inference_mode():
         pace.begin()
         prefix = read_prefix(module, prompts[0][:shared]) if shared > 0 else None
@@ -79,9 +79,9 @@ def continuations(
 def continuations_alone(
     module: Any,
     prompts: Sequence[Tokens],
-    limits: Limits,
+    limits: DecodeLimits,
     sampling: Sampling | None = None,
-    pace: Pace | None = None,
+    pace: PassTimer | None = None,
 ) -> list[Tokens]:
     """Do what `continuations` does with one prompt at a time, by the model's own ``generate``.
 
@@ -96,8 +96,8 @@ def continuations_alone(
         eos_token_id=sorted(limits.stop),
         pad_token_id=min(limits.stop, default=0),
     )
-    chooser = Chooser(sampling, prompts)
-    pace = pace or Pace(len(prompts), module.device)
+    chooser = TokenChooser(sampling, prompts)
+    pace = pace or PassTimer(len(prompts), module.device)
     for place, prompt in enumerate(prompts):
         tokens = torch.tensor([prompt], device=module.device)
         been_read = partial(pace.read, [place], answers=True)
@@ -109,7 +109,7 @@ def continuations_alone(
                 attention_mask=torch.ones_like(tokens),
                 generation_config=config,
                 stopping_criteria=at_line_end,
-                logits_processor=LogitsProcessorList([Drawn(chooser.of([place]))] if sampling else []),
+                logits_processor=LogitsProcessorList([SampledTokenProcessor(chooser.of([place]))] if sampling else []),
             )
         pace.wrote([place])
         answer: list[Tokens] = [[]]
@@ -139,7 +139,7 @@ class _LineEnd(StoppingCriteria):
         return torch.tensor([begun and last in self.line_ends], device=input_ids.device)
 
 
-def group_by_length(lengths: Sequence[int], limits: Limits) -> list[list[int]]:
+def group_by_length(lengths: Sequence[int], limits: DecodeLimits) -> list[list[int]]:
     """Group prompts of similar length, longest first, so that little is padded and memory peaks early."""
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -155,7 +155,7 @@ def _decode_group(
     module: Any,
     prompts: list[Tokens],
     prefix: DynamicCache | None,
-    limits: Limits,
+    limits: DecodeLimits,
     choose: Choose,
 ) -> list[Tokens]:
     """Decode prompts of similar length together, behind a prefix that they share."""
@@ -190,7 +190,7 @@ def _decode_group(
     return answers
 
 
-def _telling(choose: Choose, pace: Pace, group: Sequence[int]) -> Choose:
+def _telling(choose: Choose, pace: PassTimer, group: Sequence[int]) -> Choose:
     """Choose as before; once the first tokens are chosen, tell that the group has been read."""
     unread = [group]
 
@@ -203,7 +203,7 @@ def _telling(choose: Choose, pace: Pace, group: Sequence[int]) -> Choose:
     return chosen
 
 
-def _take(answers: list[Tokens], live: list[int], chosen: Tensor, limits: Limits) -> list[int]:
+def _take(answers: list[Tokens], live: list[int], chosen: Tensor, limits: DecodeLimits) -> list[int]:
     """Add each row's next token to its answer; return the rows that go on."""
     keep: list[int] = []
     for place, token in enumerate(chosen.tolist()):

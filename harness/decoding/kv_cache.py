@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 
-class RoomyLayer(DynamicLayer):
+class PreallocatedLayer(DynamicLayer):
     """One layer's keys and values, at the beginning of buffers [rows, heads, room, size].
 
     transformers' own layer puts all of it together anew with each token: that reads and writes the whole cache in every
@@ -61,7 +61,7 @@ class RoomyLayer(DynamicLayer):
 
 def roomy(tokens: int) -> Cache:
     """Return an empty cache with room for so many tokens a row."""
-    return Cache(layer_class_to_replicate=cast("Any", partial(RoomyLayer, tokens)))
+    return Cache(layer_class_to_replicate=cast("Any", partial(PreallocatedLayer, tokens)))
 
 
 def closed_up(keep: list[int]) -> list[int]:

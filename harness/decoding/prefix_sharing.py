@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 
 from harness.decoding.kv_cache import roomy
-from harness.decoding.timing import Pace
+from harness.decoding.timing import PassTimer
 
 Tokens = list[int]
 
@@ -53,7 +53,7 @@ def common_prefix(sequences: Sequence[Tokens]) -> int:
 
 
 @dataclass(frozen=True)
-class Row:
+class PackedRow:
     """Branches laid out in one row, behind `offset` tokens that all of them share.
 
     Attributes:
@@ -74,7 +74,7 @@ class Row:
     leaf_of: Tensor
     leaves: int
 
-    def with_prefix(self, prefix: Tokens) -> Row:
+    def with_prefix(self, prefix: Tokens) -> PackedRow:
         """Return the row with the shared prefix, so far elsewhere, put at its beginning.
 
         Raises:
@@ -94,7 +94,7 @@ class Row:
         )
 
 
-def lay_out(branches: Sequence[Branch], offset: int) -> Row:
+def lay_out(branches: Sequence[Branch], offset: int) -> PackedRow:
     """Lay branches out in a row behind a shared prefix of `offset` tokens that is not part of the row.
 
     Raises:
@@ -130,7 +130,7 @@ def lay_out(branches: Sequence[Branch], offset: int) -> Row:
         allowed[first:end, offset + stem_start : offset + stem_end] = True
         size = end - first
         allowed[first:end, offset + first : offset + end] = torch.ones(size, size, dtype=torch.bool).tril()
-    return Row(
+    return PackedRow(
         torch.tensor(tokens, dtype=torch.long),
         torch.tensor(positions, dtype=torch.long),
         allowed,
@@ -166,7 +166,7 @@ def score(
     module: Any,
     branches: Sequence[Branch],
     row_tokens: int | None,
-    pace: Pace | None = None,
+    pace: PassTimer | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -176,7 +176,7 @@ def score(
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
         pace: told how far it is, and how long was read; nothing is written.
     """
-    pace = pace or Pace(len(branches), module.device)
+    pace = pace or PassTimer(len(branches), module.device)
     found: list[list[float]] = [[] for _ in branches]
     if row_tokens is None:
         for place, branch in enumerate(branches):
@@ -247,7 +247,7 @@ def branch_off(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
     return new
 
 
-def log_likelihoods(module: Any, row: Row, cache: Any = None, *, masked: bool = True) -> Tensor:
+def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True) -> Tensor:
     """Run a causal transformer over a row and return log p(target) of every prediction.
 
     Args:

@@ -16,7 +16,7 @@ Choose = Callable[[Tensor, Sequence[int]], Tensor]
 """Takes logits [rows, vocabulary] and each row's place in its group; gives the next token of each: int64 [rows]."""
 
 
-class Chooser:
+class TokenChooser:
     """Chooses the next token of each sequence: the likeliest, or one drawn by the sequence's own generator."""
 
     def __init__(self, sampling: Sampling | None, prompts: Sequence[list[int]]) -> None:
@@ -56,7 +56,7 @@ def draw(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
     return torch.searchsorted(sums, wanted, right=True)[:, 0].clamp(max=scores.shape[-1] - 1)
 
 
-class Drawn(LogitsProcessor):
+class SampledTokenProcessor(LogitsProcessor):
     """Leaves the token that was drawn as the only one, so that the model's greedy search takes it."""
 
     def __init__(self, choose: Choose) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 
-class Pace:
+class PassTimer:
     """Follows a model's passes: how far they are, and their seconds, shared equally by the prompts they were for.
 
     So the shares of all prompts add up to the seconds of all passes, as their tokens do. Passes on a GPU go on after
@@ -21,20 +21,20 @@ class Pace:
         first_token_at: of each prompt, when its first token was known, by `time.perf_counter`; None: it has none.
     """
 
-    def __init__(self, prompts: int, device: Any, report: Callable[[int, int], None] | None = None) -> None:
+    def __init__(self, prompts: int, device: Any, progress: Callable[[int, int], None] | None = None) -> None:
         """Begin.
 
         Args:
             prompts: how many there are.
             device: of torch, on which the model is.
-            report: called with (prompts done, prompts in all).
+            progress: called with (prompts done, prompts in all).
         """
         self.prefill_s = [0.0] * prompts
         self.decode_s = [0.0] * prompts
         self.first_token_at: list[float | None] = [None] * prompts
         self._on_gpu = getattr(device, "type", "cpu") == "cuda"
         self._last = self._now()
-        self._report, self._done = report, 0
+        self._progress, self._done = progress, 0
 
     def begin(self) -> None:
         """Count from now on."""
@@ -59,8 +59,8 @@ class Pace:
     def done(self, places: Sequence[int]) -> None:
         """Report that these prompts are answered."""
         self._done += len(places)
-        if self._report:
-            self._report(self._done, len(self.prefill_s))
+        if self._progress:
+            self._progress(self._done, len(self.prefill_s))
 
     def _share(self, seconds: list[float], places: Sequence[int]) -> None:
         before, self._last = self._last, self._now()

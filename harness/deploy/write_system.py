@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Prompt, System
-from harness.data.prepare import Prepared, prepare
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.decoding import prefix_sharing
 from harness.deploy.model_card import card
 from harness.errors import HarnessError
 from harness.models import bottleneck
-from harness.plan.config import Limits, RunConfig
+from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from harness.predict import answering
 from harness.prompts import layout, template
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Row
 from harness.training import weight_formats
 from harness.trial.adaptation import adapt, open_model
-from harness.trial.recorder import Emit, Stage
+from harness.trial.recorder import Emit, Recorder
 
 SAMPLES = 20
 """Stored answers that go with a system, and that it is checked by."""
@@ -39,7 +39,7 @@ def _silent(_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedFiles:
     """What was written.
 
     Attributes:
@@ -63,7 +63,7 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
     adapter: bool = False,
     scores: Sequence[str] = (),
     emit: Emit = _silent,
-) -> Deployed:
+) -> DeployedFiles:
     """Write a trial's system, and check it by the trial's own answers.
 
     Args:
@@ -102,10 +102,10 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
         raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Deployed(folder, beside, len(samples), alike)
+    return DeployedFiles(folder, beside, len(samples), alike)
 
 
-def plan_again(record: Completed, suite: str) -> Planned:
+def plan_again(record: Completed, suite: str) -> PlannedTrial:
     """Plan a stored trial once more.
 
     Raises:
@@ -125,7 +125,7 @@ def plan_again(record: Completed, suite: str) -> Planned:
         }
     )
     exact = [name for name in ("train", "validation", "test") if sizes.get(name)]
-    for limits in (Limits.model_validate({}), Limits.model_validate({name: sizes[name] for name in exact})):
+    for limits in (SplitLimits.model_validate({}), SplitLimits.model_validate({name: sizes[name] for name in exact})):
         for planned in make_plan(config.model_copy(update={"limits": limits})).trials:
             if planned.trial.key == trial.key or _alike_but_for_questions(planned, record):
                 return planned
@@ -135,20 +135,20 @@ def plan_again(record: Completed, suite: str) -> Planned:
     )
 
 
-def _alike_but_for_questions(planned: Planned, record: Completed) -> bool:
+def _alike_but_for_questions(planned: PlannedTrial, record: Completed) -> bool:
     """Whether a trial makes the same system as a stored one, whatever it is asked besides."""
     mine, stored = planned.trial, record.trial
     learned_alike = mine.train_items == stored.train_items and not planned.learned
     return learned_alike and (mine.task, mine.basis, mine.steps) == (stored.task, stored.basis, stored.steps)
 
 
-def _rebuild(record: Completed, planned: Planned, cache: Path, emit: Emit) -> tuple[System, Prepared]:
+def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) -> tuple[System, PreparedTask]:
     loaded = load_suite(planned.suite)
     prepared = [prepare(loaded, name, limits=planned.limits) for name in (planned.trial.task, *planned.learned)]
     target = prepared[0]
     if target.info.data_hash != record.tasks[0].data_hash:
         raise HarnessError(f"the data of task {target.info.name!r} are no longer those of the record: run it again.")
-    stage = Stage(cache, emit, planned.trial.seed)
+    stage = Recorder(cache, emit, planned.trial.seed)
     with stage.span("load"):
         model = open_model(planned.model, cache)
     if model.info.hash != record.model.hash:
@@ -210,7 +210,7 @@ def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Any:
     return open_model(str(folder), cache)
 
 
-def _alike(model: Any, system: System, target: Prepared, samples: Sequence[Row]) -> int:
+def _alike(model: Any, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
     """Count the stored answers that the reopened model gives again."""
     wanted = {row.id: row.answer for row in samples}
     queries = [one.query for one in target.test if one.query.id in wanted]

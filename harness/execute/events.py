@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.store.record_file import Record
 
 
@@ -13,7 +13,7 @@ from harness.store.record_file import Record
 class Started:
     """A trial's process was started."""
 
-    planned: Planned
+    planned: PlannedTrial
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Progress:
         figures: the latest of each curve that a training draws, e.g. ``{"loss": 0.7}``.
     """
 
-    planned: Planned
+    planned: PlannedTrial
     phase: str
     step: str | None = None
     done: int = 0
@@ -43,7 +43,7 @@ class Finished:
         kept: it was finished by an earlier run; `record` is None then.
     """
 
-    planned: Planned
+    planned: PlannedTrial
     record: Record | None
     wall_s: float = 0.0
     kept: bool = False

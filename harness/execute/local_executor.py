@@ -22,10 +22,10 @@ from typing import Any, get_args
 import psutil
 
 from harness.execute.events import Event, Finished, Observe, Progress, Started
-from harness.execute.worker import Ending, Job, main
+from harness.execute.worker import Job, TrialEnding, main
 from harness.measure.environment import memory_bytes
 from harness.records.measurements import Phase
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Failed, Skipped
 from harness.store.record_file import Record
 from harness.store.results_store import Store
@@ -51,7 +51,7 @@ class Runner:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunCounts:
     """How many trials ended how; `kept` ones were finished by an earlier run."""
 
     completed: int = 0
@@ -61,8 +61,8 @@ class Outcome:
 
 
 def execute(
-    planned: Sequence[Planned], store: Store, *, cache: Path, observe: Observe, runner: Runner | None = None
-) -> Outcome:
+    planned: Sequence[PlannedTrial], store: Store, *, cache: Path, observe: Observe, runner: Runner | None = None
+) -> RunCounts:
     """Run what is missing, in the order given, and store every ending.
 
     Args:
@@ -84,7 +84,7 @@ def execute(
         for one in planned:
             ended = _settle(one, store, cache, _Launch(context, runner.function, observe))
             counts[ended] = counts.get(ended, 0) + 1
-    return Outcome(**counts)
+    return RunCounts(**counts)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Launch:
     observe: Observe
 
 
-def _settle(planned: Planned, store: Store, cache: Path, launch: _Launch) -> str:
+def _settle(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> str:
     """Bring one trial to its end, whichever; return the name of the count that it adds to."""
     if planned.skip:
         skipped = Skipped(trial=planned.trial, reason=planned.skip)
@@ -111,7 +111,7 @@ def _settle(planned: Planned, store: Store, cache: Path, launch: _Launch) -> str
     return record.status
 
 
-def _in_own_process(planned: Planned, store: Store, cache: Path, launch: _Launch) -> Record:
+def _in_own_process(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> Record:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         log = Path(folder) / "log.txt"
@@ -148,11 +148,11 @@ def _in_own_process(planned: Planned, store: Store, cache: Path, launch: _Launch
 class _Watch:
     """What is seen of a worker from outside, until it ends."""
 
-    planned: Planned
+    planned: PlannedTrial
     observe: Observe
     pid: int
     phase: Phase | None = None
-    ending: Ending | None = None
+    ending: TrialEnding | None = None
     peak_bytes: int = 0
     _looked_at: float = field(default=0.0, repr=False)
 
@@ -169,8 +169,8 @@ class _Watch:
             elif sentinel in ready:
                 return
 
-    def _hear(self, said: Ending | Mapping[str, Any]) -> None:
-        if isinstance(said, Ending):
+    def _hear(self, said: TrialEnding | Mapping[str, Any]) -> None:
+        if isinstance(said, TrialEnding):
             self.ending = said
             return
         phase = said.get("phase")
@@ -189,7 +189,7 @@ class _Watch:
             self.peak_bytes = max(self.peak_bytes, psutil.Process(self.pid).memory_info().rss)
 
 
-def _why(ending: Ending | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
+def _why(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
     """Say in one line why a trial has no result, with what a developer may want to see."""
     if ending is not None and ending.status == "error":
         return ending.reason, ending.details

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from harness.errors import HarnessError
 from harness.measure import allocator
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.store.results_store import Store
 
 _EVERY_S = 0.1
@@ -35,7 +35,7 @@ class Job:
         log: a file for what libraries print.
     """
 
-    planned: Planned
+    planned: PlannedTrial
     function: str
     results: Path
     cache: Path
@@ -43,7 +43,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ending:
+class TrialEnding:
     """How a trial ended, as its worker saw it; `details` is a traceback, where the ending is a bug's."""
 
     status: Literal["completed", "error", "bug"]
@@ -52,15 +52,15 @@ class Ending:
 
 
 def main(pipe: Connection, job: Job) -> None:
-    """Run one trial; everything that the other end of the pipe hears is a mapping (progress) or an `Ending`."""
+    """Run one trial; everything that the other end of the pipe hears is a mapping (progress) or an `TrialEnding`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
     allocator.settle()
-    pipe.send(_run(job, Emit(pipe)))
+    pipe.send(_run(job, ProgressSender(pipe)))
 
 
-def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
+def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
     try:
         _set_threads(job.planned.threads)
         module, _, name = job.function.partition(":")
@@ -68,18 +68,18 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> Ending:
         record, rows = run_trial(job.planned, cache=job.cache, emit=emit)
         Store(job.results).write(record, rows)
     except HarnessError as error:
-        return Ending("error", str(error))
+        return TrialEnding("error", str(error))
     except MemoryError:
-        return Ending("error", "out of memory; try a smaller batch or model.", traceback.format_exc())
+        return TrialEnding("error", "out of memory; try a smaller batch or model.", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - a bug costs one row, and its traceback is kept in it
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
             text = f"out of GPU memory ({_first_line(error)}); try a smaller batch or model."
-            return Ending("error", text, traceback.format_exc())
-        return Ending("bug", f"{type(error).__name__}: {_first_line(error)}", traceback.format_exc())
-    return Ending("completed")
+            return TrialEnding("error", text, traceback.format_exc())
+        return TrialEnding("bug", f"{type(error).__name__}: {_first_line(error)}", traceback.format_exc())
+    return TrialEnding("completed")
 
 
-class Emit:
+class ProgressSender:
     """Sends progress to the parent, but not so often that sending it would cost the trial time.
 
     Call it with a mapping: ``phase``, and as known ``step``, ``done``, ``total`` and ``figures``.

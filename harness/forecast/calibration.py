@@ -22,7 +22,7 @@ from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read
 from harness.measure import allocator
 from harness.measure.environment import environment, memory_bytes
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 PRELOAD = ("harness.execute.preload",)
 IMPORTED = ("harness.trial.run_trial", "harness.training.rates")
@@ -30,7 +30,7 @@ IMPORTED = ("harness.trial.run_trial", "harness.training.rates")
 _SEPARATE_S = 300
 
 
-class Calibration(Frozen):
+class Calibration(StoredModel):
     """A machine's rates for models of one shape.
 
     Attributes:
@@ -145,7 +145,7 @@ def _slack(shape: Any, found: dict[str, Any]) -> float:
     """Compare by how much training raised the memory with what the formulas say of it."""
     small = replace(shape, layers=found["layers"], exact_parameters=0)
     step = small.low_rank(8)
-    said = memory.training(small, step, memory.Pass(found["risen_tokens"], found["risen_predictions"]))
+    said = memory.training(small, step, memory.ForwardPass(found["risen_tokens"], found["risen_predictions"]))
     products = found["risen_lengths"] * kernels.products(small, step, learning=True)
     made = min(products, allocator.CODES_KEPT) * found["code_bytes"]
     expected = said.activations + said.logits + said.gradients + made

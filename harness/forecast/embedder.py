@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.architecture import Architecture, Footprint
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.forecast.architecture_lookup import read
-from harness.forecast.memory import Pass, answering
+from harness.forecast.memory import ForwardPass, answering
 from harness.forecast.token_lengths import some_passages
 
 _BATCH = 32
@@ -38,7 +38,7 @@ class Embedder:
         """Count the parameters that every token meets: of the vocabulary, it looks one row up only."""
         return self.shape.parameters - self.shape.vocab * self.shape.hidden
 
-    def lengths(self, task: Prepared) -> list[int]:
+    def lengths(self, task: PreparedTask) -> list[int]:
         """Count the tokens of some passages of a task's corpus as they are read: cut at the window, marks included."""
         passages = some_passages(task)
         if not passages:
@@ -52,7 +52,7 @@ class Embedder:
 
     def held_bytes(self, lengths: list[int]) -> float:
         """Give the bytes of the activations of the largest batch."""
-        largest = Pass(_BATCH * max(lengths, default=0), 0)
+        largest = ForwardPass(_BATCH * max(lengths, default=0), 0)
         return answering(self.shape, Footprint(), largest).activations
 
     def products(self, texts: int) -> int:

@@ -13,7 +13,7 @@ from harness.errors import HarnessError, unknown
 from harness.forecast import memory
 from harness.forecast.architecture_lookup import llama, read
 from harness.forecast.forecast_run import present
-from harness.forecast.memory import GIB, Memory, Pass
+from harness.forecast.memory import GIB, ForwardPass, PeakMemory
 from harness.plan import chain
 from harness.plan.discover import find_step
 
@@ -49,7 +49,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Need:
+class MemoryNeed:
     """What a training, or answering where nothing is trained, needs of a GPU.
 
     Attributes:
@@ -59,7 +59,7 @@ class Need:
 
     parameters: int
     trained: int
-    peak: Memory
+    peak: PeakMemory
 
     def headroom(self, gpu: Gpu) -> float:
         """Give the bytes that are left; below 0: it does not fit."""
@@ -106,7 +106,7 @@ def architecture(model: str, cache: Path) -> Architecture:
     return read(folder, _BITS_16)
 
 
-def need(shape: Architecture, strategy: str, tokens: int, batch: int, labels: int | None = None) -> Need:
+def need(shape: Architecture, strategy: str, tokens: int, batch: int, labels: int | None = None) -> MemoryNeed:
     """Say what a strategy needs on a GPU, at most.
 
     Args:
@@ -120,23 +120,23 @@ def need(shape: Architecture, strategy: str, tokens: int, batch: int, labels: in
         HarnessError: the strategy is unknown.
     """
     footprints = [link.step.footprint(shape) for link in chain.build(strategy, find_step)]
-    one = Pass(tokens * batch, (tokens if labels is None else min(labels, tokens)) * batch)
+    one = ForwardPass(tokens * batch, (tokens if labels is None else min(labels, tokens)) * batch)
     peaks = [_peak(shape, footprint, one, tokens * batch) for footprint in footprints]
     highest = max(peaks, key=lambda found: found.total)
     trained = max((footprint.trained for footprint in footprints), default=0)
-    return Need(shape.parameters, trained, replace(highest, base=CONTEXT_BYTES))
+    return MemoryNeed(shape.parameters, trained, replace(highest, base=CONTEXT_BYTES))
 
 
-def fitting(needed: Need, table: Sequence[Gpu]) -> list[Gpu]:
+def fitting(needed: MemoryNeed, table: Sequence[Gpu]) -> list[Gpu]:
     """Return the GPUs that hold it, smallest first."""
     return sorted((one for one in table if needed.headroom(one) >= 0), key=lambda one: one.memory_gib)
 
 
-def _peak(shape: Architecture, footprint: Footprint, one: Pass, cached: int) -> Memory:
+def _peak(shape: Architecture, footprint: Footprint, one: ForwardPass, cached: int) -> PeakMemory:
     if footprint.epochs:
         return memory.training(shape, footprint, one)
     sequences = max(1, cached // max(one.tokens, 1))
-    return memory.answering(shape, footprint, Pass(one.tokens, sequences), cached)
+    return memory.answering(shape, footprint, ForwardPass(one.tokens, sequences), cached)
 
 
 def _given(text: str) -> Architecture:

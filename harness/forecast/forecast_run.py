@@ -10,15 +10,15 @@ from pathlib import Path
 
 from harness.data.fetch import is_fetched
 from harness.data.locate import locate
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.data.sources import all_sources
 from harness.errors import HarnessError
 from harness.forecast.architecture_lookup import read
 from harness.forecast.calibration import Calibration, calibrate, kept
 from harness.forecast.forecast_trial import Forecaster
-from harness.forecast.token_lengths import Lengths, lengths
+from harness.forecast.token_lengths import TokenLengths, lengths
 from harness.models import gguf_conversion
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 
 SWITCH = "HARNESS_FORECAST"
 """Environment variable: ``off`` leaves forecasts out, and measures nothing for them."""
@@ -27,7 +27,7 @@ Busy = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class Here:
+class ForecastMachine:
     """This machine, for forecasts.
 
     Attributes:
@@ -43,7 +43,9 @@ class Here:
     again: bool = False
 
 
-def forecasted(trials: Sequence[Planned], prepared: Mapping[str, Prepared], here: Here) -> list[Planned]:
+def forecasted(
+    trials: Sequence[PlannedTrial], prepared: Mapping[str, PreparedTask], here: ForecastMachine
+) -> list[PlannedTrial]:
     """Return the trials with what is predicted of each; those whose model is not on this machine stay as they are.
 
     With `HARNESS_FORECAST=off` in the environment all of them do.
@@ -54,7 +56,7 @@ def forecasted(trials: Sequence[Planned], prepared: Mapping[str, Prepared], here
         return list(trials)
     retrieves = any(one.sources and not one.skip for one in trials)
     forecasters: dict[tuple[str, int | None], Forecaster | None] = {}
-    found: list[Planned] = []
+    found: list[PlannedTrial] = []
     for one in trials:
         known = one.model, one.threads
         if not one.skip and known not in forecasters:
@@ -76,7 +78,7 @@ def present(name: str, cache: Path) -> Path | None:
     return gguf_conversion.place(folder, cache) if folder and gguf_conversion.is_ready(folder, cache) else None
 
 
-def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster | None:
+def _forecaster(planned: PlannedTrial, here: ForecastMachine, *, retrieves: bool) -> Forecaster | None:
     folder = present(planned.model, here.cache)
     if folder is None:
         return None
@@ -87,9 +89,9 @@ def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster 
         here.note(f"No forecasts for {planned.trial.model}: {error}")
         return None
 
-    counted: dict[str, Lengths] = {}
+    counted: dict[str, TokenLengths] = {}
 
-    def counts(task: Prepared) -> Lengths:
+    def counts(task: PreparedTask) -> TokenLengths:
         if task.info.name not in counted:
             counted[task.info.name] = lengths(task, folder, planned.model, here.cache)
         return counted[task.info.name]
@@ -97,7 +99,7 @@ def _forecaster(planned: Planned, here: Here, *, retrieves: bool) -> Forecaster 
     return Forecaster(shape, machine, counts, lambda name: present(name, here.cache), retrieves)
 
 
-def _machine(folder: Path, threads: int | None, here: Here) -> Calibration:
+def _machine(folder: Path, threads: int | None, here: ForecastMachine) -> Calibration:
     found = None if here.again else kept(folder, threads, here.cache)
     if found is None:
         with here.busy("measuring this machine for forecasts (once, some ten seconds)"):

@@ -9,19 +9,19 @@ from pathlib import Path
 from statistics import fmean
 
 from harness.api.architecture import Architecture, Footprint
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.forecast import kernels, memory, workload
 from harness.forecast.calibration import Calibration
 from harness.forecast.embedder import Embedder, find
 from harness.forecast.phases import Phases
 from harness.forecast.seconds import Rates
-from harness.forecast.token_lengths import Lengths
-from harness.forecast.workload import Asked, Work
+from harness.forecast.token_lengths import TokenLengths
+from harness.forecast.workload import PromptShape, Workload
 from harness.plan import chain
 from harness.plan.chain import Link
 from harness.plan.discover import find_step
 from harness.records.measurements import Forecast
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.trial.arrivals import expected
 
 _WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 5_000, 5, 3
@@ -43,11 +43,11 @@ class Forecaster:
 
     shape: Architecture
     machine: Calibration
-    counted: Callable[[Prepared], Lengths]
+    counted: Callable[[PreparedTask], TokenLengths]
     located: Callable[[str], Path | None]
     retrieves: bool = False
 
-    def forecast(self, planned: Planned, prepared: Mapping[str, Prepared]) -> Forecast:
+    def forecast(self, planned: PlannedTrial, prepared: Mapping[str, PreparedTask]) -> Forecast:
         """Predict one trial.
 
         Args:
@@ -61,8 +61,8 @@ class Forecaster:
 @dataclass(frozen=True)
 class _Trial:
     by: Forecaster
-    planned: Planned
-    prepared: Mapping[str, Prepared]
+    planned: PlannedTrial
+    prepared: Mapping[str, PreparedTask]
     links: Sequence[Link]
     rates: Rates
 
@@ -109,7 +109,7 @@ class _Trial:
         return machine.base_bytes + machine.first_use_bytes + retrieves
 
     def _adapt(
-        self, found: Phases, task: Prepared, link: Link, footprint: Footprint, done: Sequence[Footprint]
+        self, found: Phases, task: PreparedTask, link: Link, footprint: Footprint, done: Sequence[Footprint]
     ) -> None:
         """Add what one step takes."""
         if footprint.indexed:
@@ -121,7 +121,7 @@ class _Trial:
             for one in self._learned(task, link):
                 self._train(found, one, footprint, done if one is task else ())
 
-    def _index(self, found: Phases, task: Prepared, link: Link, held_bytes: float) -> None:
+    def _index(self, found: Phases, task: PreparedTask, link: Link, held_bytes: float) -> None:
         """Add what embedding the corpus takes, besides what is held."""
         found.reach(held_bytes)
         for one in self._embedders(link):
@@ -147,7 +147,7 @@ class _Trial:
         found.products += products
         return self.rates.code(products)
 
-    def _train(self, found: Phases, task: Prepared, footprint: Footprint, done: Sequence[Footprint]) -> None:
+    def _train(self, found: Phases, task: PreparedTask, footprint: Footprint, done: Sequence[Footprint]) -> None:
         length, items = self.by.counted(task), self._train_items(task)
         if footprint.learns == "samples":
             items = footprint.sampled
@@ -181,7 +181,7 @@ class _Trial:
         held = memory.training(self.by.shape, footprint, one.largest, slack=slack)
         found.reach(self._base + held.total)
 
-    def _ask(self, found: Phases, phase: str, system: Asked, items: int, end: Footprint) -> None:
+    def _ask(self, found: Phases, phase: str, system: PromptShape, items: int, end: Footprint) -> None:
         """Add what answering questions takes."""
         thought, answered = workload.thinking(system, items), workload.asking(system, items * system.samples)
         seconds = self.rates.answering(thought) + self.rates.answering(answered)
@@ -195,7 +195,7 @@ class _Trial:
         for one in (thought, answered):
             found.reach(self._base + self._memory_of(end, one).total)
 
-    def _check(self, found: Phases, task: Prepared, system: Asked, done: Sequence[Footprint]) -> None:
+    def _check(self, found: Phases, task: PreparedTask, system: PromptShape, done: Sequence[Footprint]) -> None:
         """Add the self-tests: other words, other passages, other weights, each a few items again."""
         items, end = self.planned.check_items, self._end(done)
         if not items:
@@ -208,15 +208,15 @@ class _Trial:
         for _ in range(ways):
             self._ask(found, "check", system, items, end)
 
-    def _small_parts(self, one: Work, end: Footprint) -> float:
+    def _small_parts(self, one: Workload, end: Footprint) -> float:
         """Give the seconds that adapters and 4-bit weights add to reading: a third of what they add to training."""
         machine, shape = self.by.machine, self.by.shape
         added = max(0.0, machine.small_s - machine.through_s) / 3 * shape.layers / machine.layers
         whole = self.rates.made_whole(end) * (one.tokens / workload.ROW_TOKENS + one.steps)
         return end.modules / 7 * added * one.tokens + whole
 
-    def _memory_of(self, end: Footprint, one: Work | None = None) -> memory.Memory:
-        one = one or Work()
+    def _memory_of(self, end: Footprint, one: Workload | None = None) -> memory.PeakMemory:
+        one = one or Workload()
         slack = memory.reading_slack(self.by.machine.slack)
         return memory.answering(self.by.shape, end, one.largest, round(one.cached), slack=slack)
 
@@ -225,26 +225,26 @@ class _Trial:
         tuned = [one for one in done if one.trained]
         return _of_weights(tuned[-1]) if tuned else Footprint()
 
-    def _asked(self, task: Prepared, done: Sequence[Footprint]) -> Asked:
+    def _asked(self, task: PreparedTask, done: Sequence[Footprint]) -> PromptShape:
         return workload.asked(self.by.counted(task), done, task.task_data.task.max_new_tokens)
 
-    def _planted(self, planted: Prepared, task: Prepared, done: Sequence[Footprint]) -> Asked:
+    def _planted(self, planted: PreparedTask, task: PreparedTask, done: Sequence[Footprint]) -> PromptShape:
         """Say how planted secrets are asked for: as the task's own items, behind its exemplars and passages."""
         own = self.by.counted(task).model_dump(include=_OF_THE_TASK)
         asked = self.by.counted(planted).model_copy(update=own)
         return workload.asked(asked, done, planted.task_data.task.max_new_tokens)
 
-    def _learned(self, task: Prepared, link: Link) -> list[Prepared]:
+    def _learned(self, task: PreparedTask, link: Link) -> list[PreparedTask]:
         if not link.tasks:
             return [task]
         names = [name for name, one in self.prepared.items() if one.info.role == "target"]
         return [self.prepared[name] for name in (names if "all" in link.tasks else link.tasks) if name in self.prepared]
 
-    def _train_items(self, task: Prepared) -> int:
+    def _train_items(self, task: PreparedTask) -> int:
         there = len(task.task_data.train)
         return min(there, self.planned.trial.train_items or there)
 
-    def _search(self, found: Phases, task: Prepared, system: Asked) -> None:
+    def _search(self, found: Phases, task: PreparedTask, system: PromptShape) -> None:
         """Add the search of parameters: so many times the adaptation and the validation items."""
         budget = self.planned.trial.budget
         if budget is None:

@@ -26,7 +26,7 @@ which the formulas say 41 (2026-11-22, SmolLM2-135M)."""
 
 
 @dataclass(frozen=True)
-class Memory:
+class PeakMemory:
     """Bytes held at the moment of the peak.
 
     Attributes:
@@ -65,7 +65,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class BytesPerParameter:
     """How many bytes are held for each trained parameter.
 
     The defaults are those of this project's AdamW: a 32-bit copy of what is held in fewer bits (Micikevicius et al.
@@ -87,7 +87,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Pass:
+class ForwardPass:
     """One forward pass.
 
     Attributes:
@@ -122,8 +122,13 @@ def kept_bytes(shape: Architecture, footprint: Footprint) -> float:
 
 
 def training(
-    shape: Architecture, footprint: Footprint, largest: Pass, numbers: Numbers | None = None, *, slack: float = 0.0
-) -> Memory:
+    shape: Architecture,
+    footprint: Footprint,
+    largest: ForwardPass,
+    numbers: BytesPerParameter | None = None,
+    *,
+    slack: float = 0.0,
+) -> PeakMemory:
     """Give the peak of a training step: at the end of the forward pass, or while the weights are updated.
 
     Args:
@@ -134,7 +139,7 @@ def training(
         slack: share of the tokens' activations that the allocator holds besides, measured.
     """
     own = shape.dtype_bytes >= 4
-    numbers = numbers or Numbers(master_bytes=0.0 if own else 4.0)
+    numbers = numbers or BytesPerParameter(master_bytes=0.0 if own else 4.0)
     trained = footprint.trained
     reached = footprint.reach * shape.layers
     inside = kept_bytes(shape, footprint)
@@ -147,7 +152,7 @@ def training(
     behind = largest.tokens * inside  # gradients of the block that is computed just now: the logits are gone by then
     if behind > logits:
         of_tokens, activations, logits = of_tokens + behind, activations + behind, 0.0
-    fixed = Memory(
+    fixed = PeakMemory(
         weights=weights_bytes(shape, footprint),
         optimizer=trained * (footprint.states * numbers.state_bytes + numbers.master_bytes),
         kept=trained * shape.dtype_bytes if numbers.keeps_best and footprint.epochs > 1 else 0.0,
@@ -184,8 +189,8 @@ def reading_slack(measured: float) -> float:
 
 
 def answering(
-    shape: Architecture, footprint: Footprint, largest: Pass, cached_tokens: int = 0, *, slack: float = 0.0
-) -> Memory:
+    shape: Architecture, footprint: Footprint, largest: ForwardPass, cached_tokens: int = 0, *, slack: float = 0.0
+) -> PeakMemory:
     """Give the peak of answering: weights, one block's activations, logits and the cache.
 
     Args:
@@ -198,7 +203,7 @@ def answering(
     activations = largest.tokens * (kept_bytes(shape, Footprint()) + 4 * shape.hidden)
     logits = _LOGITS_SCORED * shape.vocab * largest.predictions
     cache = cached_tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers
-    return Memory(
+    return PeakMemory(
         weights=weights_bytes(shape, footprint),
         activations=activations,
         logits=logits,

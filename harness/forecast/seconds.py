@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.api.architecture import Architecture, Footprint
 from harness.forecast.calibration import Calibration
-from harness.forecast.workload import Work
+from harness.forecast.workload import Workload
 
 _SHORT, _TRAINED, _LONG, _MANY = 192, 384, 768, 32
 """Tokens of the rows, and sequences of the batch, that `harness.training.rates` times."""
@@ -25,11 +25,11 @@ class Rates:
     machine: Calibration
     shape: Architecture
 
-    def reading(self, work: Work) -> float:
+    def reading(self, work: Workload) -> float:
         """Give the seconds of forward passes and of the logits in them."""
         return work.tokens * self._read_s(work.row) + work.predictions * self.machine.prediction_s
 
-    def writing(self, work: Work) -> float:
+    def writing(self, work: Workload) -> float:
         """Give the seconds of decoding step by step."""
         one = self.machine.besides_one_s + self.machine.step_one_s * self._whole
         many = max(one, self.machine.besides_many_s + self.machine.step_many_s * self._whole)
@@ -45,11 +45,11 @@ class Rates:
         """Give the seconds in which code is made for products of new sizes."""
         return products * self.machine.code_s
 
-    def answering(self, work: Work) -> float:
+    def answering(self, work: Workload) -> float:
         """Give the seconds of reading prompts and writing what follows."""
         return self.reading(work) + self.writing(work)
 
-    def learning(self, work: Work, footprint: Footprint) -> float:
+    def learning(self, work: Workload, footprint: Footprint) -> float:
         """Give the seconds of one pass over what is learned, its updates left out.
 
         Forward through all blocks, back through those that are reached; gradients of weights where they take one, the

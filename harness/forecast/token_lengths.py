@@ -13,16 +13,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.api import Example, Prompt, Task
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.models import tokenizer
 from harness.prompts import layout
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 _PASSAGES = 200
 """Passages that are counted, evenly spaced; their mean stands for all."""
 
 
-class Lengths(Frozen):
+class TokenLengths(StoredModel):
     """Tokens of a task as one model is sent it; means, unless they say otherwise.
 
     Attributes:
@@ -51,7 +51,7 @@ class Lengths(Frozen):
     passage_longest: int
 
 
-def lengths(task: Prepared, folder: Path, name: str, cache: Path) -> Lengths:
+def lengths(task: PreparedTask, folder: Path, name: str, cache: Path) -> TokenLengths:
     """Count a task's tokens, or take up what was counted before.
 
     Args:
@@ -67,7 +67,7 @@ def lengths(task: Prepared, folder: Path, name: str, cache: Path) -> Lengths:
     parts = [str(folder), stamps, task.info.data_hash, asdict(task.task_data.task)]
     file = cache / "lengths" / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}.json"
     try:
-        return Lengths.model_validate_json(file.read_text(encoding="utf-8"))
+        return TokenLengths.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         found = _count(task, tokenizer.open_tokenizer(folder, name, cache))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -75,14 +75,14 @@ def lengths(task: Prepared, folder: Path, name: str, cache: Path) -> Lengths:
     return found
 
 
-def some_passages(task: Prepared) -> list[str]:
+def some_passages(task: PreparedTask) -> list[str]:
     """Take passages of a task's corpus that stand for all, as they are embedded."""
     corpus = task.task_data.corpus
     step = max(1, len(corpus) // _PASSAGES)
     return [f"{one.title}: {one.text}" if one.title else one.text for one in corpus[::step]]
 
 
-def _count(task: Prepared, tokens: Any) -> Lengths:
+def _count(task: PreparedTask, tokens: Any) -> TokenLengths:
     data, told = task.task_data, task.task_data.task
     asked, learned = _prompts(told, task.test), _prompts(told, data.train)
     every = [layout.render(prompt, tokens.tokenizer) for prompt in (*asked, *learned)]
@@ -96,7 +96,7 @@ def _count(task: Prepared, tokens: Any) -> Lengths:
     passages = some_passages(task)
     ids = tokens.tokenizer(passages, add_special_tokens=False)["input_ids"] if passages else []
     found = [len(one) for one in ids]
-    return Lengths(
+    return TokenLengths(
         shared=shared,
         asked=_mean(of_test) - shared,
         asked_longest=max(of_test, default=shared) - shared,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from harness.api.architecture import Footprint
 from harness.forecast.kernels import different
-from harness.forecast.memory import Pass
-from harness.forecast.token_lengths import Lengths
+from harness.forecast.memory import ForwardPass
+from harness.forecast.token_lengths import TokenLengths
 
 ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 2048
 _TAIL = 3.0
@@ -27,11 +27,11 @@ _PACKING_COST, _PACKING_SHORT = 7e-4, 300
 """As `harness.training.batches` decides between packing and stacking."""
 
 
-NOTHING = Pass(0, 0)
+NOTHING = ForwardPass(0, 0)
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptShape:
     """How a system's prompts look.
 
     Attributes:
@@ -57,7 +57,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What is computed.
 
     Attributes:
@@ -75,7 +75,7 @@ class Work:
     predictions: float = 0.0
     steps: float = 0.0
     sequences: float = 1.0
-    largest: Pass = NOTHING
+    largest: ForwardPass = NOTHING
     cached: float = 0.0
     held: float = 0.0
     lengths: float = 0.0
@@ -84,7 +84,7 @@ class Work:
     written: float = 0.0
 
 
-def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> Asked:
+def asked(length: TokenLengths, footprints: Sequence[Footprint], new_tokens: int) -> PromptShape:
     """Say how prompts look after a chain's steps; passages and reasoning of the last step that brings some."""
     shared, own, longest = length.shared, length.asked, float(length.asked_longest)
     thought, samples, reread, shown = 0.0, 1, 0.0, False
@@ -110,20 +110,20 @@ def asked(length: Lengths, footprints: Sequence[Footprint], new_tokens: int) -> 
     if shown:  # answers become as long as those that were seen; otherwise nothing tells
         most, usually = min(most, 2 * length.answer + 2), min(most, length.answer)
     choices, count, spread = length.choices, length.choice_count, math.sqrt(variance)
-    return Asked(shared, own, longest, choices, count, most, usually, thought, samples, reread, spread)
+    return PromptShape(shared, own, longest, choices, count, most, usually, thought, samples, reread, spread)
 
 
-def asking(system: Asked, items: int) -> Work:
+def asking(system: PromptShape, items: int) -> Workload:
     """Say what answering so many questions together takes: behind its reasoning, where there is one."""
     if not items:
-        return Work()
+        return Workload()
     system = replace(system, own=system.own + system.thought, longest=system.longest + system.thought)
     if system.choices:
         return _scoring(system, items)
     return _writing(system, items, system.written, system.usually)
 
 
-def alone(system: Asked) -> Work:
+def alone(system: PromptShape) -> Workload:
     """Say what answering one question by itself takes: nothing is shared, and one sequence is decoded."""
     one = asking(system, 1)
     steps = system.usually + system.samples * system.thought
@@ -134,22 +134,22 @@ def alone(system: Asked) -> Work:
     return replace(one, row=length, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0, held=length + steps / 2)
 
 
-def lengths_alone(system: Asked, items: int) -> float:
+def lengths_alone(system: PromptShape, items: int) -> float:
     """Expect how many different lengths the prompts of so many questions have, asked one by one."""
     return different(items, _EVEN * system.own_sd)
 
 
-def thinking(system: Asked, items: int) -> Work:
+def thinking(system: PromptShape, items: int) -> Workload:
     """Say what writing the reasonings of so many questions takes."""
     if not (system.thought and items):
-        return Work()
+        return Workload()
     return _writing(system, items * system.samples, system.thought, system.thought)
 
 
-def learning(system: Asked, answer: float, items: int, footprint: Footprint, longest: float) -> Work:
+def learning(system: PromptShape, answer: float, items: int, footprint: Footprint, longest: float) -> Workload:
     """Say what one pass over what is learned takes, packed or stacked, whichever the loop would take.
 
-    Only `Work.lengths` is of all passes: batches are drawn anew in each, so their lengths are others.
+    Only `Workload.lengths` is of all passes: batches are drawn anew in each, so their lengths are others.
 
     Args:
         system: its prompts with training items in place of the questions.
@@ -177,11 +177,11 @@ def learning(system: Asked, answer: float, items: int, footprint: Footprint, lon
     count = items / batch * (packed_rows if packs else math.ceil(stacked / footprint.row_tokens))
     window = _EVEN * system.own_sd * (math.sqrt(a_pass) if packs else 1.0)
     at_once = math.ceil(predicted * max(1.0, min(batch, widest / max(each, 1))))
-    return Work(
+    return Workload(
         tokens=tokens * items / batch,
         row=row if packs else alone_tokens,
         predictions=items * predicted,
-        largest=Pass(math.ceil(widest), at_once),
+        largest=ForwardPass(math.ceil(widest), at_once),
         lengths=different(max(1.0, footprint.epochs) * count, min(window, footprint.row_tokens)),
         sent=items * (system.shared + system.own + predicted),
     )
@@ -191,34 +191,34 @@ def _cost(tokens: float, length: float) -> float:
     return tokens * (1 + _PACKING_COST * max(length, _PACKING_SHORT))
 
 
-def _scoring(system: Asked, items: int) -> Work:
+def _scoring(system: PromptShape, items: int) -> Workload:
     each = system.own + max(0.0, system.choices - system.choice_count)
     per_row = max(1.0, min(items, ROW_TOKENS / max(each, 1)))
     rows = min(ROW_TOKENS, items * each)
-    return Work(
+    return Workload(
         tokens=system.shared + items * (each + system.reread),
         row=rows,
         predictions=items * system.choices,
-        largest=Pass(math.ceil(max(rows, system.longest)), math.ceil(per_row * system.choices)),
+        largest=ForwardPass(math.ceil(max(rows, system.longest)), math.ceil(per_row * system.choices)),
         cached=system.shared,
         lengths=different(items * each / ROW_TOKENS, each),  # a row is filled until no item fits: less than one is left
         sent=items * (system.shared + system.own + system.choices),
     )
 
 
-def _writing(system: Asked, items: int, written: float, usually: float) -> Work:
+def _writing(system: PromptShape, items: int, written: float, usually: float) -> Workload:
     alive = min(1.0, usually / max(written, 1.0))  # of a group, in the mean of the steps that its longest answer takes
     wide = min(system.longest, _SPREAD * system.own)
     group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(wide, 1))))
     groups = math.ceil(items / group)
     first = max(wide, system.longest)
-    return Work(
+    return Workload(
         tokens=system.shared + items * (1 + (_SPREAD - 1) / 2) * system.own + items * system.reread,
         row=min(ROW_TOKENS, group * wide),  # more sequences see no more of each other: only one row grows quadratically
         predictions=items,
         steps=groups * max(0.0, written - 1),
         sequences=max(1.0, group * alive),
-        largest=Pass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
+        largest=ForwardPass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
         cached=group * (system.shared + first + written),
         held=max(1.0, group * alive) * (system.shared + wide + written / 2),
         lengths=groups,

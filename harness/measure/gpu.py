@@ -26,7 +26,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Holder:
+class GpuProcess:
     """A process and its memory of the GPU; None: the driver does not tell how much."""
 
     pid: int
@@ -35,7 +35,7 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Device:
+class GpuDevice:
     """A GPU as NVML shows it.
 
     Attributes:
@@ -53,7 +53,7 @@ class Device:
         except (self.nvml.NVMLError, AttributeError):  # an older driver or module counts what is reserved as used
             return None
 
-    def holders(self) -> list[Holder]:
+    def holders(self) -> list[GpuProcess]:
         """List the processes that hold memory, most of it first; in a container they may be hidden."""
         found: dict[int, int | None] = {}
         for ask in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
@@ -61,11 +61,11 @@ class Device:
                 found |= {one.pid: one.usedGpuMemory for one in getattr(self.nvml, ask)(self.handle)}
             except self.nvml.NVMLError:
                 continue
-        holders = [Holder(pid, _name(pid), used) for pid, used in found.items()]
+        holders = [GpuProcess(pid, _name(pid), used) for pid, used in found.items()]
         return sorted(holders, key=lambda one: -(one.used_bytes or 0))
 
 
-def open_device(nvml: Any = None) -> Device | None:
+def open_device(nvml: Any = None) -> GpuDevice | None:
     """Open the GPU that trials run on: the first that CUDA is shown.
 
     Args:
@@ -87,7 +87,7 @@ def open_device(nvml: Any = None) -> Device | None:
         handle = nvml.nvmlDeviceGetHandleByIndex(int(visible)) if by_index else nvml.nvmlDeviceGetHandleByUUID(visible)
     except nvml.NVMLError:
         return None
-    return Device(nvml, handle)
+    return GpuDevice(nvml, handle)
 
 
 def refuse_busy(nvml: Any = None) -> None:
@@ -115,7 +115,7 @@ def refuse_busy(nvml: Any = None) -> None:
         )
 
 
-def _listed(others: Sequence[Holder], unseen: int) -> str:
+def _listed(others: Sequence[GpuProcess], unseen: int) -> str:
     parts = [
         f"{one.name}, pid {one.pid}: {'unknown' if one.used_bytes is None else f'{one.used_bytes / _MIB:,.0f} MiB'}"
         for one in others

@@ -70,7 +70,7 @@ def design_effect(cluster_sizes: Sequence[int], correlation: float) -> float:
 
 
 @dataclass(frozen=True)
-class Assumed:
+class PowerAssumptions:
     """What the power of a comparison depends on, besides the numbers of items and of seeds.
 
     Attributes:
@@ -88,7 +88,9 @@ class Assumed:
     exact: bool = False
 
 
-def detectable(assumed: Assumed, items: int, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def detectable(
+    assumed: PowerAssumptions, items: int, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
     """Smallest true difference that is found with the given power, by a t test with clusters and seeds as they are.
 
     The standard error is sqrt(design · sd² / n + 2 · seed_sd² / S), its degrees of freedom Satterthwaite's, as in the
@@ -111,7 +113,7 @@ def detectable(assumed: Assumed, items: int, seeds: int = 1, *, alpha: float = 0
 
 
 def items_needed(
-    assumed: Assumed, difference: float, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8
+    assumed: PowerAssumptions, difference: float, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8
 ) -> int | None:
     """Fewest items with which a true difference of that size is found (`detectable`); None: no number is enough."""
     low, high = math.ceil(2 * assumed.per_cluster), MOST_ITEMS
@@ -126,7 +128,7 @@ def items_needed(
     return low
 
 
-def seeds_needed(assumed: Assumed, difference: float) -> tuple[int, int] | None:
+def seeds_needed(assumed: PowerAssumptions, difference: float) -> tuple[int, int] | None:
     """Fewest seeds after which one more would save less than a tenth of the items, and the items with that many.
 
     None: not even `MOST_SEEDS` seeds are enough.

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Answer, Capability, ModelInfo, Prompt, Report, Sampling
+from harness.api import Answer, Capability, ModelInfo, ProgressCallback, Prompt, Sampling
 from harness.decoding import batched_decode, prefix_sharing
-from harness.decoding.timing import Pace
+from harness.decoding.timing import PassTimer
 from harness.models import saved_weights, virtual_tokens
 from harness.prompts import layout
 
@@ -39,7 +39,7 @@ class LocalModel:
     decode_rows: int = 32
 
     @property
-    def can(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """Everything: the weights are here."""
         return frozenset({"generate", "score_choices", "train"})
 
@@ -47,7 +47,7 @@ class LocalModel:
         """Encode a text as it is, without special tokens of the tokenizer's own."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.LaidOut]:
+    def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
         """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
         window, before = self.info.context_tokens, list(virtual_tokens.ids(self.module))
         room = window and window - reserve - virtual_tokens.length(self.module)
@@ -65,7 +65,7 @@ class LocalModel:
         max_new_tokens: int,
         one_line: bool,
         sampling: Sampling | None = None,
-        report: Report | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[Answer]:
         """Continue each prompt, greedily or as `sampling` says.
 
@@ -76,9 +76,9 @@ class LocalModel:
             return []
         laid = self.lay_out(prompts, max_new_tokens)
         line_ends = self.line_ends if one_line else frozenset[int]()
-        limits = batched_decode.Limits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
+        limits = batched_decode.DecodeLimits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
         continued = batched_decode.continuations if self.packs else batched_decode.continuations_alone
-        pace = Pace(len(laid), self.module.device, report)
+        pace = PassTimer(len(laid), self.module.device, progress)
         found = continued(self.module, [p.tokens for p in laid], limits, sampling, pace)
         return [
             Answer(
@@ -96,7 +96,7 @@ class LocalModel:
         ]
 
     def score_choices(
-        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, report: Report | None = None
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
         """Score all choices of each prompt in one pass, behind what the prompts begin with alike.
 
@@ -111,7 +111,7 @@ class LocalModel:
         ]
         laid = self.lay_out(prompts, max(len(leaf) for group in leaves for leaf in group))
         branches = [prefix_sharing.Branch(p.tokens, group) for p, group in zip(laid, leaves, strict=True)]
-        pace = Pace(len(laid), self.module.device, report)
+        pace = PassTimer(len(laid), self.module.device, progress)
         scores = prefix_sharing.score(self.module, branches, self.row_tokens if self.packs else None, pace)
         return [
             Answer(

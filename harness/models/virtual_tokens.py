@@ -24,7 +24,7 @@ def install(module: Any) -> None:
     if not isinstance(module, PeftModel) or not module.active_peft_config.is_prompt_learning:
         return
     inner: Any = causal(module)
-    inner.virtual_hooks = Lookup(module).handles if ids(module) else Prefix(module).handles
+    inner.virtual_hooks = VirtualTokenHooks(module).handles if ids(module) else Prefix(module).handles
 
 
 def ids(module: Any) -> tuple[int, ...]:
@@ -51,7 +51,7 @@ def remove(module: Any) -> Any:
     return inner
 
 
-class Lookup:
+class VirtualTokenHooks:
     """Hooks around an embedding layer that give ids beyond the vocabulary the trained vectors."""
 
     def __init__(self, module: Any) -> None:

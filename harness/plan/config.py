@@ -18,7 +18,7 @@ REQUESTS = 20
 CHECK_ITEMS = 16
 
 
-class Limits(BaseModel):
+class SplitLimits(BaseModel):
     """The most items that each split may have; None: as many as the suite says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class RunConfig(BaseModel):
     tasks: tuple[str, ...] = ()
     split: str | None = None
     results: Path = Path("results")
-    limits: Limits = Limits.model_validate({})
+    limits: SplitLimits = SplitLimits.model_validate({})
     threads: int | None = Field(None, ge=1)
     train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
     budget: Budget | None = None
@@ -145,8 +145,8 @@ def parse_limits(written: Sequence[str]) -> dict[str, int]:
     limits: dict[str, int] = {}
     for part in (part.strip() for text in written for part in text.split(",")):
         split, _, number = (piece.strip() for piece in part.partition("="))
-        if split not in Limits.model_fields:
-            raise unknown("split", split, Limits.model_fields, where="--limit", hint="Write e.g. --limit test=40.")
+        if split not in SplitLimits.model_fields:
+            raise unknown("split", split, SplitLimits.model_fields, where="--limit", hint="Write e.g. --limit test=40.")
         if not (number.isascii() and number.isdecimal() and int(number) > 0):
             raise HarnessError(f"--limit {part!r} has no positive number: write e.g. --limit test=40.")
         limits[split] = int(number)
@@ -189,6 +189,6 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(limits, dict):
         raise HarnessError(f"limits in {file} is no table: write e.g. limits = {{ test = 40 }}.")
     for key in limits:
-        if key not in Limits.model_fields:
-            raise unknown("split", key, Limits.model_fields, where=f"limits of {file}")
+        if key not in SplitLimits.model_fields:
+            raise unknown("split", key, SplitLimits.model_fields, where=f"limits of {file}")
     return given

@@ -37,7 +37,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Listed:
+class StrategyListing:
     """One strategy, as it is listed.
 
     Attributes:
@@ -72,13 +72,13 @@ def find_step(name: str) -> type[Step]:
     return _load_builtin(name) if builtin else _load_plugin(plugins[0])
 
 
-def list_strategies() -> list[Listed]:
+def list_strategies() -> list[StrategyListing]:
     """Describe every strategy, built-in ones first; one that cannot be loaded is listed with its error."""
     names = [*builtin_names(), *sorted(set(_plugins()) - set(builtin_names()))]
     return [_describe(name) for name in names]
 
 
-def describe(name: str) -> Listed:
+def describe(name: str) -> StrategyListing:
     """Describe one strategy.
 
     Raises:
@@ -155,17 +155,17 @@ def _checked(name: str, step: type[Step]) -> type[Step]:
     return step
 
 
-def _describe(name: str) -> Listed:
+def _describe(name: str) -> StrategyListing:
     plugins = _plugins().get(name, ())
     origin = _origin(plugins[0]) if plugins else f"strategies.{name}"
     try:
         step = find_step(name)
     except Exception as error:  # noqa: BLE001 - whatever a broken plugin raises is shown in its own row
-        return Listed(name, origin, error=_line(error))
+        return StrategyListing(name, origin, error=_line(error))
     module = inspect.getmodule(step)
     text = inspect.cleandoc(vars(step).get("__doc__") or (module.__doc__ if module else "") or "")
     needs = (*sorted(step.needs.task), *(f"model can {c.replace('_', ' ')}" for c in sorted(step.needs.model)))
-    return Listed(name, origin, text.partition("\n")[0], _parameters(step), step.paper, needs)
+    return StrategyListing(name, origin, text.partition("\n")[0], _parameters(step), step.paper, needs)
 
 
 def _parameters(step: type[Step]) -> tuple[Parameter, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.api import Capability, Provision, Report
-from harness.data.fresh import Fresh, choose
-from harness.data.prepare import Prepared, prepare
+from harness.api import Capability, ProgressCallback, Provision
+from harness.data.fresh import FreshItems, choose
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
 from harness.metrics.statistical_power import detectable_difference, paired_sd
@@ -20,7 +20,7 @@ from harness.plan.config import CHECK_ITEMS, SEEN_ITEMS, RunConfig
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import space_of
 from harness.plan.model_identity import ModelReference, identify
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Budget, Trial
 
 PROTOCOL_VERSION = 1
@@ -67,11 +67,11 @@ class Plan:
     suite: str
     version: int
     tasks: tuple[TaskPlan, ...]
-    trials: tuple[Planned, ...]
-    prepared: Mapping[str, Prepared] = field(default_factory=dict[str, Prepared], repr=False)
+    trials: tuple[PlannedTrial, ...]
+    prepared: Mapping[str, PreparedTask] = field(default_factory=dict[str, PreparedTask], repr=False)
 
 
-def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
+def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Plan:
     """Decide every trial of a run.
 
     Args:
@@ -89,7 +89,7 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     models = [identify(name) for name in config.models]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     file = fresh.file if fresh else None
-    prepared = {name: prepare(suite, name, limits=limits, report=report, fresh=file) for name in names}
+    prepared = {name: prepare(suite, name, limits=limits, progress=progress, fresh=file) for name in names}
     maker = _Maker(suite, config, limits, dict(prepared), fresh)
     trials = [
         maker.trial(task, links, model, seed, size)
@@ -126,10 +126,10 @@ def _tunes_on(task: str, links: Sequence[Link]) -> bool:
     )
 
 
-def _sizes(asked: Sequence[int], task: Prepared, links: Sequence[Link]) -> list[int | None]:
+def _sizes(asked: Sequence[int], task: PreparedTask, links: Sequence[Link]) -> list[int | None]:
     """Give the numbers of training items to try, rising; None: all of them, or nothing is learned from them."""
     there = len(task.task_data.train)
-    if not asked or not any(link.step.asks().task & {"train", "preferences"} for link in links):
+    if not asked or not any(link.step.requirements().task & {"train", "preferences"} for link in links):
         return [None]
     return [*sorted(size for size in asked if size < there), *([None] if any(size >= there for size in asked) else [])]
 
@@ -145,8 +145,8 @@ class _Maker:
     suite: Suite
     config: RunConfig
     limits: dict[str, int]
-    prepared: dict[str, Prepared]
-    fresh: Fresh | None = None
+    prepared: dict[str, PreparedTask]
+    fresh: FreshItems | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
 
     def identity(self, source: str) -> str:
@@ -156,8 +156,8 @@ class _Maker:
         return self.identities[source]
 
     def trial(
-        self, task: Prepared, links: tuple[Link, ...], model: ModelReference, seed: int, size: int | None
-    ) -> Planned:
+        self, task: PreparedTask, links: tuple[Link, ...], model: ModelReference, seed: int, size: int | None
+    ) -> PlannedTrial:
         """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for.
 
         Args:
@@ -192,7 +192,7 @@ class _Maker:
             decides.append({"seen_items": seen})
         decides += _controls(task, self.config.check_items)
         decides += _requests(self.config)
-        return Planned(
+        return PlannedTrial(
             trial=trial.model_copy(update={"key": _sha256(decides)}),
             suite=str(self.suite.folder.resolve()),
             model=model.reference,
@@ -211,7 +211,7 @@ class _Maker:
             skip=_reason_to_skip([task, *learned], links, model, trial.budget),
         )
 
-    def learned(self, task: Prepared, links: Sequence[Link]) -> list[Prepared]:
+    def learned(self, task: PreparedTask, links: Sequence[Link]) -> list[PreparedTask]:
         """Prepare the other tasks that the steps learn from, in the suite's order.
 
         Raises:
@@ -235,7 +235,7 @@ def _told(trial: Trial) -> dict[str, Any]:
     return trial.model_dump(mode="json", exclude=later)
 
 
-def _controls(task: Prepared, items: int) -> list[dict[str, Any]]:
+def _controls(task: PreparedTask, items: int) -> list[dict[str, Any]]:
     """Give what decides the self-tests of a trial, where it is not as it always was.
 
     Paraphrases are part of the key, so that other wordings are asked and never taken for those of before; they are no
@@ -252,7 +252,7 @@ def _requests(config: RunConfig) -> list[dict[str, Any]]:
     return [told] if told else []
 
 
-def _basis(task: Prepared) -> str:
+def _basis(task: PreparedTask) -> str:
     """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
     return _sha256([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
 
@@ -262,21 +262,21 @@ def _sha256(value: Any) -> str:
 
 
 def _reason_to_skip(
-    tasks: Sequence[Prepared], links: Sequence[Link], model: ModelReference, budget: Budget | None
+    tasks: Sequence[PreparedTask], links: Sequence[Link], model: ModelReference, budget: Budget | None
 ) -> str | None:
     """Say what a step lacks; the first of the tasks is the trial's own."""
     for link in links:
         learned = [one for one in tasks if one.info.name in link.tasks] if "all" not in link.tasks else tasks
         for task in learned or tasks[:1]:
-            for provision in sorted(link.step.asks().task - task.task_data.provides):
+            for provision in sorted(link.step.requirements().task - task.task_data.provides):
                 return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
-        for capability in sorted(link.step.asks().model - model.can):
+        for capability in sorted(link.step.requirements().model - model.can):
             return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
     if budget and not tasks[0].task_data.validation:
         return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
     return None
 
 
-def _task_plan(task: Prepared) -> TaskPlan:
+def _task_plan(task: PreparedTask) -> TaskPlan:
     smallest = detectable_difference(paired_sd(), len(task.test))
     return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, task.info.warnings)

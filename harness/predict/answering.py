@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.api import Answer, Kind, Passage, Prompt, Query, Report, ScoresChoices, System
+from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System
 from harness.errors import HarnessError
 from harness.metrics.parsing import parse, reasoning
 from harness.metrics.voting import winner
@@ -39,7 +39,7 @@ class Prediction:
         return found[: len(found) - self.raw.dropped_passages]
 
 
-def ask(system: System, queries: Sequence[Query], report: Report | None = None) -> list[Prediction]:
+def ask(system: System, queries: Sequence[Query], progress: ProgressCallback | None = None) -> list[Prediction]:
     """Return one prediction a query, in their order.
 
     Choices are scored where the model can; a model that only generates is asked and its text is parsed. A system that
@@ -51,8 +51,8 @@ def ask(system: System, queries: Sequence[Query], report: Report | None = None) 
     """
     prompts = system.prompts(queries)
     if system.reasoning is None:
-        return _answered(system, queries, prompts, report)
-    samples = [_reasoned(system, queries, prompts, sample, report) for sample in range(system.reasoning.samples)]
+        return _answered(system, queries, prompts, progress)
+    samples = [_reasoned(system, queries, prompts, sample, progress) for sample in range(system.reasoning.samples)]
     return [_voted(system, one) for one in zip(*samples, strict=True)]
 
 
@@ -78,13 +78,13 @@ def strengths(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior
 
 
 def _answered(
-    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], report: Report | None
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], progress: ProgressCallback | None
 ) -> list[Prediction]:
     """Ask for the answers themselves."""
     task = system.task
     choices = [query.choices or task.choices for query in queries]
     if task.kind in SCORED and isinstance(system.model, ScoresChoices):
-        raws = system.model.score_choices(prompts, choices, report=report)
+        raws = system.model.score_choices(prompts, choices, progress=progress)
         raws, priors = _priors(system, prompts, choices, raws)
         read = [
             (likeliest(raw.choice_scores, options, task.kind, prior), "choice")
@@ -97,7 +97,7 @@ def _answered(
         )
     else:
         one_line = task.kind != "generation"
-        raws = system.model.generate(prompts, max_new_tokens=task.max_new_tokens, one_line=one_line, report=report)
+        raws = system.model.generate(prompts, max_new_tokens=task.max_new_tokens, one_line=one_line, progress=progress)
         read = [parse(task.kind, raw.output, options) for raw, options in zip(raws, choices, strict=True)]
     return [
         Prediction(query, prompt, raw, answer, parsed)
@@ -125,7 +125,7 @@ def _priors(
 
 
 def _reasoned(
-    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], sample: int, report: Report | None
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], sample: int, progress: ProgressCallback | None
 ) -> list[Prediction]:
     """Ask for one reasoning each, then for the answers behind them."""
     how, task = system.reasoning, system.task
@@ -135,7 +135,7 @@ def _reasoned(
         max_new_tokens=how.max_new_tokens,
         one_line=False,
         sampling=how.sampling and replace(how.sampling, seed=how.sampling.seed * 1_000_003 + sample),
-        report=_part(report, sample, how.samples),
+        progress=_part(progress, sample, how.samples),
     )
     labels = task.question_label, task.answer_label
     texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
@@ -149,11 +149,11 @@ def _reasoned(
     ]
 
 
-def _part(report: Report | None, sample: int, samples: int) -> Report | None:
+def _part(progress: ProgressCallback | None, sample: int, samples: int) -> ProgressCallback | None:
     """Return what tells the progress of one sample of several as a part of the whole."""
-    if report is None:
+    if progress is None:
         return None
-    tell = report
+    tell = progress
 
     def within(done: int, total: int) -> None:
         tell(sample * total + done, samples * total)

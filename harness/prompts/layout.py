@@ -16,7 +16,7 @@ from harness.prompts import template
 
 
 @dataclass(frozen=True)
-class LaidOut:
+class RenderedPrompt:
     """A prompt as it is sent.
 
     Attributes:
@@ -28,7 +28,7 @@ class LaidOut:
     dropped_passages: int = 0
 
 
-def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
+def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> RenderedPrompt:
     """Render a prompt, leaving out its last passages until it fits into `room` tokens.
 
     Raises:
@@ -39,7 +39,7 @@ def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> LaidOut:
         text = render(prompt, tokenizer)
         tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
         if room is None or len(tokens) <= room:
-            return LaidOut(text, tokens, dropped)
+            return RenderedPrompt(text, tokens, dropped)
         if not prompt.passages:
             raise HarnessError(
                 f"the prompt for {prompt.question[:60]!r} has {len(tokens)} tokens, and the context window leaves room"

@@ -20,7 +20,7 @@ LEAST_ITEMS = 8
 
 
 @dataclass
-class Tried:
+class ScoredCandidate:
     """A candidate and what it has been asked so far. Labels are calibrated by its own answers, which costs nothing.
 
     Attributes:
@@ -63,7 +63,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoundScore:
     """What came out of one round for one candidate.
 
     Attributes:
@@ -88,8 +88,12 @@ def affordable(candidates: int, budget: int) -> int:
 
 
 def halve(
-    tried: Sequence[Tried], items: Sequence[Example], metric: str, budget: int, told: Callable[[Outcome, int], None]
-) -> Tried:
+    tried: Sequence[ScoredCandidate],
+    items: Sequence[Example],
+    metric: str,
+    budget: int,
+    told: Callable[[RoundScore, int], None],
+) -> ScoredCandidate:
     """Return the best of the candidates.
 
     The first one is the present system: it stays to the end, so that what is returned is never worse than it on the
@@ -109,7 +113,7 @@ def halve(
         for index in (0, *alive):
             spent = tried[index].ask(items[seen : seen + share]) if share > 0 else 0
             asked += max(share, 0)
-            told(Outcome(asked, turn + 1, index, seen + share, tried[index].score(metric)), spent)
+            told(RoundScore(asked, turn + 1, index, seen + share, tried[index].score(metric)), spent)
         seen += share
         ranked = sorted(alive, key=lambda index: -tried[index].score(metric))
         alive = ranked[: max(1, ceil(len(ranked) / 2))]

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict
 Phase = Literal["load", "search", "index", "adapt", "predict", "serve", "check", "probe", "seen", "score"]
 
 
-class Frozen(BaseModel):
+class StoredModel(BaseModel):
     """Base of everything stored: immutable, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Span(Frozen):
+class Span(StoredModel):
     """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
 
     Attributes:
@@ -50,7 +50,7 @@ class Span(Frozen):
     reused: bool = False
 
 
-class Request(Frozen):
+class Request(StoredModel):
     """One question asked as a user would ask it, from the question's text to the parsed answer, retrieval included.
 
     Attributes:
@@ -74,7 +74,7 @@ class Request(Frozen):
     agrees: bool | None = None
 
 
-class Serving(Frozen):
+class Serving(StoredModel):
     """How fast a system answers requests; those that warmed it up are not among them.
 
     Attributes:
@@ -90,7 +90,7 @@ class Serving(Frozen):
     requests: tuple[Request, ...]
 
 
-class Held(Frozen):
+class Held(StoredModel):
     """What parts of memory hold, counted from the tensors themselves, bytes.
 
     Attributes:
@@ -106,7 +106,7 @@ class Held(Frozen):
     optimizer_bytes: int | None = None
 
 
-class Forecast(Frozen):
+class Forecast(StoredModel):
     """What was predicted of a trial before it ran.
 
     Attributes:
@@ -128,7 +128,7 @@ class Forecast(Frozen):
         return sum(self.phases_s.values())
 
 
-class Check(Frozen):
+class Check(StoredModel):
     """One self-test of a finished system: the same items, answered in a way that should change nothing.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.records.measurements import Forecast, Frozen
+from harness.records.measurements import Forecast, StoredModel
 from harness.records.record import Trial
 
 
-class Planned(Frozen):
+class PlannedTrial(StoredModel):
     """One trial, ready to run.
 
     Attributes:

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from harness.api import Kind, ModelInfo
-from harness.records.measurements import Check, Forecast, Frozen, Held, Phase, Serving, Span
+from harness.records.measurements import Check, Forecast, Held, Phase, Serving, Span, StoredModel
 
 SCHEMA_VERSION = 2
 
 Role = Literal["target", "probe", "train", "control"]
 
 
-class Budget(Frozen):
+class Budget(StoredModel):
     """How much a strategy may spend on looking for its parameters.
 
     Attributes:
@@ -29,7 +29,7 @@ class Budget(Frozen):
         return f"{self.amount:,} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
 
-class Trial(Frozen):
+class Trial(StoredModel):
     """One planned measurement: a suite's task, a strategy, a model and a seed.
 
     Attributes:
@@ -68,7 +68,7 @@ class Trial(Frozen):
         return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
 
 
-class Row(Frozen):
+class Row(StoredModel):
     """One item of one task: what was asked, what came back, how it was read.
 
     Attributes:
@@ -110,7 +110,7 @@ class Row(Frozen):
     output_tokens: int = 0
 
 
-class TaskInfo(Frozen):
+class TaskInfo(StoredModel):
     """What a record keeps of each task that it asked: enough to score and repeat it without the suite.
 
     Attributes:
@@ -132,7 +132,7 @@ class TaskInfo(Frozen):
     preparation: tuple[str, ...] = ()
 
 
-class Environment(Frozen):
+class Environment(StoredModel):
     """Where and with what a trial ran.
 
     Attributes:
@@ -152,7 +152,7 @@ class Environment(Frozen):
     command: str | None = None
 
 
-class Candidate(Frozen):
+class Candidate(StoredModel):
     """One set of parameters that a search has tried.
 
     Attributes:
@@ -171,7 +171,7 @@ class Candidate(Frozen):
     reason: str | None = None
 
 
-class Search(Frozen):
+class Search(StoredModel):
     """What a search of parameters has tried, the defaults first, and which it chose.
 
     Attributes:
@@ -188,7 +188,7 @@ class Search(Frozen):
     steps: tuple[dict[str, Any], ...]
 
 
-class Completed(Frozen):
+class Completed(StoredModel):
     """A trial that finished.
 
     Attributes:
@@ -225,7 +225,7 @@ class Completed(Frozen):
     environment: Environment
 
 
-class Failed(Frozen):
+class Failed(StoredModel):
     """A trial that began and could not finish; it is tried again by the next run."""
 
     schema_version: int = SCHEMA_VERSION
@@ -237,7 +237,7 @@ class Failed(Frozen):
     details: str = ""
 
 
-class Skipped(Frozen):
+class Skipped(StoredModel):
     """A trial that was never begun, because something that it needs is not there."""
 
     schema_version: int = SCHEMA_VERSION

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.decide.choice import Option, TaskDecision
+from harness.compare.decide.choice import RankedOption, TaskDecision
 from harness.compare.decide.decision import Decision
-from harness.compare.decide.rules import Applied
+from harness.compare.decide.rules import AppliedRule
 from harness.compare.prose.numbers import listing, metric_title, score, seconds, size, usd
 from harness.render.report.columns import UNKNOWN
 from harness.render.text.escape import cell, markdown, plain
@@ -110,7 +110,7 @@ def basis(decision: Decision) -> str:
     )
 
 
-def _rule(one: Applied) -> str:
+def _rule(one: AppliedRule) -> str:
     effect = {"exclude": "leaves out", "warn": "warns of", "prefer": "speaks for"}[one.rule.effect]
     here = ""
     if one.measured:
@@ -133,7 +133,7 @@ def _table(task: TaskDecision) -> Table:
     return table
 
 
-def _cells(option: Option, task: TaskDecision) -> list[str]:
+def _cells(option: RankedOption, task: TaskDecision) -> list[str]:
     del task
     place = str(option.place) if option.place else "worse" if option.tied is False else UNKNOWN
     return [
@@ -162,7 +162,7 @@ def _titles(task: TaskDecision) -> list[str]:
 def _named(task: TaskDecision):  # noqa: ANN202
     several = len({option.model for option in task.options}) > 1
 
-    def name(option: Option) -> str:
+    def name(option: RankedOption) -> str:
         return f"`{option.strategy}`" + (f" with `{option.model}`" if several else "")
 
     return name

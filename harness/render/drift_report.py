@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.compare.drift.data_shift import ALPHA, Drift
 from harness.compare.drift.fresh_scores import QualityShift
-from harness.compare.drift.permutation_tests import Shift, Size
+from harness.compare.drift.permutation_tests import Shift, ShiftSize
 from harness.compare.prose.numbers import change, count, metric_title, score
 from harness.render.text.escape import plain
 
@@ -172,7 +172,7 @@ def _name(one: QualityShift, rows: Sequence[QualityShift]) -> str:
     return one.strategy if len({row.model for row in rows}) == 1 else f"{one.strategy} with {one.model}"
 
 
-def _size(size: Size, form: str) -> str:
+def _size(size: ShiftSize, form: str) -> str:
     return f"{size.value:{form}} [{size.low:{form}}, {size.high:{form}}]"
 
 

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.pair.pair_comparison import MetricPair, Pair, TaskPair
-from harness.compare.pair.ratios import Ratio
+from harness.compare.pair.pair_comparison import MetricPair, PairComparison, TaskPair
+from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.numbers import change, count, metric_title, score, seconds, size
 from harness.compare.stats.effect_size import Effect
 from harness.render.report.columns import UNKNOWN
@@ -51,10 +51,10 @@ LEGEND = (
 
 
 @dataclass(frozen=True)
-class Report:
+class TerminalPairReport:
     """Prints itself at the width that the console has. Text from records is never read as markup."""
 
-    pair: Pair
+    pair: PairComparison
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the parts, task by task."""
@@ -67,17 +67,17 @@ class Report:
         yield from (Text(plain(note), style="yellow") for note in self.pair.notes)
 
 
-def as_terminal(pair: Pair) -> Report:
+def as_terminal(pair: PairComparison) -> TerminalPairReport:
     """Lay it out for a rich console."""
-    return Report(pair)
+    return TerminalPairReport(pair)
 
 
-def as_json(pair: Pair) -> str:
+def as_json(pair: PairComparison) -> str:
     """Write all of it as indented JSON, ending in a newline."""
     return json.dumps(pair.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_markdown(pair: Pair) -> str:
+def as_markdown(pair: PairComparison) -> str:
     """Write it as Markdown, ending in a newline."""
     blocks = [f"## {cell(pair.first)} against {cell(pair.second)}"]
     for task in pair.tasks:
@@ -135,7 +135,7 @@ def _heading(task: TaskPair) -> str:
     return " · ".join(parts)
 
 
-def _legend(pair: Pair) -> list[str]:
+def _legend(pair: PairComparison) -> list[str]:
     tests = "this one test" if pair.tests == 1 else f"the {pair.tests} tests shown"
     return [line.format(tests=tests) for line in LEGEND]
 
@@ -169,13 +169,13 @@ def _answer(text: str | None) -> str:
     return UNKNOWN if text is None else plain(text)
 
 
-def _ratio_row(one: Ratio) -> list[str]:
+def _ratio_row(one: PairRatio) -> list[str]:
     once = "measured once" if min(one.repeats) < 2 else "the same each time"
     span = f"[{_times(one.low)}, {_times(one.high)}]" if one.low and one.high else f"({once})"
     return [one.name, _amount(one.first, one), _amount(one.second, one), f"{_times(one.ratio)} {span}"]
 
 
-def _amount(value: float, one: Ratio) -> str:
+def _amount(value: float, one: PairRatio) -> str:
     return size(round(value)) if one.unit == "bytes" else seconds(value) if one.unit == "s" else f"{value:,.0f} J"
 
 

@@ -53,10 +53,10 @@ def build(
     embedder: SentenceTransformer,
     passages: Sequence[Passage],
     kind: Kind = "flat",
-    report: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DenseSearcher:
     """Embed a corpus and index it by inner product of unit vectors."""
-    vectors = embed(embedder, [passage_line(p) for p in passages], report)
+    vectors = embed(embedder, [passage_line(p) for p in passages], progress)
     return DenseSearcher(embedder, faiss_index.build(vectors, kind))
 
 
@@ -84,7 +84,7 @@ def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTra
 
 
 def embed(
-    embedder: SentenceTransformer, texts: Sequence[str], report: Callable[[int, int], None] | None = None
+    embedder: SentenceTransformer, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> NDArray[np.float32]:
     """Return unit vectors: float32 [texts, dimensions]. Texts of similar length share a batch."""
     order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
@@ -92,8 +92,8 @@ def embed(
     for start in range(0, len(order), BATCH):
         batch = [texts[i] for i in order[start : start + BATCH]]
         vectors.append(embedder.encode(batch, batch_size=BATCH, show_progress_bar=False))
-        if report:
-            report(min(start + BATCH, len(order)), len(order))
+        if progress:
+            progress(min(start + BATCH, len(order)), len(order))
     together = np.empty((len(texts), vectors[0].shape[1]), dtype=np.float32)
     together[order] = np.concatenate(vectors)
     faiss.normalize_L2(together)  # in 32 bits: bfloat16 would leave lengths that differ by a third of a percent

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fixed:
+class FixedExemplars:
     """The same exemplars for every query; a query that is one of them gets `spare` in its place."""
 
     examples: tuple[Example, ...]
@@ -34,7 +34,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, eq=False)
-class Nearest:
+class NearestExemplars:
     """The examples whose inputs have the largest cosine with the query's; the nearest stands last, beside the question.
 
     Liu et al. 2022, arXiv:2101.06804.

@@ -43,7 +43,7 @@ class Reranker(Protocol):
         """Return a score for each passage found for each query; the higher the better."""
         ...
 
-    def asking(self, model: Any) -> Reranker:
+    def with_model(self, model: Any) -> Reranker:
         """Return the reranker for a system with this model."""
         ...
 
@@ -77,9 +77,9 @@ class PassageRetriever:
             found = [_by_score(row, own) for row, own in zip(found, scores, strict=True)]
         return [tuple(row[: self.k]) for row in found]
 
-    def asking(self, model: Any) -> PassageRetriever:
+    def with_model(self, model: Any) -> PassageRetriever:
         """Return the retriever for a system with this model: a reranker may ask it."""
-        return replace(self, reranker=self.reranker.asking(model)) if self.reranker else self
+        return replace(self, reranker=self.reranker.with_model(model)) if self.reranker else self
 
     def _places(self, queries: Sequence[Query], depth: int) -> list[list[int]]:
         """Return the first `depth` readable places of each query; users are served one after another."""

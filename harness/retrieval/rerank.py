@@ -50,7 +50,7 @@ class LikelihoodReranker:
         }
         return [[scored[passage, query] for passage in row] for query, row in zip(queries, found, strict=True)]
 
-    def asking(self, model: Any) -> LikelihoodReranker:
+    def with_model(self, model: Any) -> LikelihoodReranker:
         """Return the reranker for a system with this model."""
         return replace(self, model=model)
 
@@ -67,7 +67,7 @@ class CrossEncoderReranker:
         scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
         return [[next(scores) for _ in row] for row in found]
 
-    def asking(self, model: Any) -> CrossEncoderReranker:
+    def with_model(self, model: Any) -> CrossEncoderReranker:
         """Return itself: it asks no model but its own."""
         del model
         return self

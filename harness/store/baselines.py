@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from harness import metrics
 from harness.errors import HarnessError, unknown
 from harness.metrics import Items
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Row, TaskInfo
 from harness.store import record_file
 from harness.store.record_file import Record
@@ -36,7 +36,7 @@ _MANIFEST = "baseline.json"
 _PROMPT_DIGITS = 12
 
 
-class Manifest(Frozen):
+class Manifest(StoredModel):
     """What a baseline says of itself.
 
     Attributes:

@@ -10,11 +10,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import Branch, Row, Tokens, common_prefix, fill_rows, lay_out
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, common_prefix, fill_rows, lay_out
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TrainingSample:
     """One training example.
 
     Attributes:
@@ -32,7 +32,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackedBatch:
     """Samples of about equal length side by side, each on its own row, the shorter ones filled up at their ends.
 
     What fills them up comes after everything that is predicted, so a causal model needs no mask.
@@ -50,14 +50,14 @@ class Stack:
     targets: Tensor
 
 
-def epoch(samples: Sequence[Sample], batch_size: int, seed: int) -> list[list[Sample]]:
+def epoch(samples: Sequence[TrainingSample], batch_size: int, seed: int) -> list[list[TrainingSample]]:
     """Shuffle the samples and cut them into batches; the last one may be smaller."""
     order = list(samples)
     random.Random(seed).shuffle(order)
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[Row | Stack]:
+def passes(batch: Sequence[TrainingSample], budget: int, *, packs: bool = True) -> list[PackedRow | StackedBatch]:
     """Divide a batch into forward passes of at most `budget` tokens, in the form that is likely to take less time.
 
     Packing reads what the prompts begin with alike once, and computes no padding, but every sample of a row is also
@@ -73,7 +73,7 @@ def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[
     if not packs:
         return list(_stacks(batch, budget))
     families = _families(sorted(batch, key=lambda sample: sample.prompt))
-    found: list[Row | Stack] = []
+    found: list[PackedRow | StackedBatch] = []
     for family in families if len(families) > 1 else [batch]:
         packed, stacks = rows(family, budget), _stacks(family, budget)
         cost_packed = sum(_cost(1, len(row.tokens)) for row in packed)
@@ -81,7 +81,7 @@ def passes(batch: Sequence[Sample], budget: int, *, packs: bool = True) -> list[
     return found
 
 
-def _families(batch: Sequence[Sample]) -> list[Sequence[Sample]]:
+def _families(batch: Sequence[TrainingSample]) -> list[Sequence[TrainingSample]]:
     """Cut samples, sorted by prompt, where neighbours share least, as long as that leaves fewer tokens to read.
 
     What k samples of a family begin with alike, s tokens, is read once instead of k times: (k - 1) s tokens less.
@@ -99,12 +99,12 @@ def _families(batch: Sequence[Sample]) -> list[Sequence[Sample]]:
     return [one for part in families for one in _families(part)] + ([alone] if alone else [])
 
 
-def _shared(batch: Sequence[Sample]) -> int:
+def _shared(batch: Sequence[TrainingSample]) -> int:
     """Return how many tokens all prompts begin with alike."""
     return common_prefix([sample.prompt for sample in batch])
 
 
-def rows(batch: Sequence[Sample], budget: int) -> list[Row]:
+def rows(batch: Sequence[TrainingSample], budget: int) -> list[PackedRow]:
     """Lay a batch out in rows of at most `budget` tokens; what its prompts begin with alike stands once in each.
 
     The rows give the loss and gradients of the same examples padded side by side: a mask keeps each from seeing
@@ -131,10 +131,10 @@ _ATTENTION = 7e-4
 _SHORT = 300
 
 
-def _stacks(batch: Sequence[Sample], budget: int) -> list[Stack]:
+def _stacks(batch: Sequence[TrainingSample], budget: int) -> list[StackedBatch]:
     """Stack a batch's samples, longest first."""
     order = sorted(batch, key=lambda sample: -sample.tokens)
-    stacks: list[Stack] = []
+    stacks: list[StackedBatch] = []
     while order:
         count = max(1, budget // order[0].tokens)
         stacks.append(_stack(order[:count]))
@@ -142,12 +142,12 @@ def _stacks(batch: Sequence[Sample], budget: int) -> list[Stack]:
     return stacks
 
 
-def _stack(group: Sequence[Sample]) -> Stack:
+def _stack(group: Sequence[TrainingSample]) -> StackedBatch:
     tokens = torch.zeros(len(group), group[0].tokens - 1, dtype=torch.long)
     for row, sample in zip(tokens, group, strict=True):
         read = (sample.prompt + sample.completion)[:-1]
         row[: len(read)] = torch.tensor(read)
-    return Stack(
+    return StackedBatch(
         tokens,
         torch.tensor([row for row, sample in enumerate(group) for _ in sample.completion]),
         torch.tensor([len(s.prompt) - 1 + place for s in group for place in range(len(s.completion))]),
@@ -155,6 +155,6 @@ def _stack(group: Sequence[Sample]) -> Stack:
     )
 
 
-def _row(group: Sequence[Sample], shared: int) -> Row:
+def _row(group: Sequence[TrainingSample], shared: int) -> PackedRow:
     branches = [Branch(sample.prompt[shared:], (sample.completion,)) for sample in group]
     return lay_out(branches, shared).with_prefix(group[0].prompt[:shared])

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import Row, causal, log_likelihoods
-from harness.training.batches import Sample, Stack, passes
+from harness.decoding.prefix_sharing import PackedRow, causal, log_likelihoods
+from harness.training.batches import StackedBatch, TrainingSample, passes
 
 
 def backward(
     module: Any,
-    batch: Sequence[Sample],
+    batch: Sequence[TrainingSample],
     row_tokens: int,
     *,
     packs: bool = True,
@@ -41,7 +41,7 @@ def backward(
     return total
 
 
-def mean_loss(module: Any, data: Sequence[Sample], row_tokens: int, *, packs: bool = True) -> float:
+def mean_loss(module: Any, data: Sequence[TrainingSample], row_tokens: int, *, packs: bool = True) -> float:
     """Return the mean cross-entropy over all completion tokens, nats a token."""
     with torch.inference_mode():
         divided = passes(data, row_tokens, packs=packs)
@@ -49,13 +49,13 @@ def mean_loss(module: Any, data: Sequence[Sample], row_tokens: int, *, packs: bo
     return total / sum(len(sample.completion) for sample in data)
 
 
-def _log_likelihoods(module: Any, divided: Sequence[Row | Stack]) -> Iterator[Tensor]:
+def _log_likelihoods(module: Any, divided: Sequence[PackedRow | StackedBatch]) -> Iterator[Tensor]:
     """Give the log-likelihoods of all completion tokens, nats, pass by pass."""
     for one in divided:
-        yield _stacked(module, one) if isinstance(one, Stack) else log_likelihoods(module, one)
+        yield _stacked(module, one) if isinstance(one, StackedBatch) else log_likelihoods(module, one)
 
 
-def _stacked(module: Any, stack: Stack) -> Tensor:
+def _stacked(module: Any, stack: StackedBatch) -> Tensor:
     """Run a model over a stack and return log p(target) of every prediction, float32 [predictions]."""
     inner = causal(module)
     device = module.device

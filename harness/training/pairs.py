@@ -15,12 +15,20 @@ import torch
 from torch import Tensor
 
 from harness.api import Example, System, TaskData
-from harness.decoding.prefix_sharing import Branch, Row, Tokens, common_prefix, fill_rows, lay_out, log_likelihoods
+from harness.decoding.prefix_sharing import (
+    Branch,
+    PackedRow,
+    Tokens,
+    common_prefix,
+    fill_rows,
+    lay_out,
+    log_likelihoods,
+)
 from harness.training.training_samples import systems
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PreferencePair:
     """Two answers to one prompt, as tokens; the end of the turn is part of both.
 
     Attributes:
@@ -44,7 +52,7 @@ class Pair:
         return Branch(self.prompt + self.chosen[:same], (self.chosen[same:], self.rejected[same:]))
 
 
-def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[Pair]:
+def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[PreferencePair]:
     """Give the pairs of a split, of every task that is learned."""
     return [
         pair
@@ -53,7 +61,7 @@ def learned(system: System, task: TaskData, split: Literal["train", "validation"
     ]
 
 
-def pairs_of(system: System, examples: Sequence[Example]) -> list[Pair]:
+def pairs_of(system: System, examples: Sequence[Example]) -> list[PreferencePair]:
     """Lay pairs out as the system asks them; examples without a worse answer are left out.
 
     Raises:
@@ -68,17 +76,17 @@ def pairs_of(system: System, examples: Sequence[Example]) -> list[Pair]:
         for prompt, (example, rejected) in zip(prompts, judged, strict=True)
     ]
     laid = model.lay_out(prompts, max((len(answer) for both in answers for answer in both), default=0))
-    return [Pair(prompt.tokens, *both) for prompt, both in zip(laid, answers, strict=True)]
+    return [PreferencePair(prompt.tokens, *both) for prompt, both in zip(laid, answers, strict=True)]
 
 
-def batches(data: Sequence[Pair], batch_size: int, seed: int) -> list[list[Pair]]:
+def batches(data: Sequence[PreferencePair], batch_size: int, seed: int) -> list[list[PreferencePair]]:
     """Shuffle the pairs and cut them into batches; the last one may be smaller."""
     order = list(data)
     random.Random(seed).shuffle(order)
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def rows(branches: Sequence[Branch], budget: int) -> Iterator[tuple[list[int], Row]]:
+def rows(branches: Sequence[Branch], budget: int) -> Iterator[tuple[list[int], PackedRow]]:
     """Lay branches out in rows of at most `budget` tokens; what their stems begin with alike stands once in each.
 
     Yields:
@@ -91,7 +99,9 @@ def rows(branches: Sequence[Branch], budget: int) -> Iterator[tuple[list[int], R
         yield group, lay_out([rest[place] for place in group], shared).with_prefix(stems[0][:shared])
 
 
-def log_differences(module: Any, pairs: Sequence[Pair], row_tokens: int | None) -> Iterator[tuple[list[int], Tensor]]:
+def log_differences(
+    module: Any, pairs: Sequence[PreferencePair], row_tokens: int | None
+) -> Iterator[tuple[list[int], Tensor]]:
     """Give log p(chosen) - log p(rejected) of some pairs at a time: their places, and float32 [places]."""
     branches = [pair.branch for pair in pairs]
     if row_tokens is None:

@@ -22,14 +22,14 @@ from harness.errors import HarnessError
 from harness.models.local_model import LocalModel
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.reward import Question, Reward
-from harness.training.rollouts import Laid, asked, layouts, sample, turns
+from harness.training.rollouts import PackedRollouts, asked, layouts, sample, turns
 
 HELD_OUT = 32
 """Validation questions that reward and divergence are told of, before and after."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class PolicySettings:
     """How to optimise a policy.
 
     Attributes:
@@ -55,7 +55,7 @@ class Settings:
     row_tokens: int = 768
 
 
-def optimise(system: System, task: TaskData, reward: Reward, settings: Settings, context: Context) -> System:
+def optimise(system: System, task: TaskData, reward: Reward, settings: PolicySettings, context: Context) -> System:
     """Return the system with a model whose adapter was optimised for a reward.
 
     Logs for every step the mean ``reward``, ``kl`` (nats an answer, before the step's last update),
@@ -73,7 +73,7 @@ def optimise(system: System, task: TaskData, reward: Reward, settings: Settings,
     Raises:
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
-    system = system.having(prior=())
+    system = system.replace(prior=())
     learner = _Learner(system.model, reward, settings, context)
     system.model.module.eval()  # no dropout: policy and reference would differ by it
     questions = asked(system, task, "train", settings.max_new_tokens)
@@ -83,7 +83,7 @@ def optimise(system: System, task: TaskData, reward: Reward, settings: Settings,
         range(1, settings.steps + 1), turns(questions, settings.questions, context.seed), strict=False
     ):
         context.log({"step": step, **learner.learn(batch, step)})
-        context.report(step, settings.steps)
+        context.progress(step, settings.steps)
     learner.report_on(held_out, step=settings.steps)
     return system
 
@@ -93,7 +93,9 @@ def advantages(rewards: Tensor) -> Tensor:
     return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
 
 
-def surrogate(new: Tensor, old: Tensor, reference: Tensor, values: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+def surrogate(
+    new: Tensor, old: Tensor, reference: Tensor, values: Tensor, settings: PolicySettings
+) -> tuple[Tensor, Tensor]:
     """Return each token's loss and its divergence from the reference.
 
     Args:
@@ -120,19 +122,21 @@ class _Learner:
 
     model: LocalModel
     reward: Reward
-    settings: Settings
+    settings: PolicySettings
     context: Context
 
     def __post_init__(self) -> None:
         parameters = [p for p in self.model.module.parameters() if p.requires_grad]
-        self.optimiser = MasterAdamW(parameters, weight_decay=0.0, held=self.context.held)
+        self.optimiser = MasterAdamW(parameters, weight_decay=0.0, held=self.context.record_memory)
         self.schedule = Schedule(self.settings.learning_rate, self.settings.steps * self.settings.updates)
 
     def learn(self, batch: Sequence[Question], step: int) -> dict[str, float]:
         """Sample answers, and update the weights from them; return what is worth logging."""
         settings = self.settings
         answers = sample(self.model, batch, settings.answers, settings.max_new_tokens, self.context.seed * 1000 + step)
-        self.context.count(sum(len(q.prompt) + sum(map(len, found)) for q, found in zip(batch, answers, strict=True)))
+        self.context.count_tokens(
+            sum(len(q.prompt) + sum(map(len, found)) for q, found in zip(batch, answers, strict=True))
+        )
         rewards = self.reward(batch, answers)
         laid = layouts(self.model, batch, answers, advantages(rewards), settings.row_tokens)
         references = self.reference(laid)
@@ -147,12 +151,14 @@ class _Learner:
         logged = {"loss": loss, "learning_rate": rate, "gradient_norm": norm, "kl": kl / rewards.numel()}
         return {**logged, "reward": float(rewards.mean()), **self.lengths(answers)}
 
-    def reference(self, laid: Sequence[Laid]) -> list[Tensor]:
+    def reference(self, laid: Sequence[PackedRollouts]) -> list[Tensor]:
         """Return the log-likelihoods without the adapter."""
         with torch.no_grad(), self.model.module.disable_adapter():
             return [one.logs(self.model.module) for one in laid]
 
-    def backward(self, laid: Sequence[Laid], references: Sequence[Tensor], olds: list[Tensor]) -> tuple[float, float]:
+    def backward(
+        self, laid: Sequence[PackedRollouts], references: Sequence[Tensor], olds: list[Tensor]
+    ) -> tuple[float, float]:
         """Add gradients; return the mean loss a token, and the sum of the divergences, nats.
 
         Args:

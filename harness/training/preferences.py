@@ -20,15 +20,15 @@ from harness.api import Context, System, TaskData
 from harness.models.local_model import LocalModel
 from harness.training.divergence import Divergence
 from harness.training.optimiser import MasterAdamW, Schedule
-from harness.training.pairs import Pair, batches, learned, log_differences
-from harness.training.progress import Asked, asked
+from harness.training.pairs import PreferencePair, batches, learned, log_differences
+from harness.training.progress import MonitoredTasks, asked
 
-Margins = Callable[[Sequence[Pair]], Iterator[Tensor]]
+Margins = Callable[[Sequence[PreferencePair]], Iterator[Tensor]]
 """Gives the margins of a batch of pairs, some of them at a time (float32 [pairs of one forward pass]), in any order."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class PreferenceSettings:
     """How to train on pairs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Settings:
 
 
 def optimise_directly(
-    model: LocalModel, system: System, task: TaskData, settings: Settings, context: Context
+    model: LocalModel, system: System, task: TaskData, settings: PreferenceSettings, context: Context
 ) -> System:
     """Return the system with a model that was tuned by direct preference optimisation.
 
@@ -66,7 +66,7 @@ def optimise_directly(
     Raises:
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
-    tuned = system.having(model=model, prior=())
+    tuned = system.replace(model=model, prior=())
     if not model.packs:
         settings = replace(settings, row_tokens=None)
     pairs, held_out = (
@@ -74,12 +74,12 @@ def optimise_directly(
         for split in ("train", "validation")
     )
     parameters = [p for p in model.module.parameters() if p.requires_grad]
-    loop = Loop(settings, context, metric=asked(tuned, task, settings.watch_items))
+    loop = PreferenceLoop(settings, context, metric=asked(tuned, task, settings.watch_items))
     train(parameters, pairs, held_out, log_ratio_margins(model.module, settings), loop)
     return tuned
 
 
-def with_reference(module: Any, pairs: Sequence[Pair], row_tokens: int | None) -> list[Pair]:
+def with_reference(module: Any, pairs: Sequence[PreferencePair], row_tokens: int | None) -> list[PreferencePair]:
     """Return the pairs with what the model, as it is now, makes of them."""
     module.eval()
     found: dict[int, float] = {}
@@ -89,10 +89,10 @@ def with_reference(module: Any, pairs: Sequence[Pair], row_tokens: int | None) -
     return [replace(pair, reference=found[place]) for place, pair in enumerate(pairs)]
 
 
-def log_ratio_margins(module: Any, settings: Settings) -> Margins:
+def log_ratio_margins(module: Any, settings: PreferenceSettings) -> Margins:
     """Return the margins of direct preference optimisation: β times the change of the log-likelihoods' difference."""
 
-    def margins(batch: Sequence[Pair]) -> Iterator[Tensor]:
+    def margins(batch: Sequence[PreferencePair]) -> Iterator[Tensor]:
         for places, differences in log_differences(module, batch, settings.row_tokens):
             reference = torch.tensor([batch[place].reference for place in places], device=differences.device)
             yield settings.beta * (differences - reference)
@@ -102,7 +102,7 @@ def log_ratio_margins(module: Any, settings: Settings) -> Margins:
 
 
 @dataclass(frozen=True)
-class Loop:
+class PreferenceLoop:
     """What steers the loop and what listens to it.
 
     Attributes:
@@ -110,10 +110,10 @@ class Loop:
         metric: gives the task's metric after each epoch; None: losses and margins only.
     """
 
-    settings: Settings
+    settings: PreferenceSettings
     context: Context
     prefix: str = ""
-    metric: Asked | None = None
+    metric: MonitoredTasks | None = None
 
     def log(self, step: int, **values: float) -> None:
         """Log a point."""
@@ -129,7 +129,11 @@ class Loop:
 
 
 def train(
-    parameters: Sequence[Tensor], data: Sequence[Pair], held_out: Sequence[Pair], margins: Margins, loop: Loop
+    parameters: Sequence[Tensor],
+    data: Sequence[PreferencePair],
+    held_out: Sequence[PreferencePair],
+    margins: Margins,
+    loop: PreferenceLoop,
 ) -> None:
     """Minimise the mean of -log sigmoid(margin), by AdamW; the epoch with the lowest loss on `held_out` stays.
 
@@ -137,7 +141,7 @@ def train(
         HarnessError: training diverged (`divergence`).
     """
     settings, context = loop.settings, loop.context
-    optimiser = MasterAdamW(parameters, weight_decay=0.0, held=context.held)
+    optimiser = MasterAdamW(parameters, weight_decay=0.0, held=context.record_memory)
     total = settings.epochs * math.ceil(len(data) / settings.batch_size)
     schedule, divergence = Schedule(settings.learning_rate, total), Divergence(total)
     best, kept, step = math.inf, None, 0
@@ -145,14 +149,14 @@ def train(
         seen: list[float] = []
         for batch in batches(data, settings.batch_size, context.seed * 1000 + epoch):
             found = _backward(batch, margins)
-            context.count(sum(pair.tokens for pair in batch))
+            context.count_tokens(sum(pair.tokens for pair in batch))
             seen += found
             rate, values = schedule.at(step), _summary(found)
             divergence.see(values["loss"])
             norm = optimiser.step(rate)
             step += 1
             loop.log(step, learning_rate=rate, gradient_norm=norm, **values)
-            context.report(step, total)
+            context.progress(step, total)
         found = evaluate(held_out, margins) if held_out else None
         loop.log_epoch(step, epoch, _summary(seen), found)
         if found and found["loss"] < best:
@@ -163,13 +167,13 @@ def train(
                 parameter.copy_(value)
 
 
-def evaluate(pairs: Sequence[Pair], margins: Margins) -> dict[str, float]:
+def evaluate(pairs: Sequence[PreferencePair], margins: Margins) -> dict[str, float]:
     """Return the mean loss in nats, the mean margin, and the share of pairs whose margin is positive."""
     with torch.no_grad():
         return _summary([value for some in margins(pairs) for value in some.tolist()])
 
 
-def _backward(batch: Sequence[Pair], margins: Margins) -> list[float]:
+def _backward(batch: Sequence[PreferencePair], margins: Margins) -> list[float]:
     """Add the batch's gradients to the parameters and return its margins."""
     found: list[float] = []
     for some in margins(batch):

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from harness.api import AsksModel, Example, Passage, Query, Retriever, System, TaskData
+from harness.api import Example, ModelAwareRetriever, Passage, Query, Retriever, System, TaskData
 from harness.metrics import Items, get
 from harness.predict.answering import ask
 from harness.predict.prediction_rows import rows_of
@@ -22,7 +22,7 @@ Split = Literal["train", "validation"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class MonitoredTasks:
     """The systems whose answers are scored, one for each task that is learned, each with its task's material.
 
     Attributes:
@@ -64,17 +64,17 @@ class Asked:
         return fmean(signed) if signed else 0.0
 
 
-def asked(system: System, task: TaskData, items: int) -> Asked | None:
+def asked(system: System, task: TaskData, items: int) -> MonitoredTasks | None:
     """Return what to score while `system` learns a task; None where there is no metric, no validation split or no item.
 
     Reasoning is left out: a training on answers does not change it, and it would cost more than the training.
     """
     pairs = tuple(
-        (one.having(reasoning=None, retriever=_remembered(one.retriever)), data)
+        (one.replace(reasoning=None, retriever=_remembered(one.retriever)), data)
         for one, data in systems(system, task)
         if data.metrics and data.validation
     )
-    return Asked(pairs, items) if pairs and items else None
+    return MonitoredTasks(pairs, items) if pairs and items else None
 
 
 def _score(system: System, metric: str, examples: Sequence[Example]) -> float | None:
@@ -102,7 +102,7 @@ class _Remembered:
 
 
 def _remembered(retriever: Retriever | None) -> Retriever | None:
-    return retriever if retriever is None or isinstance(retriever, AsksModel) else _Remembered(retriever)
+    return retriever if retriever is None or isinstance(retriever, ModelAwareRetriever) else _Remembered(retriever)
 
 
 @contextmanager

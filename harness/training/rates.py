@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel
 
 from harness.api import ModelInfo
-from harness.decoding.batched_decode import Limits, continuations
+from harness.decoding.batched_decode import DecodeLimits, continuations
 from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.loading import native_dtype
 from harness.models.local_model import LocalModel
@@ -185,7 +185,7 @@ def _step_s(module: Any, count: int) -> float:
 
 
 def _decode_s(module: Any, prompts: list[list[int]], steps: int) -> float:
-    limits = Limits(steps, frozenset(), rows=ROWS)
+    limits = DecodeLimits(steps, frozenset(), rows=ROWS)
     return usual(lambda: continuations(module, prompts, limits), 3)
 
 

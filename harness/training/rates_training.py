@@ -16,7 +16,7 @@ from torch import nn
 from harness.measure import allocator
 from harness.models import quantised
 from harness.training import adapters
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 from harness.training.losses import backward
 from harness.training.optimiser import MasterAdamW
 
@@ -107,7 +107,7 @@ def some_examples(tokens: int, items: int = 8) -> list[Any]:
     """Give examples that fill a row of about so many tokens, each with three to predict."""
     length = tokens // items + 1
     words = [20 + place % 40 for place in range(length - 4)]  # a small vocabulary has these too
-    return [Sample([5 + item, *words], [7, 8, 9]) for item in range(items)]
+    return [TrainingSample([5 + item, *words], [7, 8, 9]) for item in range(items)]
 
 
 def resident() -> int:

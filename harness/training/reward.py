@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, Example, System, TaskData
-from harness.decoding.prefix_sharing import Branch, Row, Tokens, causal, lay_out
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, causal, lay_out
 from harness.errors import HarnessError
 from harness.metrics import Items, get
 from harness.metrics.parsing import parse
@@ -24,8 +24,8 @@ from harness.models.local_model import LocalModel
 from harness.records.record import Row as Record
 from harness.training import pairs as laid
 from harness.training import preferences
-from harness.training.pairs import Pair
-from harness.training.preferences import Loop, Settings
+from harness.training.pairs import PreferencePair
+from harness.training.preferences import PreferenceLoop, PreferenceSettings
 
 ADAPTER = "reward"
 """Name of the reward model's adapter, beside the policy's."""
@@ -81,7 +81,7 @@ class RewardModel:
         unfinished = torch.tensor([[tokens[-1] != self.end for tokens in found] for found in answers])
         return (raw - self.mean) / self.deviation - UNFINISHED * unfinished
 
-    def margins(self, batch: Sequence[Pair]) -> Iterator[Tensor]:
+    def margins(self, batch: Sequence[PreferencePair]) -> Iterator[Tensor]:
         """Give the reward of each better answer less that of the worse one; the adapter must be on."""
         for _, rewards in self.rewards([pair.branch for pair in batch]):
             yield rewards[0::2] - rewards[1::2]
@@ -97,7 +97,7 @@ class RewardModel:
         for places, row in laid.rows(whole, self.row_tokens):
             yield places, self._of_row(row)
 
-    def _of_row(self, row: Row, *, masked: bool = True) -> Tensor:
+    def _of_row(self, row: PackedRow, *, masked: bool = True) -> Tensor:
         """Read the rewards of a row's leaves, each of which has one token more than is read."""
         device, kind = self.module.device, self.module.dtype
         inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": False}
@@ -109,7 +109,9 @@ class RewardModel:
         return self.head(hidden[last.to(device)].float())[:, 0]
 
 
-def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, context: Context) -> RewardModel:
+def fit(
+    model: LocalModel, system: System, task: TaskData, settings: PreferenceSettings, context: Context
+) -> RewardModel:
     """Train a reward model on a task's pairs, beside the policy that `model` holds as its adapter.
 
     Logs ``reward_accuracy``, the share of the validation pairs whose better answer gets the higher reward, and
@@ -129,7 +131,9 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
     module.eval()
     with answering_as(module, ADAPTER):
         parameters = [*(p for p in module.parameters() if p.requires_grad), *head.parameters()]
-        preferences.train(parameters, pairs, held_out, reward.margins, Loop(settings, context, "reward_model_"))
+        preferences.train(
+            parameters, pairs, held_out, reward.margins, PreferenceLoop(settings, context, "reward_model_")
+        )
         if held_out:
             found = preferences.evaluate(held_out, reward.margins)
             context.log({"reward_accuracy": found["preference_accuracy"], "reward_accuracy_n": len(held_out)})

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.api import Sampling, System, TaskData
 from harness.decoding import batched_decode
-from harness.decoding.prefix_sharing import Branch, Row, Tokens, lay_out, log_likelihoods
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, lay_out, log_likelihoods
 from harness.models.local_model import LocalModel
 from harness.training.pairs import rows
 from harness.training.reward import Question
@@ -19,7 +19,7 @@ from harness.training.training_samples import systems
 
 
 @dataclass(frozen=True)
-class Laid:
+class PackedRollouts:
     """Answers laid out for one forward pass.
 
     Attributes:
@@ -27,7 +27,7 @@ class Laid:
         masked: whether the row needs its own mask.
     """
 
-    row: Row
+    row: PackedRow
     advantages: Tensor
     masked: bool
 
@@ -64,7 +64,7 @@ def sample(
     model: LocalModel, questions: Sequence[Question], answers: int, max_new_tokens: int, seed: int
 ) -> list[list[Tokens]]:
     """Draw answers to each question; one that ended has the end of the turn as its last token."""
-    limits = batched_decode.Limits(max_new_tokens, model.end_ids, rows=model.decode_rows)
+    limits = batched_decode.DecodeLimits(max_new_tokens, model.end_ids, rows=model.decode_rows)
     draw = batched_decode.continuations if model.packs else batched_decode.continuations_alone
     prompts, end = [question.prompt for question in questions], model.tokenizer.eos_token_id
     drawn = [draw(model.module, prompts, limits, Sampling(seed=seed * answers + place)) for place in range(answers)]
@@ -80,13 +80,16 @@ def layouts(
     answers: Sequence[Sequence[Tokens]],
     values: Tensor,
     row_tokens: int,
-) -> list[Laid]:
+) -> list[PackedRollouts]:
     """Lay answers out behind their questions, with their advantages [questions, answers]."""
     if not model.packs:
         return [
-            Laid(lay_out([Branch(question.prompt, (tokens,))], 0), value.expand(len(tokens)), masked=False)
+            PackedRollouts(lay_out([Branch(question.prompt, (tokens,))], 0), value.expand(len(tokens)), masked=False)
             for question, found, own in zip(questions, answers, values, strict=True)
             for tokens, value in zip(found, own, strict=True)
         ]
     branches = [Branch(question.prompt, tuple(found)) for question, found in zip(questions, answers, strict=True)]
-    return [Laid(row, values[places].flatten()[row.leaf_of], masked=True) for places, row in rows(branches, row_tokens)]
+    return [
+        PackedRollouts(row, values[places].flatten()[row.leaf_of], masked=True)
+        for places, row in rows(branches, row_tokens)
+    ]

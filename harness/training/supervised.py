@@ -15,19 +15,19 @@ from harness.api import Context, System, TaskData
 from harness.decoding.prefix_sharing import causal
 from harness.errors import HarnessError
 from harness.models.local_model import LocalModel
-from harness.training.batches import Sample, epoch
+from harness.training.batches import TrainingSample, epoch
 from harness.training.divergence import Divergence
 from harness.training.losses import backward, mean_loss
 from harness.training.optimiser import MasterAdamW, Schedule, Shape
-from harness.training.progress import Asked, asked
+from harness.training.progress import MonitoredTasks, asked
 from harness.training.training_samples import learned
-from harness.training.validation import BestBy, Watch
+from harness.training.validation import BestBy, ValidationMonitor
 
-__all__ = ["Settings", "fit", "mean_loss", "train"]
+__all__ = ["SupervisedSettings", "fit", "mean_loss", "train"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class SupervisedSettings:
     """How to train.
 
     Attributes:
@@ -66,7 +66,7 @@ class Settings:
     packs: bool = True
 
 
-def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, context: Context) -> System:
+def fit(model: LocalModel, system: System, task: TaskData, settings: SupervisedSettings, context: Context) -> System:
     """Train a model on a task's training split as `system` would ask it, and return the system with it.
 
     Args:
@@ -80,7 +80,7 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
         HarnessError: training diverged, a prompt does not fit the context window, or there is no metric to choose the
             best weights by.
     """
-    tuned = system.having(model=model, prior=())
+    tuned = system.replace(model=model, prior=())
     held_out = learned(tuned, task, "validation")
     metric = asked(tuned, task, settings.watch_items)
     if settings.best_by == "metric" and metric is None:
@@ -95,11 +95,11 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: Settings, c
 
 def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may be left out
     module: Any,
-    data: Sequence[Sample],
-    settings: Settings,
+    data: Sequence[TrainingSample],
+    settings: SupervisedSettings,
     context: Context,
-    held_out: Sequence[Sample] = (),
-    metric: Asked | None = None,
+    held_out: Sequence[TrainingSample] = (),
+    metric: MonitoredTasks | None = None,
 ) -> None:
     """Train the parameters of `module` that require a gradient, in place.
 
@@ -114,7 +114,7 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
     module = accelerator.prepare_model(module)
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = MasterAdamW(
-        parameters, weight_decay=settings.weight_decay, max_norm=settings.max_norm, held=context.held
+        parameters, weight_decay=settings.weight_decay, max_norm=settings.max_norm, held=context.record_memory
     )
     batches = [
         batch
@@ -123,12 +123,15 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
     ]
     total, per_epoch = len(batches), len(batches) // settings.epochs
     schedule = Schedule(settings.learning_rate, total, settings.warmup, settings.schedule)
-    watch, divergence = Watch(module, settings, context, held_out, metric), Divergence(total, _uniform_loss(module))
+    watch, divergence = (
+        ValidationMonitor(module, settings, context, held_out, metric),
+        Divergence(total, _uniform_loss(module)),
+    )
     module.train()
     with _checkpointing(module, on=settings.checkpointing):
         for step, batch in enumerate(batches, 1):
             loss = backward(module, batch, settings.row_tokens, packs=settings.packs, propagate=accelerator.backward)
-            context.count(sum(sample.tokens for sample in batch))
+            context.count_tokens(sum(sample.tokens for sample in batch))
             divergence.see(loss)
             rate = schedule.at(step - 1)
             norm = optimiser.step(rate)
@@ -136,7 +139,7 @@ def train(  # noqa: PLR0913, PLR0917 - the last two are what is watched, and may
             context.log({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
             if step % per_epoch == 0 or (settings.evaluate_every and step % settings.evaluate_every == 0):
                 watch.evaluate(step, round(step / per_epoch, 3), last=step == total)
-            context.report(step, total)
+            context.progress(step, total)
             if watch.exhausted:
                 break
     watch.restore()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.api import Example, System, TaskData
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 
 
-def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[Sample]:
+def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[TrainingSample]:
     """Give the samples of a split: of the task as the system asks it, and of others learned with it as they stand."""
     return [
         sample
@@ -26,7 +26,7 @@ def systems(system: System, task: TaskData) -> list[tuple[System, TaskData]]:
     ]
 
 
-def samples(system: System, examples: Sequence[Example]) -> list[Sample]:
+def samples(system: System, examples: Sequence[Example]) -> list[TrainingSample]:
     """Lay examples out as the system asks them, retrieval and exemplars included, with the answer to be learned.
 
     Raises:
@@ -37,4 +37,4 @@ def samples(system: System, examples: Sequence[Example]) -> list[Sample]:
     end = [model.tokenizer.eos_token_id]
     answers = [model.answer_tokens(p, e.references[0]) + end for p, e in zip(prompts, examples, strict=True)]
     laid = model.lay_out(prompts, max(map(len, answers), default=0))
-    return [Sample(prompt.tokens, answer) for prompt, answer in zip(laid, answers, strict=True)]
+    return [TrainingSample(prompt.tokens, answer) for prompt, answer in zip(laid, answers, strict=True)]

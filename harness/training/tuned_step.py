@@ -35,7 +35,7 @@ class Tuned(Step):
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
-    keeps: ClassVar[bool] = True
+    keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
 
     def attach(self, model: Any) -> Any:
@@ -65,6 +65,6 @@ class Tuned(Step):
         """Attach what is trained, and train it."""
         from harness.training import supervised  # noqa: PLC0415 - torch comes with it, which a list of strategies can do without
 
-        names = [field.name for field in fields(supervised.Settings) if field.name != "packs"]
-        settings = supervised.Settings(**{name: getattr(self, name) for name in names})
+        names = [field.name for field in fields(supervised.SupervisedSettings) if field.name != "packs"]
+        settings = supervised.SupervisedSettings(**{name: getattr(self, name) for name in names})
         return supervised.fit(self.attach(system.model), system, task, settings, context)

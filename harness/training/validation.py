@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from harness.api import Context
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 from harness.training.losses import mean_loss
-from harness.training.progress import Asked
+from harness.training.progress import MonitoredTasks
 
 if TYPE_CHECKING:
-    from harness.training.supervised import Settings
+    from harness.training.supervised import SupervisedSettings
 
 BestBy = Literal["loss", "metric"]
 
 
 @dataclass
-class Watch:
+class ValidationMonitor:
     """Evaluates a training now and then, keeps its best weights and knows when it no longer improves.
 
     Attributes:
@@ -33,10 +33,10 @@ class Watch:
     """
 
     module: Any
-    settings: Settings
+    settings: SupervisedSettings
     context: Context
-    held_out: Sequence[Sample] = ()
-    asked: Asked | None = None
+    held_out: Sequence[TrainingSample] = ()
+    asked: MonitoredTasks | None = None
     losses: list[float] = field(default_factory=list[float])
     best: float = math.inf
     idle: int = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from os.path import commonprefix
 
 from harness.api import Example, Passage, Query, System
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.records.record import Row, TaskInfo
 
 ORACLE, RANDOM, NONE = "oracle", "random", "none"
@@ -26,7 +26,7 @@ TRIED = 10_000
 
 
 @dataclass(frozen=True)
-class Way:
+class Ablation:
     """One way of asking, and the items that are asked so.
 
     Attributes:
@@ -54,7 +54,7 @@ class Way:
         )
 
 
-def ways(system: System, target: Prepared, rows: Sequence[Row], limit: int, seed: int) -> list[Way]:
+def ways(system: System, target: PreparedTask, rows: Sequence[Row], limit: int, seed: int) -> list[Ablation]:
     """Give the ways that fit a system and a task, over the first test items.
 
     Args:
@@ -69,7 +69,7 @@ def ways(system: System, target: Prepared, rows: Sequence[Row], limit: int, seed
     return [*_retrieving(system, target, asked, own, seed), *_paraphrased(system, target, asked, own)]
 
 
-def _paraphrased(system: System, target: Prepared, asked: Sequence[Example], rows: Sequence[Row]) -> list[Way]:
+def _paraphrased(system: System, target: PreparedTask, asked: Sequence[Example], rows: Sequence[Row]) -> list[Ablation]:
     """Put other words where the suite's instruction stands; none where a step has put its own there."""
     usual, told = target.task_data.task.instruction, system.task.instruction
     if not usual or usual not in told:
@@ -92,8 +92,8 @@ def _item_tokens(rows: Sequence[Row]) -> float:
 
 
 def _retrieving(
-    system: System, target: Prepared, asked: Sequence[Example], rows: Sequence[Row], seed: int
-) -> list[Way]:
+    system: System, target: PreparedTask, asked: Sequence[Example], rows: Sequence[Row], seed: int
+) -> list[Ablation]:
     """Give other passages than the retriever does: those that hold the answer, some that do not, and none."""
     known = {passage.id: passage for passage in target.task_data.corpus}
     k = max((len(row.passages) + row.dropped_passages for row in rows), default=0)
@@ -107,11 +107,11 @@ def _retrieving(
         NONE: {},
     }
     told = target.task_data.task.instruction
-    return [_way(system.having(retriever=Given(found)), name, items, told) for name, found in given.items()]
+    return [_way(system.replace(retriever=FixedPassages(found)), name, items, told) for name, found in given.items()]
 
 
 @dataclass(frozen=True)
-class Given:
+class FixedPassages:
     """A retriever whose passages were chosen beforehand.
 
     Attributes:
@@ -125,10 +125,10 @@ class Given:
         return [self.passages.get(query.id, ()) for query in queries]
 
 
-def _way(system: System, name: str, asked: Sequence[Example], told: str, instruction: str | None = None) -> Way:
+def _way(system: System, name: str, asked: Sequence[Example], told: str, instruction: str | None = None) -> Ablation:
     changes = {"name": f"{system.task.name}{SEPARATOR}{name}"}
     changes |= {} if instruction is None else {"instruction": instruction}
-    return Way(name, told, system.having(task=replace(system.task, **changes)), tuple(asked))
+    return Ablation(name, told, system.replace(task=replace(system.task, **changes)), tuple(asked))
 
 
 def _drawn(corpus: Sequence[Passage], item: Example, k: int, seed: int) -> tuple[Passage, ...]:

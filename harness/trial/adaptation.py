@@ -19,7 +19,7 @@ from harness.plan.discover import find_step
 from harness.plan.model_identity import folder_hash
 from harness.records.measurements import Held
 from harness.trial import artifacts
-from harness.trial.recorder import Stage, largest
+from harness.trial.recorder import Recorder, largest
 
 
 def open_model(reference: str, cache: Path) -> Any:
@@ -29,7 +29,7 @@ def open_model(reference: str, cache: Path) -> Any:
     return loading.open_model(found.path, info, cache)
 
 
-def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]) -> System:
+def adapt(stage: Recorder, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]) -> System:
     """Take every step of the chain.
 
     Args:
@@ -56,7 +56,7 @@ def adapt(stage: Stage, system: System, steps: Sequence[Mapping[str, Any]], mate
             system = _take(stage, link, system, learned, before)
         else:  # tuned on another task as that one is asked, then asked this one as before
             other = _take(stage, link, System(system.model, learned.task), learned, before)
-            system = system.having(model=other.model)
+            system = system.replace(model=other.model)
     return system
 
 
@@ -76,7 +76,7 @@ def _named(link: Link) -> dict[str, Any]:
     return {"step": link.name, "parameters": link.step.model_dump(mode="json"), "sources": sources}
 
 
-def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: str) -> System:
+def _take(stage: Recorder, link: Link, system: System, task: TaskData, chain_key: str) -> System:
     """Take one step, or take up what an earlier trial kept of it; `chain_key` names the chain up to and with it."""
     step, root = link.step, stage.cache / "artifacts"
     sources = _named(link)["sources"]
@@ -94,10 +94,10 @@ def _take(stage: Stage, link: Link, system: System, task: TaskData, chain_key: s
 
     context = Context(
         seed=stage.seed,
-        report=stage.reporter(step.phase, link.name, latest),
-        count=lambda tokens: stage.meter.tokens(tokens_in=tokens),
+        progress=stage.reporter(step.phase, link.name, latest),
+        count_tokens=lambda tokens: stage.meter.tokens(tokens_in=tokens),
         log=log,
-        held=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
+        record_memory=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
         locate=lambda reference: locate(reference).path,
     )
     if kept:

@@ -6,7 +6,7 @@ import random
 from itertools import accumulate
 
 from harness.plan.config import REQUESTS
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 
 WARM_UP = 2
 """Requests that are asked first and thrown away: what is made at first use is none of theirs who come later."""
@@ -31,7 +31,7 @@ def arriving(requests: int, rate: float, seed: int, latest_s: float | None = Non
     return [at for place, at in enumerate(times) if latest_s is None or at <= latest_s or place < ENOUGH]
 
 
-def expected(planned: Planned, each_s: float) -> tuple[int, float]:
+def expected(planned: PlannedTrial, each_s: float) -> tuple[int, float]:
     """Foretell how many requests will be asked, those that warm the system up included, and what they take, seconds.
 
     Args:
@@ -47,6 +47,6 @@ def expected(planned: Planned, each_s: float) -> tuple[int, float]:
     return asked, asked * each_s
 
 
-def cap_s(planned: Planned) -> float | None:
+def cap_s(planned: PlannedTrial) -> float | None:
     """Give the seconds after which no more requests begin, once `ENOUGH` are answered; None: all are asked."""
     return CAP_S if planned.requests == REQUESTS else None

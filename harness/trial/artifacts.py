@@ -16,10 +16,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from harness.records.measurements import Frozen, Held, Span
+from harness.records.measurements import Held, Span, StoredModel
 
 
-class Account(Frozen):
+class Account(StoredModel):
     """What making an artifact took.
 
     Attributes:
@@ -38,7 +38,7 @@ class Account(Frozen):
 
 
 @dataclass(frozen=True)
-class Kept:
+class Artifact:
     """An artifact on disk."""
 
     folder: Path
@@ -50,14 +50,14 @@ def artifact_key(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def find(root: Path, key: str) -> Kept | None:
+def find(root: Path, key: str) -> Artifact | None:
     """Return the artifact under a key; None if there is none, or one that cannot be read."""
     folder = root / key
     try:
         account = Account.model_validate_json((folder / "account.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # absent, or written by another version: made again
         return None
-    return Kept(folder / "content", account)
+    return Artifact(folder / "content", account)
 
 
 def size(root: Path) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def remove(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
-def keep(root: Path, key: str, save: Callable[[Path], None], account: Account) -> Kept:
+def keep(root: Path, key: str, save: Callable[[Path], None], account: Account) -> Artifact:
     """Write an artifact whole or not at all, and return it with its size."""
     root.mkdir(parents=True, exist_ok=True)
     scratch = Path(mkdtemp(dir=root, prefix=".making-"))
@@ -88,4 +88,4 @@ def keep(root: Path, key: str, save: Callable[[Path], None], account: Account) -
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return Kept(root / key / "content", account)
+    return Artifact(root / key / "content", account)

@@ -22,10 +22,10 @@ from harness.plan.hyperparameters import Space, space_of, step_names
 from harness.predict import answering, prediction_rows
 from harness.records.loss_curves import runs
 from harness.records.measurements import Span
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Budget, Candidate, Search, TaskInfo
 from harness.trial.adaptation import adapt, open_model
-from harness.trial.recorder import Stage
+from harness.trial.recorder import Recorder
 
 RANDOM = 4
 """Candidates that are drawn at random before the estimator has something to go by."""
@@ -35,7 +35,7 @@ REPEATS = 20
 Values = dict[str, Any]
 
 
-def search(stage: Stage, planned: Planned, info: TaskInfo, material: Sequence[TaskData]) -> Search:
+def search(stage: Recorder, planned: PlannedTrial, info: TaskInfo, material: Sequence[TaskData]) -> Search:
     """Try candidates until the budget is spent or there is nothing new to try.
 
     Args:
@@ -91,8 +91,8 @@ def best(tried: Sequence[Candidate], up: int) -> int:
 class _Rehearsal:
     """Tries candidates, each on a model of its own."""
 
-    stage: Stage
-    planned: Planned
+    stage: Recorder
+    planned: PlannedTrial
     info: TaskInfo
     material: Sequence[TaskData]
     scratch: Path
@@ -119,7 +119,7 @@ class _Rehearsal:
             reason=reason,
         )
 
-    def _score(self, within: Stage, values: Values) -> float:
+    def _score(self, within: Recorder, values: Values) -> float:
         task = self.material[0]
         model = open_model(self.planned.model, self.stage.cache)
         system = adapt(within, System(model, task.task), _with(self.planned.trial.steps, values), self.material)

@@ -17,7 +17,7 @@ Emit = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass
-class Stage:
+class Recorder:
     """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one.
 
     Attributes:
@@ -52,15 +52,15 @@ class Stage:
     ) -> Callable[[int, int], None]:
         """Return what tells how far a phase is, with the latest figures of its curves where there are some."""
 
-        def report(done: int, total: int) -> None:
+        def progress(done: int, total: int) -> None:
             event = self._where(phase, step) | {"done": done, "total": total}
             self.emit(event | {"figures": dict(figures)} if figures else event)
 
-        return report
+        return progress
 
     def keeps(self, step: Step) -> bool:
         """Tell whether what a step makes is kept."""
-        return step.keeps and (self.within is None or step.phase == "index")
+        return step.keeps_artifact and (self.within is None or step.phase == "index")
 
     def measured(self, phase: Phase, step: str) -> Span:
         """Give the span of the step that has just ended; one without time where the whole is measured elsewhere."""

@@ -8,26 +8,26 @@ from pathlib import Path
 
 from harness.api import Example, ScoresChoices, System
 from harness.data import canaries
-from harness.data.prepare import Prepared, prepare
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.measure.environment import environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.predict import answering, prediction_rows
 from harness.records.measurements import Phase
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Role, Row
 from harness.trial import self_tests
 from harness.trial.adaptation import adapt, open_model, seed_everything
 from harness.trial.hyperparameter_search import search
-from harness.trial.recorder import Emit, Stage
+from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
 """The phase in which items are asked, by what they are to the system."""
 
 
-def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, list[Row]]:
+def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Completed, list[Row]]:
     """Run one trial in this process.
 
     Args:
@@ -46,7 +46,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     }
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
-    stage = Stage(cache, emit, planned.trial.seed, meter=Meter(energy=planned.energy))
+    stage = Recorder(cache, emit, planned.trial.seed, meter=Meter(energy=planned.energy))
     others = [one.task_data for one in prepared.values() if one.info.role == "target" and one is not target]
     material = [target.task_data, *others]
     found = search(stage, planned, target.info, material) if planned.trial.budget else None
@@ -93,7 +93,7 @@ def run_trial(planned: Planned, *, cache: Path, emit: Emit) -> tuple[Completed, 
     return record, rows
 
 
-def _ask(stage: Stage, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
+def _ask(stage: Recorder, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
     """Ask items of a task, measured as the phase of their role."""
     phase = PHASES[role]
     with stage.span(phase):
@@ -103,7 +103,7 @@ def _ask(stage: Stage, system: System, examples: Sequence[Example], role: Role) 
     return prediction_rows.rows_of(system.task, examples, predictions, role)
 
 
-def _scores(prepared: Prepared, rows: Sequence[Row]) -> dict[str, float]:
+def _scores(prepared: PreparedTask, rows: Sequence[Row]) -> dict[str, float]:
     """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out."""
     name = prepared.info.name
     own = [row for row in rows if row.task == name and row.role in ("target", "probe")]

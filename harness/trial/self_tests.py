@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.api import Example, HoldsWeights, System
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
@@ -18,11 +18,11 @@ from harness.records.measurements import Check
 from harness.records.record import Row, TaskInfo
 from harness.training import weight_formats
 from harness.trial import ablations
-from harness.trial.recorder import Stage
+from harness.trial.recorder import Recorder
 
 
 @dataclass(frozen=True)
-class Checked:
+class SelfTestOutcome:
     """What the self-tests have found.
 
     Attributes:
@@ -35,7 +35,7 @@ class Checked:
     rows: tuple[Row, ...] = ()
 
 
-def check(stage: Stage, system: System, target: Prepared, rows: Sequence[Row], limit: int) -> Checked:
+def check(stage: Recorder, system: System, target: PreparedTask, rows: Sequence[Row], limit: int) -> SelfTestOutcome:
     """Ask the first test items again, measured as the phase ``check``.
 
     Args:
@@ -48,25 +48,25 @@ def check(stage: Stage, system: System, target: Prepared, rows: Sequence[Row], l
     own, asked = _other_weights(system), target.test[:limit]
     ways = ablations.ways(system, target, rows, limit, stage.seed) if limit else []
     if not limit or not (own or ways):
-        return Checked()
+        return SelfTestOutcome()
     told: list[Row] = []
     with stage.span("check"):
         answers = [_ask(stage, way.system, way.items) for way in ways]
         for way, found in zip(ways, answers, strict=True):
             told += prediction_rows.rows_of(way.system.task, way.items, found, "control")
         if ways:  # asked before and after, but any way will do, and the answers to the first one are there
-            first = Asked(ways[0].system, ways[0].items, answers[0])
+            first = AnsweredItems(ways[0].system, ways[0].items, answers[0])
         else:
-            first = Asked(system, asked, _ask(stage, system, asked))
+            first = AnsweredItems(system, asked, _ask(stage, system, asked))
         checks = _compared(stage, first, own)
-    return Checked(tuple(checks), tuple(way.info(target.info) for way in ways), tuple(told))
+    return SelfTestOutcome(tuple(checks), tuple(way.info(target.info) for way in ways), tuple(told))
 
 
 Change = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnsweredItems:
     """Items with a system's answers to them."""
 
     system: System
@@ -83,13 +83,13 @@ def _other_weights(system: System) -> dict[str, Change]:
     return changes | ({"merged": known.merged} if known.mergeable(system.model) else {})
 
 
-def _compared(stage: Stage, start: Asked, changes: dict[str, Change]) -> list[Check]:
+def _compared(stage: Recorder, start: AnsweredItems, changes: dict[str, Change]) -> list[Check]:
     """Change the weights step by step, and compare the answers with those from before each step."""
     found: list[Check] = []
     system, before = start.system, start.answers
     for name, change in changes.items():
         try:
-            system = system.having(model=change(system.model))
+            system = system.replace(model=change(system.model))
         except HarnessError as error:
             found.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
             break
@@ -114,9 +114,9 @@ def _check(name: str, before: Sequence[Prediction], after: Sequence[Prediction])
     )
 
 
-def _ask(stage: Stage, system: System, examples: Sequence[Example]) -> list[Prediction]:
+def _ask(stage: Recorder, system: System, examples: Sequence[Example]) -> list[Prediction]:
     """Ask items; progress is told under the name of the task that they stand for."""
-    report = stage.reporter("check", system.task.name)
-    found = answering.ask(system, [one.query for one in examples], report)
+    progress = stage.reporter("check", system.task.name)
+    found = answering.ask(system, [one.query for one in examples], progress)
     stage.meter.tokens(**prediction_rows.tokens_of(found))
     return found

@@ -15,10 +15,10 @@ from harness.api import Example, Query, System
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
 from harness.records.measurements import Check, Request, Serving
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Row
 from harness.trial.arrivals import ENOUGH, WARM_UP, arriving, cap_s
-from harness.trial.recorder import Stage
+from harness.trial.recorder import Recorder
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class _Answered:
 
 
 def serve(
-    stage: Stage, system: System, items: Sequence[Example], rows: Sequence[Row], planned: Planned
+    stage: Recorder, system: System, items: Sequence[Example], rows: Sequence[Row], planned: PlannedTrial
 ) -> tuple[Serving | None, tuple[Check, ...]]:
     """Ask test items as requests, from the first on and round again where more are wanted than there are.
 
-    One at a time, each after the one before (closed loop); or, with `Planned.arrival_rate`, as they arrive at random
+    One at a time, each after the one before (closed loop); or, with `PlannedTrial.arrival_rate`, as they arrive at random
     whether or not the system is ready (open loop): exponential gaps drawn with the trial's seed, first come first
     served, all that wait answered together as one batch of at most the model's rows.
 
@@ -53,14 +53,14 @@ def serve(
     if not planned.requests or not items:
         return None, ()
     queries = [items[place % len(items)].query for place in range(planned.requests)]
-    report = stage.reporter("serve")
+    progress = stage.reporter("serve")
     with stage.span("serve"):
         warm = [one for item in items[-WARM_UP:] for one in answering.ask(system, [item.query])]
         if planned.arrival_rate is None:
-            answered = _one_by_one(system, queries, cap_s(planned), report)
+            answered = _one_by_one(system, queries, cap_s(planned), progress)
         else:
             arrivals = arriving(planned.requests, planned.arrival_rate, planned.trial.seed, cap_s(planned))
-            answered = _as_they_arrive(system, list(zip(arrivals, queries, strict=False)), report)
+            answered = _as_they_arrive(system, list(zip(arrivals, queries, strict=False)), progress)
         everything = [*warm, *[one.prediction for one in answered]]
         stage.meter.tokens(**prediction_rows.tokens_of(everything))
         stage.meter.passes(**prediction_rows.passes_of(everything))
@@ -75,7 +75,7 @@ def serve(
 
 
 def _one_by_one(
-    system: System, queries: Sequence[Query], end_s: float | None, report: Callable[[int, int], None]
+    system: System, queries: Sequence[Query], end_s: float | None, progress: Callable[[int, int], None]
 ) -> list[_Answered]:
     found: list[_Answered] = []
     start = perf_counter()
@@ -85,12 +85,12 @@ def _one_by_one(
             break
         (prediction,) = answering.ask(system, [query])
         found.append(_Answered(prediction, None, began, perf_counter()))
-        report(len(found), len(queries))
+        progress(len(found), len(queries))
     return found
 
 
 def _as_they_arrive(
-    system: System, coming: Sequence[tuple[float, Query]], report: Callable[[int, int], None]
+    system: System, coming: Sequence[tuple[float, Query]], progress: Callable[[int, int], None]
 ) -> list[_Answered]:
     rows = getattr(system.model, "decode_rows", 1)  # a model that says nothing of rows is asked one question at a time
     found: list[_Answered] = []
@@ -106,7 +106,7 @@ def _as_they_arrive(
             _Answered(prediction, arrived, start + arrived, ended)
             for (arrived, _), prediction in zip(waiting, predictions, strict=True)
         ]
-        report(len(found), len(coming))
+        progress(len(found), len(coming))
     return found
 
 

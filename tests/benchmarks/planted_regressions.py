@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
-from harness.compare.release.gate import Limits, judge
+from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.pairing import measured, pair, systems
 from harness.compare.release.repeats import floors
 from harness.compare.release.run_noise import Noise
@@ -61,7 +61,7 @@ def main(folder):
     for name, (fault, runs) in CASES.items():
         measure(folder / name.replace(" ", "-"), fault, runs)
         found = systems(measured(Store(folder / name.replace(" ", "-")).load(SUITE)))
-        planted[name] = told(judge(paired(base, found), Limits(), Noise()))
+        planted[name] = told(judge(paired(base, found), GateLimits(), Noise()))
         said = planted[name]["not passed"] or "every check passed"
         sys.stdout.write(f"{name}: {planted[name]['outcome']}; {said}\n")
     result = {"planted": planted, "same system in other orders": orders(folder)}
@@ -87,7 +87,7 @@ def orders(folder):
 
 def compared(runs, noise):
     """Judge every two runs, and count how often the gate fails."""
-    verdicts = [judge(pair(one, other), Limits(), noise) for one, other in combinations(runs, 2)]
+    verdicts = [judge(pair(one, other), GateLimits(), noise) for one, other in combinations(runs, 2)]
     counted = Counter(verdict.outcome for verdict in verdicts)
     checks = {about: Counter() for about in ("quality", "speed", "memory", "cost")}
     for check in (check for verdict in verdicts for check in verdict.checks):

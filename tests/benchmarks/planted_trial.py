@@ -75,7 +75,7 @@ def _retrieval(trial, seed):
 
     def after(*given):
         system = adapt(*given)
-        return system.having(retriever=Wrong(system.retriever))
+        return system.replace(retriever=Wrong(system.retriever))
 
     trial.adapt = after
 

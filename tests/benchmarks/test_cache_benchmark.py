@@ -9,7 +9,7 @@ import side_by_side
 from transformers import DynamicCache
 
 from harness.decoding import batched_decode
-from harness.decoding.batched_decode import Limits, continuations
+from harness.decoding.batched_decode import DecodeLimits, continuations
 from harness.measure import allocator
 
 ROUNDS, TARGET = 5, 1.05
@@ -40,7 +40,7 @@ def test_decoding_is_faster_with_room(benchmark, monkeypatch):
     allocator.settle()  # as in a trial
     module, found = side_by_side.fresh_model().module, {}
     for name, (count, shared, between, written) in SHAPES.items():
-        prompts, limits, pairs = drawn(count, shared, between), Limits(written, frozenset()), side_by_side.Pairs()
+        prompts, limits, pairs = drawn(count, shared, between), DecodeLimits(written, frozenset()), side_by_side.Pairs()
 
         def once(prompts=prompts, limits=limits, pairs=pairs):
             ours, ours_s = side_by_side.timed(lambda: continuations(module, prompts, limits))

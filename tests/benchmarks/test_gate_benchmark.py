@@ -16,9 +16,9 @@ import pytest
 import side_by_side
 
 from harness.compare.cost.resources import machine as machine_of
-from harness.compare.release.gate import Limits, judge
-from harness.compare.release.pairing import Measured, Pair, Pairing, System, measured, systems
-from harness.compare.release.run_noise import Floor, Floors, Noise
+from harness.compare.release.gate import GateLimits, judge
+from harness.compare.release.pairing import MeasuredSystem, MeasuredTrial, Pairing, ReleasePair, measured, systems
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
 from harness.compare.stats.intervals import wilson
 from harness.metrics import get
 from harness.metrics.items import COLUMNS
@@ -71,7 +71,7 @@ def drawn(one, places, tag):
     ids = tuple(f"{n}" for n in range(len(places)))
     clusters = tuple(None if c is None else f"{c}/{t}" for c, t in zip(columns["clusters"], tag, strict=True))
     tokens = {new: one.tokens[items.ids[i]] for new, i in zip(ids, places, strict=True)}
-    return Measured(one.record, {task: replace(items, **columns | {"ids": ids, "clusters": clusters})}, tokens, {})
+    return MeasuredTrial(one.record, {task: replace(items, **columns | {"ids": ids, "clusters": clusters})}, tokens, {})
 
 
 def draw_places(one, rng):
@@ -136,7 +136,7 @@ def release(stored, key, rng, *, answers_of=None, machine=(REQUEST_SD, REQUESTS)
         after = replace(before, items=other.items)
     after = flipped(after, rng)
     sides = run(before, rng, "2026-01-01", machine=machine), run(after, rng, "2026-02-01", machine=machine, **changes)
-    return Pair(*(System(*key, one.record.trial.model, None, (one,)) for one in sides))
+    return ReleasePair(*(MeasuredSystem(*key, one.record.trial.model, None, (one,)) for one in sides))
 
 
 def shares(outcomes):
@@ -150,9 +150,9 @@ def known(stored):
     """Give what five repeats of each system would tell of its seconds."""
     found = []
     for (task, strategy), one in stored.items():
-        trial, figure = one.record.trial, Floor(mean=1.0, sd=RUN_SD, n=5)
+        trial, figure = one.record.trial, FigureNoise(mean=1.0, sd=RUN_SD, n=5)
         names = {"suite": trial.suite, "task": task, "strategy": strategy, "model": trial.model}
-        found.append(Floors(machine=machine_of(one.record), **names, figures={"latency": figure}))
+        found.append(SystemNoise(machine=machine_of(one.record), **names, figures={"latency": figure}))
     return Noise(floors=tuple(found))
 
 
@@ -161,7 +161,7 @@ def unchanged(stored, rng, machine, noise):
     outcomes, single = [], Counter()
     for _ in range(RELEASES):
         pairs = tuple(release(stored, key, rng, machine=machine) for key in SYSTEMS)
-        verdict = judge(Pairing(pairs), Limits(), noise)
+        verdict = judge(Pairing(pairs), GateLimits(), noise)
         outcomes.append(verdict.outcome)
         single.update((check.about, check.outcome) for check in verdict.checks)
     return {**shares(outcomes), "single checks": {f"{a}: {o}": count for (a, o), count in sorted(single.items())}}
@@ -175,7 +175,8 @@ def measure(stored):
     planted = {}
     for name, (key, change) in PLANTED.items():
         found = [
-            judge(Pairing((release(stored, key, rng, **change),)), Limits(), repeats).outcome for _ in range(RELEASES)
+            judge(Pairing((release(stored, key, rng, **change),)), GateLimits(), repeats).outcome
+            for _ in range(RELEASES)
         ]
         planted[name] = shares(found)
     return {"nothing changed": same, "planted": planted}
@@ -184,7 +185,7 @@ def measure(stored):
 def test_the_gate_spares_what_did_not_change_and_catches_what_did(benchmark, stored):
     result = benchmark.pedantic(measure, args=(stored,), rounds=1, iterations=1)
     noise = {"flips": FLIPS, "run_sd": RUN_SD, "memory_sd": MEMORY_SD, "request_sd and requests": MACHINES}
-    limits = Limits().model_dump(include={"slowdown", "memory", "cost"}) | {"margin": "5 % of each metric's range"}
+    limits = GateLimits().model_dump(include={"slowdown", "memory", "cost"}) | {"margin": "5 % of each metric's range"}
     side_by_side.write("gate", {**result, "noise": noise, "limits": limits, "systems": SYSTEMS}, ())
     for name, found in result["nothing changed"].items():
         assert found["fail"] <= 0.05, name

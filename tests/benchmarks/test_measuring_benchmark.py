@@ -21,18 +21,18 @@ import side_by_side
 from scipy.stats import t as student
 
 from harness.data import cache
-from harness.execute.worker import Emit
+from harness.execute.worker import ProgressSender
 from harness.measure import allocator
 from harness.measure.meter import Meter
 from harness.models import footprint
-from harness.plan.config import Limits, RunConfig
+from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from harness.records.measurements import Span
 from harness.training.optimiser import MasterAdamW
 from harness.trial import adaptation, run_trial
 
 PAIRS, SHARE = 6, 0.01
-LIMITS = Limits(train=48, validation=16, test=40)
+LIMITS = SplitLimits(train=48, validation=16, test=40)
 
 
 class Unmeasured(Meter):
@@ -106,7 +106,7 @@ def parent():
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as listener:
         pipe = Connection(os.dup(listener.stdin.fileno()), readable=False)
         try:
-            yield Emit(pipe)
+            yield ProgressSender(pipe)
         finally:
             pipe.close()
 

@@ -2,14 +2,14 @@
 
 import torch
 
-from harness.decoding.timing import Pace
+from harness.decoding.timing import PassTimer
 
 PASS_S, SHARE = 0.02, 0.01
 """A pass of a small model on a few cores, of which a group has two at least; and the share that its marks may take."""
 
 
 def test_marks_take_less_than_a_hundredth_of_one_pass(benchmark):
-    pace, group = Pace(32, torch.device("cpu")), list(range(32))
+    pace, group = PassTimer(32, torch.device("cpu")), list(range(32))
 
     def follow():
         pace.begin()

@@ -33,7 +33,7 @@ def held_out_margin(model, data):
     learned = pairs.learned(system, data.task_data, "validation")
     with model.module.disable_adapter():
         learned = preferences.with_reference(model.module, learned, 768)
-    how = preferences.Settings(RATE, 1, BATCH, beta=1.0)
+    how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=1.0)
     margins = preferences.log_ratio_margins(model.module, how)
     return preferences.evaluate(learned, margins)["reward_margin"]
 
@@ -42,14 +42,14 @@ def train_ours(data):
     """Train once, the reference included; return seconds, tokens and the margin on the validation split."""
     model = fresh()
     system = System(model, data.task_data.task)
-    how = preferences.Settings(RATE, 1, BATCH, beta=BETA)
+    how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=BETA)
     learned = pairs.learned(system, data.task_data, "train")
 
     def work():
         known = preferences.with_reference(model.module, learned, how.row_tokens)
         parameters = [p for p in model.module.parameters() if p.requires_grad]
         margins = preferences.log_ratio_margins(model.module, how)
-        preferences.train(parameters, known, [], margins, preferences.Loop(how, Context()))
+        preferences.train(parameters, known, [], margins, preferences.PreferenceLoop(how, Context()))
 
     _, seconds = side_by_side.timed(work)
     return seconds, sum(pair.tokens for pair in learned), held_out_margin(model, data)

@@ -40,7 +40,7 @@ def train_ours(data, options):
     """Train once; return seconds, real tokens and the loss on the validation split."""
     model = adapters.attach_low_rank(side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear")
     own = samples(model, data, data.task_data.train)
-    settings = supervised.Settings(RATE, epochs=1, batch_size=BATCH, **options)
+    settings = supervised.SupervisedSettings(RATE, epochs=1, batch_size=BATCH, **options)
     _, seconds = side_by_side.timed(lambda: supervised.train(model.module, own, settings, Context()))
     return seconds, sum(sample.tokens for sample in own), held_out_loss(model, data)
 

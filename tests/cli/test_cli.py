@@ -14,7 +14,7 @@ import pytest
 
 from harness.api import Step
 from harness.cli import commands
-from harness.data.locate import Located
+from harness.data.locate import ModelFolder
 from harness.data.sources import source
 from harness.execute import local_executor
 from harness.models import gguf_conversion
@@ -240,7 +240,7 @@ def test_everything_a_planned_trial_loads_is_fetched_and_converted_before_the_fi
 
 
 def located(name):
-    return Located(Path(name), name)
+    return ModelFolder(Path(name), name)
 
 
 def test_init_writes_a_suite_that_can_be_planned(command, suite, model):

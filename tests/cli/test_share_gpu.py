@@ -8,12 +8,12 @@ from rich.console import Console
 
 from harness.cli import commands
 from harness.errors import HarnessError
-from harness.execute.local_executor import Outcome
+from harness.execute.local_executor import RunCounts
 from harness.measure import energy, gpu
 from harness.plan.config import RunConfig, load_config
 from harness.plan.planner import Plan, make_plan
 from harness.records.measurements import Forecast
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Trial
 from harness.store.results_store import Store
 from tests.measure.nvml_double import Nvml
@@ -31,10 +31,10 @@ def run(monkeypatch, tmp_path):
 
     def execute(planned, store, **_):
         call.executed += planned
-        return Outcome(completed=len(planned))
+        return RunCounts(completed=len(planned))
 
     def call(*, waits=True, energy=False, **options):
-        one = Planned(
+        one = PlannedTrial(
             trial=Trial(suite="s", task="t", strategy="full", model="m"),
             suite="s",
             model="m",

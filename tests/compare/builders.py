@@ -1,7 +1,7 @@
 """Small stored trials for tests, built through the real records: a suite of sentiment, qa and a probe."""
 
 from harness.api import ModelInfo
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics.items import Items
 from harness.records.measurements import Span
 from harness.records.record import Completed, Environment, Failed, Row, Skipped, TaskInfo, Trial
@@ -91,15 +91,17 @@ def completed(
     }
     items = {name: Items.from_rows(found, info(name).labels) for name, found in rows.items()}
     again = Items.from_rows(answered(seen), info(task).labels) if seen is not None else None
-    return Stored(Completed(**{**fields, **changes}), items, again)
+    return StoredTrialItems(Completed(**{**fields, **changes}), items, again)
 
 
 def failed(task, strategy, reason, **where):
-    return Stored(Failed(trial=trial(task, strategy, **where), started_at="2026-11-21T10:00:00+00:00", reason=reason))
+    return StoredTrialItems(
+        Failed(trial=trial(task, strategy, **where), started_at="2026-11-21T10:00:00+00:00", reason=reason)
+    )
 
 
 def skipped(task, strategy, reason, **where):
-    return Stored(Skipped(trial=trial(task, strategy, **where), reason=reason))
+    return StoredTrialItems(Skipped(trial=trial(task, strategy, **where), reason=reason))
 
 
 def pattern(share, n=200, shift=0):

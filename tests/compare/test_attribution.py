@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from harness.compare.release.attribution import changes, factors, separations
-from harness.compare.release.gate import Limits
+from harness.compare.release.gate import GateLimits
 from harness.compare.release.outcome import explain, gate
 from harness.compare.release.run_noise import Noise
 from harness.errors import HarnessError
@@ -90,7 +90,7 @@ def test_other_weights_under_one_name_cannot_be_had_back(tmp_path):
 
 def test_a_gate_says_that_several_things_differ(tmp_path):
     found = differing(tmp_path, one(), one(at=LATER, model="new", environment=NEWER))
-    told = gate(("quick", "v1", "2026-01-01"), found, Limits(), Noise())
+    told = gate(("quick", "v1", "2026-01-01"), found, GateLimits(), Noise())
     assert told.several == ("model", "libraries")
     assert [run.factor for run in told.separations] == ["model", "libraries"]
 

@@ -10,7 +10,7 @@ from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints, parse_bar
 from harness.compare.decide.decision import Decision, decide
 from harness.compare.decide.rules import all_rules
-from harness.compare.trials.stored_trials import Stored, read
+from harness.compare.trials.stored_trials import StoredTrialItems, read
 from harness.errors import HarnessError
 from harness.records.measurements import Request, Serving, Span
 from harness.store.results_store import Store, newest
@@ -31,7 +31,7 @@ def trial(strategy, share, *, task="qa", memory=700, index=False, **changes):
     if index:
         spans = (*spans, Span(phase="index", step="rag", wall_s=5, host_peak_bytes=memory * MIB))
     tasks = (info, *made.record.tasks[1:])
-    return Stored(made.record.model_copy(update={"trial": told, "tasks": tasks, "spans": spans}), made.items)
+    return StoredTrialItems(made.record.model_copy(update={"trial": told, "tasks": tasks, "spans": spans}), made.items)
 
 
 def suite():
@@ -136,7 +136,7 @@ def served(made, slowest, count=60):
     requests = tuple(
         Request(id=f"{i:04d}", wall_s=slowest * (i + 1) / count, tokens_in=10, tokens_out=5) for i in range(count)
     )
-    return Stored(made.record.model_copy(update={"serving": Serving(requests=requests)}), made.items)
+    return StoredTrialItems(made.record.model_copy(update={"serving": Serving(requests=requests)}), made.items)
 
 
 def test_a_measured_latency_excludes_by_its_p95():

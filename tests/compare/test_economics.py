@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.compare.cost.breakeven import break_even, fieller
-from harness.compare.cost.money import Money, Part, Usage, updates_per_month
+from harness.compare.cost.money import CostPart, Money, Usage, updates_per_month
 from harness.compare.cost.prices import load_prices
 from harness.compare.cost.pricing import Economics, make_economics
 from harness.compare.report.comparison import compare
@@ -34,7 +34,7 @@ def trial(strategy, steps=(), spans=(), **changes):
 
 def part(usd, *, half=None, what="answering"):
     low, high = (None, None) if half is None else (usd - half, usd + half)
-    return Part(what=what, quantity=usd, low=low, high=high, unit="hour", price_usd=1.0, price="x")
+    return CostPart(what=what, quantity=usd, low=low, high=high, unit="hour", price_usd=1.0, price="x")
 
 
 def money(fixed, request, monthly=0.0, update=0.0, half=None):

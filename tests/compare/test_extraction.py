@@ -4,7 +4,7 @@ import pytest
 
 from harness.compare.report.comparison import compare
 from harness.compare.table.extraction import lenient
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics.items import Items
 from harness.metrics.parsing import parse
 from harness.records.record import Row
@@ -20,7 +20,7 @@ def written(strategy, outputs, references, task="qa"):
         rows.append(
             Row(task=task, id=f"{place:03d}", references=(reference,), output=output, answer=answer, parsed=parsed)
         )
-    return Stored(completed(task, strategy, [0]).record, {task: Items.from_rows(rows, labels)})
+    return StoredTrialItems(completed(task, strategy, [0]).record, {task: Items.from_rows(rows, labels)})
 
 
 REFERENCES = [f"key {n}" for n in range(40)]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from harness.compare.cost.resources import machine
 from harness.compare.release import resource_ratios
-from harness.compare.release.gate import Limits, judge
+from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.outcome import EXIT_CODES, gate
 from harness.compare.release.pairing import measured, systems
-from harness.compare.release.run_noise import Floor, Floors, Noise, read_noise, write_noise
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
 from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.render.release.gate_report import as_json, markdown_summary
@@ -24,7 +24,7 @@ NOTHING = Noise()
 
 
 def judged(folder, before, after, limits=None, noise=NOTHING):
-    return judge(pairing(folder, [before], [after]), limits or Limits(), noise)
+    return judge(pairing(folder, [before], [after]), limits or GateLimits(), noise)
 
 
 def check(verdict, figure):
@@ -112,7 +112,7 @@ def test_items_that_changed_under_the_same_id_are_not_compared(tmp_path):
 
 def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
     sides = [[one(), one(task="know")], [one(at=LATER)]]
-    verdict = judge(pairing(tmp_path, *sides), Limits(), NOTHING)
+    verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
     assert verdict.outcome == "inconclusive"
     assert [found.task for found in verdict.checks if found.outcome != "pass"] == ["know"]
 
@@ -143,8 +143,8 @@ def test_unlike_hardware_compares_quality_and_refuses_speed_and_memory(tmp_path)
     assert verdict.outcome == "pass"
     refused = [found.figure for found in verdict.checks if found.outcome == "not compared"]
     assert refused == ["latency", "memory while answering"]
-    assert judged(tmp_path / "2", one(), there, Limits(unlike_hardware=True)).outcome == "fail"
-    asked = judged(tmp_path / "3", one(), there, Limits(required=frozenset({"slowdown"})))
+    assert judged(tmp_path / "2", one(), there, GateLimits(unlike_hardware=True)).outcome == "fail"
+    asked = judged(tmp_path / "3", one(), there, GateLimits(required=frozenset({"slowdown"})))
     assert asked.outcome == "inconclusive"
 
 
@@ -165,7 +165,7 @@ def test_repeats_tell_the_noise_of_seconds(tmp_path):
     sides = [
         [one(seed=seed, requests=0, slower=1 + seed / 100, at=at) for seed in range(3)] for at in ("2026-01-01", LATER)
     ]
-    verdict = judge(pairing(tmp_path, *sides), Limits(), NOTHING)
+    verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
     assert check(verdict, "answering time").outcome == "pass"
 
 
@@ -213,19 +213,19 @@ def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
 def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
     worse = one(right=share(0.6), at=LATER)
     for place, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
-        verdict = judged(tmp_path / str(place), one(), worse, Limits(margins={key: 0.3}))
+        verdict = judged(tmp_path / str(place), one(), worse, GateLimits(margins={key: 0.3}))
         assert check(verdict, "accuracy").limit == 0.3
         assert verdict.outcome == "pass"
     with pytest.raises(HarnessError, match="unknown task or metric 'acuracy' in --margin: did you mean 'accuracy'"):
-        judged(tmp_path / "x", one(), worse, Limits(margins={"acuracy": 0.3}))
+        judged(tmp_path / "x", one(), worse, GateLimits(margins={"acuracy": 0.3}))
     with pytest.raises(HarnessError, match="0 or more"):
-        judged(tmp_path / "y", one(), worse, Limits(margins={"": -0.3}))
+        judged(tmp_path / "y", one(), worse, GateLimits(margins={"": -0.3}))
 
 
 def test_a_second_metric_is_checked_where_it_has_a_margin(tmp_path):
     sides = one("qa"), one("qa", at=LATER)
     assert "exact_match" not in {found.figure for found in judged(tmp_path / "1", *sides).checks}
-    asked = judged(tmp_path / "2", *sides, limits=Limits(margins={"qa.exact_match": 0.1}))
+    asked = judged(tmp_path / "2", *sides, limits=GateLimits(margins={"qa.exact_match": 0.1}))
     assert check(asked, "exact_match").outcome == "pass"
 
 
@@ -248,7 +248,8 @@ def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, s
     after = [hit if (i * 7 + seed) % 5 else 1 - hit for i, hit in enumerate(before)]
     found = pairing(tmp_path_factory.mktemp("margin"), [one(right=before)], [one(right=after, at=LATER)])
     outcomes = [
-        judge(found, Limits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING) for m in (narrow, narrow + wider)
+        judge(found, GateLimits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING)
+        for m in (narrow, narrow + wider)
     ]
     for first, second in zip(outcomes[0].checks, outcomes[1].checks, strict=True):
         assert rank.index(first.outcome) <= rank.index(second.outcome)
@@ -258,7 +259,7 @@ def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, s
 @pytest.mark.parametrize("worse", [{}, {"right": share(0.4)}, {"environment": ELSEWHERE}, {"requests": 0}])
 def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
     found = pairing(tmp_path, [one(strategy="a|<&\x07b")], [one(strategy="a|<&\x07b", at=LATER, **worse)])
-    whole = gate(("quick", "v1", "2026-01-01"), found, Limits(), NOTHING)
+    whole = gate(("quick", "v1", "2026-01-01"), found, GateLimits(), NOTHING)
     root = ET.fromstring(junit(whole))  # noqa: S314 - our own text
     assert len(root.findall(".//testcase")) == len(whole.verdict.checks) == int(root[0].get("tests"))
     for tag, outcome in (("failure", "fail"), ("error", "inconclusive"), ("skipped", "not compared")):
@@ -268,10 +269,12 @@ def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
 
 
 def floors(figure, relative):
-    own = {figure: Floor(mean=1.0, sd=relative, n=10)}
+    own = {figure: FigureNoise(mean=1.0, sd=relative, n=10)}
     here = machine(one()[0])
     return Noise(
-        floors=(Floors(machine=here, suite="quick", task="mood", strategy="zero_shot", model="small", figures=own),)
+        floors=(
+            SystemNoise(machine=here, suite="quick", task="mood", strategy="zero_shot", model="small", figures=own),
+        )
     )
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.compare.decide.choice import Option, TaskDecision
+from harness.compare.decide.choice import RankedOption, TaskDecision
 from harness.compare.decide.overall import Overall, headline
 
-OPTIONS = (Option(strategy="lora", model="m", place=1), Option(strategy="full", model="m", place=2))
+OPTIONS = (RankedOption(strategy="lora", model="m", place=1), RankedOption(strategy="full", model="m", place=2))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rich.console import Console
 from scipy import stats
 
 from harness import cli
-from harness.compare.pair.pair_comparison import Asked, compare_pair
+from harness.compare.pair.pair_comparison import PairQuery, compare_pair
 from harness.compare.stats.effect_size import effect
 from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
@@ -22,7 +22,7 @@ from tests.many import write_many
 
 @pytest.fixture(scope="module")
 def made():
-    return compare_pair(quick_suite(), "lora", "zero_shot", Asked(items=3))
+    return compare_pair(quick_suite(), "lora", "zero_shot", PairQuery(items=3))
 
 
 def test_every_metric_is_paired_on_the_items_that_both_answered(made):
@@ -91,8 +91,8 @@ def test_a_ratio_has_an_interval_only_where_both_were_repeated():
         for name, every in seconds.items()
         for seed, s in enumerate(every)
     ]
-    repeated = {r.name: r for r in compare_pair(stored, "lora", "full", Asked()).tasks[0].ratios}
-    once = {r.name: r for r in compare_pair(stored[::2], "lora", "full", Asked()).tasks[0].ratios}
+    repeated = {r.name: r for r in compare_pair(stored, "lora", "full", PairQuery()).tasks[0].ratios}
+    once = {r.name: r for r in compare_pair(stored[::2], "lora", "full", PairQuery()).tasks[0].ratios}
     assert repeated["predict time"].ratio == pytest.approx((10 * 12 / 20 / 26) ** 0.5)
     assert repeated["predict time"].low < repeated["predict time"].ratio < repeated["predict time"].high
     assert repeated["adapt time"].low is None  # the same each time
@@ -107,7 +107,9 @@ def test_the_interval_of_a_ratio_is_welchs_on_logarithms():
         for name, every in seconds.items()
         for seed, s in enumerate(every)
     ]
-    (found,) = [r for r in compare_pair(stored, "lora", "full", Asked()).tasks[0].ratios if r.name == "predict time"]
+    (found,) = [
+        r for r in compare_pair(stored, "lora", "full", PairQuery()).tasks[0].ratios if r.name == "predict time"
+    ]
     expected = stats.ttest_ind(*map(np.log, seconds.values()), equal_var=False).confidence_interval()
     assert (found.low, found.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
 
@@ -116,18 +118,18 @@ def test_what_differs_clearly_is_said_and_what_does_not_too(made):
     said = " ".join(line for task in made.tasks for line in task.verdict)
     assert "`lora` is clearly better than `zero_shot` in accuracy on `sentiment`" in said
     stored = [completed("sentiment", name, pattern(0.5, shift=s)) for s, name in enumerate(("one", "other"))]
-    alike = compare_pair(stored, "one", "other", Asked())
+    alike = compare_pair(stored, "one", "other", PairQuery())
     assert alike.tasks[0].verdict[0].startswith("No clear difference in accuracy and macro F1 on `sentiment`")
 
 
 def test_strategies_without_a_common_task_are_an_error():
     with pytest.raises(HarnessError, match="no task in common"):
-        compare_pair(quick_suite(), "lora", "rag", Asked())
+        compare_pair(quick_suite(), "lora", "rag", PairQuery())
 
 
 def test_an_unknown_metric_is_an_error_with_a_near_match():
     with pytest.raises(HarnessError, match="did you mean 'accuracy'"):
-        compare_pair(quick_suite(), "lora", "zero_shot", Asked(metric="acuracy"))
+        compare_pair(quick_suite(), "lora", "zero_shot", PairQuery(metric="acuracy"))
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

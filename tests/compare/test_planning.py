@@ -10,7 +10,7 @@ from harness.compare.power.pilot import intra_cluster_correlation, pilot
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
-from harness.metrics.statistical_power import Assumed, design_effect, detectable, items_needed, seeds_needed
+from harness.metrics.statistical_power import PowerAssumptions, design_effect, detectable, items_needed, seeds_needed
 from tests.compare.builders import completed, pattern
 from tests.compare.samples import sample
 from tests.plan.test_planner import model, suite
@@ -27,24 +27,24 @@ def test_single_items_have_no_design_effect_and_alike_ones_count_once():
 @pytest.mark.parametrize(("sd", "gap"), [(0.5, 0.05), (0.3, 0.15), (1.0, 1.0)])
 def test_items_needed_agree_with_the_noncentral_t(sd, gap):
     exact = TTestPower().solve_power(effect_size=gap / sd, power=0.8, alpha=0.05)
-    assert abs(items_needed(Assumed(sd), gap) - exact) <= 1
+    assert abs(items_needed(PowerAssumptions(sd), gap) - exact) <= 1
 
 
 def test_what_is_needed_is_just_enough():
-    assumed = Assumed(0.5, design=1.4, per_cluster=2.0, exact=True)
+    assumed = PowerAssumptions(0.5, design=1.4, per_cluster=2.0, exact=True)
     needed = items_needed(assumed, 0.05)
     assert detectable(assumed, needed) <= 0.05 < detectable(assumed, needed - 1)
 
 
 def test_seeds_that_vary_ask_for_more_of_them():
-    calm, restless = (seeds_needed(Assumed(0.4, seed_sd=sd), 0.03) for sd in (0.002, 0.02))
+    calm, restless = (seeds_needed(PowerAssumptions(0.4, seed_sd=sd), 0.03) for sd in (0.002, 0.02))
     assert calm[0] < restless[0]
-    assert seeds_needed(Assumed(0.4, seed_sd=0.5), 0.03) is None
+    assert seeds_needed(PowerAssumptions(0.4, seed_sd=0.5), 0.03) is None
 
 
 def test_one_cluster_shows_nothing():
     with pytest.raises(HarnessError, match="fewer than two clusters"):
-        detectable(Assumed(0.5, per_cluster=40), 40)
+        detectable(PowerAssumptions(0.5, per_cluster=40), 40)
 
 
 def test_the_correlation_within_clusters_is_that_of_the_analysis_of_variance():
@@ -80,7 +80,7 @@ def test_the_planned_items_give_the_promised_power(binary):
         sd = (1 - agree - gap**2) ** 0.5
     else:
         sd = 0.4
-    n = items_needed(Assumed(sd, exact=binary), gap)
+    n = items_needed(PowerAssumptions(sd, exact=binary), gap)
     found = 0
     for _ in range(400):
         if binary:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.compare.release.pairing import measured
 from harness.compare.release.repeats import repeated
-from harness.compare.release.run_noise import Floor, Floors, Noise, read_noise, write_noise
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
 from harness.store.results_store import Store
 from tests.compare.release_builders import record, rows
 
@@ -54,12 +54,12 @@ def test_what_was_known_of_other_systems_stays_and_of_the_same_ones_goes(run, tm
 
 
 def test_one_run_alone_tells_nothing(run):
-    known = Floors(
+    known = SystemNoise(
         machine=repeated("quick", [run(0), run(1)], Noise()).noise.floors[0].machine,
         suite="s",
         task="t",
         strategy="x",
         model="m",
-        figures={"latency": Floor(mean=1, sd=0.1, n=2)},
+        figures={"latency": FigureNoise(mean=1, sd=0.1, n=2)},
     )
     assert repeated("quick", [run(2)], Noise(floors=(known,))).noise.floors == (known,)

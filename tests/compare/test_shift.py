@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.compare.drift.mmd import of_inputs
-from harness.compare.drift.permutation_tests import Sides, of_labels, of_lengths
+from harness.compare.drift.permutation_tests import SampleSplit, of_labels, of_lengths
 
 
 def sides(test, fresh, draws=199):
-    return Sides.of([None] * test, [None] * fresh, draws=draws)
+    return SampleSplit.of([None] * test, [None] * fresh, draws=draws)
 
 
 def embedded(generator, n, moved=0.0):
@@ -50,7 +50,7 @@ def test_intervals_hold_what_is_true_where_nothing_has_shifted(halves, place):
 def test_texts_of_one_cluster_count_once():
     generator = np.random.default_rng(1)
     clusters = [f"c{i // 8}" for i in range(80)]
-    both = Sides.of(clusters, clusters, draws=99)
+    both = SampleSplit.of(clusters, clusters, draws=99)
     alone = sides(80, 80, draws=99)
     found = [np.repeat(generator.poisson(12, 20), 8).tolist() for _ in range(100)]
     assert np.mean([of_lengths(words, both).p <= 0.05 for words in found]) <= 0.1

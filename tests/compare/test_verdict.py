@@ -1,7 +1,7 @@
 """Verdicts: sentences that say what the intervals and tests carry, and no more."""
 
 from harness.compare.report.comparison import compare
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from tests.compare.builders import completed, failed, info, pattern, quick_suite, skipped
 
 
@@ -64,7 +64,9 @@ def test_a_strategy_that_answered_other_items_is_not_ranked_with_the_best():
     other = completed("sentiment", "few_shot", pattern(0.9))
     moved = other.items["sentiment"]
     renamed = type(moved)(**{**vars(moved), "ids": tuple(f"x{i}" for i in moved.ids)})
-    found = one_task(completed("sentiment", "zero_shot", pattern(0.5)), Stored(other.record, {"sentiment": renamed}))
+    found = one_task(
+        completed("sentiment", "zero_shot", pattern(0.5)), StoredTrialItems(other.record, {"sentiment": renamed})
+    )
     assert [r.tied_for_best for r in found.rows] == [True, None]
     assert "answered other items and cannot be compared" in found.verdict[0]
 

@@ -120,12 +120,12 @@ def adapted(links, model, data, *, seed=0, keep=None, kept=None):
     """Take all steps; each can be kept in, or taken from, a folder of its own."""
     system, context = System(model, data.task), Context(seed=seed)
     for place, link in enumerate(links):
-        if kept and link.step.keeps:
+        if kept and link.step.keeps_artifact:
             system = link.step.load(system, data, context, kept / str(place))
             continue
         seed_everything(seed)
         system = link.step.adapt(system, data, context)
-        if keep and link.step.keeps:
+        if keep and link.step.keeps_artifact:
             (keep / str(place)).mkdir()
             link.step.save(system, keep / str(place))
     return system

@@ -21,7 +21,7 @@ def tickets(tmp_path: Path) -> Path:
     return file
 
 
-def written(data: Path, tmp_path: Path, **changes: object) -> scaffold.Initialised:
+def written(data: Path, tmp_path: Path, **changes: object) -> scaffold.NewSuite:
     arguments = {"data": data, "input": "text", "reference": "intent", "corpus": None, "folder": tmp_path}
     return scaffold.init_suite("mine", **arguments | changes)  # type: ignore[arg-type]
 

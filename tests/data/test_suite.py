@@ -13,7 +13,7 @@ import pytest
 from harness.data import archive, fetch
 from harness.data import prepare as preparing
 from harness.data import suite as suites
-from harness.data.prepare import Prepared, prepare
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import list_suites, load_suite
 from harness.errors import HarnessError
 
@@ -38,7 +38,7 @@ def rows(number: int = 40) -> str:
     return "text,label\n" + "".join(f"text {words(i)},{'ab'[i % 2]}\n" for i in range(number))
 
 
-def ready(folder: Path, toml: str, *, limits: dict[str, int] | None = None, **files: str) -> Prepared:
+def ready(folder: Path, toml: str, *, limits: dict[str, int] | None = None, **files: str) -> PreparedTask:
     return prepare(load_suite(suite_with(folder, toml, **files)), "t", limits=limits)
 
 

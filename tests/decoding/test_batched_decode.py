@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from harness.decoding.batched_decode import Limits, continuations, continuations_alone, group_by_length
-from harness.decoding.timing import Pace
+from harness.decoding.batched_decode import DecodeLimits, continuations, continuations_alone, group_by_length
+from harness.decoding.timing import PassTimer
 
 KINDS = ("llama", "tied", "gpt2", "capped")
 PROMPTS = [[7 + n, 20, 30, *range(40, 40 + 3 * n)] for n in range(9)]
@@ -41,14 +41,14 @@ def reference(module, prompts, new_tokens, stop=()):
 @pytest.mark.parametrize("rows", [1, 4, 32])
 def test_answers_are_those_of_transformers(open_tiny, kind, prompts, rows):
     module = open_tiny(kind).module
-    assert continuations(module, prompts, Limits(12, NO_STOP, rows=rows)) == reference(module, prompts, 12)
+    assert continuations(module, prompts, DecodeLimits(12, NO_STOP, rows=rows)) == reference(module, prompts, 12)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent", "llama"])
 def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny, kind):
     module = open_tiny(kind).module
     expected = reference(module, PROMPTS[:4], 12)
-    assert continuations_alone(module, PROMPTS[:4], Limits(12, NO_STOP)) == expected
+    assert continuations_alone(module, PROMPTS[:4], DecodeLimits(12, NO_STOP)) == expected
     assert len({tuple(answer) for answer in expected}) > 1
 
 
@@ -56,7 +56,7 @@ def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny
 def test_an_answer_ends_before_the_first_stop_token(module, run):
     whole = reference(module, PROMPTS, 12)
     stop = {whole[0][3], whole[1][5]}
-    found = run(module, PROMPTS, Limits(12, frozenset(stop)))
+    found = run(module, PROMPTS, DecodeLimits(12, frozenset(stop)))
     assert found == reference(module, PROMPTS, 12, stop)
     assert len(found[0]) <= 3
     assert max(map(len, found)) > min(map(len, found))
@@ -66,9 +66,9 @@ def test_an_answer_ends_before_the_first_stop_token(module, run):
 def test_a_line_end_ends_an_answer_only_once_it_has_begun(module, run):
     whole = reference(module, PROMPTS[:1], 12)[0]
     first = frozenset({whole[0]})
-    assert run(module, PROMPTS[:1], Limits(12, NO_STOP, first))[0] == cut(whole, first)
+    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, first))[0] == cut(whole, first)
     later = frozenset({next(token for token in whole[1:] if token != whole[0])})
-    assert run(module, PROMPTS[:1], Limits(12, NO_STOP, later))[0] == cut(whole, later)
+    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, later))[0] == cut(whole, later)
 
 
 def cut(tokens, line_ends):
@@ -82,20 +82,20 @@ def cut(tokens, line_ends):
 @settings(max_examples=8, deadline=None)
 @given(data=st.data(), rows=st.integers(2, 9), tokens=st.integers(8, 200))
 def test_rows_that_leave_the_batch_do_not_change_the_others(module, data, rows, tokens):
-    whole = continuations(module, PROMPTS, Limits(10, NO_STOP, rows=1))
+    whole = continuations(module, PROMPTS, DecodeLimits(10, NO_STOP, rows=1))
     stop = frozenset(data.draw(st.sets(st.sampled_from([t for answer in whole for t in answer]), max_size=4)))
-    expected = [continuations(module, [prompt], Limits(10, stop))[0] for prompt in PROMPTS]
-    assert continuations(module, PROMPTS, Limits(10, stop, rows=rows, tokens=tokens)) == expected
+    expected = [continuations(module, [prompt], DecodeLimits(10, stop))[0] for prompt in PROMPTS]
+    assert continuations(module, PROMPTS, DecodeLimits(10, stop, rows=rows, tokens=tokens)) == expected
 
 
 def test_no_more_than_the_allowed_tokens_are_generated(module):
-    assert [len(answer) for answer in continuations(module, PROMPTS, Limits(1, NO_STOP))] == [1] * 9
+    assert [len(answer) for answer in continuations(module, PROMPTS, DecodeLimits(1, NO_STOP))] == [1] * 9
 
 
 def test_progress_counts_every_prompt(module):
     seen = []
-    pace = Pace(9, module.device, lambda done, total: seen.append((done, total)))
-    continuations(module, PROMPTS, Limits(2, NO_STOP, rows=4), None, pace)
+    pace = PassTimer(9, module.device, lambda done, total: seen.append((done, total)))
+    continuations(module, PROMPTS, DecodeLimits(2, NO_STOP, rows=4), None, pace)
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 
@@ -103,7 +103,7 @@ def test_progress_counts_every_prompt(module):
     lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40), rows=st.integers(1, 8), tokens=st.integers(1, 200)
 )
 def test_groups_hold_every_prompt_once_within_the_limits(lengths, rows, tokens):
-    groups = group_by_length(lengths, Limits(1, NO_STOP, rows=rows, tokens=tokens))
+    groups = group_by_length(lengths, DecodeLimits(1, NO_STOP, rows=rows, tokens=tokens))
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     for group in groups:
         padded = max(lengths[index] for index in group) * len(group)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.decoding import prefix_sharing
 from harness.decoding.prefix_sharing import Branch
-from harness.decoding.timing import Pace
+from harness.decoding.timing import PassTimer
 
 TOLERANCE = 1e-4
 KINDS = ("llama", "tied", "gpt2", "capped")
@@ -85,7 +85,7 @@ def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
 def test_progress_counts_every_branch(modules):
     seen = []
     branches = [Branch([20 + n, 21, 22], ([9],)) for n in range(5)]
-    pace = Pace(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
+    pace = PassTimer(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
     prefix_sharing.score(modules["llama"], branches, 6, pace)
     assert seen == [(2, 5), (4, 5), (5, 5)]
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from harness.api import Prompt, Sampling, Task
-from harness.decoding.batched_decode import Limits, continuations, continuations_alone
+from harness.decoding.batched_decode import DecodeLimits, continuations, continuations_alone
 from harness.decoding.sampling import draw
 
 PROMPTS = [[7 + n, 20, 30, *range(40, 40 + 3 * n)] for n in range(9)]
-LIMITS = Limits(10, frozenset())
+LIMITS = DecodeLimits(10, frozenset())
 SAMPLING = Sampling(1.0, 0.95, seed=3)
 
 

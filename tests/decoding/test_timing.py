@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.api import Prompt, Query, Reasoning, Sampling, System, Task
-from harness.decoding.timing import Pace
+from harness.decoding.timing import PassTimer
 from harness.predict.answering import ask
 from harness.predict.prediction_rows import passes_of
 
@@ -34,7 +34,7 @@ def slow_model(open_tiny):
 
 
 def test_shares_are_equal_and_add_up():
-    pace = Pace(3, torch.device("cpu"))
+    pace = PassTimer(3, torch.device("cpu"))
     sleep(0.02)  # before the first mark: nobody's
     pace.begin()
     began = perf_counter()

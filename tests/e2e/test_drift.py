@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.compare.drift.mmd import of_inputs
-from harness.compare.drift.permutation_tests import Sides
+from harness.compare.drift.permutation_tests import SampleSplit
 from harness.data.locate import locate
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
@@ -27,7 +27,7 @@ def found(embedded):
 
     def call(share, times):
         reviews, questions = embedded
-        generator, both = np.random.default_rng(0), Sides.of([None] * 200, [None] * 200, draws=199)
+        generator, both = np.random.default_rng(0), SampleSplit.of([None] * 200, [None] * 200, draws=199)
         hits = []
         for _ in range(times):
             mixed, count = reviews[generator.permutation(400)], round(200 * share)

@@ -14,7 +14,7 @@ from harness.api import ModelInfo
 from harness.errors import HarnessError
 from harness.execute.local_executor import Runner, execute
 from harness.records.measurements import Span
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Environment, Row, TaskInfo, Trial
 from harness.store.results_store import Store
 
@@ -23,7 +23,7 @@ RUNNER = Runner(function="run_doubles:run_trial", preload=("harness.execute.work
 
 def plan(*strategies, skip=None, threads=None):
     return [
-        Planned(
+        PlannedTrial(
             trial=Trial(suite="s", task="t", strategy=name, model="m", key=f"{index:08x}".ljust(64, "0")),
             suite="s",
             model="m",

@@ -16,8 +16,8 @@ from run_doubles import RUNNER, plan
 from harness.errors import HarnessError
 from harness.execute import local_executor
 from harness.execute.events import Finished, Progress, Started
-from harness.execute.local_executor import Outcome, execute
-from harness.execute.worker import Emit
+from harness.execute.local_executor import RunCounts, execute
+from harness.execute.worker import ProgressSender
 from harness.measure.allocator import CODES_KEPT
 from harness.store.results_store import Store
 
@@ -34,15 +34,15 @@ def run(planned, store, observe=lambda event: None):
 
 
 def test_every_trial_is_stored_by_its_own_process(store):
-    assert run(plan("one", "two"), store) == Outcome(completed=2)
+    assert run(plan("one", "two"), store) == RunCounts(completed=2)
     read = store.load()
     assert [one.record.trial.strategy for one in read] == ["one", "two"]
     assert [len(one.rows()) for one in read] == [3, 3]
 
 
 def test_what_is_finished_is_kept_and_what_failed_is_tried_again(store):
-    assert run(plan("one", "bug"), store) == Outcome(completed=1, failed=1)
-    assert run(plan("one", "bug"), store) == Outcome(failed=1, kept=1)
+    assert run(plan("one", "bug"), store) == RunCounts(completed=1, failed=1)
+    assert run(plan("one", "bug"), store) == RunCounts(failed=1, kept=1)
     assert {one.record.trial.strategy: one.record.status for one in store.load()} == {
         "one": "completed",
         "bug": "failed",
@@ -57,7 +57,7 @@ def test_a_trial_runs_with_the_settings_of_memory_and_its_parent_does_not(store,
 
 
 def test_a_skipped_trial_is_stored_with_its_reason_and_no_process_is_started(store):
-    assert run(plan("one", skip="one needs a corpus"), store) == Outcome(skipped=1)
+    assert run(plan("one", skip="one needs a corpus"), store) == RunCounts(skipped=1)
     assert store.load()[0].record.reason == "one needs a corpus"
 
 
@@ -73,7 +73,7 @@ def test_a_skipped_trial_is_stored_with_its_reason_and_no_process_is_started(sto
     ],
 )
 def test_a_failure_costs_one_row_and_says_why(store, strategy, reason, details):
-    assert run(plan(strategy, "after"), store) == Outcome(completed=1, failed=1)
+    assert run(plan(strategy, "after"), store) == RunCounts(completed=1, failed=1)
     (failed,) = [one.record for one in store.load() if one.record.status == "failed"]
     assert reason in failed.reason
     assert "\n" not in failed.reason
@@ -102,7 +102,7 @@ def test_progress_is_not_sent_more_often_than_a_reader_can_follow():
             self.sent.append(event)
 
     pipe = Pipe()
-    emit = Emit(pipe)
+    emit = ProgressSender(pipe)
     for done in range(10_000):
         emit({"phase": "predict", "done": done, "total": 10_000})
     emit({"phase": "score"})
@@ -118,7 +118,7 @@ def test_what_a_trial_prints_does_not_reach_the_terminal(store, capfd):
 
 def test_where_there_is_no_fork_server_processes_start_anew(store, monkeypatch):
     monkeypatch.setattr(local_executor, "_context", lambda runner, *, retrieval: multiprocessing.get_context("spawn"))
-    assert run(plan("one", "segfault"), store) == Outcome(completed=1, failed=1)
+    assert run(plan("one", "segfault"), store) == RunCounts(completed=1, failed=1)
 
 
 def test_a_second_run_is_refused(store):

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.errors import HarnessError
 from harness.forecast import calibration, fits
 from harness.forecast.calibration import Calibration, calibrate, kept, key
-from harness.forecast.forecast_run import SWITCH, Here, forecasted
+from harness.forecast.forecast_run import SWITCH, ForecastMachine, forecasted
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
 from harness.render.plan import listing
@@ -69,7 +69,7 @@ def machine(monkeypatch, tmp_path):
         yield
 
     monkeypatch.setattr("harness.forecast.forecast_run.calibrate", measure)
-    return Here(tmp_path, busy, said.append), measured, said
+    return ForecastMachine(tmp_path, busy, said.append), measured, said
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_machine_is_measured_once_and_that_is_said(plan, machine):
     for _ in range(2):
         forecasted(made.trials, made.prepared, here)
     assert len(measured) == len(said) == 1
-    forecasted(made.trials, made.prepared, Here(here.cache, here.busy, here.note, again=True))
+    forecasted(made.trials, made.prepared, ForecastMachine(here.cache, here.busy, here.note, again=True))
     assert len(measured) == 2
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.api.architecture import Footprint
 from harness.decoding import prefix_sharing
 from harness.forecast.architecture_lookup import llama, read
-from harness.forecast.memory import Numbers, Pass, answering, kept_bytes, training, weights_bytes
+from harness.forecast.memory import BytesPerParameter, ForwardPass, answering, kept_bytes, training, weights_bytes
 from harness.plan.chain import build
 from harness.plan.discover import find_step
 from harness.training.batches import rows
@@ -78,7 +78,7 @@ def test_weights_gradients_and_optimizer_are_those_of_the_tensors(open_tiny, tin
     gradients = sum(w.grad.nbytes for w in trained)
     optimiser.step(1e-3)
     states = [s for state in optimiser.inner.state.values() for s in state.values() if s.ndim]
-    said = training(shape, step.footprint(shape), Pass(8, 2))
+    said = training(shape, step.footprint(shape), ForwardPass(8, 2))
     assert said.weights == sum(p.nbytes for p in module.parameters())
     assert said.gradients == gradients
     assert said.optimizer == sum(s.nbytes for s in states)
@@ -155,17 +155,17 @@ def test_more_tokens_never_take_less_memory(tokens, more, predictions, checkpoin
     from dataclasses import replace
 
     footprint = replace(step_of(text).footprint(SHAPE), checkpointing=checkpointing)
-    small, large = (Pass(n, predictions) for n in (tokens, tokens + more))
+    small, large = (ForwardPass(n, predictions) for n in (tokens, tokens + more))
     assert training(SHAPE, footprint, small).total <= training(SHAPE, footprint, large).total
     assert answering(SHAPE, footprint, small, tokens).total <= answering(SHAPE, footprint, large, tokens + more).total
-    wider = Pass(tokens, predictions + more)
+    wider = ForwardPass(tokens, predictions + more)
     assert training(SHAPE, footprint, small).total <= training(SHAPE, footprint, wider).total
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 64), st.integers(1, 64))
 def test_a_higher_rank_never_takes_less_memory(rank, more):
-    low, high = (training(SHAPE, SHAPE.low_rank(r), Pass(100, 10)).total for r in (rank, rank + more))
+    low, high = (training(SHAPE, SHAPE.low_rank(r), ForwardPass(100, 10)).total for r in (rank, rank + more))
     assert low < high
 
 
@@ -173,9 +173,9 @@ def test_checkpointing_takes_less_memory_and_an_update_at_once_no_gradients():
     from dataclasses import replace
 
     whole = SHAPE.all_weights()
-    plain = training(SHAPE, whole, Pass(2000, 10)).total
-    assert training(SHAPE, replace(whole, checkpointing=True), Pass(2000, 10)).total < plain
-    assert training(SHAPE, whole, Pass(2000, 10), Numbers(step_bytes=0)).gradients < SHAPE.parameters
+    plain = training(SHAPE, whole, ForwardPass(2000, 10)).total
+    assert training(SHAPE, replace(whole, checkpointing=True), ForwardPass(2000, 10)).total < plain
+    assert training(SHAPE, whole, ForwardPass(2000, 10), BytesPerParameter(step_bytes=0)).gradients < SHAPE.parameters
 
 
 def test_what_trains_nothing_has_an_empty_footprint():

@@ -20,7 +20,7 @@ import pytest
 
 from harness.forecast.architecture_lookup import decoder, llama
 from harness.forecast.fits import KNOWN, fitting, gpu, gpus, need
-from harness.forecast.memory import GIB, Numbers, Pass, training
+from harness.forecast.memory import GIB, BytesPerParameter, ForwardPass, training
 
 FP32 = {"dtype_bytes": 4.0}
 T0_3B = replace(llama(2048, 48, 32, 32, 5120, 32128), exact_parameters=2_849_757_184, **FP32)
@@ -29,10 +29,10 @@ BLOOMZ = replace(
     decoder({"model_type": "bloom", "hidden_size": 4096, "n_layer": 30, "n_head": 32, "vocab_size": 250880}), **FP32
 )
 LLAMA = KNOWN["llama-3.1-8b"]
-TWEETS, PACKED = Pass(8 * 64, 8 * 8), Pass(2 * 2048, 2 * 2048 // 8)
-ADAM_32 = Numbers(state_bytes=4, master_bytes=0, step_bytes=4, keeps_best=False)
-ADAM_16 = Numbers(state_bytes=2, master_bytes=0, step_bytes=2, keeps_best=False)
-AT_ONCE = Numbers(state_bytes=1, master_bytes=0, step_bytes=0, keeps_best=False)
+TWEETS, PACKED = ForwardPass(8 * 64, 8 * 8), ForwardPass(2 * 2048, 2 * 2048 // 8)
+ADAM_32 = BytesPerParameter(state_bytes=4, master_bytes=0, step_bytes=4, keeps_best=False)
+ADAM_16 = BytesPerParameter(state_bytes=2, master_bytes=0, step_bytes=2, keeps_best=False)
+AT_ONCE = BytesPerParameter(state_bytes=1, master_bytes=0, step_bytes=0, keeps_best=False)
 """Eight-bit states, and each weight updated as soon as its gradient is there."""
 
 
@@ -45,7 +45,7 @@ PUBLISHED = {
     "peft T0_3B full": (T0_3B, T0_3B.all_weights(), TWEETS, ADAM_32, 47.14, -0.02),
     "peft T0_3B LoRA": (T0_3B, T0_3B.low_rank(8, "q_proj,v_proj"), TWEETS, ADAM_32, 14.4, -0.06),
     "peft mt0-xxl LoRA": (MT0_XXL, MT0_XXL.low_rank(8, "q_proj,v_proj"), TWEETS, ADAM_32, 56, -0.04),
-    "peft bloomz-7b1 LoRA": (BLOOMZ, BLOOMZ.low_rank(8, "query_key_value"), Pass(512, 512), ADAM_32, 32, -0.05),
+    "peft bloomz-7b1 LoRA": (BLOOMZ, BLOOMZ.low_rank(8, "query_key_value"), ForwardPass(512, 512), ADAM_32, 32, -0.05),
     "torchtune full, paged": (LLAMA, checkpointed(LLAMA.all_weights(), states=0), PACKED, AT_ONCE, 18.9, -0.01),
     "torchtune full": (LLAMA, checkpointed(LLAMA.all_weights()), PACKED, AT_ONCE, 37.4, -0.10),
     "torchtune LoRA": (LLAMA, checkpointed(ATTENTION), PACKED, ADAM_16, 16.2, 0.08),
@@ -75,17 +75,17 @@ def test_the_parameters_of_well_known_models_are_those_of_their_cards():
 
 def test_65_billion_parameters_fit_48_gb_in_four_bits_and_take_780_gb_in_sixteen():
     shape = KNOWN["llama-65b"]
-    kept_small = Numbers(master_bytes=0, keeps_best=False)
-    four_bits = training(shape, checkpointed(shape.low_rank(64, four_bits=True)), Pass(512, 512), kept_small)
+    kept_small = BytesPerParameter(master_bytes=0, keeps_best=False)
+    four_bits = training(shape, checkpointed(shape.low_rank(64, four_bits=True)), ForwardPass(512, 512), kept_small)
     assert 40e9 < four_bits.total < 48e9
-    whole = training(shape, checkpointed(shape.all_weights()), Pass(512, 512), replace(kept_small, step_bytes=2))
+    whole = training(shape, checkpointed(shape.all_weights()), ForwardPass(512, 512), replace(kept_small, step_bytes=2))
     assert whole.total == pytest.approx(780e9, rel=0.03)
 
 
 def test_33_billion_parameters_in_four_bits_fit_24_gb():
     shape = KNOWN["llama-33b"]
-    kept_small = Numbers(master_bytes=0, keeps_best=False)
-    said = training(shape, checkpointed(shape.low_rank(16, four_bits=True)), Pass(512, 512), kept_small)
+    kept_small = BytesPerParameter(master_bytes=0, keeps_best=False)
+    said = training(shape, checkpointed(shape.low_rank(16, four_bits=True)), ForwardPass(512, 512), kept_small)
     assert said.total < 24 * GIB
 
 

@@ -12,8 +12,8 @@ from harness.forecast import forecast_trial
 from harness.forecast.architecture_lookup import llama
 from harness.forecast.calibration import Calibration
 from harness.forecast.embedder import Embedder
-from harness.forecast.token_lengths import Lengths
-from harness.records.planned_trial import Planned
+from harness.forecast.token_lengths import TokenLengths
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed
 from harness.store.record_file import read
 
@@ -43,7 +43,7 @@ def again(record, monkeypatch):
     monkeypatch.setattr(forecast_trial, "find", lambda _: Minilm(HERE, MINILM))
     tasks = {one.name: prepared(one) for one in record.tasks if one.role != "control"}
     phases = {one.phase for one in record.spans}
-    planned = Planned(
+    planned = PlannedTrial(
         trial=record.trial,
         suite="quickstart",
         model="smollm2-135m-instruct",
@@ -53,7 +53,7 @@ def again(record, monkeypatch):
         requests=20,
         check_items=16 if "check" in phases else 0,
     )
-    counts = {name: Lengths.model_validate(found) for name, found in KEPT["lengths"].items()}
+    counts = {name: TokenLengths.model_validate(found) for name, found in KEPT["lengths"].items()}
     by = forecast_trial.Forecaster(SMOLLM, MACHINE, lambda task: counts[task.info.name], lambda _: None, retrieves=True)
     return by.forecast(planned, tasks)
 

@@ -10,7 +10,7 @@ from nvml_double import Nvml
 
 from harness.errors import HarnessError
 from harness.measure import gpu
-from harness.measure.gpu import Holder, open_device, refuse_busy
+from harness.measure.gpu import GpuProcess, open_device, refuse_busy
 
 MIB = 1 << 20
 
@@ -89,7 +89,7 @@ def test_holders_are_listed_by_size(other):
     device = open_device(Nvml(compute=[(os.getpid(), 5)], graphics=[(other, 9)]))
     assert [(one.pid, one.used_bytes) for one in device.holders()] == [(other, 9), (os.getpid(), 5)]
     assert device.used_bytes() == 14
-    assert device.holders()[1] == Holder(os.getpid(), gpu._name(os.getpid()), 5)
+    assert device.holders()[1] == GpuProcess(os.getpid(), gpu._name(os.getpid()), 5)
 
 
 def test_a_torch_without_cuda_uses_no_gpu(monkeypatch, tmp_path):

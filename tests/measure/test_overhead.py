@@ -11,7 +11,7 @@ from time import perf_counter
 
 import pytest
 
-from harness.execute.worker import Emit
+from harness.execute.worker import ProgressSender
 
 TRIAL_S, SHARE, SPANS = 15.0, 0.01, 8
 """A short trial, the share of it that measuring may take, and the phases that one has with all its checks."""
@@ -49,7 +49,7 @@ def test_telling_the_progress_costs_little_however_often_it_is_told():
 
     reader = threading.Thread(target=drain)
     reader.start()
-    emit, told = Emit(theirs), 20_000
+    emit, told = ProgressSender(theirs), 20_000
     began = perf_counter()
     for done in range(told):
         emit({"phase": "adapt", "step": "lora", "done": done, "total": told})

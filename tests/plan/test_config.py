@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
-from harness.plan.config import DEFAULT_MODEL, Limits, RunConfig, choose_seeds, load_config, parse_limits
+from harness.plan.config import DEFAULT_MODEL, RunConfig, SplitLimits, choose_seeds, load_config, parse_limits
 
 
 def test_a_suite_alone_is_enough():
@@ -21,7 +21,7 @@ def test_flags_win_over_the_file(tmp_path):
     file.write_text('suite = "mine"\nseeds = 3\nmodels = ["a", "b"]\nlimits = { test = 40, train = 9 }\nthreads = 2\n')
     config = load_config({"models": ["c"], "limits": {"test": 5}, "threads": None}, file)
     assert (config.suite, config.seeds, config.models, config.threads) == ("mine", (0, 1, 2), ("c",), 2)
-    assert config.limits == Limits(test=5, train=9)
+    assert config.limits == SplitLimits(test=5, train=9)
 
 
 def test_seeds_are_a_count_or_a_list():

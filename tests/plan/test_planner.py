@@ -9,7 +9,7 @@ import pytest
 from harness.api import Needs, Step
 from harness.errors import HarnessError, unknown
 from harness.plan import planner as module
-from harness.plan.config import Limits, RunConfig
+from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.model_identity import folder_hash, identify
 from harness.plan.planner import make_plan
 
@@ -194,7 +194,7 @@ def test_a_key_changes_with_what_decides_the_result_and_with_nothing_else(suite,
 
 def test_a_key_changes_with_the_limits_the_data_the_model_and_the_protocol(suite, model, monkeypatch):
     seen = [keys(planned(suite, model))]
-    seen.append(keys(planned(suite, model, limits=Limits(test=5))))
+    seen.append(keys(planned(suite, model, limits=SplitLimits(test=5))))
     (model / "model.safetensors").write_bytes(bytes([1, *bytes(99)]))
     seen.append(keys(planned(suite, model)))
     text = (suite / "rows.csv").read_text()
@@ -208,7 +208,7 @@ def test_a_key_changes_with_the_limits_the_data_the_model_and_the_protocol(suite
 
 def test_trials_on_the_same_data_share_a_basis_whatever_their_seed_and_strategy(suite, model):
     plan = planned(suite, model, "zero_shot", "few_shot", "lora", seeds=(0, 1), tasks=("sentiment",))
-    limited = planned(suite, model, "zero_shot", tasks=("sentiment",), limits=Limits(train=5))
+    limited = planned(suite, model, "zero_shot", tasks=("sentiment",), limits=SplitLimits(train=5))
     assert len({one.trial.basis for one in plan.trials}) == 1
     assert limited.trials[0].trial.basis != plan.trials[0].trial.basis
 

@@ -23,13 +23,13 @@ class Scripted:
     asked: list[Prompt] = field(default_factory=list)
     samplings: list = field(default_factory=list)
 
-    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, report=None):
+    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, progress=None):
         thought = self.thoughts[len(self.samplings) % len(self.thoughts)]
         self.samplings.append(sampling)
         self.asked += prompts
         return [Answer(p.question, thought, prompt_tokens=10, output_tokens=4) for p in prompts]
 
-    def score_choices(self, prompts, choices, *, report=None):
+    def score_choices(self, prompts, choices, *, progress=None):
         self.asked += prompts
         return [
             Answer(p.question, "", self.scores[p.reasoning.split()[-1]], prompt_tokens=20, output_tokens=2)

@@ -14,7 +14,7 @@ from harness.metrics import get
 from harness.render.html import canvas
 from harness.render.html import history_page as page_of_history
 from harness.render.html.page import render
-from harness.render.html.release_charts import Mark, Strip, strips
+from harness.render.html.release_charts import ChartMark, Strip, strips
 from tests.render.pages import TAG, Scan, figures, write_releases
 
 
@@ -97,7 +97,9 @@ def test_what_is_not_drawn_stands_in_a_table(found, monkeypatch):
 
 
 def test_a_drawing_says_what_changed_and_marks_no_value_beyond_the_bounds():
-    shown = Strip("accuracy", (Mark(0, 0.97, 0.94, 1.0), Mark(1, 0.8, 0.7, 0.9, "worse")), get("accuracy").bounds)
+    shown = Strip(
+        "accuracy", (ChartMark(0, 0.97, 0.94, 1.0), ChartMark(1, 0.8, 0.7, 0.9, "worse")), get("accuracy").bounds
+    )
     with canvas.style():
         figure = strips([shown], ["v1", "a-release-with-a-long-name"])
         drawn = canvas.as_svg(figure)

@@ -14,7 +14,7 @@ from harness.render.html import canvas
 from harness.render.html.all_charts import charts_of, save
 from harness.render.html.canvas import WIDTH
 from harness.render.html.chart_labels import LONGEST, Box, place_labels, shortened, spread, width_of
-from harness.render.html.dot_charts import Dot, Panel, dots
+from harness.render.html.dot_charts import Dot, DotPanel, dots
 from harness.render.html.embedded_data import as_script
 from harness.render.html.page import MOST_BYTES
 from harness.render.html.page_text import coded, dollars, number
@@ -238,5 +238,5 @@ def test_help_does_not_import_what_draws():
 def test_a_chart_has_room_for_the_longest_name():
     name = "lora(task=sentiment)+lora(task=questions)"
     assert len(shortened(name)) == LONGEST
-    figure = dots([Panel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
+    figure = dots([DotPanel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
     assert figure.axes[0].get_position().x0 * WIDTH >= width_of(shortened(name)) + 8

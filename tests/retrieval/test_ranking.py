@@ -120,7 +120,7 @@ def test_likelihood_orders_by_the_question_given_the_passage(model, searchers):
     passages = tuple(Passage(str(n), text) for n, text in enumerate(TEXTS))
     query = Query("q", "Where is the harbour?")
     first = PassageRetriever(searchers["bm25"], passages, 6).find([query])[0]
-    found = PassageRetriever(searchers["bm25"], passages, 6, LikelihoodReranker(), 6).asking(model).find([query])[0]
+    found = PassageRetriever(searchers["bm25"], passages, 6, LikelihoodReranker(), 6).with_model(model).find([query])[0]
     assert set(found) == set(first)
 
     def likelihood(passage):
@@ -154,7 +154,7 @@ def test_a_system_asks_its_own_model_and_no_earlier_one(model, searchers):
     asked = []
 
     class Spy:
-        def score_choices(self, prompts, choices, *, report=None):
+        def score_choices(self, prompts, choices, *, progress=None):
             asked.append(len(prompts))
             return model.score_choices(prompts, choices)
 

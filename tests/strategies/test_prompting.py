@@ -37,11 +37,11 @@ class Biased:
         self.wrong = wrong
         self.asked = 0
 
-    def score_choices(self, prompts, choices, *, report=None):
+    def score_choices(self, prompts, choices, *, progress=None):
         self.asked += len(prompts)
         return [Answer(self.text(p), "", self.scores(p), prompt_tokens=7, output_tokens=2) for p in prompts]
 
-    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, report=None):
+    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, progress=None):
         return [Answer(self.text(p), f"Say it now {sampling.seed}.", output_tokens=3) for p in prompts]
 
     @staticmethod
@@ -115,10 +115,10 @@ def test_what_a_prompt_favours_whatever_is_asked_is_taken_off():
     plain = System(model, TASK)
     assert accuracy(plain, DATA.validation) == 0.5
     spent = []
-    system = step("calibrated").adapt(plain, DATA, Context(count=spent.append))
+    system = step("calibrated").adapt(plain, DATA, Context(count_tokens=spent.append))
     assert accuracy(system, DATA.validation) == 1.0
     assert spent == [3 * 9]
-    chained = step("calibrated(content_free=['?'])").adapt(system.having(prior=(9.0, 0.0)), DATA, Context())
+    chained = step("calibrated(content_free=['?'])").adapt(system.replace(prior=(9.0, 0.0)), DATA, Context())
     assert chained.prior == pytest.approx(system.prior)
 
 
@@ -227,5 +227,5 @@ def test_zero_shot_takes_everything_away():
     made = step("self_consistency(n=2)").adapt(System(None, TASK), DATA, Context(seed=5))
     assert made.reasoning.samples == 2
     assert made.reasoning.sampling.seed == 5
-    bare = step("zero_shot").adapt(made.having(prior=(1.0, 0.0), content_free=("?",)), DATA, Context())
+    bare = step("zero_shot").adapt(made.replace(prior=(1.0, 0.0), content_free=("?",)), DATA, Context())
     assert bare == System(None, TASK)

@@ -14,11 +14,11 @@ from harness.training.adapters import (
     merged,
     unfrozen,
 )
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
-from harness.training.supervised import Settings, train
+from harness.training.supervised import SupervisedSettings, train
 
-DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
+DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
 PROMPTS = [Prompt(TASK, f"Which film {n}?") for n in range(5)]
 CHOICES = [("good", "bad film", "a delight")] * 5
@@ -30,8 +30,8 @@ def low_rank(model, targets="all-linear", **more):
 
 
 def tuned(model):
-    data = [Sample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
-    train(model.module, data, Settings(1e-2, epochs=2, batch_size=4), Context())
+    data = [TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
+    train(model.module, data, SupervisedSettings(1e-2, epochs=2, batch_size=4), Context())
     return model
 
 

@@ -6,10 +6,10 @@ import torch
 from harness.api import Context
 from harness.models.footprint import bytes_of, weights_bytes
 from harness.training import adapters, supervised
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
 
-SAMPLES = [Sample((5, 6, 7), (8, 9)), Sample((5, 7, 7, 7), (9,))]
+SAMPLES = [TrainingSample((5, 6, 7), (8, 9)), TrainingSample((5, 7, 7, 7), (9,))]
 STEP_BYTES = 4
 """Of the number of updates that torch's fused AdamW keeps for each tensor, float32."""
 
@@ -17,8 +17,8 @@ STEP_BYTES = 4
 def train(model):
     """Train two steps; return (bytes of gradients, bytes of optimizer state), told once."""
     told = []
-    settings = supervised.Settings(1e-3, epochs=2, batch_size=2, watch_items=0)
-    context = Context(held=lambda gradients, states: told.append((gradients, states)))
+    settings = supervised.SupervisedSettings(1e-3, epochs=2, batch_size=2, watch_items=0)
+    context = Context(record_memory=lambda gradients, states: told.append((gradients, states)))
     supervised.train(model.module, SAMPLES, settings, context)
     (found,) = told
     return found

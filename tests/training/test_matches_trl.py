@@ -7,7 +7,7 @@ from harness.api import Context, Example, Query, System, Task
 from harness.prompts.layout import lay_out
 from harness.training.adapters import unfrozen
 from harness.training.batches import epoch
-from harness.training.supervised import Settings, train
+from harness.training.supervised import SupervisedSettings, train
 from harness.training.training_samples import samples
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=8)
@@ -75,7 +75,7 @@ def test_every_step_has_the_loss_of_trl_and_the_weights_end_the_same(
     ours, theirs = (unfrozen(open_tiny(template=None)) for _ in range(2))
     expected = by_trl(theirs, schedule, accumulated, tmp_path)
     points = []
-    settings = Settings(
+    settings = SupervisedSettings(
         RATE, EPOCHS, BATCH, weight_decay=DECAY, schedule=schedule, warmup=0.0, max_norm=NORM, **divided
     )
     own = samples(System(ours, TASK), EXAMPLES)

@@ -9,10 +9,10 @@ from harness.api import Context, Prompt, Task
 from harness.errors import HarnessError
 from harness.models import virtual_tokens
 from harness.training import adapters, peft_methods
-from harness.training.batches import Sample
-from harness.training.supervised import Settings, mean_loss, train
+from harness.training.batches import TrainingSample
+from harness.training.supervised import SupervisedSettings, mean_loss, train
 
-DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
+DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
 PROMPTS = [Prompt(TASK, "Which film?"), Prompt(TASK, "Which film was it, and when?")]
 SMALL = {  # what does not fit the tiny model's sizes by default
@@ -39,9 +39,9 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     torch.manual_seed(0)
     model = peft_methods.attach(open_tiny(), method, SMALL.get(method, ""))
     assert 0 < model.trained_parameters < model.info.parameters
-    data = [Sample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
+    data = [TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
     before = mean_loss(model.module.eval(), data, 768)
-    train(model.module, data, Settings(1e-2, epochs=2, batch_size=4), Context())
+    train(model.module, data, SupervisedSettings(1e-2, epochs=2, batch_size=4), Context())
     assert mean_loss(model.module, data, 768) < before
     expected = asked(model)
     assert asked(replace(model, packs=False)) == pytest.approx(expected, abs=1e-4)

@@ -11,13 +11,20 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, unfrozen
 from harness.training.optimiser import Schedule
-from harness.training.pairs import Pair, batches, learned, pairs_of
-from harness.training.preferences import Loop, Settings, evaluate, log_ratio_margins, train, with_reference
+from harness.training.pairs import PreferencePair, batches, learned, pairs_of
+from harness.training.preferences import (
+    PreferenceLoop,
+    PreferenceSettings,
+    evaluate,
+    log_ratio_margins,
+    train,
+    with_reference,
+)
 
 TOKEN = st.integers(6, 60)
 ANSWER = st.lists(TOKEN, min_size=1, max_size=6)
-PAIR = st.builds(Pair, st.lists(TOKEN, min_size=1, max_size=8), ANSWER, ANSWER)
-DATA = [Pair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
+PAIR = st.builds(PreferencePair, st.lists(TOKEN, min_size=1, max_size=8), ANSWER, ANSWER)
+DATA = [PreferencePair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
 
 
 @pytest.fixture(scope="module")
@@ -52,28 +59,28 @@ def log_ratio(module, pair):
     budget=st.one_of(st.none(), st.integers(1, 80)),
 )
 def test_margins_are_those_of_whole_answers_alone(module, prefix, batch, budget):
-    batch = [Pair(prefix + p.prompt, p.chosen, p.rejected, reference=0.25) for p in batch]
+    batch = [PreferencePair(prefix + p.prompt, p.chosen, p.rejected, reference=0.25) for p in batch]
     wanted = sorted(0.5 * (log_ratio(module, pair).item() - 0.25) for pair in batch)
-    margins = log_ratio_margins(module, Settings(1e-3, 1, 8, beta=0.5, row_tokens=budget))
+    margins = log_ratio_margins(module, PreferenceSettings(1e-3, 1, 8, beta=0.5, row_tokens=budget))
     found = sorted(value for some in margins(batch) for value in some.tolist())
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
 def test_what_both_answers_begin_with_is_read_once():
-    pair = Pair([5, 6], [7, 8, 9, 2], [7, 8, 11, 12, 2])
+    pair = PreferencePair([5, 6], [7, 8, 9, 2], [7, 8, 11, 12, 2])
     assert pair.branch.stem == [5, 6, 7, 8]
     assert pair.branch.leaves == ([9, 2], [11, 12, 2])
 
 
 @pytest.mark.parametrize(("chosen", "rejected"), [([7, 2], [7, 2]), ([7], [7, 8]), ([7, 8], [7])])
 def test_a_leaf_is_never_empty(chosen, rejected):
-    assert all(Pair([5], chosen, rejected).branch.leaves)
+    assert all(PreferencePair([5], chosen, rejected).branch.leaves)
 
 
 def test_before_the_first_update_nothing_is_preferred(open_tiny):
     model = low_rank(open_tiny())
     pairs = with_reference(model.module, DATA, 64)
-    found = evaluate(pairs, log_ratio_margins(model.module, Settings(1e-3, 1, 4)))
+    found = evaluate(pairs, log_ratio_margins(model.module, PreferenceSettings(1e-3, 1, 4)))
     assert found["loss"] == pytest.approx(math.log(2), abs=1e-5)
     assert found["reward_margin"] == pytest.approx(0, abs=1e-5)
 
@@ -90,9 +97,9 @@ def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
     found = []
     for size in (768, budget):
         model = unfrozen(open_tiny())
-        how = Settings(1e-3, 1, 4, row_tokens=size)
+        how = PreferenceSettings(1e-3, 1, 4, row_tokens=size)
         pairs = with_reference(model.module, DATA, size)
-        train(trained(model.module), pairs, [], log_ratio_margins(model.module, how), Loop(how, Context()))
+        train(trained(model.module), pairs, [], log_ratio_margins(model.module, how), PreferenceLoop(how, Context()))
         found.append([p.detach().clone() for p in model.module.parameters()])
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*found, strict=True))
 
@@ -102,12 +109,12 @@ def run(open_tiny, how, data=DATA, held_out=(), seed=0):
     points = []
     pairs, others = (with_reference(model.module, some, how.row_tokens) for some in (data, held_out))
     margins = log_ratio_margins(model.module, how)
-    train(trained(model.module), pairs, others, margins, Loop(how, Context(seed=seed, log=points.append)))
+    train(trained(model.module), pairs, others, margins, PreferenceLoop(how, Context(seed=seed, log=points.append)))
     return model, points, evaluate(others or pairs, margins)
 
 
 def test_training_makes_the_better_answers_likelier(open_tiny):
-    _, points, found = run(open_tiny, Settings(5e-3, 4, 4), held_out=DATA)
+    _, points, found = run(open_tiny, PreferenceSettings(5e-3, 4, 4), held_out=DATA)
     assert found["preference_accuracy"] == 1
     assert found["loss"] < 0.6
     steps = [point for point in points if "loss" in point]
@@ -120,8 +127,8 @@ def test_training_makes_the_better_answers_likelier(open_tiny):
 
 
 def test_the_epoch_with_the_lowest_validation_loss_stays(open_tiny):
-    opposed = [Pair(p.prompt, p.rejected, p.chosen) for p in DATA]
-    _, points, found = run(open_tiny, Settings(5e-3, 4, 4), held_out=opposed)
+    opposed = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in DATA]
+    _, points, found = run(open_tiny, PreferenceSettings(5e-3, 4, 4), held_out=opposed)
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
     assert values.index(min(values)) == 0
     assert found["loss"] == pytest.approx(min(values), abs=1e-5)
@@ -133,11 +140,11 @@ def test_one_seed_gives_one_order_and_another_seed_another():
 
 
 def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
-    broken = [Pair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in DATA]
+    broken = [PreferencePair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in DATA]
     model = low_rank(open_tiny())
-    how = Settings(1e-3, 1, 4)
+    how = PreferenceSettings(1e-3, 1, 4)
     with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
-        train(trained(model.module), broken, [], log_ratio_margins(model.module, how), Loop(how, Context()))
+        train(trained(model.module), broken, [], log_ratio_margins(model.module, how), PreferenceLoop(how, Context()))
 
 
 def test_pairs_are_laid_out_as_the_system_asks_and_end_with_the_turn(open_tiny):
@@ -198,7 +205,7 @@ def test_losses_and_weights_are_those_of_trl_step_by_step(open_tiny, tmp_path):
     from datasets import Dataset
     from trl import DPOConfig
 
-    how = Settings(5e-3, 1, 4, beta=0.3)
+    how = PreferenceSettings(5e-3, 1, 4, beta=0.3)
     ours, points, _ = run(open_tiny, how)
     theirs = low_rank(open_tiny())
     order = [pair for batch in batches(DATA, how.batch_size, 1) for pair in batch]

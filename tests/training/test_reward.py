@@ -9,7 +9,7 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.decoding.prefix_sharing import Branch
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank
-from harness.training.preferences import Settings
+from harness.training.preferences import PreferenceSettings
 from harness.training.reward import ADAPTER, UNFINISHED, Question, RewardModel, answering_as, by_metric, drop, fit
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
@@ -47,7 +47,7 @@ def test_a_reward_is_the_heads_value_at_the_answers_last_token(open_tiny, kind, 
 
 def fitted(model, points, **changes):
     how = {"learning_rate": 5e-3, "epochs": 4, "batch_size": 4} | changes
-    return fit(model, System(model, TASK), DATA, Settings(**how), Context(log=points.append))
+    return fit(model, System(model, TASK), DATA, PreferenceSettings(**how), Context(log=points.append))
 
 
 def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tiny):

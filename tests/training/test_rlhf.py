@@ -11,13 +11,13 @@ from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
 from harness.plan.planner import make_plan
 from harness.training.adapters import attach_low_rank
-from harness.training.policy import Settings, advantages, optimise, surrogate
+from harness.training.policy import PolicySettings, advantages, optimise, surrogate
 from harness.training.rollouts import asked, layouts, sample, turns
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(Example(Query(str(n), f"Which film {n}?"), ("good",), rejected="bad") for n in range(12))
 DATA = TaskData(TASK, EXAMPLES[:8], EXAMPLES[8:])
-HOW = Settings(1e-2, steps=6, questions=4, answers=4, max_new_tokens=3)
+HOW = PolicySettings(1e-2, steps=6, questions=4, answers=4, max_new_tokens=3)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def optimised(system, reward, how, seed=0):
 
 
 def test_the_reward_rises_and_the_curve_tells_of_it_before_and_after(system):
-    _, points = optimised(system, wants(favourite(system)), Settings(2e-2, 12, 4, 8, 3, beta=0.0))
+    _, points = optimised(system, wants(favourite(system)), PolicySettings(2e-2, 12, 4, 8, 3, beta=0.0))
     held_out = [point for point in points if "validation_reward" in point]
     assert [point["step"] for point in held_out] == [0, 12]
     assert held_out[0]["validation_kl"] == pytest.approx(0, abs=1e-6)
@@ -63,7 +63,7 @@ def test_a_weight_on_the_divergence_keeps_the_policy_close(system, open_tiny):
         torch.manual_seed(0)
         model = attach_low_rank(open_tiny(), rank=4, alpha=8.0, dropout=0.0, targets="all-linear")
         token = favourite(system)
-        _, points = optimised(system.having(model=model), wants(token), Settings(2e-2, 8, 4, 4, 3, beta=beta))
+        _, points = optimised(system.replace(model=model), wants(token), PolicySettings(2e-2, 8, 4, 4, 3, beta=beta))
         ends.append([point["validation_kl"] for point in points if "validation_kl" in point][-1])
     assert ends[1] < ends[0] / 2
 
@@ -131,7 +131,7 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    model, how = open_tiny(), Settings(1e-2, 1, 2, 2, 3, beta=0.3, clip=0.2)
+    model, how = open_tiny(), PolicySettings(1e-2, 1, 2, 2, 3, beta=0.3, clip=0.2)
     config = GRPOConfig(
         output_dir=str(tmp_path),
         loss_type="bnpo",
@@ -182,8 +182,8 @@ def test_divergence_is_an_error_that_says_what_to_lower(system):
 
 def test_what_is_needed_depends_on_the_reward():
     kind = find_step("rlhf")
-    assert kind().asks() == kind.needs == Needs(frozenset({"preferences"}), frozenset({"train", "generate"}))
-    assert kind(reward="task").asks().task == {"train", "reward"}
+    assert kind().requirements() == kind.needs == Needs(frozenset({"preferences"}), frozenset({"train", "generate"}))
+    assert kind(reward="task").requirements().task == {"train", "reward"}
 
 
 def test_a_task_without_pairs_or_reward_is_skipped_with_a_reason(tiny_suite, tiny_folders):

@@ -9,12 +9,12 @@ import torch
 from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import unfrozen
-from harness.training.batches import Sample
-from harness.training.supervised import Settings, fit, mean_loss, train
+from harness.training.batches import TrainingSample
+from harness.training.supervised import SupervisedSettings, fit, mean_loss, train
 from harness.training.training_samples import samples
 
-DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
-FAST = Settings(learning_rate=3e-3, epochs=3, batch_size=4)
+DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
+FAST = SupervisedSettings(learning_rate=3e-3, epochs=3, batch_size=4)
 
 
 def trainable(open_tiny, kind="llama"):
@@ -49,7 +49,7 @@ def test_one_seed_gives_one_result_and_another_seed_another(open_tiny):
 
 def test_the_curve_has_every_step_and_every_epoch(open_tiny):
     points, steps, tokens = [], [], []
-    context = Context(log=points.append, report=lambda *where: steps.append(where), count=tokens.append)
+    context = Context(log=points.append, progress=lambda *where: steps.append(where), count_tokens=tokens.append)
     train(trainable(open_tiny), DATA, FAST, context, DATA[:4])
     losses = [point for point in points if "loss" in point]
     assert [point["step"] for point in losses] == list(range(1, 10))
@@ -61,9 +61,11 @@ def test_the_curve_has_every_step_and_every_epoch(open_tiny):
 
 def test_the_epoch_with_the_lowest_validation_loss_is_the_one_that_stays(open_tiny):
     module = trainable(open_tiny)
-    opposed = [Sample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
+    opposed = [
+        TrainingSample(sample.prompt, [41, 2]) for sample in DATA
+    ]  # the better DATA is learned, the worse this is
     points = []
-    train(module, DATA, Settings(3e-3, epochs=6, batch_size=4), Context(log=points.append), opposed)
+    train(module, DATA, SupervisedSettings(3e-3, epochs=6, batch_size=4), Context(log=points.append), opposed)
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
     assert values.index(min(values)) < 5
     assert mean_loss(module, opposed, 768) == pytest.approx(min(values), abs=1e-5)
@@ -90,7 +92,7 @@ def test_how_a_batch_is_divided_does_not_change_what_is_learned(open_tiny):
     results = []
     for budget, packs in ((1, True), (16, True), (768, True), (16, False), (768, False)):
         module = trainable(open_tiny)
-        train(module, DATA, Settings(1e-3, epochs=1, batch_size=4, row_tokens=budget, packs=packs), Context())
+        train(module, DATA, SupervisedSettings(1e-3, epochs=1, batch_size=4, row_tokens=budget, packs=packs), Context())
         results.append(weights(module))
     for other in results[1:]:
         assert all(torch.allclose(results[0][name], other[name], atol=1e-4) for name in other)
@@ -107,7 +109,11 @@ def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
     assert seen[0].prompt == asked.tokens
     assert seen[0].completion == [*model.tokens("good"), model.tokenizer.eos_token_id]
     tuned = fit(
-        model, system, TaskData(task, examples, examples[:2]), Settings(5e-3, epochs=8, batch_size=3), Context()
+        model,
+        system,
+        TaskData(task, examples, examples[:2]),
+        SupervisedSettings(5e-3, epochs=8, batch_size=3),
+        Context(),
     )
     assert tuned.prior == ()
     answers = tuned.model.generate(tuned.prompts([e.query for e in examples]), max_new_tokens=4, one_line=True)

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.decoding.prefix_sharing import Row
-from harness.training.batches import Sample, Stack, epoch, passes, rows
+from harness.decoding.prefix_sharing import PackedRow
+from harness.training.batches import StackedBatch, TrainingSample, epoch, passes, rows
 from harness.training.losses import backward, mean_loss
 
 TOKEN = st.integers(6, 60)
 PROMPT = st.lists(TOKEN, min_size=1, max_size=8)
-SAMPLE = st.builds(Sample, PROMPT, st.lists(TOKEN, min_size=1, max_size=5))
+SAMPLE = st.builds(TrainingSample, PROMPT, st.lists(TOKEN, min_size=1, max_size=5))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def check(module, batch, budget, *, packs=True):
     budget=st.integers(1, 80),
 )
 def test_they_are_where_samples_come_from_several_tasks(module, prefixes, batch, budget):
-    mixed = [Sample(prefixes[n % len(prefixes)] + one.prompt, one.completion) for n, one in enumerate(batch)]
+    mixed = [TrainingSample(prefixes[n % len(prefixes)] + one.prompt, one.completion) for n, one in enumerate(batch)]
     check(module, mixed, budget)
 
 
@@ -73,26 +73,28 @@ def test_they_are_where_samples_come_from_several_tasks(module, prefixes, batch,
     packs=st.booleans(),
 )
 def test_loss_and_gradients_are_those_of_padded_samples(module, prefix, batch, budget, packs):
-    check(module, [Sample(prefix + sample.prompt, sample.completion) for sample in batch], budget, packs=packs)
+    check(module, [TrainingSample(prefix + sample.prompt, sample.completion) for sample in batch], budget, packs=packs)
 
 
 @pytest.mark.parametrize("kind", ["tied", "gpt2", "capped"])
 @pytest.mark.parametrize("budget", [12, 200])
 @pytest.mark.parametrize("packs", [True, False])
 def test_they_are_on_other_architectures_too(tiny_folders, tiny_cache, kind, budget, packs):
-    batch = [Sample([10, 11, 12 + n], [20 + n, 2]) for n in range(4)] + [Sample([10, 11], [30, 31, 32, 2])]
+    batch = [TrainingSample([10, 11, 12 + n], [20 + n, 2]) for n in range(4)] + [
+        TrainingSample([10, 11], [30, 31, 32, 2])
+    ]
     check(fresh(tiny_folders, tiny_cache, kind), batch, budget, packs=packs)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent"])
 @pytest.mark.parametrize("budget", [1, 30, 200])
 def test_a_model_that_cannot_share_rows_is_trained_on_samples_side_by_side(tiny_folders, tiny_cache, kind, budget):
-    batch = [Sample(list(range(10, 20 + n)), [20 + n, 2]) for n in range(3)]
+    batch = [TrainingSample(list(range(10, 20 + n)), [20 + n, 2]) for n in range(3)]
     check(fresh(tiny_folders, tiny_cache, kind), batch, budget, packs=False)
 
 
 def test_the_mean_counts_every_token_alike(module):
-    data = [Sample([10, 11], [20]), Sample([10, 12], [21, 22, 23, 2])]
+    data = [TrainingSample([10, 11], [20]), TrainingSample([10, 12], [21, 22, 23, 2])]
     logs = []
     for sample in data:
         with torch.inference_mode():
@@ -117,23 +119,23 @@ def test_stacks_keep_the_budget_and_hold_every_sample_once(batch, budget):
 
 
 def test_short_samples_behind_a_long_beginning_are_packed_and_long_ones_that_share_little_are_stacked():
-    short = [Sample([*range(10, 30), *range(30 + n, 40 + n)], [50, 2]) for n in range(16)]
-    assert all(isinstance(one, Row) for one in passes(short, 768))
-    long = [Sample([10 + n, *range(10, 230)], [50, 2]) for n in range(16)]
-    assert all(isinstance(one, Stack) and one.tokens.shape[0] == 3 for one in passes(long, 768)[:-1])
+    short = [TrainingSample([*range(10, 30), *range(30 + n, 40 + n)], [50, 2]) for n in range(16)]
+    assert all(isinstance(one, PackedRow) for one in passes(short, 768))
+    long = [TrainingSample([10 + n, *range(10, 230)], [50, 2]) for n in range(16)]
+    assert all(isinstance(one, StackedBatch) and one.tokens.shape[0] == 3 for one in passes(long, 768)[:-1])
 
 
 def test_samples_of_several_tasks_have_passes_of_their_own_and_read_what_they_share_once():
-    first = [Sample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
-    second = [Sample([5, *range(90, 120), 130 + n], [9, 2]) for n in range(4)]
+    first = [TrainingSample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
+    second = [TrainingSample([5, *range(90, 120), 130 + n], [9, 2]) for n in range(4)]
     mixed = [one for pair in zip(first, second, strict=False) for one in pair] + first[4:]
     assert sum(len(one.tokens) for one in rows(mixed, 768)) > 2 * 130
     assert sorted(len(one.tokens) for one in passes(mixed, 768)) == [31 + 4 * 2, 41 + 5 * 2]
 
 
 def test_samples_without_a_neighbour_stay_together():
-    family = [Sample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
-    alone = [Sample([5, 200 + n, *range(70, 90)], [8, 2]) for n in range(3)]
+    family = [TrainingSample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
+    alone = [TrainingSample([5, 200 + n, *range(70, 90)], [8, 2]) for n in range(3)]
     sizes = [len(one.targets) for one in passes([*family, *alone], 768)]
     assert sorted(sizes) == [3 * 2, 5 * 2]
 
@@ -148,14 +150,14 @@ def test_rows_hold_every_sample_once(batch, budget):
 
 
 def test_what_prompts_begin_with_alike_is_computed_once_a_row():
-    batch = [Sample([*range(10, 30), 40 + n], [50, 2]) for n in range(8)]
+    batch = [TrainingSample([*range(10, 30), 40 + n], [50, 2]) for n in range(8)]
     (row,) = rows(batch, 100)
     assert len(row.tokens) == 20 + 8 * 2
 
 
 @given(size=st.integers(1, 40), batch_size=st.integers(1, 10), seed=st.integers(0, 5))
 def test_an_epoch_holds_every_sample_once_in_an_order_of_its_seed(size, batch_size, seed):
-    data = [Sample([n + 1], [2]) for n in range(size)]
+    data = [TrainingSample([n + 1], [2]) for n in range(size)]
     batches = epoch(data, batch_size, seed)
     flat = [sample for batch in batches for sample in batch]
     assert sorted(sample.prompt[0] for sample in flat) == list(range(1, size + 1))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from harness.api import Context, Example, Passage, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, unfrozen
-from harness.training.batches import Sample
+from harness.training.batches import TrainingSample
 from harness.training.divergence import Divergence
 from harness.training.progress import asked
-from harness.training.supervised import Settings, fit, train
+from harness.training.supervised import SupervisedSettings, fit, train
 
-DATA = [Sample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
-OPPOSED = [Sample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
+DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
+OPPOSED = [TrainingSample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
 
 
 def examples(start, count):
@@ -38,7 +38,7 @@ def weights(module):
 
 def points_of(model, material=MATERIAL, system=None, **changes):
     points = []
-    how = Settings(5e-3, epochs=3, batch_size=4, **changes)
+    how = SupervisedSettings(5e-3, epochs=3, batch_size=4, **changes)
     fit(model, system or System(model, material.task), material, how, Context(log=points.append))
     return [point for point in points if "loss" not in point]
 
@@ -75,7 +75,7 @@ def test_the_weights_are_the_same_whether_watched_or_not(open_tiny, items, kind)
         torch.manual_seed(5)
         random.seed(5)
         material = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",))
-        how = Settings(5e-3, epochs=1, batch_size=4, watch_items=watched, evaluate_every=every)
+        how = SupervisedSettings(5e-3, epochs=1, batch_size=4, watch_items=watched, evaluate_every=every)
         train_only(model, material, how)
         results.append((weights(model.module), random.random()))
     assert all(torch.equal(results[0][0][name], results[1][0][name]) for name in results[0][0])
@@ -102,8 +102,8 @@ def train_only(model, material, how):
 def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
     module = unfrozen(open_tiny()).module
     points, steps = [], []
-    context = Context(log=points.append, report=lambda done, total: steps.append((done, total)))
-    train(module, DATA, Settings(3e-3, epochs=30, batch_size=4, patience=2), context, OPPOSED)
+    context = Context(log=points.append, progress=lambda done, total: steps.append((done, total)))
+    train(module, DATA, SupervisedSettings(3e-3, epochs=30, batch_size=4, patience=2), context, OPPOSED)
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
     assert 3 <= len(values) < 30
     assert values.index(min(values)) == len(values) - 3
@@ -113,7 +113,7 @@ def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
 def test_without_patience_every_epoch_is_run(open_tiny):
     module = unfrozen(open_tiny()).module
     points = []
-    train(module, DATA, Settings(3e-3, epochs=8, batch_size=4), Context(log=points.append), OPPOSED)
+    train(module, DATA, SupervisedSettings(3e-3, epochs=8, batch_size=4), Context(log=points.append), OPPOSED)
     assert sum("validation_loss" in point for point in points) == 8
 
 
@@ -171,13 +171,13 @@ def test_a_learning_rate_that_is_far_too_high_stops_the_training(open_tiny):
     with pytest.raises(
         HarnessError, match=r"diverged at step \d+: the (last 8 losses were \d+|loss is nan).*; lower learning_rate\."
     ):
-        train(module, DATA, Settings(10.0, epochs=12, batch_size=4), Context())
+        train(module, DATA, SupervisedSettings(10.0, epochs=12, batch_size=4), Context())
 
 
 def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
     module = unfrozen(open_tiny()).module
     points = []
-    train(module, DATA, Settings(1e-3, epochs=6, batch_size=1), Context(log=points.append))
+    train(module, DATA, SupervisedSettings(1e-3, epochs=6, batch_size=1), Context(log=points.append))
     losses = [point["loss"] for point in points if "loss" in point]
     assert len(losses) == 72
     assert max(b - a for a, b in itertools.pairwise(losses)) > 0.5  # single steps do rise
@@ -224,7 +224,7 @@ def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, pa
         seen = []
         inner = next(m for name, m in model.module.named_modules() if name.endswith("layers.0.self_attn"))
         inner.register_forward_hook(lambda *_, seen=seen: seen.append(1))
-        settings_ = Settings(1e-3, epochs=1, batch_size=12, packs=packs, checkpointing=checkpointing)
+        settings_ = SupervisedSettings(1e-3, epochs=1, batch_size=12, packs=packs, checkpointing=checkpointing)
         torch.manual_seed(1)
         train(model.module, DATA, settings_, Context())
         results.append(weights(model.module))

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from harness.compare.report.comparison import compare
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
 from harness.metrics.canary_metrics import guessed_exposure
 from harness.plan.config import RunConfig
@@ -123,4 +123,4 @@ def _exposure(rows):
 def _stored(record, rows):
     names = dict.fromkeys(row.task for row in rows)
     of = {name: [row for row in rows if row.task == name and row.role != "train"] for name in names}
-    return Stored(record, {name: Items.from_rows(own) for name, own in of.items()})
+    return StoredTrialItems(record, {name: Items.from_rows(own) for name, own in of.items()})

@@ -7,7 +7,7 @@ import pytest
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
-from harness.plan.config import Limits, RunConfig
+from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from harness.trial import run_trial as module
 from harness.trial.run_trial import run_trial
@@ -215,7 +215,7 @@ def test_a_step_does_not_depend_on_whether_the_one_before_it_was_kept(run, tmp_p
     ("strategy", "changes"),
     [
         (LORA, {"seeds": (1,)}),
-        (LORA, {"limits": Limits.model_validate({"train": 8})}),
+        (LORA, {"limits": SplitLimits.model_validate({"train": 8})}),
         ("lora(epochs=2,rank=5)", {}),
         (f"few_shot(k=2)+{LORA}", {}),
     ],

@@ -17,7 +17,7 @@ from harness.plan.planner import make_plan
 from harness.store.results_store import Store
 from harness.training import adapters, weight_formats
 from harness.trial import self_tests
-from harness.trial.recorder import Stage
+from harness.trial.recorder import Recorder
 from harness.trial.run_trial import run_trial
 
 LORA = "lora(epochs=4,rank=4,learning_rate=0.01)"
@@ -69,7 +69,7 @@ def tested(open_tiny, worded):
 
     def call(task, *, four_bits=False):
         prepared = prepare(load_suite(worded), task)
-        stage = Stage(Path(), lambda event: None)
+        stage = Recorder(Path(), lambda event: None)
         system = System(adapted(open_tiny(), four_bits=four_bits), prepared.task_data.task)
         return {one.name: one for one in self_tests.check(stage, system, prepared, [], 8).checks}
 

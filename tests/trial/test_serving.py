@@ -7,10 +7,10 @@ import pytest
 from harness.api import Answer, Example, Query, System, Task
 from harness.plan.config import REQUESTS, RunConfig
 from harness.records.measurements import Check
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Row, Trial
 from harness.trial.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
-from harness.trial.recorder import Stage
+from harness.trial.recorder import Recorder
 from harness.trial.serving import serve
 
 TASK = Task("t", "qa", max_new_tokens=4)
@@ -27,7 +27,7 @@ class Slow:
         self.seconds, self.first, self.wrong = seconds, first, wrong
         self.calls = []
 
-    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, report=None):
+    def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, progress=None):
         self.calls.append([prompt.question for prompt in prompts])
         sleep(self.seconds + (self.first if len(self.calls) <= WARM_UP else 0))
         first_at = perf_counter()
@@ -53,8 +53,8 @@ def asked(tmp_path):
 
     def call(model, items=ITEMS, seed=0, **options):
         trial = Trial(suite="s", task="t", strategy="x", model="m", seed=seed)
-        planned = Planned(trial=trial, suite="s", model="m", limits={}, **options)
-        stage = Stage(tmp_path, call.told.append)
+        planned = PlannedTrial(trial=trial, suite="s", model="m", limits={}, **options)
+        stage = Recorder(tmp_path, call.told.append)
         serving, checks = serve(stage, System(model, TASK), items, BATCH, planned)
         return stage, serving, checks
 
@@ -155,7 +155,7 @@ def test_late_arrivals_are_left_out_beforehand():
 
 def test_what_requests_will_take_is_foretold_with_the_cap():
     trial = Trial(suite="s", task="t", strategy="x", model="m")
-    usual = Planned(trial=trial, suite="s", model="m", limits={}, requests=REQUESTS)
+    usual = PlannedTrial(trial=trial, suite="s", model="m", limits={}, requests=REQUESTS)
     assert expected(usual, 0.1) == (REQUESTS + WARM_UP, pytest.approx(0.1 * (REQUESTS + WARM_UP)))
     assert expected(usual, 1.0) == (int(CAP_S) + 1 + WARM_UP, CAP_S + 1 + WARM_UP)
     assert expected(usual, 60.0) == (ENOUGH + WARM_UP, 60.0 * (ENOUGH + WARM_UP))
@@ -176,8 +176,8 @@ def test_a_real_system_answers_a_request_as_in_a_batch(open_tiny, tmp_path):
     system = System(open_tiny(), TASK)
     rows = rows_of(TASK, ITEMS, ask(system, [one.query for one in ITEMS]))
     trial = Trial(suite="s", task="t", strategy="x", model="m")
-    planned = Planned(trial=trial, suite="s", model="m", limits={}, requests=6)
-    serving, checks = serve(Stage(tmp_path, lambda event: None), system, ITEMS, rows, planned)
+    planned = PlannedTrial(trial=trial, suite="s", model="m", limits={}, requests=6)
+    serving, checks = serve(Recorder(tmp_path, lambda event: None), system, ITEMS, rows, planned)
     assert checks == (Check(name="batch", items=6, agreeing=6),)
     for one, row in zip(serving.requests, rows, strict=False):
         assert (one.tokens_in, one.tokens_out) == (row.prompt_tokens, row.output_tokens)

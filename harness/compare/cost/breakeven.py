@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-from harness.compare.cost.money import Money, Part, Usage
-from harness.records.measurements import Frozen
+from harness.compare.cost.money import CostPart, Money, Usage
+from harness.records.measurements import StoredModel
 
 
-class BreakEven(Frozen):
+class BreakEven(StoredModel):
     """Where two totals are equal.
 
     Attributes:
@@ -104,7 +104,7 @@ def _standing_half(money: Money, usage: Usage) -> float | None:
     return None if None in halves else math.hypot(*[half for half in halves if half])
 
 
-def _half(parts: tuple[Part, ...] | list[Part], times: float) -> float | None:
+def _half(parts: tuple[CostPart, ...] | list[CostPart], times: float) -> float | None:
     ends = [part.bounds_usd for part in parts if part.spreads]
     if None in ends:
         return None

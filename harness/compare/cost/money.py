@@ -11,13 +11,13 @@ import re
 
 from harness.compare.cost.prices import Price
 from harness.errors import HarnessError
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
 """In one of the letters that say how often facts change; a month is 365.25 / 12 days."""
 
 
-class Part(Frozen):
+class CostPart(StoredModel):
     """One amount: ``usd = quantity x price``.
 
     Attributes:
@@ -50,7 +50,7 @@ class Part(Frozen):
         return self.low * self.price_usd, self.high * self.price_usd
 
 
-class Usage(Frozen):
+class Usage(StoredModel):
     """What a system is to be used for.
 
     Attributes:
@@ -64,7 +64,7 @@ class Usage(Frozen):
     updates_per_month: float = 0
 
 
-class Money(Frozen):
+class Money(StoredModel):
     """What a strategy costs, by when it is paid; each part traces to a measurement and a price.
 
     Attributes:
@@ -75,10 +75,10 @@ class Money(Frozen):
         usage: what totals are for, where no other is named.
     """
 
-    fixed: tuple[Part, ...] = ()
-    per_request: tuple[Part, ...] = ()
-    per_month: tuple[Part, ...] = ()
-    per_update: tuple[Part, ...] = ()
+    fixed: tuple[CostPart, ...] = ()
+    per_request: tuple[CostPart, ...] = ()
+    per_month: tuple[CostPart, ...] = ()
+    per_update: tuple[CostPart, ...] = ()
     usage: Usage = Usage()
 
     @property
@@ -142,7 +142,7 @@ def updates_per_month(every: str | None) -> float | None:
     return HOURS["m"] / length
 
 
-def _bounds(parts: tuple[Part, ...], times: float) -> tuple[float, float] | None:
+def _bounds(parts: tuple[CostPart, ...], times: float) -> tuple[float, float] | None:
     """Add up intervals of parts, half-widths in quadrature; what is counted, such as labels, adds none."""
     ends = [part.bounds_usd for part in parts if part.spreads]
     if not ends or None in ends:
@@ -152,7 +152,7 @@ def _bounds(parts: tuple[Part, ...], times: float) -> tuple[float, float] | None
     return times * max(0.0, total - half), times * (total + half)
 
 
-class Assumed(Frozen):
+class PricingAssumptions(StoredModel):
     """What the money of a comparison rests on besides measurements.
 
     Attributes:

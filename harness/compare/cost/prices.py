@@ -16,14 +16,14 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, unknown
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 TABLE = Path(__file__).with_name("prices.toml")
 
 Kind = Literal["gpu", "cpu", "machine", "tokens", "storage", "label", "work"]
 
 
-class Price(Frozen):
+class Price(StoredModel):
     """One price.
 
     Attributes:
@@ -46,7 +46,7 @@ class Price(Frozen):
     direction: Literal["in", "out"] | None = None
 
 
-class PriceTable(Frozen):
+class PriceTable(StoredModel):
     """All prices, by name."""
 
     prices: tuple[Price, ...]

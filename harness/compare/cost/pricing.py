@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.compare.cost.money import Assumed, Money, Part, Usage, updates_per_month
+from harness.compare.cost.money import CostPart, Money, PricingAssumptions, Usage, updates_per_month
 from harness.compare.cost.prices import Price, PriceTable, load_prices
 from harness.compare.trials.groups import Group
 from harness.compare.trials.traits import Traits
@@ -41,10 +41,10 @@ class Economics:
     labels: bool = True
     engineering_hours: float = 0
 
-    def assumed(self, moneys: Iterable[Money | None]) -> Assumed:
+    def assumed(self, moneys: Iterable[Money | None]) -> PricingAssumptions:
         """Return what these prices rest on: the entries used, the volume and the horizon."""
         used = {part.price for money in moneys if money for part in _parts(money)}
-        return Assumed(
+        return PricingAssumptions(
             usage=self.usage,
             prices=tuple(price for price in self.prices.prices if price.name in used),
             hardware=self.hardware,
@@ -123,7 +123,7 @@ def _made(phase: str, traits: Traits) -> str:
     return "training" if phase == "adapt" and traits.changes_weights else MADE[phase]
 
 
-def _again(made: Mapping[str, Part], traits: Traits) -> tuple[Part, ...]:
+def _again(made: Mapping[str, CostPart], traits: Traits) -> tuple[CostPart, ...]:
     """Choose what is made again when facts change: the index where answers come from one, else all that was learned.
 
     Parameters are not searched again, and labels of changed facts are not counted. That an index can be exchanged under
@@ -134,7 +134,7 @@ def _again(made: Mapping[str, Part], traits: Traits) -> tuple[Part, ...]:
     return tuple(part for name, part in made.items() if name != "search")
 
 
-def _serving(group: Group, hours: _Hours, table: PriceTable) -> tuple[Part, ...]:
+def _serving(group: Group, hours: _Hours, table: PriceTable) -> tuple[CostPart, ...]:
     """Price one question: by the token where its model is sold so, else by the seconds that one took in a batch."""
     asked = {record.trial.seed: len(group.items.get(record.trial.seed, ())) for record in group.records}
     model = group.records[0].model.name
@@ -160,7 +160,7 @@ class _Hours:
     records: Sequence[Completed]
     rates: Sequence[tuple[Price, float]]
 
-    def part(self, what: str, phase: str, per: Callable[[Completed], int] | None = None) -> Part | None:
+    def part(self, what: str, phase: str, per: Callable[[Completed], int] | None = None) -> CostPart | None:
         """Price a phase, or its share of one item; None where no seed has it."""
         taken: list[float] = []
         first = self.rates[0][0]
@@ -186,7 +186,7 @@ def _rate(record: Completed, economics: Economics) -> tuple[Price, float] | None
     return None if price is None else (price, there.cores if price.kind == "cpu" else 1)
 
 
-def _of(price: Price, what: str, quantities: Sequence[float]) -> Part:
+def _of(price: Price, what: str, quantities: Sequence[float]) -> CostPart:
     """Make a part of the quantities that several seeds took: their mean, with a t interval from two on."""
     mean = sum(quantities) / len(quantities)
     low = high = None
@@ -196,13 +196,15 @@ def _of(price: Price, what: str, quantities: Sequence[float]) -> Part:
         sd = math.sqrt(sum((one - mean) ** 2 for one in quantities) / (len(quantities) - 1))
         half = t_multiplier(len(quantities) - 1) * sd / math.sqrt(len(quantities))
         low, high = max(0.0, mean - half), mean + half
-    return Part(what=what, quantity=mean, low=low, high=high, unit=price.unit, price_usd=price.usd, price=price.name)
+    return CostPart(
+        what=what, quantity=mean, low=low, high=high, unit=price.unit, price_usd=price.usd, price=price.name
+    )
 
 
-def _counted(price: Price, what: str, quantity: float) -> Part:
+def _counted(price: Price, what: str, quantity: float) -> CostPart:
     """Make a part of what is counted, not timed."""
-    return Part(what=what, quantity=quantity, unit=price.unit, price_usd=price.usd, price=price.name, spreads=False)
+    return CostPart(what=what, quantity=quantity, unit=price.unit, price_usd=price.usd, price=price.name, spreads=False)
 
 
-def _parts(money: Money) -> tuple[Part, ...]:
+def _parts(money: Money) -> tuple[CostPart, ...]:
     return (*money.fixed, *money.per_request, *money.per_month, *money.per_update)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harness.compare.stats.estimates import Estimate
-from harness.records.measurements import Forecast, Frozen, Held
+from harness.records.measurements import Forecast, Held, StoredModel
 
 
-class Quantile(Frozen):
+class Quantile(StoredModel):
     """A percentile of times with its 95 % interval by order statistics.
 
     Attributes:
@@ -20,7 +20,7 @@ class Quantile(Frozen):
     high_s: float | None = None
 
 
-class Latency(Frozen):
+class Latency(StoredModel):
     """How fast requests are answered, from the question's text to the parsed answer.
 
     Attributes:
@@ -43,7 +43,7 @@ class Latency(Frozen):
     in_time: Estimate | None = None
 
 
-class PhaseCost(Frozen):
+class PhaseCost(StoredModel):
     """What one phase took. Bytes are peaks; None: unknown. Of several seeds: mean seconds and tokens, highest peaks.
 
     Attributes:
@@ -59,7 +59,7 @@ class PhaseCost(Frozen):
     reused: bool = False
 
 
-class Cost(Frozen):
+class Cost(StoredModel):
     """What one trial took, all phases together.
 
     Attributes:
@@ -89,7 +89,7 @@ class Cost(Frozen):
     forecast: Forecast | None = None
 
 
-class Machine(Frozen):
+class Machine(StoredModel):
     """The hardware behind some of the records: speed and memory are compared within one only."""
 
     processor: str

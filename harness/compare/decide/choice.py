@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from harness.compare.decide.constraints import Constraints, Finding
+from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of, findings
-from harness.compare.decide.rules import Rule, rules_for
+from harness.compare.decide.rules import DecisionRule, rules_for
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, seconds, size, usd
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Confidence = Literal["only", "clear", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]
@@ -21,7 +21,7 @@ MANY = 4
 """Names that a sentence holds before it counts the rest."""
 
 
-class Option(Frozen):
+class RankedOption(StoredModel):
     """One strategy with a model, held against the constraints.
 
     Attributes:
@@ -43,7 +43,7 @@ class Option(Frozen):
     per_1000_usd: float | None = None
     memory_bytes: int | None = None
     p95_s: float | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ConstraintCheck, ...] = ()
     excluded: bool = False
     reason: str | None = None
     warnings: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Option(Frozen):
     place: int | None = None
 
 
-class TaskDecision(Frozen):
+class TaskDecision(StoredModel):
     """What to choose for one task.
 
     Attributes:
@@ -73,7 +73,7 @@ class TaskDecision(Frozen):
     verdict: str
     confidence: Confidence
     chosen: tuple[str, str] | None = None
-    options: tuple[Option, ...] = ()
+    options: tuple[RankedOption, ...] = ()
     nothing_fits: str | None = None
     changes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -81,19 +81,19 @@ class TaskDecision(Frozen):
     smallest_model: str | None = None
 
 
-def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: frozenset[str]) -> Option:
+def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: frozenset[str]) -> RankedOption:
     """Hold one finished strategy against the constraints and the rules."""
     found = findings(row, task, limits)
     rules = rules_for(flags, row.traits) if row.traits else []
     found += [
-        Finding(constraint=_flag(rule), ok=False, text=f"breaks {_flag(rule)} (rule {rule.id})")
+        ConstraintCheck(constraint=_flag(rule), ok=False, text=f"breaks {_flag(rule)} (rule {rule.id})")
         for rule in rules
         if rule.effect == "exclude"
     ]
     broken = [one for one in found if one.ok is False]
     cost, latency = row.cost, row.cost.latency if row.cost else None
     slow = next((one for one in latency.wall if one.share == 0.95), None) if latency else None
-    return Option(
+    return RankedOption(
         strategy=row.label,
         model=row.model,
         score=row.scores.get(task.primary or ""),
@@ -143,7 +143,7 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
     return said
 
 
-def proviso(chosen: Option) -> str:
+def proviso(chosen: RankedOption) -> str:
     """Say which constraints the chosen one is only likely to keep to, and which were not measured."""
     likely = [one.constraint for one in chosen.findings if one.ok and one.sure is False]
     unknown = [one.constraint for one in chosen.findings if one.ok is None]
@@ -172,7 +172,7 @@ def worse(row: StrategyResult, name: Names) -> str:
     return f"{name(row)} is clearly worse than the best that fits: {change(row.to_best)}"
 
 
-def _flag(rule: Rule) -> str:
+def _flag(rule: DecisionRule) -> str:
     """Write what the user said that makes a rule speak: ``--expertise none``, ``--must-cite``."""
     return "--" + (rule.flag.replace("_", " ") if rule.flag.startswith("expertise") else rule.flag.replace("_", "-"))
 

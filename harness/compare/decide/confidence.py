@@ -10,7 +10,7 @@ from harness.api import ModelInfo
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, score, seconds, size
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Level = Literal["clear", "tied", "alone", "unknown"]
 
@@ -20,7 +20,7 @@ MOST_ITEMS = 1_000_000
 Need = Callable[[StrategyResult], float | None]
 
 
-class Confidence(Frozen):
+class Confidence(StoredModel):
     """How sure it is which strategy is best.
 
     Attributes:

@@ -9,14 +9,14 @@ from typing import Literal
 from harness.compare.table.result import TaskResult
 from harness.errors import HarnessError, unknown
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Objective = Literal["quality", "cost", "latency", "memory"]
 Expertise = Literal["none", "some", "ml"]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
-class Bar(Frozen):
+class Bar(StoredModel):
     """A score that a system must reach.
 
     Attributes:
@@ -33,7 +33,7 @@ class Bar(Frozen):
         return f"{self.task}.{self.metric}={self.value:g}" if self.task else f"{self.metric}={self.value:g}"
 
 
-class Constraints(Frozen):
+class Constraints(StoredModel):
     """What a user can accept, and what is wanted most; None and False: no matter.
 
     Attributes:
@@ -74,7 +74,7 @@ class Constraints(Frozen):
         return frozenset(name for name, holds in said.items() if holds)
 
 
-class Finding(Frozen):
+class ConstraintCheck(StoredModel):
     """Whether one strategy keeps to one constraint.
 
     Attributes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.cost.money import Assumed
+from harness.compare.cost.money import PricingAssumptions
 from harness.compare.cost.pricing import Economics
 from harness.compare.decide.choice import (
     Confidence,
-    Option,
+    RankedOption,
     TaskDecision,
     held,
     proviso,
@@ -20,19 +20,19 @@ from harness.compare.decide.choice import (
     smallest_model,
     verdict,
 )
-from harness.compare.decide.constraints import Constraints, Finding, check_bars
+from harness.compare.decide.constraints import ConstraintCheck, Constraints, check_bars
 from harness.compare.decide.overall import Overall, headline, overall
-from harness.compare.decide.rules import Applied, applied
+from harness.compare.decide.rules import AppliedRule, applied
 from harness.compare.decide.sensitivity import changes, nothing_fits
 from harness.compare.prose.numbers import count, listing
 from harness.compare.report.comparison import compare
 from harness.compare.table.result import StrategyResult, SuiteResult, TaskResult
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Decision(Frozen):
+class Decision(StoredModel):
     """What to choose for a suite.
 
     Attributes:
@@ -46,15 +46,15 @@ class Decision(Frozen):
     suite: str
     verdict: str
     constraints: Constraints
-    assumed: Assumed
+    assumed: PricingAssumptions
     tasks: tuple[TaskDecision, ...]
     overall: Overall | None = None
-    rules: tuple[Applied, ...] = ()
+    rules: tuple[AppliedRule, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def decide(
-    stored: Sequence[Stored],
+    stored: Sequence[StoredTrialItems],
     limits: Constraints,
     economics: Economics | None = None,
     *,
@@ -87,7 +87,7 @@ def decide(
 
 def decide_on(
     suite: SuiteResult,
-    stored: Sequence[Stored],
+    stored: Sequence[StoredTrialItems],
     limits: Constraints,
     economics: Economics,
     *,
@@ -150,7 +150,11 @@ def _finished(task: TaskResult) -> list[StrategyResult]:
 
 
 def _task(
-    task: TaskResult, stored: Sequence[Stored], limits: Constraints, flags: frozenset[str], economics: Economics
+    task: TaskResult,
+    stored: Sequence[StoredTrialItems],
+    limits: Constraints,
+    flags: frozenset[str],
+    economics: Economics,
 ) -> TaskDecision:
     """Decide for one task."""
     options = [held(row, task, limits, flags) for row in _finished(task)]
@@ -199,15 +203,17 @@ def _task(
     )
 
 
-def _option(options: Sequence[Option], row: StrategyResult) -> Option:
+def _option(options: Sequence[RankedOption], row: StrategyResult) -> RankedOption:
     return next(one for one in options if (one.strategy, one.model) == (row.label, row.model))
 
 
-def _left(options: Sequence[Option]) -> set[tuple[str, str]]:
+def _left(options: Sequence[RankedOption]) -> set[tuple[str, str]]:
     return {(option.strategy, option.model) for option in options if not option.excluded}
 
 
-def _among(task: TaskResult, stored: Sequence[Stored], left: set[tuple[str, str]], economics: Economics) -> TaskResult:
+def _among(
+    task: TaskResult, stored: Sequence[StoredTrialItems], left: set[tuple[str, str]], economics: Economics
+) -> TaskResult:
     """Compare those that are left with each other: another best, and fewer tests to adjust for."""
     own = [
         one
@@ -225,7 +231,7 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
     return "tied" if len(order) > 1 else "clear"
 
 
-def _unknown(found: Sequence[Finding]) -> tuple[str, ...]:
+def _unknown(found: Sequence[ConstraintCheck]) -> tuple[str, ...]:
     """Say once for each constraint what was not measured, of how many, and how it can be."""
     said: dict[tuple[str, str], int] = {}
     for one in found:
@@ -241,9 +247,9 @@ def _unknown(found: Sequence[Finding]) -> tuple[str, ...]:
     )
 
 
-def _merged(rules: Sequence[Applied]) -> tuple[Applied, ...]:
+def _merged(rules: Sequence[AppliedRule]) -> tuple[AppliedRule, ...]:
     """Say each rule once, with the strategies of all tasks; what was measured stays with its first task that tells."""
-    by_id: dict[str, Applied] = {}
+    by_id: dict[str, AppliedRule] = {}
     for one in rules:
         before = by_id.get(one.rule.id)
         if before is None:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.compare.decide.constraints import Bar, Constraints, Finding, Objective
+from harness.compare.decide.constraints import Bar, ConstraintCheck, Constraints, Objective
 from harness.compare.prose.numbers import change, metric_title, score, usd
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 GIB = 1024**3
 
 
-def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list[Finding]:
+def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list[ConstraintCheck]:
     """Hold one finished strategy against every constraint that was given."""
     cost, money = row.cost, row.money
     found = [
@@ -31,7 +31,7 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
     return [one for one in found if one]
 
 
-class _Figure(Frozen):
+class _Figure(StoredModel):
     """How a figure with an upper limit is told: its unit, what it counts in, and how it is measured."""
 
     what: str
@@ -55,16 +55,16 @@ _P95 = _Figure(
 )
 
 
-def _most(flag: str, limit: float | None, measured: float | None, figure: _Figure) -> Finding | None:
+def _most(flag: str, limit: float | None, measured: float | None, figure: _Figure) -> ConstraintCheck | None:
     if limit is None:
         return None
     name = f"{flag} {limit:g}"
     if measured is None:
-        return Finding(constraint=name, ok=None, text=f"{figure.what} was not measured", remedy=figure.remedy)
+        return ConstraintCheck(constraint=name, ok=None, text=f"{figure.what} was not measured", remedy=figure.remedy)
     value = measured / figure.scale
     ok = value <= limit
     over = "" if ok else f", {usd(value - limit)} over {name}"
-    return Finding(
+    return ConstraintCheck(
         constraint=name,
         ok=ok,
         text=f"{usd(value)} {figure.unit} of {figure.what}{over}".replace(" of cost", ""),
@@ -74,7 +74,7 @@ def _most(flag: str, limit: float | None, measured: float | None, figure: _Figur
     )
 
 
-def _latency(row: StrategyResult, limit: float | None) -> Finding | None:
+def _latency(row: StrategyResult, limit: float | None) -> ConstraintCheck | None:
     timed = row.cost.latency if row.cost else None
     slow = next((one for one in timed.wall if abs(one.share - 0.95) < 1e-9), None) if timed else None
     found = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, _P95)
@@ -89,12 +89,12 @@ def _latency(row: StrategyResult, limit: float | None) -> Finding | None:
     return found.model_copy(update={"sure": sure, "text": found.text.replace(" ms", f"{ends} ms", 1)})
 
 
-def _bar(row: StrategyResult, bar: Bar) -> Finding:
+def _bar(row: StrategyResult, bar: Bar) -> ConstraintCheck:
     name, title = f"--min-metric {bar}", metric_title(bar.metric)
     found = row.scores.get(bar.metric)
     if found is None:
         remedy = "what it answers may have no such score: choose another metric"
-        return Finding(constraint=name, ok=None, text=f"{title} is not known", remedy=remedy)
+        return ConstraintCheck(constraint=name, ok=None, text=f"{title} is not known", remedy=remedy)
     up = 1 if get(bar.metric).higher_is_better else -1
     short = up * (bar.value - found.value)
     ok = short <= 0
@@ -102,7 +102,7 @@ def _bar(row: StrategyResult, bar: Bar) -> Finding:
     best = found.high if up > 0 else found.low
     sure = up * (worst - bar.value) >= 0 if ok else up * (best - bar.value) < 0
     may = "" if sure else ", which its interval leaves open"
-    return Finding(
+    return ConstraintCheck(
         constraint=name,
         ok=ok,
         sure=sure,
@@ -113,7 +113,7 @@ def _bar(row: StrategyResult, bar: Bar) -> Finding:
     )
 
 
-def _retention(row: StrategyResult, limit: float | None) -> Finding | None:
+def _retention(row: StrategyResult, limit: float | None) -> ConstraintCheck | None:
     if limit is None:
         return None
     name = f"--max-retention-loss {limit:g}"
@@ -124,16 +124,18 @@ def _retention(row: StrategyResult, limit: float | None) -> Finding | None:
     ]
     if not losses:
         if row.traits and not row.traits.changes_weights:
-            return Finding(constraint=name, ok=True, sure=True, text="its weights are unchanged", value=0, limit=limit)
+            return ConstraintCheck(
+                constraint=name, ok=True, sure=True, text="its weights are unchanged", value=0, limit=limit
+            )
         remedy = "a suite with a probe task that is scored from 0 to 1 asks what is forgotten"
-        return Finding(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
+        return ConstraintCheck(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
     loss, found = max(losses, key=lambda pair: pair[0])
     ok = loss <= limit
     up = get(found.metric).higher_is_better
     worst, least = (-found.change.low, -found.change.high) if up else (found.change.high, found.change.low)
     sure = worst <= limit if ok else least > limit
     over = "" if ok else f", more than {name}"
-    return Finding(
+    return ConstraintCheck(
         constraint=name,
         ok=ok,
         sure=sure,
@@ -145,18 +147,18 @@ def _retention(row: StrategyResult, limit: float | None) -> Finding | None:
     )
 
 
-def _labels(row: StrategyResult, limit: int | None) -> Finding | None:
+def _labels(row: StrategyResult, limit: int | None) -> ConstraintCheck | None:
     if limit is None:
         return None
     name = f"--labels {limit}" if limit else "--no-training-data"
     needed = row.traits.labels if row.traits else None
     if needed is None:
-        return Finding(
+        return ConstraintCheck(
             constraint=name, ok=None, text="how many labels it needs is not known", remedy="install its step"
         )
     ok = needed <= limit
     hint = f" (--train-sizes {limit} measures it with fewer)" if limit else ""
-    return Finding(
+    return ConstraintCheck(
         constraint=name,
         ok=ok,
         text=f"{needed:,} labelled items" + ("" if ok else f", {name} allows {limit or 'none'}{hint}"),

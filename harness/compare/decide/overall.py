@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
-from harness.compare.decide.choice import Option, TaskDecision
+from harness.compare.decide.choice import RankedOption, TaskDecision
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.numbers import count, listing, score, usd
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Key = tuple[str, str]
 
 
-class Overall(Frozen):
+class Overall(StoredModel):
     """What to choose where one strategy must serve every task.
 
     Attributes:
@@ -119,7 +119,7 @@ _SURE: dict[str, Callable[[str], str]] = {
 def _key(
     key: Key,
     rows: Sequence[dict[Key, StrategyResult]],
-    options: Sequence[dict[Key, Option]],
+    options: Sequence[dict[Key, RankedOption]],
     asked: tuple[Sequence[TaskResult], Constraints],
 ) -> tuple[float, float]:
     tasks, limits = asked
@@ -131,7 +131,7 @@ def _key(
     return clearly_worse, sum(known) if limits.objective == "cost" else max(known)
 
 
-def _behind(key: Key, own: dict[Key, Option], task: TaskResult) -> float:
+def _behind(key: Key, own: dict[Key, RankedOption], task: TaskResult) -> float:
     """How far it stays behind the best that fits on a task, in that task's metric."""
     up = 1 if task.higher_is_better else -1
     scores = {name: up * option.score.value for name, option in own.items() if option.score}

@@ -16,13 +16,13 @@ from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, score
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.trials.traits import Traits
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 SMALL = 0.1
 """Share of a model's parameters up to which an update is called small."""
 
 
-class Rule(Frozen):
+class DecisionRule(StoredModel):
     """One rule.
 
     Attributes:
@@ -49,7 +49,7 @@ class Rule(Frozen):
         return all(not does[name.removeprefix("not ")] if name.startswith("not ") else does[name] for name in self.when)
 
 
-class Applied(Frozen):
+class AppliedRule(StoredModel):
     """A rule that spoke.
 
     Attributes:
@@ -59,27 +59,27 @@ class Applied(Frozen):
         agrees: whether they agree with the rule; None: they say nothing, or nothing clear.
     """
 
-    rule: Rule
+    rule: DecisionRule
     strategies: tuple[str, ...]
     measured: str | None = None
     agrees: bool | None = None
 
 
 @cache
-def all_rules() -> tuple[Rule, ...]:
+def all_rules() -> tuple[DecisionRule, ...]:
     """Return every rule, in the order of rules.toml."""
     table = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
-    return tuple(Rule.model_validate(entry) for entry in table["rule"])
+    return tuple(DecisionRule.model_validate(entry) for entry in table["rule"])
 
 
-def rules_for(flags: Collection[str], traits: Traits) -> list[Rule]:
+def rules_for(flags: Collection[str], traits: Traits) -> list[DecisionRule]:
     """Return the rules that are about a strategy, given what the user said."""
     return [rule for rule in all_rules() if rule.flag in {*flags, "always"} and rule.is_about(traits)]
 
 
 def applied(
     task: TaskResult, rows: Sequence[StrategyResult], left: Collection[tuple[str, str]], flags: Collection[str]
-) -> tuple[Applied, ...]:
+) -> tuple[AppliedRule, ...]:
     """Say which rules speak about the rows of a task, and what was measured there.
 
     Args:
@@ -89,7 +89,7 @@ def applied(
         flags: what the user said.
     """
     name = Names(task.rows)
-    told: list[Applied] = []
+    told: list[AppliedRule] = []
     for rule in all_rules():
         about = [
             row
@@ -103,7 +103,9 @@ def applied(
         measured, agrees = _TESTS[rule.test](task, rows, name) if rule.test else (None, None)
         if rule.flag == "always" and measured is None:
             continue  # nobody asked, and nothing here speaks to it
-        told.append(Applied(rule=rule, strategies=tuple(row.label for row in about), measured=measured, agrees=agrees))
+        told.append(
+            AppliedRule(rule=rule, strategies=tuple(row.label for row in about), measured=measured, agrees=agrees)
+        )
     return tuple(told)
 
 

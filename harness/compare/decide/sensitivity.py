@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from harness.compare.cost.breakeven import break_even
-from harness.compare.decide.choice import Option
-from harness.compare.decide.constraints import Constraints, Finding
+from harness.compare.decide.choice import RankedOption
+from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, metric_title, score, usd
@@ -17,7 +17,7 @@ HORIZON_REQUESTS = 1e12
 """Break-even volumes a month beyond this are of no use to anybody."""
 
 
-def nothing_fits(options: Sequence[Option]) -> str:
+def nothing_fits(options: Sequence[RankedOption]) -> str:
     """Name the constraint that binds, and the option that comes nearest to fitting.
 
     Args:
@@ -43,7 +43,7 @@ def changes(
     table: TaskResult,
     order: Sequence[StrategyResult],
     everything: TaskResult,
-    options: Sequence[Option],
+    options: Sequence[RankedOption],
     limits: Constraints,
 ) -> list[str]:
     """Say what would change the verdict: the runner-up, a volume, a limit, more items or seeds.
@@ -66,12 +66,12 @@ def changes(
     return [sentence for sentence in said if sentence]
 
 
-def _distance(found: Sequence[Finding]) -> tuple[int, float]:
+def _distance(found: Sequence[ConstraintCheck]) -> tuple[int, float]:
     broken = [one for one in found if one.ok is False]
     return len(broken), max((math.inf if one.miss is None else one.miss for one in broken), default=0.0)
 
 
-def _missed(found: Finding) -> str:
+def _missed(found: ConstraintCheck) -> str:
     by = f" ({found.miss:.0%} off)" if found.miss is not None else ""
     return f"{found.text}{by}"
 
@@ -143,7 +143,7 @@ def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:
 
 
 def _relaxed(
-    chosen: StrategyResult, everything: TaskResult, options: Sequence[Option], limits: Constraints
+    chosen: StrategyResult, everything: TaskResult, options: Sequence[RankedOption], limits: Constraints
 ) -> list[str]:
     """Name what one relaxed limit would admit that does better by the objective; the smallest step of each limit."""
     rows = {(row.label, row.model): row for row in everything.rows}
@@ -151,7 +151,7 @@ def _relaxed(
     up = 1 if everything.higher_is_better else -1
     quality = limits.objective == "quality"
     _, figure = figure_of("cost" if quality else limits.objective, everything.rows)
-    admitted: dict[str, tuple[float, Finding, StrategyResult]] = {}
+    admitted: dict[str, tuple[float, ConstraintCheck, StrategyResult]] = {}
     for option in options:
         broken, row = [one for one in option.findings if one.ok is False], rows[option.strategy, option.model]
         if len(broken) != 1 or broken[0].miss is None or primary not in row.scores:
@@ -172,7 +172,7 @@ def _relaxed(
     ]
 
 
-def _enough(found: Finding) -> str:
+def _enough(found: ConstraintCheck) -> str:
     """Write a limit of three digits that just admits the figure: rounded away from the limit that it breaks."""
     value, limit = found.value or 0.0, found.limit or 0.0
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0

@@ -11,12 +11,12 @@ from harness.api import Example
 from harness.compare.drift import permutation_tests
 from harness.compare.drift.fresh_scores import QualityShift
 from harness.compare.drift.mmd import of_inputs
-from harness.compare.drift.permutation_tests import Floats, Shift, Sides
+from harness.compare.drift.permutation_tests import Floats, SampleSplit, Shift
 from harness.compare.stats.intervals import holm
 from harness.data.examples import content_key
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 ALPHA = 0.05
 MOST = 1_000
@@ -26,7 +26,7 @@ SHOWN = 5
 CHARACTERS = 300
 
 
-class Unlike(Frozen):
+class UnlikeItem(StoredModel):
     """A fresh item that resembles the fresh items more than those of the test split.
 
     Attributes:
@@ -38,7 +38,7 @@ class Unlike(Frozen):
     similarity: float
 
 
-class LabelShare(Frozen):
+class LabelShare(StoredModel):
     """How often a label occurs in the test split and among the fresh items."""
 
     label: str
@@ -46,7 +46,7 @@ class LabelShare(Frozen):
     fresh: float
 
 
-class Drift(Frozen):
+class Drift(StoredModel):
     """What is known of fresh items.
 
     Attributes:
@@ -66,13 +66,13 @@ class Drift(Frozen):
     medians: tuple[float, float]
     shifts: tuple[Shift, ...]
     labels: tuple[LabelShare, ...] = ()
-    unlike: tuple[Unlike, ...] = ()
+    unlike: tuple[UnlikeItem, ...] = ()
     quality: tuple[QualityShift, ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 
 
-class Told(NamedTuple):
+class ShiftSource(NamedTuple):
     """What is compared, by name: suite, file of fresh items and embedder."""
 
     suite: str
@@ -80,13 +80,13 @@ class Told(NamedTuple):
     embedder: str
 
 
-def texts_of(task: Prepared) -> list[str]:
+def texts_of(task: PreparedTask) -> list[str]:
     """Give what is asked, an item each: of language modelling the text itself."""
     return [_text(example) for example in task.test[:MOST]]
 
 
 def shifts_of(
-    told: Told, test: Prepared, fresh: Prepared, vectors: Floats, draws: int = permutation_tests.DRAWS
+    told: ShiftSource, test: PreparedTask, fresh: PreparedTask, vectors: Floats, draws: int = permutation_tests.DRAWS
 ) -> Drift:
     """Compare what is asked.
 
@@ -101,7 +101,7 @@ def shifts_of(
         HarnessError: one side is too small to be compared.
     """
     sides = [task.test[:MOST] for task in (test, fresh)]
-    both = Sides.of(*[[example.cluster for example in side] for side in sides], draws=draws)
+    both = SampleSplit.of(*[[example.cluster for example in side] for side in sides], draws=draws)
     if min(both.counts) < permutation_tests.FEWEST:
         raise HarnessError(
             f"{both.counts[0]} independent items of the test split and {both.counts[1]} fresh ones (a cluster counts "
@@ -149,11 +149,11 @@ def _label_shares(labels: Sequence[str], n: int) -> tuple[LabelShare, ...]:
     return tuple(sorted(found, key=lambda one: -abs(one.fresh - one.test))[:SHOWN])
 
 
-def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Floats) -> tuple[Unlike, ...]:
+def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Floats) -> tuple[UnlikeItem, ...]:
     nearest = (vectors[n:] @ vectors[:n].T).max(axis=1)
     order = np.argsort(-witness[n:], kind="stable")[:SHOWN]
     return tuple(
-        Unlike(
+        UnlikeItem(
             id=examples[n + place].query.id,
             input=_text(examples[n + place])[:CHARACTERS],
             similarity=float(np.clip(nearest[place], -1, 1)),
@@ -162,7 +162,7 @@ def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Float
     )
 
 
-def _notes(test: Prepared, fresh: Prepared) -> list[str]:
+def _notes(test: PreparedTask, fresh: PreparedTask) -> list[str]:
     known = {content_key(example) for example in test.test}
     same = sum(content_key(example) in known for example in fresh.test)
     found = list(fresh.info.warnings[1:])  # the first says that the items are fresh

@@ -12,14 +12,14 @@ from harness.compare.stats.intervals import holm
 from harness.compare.stats.sample import Sample
 from harness.compare.trials.groups import Group, groups_of
 from harness.compare.trials.stored_trials import read
-from harness.data.prepare import Prepared
+from harness.data.prepare import PreparedTask
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed
 from harness.store.results_store import StoredTrial, newest
 
 
-class QualityShift(Frozen):
+class QualityShift(StoredModel):
     """One strategy's score on both: `change` is fresh minus test split, of items that have none in common."""
 
     strategy: str
@@ -32,14 +32,14 @@ class QualityShift(Frozen):
 
 
 @dataclass(frozen=True)
-class Side:
+class TaskTrials:
     """A task as it was prepared with some items to be asked, and the records of trials that asked them."""
 
-    task: Prepared
+    task: PreparedTask
     stored: Sequence[StoredTrial]
 
 
-def quality_of(test: Side, fresh: Side) -> tuple[tuple[QualityShift, ...], list[str]]:
+def quality_of(test: TaskTrials, fresh: TaskTrials) -> tuple[tuple[QualityShift, ...], list[str]]:
     """Compare the first metric of each strategy that has answered both, by the same model with the same steps.
 
     Returns:
@@ -79,7 +79,9 @@ def quality_of(test: Side, fresh: Side) -> tuple[tuple[QualityShift, ...], list[
     ), notes
 
 
-def commands_for(suite: str, task: str, sides: tuple[Side, Side], asked: Mapping[str, str]) -> tuple[str, ...]:
+def commands_for(
+    suite: str, task: str, sides: tuple[TaskTrials, TaskTrials], asked: Mapping[str, str]
+) -> tuple[str, ...]:
     """Write the commands that give the results that are missing.
 
     Args:
@@ -105,7 +107,7 @@ def commands_for(suite: str, task: str, sides: tuple[Side, Side], asked: Mapping
     return tuple(lines)
 
 
-def _finished(side: Side) -> list[StoredTrial]:
+def _finished(side: TaskTrials) -> list[StoredTrial]:
     """Keep whole trials that asked exactly these items."""
     return [
         one
@@ -116,7 +118,7 @@ def _finished(side: Side) -> list[StoredTrial]:
     ]
 
 
-def _groups(side: Side, name: str, notes: list[str]) -> dict[tuple[str, str], Group]:
+def _groups(side: TaskTrials, name: str, notes: list[str]) -> dict[tuple[str, str], Group]:
     own = _finished(side)
     there = sum(
         isinstance(one.record, Completed) and one.record.trial.task == side.task.info.name for one in side.stored

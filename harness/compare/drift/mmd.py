@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from harness.compare.drift.permutation_tests import BoolArray, Floats, Shift, Sides, Size, percentiles
+from harness.compare.drift.permutation_tests import BoolArray, Floats, SampleSplit, Shift, ShiftSize, percentiles
 from harness.compare.stats import intervals
 from harness.metrics.statistical_power import detectable_difference
 
 
-def of_inputs(vectors: Floats, sides: Sides) -> tuple[Shift, Floats]:
+def of_inputs(vectors: Floats, sides: SampleSplit) -> tuple[Shift, Floats]:
     """Compare embeddings [N, d] by the maximum mean discrepancy: an RBF kernel as wide as the median distance.
 
     Returns:
@@ -55,11 +55,11 @@ def _witness(kernel: Floats, fresh: BoolArray, known: BoolArray) -> Floats:
     return mean(fresh & known) - mean(~fresh & known)
 
 
-def _auc(kernel: Floats, sides: Sides) -> Size:
+def _auc(kernel: Floats, sides: SampleSplit) -> ShiftSize:
     """Give the share of pairs, a fresh item and one of the test split, that the witness of other items puts right."""
     known = _half(sides)
     scores = _witness(kernel, sides.fresh, known)[~known]
-    asked = Sides(sides.fresh[~known], np.unique(sides.units[~known], return_inverse=True)[1], sides.draws)
+    asked = SampleSplit(sides.fresh[~known], np.unique(sides.units[~known], return_inverse=True)[1], sides.draws)
     right = (scores[:, None] > scores[None]) + np.float32(0.5) * (scores[:, None] == scores[None])
 
     def auc(times: Floats) -> Floats:
@@ -72,10 +72,10 @@ def _auc(kernel: Floats, sides: Sides) -> Size:
         low, high = intervals.flat_interval(value, min(asked.counts), (0.0, 1.0))
     else:
         low, high = percentiles(drawn)
-    return Size(value=value, low=min(low, value), high=max(high, value), none=0.5)
+    return ShiftSize(value=value, low=min(low, value), high=max(high, value), none=0.5)
 
 
-def _half(sides: Sides) -> BoolArray:
+def _half(sides: SampleSplit) -> BoolArray:
     """Choose half of the units of each side at random: [N]."""
     generator = np.random.default_rng(7)
     chosen = np.zeros(len(sides.fresh_units), dtype=np.bool_)

@@ -18,7 +18,7 @@ from scipy.special import chdtri, chndtrinc
 
 from harness.compare.stats import intervals
 from harness.compare.stats.sample import IntArray
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 DRAWS = 4_999
 FEWEST = 8
@@ -28,7 +28,7 @@ Floats = NDArray[np.floating[Any]]
 BoolArray = NDArray[np.bool_]
 
 
-class Size(Frozen):
+class ShiftSize(StoredModel):
     """How large a shift is, with its 95 % interval.
 
     Attributes:
@@ -41,7 +41,7 @@ class Size(Frozen):
     none: float = 0.0
 
 
-class Shift(Frozen):
+class Shift(StoredModel):
     """One two-sample test.
 
     Attributes:
@@ -58,12 +58,12 @@ class Shift(Frozen):
     statistic: float
     p: float
     p_holm: float | None = None
-    size: Size
+    size: ShiftSize
     detectable: float
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
+class SampleSplit:
     """Which of N items are fresh, and what of them is independent.
 
     Attributes:
@@ -77,7 +77,7 @@ class Sides:
     draws: int = DRAWS
 
     @classmethod
-    def of(cls, test: Sequence[str | None], fresh: Sequence[str | None], draws: int = DRAWS) -> Sides:
+    def of(cls, test: Sequence[str | None], fresh: Sequence[str | None], draws: int = DRAWS) -> SampleSplit:
         """Make sides of the clusters of each item, test split first; None: on its own."""
         keys = [("test", c if c is not None else i, c is None) for i, c in enumerate(test)]
         keys += [("fresh", c if c is not None else i, c is None) for i, c in enumerate(fresh)]
@@ -126,7 +126,7 @@ class Sides:
         return times[:, self.units]
 
 
-def of_labels(labels: Sequence[str], sides: Sides) -> Shift:
+def of_labels(labels: Sequence[str], sides: SampleSplit) -> Shift:
     """Compare how often each label occurs: Pearson's chi-squared, p by permutation; total-variation distance.
 
     The interval is as wide as 95 % of the distances between resampled shares and those found: the triangle inequality
@@ -150,11 +150,11 @@ def of_labels(labels: Sequence[str], sides: Sides) -> Shift:
     times = sides.resampled(3)
     drawn = _shares(times * sides.fresh, each) - _shares(times * ~sides.fresh, each)
     reach = float(np.quantile(np.abs(drawn - found).sum(axis=1) / 2, intervals.CONFIDENCE))
-    size = Size(value=value, low=max(0.0, value - reach), high=min(1.0, value + reach))
+    size = ShiftSize(value=value, low=max(0.0, value - reach), high=min(1.0, value + reach))
     return Shift(what="labels", statistic=statistic, p=p, size=size, detectable=_label_power(total, sides))
 
 
-def of_lengths(words: Sequence[int], sides: Sides) -> Shift:
+def of_lengths(words: Sequence[int], sides: SampleSplit) -> Shift:
     """Compare lengths: Kolmogorov and Smirnov's distance, p by permutation; difference of medians, bootstrapped.
 
     Source: Smirnov 1939; Efron 1979. The detectable distance is the test's own 5 % limit, 1.358 · sqrt(1/n + 1/m): a
@@ -179,7 +179,7 @@ def of_lengths(words: Sequence[int], sides: Sides) -> Shift:
     value = float((medians(observed, sides.fresh) - medians(observed, ~sides.fresh))[0])
     low, high = percentiles(medians(drawn, sides.fresh) - medians(drawn, ~sides.fresh))
     smallest = 1.358 * math.sqrt(sides.inverse)
-    size = Size(value=value, low=min(low, value), high=max(high, value))
+    size = ShiftSize(value=value, low=min(low, value), high=max(high, value))
     return Shift(what="length", statistic=statistic, p=p, size=size, detectable=min(1.0, smallest))
 
 
@@ -187,7 +187,7 @@ def _shares(times: Floats, each: Floats) -> Floats:
     return (times @ each) / times.sum(axis=1, keepdims=True)
 
 
-def _label_power(shares: Floats, sides: Sides) -> float:
+def _label_power(shares: Floats, sides: SampleSplit) -> float:
     """Give the share of items that must go from the commonest label to the next to be found by chi-squared."""
     df = len(shares) - 1
     if not df:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from harness.compare.stats.sample import Sample
 from harness.compare.trials.groups import Group
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Disagreement(Frozen):
+class Disagreement(StoredModel):
     """One item that the two score differently on, as one seed of each answered it.
 
     Attributes:

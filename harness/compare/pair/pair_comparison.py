@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.api import Kind
 from harness.compare.pair import ratios
 from harness.compare.pair.disagreements import Disagreement, disagreements
-from harness.compare.pair.ratios import Ratio
+from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.names import bare
 from harness.compare.prose.numbers import change, count, listing, metric_title
 from harness.compare.report.comparison import compare
@@ -16,15 +16,15 @@ from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.stats.intervals import holm
 from harness.compare.table.result import SuiteResult, TaskResult
 from harness.compare.trials.groups import Group, groups_of, panel
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
 from harness.metrics import get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 ALPHA = 0.05
 
 
-class MetricPair(Frozen):
+class MetricPair(StoredModel):
     """One metric of one task: both scores, and the first minus the second on the items that both answered.
 
     Attributes:
@@ -41,7 +41,7 @@ class MetricPair(Frozen):
     change: Difference
 
 
-class TaskPair(Frozen):
+class TaskPair(StoredModel):
     """Two strategies on one task with one model.
 
     Attributes:
@@ -62,14 +62,14 @@ class TaskPair(Frozen):
     clusters: int | None
     seeds: tuple[int, int]
     metrics: tuple[MetricPair, ...]
-    ratios: tuple[Ratio, ...] = ()
+    ratios: tuple[PairRatio, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
     verdict: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     one_seed: tuple[str, ...] = ()
 
 
-class Pair(Frozen):
+class PairComparison(StoredModel):
     """All that is said of two strategies; `tests` is how many p-values were adjusted for each other."""
 
     first: str
@@ -79,14 +79,16 @@ class Pair(Frozen):
     notes: tuple[str, ...] = ()
 
 
-class Asked(NamedTuple):
+class PairQuery(NamedTuple):
     """What to look at: None for all of it; `items` is how many disagreements to list a task."""
 
     metric: str | None = None
     items: int = 0
 
 
-def compare_pair(stored: Sequence[Stored], first: str, second: str, asked: Asked, notes: Sequence[str] = ()) -> Pair:
+def compare_pair(
+    stored: Sequence[StoredTrialItems], first: str, second: str, asked: PairQuery, notes: Sequence[str] = ()
+) -> PairComparison:
     """Compare two strategies on every task and model that both have finished.
 
     Args:
@@ -113,13 +115,13 @@ def compare_pair(stored: Sequence[Stored], first: str, second: str, asked: Asked
         raise unknown("metric", asked.metric or "", known, where="these results")
     adjusted = iter(holm([one.change.p for task in tasks for one in task.metrics]))
     told = [_told(task, first, second, adjusted) for task in tasks if task.metrics]
-    return Pair(
+    return PairComparison(
         first=first, second=second, tasks=tuple(told), tests=sum(len(t.metrics) for t in told), notes=table.notes
     )
 
 
 def _task(
-    suite: SuiteResult, task: TaskResult, stored: Sequence[Stored], labels: tuple[str, str], asked: Asked
+    suite: SuiteResult, task: TaskResult, stored: Sequence[StoredTrialItems], labels: tuple[str, str], asked: PairQuery
 ) -> list[TaskPair]:
     """Pair the rows of a task, one result a model that both have."""
     own = [one for one in stored if one.record.trial.suite == suite.name and one.record.trial.task == task.name]

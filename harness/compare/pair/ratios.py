@@ -11,12 +11,12 @@ import numpy as np
 from harness.compare.cost.resource_types import Cost
 from harness.compare.stats.intervals import t_multiplier
 from harness.compare.table.result import StrategyResult
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Unit = Literal["s", "bytes", "J"]
 
 
-class Ratio(Frozen):
+class PairRatio(StoredModel):
     """One thing that both took.
 
     Attributes:
@@ -36,9 +36,9 @@ class Ratio(Frozen):
     repeats: tuple[int, int]
 
 
-def of_rows(first: StrategyResult, second: StrategyResult) -> tuple[Ratio, ...]:
+def of_rows(first: StrategyResult, second: StrategyResult) -> tuple[PairRatio, ...]:
     """Compare two rows whose seconds and bytes come from alike machines; what either lacks is left out."""
-    found: list[Ratio] = []
+    found: list[PairRatio] = []
     for name, unit, number in MEASURED:
         one, other = _measured(first, number), _measured(second, number)
         if one and other:
@@ -53,10 +53,10 @@ def _measured(row: StrategyResult, number: Callable[[Cost], float | None]) -> li
     return known if len(known) == len(every) else []
 
 
-def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float]) -> Ratio:
+def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float]) -> PairRatio:
     logs = [np.log(np.asarray(values)) for values in (first, second)]
     middle = float(logs[0].mean() - logs[1].mean())
-    found = Ratio(
+    found = PairRatio(
         name=name,
         unit=unit,
         first=math.exp(logs[0].mean()),

@@ -11,16 +11,16 @@ import numpy as np
 from harness.compare.stats.bootstrap import resample
 from harness.compare.stats.sample import IntArray, Sample
 from harness.compare.trials.groups import groups_of
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import get
 from harness.metrics.metric import FloatArray
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed
 
 FLAT = 1e-9
 
 
-class Pilot(Frozen):
+class Pilot(StoredModel):
     """How a task's primary metric varies, in results that are there.
 
     Attributes:
@@ -39,7 +39,7 @@ class Pilot(Frozen):
     repeated: int = 0
 
 
-def pilot(task: str, stored: Sequence[Stored]) -> Pilot | None:
+def pilot(task: str, stored: Sequence[StoredTrialItems]) -> Pilot | None:
     """Read a task's stored trials; None where no two strategies with one model differ on any item.
 
     Args:

@@ -7,20 +7,27 @@ from collections.abc import Sequence
 
 from harness.compare.power.pilot import Pilot, pilot
 from harness.compare.trials.stored_trials import read
-from harness.data.prepare import Prepared, prepare
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.metrics import get
-from harness.metrics.statistical_power import Assumed, design_effect, detectable, items_needed, paired_sd, seeds_needed
+from harness.metrics.statistical_power import (
+    PowerAssumptions,
+    design_effect,
+    detectable,
+    items_needed,
+    paired_sd,
+    seeds_needed,
+)
 from harness.plan.config import RunConfig
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.store.results_store import StoredTrial, newest
 
 ASSUMED_CORRELATION = 0.2
 """Of the differences of two items in one cluster, where no results tell."""
 
 
-class TaskPower(Frozen):
+class TaskPower(StoredModel):
     """What one task can show of two strategies' difference in its primary metric: 80 % power, two-sided 5 %.
 
     Attributes:
@@ -75,12 +82,12 @@ def plan_power(config: RunConfig, difference: float, stored: Sequence[StoredTria
     return tuple(found)
 
 
-def _task(task: Prepared, known: Pilot | None, difference: float, seeds: int) -> TaskPower:
+def _task(task: PreparedTask, known: Pilot | None, difference: float, seeds: int) -> TaskPower:
     metric = get(task.info.metrics[0])
     sizes = _cluster_sizes(task)
     clustered = len(sizes) < sum(sizes)
     correlation = (known.correlation if known else ASSUMED_CORRELATION) if clustered else None
-    assumed = Assumed(
+    assumed = PowerAssumptions(
         sd=known.sd if known else paired_sd(),
         design=design_effect(sizes, correlation) if correlation is not None else 1.0,
         per_cluster=sum(sizes) / len(sizes),
@@ -106,7 +113,7 @@ def _task(task: Prepared, known: Pilot | None, difference: float, seeds: int) ->
     )
 
 
-def _cluster_sizes(task: Prepared) -> list[int]:
+def _cluster_sizes(task: PreparedTask) -> list[int]:
     """Items of each cluster of the test split; an item without one is a cluster of its own."""
     named = Counter(one.cluster for one in task.test if one.cluster is not None)
     return [*named.values(), *[1] * sum(one.cluster is None for one in task.test)]

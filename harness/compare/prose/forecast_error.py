@@ -9,10 +9,10 @@ from harness.compare.cost.resource_types import Cost
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import count
 from harness.compare.table.result import StrategyResult
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Ratio(Frozen):
+class ForecastRatio(StoredModel):
     """Predicted over measured; 1 is right, above it too much was predicted.
 
     Attributes:
@@ -26,7 +26,7 @@ class Ratio(Frozen):
     measured_s: float | None = None
 
 
-def ratio(cost: Cost) -> Ratio | None:
+def ratio(cost: Cost) -> ForecastRatio | None:
     """Compare what was forecast of a strategy with what it took; None where nothing was forecast."""
     said = cost.forecast
     if said is None:
@@ -34,7 +34,7 @@ def ratio(cost: Cost) -> Ratio | None:
     both = [name for name in said.phases_s if name in cost.phases]
     predicted, measured = sum(said.phases_s[name] for name in both), sum(cost.phases[name].wall_s for name in both)
     peak, peak_was = said.host_peak_bytes, cost.host_peak_bytes
-    return Ratio(
+    return ForecastRatio(
         memory=peak / peak_was if peak and peak_was else None,
         time=predicted / measured if measured > 0 else None,
         time_s=predicted,

@@ -8,7 +8,7 @@ from math import log2
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import listing, score
 from harness.compare.stats.estimates import Estimate
-from harness.compare.table.findings import Exposed
+from harness.compare.table.findings import SecretExposure
 from harness.compare.table.result import StrategyResult
 from harness.metrics.canary_metrics import guessed_exposure
 
@@ -43,7 +43,7 @@ def _share(found: Estimate) -> str:
     return f"{round(found.value * found.n)} of {found.n} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def _shows(one: Exposed) -> bool:
+def _shows(one: SecretExposure) -> bool:
     """Tell whether secrets with so many copies are written out, or are clearly easier to guess than by chance."""
     guess = guessed_exposure(one.candidates) if one.candidates else 0.0
     return bool(one.extracted and one.extracted.value) or bool(one.exposure and one.exposure.low > guess)

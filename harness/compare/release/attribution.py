@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from harness.compare.prose.numbers import listing
-from harness.compare.release.pairing import Measured, Pair
-from harness.records.measurements import Frozen
+from harness.compare.release.pairing import MeasuredTrial, ReleasePair
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed
 
 Factor = Literal["model", "method", "prompt", "data", "libraries", "code", "seed", "hardware"]
@@ -29,7 +29,7 @@ MOVES: dict[Factor, str] = {
 UNKNOWN = "unknown"
 
 
-class Change(Frozen):
+class RecordedChange(StoredModel):
     """One recorded thing that differs.
 
     Attributes:
@@ -44,7 +44,7 @@ class Change(Frozen):
     where: tuple[str, ...] = ()
 
 
-class Separation(Frozen):
+class Separation(StoredModel):
     """Runs with one thing put back to what it was: if the loss goes, that was its cause.
 
     Attributes:
@@ -57,7 +57,7 @@ class Separation(Frozen):
     commands: tuple[str, ...]
 
 
-def changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
+def changes(pairs: Sequence[ReleasePair]) -> tuple[RecordedChange, ...]:
     """List every recorded difference between the two sides of each pair, first seeds against first seeds."""
     found: dict[tuple[Factor, str, str, str], list[str]] = {}
     for pair in pairs:
@@ -70,7 +70,7 @@ def changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
             found.setdefault(("prompt", name, old, new), []).append(pair.candidate.name)
     order = list(MOVES)
     made = [
-        Change(
+        RecordedChange(
             factor=factor,
             name=name,
             before=old,
@@ -82,13 +82,13 @@ def changes(pairs: Sequence[Pair]) -> tuple[Change, ...]:
     return tuple(sorted(made, key=lambda one: order.index(one.factor)))
 
 
-def factors(found: Sequence[Change]) -> tuple[Factor, ...]:
+def factors(found: Sequence[RecordedChange]) -> tuple[Factor, ...]:
     """Give the kinds of thing that differ and can move quality."""
     return tuple(dict.fromkeys(one.factor for one in found if one.factor != "hardware"))
 
 
 def separations(
-    found: Sequence[Change], pairs: Sequence[Pair], baseline: str, strategies: Sequence[str] = ()
+    found: Sequence[RecordedChange], pairs: Sequence[ReleasePair], baseline: str, strategies: Sequence[str] = ()
 ) -> tuple[Separation, ...]:
     """Offer the runs that tell the causes apart, where more than one thing that can move quality differs.
 
@@ -111,7 +111,7 @@ def separations(
     return tuple(made)
 
 
-def _told(one: Measured) -> dict[tuple[Factor, str], str]:
+def _told(one: MeasuredTrial) -> dict[tuple[Factor, str], str]:
     """Give all that a record says of itself, in words, by what it is about."""
     record, trial, there = one.record, one.record.trial, one.record.environment
     told: dict[tuple[Factor, str], Any] = {
@@ -158,7 +158,7 @@ def _parameters(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]
         )
 
 
-def _prompts(pair: Pair) -> Iterator[tuple[str, str, str]]:
+def _prompts(pair: ReleasePair) -> Iterator[tuple[str, str, str]]:
     """Tell how many of the texts that were sent are others: instruction, template, exemplars or passages changed."""
     before, after = pair.baseline.trials[0].prompts, pair.candidate.trials[0].prompts
     common = [name for name in before.keys() & after.keys() if before[name] and after[name]]
@@ -167,7 +167,9 @@ def _prompts(pair: Pair) -> Iterator[tuple[str, str, str]]:
         yield "text sent", "", f"another for {moved:,} of {len(common):,} items"
 
 
-def _runs(factor: Factor, found: Sequence[Change], pairs: Sequence[Pair], results: str) -> tuple[str, ...]:
+def _runs(
+    factor: Factor, found: Sequence[RecordedChange], pairs: Sequence[ReleasePair], results: str
+) -> tuple[str, ...]:
     """Give the commands of a run in which only this factor is what it was."""
     before, after = pairs[0].baseline.records[0], pairs[0].candidate.records[0]
     if factor == "model" and _model(before) == _model(after):
@@ -195,7 +197,7 @@ def _runs(factor: Factor, found: Sequence[Change], pairs: Sequence[Pair], result
     return (f"git worktree add --detach ../old-{factor} {commit}", run) if commit else ()
 
 
-def _gate(factor: Factor, pairs: Sequence[Pair], baseline: str, results: str) -> str:
+def _gate(factor: Factor, pairs: Sequence[ReleasePair], baseline: str, results: str) -> str:
     """Give the command that judges such a run: of what was run again, nothing else."""
     old, new = pairs[0].baseline.strategy, pairs[0].candidate.strategy
     renamed = factor != "method" and old != new  # then there is one strategy on each side
@@ -205,7 +207,7 @@ def _gate(factor: Factor, pairs: Sequence[Pair], baseline: str, results: str) ->
     return f"harness gate {suite} --baseline {shlex.quote(baseline)} {' '.join(flags)} --results {results}"
 
 
-def _old_libraries(found: Sequence[Change], before: Completed, run: str) -> tuple[str, ...]:
+def _old_libraries(found: Sequence[RecordedChange], before: Completed, run: str) -> tuple[str, ...]:
     """Give the commands for a virtual environment with the versions of the baseline."""
     packages = before.environment.packages
     moved = dict.fromkeys(one.name for one in found if one.factor == "libraries" and one.name in packages)
@@ -216,7 +218,7 @@ def _old_libraries(found: Sequence[Change], before: Completed, run: str) -> tupl
     return (enter, f"pip install -e . {' '.join(pins)}", run)
 
 
-def _words(factor: Factor, found: Sequence[Change]) -> str:
+def _words(factor: Factor, found: Sequence[RecordedChange]) -> str:
     names = [one.name for one in found if one.factor == factor]
     shown = listing([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
     whole = {

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 from harness.compare.prose.numbers import count
 from harness.compare.release.quality_change import Quality
-from harness.compare.release.resource_ratios import Ratio
+from harness.compare.release.resource_ratios import ResourceRatio
 from harness.compare.stats.intervals import CONFIDENCE
 
 MANY = 100
@@ -36,7 +36,7 @@ def items_needed(quality: Quality) -> str:
     return f"about {count(max(change.n + 1, math.ceil(wanted)), 'item')} if the change stays as it is"
 
 
-def more_needed(ratio: Ratio, limit: float) -> str:
+def more_needed(ratio: ResourceRatio, limit: float) -> str:
     """Say how many requests, items or runs would settle a ratio."""
     distance = abs(math.log(ratio.value) - math.log1p(limit))
     reach = (_deviate((1 + CONFIDENCE) / 2) + _deviate(POWER)) * (ratio.error or 0.0)

@@ -18,18 +18,18 @@ from pydantic import Field
 
 from harness.compare.release import resource_ratios
 from harness.compare.release.conclusive import items_needed, more_needed
-from harness.compare.release.pairing import Pair, Pairing, System
+from harness.compare.release.pairing import MeasuredSystem, Pairing, ReleasePair
 from harness.compare.release.quality_change import Quality, qualities
 from harness.compare.release.resource_ratios import About
 from harness.compare.release.run_noise import Noise
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 Outcome = Literal["pass", "fail", "inconclusive", "not compared"]
 _REPEATS = "'harness repeat': one run of each cannot tell a slower release from a slower hour of the machine"
 """Of the same system asked in other orders, 17 % of pairs of runs were beyond 10 % (results/reference)."""
 
 
-class Limits(Frozen):
+class GateLimits(StoredModel):
     """What a release may lose.
 
     Attributes:
@@ -47,7 +47,7 @@ class Limits(Frozen):
     required: frozenset[Literal["slowdown", "memory"]] = frozenset()
 
 
-class GateCheck(Frozen):
+class GateCheck(StoredModel):
     """One figure against its limit.
 
     Attributes:
@@ -83,7 +83,7 @@ class GateCheck(Frozen):
     reason: str = ""
 
 
-class Verdict(Frozen):
+class Verdict(StoredModel):
     """All checks, and what they come to."""
 
     outcome: Literal["pass", "fail", "inconclusive"]
@@ -91,7 +91,7 @@ class Verdict(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def judge(pairing: Pairing, limits: Limits, noise: Noise) -> Verdict:
+def judge(pairing: Pairing, limits: GateLimits, noise: Noise) -> Verdict:
     """Check every pair of systems.
 
     Raises:
@@ -121,7 +121,7 @@ def _together(checks: Sequence[GateCheck]) -> Literal["pass", "fail", "inconclus
     return "pass" if "pass" in outcomes and "inconclusive" not in outcomes else "inconclusive"
 
 
-def _quality(pair: Pair, quality: Quality) -> GateCheck:
+def _quality(pair: ReleasePair, quality: Quality) -> GateCheck:
     worse_is: Literal[-1, 1] = -1 if quality.higher_is_better else 1
     of = quality.task if quality.task != pair.candidate.task else None
     check = _check(pair.candidate, "quality", quality.metric, limit=quality.margin)
@@ -144,7 +144,7 @@ def _quality(pair: Pair, quality: Quality) -> GateCheck:
     return check.model_copy(update=told)
 
 
-def _figures(pair: Pair, limits: Limits, noise: Noise) -> list[GateCheck]:
+def _figures(pair: ReleasePair, limits: GateLimits, noise: Noise) -> list[GateCheck]:
     allowed = {"speed": limits.slowdown, "memory": limits.memory, "cost": limits.cost}
     refused = not pair.alike and not limits.unlike_hardware
     made: list[GateCheck] = []
@@ -166,7 +166,7 @@ def _figures(pair: Pair, limits: Limits, noise: Noise) -> list[GateCheck]:
     return made
 
 
-def _of_ratio(ratio: resource_ratios.Ratio, limit: float) -> dict[str, object]:
+def _of_ratio(ratio: resource_ratios.ResourceRatio, limit: float) -> dict[str, object]:
     told: dict[str, object] = {
         "baseline": ratio.baseline,
         "candidate": ratio.candidate,
@@ -187,7 +187,7 @@ def _of_ratio(ratio: resource_ratios.Ratio, limit: float) -> dict[str, object]:
     return told | {"low": ratio.low - 1, "high": ratio.high - 1, "outcome": outcome, "needed": needed}
 
 
-def _check(system: System, about: About | Literal["quality"], figure: str, limit: float | None) -> GateCheck:
+def _check(system: MeasuredSystem, about: About | Literal["quality"], figure: str, limit: float | None) -> GateCheck:
     """Begin a check of one system's figure; what is found is added to it."""
     return GateCheck(
         task=system.task,
@@ -206,13 +206,13 @@ def _outcome(low: float, high: float, limit: float, worse_is: int) -> Outcome:
     return "pass" if most <= limit else "fail" if least > limit else "inconclusive"
 
 
-def _unmeasured(system: System, reason: str) -> GateCheck:
+def _unmeasured(system: MeasuredSystem, reason: str) -> GateCheck:
     needed = f"'harness run {system.records[0].trial.suite} --results NEW', and --results NEW here"
     told = {"outcome": "inconclusive", "reason": reason, "needed": needed}
     return _check(system, "quality", "all", limit=None).model_copy(update=told)
 
 
-def _notes(pair: Pair) -> list[str]:
+def _notes(pair: ReleasePair) -> list[str]:
     said: list[str] = []
     if not pair.alike:
         said.append(f"{pair.candidate.name}: baseline and candidate ran on unlike hardware.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.compare.release.gate import Limits
+from harness.compare.release.gate import GateLimits
 from harness.errors import HarnessError
 
 
-def parse_limits(margins: Sequence[str], shares: Mapping[str, str | None], *, unlike: bool) -> Limits:
+def parse_limits(margins: Sequence[str], shares: Mapping[str, str | None], *, unlike: bool) -> GateLimits:
     """Read a gate's limits.
 
     Args:
@@ -21,7 +21,7 @@ def parse_limits(margins: Sequence[str], shares: Mapping[str, str | None], *, un
     """
     given = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
     required = {name for name in ("slowdown", "memory") if given.get(name) is not None}
-    return Limits.model_validate(
+    return GateLimits.model_validate(
         {"margins": dict(map(_margin, margins)), **given, "unlike_hardware": unlike, "required": required}
     )
 

@@ -16,15 +16,15 @@ from statistics import NormalDist
 from typing import Literal
 
 from harness.compare.release.attribution import changes
-from harness.compare.release.pairing import Pair, System, measured, pair, systems
+from harness.compare.release.pairing import MeasuredSystem, ReleasePair, measured, pair, systems
 from harness.compare.release.quality_change import compared
-from harness.compare.release.resource_ratios import Ratio, ratios
+from harness.compare.release.resource_ratios import ResourceRatio, ratios
 from harness.compare.release.run_noise import Noise
-from harness.compare.release.series import History, Point, Series, Step
+from harness.compare.release.series import FigureChange, History, Series, SeriesPoint
 from harness.compare.stats.estimates import estimate
 from harness.compare.stats.intervals import holm
 from harness.compare.stats.sample import Sample
-from harness.compare.trials.stored_trials import HasRows
+from harness.compare.trials.stored_trials import TrialWithRows
 from harness.errors import unknown
 from harness.metrics import get
 
@@ -42,14 +42,14 @@ class Release:
 
     name: str
     measured_at: str
-    trials: Sequence[HasRows]
+    trials: Sequence[TrialWithRows]
 
 
-Of = tuple[Release, System]
+Of = tuple[Release, MeasuredSystem]
 """What one release has of a system."""
 
 
-def with_current(releases: Sequence[Release], current: Sequence[HasRows]) -> list[Release]:
+def with_current(releases: Sequence[Release], current: Sequence[TrialWithRows]) -> list[Release]:
     """Put what is in the store behind the baselines, unless the last one is just that."""
     began = {getattr(one.record, "started_at", "") for one in current if one.record.status == "completed"}
     last = {getattr(one.record, "started_at", "") for one in releases[-1].trials} if releases else set[str]()
@@ -89,10 +89,10 @@ def history(
     return History(suite=suite, releases=tuple(release.name for release in releases), series=tuple(made))
 
 
-def _lines(found: Sequence[tuple[Release, Sequence[System]]]) -> list[tuple[str | None, list[Of]]]:
+def _lines(found: Sequence[tuple[Release, Sequence[MeasuredSystem]]]) -> list[tuple[str | None, list[Of]]]:
     """Follow each system through the releases: by its model too, which then is named, where one has several of it."""
 
-    def key(one: System) -> tuple[str, str, int | None]:
+    def key(one: MeasuredSystem) -> tuple[str, str, int | None]:
         return one.task, one.strategy, one.train_items
 
     several = {name for _, own in found for name, times in Counter(map(key, own)).items() if times > 1}
@@ -127,7 +127,7 @@ def _series(line: Sequence[Of], metric: str, noise: Noise, model: str | None) ->
         )
     ]
     if len(points) > 1:  # the first release has no step, but its figures are known from the second's
-        start = {name: Step(unit=one.unit, value=one.baseline) for name, one in taken[1].items()}
+        start = {name: FigureChange(unit=one.unit, value=one.baseline) for name, one in taken[1].items()}
         points[0] = points[0].model_copy(update={"figures": start})
     return Series(
         task=last.task,
@@ -140,10 +140,10 @@ def _series(line: Sequence[Of], metric: str, noise: Noise, model: str | None) ->
     )
 
 
-def _point(release: Release, system: System, metric: str) -> Point:
+def _point(release: Release, system: MeasuredSystem, metric: str) -> SeriesPoint:
     record = system.records[0]
     sample = Sample.of(get(metric), system.items(system.task, record.tasks[0].labels))
-    return Point(
+    return SeriesPoint(
         release=release.name,
         measured_at=release.measured_at,
         model=system.model,
@@ -157,9 +157,9 @@ def _point(release: Release, system: System, metric: str) -> Point:
     )
 
 
-def _figures(taken: dict[str, Ratio], adjusted: dict[str, float | None]) -> dict[str, Step]:
+def _figures(taken: dict[str, ResourceRatio], adjusted: dict[str, float | None]) -> dict[str, FigureChange]:
     return {
-        name: Step(
+        name: FigureChange(
             unit=one.unit,
             value=one.candidate,
             ratio=one.value,
@@ -171,13 +171,13 @@ def _figures(taken: dict[str, Ratio], adjusted: dict[str, float | None]) -> dict
     }
 
 
-def _differs(step: Pair | None) -> tuple[str, ...]:
+def _differs(step: ReleasePair | None) -> tuple[str, ...]:
     if step is None:
         return ()
     return tuple(f"{one.factor}: {one.name} {one.before} → {one.after}" for one in changes([step]))
 
 
-def _p(ratio: Ratio | None) -> float | None:
+def _p(ratio: ResourceRatio | None) -> float | None:
     """Two-sided p that nothing changed, as wide as the ratio's interval."""
     if ratio is None or ratio.low is None or ratio.error is None:
         return None

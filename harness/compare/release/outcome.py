@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.compare.release.attribution import Change, Separation, changes, factors, separations
-from harness.compare.release.gate import Limits, Verdict, judge
+from harness.compare.release.attribution import RecordedChange, Separation, changes, factors, separations
+from harness.compare.release.gate import GateLimits, Verdict, judge
 from harness.compare.release.pairing import Pairing, measured, pair, systems
 from harness.compare.release.run_noise import Noise
-from harness.compare.trials.stored_trials import HasRows
+from harness.compare.trials.stored_trials import TrialWithRows
 from harness.errors import HarnessError
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 """What `harness gate` ends with; 2 is for what the user can put right."""
 
 
-class Gate(Frozen):
+class Gate(StoredModel):
     """A candidate against a named baseline.
 
     Attributes:
@@ -29,7 +29,7 @@ class Gate(Frozen):
     baseline: str
     set_at: str
     verdict: Verdict
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
     separations: tuple[Separation, ...] = ()
     several: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -40,20 +40,20 @@ class Gate(Frozen):
         return EXIT_CODES[self.verdict.outcome]
 
 
-class Explanation(Frozen):
+class Explanation(StoredModel):
     """What differs between two releases; `missing` are systems that only one of them has."""
 
     first: str
     second: str
     systems: int
-    changes: tuple[Change, ...]
+    changes: tuple[RecordedChange, ...]
     separations: tuple[Separation, ...] = ()
     missing: tuple[str, ...] = ()
 
 
 def pairing_of(
-    baseline: Iterable[HasRows],
-    candidate: Iterable[HasRows],
+    baseline: Iterable[TrialWithRows],
+    candidate: Iterable[TrialWithRows],
     strategies: Sequence[str] = (),
     against: str | None = None,
 ) -> Pairing:
@@ -66,7 +66,7 @@ def pairing_of(
 
 
 def gate(
-    named: tuple[str, str, str], pairing: Pairing, limits: Limits, noise: Noise, notes: Iterable[str] = ()
+    named: tuple[str, str, str], pairing: Pairing, limits: GateLimits, noise: Noise, notes: Iterable[str] = ()
 ) -> Gate:
     """Judge a candidate.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.compare.cost import resources
 from harness.compare.cost.resource_types import Machine
 from harness.compare.trials.groups import common_labels
-from harness.compare.trials.stored_trials import HasRows, Stored, read
+from harness.compare.trials.stored_trials import StoredTrialItems, TrialWithRows, read
 from harness.errors import unknown
 from harness.metrics import Items
 from harness.records.record import Completed
@@ -19,7 +19,7 @@ ADAPTING = frozenset({"search", "index", "adapt"})
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredTrial:
     """One finished trial.
 
     Attributes:
@@ -34,14 +34,14 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class System:
+class MeasuredSystem:
     """One strategy with one model on one task: its seeds, by number."""
 
     task: str
     strategy: str
     model: str
     train_items: int | None
-    trials: tuple[Measured, ...]
+    trials: tuple[MeasuredTrial, ...]
 
     @property
     def records(self) -> tuple[Completed, ...]:
@@ -65,11 +65,11 @@ class System:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ReleasePair:
     """One system in both releases."""
 
-    baseline: System
-    candidate: System
+    baseline: MeasuredSystem
+    candidate: MeasuredSystem
 
     @property
     def same_records(self) -> bool:
@@ -97,12 +97,12 @@ class Pair:
 class Pairing:
     """All systems of two releases; `missing` has those of the baseline without a candidate."""
 
-    pairs: tuple[Pair, ...]
-    missing: tuple[System, ...] = ()
-    added: tuple[System, ...] = ()
+    pairs: tuple[ReleasePair, ...]
+    missing: tuple[MeasuredSystem, ...] = ()
+    added: tuple[MeasuredSystem, ...] = ()
 
 
-def measured(trials: Iterable[HasRows]) -> list[Measured]:
+def measured(trials: Iterable[TrialWithRows]) -> list[MeasuredTrial]:
     """Read finished trials with their rows; others are left out.
 
     Raises:
@@ -111,17 +111,22 @@ def measured(trials: Iterable[HasRows]) -> list[Measured]:
     return [_measured(one, stored) for one in trials if isinstance(one.record, Completed) for stored in read([one])]
 
 
-def systems(trials: Sequence[Measured]) -> list[System]:
+def systems(trials: Sequence[MeasuredTrial]) -> list[MeasuredSystem]:
     """Put the seeds of each strategy together, in the order in which strategies first appear."""
-    found: dict[tuple[str, str, str, int | None], list[Measured]] = {}
+    found: dict[tuple[str, str, str, int | None], list[MeasuredTrial]] = {}
     for one in trials:
         trial = one.record.trial
         found.setdefault((trial.task, trial.label, trial.model, trial.train_items), []).append(one)
-    return [System(*key, tuple(sorted(own, key=lambda one: one.record.trial.seed))) for key, own in found.items()]
+    return [
+        MeasuredSystem(*key, tuple(sorted(own, key=lambda one: one.record.trial.seed))) for key, own in found.items()
+    ]
 
 
 def pair(
-    baseline: Sequence[System], candidate: Sequence[System], strategies: Sequence[str] = (), against: str | None = None
+    baseline: Sequence[MeasuredSystem],
+    candidate: Sequence[MeasuredSystem],
+    strategies: Sequence[str] = (),
+    against: str | None = None,
 ) -> Pairing:
     """Find each system of the baseline among the candidates.
 
@@ -140,8 +145,8 @@ def pair(
     if strategies:
         candidate = _only(candidate, strategies, "the candidate's results")
         baseline = _only(baseline, [against] if against else strategies, "the baseline")
-    pairs: list[Pair] = []
-    missing: list[System] = []
+    pairs: list[ReleasePair] = []
+    missing: list[MeasuredSystem] = []
     for one in baseline:
         fits = [
             other
@@ -153,13 +158,13 @@ def pair(
         rivals = [other for other in baseline if (other.task, other.strategy) == (one.task, one.strategy)]
         models = {other.model for other in rivals}
         chosen = same or (fits if len(fits) == 1 and len(models) == 1 else [])
-        pairs += [Pair(one, other) for other in chosen]
+        pairs += [ReleasePair(one, other) for other in chosen]
         missing += [] if chosen else [one]
     taken = {id(found.candidate) for found in pairs}
     return Pairing(tuple(pairs), tuple(missing), tuple(one for one in candidate if id(one) not in taken))
 
 
-def _only(every: Sequence[System], strategies: Sequence[str], where: str) -> list[System]:
+def _only(every: Sequence[MeasuredSystem], strategies: Sequence[str], where: str) -> list[MeasuredSystem]:
     there = {one.strategy for one in every}
     for wanted in strategies:
         if wanted not in there:
@@ -167,13 +172,13 @@ def _only(every: Sequence[System], strategies: Sequence[str], where: str) -> lis
     return [one for one in every if one.strategy in strategies]
 
 
-def _measured(one: HasRows, stored: Stored) -> Measured:
+def _measured(one: TrialWithRows, stored: StoredTrialItems) -> MeasuredTrial:
     table, record = one.table(), stored.record
     assert isinstance(record, Completed)  # noqa: S101 - `measured` lets no other through
     names = ("id", "task", "role", "prompt_tokens", "output_tokens", "prompt")
     columns = zip(*(table.column(name).to_pylist() for name in names), strict=True)
     own = [row for row in columns if row[1] == record.trial.task and row[2] == "target"]
-    return Measured(
+    return MeasuredTrial(
         record,
         stored.items,
         {row[0]: (row[3], row[4]) for row in own},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from harness.compare.release.pairing import Pair
+from harness.compare.release.pairing import ReleasePair
 from harness.compare.stats.estimates import Difference, difference
 from harness.compare.stats.sample import Sample
 from harness.errors import HarnessError, unknown
@@ -40,7 +40,7 @@ class Quality:
     reach: float = 1.0
 
 
-def qualities(pairs: Sequence[Pair], margins: Mapping[str, float]) -> list[list[Quality]]:
+def qualities(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) -> list[list[Quality]]:
     """Compare each pair, in order: the first metric of its task and of each probe, and those that a margin names.
 
     Args:
@@ -54,7 +54,7 @@ def qualities(pairs: Sequence[Pair], margins: Mapping[str, float]) -> list[list[
     return [[one for info in _tasks(pair) for one in _of_task(pair, info, margins)] for pair in pairs]
 
 
-def compared(pair: Pair, task: str, metric: Metric) -> Difference | None:
+def compared(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
     """Subtract the baseline's score from the candidate's, on the items that both were asked; None if there is none."""
     both = _both(pair, task, metric)
     return difference(*both) if both else None
@@ -76,14 +76,14 @@ def same_items(first: Sequence[Items], second: Sequence[Items]) -> set[str]:
     return {name for name, told in one.items() if other.get(name) == told}
 
 
-def _tasks(pair: Pair) -> list[TaskInfo]:
+def _tasks(pair: ReleasePair) -> list[TaskInfo]:
     """Give the system's own task and the probes, controls excepted, as the candidate knows them."""
     there = pair.candidate.records[0].tasks
     asked = {task for one in pair.baseline.trials for task in one.items}
     return [info for info in there if info.role != "control" and info.metrics and info.name in asked]
 
 
-def _of_task(pair: Pair, info: TaskInfo, margins: Mapping[str, float]) -> list[Quality]:
+def _of_task(pair: ReleasePair, info: TaskInfo, margins: Mapping[str, float]) -> list[Quality]:
     made: list[Quality] = []
     for place, name in enumerate(info.metrics):
         metric = get(name)
@@ -93,7 +93,7 @@ def _of_task(pair: Pair, info: TaskInfo, margins: Mapping[str, float]) -> list[Q
     return made
 
 
-def _quality(pair: Pair, task: str, metric: Metric, margin: float | None) -> Quality:
+def _quality(pair: ReleasePair, task: str, metric: Metric, margin: float | None) -> Quality:
     both = _both(pair, task, metric)
     reach = metric.bounds[1] - metric.bounds[0]
     start = both[1].value if both else 0.0
@@ -111,7 +111,7 @@ def _quality(pair: Pair, task: str, metric: Metric, margin: float | None) -> Qua
     )
 
 
-def _both(pair: Pair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
+def _both(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
     """Score the items that both sides were asked: candidate and baseline; None if there is none."""
     labels = pair.labels(task)
     before, after = pair.baseline.items(task, labels), pair.candidate.items(task, labels)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from harness.compare.cost.resources import machine
-from harness.compare.release.pairing import Measured
+from harness.compare.release.pairing import MeasuredTrial
 from harness.compare.release.resource_ratios import of_run
-from harness.compare.release.run_noise import Floor, Floors, Noise
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
 
 
 @dataclass(frozen=True)
-class Repeated:
+class RepeatSummary:
     """What repeats have shown.
 
     Attributes:
@@ -27,7 +27,7 @@ class Repeated:
     answers: int
 
 
-def repeated(suite: str, runs: Sequence[Sequence[Measured]], known: Noise) -> Repeated:
+def repeated(suite: str, runs: Sequence[Sequence[MeasuredTrial]], known: Noise) -> RepeatSummary:
     """Compare repeats of the same trials.
 
     Args:
@@ -35,17 +35,17 @@ def repeated(suite: str, runs: Sequence[Sequence[Measured]], known: Noise) -> Re
         runs: what each has finished.
         known: noise from earlier repeats.
     """
-    return Repeated(suite, floors(runs, known), *same_answers(runs))
+    return RepeatSummary(suite, floors(runs, known), *same_answers(runs))
 
 
-def floors(runs: Sequence[Sequence[Measured]], known: Noise) -> Noise:
+def floors(runs: Sequence[Sequence[MeasuredTrial]], known: Noise) -> Noise:
     """Give the noise of each system, in place of what was known of it on the same machine.
 
     Args:
         runs: the same trials, measured again and again; one that did not finish is not among its run.
         known: from earlier repeats.
     """
-    by_system: dict[tuple[str, str, str, str, int], list[Measured]] = {}
+    by_system: dict[tuple[str, str, str, str, int], list[MeasuredTrial]] = {}
     for run in runs:
         for one in run:
             trial = one.record.trial
@@ -59,7 +59,7 @@ def floors(runs: Sequence[Sequence[Measured]], known: Noise) -> Noise:
     return Noise(floors=(*kept, *made.values()))
 
 
-def _floors(own: Sequence[Measured]) -> Floors | None:
+def _floors(own: Sequence[MeasuredTrial]) -> SystemNoise | None:
     """Summarise one system's repeats; None where there are none on one machine."""
     here = machine(own[0].record)
     alike = [one for one in own if machine(one.record) == here]
@@ -68,7 +68,7 @@ def _floors(own: Sequence[Measured]) -> Floors | None:
     values = [of_run(one) for one in alike]
     names = [name for name in values[0] if all(name in one for one in values)]
     trial = own[0].record.trial
-    return Floors(
+    return SystemNoise(
         machine=here,
         suite=trial.suite,
         task=trial.task,
@@ -78,11 +78,11 @@ def _floors(own: Sequence[Measured]) -> Floors | None:
     )
 
 
-def _floor(values: Sequence[float]) -> Floor:
-    return Floor(mean=mean(values), sd=stdev(values), n=len(values))
+def _floor(values: Sequence[float]) -> FigureNoise:
+    return FigureNoise(mean=mean(values), sd=stdev(values), n=len(values))
 
 
-def same_answers(runs: Sequence[Sequence[Measured]]) -> tuple[int, int]:
+def same_answers(runs: Sequence[Sequence[MeasuredTrial]]) -> tuple[int, int]:
     """Count the answers of later runs that are those of the first: (the same, all)."""
     first = {one.record.trial.key: one for one in runs[0]} if runs else {}
     same = total = 0

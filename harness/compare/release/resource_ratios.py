@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from harness.compare.cost.resources import machine
-from harness.compare.release.pairing import ADAPTING, Measured, Pair, System
-from harness.compare.release.run_noise import Floor, Noise
+from harness.compare.release.pairing import ADAPTING, MeasuredSystem, MeasuredTrial, ReleasePair
+from harness.compare.release.run_noise import FigureNoise, Noise
 from harness.compare.stats import intervals
 from harness.records.measurements import Span
 
@@ -34,7 +34,7 @@ NEGLIGIBLE_S = 0.1
 
 
 @dataclass(frozen=True)
-class Ratio:
+class ResourceRatio:
     """Candidate over baseline, with its 95 % interval; no interval where nothing tells how far repeats differ.
 
     Attributes:
@@ -64,7 +64,7 @@ class Ratio:
         return self.candidate / self.baseline
 
 
-def ratios(pair: Pair, noise: Noise) -> list[Ratio]:
+def ratios(pair: ReleasePair, noise: Noise) -> list[ResourceRatio]:
     """Compare all that both have measured; what either lacks is left out."""
     both = _phases(pair.baseline) & _phases(pair.candidate) if pair.adapted_alike else frozenset[str]()
     made = [
@@ -80,7 +80,7 @@ def ratios(pair: Pair, noise: Noise) -> list[Ratio]:
     return [one for one in made if one]
 
 
-def of_run(one: Measured) -> dict[str, float]:
+def of_run(one: MeasuredTrial) -> dict[str, float]:
     """Give what one run took, by the names that `ratios` has: what repeats are compared by; unknown is left out."""
     requests = [request.wall_s for request in one.record.serving.requests] if one.record.serving else []
     phases = {span.phase for span in one.record.spans}
@@ -96,7 +96,7 @@ def of_run(one: Measured) -> dict[str, float]:
     return {name: value for name, value in found.items() if value}
 
 
-def _latency(pair: Pair, noise: Noise) -> Ratio | None:
+def _latency(pair: ReleasePair, noise: Noise) -> ResourceRatio | None:
     """Compare requests of the same items, one system after the other: the mean ratio of their times."""
     before, after = _requests(pair.baseline), _requests(pair.candidate)
     common = sorted(before.keys() & after.keys())
@@ -120,13 +120,13 @@ def _latency(pair: Pair, noise: Noise) -> Ratio | None:
 
 
 def _of_runs(  # noqa: PLR0913, PLR0917 - whose figure, then what it is
-    pair: Pair,
+    pair: ReleasePair,
     noise: Noise,
     figure: str,
     about: About,
     unit: Literal["s", "bytes"],
-    of: Callable[[Measured], float | None],
-) -> Ratio | None:
+    of: Callable[[MeasuredTrial], float | None],
+) -> ResourceRatio | None:
     """Compare one number a run: by repeats on both sides, by the noise of the machine, or without an interval."""
     sides = [[found for one in side.trials if (found := of(one))] for side in (pair.baseline, pair.candidate)]
     if not all(sides):
@@ -152,7 +152,7 @@ def _of_runs(  # noqa: PLR0913, PLR0917 - whose figure, then what it is
     return _ratio(figure, about, unit, start, end, None, None, (runs, "run", "measured once: noise is not known"))
 
 
-def _tokens(pair: Pair) -> Ratio | None:
+def _tokens(pair: ReleasePair) -> ResourceRatio | None:
     """Compare the tokens read and written for the same items: what a price a token is paid for."""
     before, after = (_mean_tokens(side) for side in (pair.baseline, pair.candidate))
     common = sorted(before.keys() & after.keys())
@@ -180,31 +180,31 @@ def _ratio(  # noqa: PLR0913, PLR0917 - one figure's fields, in order
     half: float | None,
     error: float | None,
     basis: tuple[int, Literal["request", "item", "run"], str],
-) -> Ratio:
+) -> ResourceRatio:
     change = math.log(end / start)
     low, high = (None, None) if half is None else (math.exp(change - half), math.exp(change + half))
-    return Ratio(figure, about, unit, start, end, low, high, error, *basis)
+    return ResourceRatio(figure, about, unit, start, end, low, high, error, *basis)
 
 
-def _floors(pair: Pair, noise: Noise, figure: str) -> list[Floor]:
+def _floors(pair: ReleasePair, noise: Noise, figure: str) -> list[FigureNoise]:
     """Noise of both sides, or of neither: half of it would pass for the whole."""
     found = [noise.of(machine(side.records[0]), _names(side), figure) for side in (pair.baseline, pair.candidate)]
     known = [floor for floor in found if floor]
     return [known[0], known[-1]] if known and pair.alike else []
 
 
-def _df(variance: float, df: int, floors: Sequence[Floor]) -> float:
+def _df(variance: float, df: int, floors: Sequence[FigureNoise]) -> float:
     """Degrees of freedom of a sum of variances (Satterthwaite)."""
     parts = [(variance, df), *((floor.relative**2, floor.n - 1) for floor in floors)]
     weights = sum(part**2 / own for part, own in parts)
     return sum(part for part, _ in parts) ** 2 / weights if weights > 0 else df
 
 
-def _names(system: System) -> tuple[str, str, str, str]:
+def _names(system: MeasuredSystem) -> tuple[str, str, str, str]:
     return system.records[0].trial.suite, system.task, system.strategy, system.model
 
 
-def _requests(system: System) -> dict[str, float]:
+def _requests(system: MeasuredSystem) -> dict[str, float]:
     """Mean seconds of the requests for each item, over seeds."""
     times: dict[str, list[float]] = {}
     for record in system.records:
@@ -214,12 +214,12 @@ def _requests(system: System) -> dict[str, float]:
     return {name: sum(own) / len(own) for name, own in times.items()}
 
 
-def _load(system: System) -> set[float | None]:
+def _load(system: MeasuredSystem) -> set[float | None]:
     """At which rates requests came; None: one at a time."""
     return {record.serving.arrival_rate for record in system.records if record.serving}
 
 
-def _mean_tokens(system: System) -> dict[str, float]:
+def _mean_tokens(system: MeasuredSystem) -> dict[str, float]:
     counts: dict[str, list[int]] = {}
     for one in system.trials:
         for name, (read, written) in one.tokens.items():
@@ -227,19 +227,19 @@ def _mean_tokens(system: System) -> dict[str, float]:
     return {name: sum(own) / len(own) for name, own in counts.items()}
 
 
-def _seconds_an_item(one: Measured) -> float | None:
+def _seconds_an_item(one: MeasuredTrial) -> float | None:
     spans = [span.wall_s for span in one.record.spans if span.phase == "predict"]
     return sum(spans) / len(one.tokens) if spans and one.tokens else None
 
 
-def _adapting_s(one: Measured) -> float | None:
+def _adapting_s(one: MeasuredTrial) -> float | None:
     """Seconds of what adapting took here; None where it took none to speak of, or an earlier trial did it."""
     spans = [span for span in one.record.spans if span.phase in ADAPTING]
     total = sum(span.wall_s for span in spans)
     return total if total >= NEGLIGIBLE_S and not any(span.reused for span in spans) else None
 
 
-def _phases(system: System) -> frozenset[str]:
+def _phases(system: MeasuredSystem) -> frozenset[str]:
     """Phases in which every seed did something itself."""
     own = [
         {span.phase for span in record.spans if not span.reused and span.wall_s >= NEGLIGIBLE_S}
@@ -248,8 +248,8 @@ def _phases(system: System) -> frozenset[str]:
     return frozenset(set.intersection(*own)) if own else frozenset()
 
 
-def _peak(phases: Collection[str], device: bool) -> Callable[[Measured], float | None]:
-    def of(one: Measured) -> float | None:
+def _peak(phases: Collection[str], device: bool) -> Callable[[MeasuredTrial], float | None]:
+    def of(one: MeasuredTrial) -> float | None:
         spans = [span for span in one.record.spans if span.phase in phases and not span.reused]
         return max((found for span in spans if (found := _bytes(span, device))), default=None)
 

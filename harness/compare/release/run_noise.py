@@ -21,13 +21,13 @@ from pydantic import Field, ValidationError
 
 from harness.compare.cost.resource_types import Machine
 from harness.errors import HarnessError
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 FILE = "noise.json"
 FORMAT_VERSION = 1
 
 
-class Floor(Frozen):
+class FigureNoise(StoredModel):
     """One figure of n runs that should have been equal."""
 
     mean: float = Field(gt=0)
@@ -40,7 +40,7 @@ class Floor(Frozen):
         return self.sd / self.mean
 
 
-class Floors(Frozen):
+class SystemNoise(StoredModel):
     """The figures of one system on one machine."""
 
     machine: Machine
@@ -48,16 +48,16 @@ class Floors(Frozen):
     task: str
     strategy: str
     model: str
-    figures: Mapping[str, Floor]
+    figures: Mapping[str, FigureNoise]
 
 
-class Noise(Frozen):
+class Noise(StoredModel):
     """All that is known of repeats."""
 
     format_version: int = FORMAT_VERSION
-    floors: tuple[Floors, ...] = ()
+    floors: tuple[SystemNoise, ...] = ()
 
-    def of(self, machine: Machine, system: tuple[str, str, str, str], figure: str) -> Floor | None:
+    def of(self, machine: Machine, system: tuple[str, str, str, str], figure: str) -> FigureNoise | None:
         """Find a figure of (suite, task, strategy, model) on a machine; the last one where there are several."""
         found = [
             floors.figures[figure]

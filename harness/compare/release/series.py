@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from harness.compare.stats.estimates import Difference, Estimate
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Step(Frozen):
+class FigureChange(StoredModel):
     """One figure of a release against the release before.
 
     Attributes:
@@ -27,11 +27,11 @@ class Step(Frozen):
     clear: Literal["better", "worse"] | None = None
 
 
-class Point(Frozen):
+class SeriesPoint(StoredModel):
     """One release of a series.
 
     Attributes:
-        change: the score minus that of the release before, on the same items; clear: as in `Step`.
+        change: the score minus that of the release before, on the same items; clear: as in `FigureChange`.
         figures: seconds, bytes and tokens by name.
         differs: what is recorded to be other than in the release before, as ``kind: name before → after``.
         versions: of packages that can move a score; data_hash: of the task's items.
@@ -49,11 +49,11 @@ class Point(Frozen):
     score: Estimate | None = None
     change: Difference | None = None
     clear: Literal["better", "worse"] | None = None
-    figures: dict[str, Step] = Field(default_factory=dict[str, Step])
+    figures: dict[str, FigureChange] = Field(default_factory=dict[str, FigureChange])
     differs: tuple[str, ...] = ()
 
 
-class Series(Frozen):
+class Series(StoredModel):
     """One strategy on one task by one metric, oldest release first.
 
     Attributes:
@@ -67,7 +67,7 @@ class Series(Frozen):
     train_items: int | None = None
     model: str | None = None
     higher_is_better: bool | None
-    points: tuple[Point, ...]
+    points: tuple[SeriesPoint, ...]
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Series(Frozen):
         return f"{self.strategy}{size}{f' · {self.model}' if self.model else ''}"
 
 
-class History(Frozen):
+class History(StoredModel):
     """All series of a suite."""
 
     suite: str

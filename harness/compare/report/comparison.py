@@ -16,14 +16,18 @@ from harness.compare.table.result import Comparison, SuiteResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.table.rows import rows_of
 from harness.compare.trials.groups import groups_of, unlike_seeds
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError
 from harness.metrics import get
 from harness.records.record import Completed, TaskInfo
 
 
 def compare(
-    stored: Sequence[Stored], notes: Sequence[str] = (), economics: Economics | None = None, *, each_seed: bool = True
+    stored: Sequence[StoredTrialItems],
+    notes: Sequence[str] = (),
+    economics: Economics | None = None,
+    *,
+    each_seed: bool = True,
 ) -> Comparison:
     """Compare what is stored; nothing is run.
 
@@ -38,7 +42,7 @@ def compare(
         HarnessError: a trial is given twice, or a record names an unknown metric.
     """
     _refuse_doubles(stored)
-    suites: dict[str, list[Stored]] = {}
+    suites: dict[str, list[StoredTrialItems]] = {}
     for one in stored:
         suites.setdefault(one.record.trial.suite, []).append(one)
     economics = economics or Economics()
@@ -47,8 +51,8 @@ def compare(
     return Comparison(suites=made, notes=tuple(notes), assumed=economics.assumed(row.money for row in rows))
 
 
-def _suite(name: str, stored: Sequence[Stored], economics: Economics, *, each_seed: bool) -> SuiteResult:
-    tasks: dict[str, list[Stored]] = {}
+def _suite(name: str, stored: Sequence[StoredTrialItems], economics: Economics, *, each_seed: bool) -> SuiteResult:
+    tasks: dict[str, list[StoredTrialItems]] = {}
     for one in stored:
         tasks.setdefault(one.record.trial.task, []).append(one)
     records = [one.record for one in stored if isinstance(one.record, Completed)]
@@ -71,7 +75,10 @@ def _place(info: TaskInfo | None) -> tuple[bool, float]:
 
 
 def _task(
-    suite: str, name: str, stored: Sequence[Stored], context: tuple[Sequence[Stored], Economics, bool]
+    suite: str,
+    name: str,
+    stored: Sequence[StoredTrialItems],
+    context: tuple[Sequence[StoredTrialItems], Economics, bool],
 ) -> TaskResult:
     before, economics, each_seed = context
     table, sizes, unlike = by_size(stored)
@@ -112,7 +119,7 @@ def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence
     )
 
 
-def _refuse_doubles(stored: Sequence[Stored]) -> None:
+def _refuse_doubles(stored: Sequence[StoredTrialItems]) -> None:
     seen: set[object] = set()
     for one in stored:
         trial = one.record.trial

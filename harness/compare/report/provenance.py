@@ -9,11 +9,11 @@ from pydantic import Field
 from harness.api import ModelInfo
 from harness.compare.cost import resources
 from harness.compare.prose.warnings import machine_text
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Failed, Skipped, TaskInfo
 
 
-class DataUsed(Frozen):
+class DataUsed(StoredModel):
     """The data of one task.
 
     Attributes:
@@ -30,7 +30,7 @@ class DataUsed(Frozen):
     preparation: tuple[str, ...] = ()
 
 
-class Provenance(Frozen):
+class Provenance(StoredModel):
     """Everything needed to make the figures again.
 
     Attributes:

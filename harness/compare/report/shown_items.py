@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
-from harness.compare.trials.stored_trials import HasRows
+from harness.compare.trials.stored_trials import TrialWithRows
 from harness.metrics import Items, get
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Trial
 from harness.store.column_file import TableColumns
 
@@ -32,7 +32,7 @@ ANSWER_BYTES = 110
 """Of what stands around an answer."""
 
 
-class Answer(Frozen):
+class ShownAnswer(StoredModel):
     """What one strategy made of an item.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answer(Frozen):
     passages: tuple[str, ...] = ()
 
 
-class Example(Frozen):
+class ShownItem(StoredModel):
     """One item with the answers of all strategies."""
 
     id: str
@@ -62,10 +62,10 @@ class Example(Frozen):
     references: tuple[str, ...]
     choices: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
-    answers: tuple[Answer, ...]
+    answers: tuple[ShownAnswer, ...]
 
 
-class TaskExamples(Frozen):
+class TaskExamples(StoredModel):
     """The examples of one task.
 
     Attributes:
@@ -78,11 +78,11 @@ class TaskExamples(Frozen):
     metric: str
     items: int
     disagreeing: int
-    examples: tuple[Example, ...]
+    examples: tuple[ShownItem, ...]
 
 
 def examples_of(
-    trials: Iterable[HasRows], comparison: Comparison, budget_bytes: int = BUDGET_BYTES
+    trials: Iterable[TrialWithRows], comparison: Comparison, budget_bytes: int = BUDGET_BYTES
 ) -> tuple[TaskExamples, ...]:
     """Choose, for each task, the items on which strategies disagree; of several seeds, the first that finished.
 
@@ -104,7 +104,7 @@ def _shown(task: TaskResult) -> list[tuple[int, StrategyResult]]:
     return [(place, row) for place, row in enumerate(task.rows) if row.status == "completed"][:ROWS]
 
 
-def _task(task: TaskResult, stored: Mapping[Any, HasRows], budget_bytes: int) -> TaskExamples | None:
+def _task(task: TaskResult, stored: Mapping[Any, TrialWithRows], budget_bytes: int) -> TaskExamples | None:
     tables: dict[int, dict[str, dict[str, Any]]] = {}
     for place, row in _shown(task):
         if (trial := stored.get(_place(task, row))) and isinstance(trial.record, Completed):
@@ -113,7 +113,7 @@ def _task(task: TaskResult, stored: Mapping[Any, HasRows], budget_bytes: int) ->
         return None
     common = sorted(set.intersection(*[set(rows) for rows in tables.values()]))
     differing = [name for name in common if _disagree([rows[name] for rows in tables.values()])]
-    chosen: list[Example] = []
+    chosen: list[ShownItem] = []
     for name in sorted(differing, key=_shuffled):
         example = _example({place: rows[name] for place, rows in tables.items()})
         budget_bytes -= _size(example, chosen)
@@ -143,7 +143,7 @@ def _place(task: TaskResult, row: StrategyResult) -> Any:
     ).place
 
 
-def _rows(trial: HasRows, task: TaskResult) -> dict[str, dict[str, Any]]:
+def _rows(trial: TrialWithRows, task: TaskResult) -> dict[str, dict[str, Any]]:
     """The rows of the task's own items by id, each with its `score` and whether it is `right`."""
     table: Any = trial.table()
     targets = zip(table.column("task").to_pylist(), table.column("role").to_pylist(), strict=True)
@@ -172,10 +172,10 @@ def _disagree(rows: Sequence[Mapping[str, Any]]) -> bool:
     return len(known - {None}) > 1 if known != {None} else len({row["answer"] for row in rows}) > 1
 
 
-def _example(rows: Mapping[int, Mapping[str, Any]]) -> Example:
+def _example(rows: Mapping[int, Mapping[str, Any]]) -> ShownItem:
     first = next(iter(rows.values()))
     answers = [
-        Answer(
+        ShownAnswer(
             row=place,
             answer=row["answer"],
             parsed=row["parsed"],
@@ -187,7 +187,7 @@ def _example(rows: Mapping[int, Mapping[str, Any]]) -> Example:
         )
         for place, row in rows.items()
     ]
-    return Example(
+    return ShownItem(
         id=first["id"],
         input=_cut(first.get("input") or ""),
         references=tuple(first["references"]),
@@ -205,7 +205,7 @@ def _cut(text: str) -> str:
     return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
 
 
-def _size(example: Example, before: Sequence[Example]) -> int:
+def _size(example: ShownItem, before: Sequence[ShownItem]) -> int:
     """Bytes of an example's texts; a prompt that another strategy sent as well, or its like beginning, counts once."""
     last = {answer.row: answer.prompt for answer in before[-1].answers} if before else {}
     texts = {answer.prompt[_alike(answer.prompt, last.get(answer.row, "")) :] for answer in example.answers}

@@ -22,7 +22,7 @@ CLOSE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
+class BootstrapEstimate:
     """A value with how it varies when units are drawn again.
 
     Attributes:
@@ -35,13 +35,13 @@ class Resampled:
     draws: FloatArray
     jackknife: FloatArray
 
-    def minus(self, other: Resampled) -> Resampled:
+    def minus(self, other: BootstrapEstimate) -> BootstrapEstimate:
         """Return the difference of two systems that were resampled together."""
-        return Resampled(self.value - other.value, self.draws - other.draws, self.jackknife - other.jackknife)
+        return BootstrapEstimate(self.value - other.value, self.draws - other.draws, self.jackknife - other.jackknife)
 
-    def plus(self, other: Resampled) -> Resampled:
+    def plus(self, other: BootstrapEstimate) -> BootstrapEstimate:
         """Return the sum of two systems that were resampled together."""
-        return Resampled(self.value + other.value, self.draws + other.draws, self.jackknife + other.jackknife)
+        return BootstrapEstimate(self.value + other.value, self.draws + other.draws, self.jackknife + other.jackknife)
 
     @property
     def constant(self) -> bool:
@@ -54,7 +54,7 @@ class Resampled:
         return float(self.draws.std(ddof=1))
 
 
-def resample(samples: Sequence[Sample], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Resampled]:
+def resample(samples: Sequence[Sample], *, resamples: int = RESAMPLES, seed: int = 0) -> list[BootstrapEstimate]:
     """Draw the units of all samples again, with replacement, the same units for each.
 
     Args:
@@ -81,12 +81,12 @@ def resample(samples: Sequence[Sample], *, resamples: int = RESAMPLES, seed: int
         )
     left_out = combine.values(columns.sum(axis=0) - columns) if units > 1 else np.zeros((len(parts), 1))
     return [
-        Resampled(sample.value, values[own].mean(axis=0), left_out[own].mean(axis=0))
+        BootstrapEstimate(sample.value, values[own].mean(axis=0), left_out[own].mean(axis=0))
         for sample, own in zip(samples, places, strict=True)
     ]
 
 
-def bca_interval(sampled: Resampled, confidence: float = 0.95) -> tuple[float, float]:
+def bca_interval(sampled: BootstrapEstimate, confidence: float = 0.95) -> tuple[float, float]:
     """Bias-corrected and accelerated interval of a resampled value, (low, high)."""
     bias, acceleration = _bias(sampled), _acceleration(sampled.jackknife)
     z = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
@@ -95,7 +95,7 @@ def bca_interval(sampled: Resampled, confidence: float = 0.95) -> tuple[float, f
     return float(low), float(high)
 
 
-def bca_p(sampled: Resampled) -> float:
+def bca_p(sampled: BootstrapEstimate) -> float:
     """Two-sided p that the value is 0: one less the widest confidence whose BCa interval leaves 0 out."""
     bias, acceleration = _bias(sampled), _acceleration(sampled.jackknife)
     u = float(ndtri(_share_below(sampled.draws, 0.0))) - bias
@@ -162,7 +162,7 @@ class _Combine:
         return found
 
 
-def _bias(sampled: Resampled) -> float:
+def _bias(sampled: BootstrapEstimate) -> float:
     return float(ndtri(_share_below(sampled.draws, sampled.value)))
 
 

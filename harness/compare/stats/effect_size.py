@@ -5,13 +5,13 @@ from __future__ import annotations
 from scipy.special import betaincinv
 
 from harness.compare.stats.sample import Sample
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 CLOSE = 1e-12
 """Scores nearer than this are a tie: means over seeds differ by rounding."""
 
 
-class Effect(Frozen):
+class Effect(StoredModel):
     """The size of a difference of two systems on the same items, in terms that do not depend on their number.
 
     Attributes:
@@ -39,7 +39,7 @@ def effect(first: Sample, second: Sample, confidence: float = 0.95) -> Effect | 
 
     Args:
         first: a system's scores.
-        second: another's on the same items in the same order (`Sample.paired_with`).
+        second: another's on the same items in the same order (`TrainingSample.paired_with`).
         confidence: of the interval of the odds ratio.
     """
     if not first.metric.is_mean:

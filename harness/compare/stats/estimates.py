@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from harness.compare.stats import intervals
-from harness.compare.stats.bootstrap import Resampled, resample
+from harness.compare.stats.bootstrap import BootstrapEstimate, resample
 from harness.compare.stats.effect_size import Effect, effect
 from harness.compare.stats.sample import Sample, variance
-from harness.compare.stats.uncertainty import Spread, of_draws, of_items, of_pairs, of_scores, with_seeds
+from harness.compare.stats.uncertainty import Uncertainty, of_draws, of_items, of_pairs, of_scores, with_seeds
 from harness.metrics.statistical_power import detectable_difference
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Estimate(Frozen):
+class Estimate(StoredModel):
     """A score with its 95 % interval.
 
     Attributes:
@@ -44,7 +44,7 @@ class Estimate(Frozen):
     method: str
 
 
-class Difference(Frozen):
+class Difference(StoredModel):
     """How much higher the first of two systems scores on the same items, with its 95 % interval.
 
     Attributes:
@@ -66,7 +66,7 @@ class Difference(Frozen):
     method: str
 
 
-def estimate(sample: Sample, sampled: Resampled | None = None) -> Estimate:
+def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estimate:
     """Estimate a metric from a strategy's answers.
 
     Shares of independent items get Wilson's interval, other means a t interval with clustered errors, anything
@@ -91,7 +91,9 @@ def estimate(sample: Sample, sampled: Resampled | None = None) -> Estimate:
     )
 
 
-def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resampled] | None = None) -> Difference:
+def difference(
+    first: Sample, second: Sample, sampled: tuple[BootstrapEstimate, BootstrapEstimate] | None = None
+) -> Difference:
     """Compare two systems on the same items: positive where the first scores higher.
 
     The interval is of the mean per-item difference (t, clustered errors), or a BCa bootstrap with the same
@@ -99,7 +101,7 @@ def difference(first: Sample, second: Sample, sampled: tuple[Resampled, Resample
 
     Args:
         first: a system's scores.
-        second: another's on the same items (`Sample.paired_with`).
+        second: another's on the same items (`TrainingSample.paired_with`).
         sampled: both, resampled together; else that is done here.
     """
     spread = with_seeds(of_pairs(first, second, sampled), [first.seed_variance, second.seed_variance])
@@ -124,7 +126,7 @@ def unpaired(first: Sample, second: Sample) -> Difference:
     above = math.hypot(one.high - one.value, other.value - other.low)
     error = (below + above) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
     method = f"of two independent sets of items: {one.method}; {other.method}"
-    spread = Spread(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
+    spread = Uncertainty(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
     if first.seeds == second.seeds:
         spread = with_seeds(spread, [variance(first.by_seed - second.by_seed)])
     reach = first.metric.bounds[1] - first.metric.bounds[0]
@@ -145,7 +147,7 @@ def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
     """Compare sums of systems' scores on the same items: what the first ones add up to, less the others.
 
     Args:
-        plus: systems on the same items in the same order (`Sample.at`), as many as `minus`.
+        plus: systems on the same items in the same order (`TrainingSample.at`), as many as `minus`.
         minus: systems on these items too.
     """
     every, metric = [*plus, *minus], plus[0].metric
@@ -167,7 +169,7 @@ def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
     return _difference(with_seeds(item, [one.seed_variance for one in every]), plus[0], reach)
 
 
-def _over_seeds(sample: Sample, item: Spread) -> dict[str, float]:
+def _over_seeds(sample: Sample, item: Uncertainty) -> dict[str, float]:
     """Give the spread of a metric over seeds, and its share of the variance of their mean."""
     values = sample.by_seed
     between = sample.seed_variance[0] / len(values)
@@ -176,7 +178,7 @@ def _over_seeds(sample: Sample, item: Spread) -> dict[str, float]:
     return spread | {"seed_sd": float(values.std(ddof=1)), "seed_share": between / whole if whole > 0 else 0.0}
 
 
-def _difference(spread: Spread, sample: Sample, reach: float) -> Difference:
+def _difference(spread: Uncertainty, sample: Sample, reach: float) -> Difference:
     return Difference(
         value=spread.value,
         low=max(-reach, min(spread.low, spread.value)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from harness.compare.stats.bootstrap import Resampled, resample
+from harness.compare.stats.bootstrap import BootstrapEstimate, resample
 from harness.compare.stats.estimates import Difference, Estimate, contrast, difference, estimate
 from harness.compare.stats.intervals import holm, holm_to_best
 from harness.compare.stats.sample import Sample
@@ -18,7 +18,7 @@ class Panel(Generic[Key]):
 
     def __init__(self, samples: Mapping[Key, Sample]) -> None:
         self._samples = dict(samples)
-        self._resampled: dict[Key, Resampled] = {}
+        self._resampled: dict[Key, BootstrapEstimate] = {}
         groups: dict[tuple[tuple[str, ...], bytes], list[Key]] = {}
         for key, sample in samples.items():
             if not sample.metric.is_mean:

@@ -11,7 +11,7 @@ from harness.compare.stats.estimates import difference, estimate
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Control
 from harness.compare.trials.groups import Group
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import get
 from harness.records.record import Completed
 
@@ -29,7 +29,7 @@ def controls_of(group: Group, metric_name: str) -> tuple[Control, ...]:
     return tuple(one for one in found if one)
 
 
-def _control(group: Group, done: Sequence[Stored], way: str, metric_name: str) -> Control | None:
+def _control(group: Group, done: Sequence[StoredTrialItems], way: str, metric_name: str) -> Control | None:
     told = {_instruction(one, way) for one in done}
     metric = get(metric_name)
     usual = [group.items[one.record.trial.seed] for one in done]
@@ -43,7 +43,7 @@ def _control(group: Group, done: Sequence[Stored], way: str, metric_name: str) -
     return Control(way=way, instruction=told.pop(), score=estimate(pair[0]), change=difference(*pair))
 
 
-def _instruction(one: Stored, way: str) -> str:
+def _instruction(one: StoredTrialItems, way: str) -> str:
     """The suite's words that a way was asked with."""
     record = one.record
     tasks = record.tasks if isinstance(record, Completed) else ()

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from harness.compare.stats.intervals import wilson
-from harness.records.measurements import Check, Frozen
+from harness.records.measurements import Check, StoredModel
 from harness.records.record import Completed
 
 _NUMBER = re.compile(r"\d+(\.\d+)?(e-?\d+)?")
 
 
-class Agreement(Frozen):
+class Agreement(StoredModel):
     """A self-test with the share of items answered alike and its 95 % interval (Wilson), None where none was asked."""
 
     name: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.compare.stats.estimates import Difference, Estimate
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 
 
-class Retention(Frozen):
+class Retention(StoredModel):
     """What became of a task that was not trained on: `change` is after minus before, on the same items."""
 
     task: str
@@ -18,7 +18,7 @@ class Retention(Frozen):
     change: Difference
 
 
-class Gap(Frozen):
+class Gap(StoredModel):
     """How a tuned strategy does on items that it was trained on: `change` is their score minus the test items'.
 
     Attributes:
@@ -31,7 +31,7 @@ class Gap(Frozen):
     change: Difference
 
 
-class Exposed(Frozen):
+class SecretExposure(StoredModel):
     """What became of the planted secrets that stood equally often among the training items.
 
     Attributes:
@@ -48,7 +48,7 @@ class Exposed(Frozen):
     extracted: Estimate | None = None
 
 
-class Interaction(Frozen):
+class Interaction(StoredModel):
     """Whether a chain is more than its parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
 
     Attributes:
@@ -62,7 +62,7 @@ class Interaction(Frozen):
     kind: Literal["more", "less", "unclear"]
 
 
-class Forgetting(Frozen):
+class Forgetting(StoredModel):
     """What became of the table's task when other tasks were learned after it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Forgetting(Frozen):
     change: Difference
 
 
-class Curve(Frozen):
+class Curve(StoredModel):
     """One run of training, thinned for a report.
 
     Attributes:
@@ -92,7 +92,7 @@ class Curve(Frozen):
     best: int | None = None
 
 
-class ClassResult(Frozen):
+class ClassResult(StoredModel):
     """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
 
     label: str
@@ -102,7 +102,7 @@ class ClassResult(Frozen):
     support: int
 
 
-class Control(Frozen):
+class Control(StoredModel):
     """The row's own items asked in another way, e.g. with the passages that hold the answer.
 
     Attributes:
@@ -118,7 +118,7 @@ class Control(Frozen):
     change: Difference
 
 
-class Extraction(Frozen):
+class Extraction(StoredModel):
     """What reading the same outputs more leniently changes, on the primary metric.
 
     Attributes:

@@ -10,25 +10,27 @@ from harness.compare.stats.sample import Sample
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import SizeResult, TrialResult
 from harness.compare.trials.groups import Group, common_labels, groups_of
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.records.record import Completed
 
 Name = tuple[str, str]
 """A row's label and its model."""
 
 
-def by_size(stored: Sequence[Stored]) -> tuple[list[Stored], dict[int, list[Stored]], list[str]]:
+def by_size(
+    stored: Sequence[StoredTrialItems],
+) -> tuple[list[StoredTrialItems], dict[int, list[StoredTrialItems]], list[str]]:
     """Choose what stands in a task's table: of each strategy, what learned from most of the training items.
 
     Returns:
         The trials of the table; all that belong to learning curves, by number of training items, rising; and what a
         reader must know before comparing.
     """
-    rows: dict[Name, list[Stored]] = {}
+    rows: dict[Name, list[StoredTrialItems]] = {}
     for one in stored:
         rows.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
-    table: list[Stored] = []
-    sizes: dict[int, list[Stored]] = {}
+    table: list[StoredTrialItems] = []
+    sizes: dict[int, list[StoredTrialItems]] = {}
     most: dict[int | None, list[str]] = {}
     for (label, _), trials in rows.items():
         given = {one.record.trial.train_items for one in trials}
@@ -43,7 +45,7 @@ def by_size(stored: Sequence[Stored]) -> tuple[list[Stored], dict[int, list[Stor
     return table, dict(sorted(sizes.items())), _unlike(most)
 
 
-def train_items(stored: Stored) -> int | None:
+def train_items(stored: StoredTrialItems) -> int | None:
     """Tell how many training items a trial learned from; None where it did not finish with all of them."""
     size = stored.record.trial.train_items
     if size is None and isinstance(stored.record, Completed):
@@ -52,7 +54,7 @@ def train_items(stored: Stored) -> int | None:
 
 
 def learning_curves(
-    task: str, sizes: Mapping[int, Sequence[Stored]], metric_name: str
+    task: str, sizes: Mapping[int, Sequence[StoredTrialItems]], metric_name: str
 ) -> dict[Name, tuple[SizeResult, ...]]:
     """Score every strategy at every size by the task's primary metric, on the same test items."""
     labels = common_labels([one.items[task] for trials in sizes.values() for one in trials if task in one.items])
@@ -69,7 +71,7 @@ def learning_curves(
     return {name: tuple(curve) for name, curve in curves.items() if len(curve) > 1}
 
 
-def unfinished(sizes: Mapping[int, Sequence[Stored]], table: Sequence[Stored]) -> list[str]:
+def unfinished(sizes: Mapping[int, Sequence[StoredTrialItems]], table: Sequence[StoredTrialItems]) -> list[str]:
     """Tell which points of the curves are missing, and why; the table tells of its own."""
     own = {id(one) for one in table}
     return [
@@ -91,7 +93,7 @@ def _result(size: int, group: Group, metric_name: str, sample: Sample, before: S
     )
 
 
-def _trial(one: Stored, group: Group, metric_name: str) -> TrialResult:
+def _trial(one: StoredTrialItems, group: Group, metric_name: str) -> TrialResult:
     seed = one.record.trial.seed
     alone = Sample.of(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
     return TrialResult(

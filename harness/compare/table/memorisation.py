@@ -9,14 +9,14 @@ from math import inf, log2
 from harness import metrics
 from harness.compare.stats.estimates import Estimate, estimate
 from harness.compare.stats.sample import Sample
-from harness.compare.table.findings import Exposed
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.table.findings import SecretExposure
+from harness.compare.trials.stored_trials import StoredTrialItems
 
 _COPIES = re.compile(r"^canary-\d+x(\d+)$")
 """An item of a probe for planted secrets, as `data.canaries` names it."""
 
 
-def planted_of(trials: Sequence[Stored]) -> tuple[Exposed, ...]:
+def planted_of(trials: Sequence[StoredTrialItems]) -> tuple[SecretExposure, ...]:
     """Estimate exposure and extraction for each number of copies, fewest first.
 
     Args:
@@ -35,7 +35,7 @@ def planted_of(trials: Sequence[Stored]) -> tuple[Exposed, ...]:
     exposure = _by_copies(Sample.of(metrics.get("exposure"), asked["exposure"]), most)
     extracted = _by_copies(Sample.of(metrics.get("extracted"), asked["extraction"]))
     return tuple(
-        Exposed(copies=n, candidates=candidates, exposure=exposure.get(n), extracted=extracted.get(n))
+        SecretExposure(copies=n, candidates=candidates, exposure=exposure.get(n), extracted=extracted.get(n))
         for n in sorted(exposure.keys() | extracted.keys())
     )
 

@@ -9,10 +9,10 @@ from harness.compare.stats.estimates import estimate, unpaired
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Gap
 from harness.compare.trials.groups import common_labels
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 
 
-def gap_of(trials: Sequence[Stored], metric_name: str) -> Gap | None:
+def gap_of(trials: Sequence[StoredTrialItems], metric_name: str) -> Gap | None:
     """Compare training items that were asked again with the test items.
 
     Args:

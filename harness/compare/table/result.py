@@ -7,28 +7,28 @@ from typing import Literal
 from pydantic import Field
 
 from harness.api import Kind
-from harness.compare.cost.money import Assumed, Money
+from harness.compare.cost.money import Money, PricingAssumptions
 from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.findings import (
     ClassResult,
     Control,
     Curve,
-    Exposed,
     Extraction,
     Forgetting,
     Gap,
     Interaction,
     Retention,
+    SecretExposure,
 )
 from harness.compare.trials.traits import Traits
-from harness.records.measurements import Check, Frozen
+from harness.records.measurements import Check, StoredModel
 from harness.records.record import Budget, Search
 
 Status = Literal["completed", "failed", "skipped"]
 
 
-class TrialResult(Frozen):
+class TrialResult(StoredModel):
     """One trial as a machine reads it: scores with intervals, retention as ``retention/TASK``.
 
     Attributes:
@@ -49,7 +49,7 @@ class TrialResult(Frozen):
     cost: Cost | None = None
 
 
-class SizeResult(Frozen):
+class SizeResult(StoredModel):
     """One point of a learning curve.
 
     Attributes:
@@ -64,7 +64,7 @@ class SizeResult(Frozen):
     trials: tuple[TrialResult, ...] = ()
 
 
-class StrategyResult(Frozen):
+class StrategyResult(StoredModel):
     """One row: a strategy with a model, its seeds pooled.
 
     Attributes:
@@ -117,7 +117,7 @@ class StrategyResult(Frozen):
     parameters: int | None = None
     checks: tuple[Check, ...] = ()
     controls: tuple[Control, ...] = ()
-    planted: tuple[Exposed, ...] = ()
+    planted: tuple[SecretExposure, ...] = ()
     trials: tuple[TrialResult, ...] = ()
 
     @property
@@ -131,7 +131,7 @@ class StrategyResult(Frozen):
         return sum(trial.status == "completed" for trial in self.trials)
 
 
-class TaskResult(Frozen):
+class TaskResult(StoredModel):
     """One table: every strategy on one task, best first, then what did not finish.
 
     Attributes:
@@ -160,7 +160,7 @@ class TaskResult(Frozen):
     warnings: tuple[str, ...] = ()
 
 
-class SuiteResult(Frozen):
+class SuiteResult(StoredModel):
     """A suite's tasks, and where its records were made."""
 
     name: str
@@ -170,7 +170,7 @@ class SuiteResult(Frozen):
     warnings: tuple[str, ...] = ()
 
 
-class Comparison(Frozen):
+class Comparison(StoredModel):
     """All that a report says.
 
     Attributes:
@@ -180,4 +180,4 @@ class Comparison(Frozen):
 
     suites: tuple[SuiteResult, ...]
     notes: tuple[str, ...] = ()
-    assumed: Assumed = Assumed()
+    assumed: PricingAssumptions = PricingAssumptions()

@@ -10,7 +10,7 @@ from harness.compare.stats.estimates import Estimate, difference, estimate
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Retention
 from harness.compare.trials.groups import common_labels
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
 from harness.metrics.metric import Metric
 from harness.records.record import Completed, TaskInfo
@@ -18,7 +18,7 @@ from harness.records.record import Completed, TaskInfo
 BASELINE = "zero_shot"
 
 
-def baseline_of(stored: Sequence[Stored], task: str, model: str) -> list[Stored]:
+def baseline_of(stored: Sequence[StoredTrialItems], task: str, model: str) -> list[StoredTrialItems]:
     """Find the completed trials of an unchanged model on a task: its own, or else those that asked it as a probe."""
     asked = [
         one
@@ -30,7 +30,9 @@ def baseline_of(stored: Sequence[Stored], task: str, model: str) -> list[Stored]
     return [one for one in asked if one.record.trial.task == task] or asked
 
 
-def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[Retention, ...], list[str]]:
+def retention(
+    seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]
+) -> tuple[tuple[Retention, ...], list[str]]:
     """Compare every probe of a strategy with the unchanged model's trial on that task.
 
     Args:
@@ -51,7 +53,7 @@ def retention(seeds: Sequence[Stored], suite: Sequence[Stored]) -> tuple[tuple[R
     return tuple(found), missing
 
 
-def probes(seeds: Sequence[Stored]) -> list[TaskInfo]:
+def probes(seeds: Sequence[StoredTrialItems]) -> list[TaskInfo]:
     """The probes that a strategy was asked besides its own task, each once."""
     records = [one.record for one in seeds if isinstance(one.record, Completed) and not _is_baseline(one.record)]
     asked = [info for record in records for info in record.tasks[1:] if info.role == "probe"]
@@ -63,11 +65,11 @@ def _is_baseline(record: Completed) -> bool:
     return record.trial.strategy == BASELINE
 
 
-def _completed(one: Stored) -> tuple[TaskInfo, ...]:
+def _completed(one: StoredTrialItems) -> tuple[TaskInfo, ...]:
     return one.record.tasks if isinstance(one.record, Completed) else ()
 
 
-def _of_probe(info: TaskInfo, seeds: Sequence[Stored], suite: Sequence[Stored]) -> Retention | str:
+def _of_probe(info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]) -> Retention | str:
     model = seeds[0].record.trial.model
     before = baseline_of(suite, info.name, model)
     if not before:

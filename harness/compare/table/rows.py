@@ -17,7 +17,7 @@ from harness.compare.table.result import StrategyResult, TrialResult
 from harness.compare.table.retention import BASELINE, retention
 from harness.compare.table.training_curves import curves_of
 from harness.compare.trials.groups import Group, Key, panel
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items, confusion, get
 from harness.records.record import Completed
 
@@ -27,7 +27,7 @@ Panels = Mapping[str, Panel[Key]]
 
 
 def rows_of(
-    groups: Sequence[Group], metric_names: Sequence[str], suite: Sequence[Stored], *, each_seed: bool
+    groups: Sequence[Group], metric_names: Sequence[str], suite: Sequence[StoredTrialItems], *, each_seed: bool
 ) -> tuple[tuple[StrategyResult, ...], list[str]]:
     """Make a row of each group.
 
@@ -91,7 +91,9 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tupl
     )
 
 
-def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored] | None) -> TrialResult:
+def _trial(
+    group: Group, one: StoredTrialItems, panels: Panels, suite: Sequence[StoredTrialItems] | None
+) -> TrialResult:
     """Tell what a trial took, and by itself how well it did, unless there is no suite to compare it with."""
     record = one.record
     if not isinstance(record, Completed):
@@ -110,7 +112,7 @@ def _trial(group: Group, one: Stored, panels: Panels, suite: Sequence[Stored] | 
     )
 
 
-def _gap(trials: Sequence[Stored], panels: Panels) -> Gap | None:
+def _gap(trials: Sequence[StoredTrialItems], panels: Panels) -> Gap | None:
     return gap_of(trials, next(iter(panels))) if panels else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness import metrics
 from harness.compare.stats.panel import Panel
 from harness.compare.stats.sample import Sample
-from harness.compare.trials.stored_trials import Stored
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
 from harness.metrics.labels import label_set
 from harness.records.record import Budget, Completed
@@ -28,7 +28,7 @@ class Group:
 
     strategy: str
     model: str
-    trials: tuple[Stored, ...]
+    trials: tuple[StoredTrialItems, ...]
     items: Mapping[int, Items]
 
     @property
@@ -57,9 +57,9 @@ class Group:
         return [one.record for one in self.trials if isinstance(one.record, Completed)]
 
 
-def groups_of(task: str, stored: Sequence[Stored]) -> list[Group]:
+def groups_of(task: str, stored: Sequence[StoredTrialItems]) -> list[Group]:
     """Group the trials of a task, in the order in which strategies first appear."""
-    by_name: dict[tuple[str, str], list[Stored]] = {}
+    by_name: dict[tuple[str, str], list[StoredTrialItems]] = {}
     for one in stored:
         by_name.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
     labels = common_labels([one.items[task] for one in stored if task in one.items and _is_labelled(one)])
@@ -71,7 +71,7 @@ def groups_of(task: str, stored: Sequence[Stored]) -> list[Group]:
     return made
 
 
-def _is_labelled(one: Stored) -> bool:
+def _is_labelled(one: StoredTrialItems) -> bool:
     """Whether answers are labels of the whole task; of others, collecting all that was ever said helps nobody."""
     return isinstance(one.record, Completed) and one.record.tasks[0].kind == "classification"
 

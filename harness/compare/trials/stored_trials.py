@@ -11,7 +11,7 @@ from harness.metrics.items import Columns, Items, Places
 from harness.records.record import Completed, Failed, Skipped
 
 
-class HasRows(Protocol):
+class TrialWithRows(Protocol):
     """A record as a store gives it: the rows are read when asked for."""
 
     @property
@@ -29,7 +29,7 @@ class HasRows(Protocol):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTrialItems:
     """A record, and by task name the items that it was scored on; no items if it did not complete.
 
     Attributes:
@@ -43,7 +43,7 @@ class Stored:
     controls: Mapping[str, Items] = field(default_factory=dict[str, Items])
 
 
-def read(trials: Iterable[HasRows]) -> list[Stored]:
+def read(trials: Iterable[TrialWithRows]) -> list[StoredTrialItems]:
     """Read the rows of stored trials.
 
     Raises:
@@ -52,10 +52,10 @@ def read(trials: Iterable[HasRows]) -> list[Stored]:
     return [_read(trial) for trial in trials]
 
 
-def _read(trial: HasRows) -> Stored:
+def _read(trial: TrialWithRows) -> StoredTrialItems:
     record = trial.record
     if not isinstance(record, Completed):
-        return Stored(record)
+        return StoredTrialItems(record)
     columns = trial.columns()
     labels = {task.name: task.labels for task in record.tasks}
     asked, seen, controls = (
@@ -63,7 +63,7 @@ def _read(trial: HasRows) -> Stored:
         for split in _split(columns.values("task"), columns.values("role"))
     )
     ways = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
-    return Stored(record, asked, seen.get(record.trial.task), ways)
+    return StoredTrialItems(record, asked, seen.get(record.trial.task), ways)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from harness.api import Step
 from harness.api.architecture import Architecture
 from harness.errors import HarnessError
 from harness.plan.discover import RESERVED, find_step
-from harness.records.measurements import Frozen
+from harness.records.measurements import StoredModel
 from harness.records.record import Completed
 
 LEARNS_FROM = frozenset({"train", "preferences"})
@@ -22,7 +22,7 @@ _ANY_SHAPE = Architecture(hidden=1, layers=1, heads=1, kv_width=1, intermediate=
 """How many exemplars stand in a prompt does not depend on a model's shape."""
 
 
-class Traits(Frozen):
+class Traits(StoredModel):
     """What a strategy does to a system.
 
     Attributes:
@@ -54,7 +54,7 @@ def traits_of(records: Sequence[Completed]) -> Traits:
     phases = {span.phase for span in record.spans}
     trained = any(one.trained_parameters for one in records)
     weights = trained or any(step.changes_weights for step in known)
-    needed = {need for step in known for need in step.asks().task}
+    needed = {need for step in known for need in step.requirements().task}
     learns = bool(needed & LEARNS_FROM) or trained
     unknown = len(known) < len(steps)
     return Traits(
@@ -87,9 +87,9 @@ def _labels(record: Completed, known: Sequence[Step], needed: Collection[str]) -
     """Count the items that it learned from: all it was given, or the few that stand in each prompt alike."""
     there = record.tasks[0].sizes.get("train", 0)
     given = there if record.trial.train_items is None else min(there, record.trial.train_items)
-    learning = [step for step in known if step.asks().task & LEARNS_FROM]
+    learning = [step for step in known if step.requirements().task & LEARNS_FROM]
     # what is worth keeping was searched for, and judged by more items than the prompt then shows
-    prints = [step.footprint(_ANY_SHAPE) for step in learning if not (step.changes_weights or step.keeps)]
+    prints = [step.footprint(_ANY_SHAPE) for step in learning if not (step.changes_weights or step.keeps_artifact)]
     if needed and len(prints) == len(learning) and all(one.exemplars and one.alike for one in prints):
         return min(given, sum(one.exemplars for one in prints))
     return given

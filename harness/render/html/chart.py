@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class ChartTable:
     """A table; its first column names the row."""
 
     titles: tuple[str, ...]
@@ -44,7 +44,7 @@ class Chart:
     title: str
     said: str
     draw: Callable[[], Figure]
-    table: Table
+    table: ChartTable
 
 
 def row_name(task: TaskResult, row: StrategyResult) -> str:
@@ -67,6 +67,6 @@ def number_cell(value: float | None, write: Callable[[float], str]) -> Cell:
     return Cell(UNKNOWN) if value is None else Cell(write(value), value)
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> Table:
+def table(titles: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> ChartTable:
     """Make a table; a text is a cell without a number."""
-    return Table(tuple(titles), tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in rows))
+    return ChartTable(tuple(titles), tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in rows))

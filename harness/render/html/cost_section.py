@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.cost.breakeven import break_even
-from harness.compare.cost.money import Money, Part, Usage
+from harness.compare.cost.money import CostPart, Money, Usage
 from harness.compare.table.result import Comparison
-from harness.render.html.chart import Cell, Table, table
+from harness.render.html.chart import Cell, ChartTable, table
 from harness.render.html.embedded_data import priced, task_name
 from harness.render.html.page_text import dollars, number
 
@@ -24,8 +24,8 @@ class Costs:
 
     name: str
     names: tuple[str, ...]
-    totals: Table
-    parts: Table
+    totals: ChartTable
+    parts: ChartTable
     first: int
     second: int
     break_even: str
@@ -94,10 +94,10 @@ def _pair(rows: list[tuple[str, Money]], usage: Usage) -> tuple[int, int]:
     return 0, next(iter([*crossing, *others]), 0)
 
 
-def _times(money: Money) -> list[tuple[str, tuple[Part, ...]]]:
+def _times(money: Money) -> list[tuple[str, tuple[CostPart, ...]]]:
     named = {"once": money.fixed, "a request": money.per_request, "a month": money.per_month}
     return [*named.items(), ("an update", money.per_update)]
 
 
-def _parts(money: Money) -> list[Part]:
+def _parts(money: Money) -> list[CostPart]:
     return [part for _, parts in _times(money) for part in parts]

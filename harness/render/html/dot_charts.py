@@ -39,7 +39,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Panel:
+class DotPanel:
     """One column of a dot chart: a value for each name; a name without one is left empty.
 
     Attributes:
@@ -52,7 +52,7 @@ class Panel:
     line: float | None = None
 
 
-def dots(panels: Sequence[Panel], *, same_scale: bool = False) -> Figure:
+def dots(panels: Sequence[DotPanel], *, same_scale: bool = False) -> Figure:
     """Draw dots with intervals, a row a name, at most `MOST`.
 
     Args:
@@ -88,7 +88,7 @@ def undrawn(names: Sequence[str]) -> str:
     return f" Not drawn: {count(left, 'more row')}, which the table has." if left > 0 else ""
 
 
-def _panel(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+def _panel(axes: Axes, panel: DotPanel, names: Sequence[str]) -> None:
     if panel.line is not None:
         axes.axvline(panel.line, color=QUIET, linewidth=1, dashes=(2, 3))
     for dot in (one for one in panel.dots if one.name in names):

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harness.compare.cost.money import Money, Part
-from harness.compare.report.shown_items import Example, TaskExamples
+from harness.compare.cost.money import CostPart, Money
+from harness.compare.report.shown_items import ShownItem, TaskExamples
 from harness.compare.table.result import Comparison, TaskResult
 from harness.render.html.chart import row_name
 
@@ -76,7 +76,7 @@ def _task(comparison: Comparison, task: TaskResult, found: TaskExamples, texts: 
     }
 
 
-def _example(example: Example, begin: dict[int, str], texts: _Texts) -> dict[str, Any]:
+def _example(example: ShownItem, begin: dict[int, str], texts: _Texts) -> dict[str, Any]:
     return {
         "id": example.id,
         "input": texts.place(example.input),
@@ -111,7 +111,7 @@ def _rows(task: TaskResult) -> list[dict[str, Any]]:
     ]
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: CostPart) -> dict[str, Any]:
     return {
         "what": part.what,
         "quantity": part.quantity,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from harness.compare.prose.numbers import change, count, metric_title
 from harness.compare.release.history import METHOD
-from harness.compare.release.series import History, Point, Series, Step
+from harness.compare.release.series import FigureChange, History, Series, SeriesPoint
 from harness.metrics import get
-from harness.render.html.chart import Cell, Chart, Table, estimate_cell, table
-from harness.render.html.page_assets import Shown, environment, own_files, shown
-from harness.render.html.release_charts import Mark, Strip, strips
+from harness.render.html.chart import Cell, Chart, ChartTable, estimate_cell, table
+from harness.render.html.page_assets import EmbeddedChart, environment, own_files, shown
+from harness.render.html.release_charts import ChartMark, Strip, strips
 from harness.render.release.gate_report import amount
 from harness.render.release.history_report import short_commit
 from harness.render.report.columns import UNKNOWN
@@ -43,9 +43,9 @@ class TaskHistory:
     """
 
     name: str
-    charts: tuple[Shown, ...]
-    figures: tuple[tuple[str, Table], ...]
-    sources: Table
+    charts: tuple[EmbeddedChart, ...]
+    figures: tuple[tuple[str, ChartTable], ...]
+    sources: ChartTable
     differs: tuple[str, ...]
 
 
@@ -156,10 +156,10 @@ def _chart(found: History, series: Series, name: str) -> Chart:
     )
 
 
-def _strips(series: Series, points: Sequence[Point], releases: Sequence[str]) -> list[Strip]:
+def _strips(series: Series, points: Sequence[SeriesPoint], releases: Sequence[str]) -> list[Strip]:
     places = {name: place for place, name in enumerate(releases)}
     scores = [
-        Mark(places[point.release], point.score.value, point.score.low, point.score.high, point.clear)
+        ChartMark(places[point.release], point.score.value, point.score.low, point.score.high, point.clear)
         for point in points
         if point.score
     ]
@@ -174,13 +174,13 @@ def _strips(series: Series, points: Sequence[Point], releases: Sequence[str]) ->
     return made
 
 
-def _mark_of(place: int, step: Step, one: float) -> Mark:
+def _mark_of(place: int, step: FigureChange, one: float) -> ChartMark:
     """Place a figure, in units of `one`, with the interval of its change on the scale of the figure."""
     low, high = step.low, step.high
     if not step.ratio or low is None or high is None:
-        return Mark(place, step.value / one, clear=step.clear)
+        return ChartMark(place, step.value / one, clear=step.clear)
     before = step.value / step.ratio / one
-    return Mark(place, step.value / one, before * low, before * high, step.clear)
+    return ChartMark(place, step.value / one, before * low, before * high, step.clear)
 
 
 def _scale(unit: str, most: float) -> tuple[str, float]:
@@ -190,7 +190,7 @@ def _scale(unit: str, most: float) -> tuple[str, float]:
     return unit, 1.0
 
 
-def _figures(series: Series) -> Table:
+def _figures(series: Series) -> ChartTable:
     names = _names(series)
     titles = ["release", "measured", "seeds", metric_title(series.metric), "change", *names]
     rows: list[list[Cell | str]] = []
@@ -203,14 +203,14 @@ def _figures(series: Series) -> Table:
     return table(titles, rows)
 
 
-def _figure(step: Step | None) -> Cell:
+def _figure(step: FigureChange | None) -> Cell:
     if step is None:
         return Cell(UNKNOWN)
     moved = f" ({_ratio(step)}{_mark(step.clear)})" if step.ratio is not None else ""
     return Cell(f"{amount(step.unit, step.value)}{moved}", step.value)
 
 
-def _ratio(step: Step) -> str:
+def _ratio(step: FigureChange) -> str:
     if step.ratio is None:
         return "no ratio"
     interval = "no interval" if step.low is None or step.high is None else f"{step.low - 1:+.1%}, {step.high - 1:+.1%}"
@@ -225,7 +225,7 @@ def _names(series: Series) -> list[str]:
     return list(dict.fromkeys(name for point in series.points for name in point.figures))
 
 
-def _sources(every: Sequence[Series]) -> Table:
+def _sources(every: Sequence[Series]) -> ChartTable:
     """What each release was measured with, a row for each combination that its strategies had."""
     packages = sorted({name for series in every for point in series.points for name in point.versions})
     rows: dict[tuple[str, ...], list[str]] = {}

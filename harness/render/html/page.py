@@ -16,11 +16,11 @@ from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
 from harness.render.decision_report import basis, excluded, remarks, rules
 from harness.render.html.all_charts import charts_of
-from harness.render.html.chart import Cell, Table, row_name, table
+from harness.render.html.chart import Cell, ChartTable, row_name, table
 from harness.render.html.cost_section import costs_of
 from harness.render.html.embedded_data import as_script, example_data, money_data, task_name
 from harness.render.html.history_page import history_parts
-from harness.render.html.page_assets import Shown, environment, own_files, shown, trusted
+from harness.render.html.page_assets import EmbeddedChart, environment, own_files, shown, trusted
 from harness.render.report.columns import UNKNOWN, columns_of, finished
 from harness.render.report.legend import heading, legend, unfinished
 from harness.render.text.escape import plain
@@ -40,7 +40,7 @@ class Classes:
     """Scores of each label for one row, with the counts by reference and answer as shares of the row."""
 
     name: str
-    table: Table
+    table: ChartTable
     shares: tuple[tuple[float, ...], ...]
 
 
@@ -57,10 +57,10 @@ class TaskPage:
     verdict: tuple[str, ...]
     would_change: tuple[str, ...]
     smallest: str | None
-    charts: tuple[Shown, ...]
-    table: Table | None
+    charts: tuple[EmbeddedChart, ...]
+    table: ChartTable | None
     classes: tuple[Classes, ...]
-    checks: Table | None
+    checks: ChartTable | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -136,7 +136,7 @@ def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: Ta
     )
 
 
-def _table(task: TaskResult) -> Table | None:
+def _table(task: TaskResult) -> ChartTable | None:
     rows = finished(task)
     if not rows:
         return None
@@ -163,7 +163,7 @@ def _of_labels(task: TaskResult, row: StrategyResult) -> Classes:
     return Classes(row_name(task, row), table(titles, cells), shares)
 
 
-def _checks(task: TaskResult) -> Table | None:
+def _checks(task: TaskResult) -> ChartTable | None:
     found = [(row_name(task, row), agreement(one)) for row in finished(task) for one in row.checks]
     cells = [
         (

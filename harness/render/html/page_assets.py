@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.render.html import canvas
-from harness.render.html.chart import Chart, Table
+from harness.render.html.chart import Chart, ChartTable
 from harness.render.html.page_text import coded
 from harness.render.text.escape import plain
 
@@ -20,22 +20,22 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
-class Shown:
+class EmbeddedChart:
     """A chart in the page."""
 
     id: str
     title: str
     said: str
     svg: Markup
-    table: Table
+    table: ChartTable
 
 
-def shown(chart: Chart, page_part: str) -> Shown:
+def shown(chart: Chart, page_part: str) -> EmbeddedChart:
     """Draw a chart; its id is unique where those of the parts are."""
     own = f"{page_part}-{chart.name}"
     with canvas.style():
         svg = canvas.inline(canvas.as_svg(chart.draw()), own)
-    return Shown(own, chart.title, chart.said, trusted(svg), chart.table)
+    return EmbeddedChart(own, chart.title, chart.said, trusted(svg), chart.table)
 
 
 def environment() -> Environment:

@@ -10,9 +10,9 @@ from harness.compare.decide.confidence import front, scored
 from harness.compare.prose.numbers import metric_title, seconds, size
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, Panel, dots, undrawn
+from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
 from harness.render.html.page_text import dollars
-from harness.render.html.scatter import Axis, Point, scatter
+from harness.render.html.scatter import Axis, ScatterPoint, scatter
 from harness.render.report.columns import UNKNOWN
 
 LATENCY_SHARE = 0.95
@@ -20,7 +20,7 @@ GIB = 1024.0**3
 
 
 @dataclass(frozen=True)
-class Taken:
+class ResourceAmount:
     """What a strategy takes of something, with its interval where there is one."""
 
     value: float
@@ -41,7 +41,7 @@ class Resource:
     name: str
     title: str
     axis: str
-    measure: Callable[[StrategyResult], Taken | None]
+    measure: Callable[[StrategyResult], ResourceAmount | None]
     write: Callable[[float], str]
     note: str = ""
     unit: float = 1.0
@@ -72,7 +72,7 @@ def _scores(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
         name="scores",
         title=f"Quality: {title}",
         said=f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best.{lower}",
-        draw=lambda: dots([Panel(over, tuple(shown), line=task.chance)]),
+        draw=lambda: dots([DotPanel(over, tuple(shown), line=task.chance)]),
         table=table(
             ["strategy", title, "against the best", "against zero_shot"],
             [
@@ -83,7 +83,7 @@ def _scores(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
     )
 
 
-def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[StrategyResult, Taken]]) -> Chart:
+def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[StrategyResult, ResourceAmount]]) -> Chart:
     primary = task.primary or ""
     at = {place: (taken.value, row.scores[primary].value) for place, (row, taken) in enumerate(known)}
     best = front(at, higher_is_better=task.higher_is_better)
@@ -113,9 +113,9 @@ def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[Strateg
     )
 
 
-def _point(task: TaskResult, row: StrategyResult, taken: Taken, *, front: bool) -> Point:
+def _point(task: TaskResult, row: StrategyResult, taken: ResourceAmount, *, front: bool) -> ScatterPoint:
     found = row.scores[task.primary or ""]
-    return Point(
+    return ScatterPoint(
         name=row_name(task, row),
         x=taken.value,
         y=found.value,
@@ -128,7 +128,7 @@ def _point(task: TaskResult, row: StrategyResult, taken: Taken, *, front: bool) 
     )
 
 
-def _taken_cell(taken: Taken, write: Callable[[float], str]) -> Cell:
+def _taken_cell(taken: ResourceAmount, write: Callable[[float], str]) -> Cell:
     cell = number_cell(taken.value, write)
     if taken.low is None and taken.high is None:
         return cell
@@ -157,26 +157,26 @@ def parameters(value: float) -> str:
     return f"{value / 1e9:.3g} B" if value >= 999.5e6 else f"{value / 1e6:.3g} M"
 
 
-def _money(row: StrategyResult) -> Taken | None:
+def _money(row: StrategyResult) -> ResourceAmount | None:
     if row.money is None:
         return None
     low, high = row.money.per_1000_bounds_usd or (None, None)
-    return Taken(row.money.per_1000_usd, low, high)
+    return ResourceAmount(row.money.per_1000_usd, low, high)
 
 
-def _time(row: StrategyResult) -> Taken | None:
+def _time(row: StrategyResult) -> ResourceAmount | None:
     if row.cost is None:
         return None
     each = [trial.cost.total_s for trial in row.trials if trial.cost]
-    return Taken(row.cost.total_s, min(each), max(each)) if len(each) > 1 else Taken(row.cost.total_s)
+    return ResourceAmount(row.cost.total_s, min(each), max(each)) if len(each) > 1 else ResourceAmount(row.cost.total_s)
 
 
-def _memory(row: StrategyResult) -> Taken | None:
-    return Taken(row.cost.host_peak_bytes) if row.cost and row.cost.host_peak_bytes else None
+def _memory(row: StrategyResult) -> ResourceAmount | None:
+    return ResourceAmount(row.cost.host_peak_bytes) if row.cost and row.cost.host_peak_bytes else None
 
 
-def _gpu(row: StrategyResult) -> Taken | None:
-    return Taken(row.cost.gpu_peak_bytes) if row.cost and row.cost.gpu_peak_bytes else None
+def _gpu(row: StrategyResult) -> ResourceAmount | None:
+    return ResourceAmount(row.cost.gpu_peak_bytes) if row.cost and row.cost.gpu_peak_bytes else None
 
 
 def _latency(rows: Sequence[StrategyResult]) -> Resource:
@@ -184,22 +184,22 @@ def _latency(rows: Sequence[StrategyResult]) -> Resource:
     shares = [{one.share for one in row.cost.latency.wall} for row in rows if row.cost and row.cost.latency]
     share = max((one for one in set.intersection(*shares) if one <= LATENCY_SHARE), default=LATENCY_SHARE)
 
-    def of(row: StrategyResult) -> Taken | None:
+    def of(row: StrategyResult) -> ResourceAmount | None:
         found = row.cost.latency.wall if row.cost and row.cost.latency else ()
-        return next((Taken(one.value_s, one.low_s, one.high_s) for one in found if one.share == share), None)
+        return next((ResourceAmount(one.value_s, one.low_s, one.high_s) for one in found if one.share == share), None)
 
     title = f"latency that {share:.0%} of the requests keep to"
     note = "From question to answer; no bar across where so few requests leave an end open."
     return Resource("latency", "latency", title, of, seconds, note)
 
 
-def _item(row: StrategyResult) -> Taken | None:
-    return Taken(1 / row.cost.items_per_s) if row.cost and row.cost.items_per_s else None
+def _item(row: StrategyResult) -> ResourceAmount | None:
+    return ResourceAmount(1 / row.cost.items_per_s) if row.cost and row.cost.items_per_s else None
 
 
-def _parameters(row: StrategyResult, models: Mapping[str, ModelInfo]) -> Taken | None:
+def _parameters(row: StrategyResult, models: Mapping[str, ModelInfo]) -> ResourceAmount | None:
     model = models.get(row.model)
-    return Taken(model.parameters) if model and model.parameters else None
+    return ResourceAmount(model.parameters) if model and model.parameters else None
 
 
 def _bytes(value: float) -> str:

@@ -25,7 +25,7 @@ CHANGED = {"better": SERIES[2], "worse": SERIES[1]}
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChartMark:
     """One value.
 
     Attributes:
@@ -46,7 +46,7 @@ class Strip:
     """One figure over releases, oldest first; `bounds` are the lowest and highest that it can be."""
 
     title: str
-    marks: tuple[Mark, ...]
+    marks: tuple[ChartMark, ...]
     bounds: tuple[float, float] = (0.0, math.inf)
 
 

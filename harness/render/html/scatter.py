@@ -20,7 +20,7 @@ NAMED = 24
 
 
 @dataclass(frozen=True)
-class Point:
+class ScatterPoint:
     """One strategy: what it takes and its score, each with its interval where there is one.
 
     Attributes:
@@ -51,7 +51,7 @@ class Axis:
     unit: float = 1.0
 
 
-def scatter(points: Sequence[Point], *, title: str, axis: Axis, chance: float | None = None) -> Figure:
+def scatter(points: Sequence[ScatterPoint], *, title: str, axis: Axis, chance: float | None = None) -> Figure:
     """Draw scores against what they take.
 
     Args:
@@ -82,7 +82,7 @@ def scatter(points: Sequence[Point], *, title: str, axis: Axis, chance: float | 
     return figure
 
 
-def _point(axes: Axes, point: Point) -> None:
+def _point(axes: Axes, point: ScatterPoint) -> None:
     colour = ACCENT if point.strong else QUIET
     if point.y_low is not None and point.y_high is not None:
         axes.plot([point.x, point.x], [point.y_low, point.y_high], color=colour, linewidth=1.5, alpha=0.45)
@@ -92,7 +92,7 @@ def _point(axes: Axes, point: Point) -> None:
     axes.plot([point.x], [point.y], marker="o", markersize=7.5, color=fill, markeredgecolor=colour, markeredgewidth=1.6)
 
 
-def _names(axes: Axes, points: Sequence[Point]) -> None:
+def _names(axes: Axes, points: Sequence[ScatterPoint]) -> None:
     """Write names beside points where there is room."""
     shown = [p for p in points if p.front or p.strong or len(points) <= NAMED]
     shown.sort(key=lambda p: (not p.front, not p.strong))

@@ -10,8 +10,8 @@ from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.metrics import get
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, Panel, dots, undrawn
-from harness.render.html.scatter import Axis, Point, scatter
+from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
+from harness.render.html.scatter import Axis, ScatterPoint, scatter
 from harness.render.text.escape import plain
 
 Reader = Callable[[StrategyResult], Difference | None]
@@ -46,7 +46,7 @@ def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Char
     for first in range(0, len(found), SIDE_BY_SIDE - 1):
         part = found[first : first + SIDE_BY_SIDE - 1]
         columns = [("gain", {name: gains[name] for name in names if name in gains}), *((t, by) for t, _, _, by in part)]
-        panels = [Panel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
+        panels = [DotPanel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
         kinds = "; ".join(f"{title}: {kind}{lower}" for title, kind, lower, _ in part)
         place = first // (SIDE_BY_SIDE - 1) + 1
         number = f"_{place}" if first else ""
@@ -107,7 +107,7 @@ def _controls(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
 def _asked(task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, str], ways: Sequence[str]) -> Chart:
     found = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in ways]
     panels = [
-        Panel(
+        DotPanel(
             WAYS.get(way, plain(way)),
             tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in found if c.way == way),
             line=0,
@@ -135,7 +135,7 @@ def _forecast(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
     known = [(row, row.cost, row.cost.forecast) for row in rows if row.cost and row.cost.forecast]
     if not known:
         return None
-    points = [Point(row_name(task, row), told.total_s, cost.total_s) for row, cost, told in known]
+    points = [ScatterPoint(row_name(task, row), told.total_s, cost.total_s) for row, cost, told in known]
     cells: list[Sequence[Cell | str]] = []
     for row, cost, told in known:
         off = cost.total_s / told.total_s - 1 if told.total_s else None

@@ -10,7 +10,7 @@ from harness.compare.table.findings import Curve
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.render.html.canvas import SERIES
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, Panel, dots, undrawn
+from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
 from harness.render.html.line_charts import Line, lines
 from harness.render.report.columns import UNKNOWN
 
@@ -130,6 +130,6 @@ def _seeds(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         name="seeds",
         title="Spread over seeds",
         said=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).{more}",
-        draw=lambda: dots([Panel(title, tuple(shown))]),
+        draw=lambda: dots([DotPanel(title, tuple(shown))]),
         table=table(["strategy", title, "standard deviation", "seeds' share of the variance", "each seed"], cells),
     )

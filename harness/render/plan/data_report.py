@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.data.inspection import DataInspection, Lengths, Overlap, SplitInspection, TaskInspection
+from harness.data.inspection import DataInspection, LengthSummary, Overlap, SplitInspection, TaskInspection
 from harness.render.report.columns import UNKNOWN
 from harness.render.report.legend import KINDS
 from harness.render.text.escape import plain
@@ -93,7 +93,7 @@ def _count(number: int | None) -> str | None:
     return None if number is None else f"{number:,}"
 
 
-def _length(write: Callable[[Lengths], str]) -> Cell:
+def _length(write: Callable[[LengthSummary], str]) -> Cell:
     return lambda split: write(split.lengths) if split.lengths else None
 
 

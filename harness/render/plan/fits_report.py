@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.compare.prose.numbers import size
-from harness.forecast.fits import Gpu, Need
+from harness.forecast.fits import Gpu, MemoryNeed
 
 
-def need(what: str, needed: Need) -> Iterator[RenderableType]:
+def need(what: str, needed: MemoryNeed) -> Iterator[RenderableType]:
     """Show what is needed, part by part."""
     share = f", {needed.trained:,} of them or beside them trained" if needed.trained else ""
     yield Text.assemble((what, "bold"), f": {needed.parameters:,} parameters{share}")
@@ -27,7 +27,7 @@ def need(what: str, needed: Need) -> Iterator[RenderableType]:
     yield table
 
 
-def headroom(needed: Need, gpu: Gpu) -> Iterator[RenderableType]:
+def headroom(needed: MemoryNeed, gpu: Gpu) -> Iterator[RenderableType]:
     """Say whether one GPU holds it, and by how much."""
     left = needed.headroom(gpu)
     if left >= 0:
@@ -37,7 +37,7 @@ def headroom(needed: Need, gpu: Gpu) -> Iterator[RenderableType]:
     yield from _about()
 
 
-def fitting(needed: Need, table: Sequence[Gpu], all_of_them: int) -> Iterator[RenderableType]:
+def fitting(needed: MemoryNeed, table: Sequence[Gpu], all_of_them: int) -> Iterator[RenderableType]:
     """List the GPUs that hold it."""
     if not table:
         yield Text(f"None of {all_of_them} known GPUs holds it.", style="red")

@@ -13,7 +13,7 @@ from harness.measure.environment import environment, memory_bytes
 
 if TYPE_CHECKING:
     from harness.compare.cost.pricing import Economics
-    from harness.records.planned_trial import Planned
+    from harness.records.planned_trial import PlannedTrial
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def rate(economics: Economics) -> Rate | None:
     return Rate(units * price.usd, f"{units} {price.name} of {price.usd:g} USD an hour each ({price.as_of})")
 
 
-def foretold(one: Planned, hour: Rate | None = None) -> tuple[str, ...]:
+def foretold(one: PlannedTrial, hour: Rate | None = None) -> tuple[str, ...]:
     """Write the memory, the time and, with a rate, the US dollars that a trial is expected to take."""
     if one.forecast is None:
         return ("", "") if hour is None else ("", "", "")
@@ -43,7 +43,7 @@ def foretold(one: Planned, hour: Rate | None = None) -> tuple[str, ...]:
     return found if hour is None else (*found, usd(one.forecast.total_s / 3600 * hour.usd))
 
 
-def forecast_lines(waiting: Sequence[Planned], rate: Rate | None = None) -> Iterator[Text]:
+def forecast_lines(waiting: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[Text]:
     """Write the totals of what has yet to be run, and name each trial that needs more memory than there is.
 
     Args:

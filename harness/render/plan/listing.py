@@ -14,13 +14,13 @@ from rich.text import Text
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
     from harness.data.suite import Suite
-    from harness.plan.discover import Listed
+    from harness.plan.discover import StrategyListing
     from harness.plan.planner import Plan
-    from harness.records.planned_trial import Planned
+    from harness.records.planned_trial import PlannedTrial
     from harness.render.plan.forecast_cells import Rate
 
 
-def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
+def strategies(listed: Sequence[StrategyListing]) -> Iterator[RenderableType]:
     """Show each strategy in a line."""
     table = _table("", "")
     for one in listed:
@@ -30,7 +30,7 @@ def strategies(listed: Sequence[Listed]) -> Iterator[RenderableType]:
     yield Text("'harness strategies lora' shows what one needs, its paper and its parameters.", style="dim")
 
 
-def strategy_details(listed: Sequence[Listed]) -> Iterator[RenderableType]:
+def strategy_details(listed: Sequence[StrategyListing]) -> Iterator[RenderableType]:
     """Show strategies with what each needs and its parameters."""
     for one in listed:
         yield Text.assemble((one.name, "bold"), "  ", one.summary)
@@ -70,7 +70,7 @@ def sources(listed: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]:
     yield table
 
 
-def plan(planned: Plan, waiting: Sequence[Planned], hour: Rate | None = None) -> Iterator[RenderableType]:
+def plan(planned: Plan, waiting: Sequence[PlannedTrial], hour: Rate | None = None) -> Iterator[RenderableType]:
     """Show what a run would do, what it would skip and why, and how much the test sets can tell.
 
     Args:

@@ -19,10 +19,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from harness.api import Report
+from harness.api import ProgressCallback
 from harness.execute.events import Event, Finished, Observe, Started
 from harness.execute.events import Progress as Step
-from harness.records.planned_trial import Planned
+from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed
 from harness.store.record_file import Record
 
@@ -36,17 +36,17 @@ class TimeLeft:
     corrected by how long the completed ones took. Where not every trial has a forecast, all count alike.
     """
 
-    def __init__(self, waiting: Sequence[Planned]) -> None:
+    def __init__(self, waiting: Sequence[PlannedTrial]) -> None:
         self._known = all(planned.forecast for planned in waiting)
         self._waiting = {planned.trial.key: self._expected(planned) for planned in waiting}
         self._running: tuple[str, float] | None = None
         self._done_expected = self._done_s = 0.0
 
-    def start(self, planned: Planned, now: float) -> None:
+    def start(self, planned: PlannedTrial, now: float) -> None:
         """Note that a trial began."""
         self._running = planned.trial.key, now
 
-    def end(self, planned: Planned, wall_s: float, *, counts: bool) -> None:
+    def end(self, planned: PlannedTrial, wall_s: float, *, counts: bool) -> None:
         """Note that a trial ended; one that failed half-way says nothing about speed."""
         self._waiting.pop(planned.trial.key, None)
         self._running = None
@@ -65,12 +65,12 @@ class TimeLeft:
             left -= min(now - began, self._waiting[key] * rate)
         return left
 
-    def _expected(self, planned: Planned) -> float:
+    def _expected(self, planned: PlannedTrial) -> float:
         return planned.forecast.total_s if self._known and planned.forecast else 1.0
 
 
 @contextmanager
-def watch(console: Console, waiting: Sequence[Planned]) -> Generator[Observe]:
+def watch(console: Console, waiting: Sequence[PlannedTrial]) -> Generator[Observe]:
     """Show a run while the ``with`` block lasts.
 
     Args:
@@ -96,7 +96,7 @@ def busy(console: Console, what: str) -> Generator[None]:
 
 
 @contextmanager
-def download_bar(console: Console, what: str) -> Generator[Report]:
+def download_bar(console: Console, what: str) -> Generator[ProgressCallback]:
     """Show how far a download is, from its first report on; nothing if there is none."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     progress = Progress(*columns, console=console, transient=True)
@@ -117,7 +117,7 @@ def download_bar(console: Console, what: str) -> Generator[Report]:
 class _Plain:
     """One line when a trial ends."""
 
-    def __init__(self, console: Console, waiting: Sequence[Planned]) -> None:
+    def __init__(self, console: Console, waiting: Sequence[PlannedTrial]) -> None:
         self._console, self._total, self._ended = console, len(waiting), 0
         self._left = TimeLeft(waiting)
 
@@ -140,7 +140,7 @@ class _Plain:
 class _Live:
     """A bar for the run, a line for the running trial, and the ended trials above them."""
 
-    def __init__(self, progress: Progress, waiting: Sequence[Planned]) -> None:
+    def __init__(self, progress: Progress, waiting: Sequence[PlannedTrial]) -> None:
         self._progress, self._total, self._ended = progress, len(waiting), 0
         self._left = TimeLeft(waiting)
         self._run = progress.add_task("trials", total=max(1, self._total), text=self._time_left)
@@ -157,7 +157,7 @@ class _Live:
         elif event.record is not None:
             self._end(event, event.record)
 
-    def _show(self, planned: Planned, text: str, done: int, total: int) -> None:
+    def _show(self, planned: PlannedTrial, text: str, done: int, total: int) -> None:
         self._progress.update(
             self._trial,
             description=_name(planned),
@@ -197,7 +197,7 @@ def _display(console: Console) -> Generator[Progress]:
         yield progress
 
 
-def _name(planned: Planned) -> str:
+def _name(planned: PlannedTrial) -> str:
     trial = planned.trial
     seed = f" seed {trial.seed}" if trial.seed else ""
     items = f" {trial.train_items:,} items" if trial.train_items else ""
@@ -211,7 +211,7 @@ def figures(latest: Mapping[str, float]) -> list[str]:
     return [f"{text} {latest[name]:.2f}" for name, text in names.items() if name in latest]
 
 
-def ending(planned: Planned, record: Record, wall_s: float) -> str:
+def ending(planned: PlannedTrial, record: Record, wall_s: float) -> str:
     """Say in one line how a trial ended."""
     if not isinstance(record, Completed):
         return f"{_name(planned)}: {record.status}: {record.reason}"

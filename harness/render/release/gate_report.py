@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.compare.prose.numbers import listing, metric_title, seconds, size
-from harness.compare.release.attribution import MOVES, Change, Separation
+from harness.compare.release.attribution import MOVES, RecordedChange, Separation
 from harness.compare.release.gate import GateCheck
 from harness.compare.release.outcome import Explanation, Gate
 from harness.render.report.columns import UNKNOWN
@@ -147,7 +147,7 @@ def _table(checks: Sequence[GateCheck]) -> Table:
     return table
 
 
-def _changes(changes: Sequence[Change]) -> Table:
+def _changes(changes: Sequence[RecordedChange]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("what differs", "before", "after", "in", "can move"):
         table.add_column(title, overflow="fold")
@@ -180,7 +180,7 @@ def _closing(gate: Gate) -> list[str]:
     return lines
 
 
-def _names(changes: Sequence[Change], kind: str) -> str:
+def _names(changes: Sequence[RecordedChange], kind: str) -> str:
     names = [one.name for one in changes if one.factor == kind]
     return ", ".join([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
 

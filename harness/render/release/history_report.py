@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.compare.prose.numbers import change, listing, metric_title, score
 from harness.compare.release.history import METHOD
-from harness.compare.release.series import History, Point, Series, Step
+from harness.compare.release.series import FigureChange, History, Series, SeriesPoint
 from harness.records.record import Completed
 from harness.render.release.gate_report import Part, amount
 from harness.render.report.columns import UNKNOWN
@@ -76,7 +76,7 @@ def _tables(series: Series) -> list[Table]:
     return [scores, taken]
 
 
-def _figure(step: Step | None) -> Text:
+def _figure(step: FigureChange | None) -> Text:
     if step is None:
         return Text(UNKNOWN)
     value = amount(step.unit, step.value)
@@ -86,7 +86,7 @@ def _figure(step: Step | None) -> Text:
     return Text(f"{value}\n{step.ratio - 1:+.1%} [{interval}]{MARKS[step.clear]}", style=STYLES[step.clear])
 
 
-def _differs(point: Point) -> str:
+def _differs(point: SeriesPoint) -> str:
     more = f"; {len(point.differs) - 4} more" if len(point.differs) > 4 else ""
     return f"{point.release} differs: {'; '.join(point.differs[:4])}{more}"
 

@@ -9,13 +9,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.release.repeats import Repeated
-from harness.compare.release.run_noise import Floors
+from harness.compare.release.repeats import RepeatSummary
+from harness.compare.release.run_noise import SystemNoise
 from harness.render.release.gate_report import amount
 from harness.render.text.escape import plain
 
 
-def report(found: Repeated) -> Iterator[RenderableType]:
+def report(found: RepeatSummary) -> Iterator[RenderableType]:
     """Lay out a table of each system of the suite, and how many answers stayed the same."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, right in (("task", False), ("strategy", False), ("figure", False), ("mean", True), ("sd", True)):
@@ -34,7 +34,7 @@ def report(found: Repeated) -> Iterator[RenderableType]:
     )
 
 
-def _add(table: Table, one: Floors) -> None:
+def _add(table: Table, one: SystemNoise) -> None:
     for name, floor in one.figures.items():
         unit = "bytes" if "memory" in name else "s"
         cells = (amount(unit, floor.mean), amount(unit, floor.sd), f"{floor.relative:.1%}", str(floor.n))

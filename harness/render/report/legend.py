@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.compare.cost.money import Assumed
+from harness.compare.cost.money import PricingAssumptions
 from harness.compare.prose.numbers import count, listing, metric_title, usd
 from harness.compare.prose.training_sentences import in_words
 from harness.compare.prose.warnings import machine_text
@@ -64,7 +64,7 @@ def hardware(suite: SuiteResult) -> str:
     return f"Measured on {'; '.join(kinds)}." if kinds else ""
 
 
-def pricing(assumed: Assumed, *, several_seeds: bool) -> str:
+def pricing(assumed: PricingAssumptions, *, several_seeds: bool) -> str:
     """What the money stands for: at what usage, by which prices, and how sure it is."""
     usage = assumed.usage
     often = f", {usd(usage.updates_per_month)} updates a month" if usage.updates_per_month else ", never updated"

@@ -27,7 +27,7 @@ MARGIN = (0, 0, 0, 2)
 
 
 @dataclass(frozen=True)
-class Report:
+class TerminalReport:
     """Prints itself at the width that the console has. Text from records is never read as markup."""
 
     comparison: Comparison
@@ -45,9 +45,9 @@ class Report:
         yield from (Text(plain(note), style="yellow") for note in self.comparison.notes)
 
 
-def render(comparison: Comparison) -> Report:
+def render(comparison: Comparison) -> TerminalReport:
     """Lay out a comparison for a rich console."""
-    return Report(comparison)
+    return TerminalReport(comparison)
 
 
 def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
