@@ -9,7 +9,7 @@ class HarnessError(Exception):
     """Something the user can put right: what is wrong, where, and what to do next, in one line."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:
+def unknown(kind: str, name: str, candidates: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:
     """Build the error for a name that does not exist, with the nearest one that does.
 
     Nearest is one that has the name in it as a whole, as ``rag(k=1)`` has ``rag``; else one that is spelt alike.
@@ -17,13 +17,13 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", hint
     Args:
         kind: what was looked for, e.g. ``"strategy"``.
         name: what the user wrote.
-        known: every name that would have been right.
+        candidates: every name that would have been right.
         where: the file or flag it was written in.
         hint: what to do next, a full sentence.
     """
-    names = sorted(known)
-    whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    holding = [one for one in names if name and whole.search(one)]
+    names = sorted(candidates)
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    holding = [candidate for candidate in names if name and word.search(candidate)]
     holding.sort(key=lambda one: (not one.startswith(name), len(one)))
     near = holding or get_close_matches(name, names, n=1, cutoff=0.5)
     text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")

@@ -46,10 +46,11 @@ class Dpo(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, and train it on the pairs."""
+        from harness.models.local_model import local_model
         from harness.training import adapters, preferences
 
         model = adapters.attach_low_rank(
-            system.model, rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
+            local_model(system.model), rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
         )
         settings = preferences.PreferenceSettings(
             self.learning_rate, self.epochs, self.batch_size, self.beta, watch_items=self.watch_items

@@ -67,7 +67,7 @@ class FewShot(Step):
         system = system.replace(exemplars=chosen, prior=())
         if self.calibrate and task.task.choices and isinstance(system.model, ScoresChoices):
             inputs = order[self.k :][: self.calibration_items] or order
-            return system.replace(prior=mean_log_probabilities(system, inputs, context))
+            return system.replace(prior=mean_log_probabilities(system, system.model, inputs, context))
         return system
 
     def _fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
@@ -84,9 +84,10 @@ class FewShot(Step):
         return NearestExemplars(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
 
 
-def mean_log_probabilities(system: System, examples: Sequence[Example], context: Context) -> tuple[float, ...]:
+def mean_log_probabilities(
+    system: System, model: ScoresChoices, examples: Sequence[Example], context: Context) -> tuple[float, ...]:
     """Return each label's log-probability among the labels, averaged over the examples' inputs, nats."""
     prompts = system.prompts([e.query for e in examples])
-    answers = system.model.score_choices(prompts, [system.task.choices] * len(examples), progress=context.progress)
+    answers = model.score_choices(prompts, [system.task.choices] * len(examples), progress=context.progress)
     context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
     return batch_prior([answer.choice_scores for answer in answers])

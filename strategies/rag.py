@@ -64,10 +64,12 @@ class Rag(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
-        from harness.retrieval import bm25, dense, ranking
+        from harness.retrieval import bm25, ranking
 
         searchers: list[Any] = []
         if self.retriever != "bm25":
+            from harness.retrieval import dense  # torch, FAISS and sentence-transformers come with it
+
             embedder = dense.open_embedder(context.locate(self.embedder))
             lines = [ranking.passage_line(passage) for passage in task.corpus]
             context.count_tokens(dense.tokens_in(embedder, lines))
@@ -91,10 +93,12 @@ class Rag(Step):
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Read the indexes."""
-        from harness.retrieval import bm25, dense
+        from harness.retrieval import bm25
 
         searchers: list[Any] = []
         if self.retriever != "bm25":
+            from harness.retrieval import dense  # torch, FAISS and sentence-transformers come with it
+
             embedder = dense.open_embedder(context.locate(self.embedder))
             searchers.append(dense.load(embedder, folder))
         if self.retriever != "dense":

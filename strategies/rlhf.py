@@ -60,10 +60,11 @@ class Rlhf(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, train the reward model where one is wanted, optimise, and drop the reward model."""
+        from harness.models.local_model import local_model
         from harness.training import adapters, policy, preferences, reward
 
         model = adapters.attach_low_rank(
-            system.model, rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
+            local_model(system.model), rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
         )
         system = system.replace(model=model)
         settings = policy.PolicySettings(

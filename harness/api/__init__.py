@@ -10,7 +10,6 @@ from harness.api.search_space import Choice, Range
 from harness.api.step import Context, Needs, Step
 from harness.api.systems import (
     Answer,
-    Capability,
     Exemplars,
     HoldsWeights,
     Model,
@@ -24,7 +23,7 @@ from harness.api.systems import (
     ScoresChoices,
     System,
 )
-from harness.api.tasks import Example, Form, Kind, Passage, Provision, Query, Task, TaskData
+from harness.api.tasks import Capability, Example, Form, Kind, Passage, Provision, Query, Task, TaskData
 
 __all__ = [
     "Answer",

@@ -59,12 +59,12 @@ class Architecture:
     @property
     def block_parameters(self) -> int:
         """Of one block."""
-        return sum(one.parameters for one in self.linears) + self.norm_parameters
+        return sum(linear.parameters for linear in self.linears) + self.norm_parameters
 
     @property
     def linear_parameters(self) -> int:
         """Of all blocks' weight matrices, biases excluded: what 4 bits are for."""
-        return self.layers * sum(one.inputs * one.outputs for one in self.linears)
+        return self.layers * sum(linear.inputs * linear.outputs for linear in self.linears)
 
     @property
     def head_parameters(self) -> int:
@@ -93,19 +93,19 @@ class Architecture:
         if targets == ALL_LINEAR:
             return self.linears
         names = {name.strip() for name in targets.split(",")}
-        return tuple(one for one in self.linears if names & {one.name, one.name.rpartition(".")[2]})
+        return tuple(linear for linear in self.linears if names & {linear.name, linear.name.rpartition(".")[2]})
 
     def all_weights(self) -> Footprint:
         """Say what training every weight comes to."""
-        kept = self.input_values + 2 * self.hidden  # of the norms
-        return Footprint(trained=self.parameters, reach=1.0, own=1.0, kept_values=kept)
+        saved = self.input_values + 2 * self.hidden  # of the norms
+        return Footprint(trained=self.parameters, reach=1.0, own=1.0, kept_values=saved)
 
     def upper_blocks(self, frozen: int) -> Footprint:
         """Say what training the blocks above the first so many, and what stands behind them, comes to."""
         blocks = max(0, self.layers - frozen)
         trained = blocks * self.block_parameters + self.final_norm_parameters + self.head_parameters
-        kept = self.input_values + 2 * self.hidden
-        return Footprint(trained=trained, reach=blocks / self.layers, own=blocks / self.layers, kept_values=kept)
+        saved = self.input_values + 2 * self.hidden
+        return Footprint(trained=trained, reach=blocks / self.layers, own=blocks / self.layers, kept_values=saved)
 
     def low_rank(
         self, rank: int, targets: str = ALL_LINEAR, *, lengths: bool = False, four_bits: bool = False
@@ -120,17 +120,17 @@ class Architecture:
             four_bits: whether the matrices are held in 4 bits.
         """
         chosen = self.chosen(targets)
-        outputs = sum(one.outputs for one in chosen)
+        outputs = sum(linear.outputs for linear in chosen)
         trained = self.layers * sum(
             rank * (one.inputs + one.outputs) + (one.outputs if lengths else 0) for one in chosen
         )
-        kept = self.input_values if len(chosen) > 2 else self.hidden * min(1, len(chosen))
+        saved = self.input_values if len(chosen) > 2 else self.hidden * min(1, len(chosen))
         return Footprint(
             trained=trained,
             added=trained,
             modules=len(chosen) * (_LENGTHS_COST if lengths else 1),
             reach=1.0,
-            kept_values=kept + rank * len(chosen) + (2 * outputs if lengths else 0),
+            kept_values=saved + rank * len(chosen) + (2 * outputs if lengths else 0),
             kept_weights=sum(one.inputs * one.outputs for one in chosen) if lengths else 0,
             weight_bits=NF4_BITS if four_bits else None,
         )

@@ -11,12 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.api.architecture import Architecture, Footprint
 from harness.api.search_space import Choice, Range
-from harness.api.systems import (
-    Capability,
-    ProgressCallback,
-    System,
-)
-from harness.api.tasks import Provision, TaskData
+from harness.api.systems import HoldsWeights, Model, ProgressCallback, System
+from harness.api.tasks import Capability, Provision, TaskData
+from harness.errors import HarnessError
 
 
 @dataclass(frozen=True)
@@ -106,9 +103,16 @@ class Step(BaseModel):
 
     def save(self, system: System, folder: Path) -> None:
         """Write what `adapt` made into an empty folder."""
-        system.model.save_adapted(folder)
+        _with_weights(system.model).save_adapted(folder)
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Return the system that `adapt` made, from what `save` wrote."""
         del task, context  # what an index needs, weights do not
-        return system.replace(model=system.model.load_adapted(folder), prior=())  # as `adapt`: it was of other weights
+        model = _with_weights(system.model).load_adapted(folder)
+        return system.replace(model=model, prior=())  # a prior was measured on other weights
+
+
+def _with_weights(model: Model) -> HoldsWeights:
+    if not isinstance(model, HoldsWeights):
+        raise HarnessError(f"{model.info.name!r} has no weights here that a step could have changed.")
+    return model

@@ -1,17 +1,15 @@
-"""What asks and what answers: prompts, answers, the interface of a model, and a system that is made of them."""
+"""Prompts, answers, the interfaces of models and retrievers, and the system that is made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.api.tasks import Example, Passage, Query, Task
-
-Capability = Literal["generate", "score_choices", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +125,15 @@ ProgressCallback = Callable[[int, int], None]
 
 
 class Model(Protocol):
-    """Anything that answers. What it can do is in `can`; a step asks for what it needs by capability."""
+    """Anything that answers prompts. A backend opens it (`harness.models.registry`).
 
-    info: ModelInfo
+    Optional abilities are protocols of their own: `ScoresChoices` and `HoldsWeights`. What a model can do is known
+    before it is opened, from `ModelReference.capabilities`.
+    """
 
     @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What may be asked of the model."""
+    def info(self) -> ModelInfo:
+        """What a record says of the model."""
         ...
 
     def generate(
@@ -171,8 +171,13 @@ class HoldsWeights(Protocol):
         """Write what adaptation has changed: the adapter alone, or all weights. Safetensors."""
         ...
 
-    def load_adapted(self, folder: Path) -> Any:
+    def load_adapted(self, folder: Path) -> Model:
         """Return the model with what `save_adapted` wrote put back."""
+        ...
+
+    @property
+    def trained_parameters(self) -> int:
+        """Parameters that take a gradient."""
         ...
 
 
@@ -188,7 +193,7 @@ class Retriever(Protocol):
 class ModelAwareRetriever(Protocol):
     """A retriever that may ask the system's own model about what it found."""
 
-    def with_model(self, model: Any) -> Retriever:
+    def with_model(self, model: Model) -> Retriever:
         """Return the retriever for a system with this model."""
         ...
 
@@ -212,7 +217,7 @@ class System:
         reasoning: how it thinks before it answers; None: it answers at once.
     """
 
-    model: Any
+    model: Model
     task: Task
     exemplars: Exemplars | None = None
     retriever: Retriever | None = None
@@ -225,11 +230,11 @@ class System:
         retriever = (
             self.retriever.with_model(self.model) if isinstance(self.retriever, ModelAwareRetriever) else self.retriever
         )
-        found = retriever.find(queries) if retriever else [()] * len(queries)
-        picked = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
+        passages_of = retriever.find(queries) if retriever else [()] * len(queries)
+        exemplars_of = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
-        for query, passages, shown in zip(queries, found, picked, strict=True):
-            pairs = tuple((e.query.input, e.references[0]) for e in shown)
+        for query, passages, exemplars in zip(queries, passages_of, exemplars_of, strict=True):
+            pairs = tuple((exemplar.query.input, exemplar.references[0]) for exemplar in exemplars)
             prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
         return prompts
 

@@ -9,6 +9,19 @@ from typing import Literal
 Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference", "language_modelling"]
 Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
 Form = Literal["auto", "chat", "plain", "bare"]
+Capability = Literal["generate", "score_choices", "train"]
+"""What a model can do: write text, give the log-likelihood of a text, be tuned."""
+
+_REQUIREMENTS: dict[Kind, frozenset[Capability]] = {"language_modelling": frozenset({"score_choices"})}
+
+
+def requirements_of(kind: Kind) -> frozenset[Capability]:
+    """Return what a kind of task needs of a model.
+
+    Choices are scored where the model can, and read from what it writes where it cannot; only the likelihood of a text
+    cannot be had by writing.
+    """
+    return _REQUIREMENTS.get(kind, frozenset({"generate"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +121,15 @@ class TaskData:
     @property
     def provides(self) -> frozenset[Provision]:
         """What a step can count on here."""
-        found: set[Provision] = set()
+        provisions: set[Provision] = set()
         if self.train:
-            found.add("train")
+            provisions.add("train")
         if self.task.kind in ("classification", "multiple_choice"):
-            found.add("choices")
+            provisions.add("choices")
         if self.corpus:
-            found.add("corpus")
+            provisions.add("corpus")
         if any(example.rejected is not None for example in self.train):
-            found.add("preferences")
+            provisions.add("preferences")
         if self.reward:
-            found.add("reward")
-        return frozenset(found)
+            provisions.add("reward")
+        return frozenset(provisions)

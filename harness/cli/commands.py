@@ -20,14 +20,13 @@ from harness.compare.release.run_noise import read_noise, write_noise
 from harness.data import cache
 from harness.data.fresh import choose
 from harness.data.inspection import DataInspection, inspect
-from harness.data.locate import locate
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.execute.local_executor import execute
 from harness.forecast.forecast_run import ForecastMachine, forecasted
 from harness.measure import energy, gpu
-from harness.models import gguf_conversion, tokenizer
+from harness.models import registry, tokenizer
 from harness.plan.config import RunConfig
 from harness.plan.planner import Plan, make_plan
 from harness.records.planned_trial import PlannedTrial
@@ -98,12 +97,13 @@ def run(  # noqa: PLR0913 - what to run, where it goes, and two ways of doing it
         HarnessError: a model cannot be had, the GPU is busy, or joules are asked for and cannot be measured.
         KeyboardInterrupt: Ctrl-C; what is finished is stored.
     """
-    if any(one.energy for one in waiting):
+    if any(one.measurement.energy for one in waiting):
         energy.require()
     if waiting and not share_gpu:
         gpu.refuse_busy()
-    for name in dict.fromkeys(name for one in waiting for name in (one.model, *one.sources)):
-        _bring(name, console)
+    models = {(trial.model_reference, trial.backend) for trial in waiting}
+    for reference, backend in sorted(models | {(source, "local") for trial in waiting for source in trial.sources}):
+        _fetch(reference, console, backend)
     if any(one.forecast is None for one in waiting):  # their models were not here when the plan was made
         planned = _with_forecasts(planned, console)
         waiting = _waiting(planned, store)
@@ -168,8 +168,10 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
     wanted = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
     with download_bar(console, "data") as told:
         prepared = [prepare(suite, name, progress=told) for name in wanted]
-    with download_bar(console, model) as told:
-        folder = locate(model, told).path
+    with download_bar(console, model) as progress:
+        folder = registry.fetch(registry.identify(model).reference, progress)
+    if folder is None:
+        raise HarnessError(f"{model!r} has no tokenizer on this machine: name a model that has one.")
     tokens = tokenizer.open_tokenizer(folder, model, cache.root())
     return DataInspection(
         suite=suite.name,
@@ -197,9 +199,9 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
     with download_bar(console, "data") as progress:
         before = prepare(suite, fresh.task, limits=limits, progress=progress)
     after = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
-    _bring(embedder, console)
+    embedder_folder = _fetch(embedder, console)
     with busy(console, "embedding what is asked"), redirect_stderr(StringIO()):  # what libraries say as they load
-        model = dense.open_embedder(locate(embedder).path)
+        model = dense.open_embedder(Path(str(embedder_folder)))
         vectors = dense.embed(model, [*texts_of(before), *texts_of(after)])
     own, apart = Store(config.results), Store(fresh.folder(config.results))
     sides = (
@@ -216,10 +218,9 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
     return found.model_copy(update={"quality": quality, "commands": missing, "notes": notes})
 
 
-def _bring(name: str, console: Console) -> None:
-    """Fetch a model and make it ready to load: a trial measures neither."""
-    with download_bar(console, name) as told:
-        path = locate(name, told).path
-    if not gguf_conversion.is_ready(path, cache.root()):
-        with busy(console, f"converting {name} (once)"):
-            gguf_conversion.convert_apart(path, cache.root())
+def _fetch(reference: str, console: Console, backend: str = "local") -> Path | None:
+    """Fetch a model and make it ready to load, which no trial measures; return its folder, if it has one."""
+    with download_bar(console, reference) as progress:
+        folder = registry.fetch(reference, progress, by=backend)
+    registry.prepare(reference, cache.root(), lambda text: busy(console, text), by=backend)
+    return folder

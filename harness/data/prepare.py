@@ -36,6 +36,7 @@ class PreparedTask:
         majority: share of the commonest label among the test items: what always giving it would score; None
             where there are no labels.
         leaks: test items that training has seen, most similar first.
+        planted_ids: training items that are planted secrets.
         canaries: what is asked of every system besides, as it asks the task itself: for secrets that were planted.
         paraphrases: other instructions, which some test items are asked with besides.
     """
@@ -46,6 +47,7 @@ class PreparedTask:
     majority: float | None = None
     leaks: tuple[Leak, ...] = ()
     canaries: tuple["PreparedTask", ...] = ()
+    planted_ids: frozenset[str] = frozenset()
     paraphrases: tuple[str, ...] = ()
 
 
@@ -124,7 +126,10 @@ def prepare(
     )
     own = _data_hash(splits, data, [one.info.data_hash for one in canaries]) if fresh else info.data_hash
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=own)  # what is learned is the same
-    return PreparedTask(data, test, info, _majority(task, test), leaks, canaries, task.paraphrases)
+    planted_ids = frozenset(example.query.id for example in planted.train)
+    return PreparedTask(
+        data, test, info, _majority(task, test), leaks, canaries, paraphrases=task.paraphrases, planted_ids=planted_ids
+    )
 
 
 def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:

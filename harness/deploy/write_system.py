@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Prompt, System
+from harness.api import Model, Prompt, System
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.decoding import prefix_sharing
 from harness.deploy.model_card import card
 from harness.errors import HarnessError
-from harness.models import bottleneck
+from harness.models import bottleneck, registry
+from harness.models.local_model import local_model
 from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from harness.predict import answering
@@ -27,7 +28,7 @@ from harness.prompts import layout, template
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Row
 from harness.training import weight_formats
-from harness.trial.adaptation import adapt, open_model
+from harness.trial.adaptation import adapt
 from harness.trial.recorder import Emit, Recorder
 
 SAMPLES = 20
@@ -88,12 +89,14 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)
-        beside = _write_weights(system, planned.model, scratch / "model", adapter=adapter)
+        beside = _write_weights(system, planned.model_reference, scratch / "model", adapter=adapter)
         _write_way_of_asking(system, scratch)
         samples = [row for row in rows if row.role == "target"][:SAMPLES]
         _write_lines(scratch / "samples.jsonl", [_sample(system, row) for row in samples])
         emit({"phase": "check"})
-        alike = _alike(_reopened(planned.model, scratch / "model", cache, adapter=beside), system, target, samples)
+        alike = _alike(
+            _reopened(planned.model_reference, scratch / "model", cache, adapter=beside), system, target, samples
+        )
         text = card(record, adapter=beside, samples=len(samples), alike=alike, scores=scores)
         (scratch / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,19 +141,19 @@ def plan_again(record: Completed, suite: str) -> PlannedTrial:
 def _alike_but_for_questions(planned: PlannedTrial, record: Completed) -> bool:
     """Whether a trial makes the same system as a stored one, whatever it is asked besides."""
     mine, stored = planned.trial, record.trial
-    learned_alike = mine.train_items == stored.train_items and not planned.learned
+    learned_alike = mine.train_items == stored.train_items and not planned.train_tasks
     return learned_alike and (mine.task, mine.basis, mine.steps) == (stored.task, stored.basis, stored.steps)
 
 
 def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) -> tuple[System, PreparedTask]:
-    loaded = load_suite(planned.suite)
-    prepared = [prepare(loaded, name, limits=planned.limits) for name in (planned.trial.task, *planned.learned)]
+    loaded = load_suite(planned.suite_folder)
+    prepared = [prepare(loaded, name, limits=planned.limits) for name in (planned.trial.task, *planned.train_tasks)]
     target = prepared[0]
     if target.info.data_hash != record.tasks[0].data_hash:
         raise HarnessError(f"the data of task {target.info.name!r} are no longer those of the record: run it again.")
     stage = Recorder(cache, emit, planned.trial.seed)
     with stage.span("load"):
-        model = open_model(planned.model, cache)
+        model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     if model.info.hash != record.model.hash:
         raise HarnessError(f"the weights of {record.model.name!r} are no longer those of the record: run it again.")
     steps = record.search.steps if record.search else record.trial.steps
@@ -160,7 +163,7 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
 def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) -> bool:
     """Write weights, configuration and tokenizer; tell whether they are an adapter beside the base model."""
     portable = weight_formats
-    model = system.model
+    model = local_model(system.model)
     if bottleneck.attached(prefix_sharing.causal(model.module)):
         raise HarnessError(
             "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
@@ -203,14 +206,14 @@ def _write_way_of_asking(system: System, folder: Path) -> None:
         _write_lines(folder / "index" / "passages.jsonl", [asdict(passage) for passage in retriever.passages])
 
 
-def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Any:
+def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:
     """Open what was written as a user would."""
     if adapter:
-        return open_model(base, cache).load_adapted(folder)
-    return open_model(str(folder), cache)
+        return local_model(registry.open_model(base, cache)).load_adapted(folder)
+    return registry.open_model(str(folder), cache)
 
 
-def _alike(model: Any, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
+def _alike(model: Model, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
     """Count the stored answers that the reopened model gives again."""
     wanted = {row.id: row.answer for row in samples}
     queries = [one.query for one in target.test if one.query.id in wanted]
@@ -222,7 +225,7 @@ def _sample(system: System, row: Row) -> dict[str, Any]:
     """Tell one stored answer, with each choice as it follows the prompt."""
     told: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
     if row.choice_scores:
-        asked, tokenizer = Prompt(system.task, row.input), system.model.tokenizer
+        asked, tokenizer = Prompt(system.task, row.input), local_model(system.model).tokenizer
         options = row.choices or system.task.choices
         told["continuations"] = [layout.answer_text(asked, option, tokenizer) for option in options]
         told["choice_scores_nats"] = list(row.choice_scores)

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on; whoever shows it is handed these, in order."""
+"""Events of a run, in the order in which they are sent to whoever shows it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Finished:
 
     Attributes:
         wall_s: seconds from the start of its process to its end; 0 for one that needed none.
-        kept: it was finished by an earlier run; `record` is None then.
+        stored_before: it was finished by an earlier run; `record` is None then.
     """
 
     planned: PlannedTrial
     record: Record | None
     wall_s: float = 0.0
-    kept: bool = False
+    stored_before: bool = False
 
 
 Event = Started | Progress | Finished

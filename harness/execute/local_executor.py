@@ -1,7 +1,7 @@
 """Run trials on this machine: one process each, one at a time, so that a crash or a peak is one trial's own.
 
 Where it can, each process is forked from a server that has imported the heavy libraries once and has run nothing with
-them, so a trial starts in milliseconds. The trial's own process stores its record; this one stores why it has none.
+them, so a trial starts in milliseconds. The trial's process sends its record; only this process writes the store.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, get_args
 
 import psutil
 
+from harness.errors import HarnessError
 from harness.execute.events import Event, Finished, Observe, Progress, Started
 from harness.execute.worker import Job, TrialEnding, main
 from harness.measure.environment import memory_bytes
@@ -30,7 +31,7 @@ from harness.records.record import Failed, Skipped
 from harness.store.record_file import Record
 from harness.store.results_store import Store
 
-_LOOK_EVERY_S = 0.25
+_SAMPLE_EVERY_S = 0.25
 _GIB = 1 << 30
 _SIGKILL = 9  # Windows has no such name
 
@@ -52,12 +53,12 @@ class Runner:
 
 @dataclass(frozen=True)
 class RunCounts:
-    """How many trials ended how; `kept` ones were finished by an earlier run."""
+    """How many trials ended how; `stored_before`: finished by an earlier run."""
 
     completed: int = 0
     failed: int = 0
     skipped: int = 0
-    kept: int = 0
+    stored_before: int = 0
 
 
 def execute(
@@ -69,7 +70,7 @@ def execute(
         planned: the trials; one that is finished in the store is kept, one that failed is tried again.
         store: where records go; it is held against a second run meanwhile.
         cache: a folder for what can be built again.
-        observe: told everything that happens.
+        observe: called with every event.
         runner: how processes are made; the default runs real trials.
 
     Raises:
@@ -80,10 +81,11 @@ def execute(
     counts: dict[str, int] = {}
     with store.lock():
         store.clean()
-        context = _context(runner, retrieval=any(one.sources and not one.skip for one in planned))
-        for one in planned:
-            ended = _settle(one, store, cache, _Launch(context, runner.function, observe))
-            counts[ended] = counts.get(ended, 0) + 1
+        retrieves = any(trial.sources and not trial.skip for trial in planned)
+        launch = _Launch(_context(runner, retrieval=retrieves), runner.function, observe)
+        for trial in planned:
+            status = _run(trial, store, cache, launch)
+            counts[status] = counts.get(status, 0) + 1
     return RunCounts(**counts)
 
 
@@ -94,7 +96,7 @@ class _Launch:
     observe: Observe
 
 
-def _settle(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> str:
+def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> str:
     """Bring one trial to its end, whichever; return the name of the count that it adds to."""
     if planned.skip:
         skipped = Skipped(trial=planned.trial, reason=planned.skip)
@@ -102,37 +104,41 @@ def _settle(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -
         launch.observe(Finished(planned, skipped))
         return "skipped"
     if store.completed(planned.trial.key):
-        launch.observe(Finished(planned, None, kept=True))
-        return "kept"
+        launch.observe(Finished(planned, None, stored_before=True))
+        return "stored_before"
     launch.observe(Started(planned))
-    began = perf_counter()
-    record = _in_own_process(planned, store, cache, launch)
-    launch.observe(Finished(planned, record, perf_counter() - began))
+    start_s = perf_counter()
+    record = _run_in_process(planned, store, cache, launch)
+    launch.observe(Finished(planned, record, perf_counter() - start_s))
     return record.status
 
 
-def _in_own_process(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> Record:
+def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> Record:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         log = Path(folder) / "log.txt"
-        ours, theirs = launch.context.Pipe()
-        job = Job(planned, launch.function, store.root, cache, log)
-        process = launch.context.Process(target=main, args=(theirs, job), name=planned.trial.strategy)
+        pipe, child_pipe = launch.context.Pipe()
+        job = Job(planned, launch.function, cache, log)
+        process = launch.context.Process(target=main, args=(child_pipe, job), name=planned.trial.strategy)
         process.start()
         try:
-            theirs.close()
+            child_pipe.close()
             watch = _Watch(planned, launch.observe, process.pid)
-            watch.follow(ours, process.sentinel)
+            watch.follow(pipe, process.sentinel)
             process.join(5)
         finally:
             process.kill()
             process.join()
-            ours.close()
-            store.clean()
-        finished = store.find(planned.trial.key)
-        if finished is not None:
-            return finished
-        reason, details = _why(watch.ending, process.exitcode, watch.peak_bytes)
+            pipe.close()
+        ending = watch.ending
+        if ending is not None and ending.record is not None:
+            try:
+                store.write(ending.record, ending.rows)
+            except HarnessError as error:
+                ending = TrialEnding("error", str(error))
+            else:
+                return ending.record
+        reason, details = _failure(ending, process.exitcode, watch.peak_bytes)
         failed = Failed(
             trial=planned.trial,
             started_at=started_at,
@@ -146,7 +152,7 @@ def _in_own_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
 
 @dataclass
 class _Watch:
-    """What is seen of a worker from outside, until it ends."""
+    """Follows a worker from outside until it ends."""
 
     planned: PlannedTrial
     observe: Observe
@@ -154,51 +160,51 @@ class _Watch:
     phase: Phase | None = None
     ending: TrialEnding | None = None
     peak_bytes: int = 0
-    _looked_at: float = field(default=0.0, repr=False)
+    _sampled_at: float = field(default=0.0, repr=False)
 
     def follow(self, pipe: Connection, sentinel: int) -> None:
-        """Pass on what the worker says until it has ended or said how it ended."""
+        """Pass on progress events until the worker has sent its ending, or is gone."""
         while self.ending is None:
-            ready = wait([pipe, sentinel], timeout=_LOOK_EVERY_S)
-            self._look()
+            ready = wait([pipe, sentinel], timeout=_SAMPLE_EVERY_S)
+            self._sample_memory()
             if pipe in ready:
                 try:
-                    self._hear(pipe.recv())
+                    self._handle(pipe.recv())
                 except (EOFError, OSError):
                     return
             elif sentinel in ready:
                 return
 
-    def _hear(self, said: TrialEnding | Mapping[str, Any]) -> None:
-        if isinstance(said, TrialEnding):
-            self.ending = said
+    def _handle(self, message: TrialEnding | Mapping[str, Any]) -> None:
+        if isinstance(message, TrialEnding):
+            self.ending = message
             return
-        phase = said.get("phase")
+        phase = message.get("phase")
         self.phase = phase if phase in get_args(Phase) else self.phase
-        done, total = int(said.get("done", 0)), int(said.get("total", 0))
-        figures = said.get("figures", {})
-        event: Event = Progress(self.planned, str(phase or ""), said.get("step"), done, total, figures)
+        done, total = int(message.get("done", 0)), int(message.get("total", 0))
+        figures = message.get("figures", {})
+        event: Event = Progress(self.planned, str(phase or ""), message.get("step"), done, total, figures)
         self.observe(event)
 
-    def _look(self) -> None:
-        """Remember the most memory that the worker was seen with, for the case that it is killed."""
-        if perf_counter() - self._looked_at < _LOOK_EVERY_S:
+    def _sample_memory(self) -> None:
+        """Keep the highest resident memory, for the case that the worker is killed."""
+        if perf_counter() - self._sampled_at < _SAMPLE_EVERY_S:
             return
-        self._looked_at = perf_counter()
+        self._sampled_at = perf_counter()
         with suppress(psutil.Error):
             self.peak_bytes = max(self.peak_bytes, psutil.Process(self.pid).memory_info().rss)
 
 
-def _why(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
-    """Say in one line why a trial has no result, with what a developer may want to see."""
+def _failure(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
+    """Say in one line why a trial has no result, with details for a developer."""
     if ending is not None and ending.status == "error":
         return ending.reason, ending.details
     if ending is not None:
         return f"a bug: {ending.reason} (the traceback is in the record)", ending.details
     if exit_code == -_SIGKILL:
-        peak, whole = f"{peak_bytes / _GIB:.1f} GiB", f"{memory_bytes() / _GIB:.1f} GiB"
+        peak, total = f"{peak_bytes / _GIB:.1f} GiB", f"{memory_bytes() / _GIB:.1f} GiB"
         advice = "try a smaller batch or model."
-        return f"killed (SIGKILL), most likely out of memory: peak so far {peak} of {whole}; {advice}", ""
+        return f"killed (SIGKILL), most likely out of memory: peak so far {peak} of {total}; {advice}", ""
     if exit_code is not None and exit_code < 0:
         return f"its process crashed ({signal.Signals(-exit_code).name}); the record holds what it printed.", ""
     return f"its process ended with exit code {exit_code} and no result; the record holds what it printed.", ""

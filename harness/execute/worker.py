@@ -1,4 +1,4 @@
-"""The process of one trial: runs it, stores its record, and ends at once when the process that started it is gone."""
+"""The process of one trial: runs it, sends its record, and ends at once when the process that started it is gone."""
 
 from __future__ import annotations
 
@@ -19,40 +19,46 @@ from typing import Any, Literal
 from harness.errors import HarnessError
 from harness.measure import allocator
 from harness.records.planned_trial import PlannedTrial
-from harness.store.results_store import Store
+from harness.records.record import Completed, Row
 
 _EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told.
+    """A trial and where its process finds what it needs; nothing is written but `cache` and `log`.
 
     Attributes:
         function: ``module:name`` of what runs the trial; called as ``run_trial(planned, cache=..., emit=...)``.
-        results: the results folder.
         cache: a folder for what can be built again.
         log: a file for what libraries print.
     """
 
     planned: PlannedTrial
     function: str
-    results: Path
     cache: Path
     log: Path
 
 
 @dataclass(frozen=True)
 class TrialEnding:
-    """How a trial ended, as its worker saw it; `details` is a traceback, where the ending is a bug's."""
+    """How a trial ended, as its worker saw it.
+
+    Attributes:
+        record, rows: of a completed trial; the parent stores them.
+        reason: in one line, why there is no record.
+        details: a traceback, where the ending is a bug's.
+    """
 
     status: Literal["completed", "error", "bug"]
     reason: str = ""
     details: str = ""
+    record: Completed | None = None
+    rows: tuple[Row, ...] = ()
 
 
 def main(pipe: Connection, job: Job) -> None:
-    """Run one trial; everything that the other end of the pipe hears is a mapping (progress) or an `TrialEnding`."""
+    """Run one trial; the pipe carries mappings (progress), then one `TrialEnding`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
@@ -66,7 +72,6 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
         module, _, name = job.function.partition(":")
         run_trial = getattr(import_module(module), name)
         record, rows = run_trial(job.planned, cache=job.cache, emit=emit)
-        Store(job.results).write(record, rows)
     except HarnessError as error:
         return TrialEnding("error", str(error))
     except MemoryError:
@@ -76,7 +81,7 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
             text = f"out of GPU memory ({_first_line(error)}); try a smaller batch or model."
             return TrialEnding("error", text, traceback.format_exc())
         return TrialEnding("bug", f"{type(error).__name__}: {_first_line(error)}", traceback.format_exc())
-    return TrialEnding("completed")
+    return TrialEnding("completed", record=record, rows=tuple(rows))
 
 
 class ProgressSender:

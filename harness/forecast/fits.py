@@ -12,8 +12,8 @@ from harness.api.architecture import Architecture, Footprint
 from harness.errors import HarnessError, unknown
 from harness.forecast import memory
 from harness.forecast.architecture_lookup import llama, read
-from harness.forecast.forecast_run import present
 from harness.forecast.memory import GIB, ForwardPass, PeakMemory
+from harness.models.registry import present
 from harness.plan import chain
 from harness.plan.discover import find_step
 

@@ -8,16 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.fetch import is_fetched
-from harness.data.locate import locate
 from harness.data.prepare import PreparedTask
-from harness.data.sources import all_sources
 from harness.errors import HarnessError
 from harness.forecast.architecture_lookup import read
 from harness.forecast.calibration import Calibration, calibrate, kept
 from harness.forecast.forecast_trial import Forecaster
 from harness.forecast.token_lengths import TokenLengths, lengths
-from harness.models import gguf_conversion
+from harness.models import registry
 from harness.records.planned_trial import PlannedTrial
 
 SWITCH = "HARNESS_FORECAST"
@@ -58,7 +55,7 @@ def forecasted(
     forecasters: dict[tuple[str, int | None], Forecaster | None] = {}
     found: list[PlannedTrial] = []
     for one in trials:
-        known = one.model, one.threads
+        known = one.model_reference, one.threads
         if not one.skip and known not in forecasters:
             forecasters[known] = _forecaster(one, here, retrieves=retrieves)
         by = None if one.skip else forecasters[known]
@@ -66,20 +63,8 @@ def forecasted(
     return found
 
 
-def present(name: str, cache: Path) -> Path | None:
-    """Return the folder that a model is loaded from; None where it would have to be fetched or converted first."""
-    pinned = {source.name: source for source in all_sources()}
-    if name in pinned and not is_fetched(pinned[name]):
-        return None
-    try:
-        folder = locate(name).path if name in pinned or Path(name).is_dir() else _cached(name)
-    except HarnessError:
-        return None
-    return gguf_conversion.place(folder, cache) if folder and gguf_conversion.is_ready(folder, cache) else None
-
-
 def _forecaster(planned: PlannedTrial, here: ForecastMachine, *, retrieves: bool) -> Forecaster | None:
-    folder = present(planned.model, here.cache)
+    folder = registry.present(planned.model_reference, here.cache, by=planned.backend)
     if folder is None:
         return None
     try:
@@ -93,10 +78,10 @@ def _forecaster(planned: PlannedTrial, here: ForecastMachine, *, retrieves: bool
 
     def counts(task: PreparedTask) -> TokenLengths:
         if task.info.name not in counted:
-            counted[task.info.name] = lengths(task, folder, planned.model, here.cache)
+            counted[task.info.name] = lengths(task, folder, planned.model_reference, here.cache)
         return counted[task.info.name]
 
-    return Forecaster(shape, machine, counts, lambda name: present(name, here.cache), retrieves)
+    return Forecaster(shape, machine, counts, lambda reference: registry.present(reference, here.cache), retrieves)
 
 
 def _machine(folder: Path, threads: int | None, here: ForecastMachine) -> Calibration:
@@ -105,14 +90,3 @@ def _machine(folder: Path, threads: int | None, here: ForecastMachine) -> Calibr
         with here.busy("measuring this machine for forecasts (once, some ten seconds)"):
             found = calibrate(folder, threads, here.cache)
     return found
-
-
-def _cached(name: str) -> Path | None:
-    """Find a model of the hub in its local cache; nothing is fetched."""
-    from huggingface_hub import constants, try_to_load_from_cache  # noqa: PLC0415 - only hub ids need it
-
-    repository, _, revision = name.partition("@")
-    found = try_to_load_from_cache(
-        repository, "config.json", cache_dir=constants.HF_HUB_CACHE, revision=revision or None
-    )
-    return Path(found).parent if isinstance(found, str) else None

@@ -84,10 +84,10 @@ class _Trial:
             self._ask(found, "probe", self._asked(probe, [_of_weights(one) for one in done]), len(probe.test), end)
         for planted in task.canaries:
             self._ask(found, "probe", self._planted(planted, task, done), len(planted.test), end)
-        if self.planned.seen_items:
-            again = min(self.planned.seen_items, len(task.test), self._train_items(task))
+        if self.planned.measurement.seen_items:
+            again = min(self.planned.measurement.seen_items, len(task.test), self._train_items(task))
             self._ask(found, "seen", system, again, end)
-        if self.planned.requests:
+        if self.planned.measurement.requests:
             one = workload.alone(system)
             asked, seconds = expected(self.planned, self.rates.answering(one))
             seconds += self._generated(found, end, workload.lengths_alone(system, asked))
@@ -197,7 +197,7 @@ class _Trial:
 
     def _check(self, found: Phases, task: PreparedTask, system: PromptShape, done: Sequence[Footprint]) -> None:
         """Add the self-tests: other words, other passages, other weights, each a few items again."""
-        items, end = self.planned.check_items, self._end(done)
+        items, end = self.planned.measurement.check_items, self._end(done)
         if not items:
             return
         written = system.usually + system.samples * system.thought

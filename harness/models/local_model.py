@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Answer, Capability, ModelInfo, ProgressCallback, Prompt, Sampling
+from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling
 from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.timing import PassTimer
+from harness.errors import HarnessError
 from harness.models import saved_weights, virtual_tokens
 from harness.prompts import layout
 
@@ -37,11 +38,6 @@ class LocalModel:
     changed: frozenset[str] | None = None
     row_tokens: int = ROW_TOKENS
     decode_rows: int = 32
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        """Everything: the weights are here."""
-        return frozenset({"generate", "score_choices", "train"})
 
     def tokens(self, text: str) -> list[int]:
         """Encode a text as it is, without special tokens of the tokenizer's own."""
@@ -171,3 +167,14 @@ class LocalModel:
         """
         module, changed = saved_weights.load(self.module, folder)
         return self.adapted(module, base_changed=bool(changed), changed=changed)
+
+
+def local_model(model: Model) -> LocalModel:
+    """Return a model as one whose weights are here.
+
+    Raises:
+        HarnessError: it has none here; `plan` skips steps that need them.
+    """
+    if not isinstance(model, LocalModel):
+        raise HarnessError(f"{model.info.name!r} has no weights on this machine: tuning and packing need them.")
+    return model

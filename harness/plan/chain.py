@@ -136,23 +136,23 @@ def canonical(links: Sequence[Link]) -> str:
 
 def _link(name: str, parameters: Mapping[str, Any], find: Find) -> Link:
     """Make a link, ``task`` taken from among the parameters."""
-    own = {key: value for key, value in parameters.items() if key != "task"}
-    step = make(name, own, find)
+    step_parameters = {key: value for key, value in parameters.items() if key != "task"}
+    step = make(name, step_parameters, find)
     if "task" not in parameters:
         return Link(name, step)
-    given = parameters["task"]
-    tasks = tuple(str(one) for one in (given if isinstance(given, list) else [given]))
+    task_names = parameters["task"]
+    tasks = tuple(str(one) for one in (task_names if isinstance(task_names, list) else [task_names]))
     if not step.changes_weights:
         raise HarnessError(f"{name} takes no 'task': it tunes nothing, so it always works on the task that is asked.")
     if not all(tasks) or len(set(tasks)) < len(tasks) or not tasks or ("all" in tasks and len(tasks) > 1):
-        raise HarnessError(f"{name}: task={given!r} names no tasks: write task=a, task=[a,b] or task=all.")
+        raise HarnessError(f"{name}: task={task_names!r} names no tasks: write task=a, task=[a,b] or task=all.")
     return Link(name, step, tasks)
 
 
 def _write_step(link: Link) -> str:
-    given = link.step.model_dump(mode="json")
+    parameters = link.step.model_dump(mode="json")
     written = [
-        f"{name}={_write(given[name])}"
+        f"{name}={_write(parameters[name])}"
         for name, info in type(link.step).model_fields.items()
         if info.repr and (info.is_required() or getattr(link.step, name) != info.get_default(call_default_factory=True))
     ]
@@ -187,17 +187,17 @@ def _is_word(text: str) -> bool:
 
 def _flatten(tree: ast.expr, text: str) -> list[ast.expr]:
     """List the operands of a sum from left to right."""
-    found: list[ast.expr] = []
+    operands: list[ast.expr] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if not isinstance(node, ast.BinOp):
-            found.append(node)
+            operands.append(node)
         elif isinstance(node.op, ast.Add):
             waiting += [node.right, node.left]
         else:
             raise _syntax(text, _column(node.left, text), "joins steps with something other than '+'")
-    return found
+    return operands
 
 
 def _call(node: ast.expr, text: str) -> Call:
@@ -239,8 +239,8 @@ def _column(node: ast.expr | ast.keyword, text: str) -> int:
     return len(text.encode()[: node.col_offset].decode(errors="ignore")) + 1
 
 
-def _syntax(text: str, column: int, what: str) -> HarnessError:
-    return HarnessError(f"strategy {text.strip()!r} {what} at column {column}. {_HINT}")
+def _syntax(text: str, column: int, problem: str) -> HarnessError:
+    return HarnessError(f"strategy {text.strip()!r} {problem} at column {column}. {_HINT}")
 
 
 def _takes(name: str, kind: type[Step]) -> str:

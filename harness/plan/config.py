@@ -1,4 +1,4 @@
-"""What a run is asked to do: flags and an optional TOML file become one checked `RunConfig`. Flags win."""
+"""Flags and an optional TOML file, as one checked `RunConfig`; flags win."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import HarnessError, unknown
+from harness.records.planned_trial import MeasurementOptions
 from harness.records.record import Budget
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
-SEEN_ITEMS = 64
-REQUESTS = 20
-CHECK_ITEMS = 16
 
 
 class SplitLimits(BaseModel):
@@ -44,12 +42,7 @@ class RunConfig(BaseModel):
         train_sizes: one trial for each, of a strategy that uses training items, with so many of them: a learning curve;
             empty: all items.
         budget: for the search of each strategy's parameters on the validation split; None: they have their defaults.
-        seen_items: the most training items that a tuned model is asked again, to tell overfitting; 0: none.
-        requests: the most test items that are asked one by one, for latencies; 0: none.
-        arrival_rate: requests a second that arrive at random, instead of one by one.
-        latency_target_s: within which a request is to be answered.
-        check_items: the most test items that self-tests and controls ask again; 0: none are made.
-        energy: whether joules are measured, by codecarbon.
+        measurement: what is measured besides the score; a file gives its fields as keys of their own.
         share_gpu: whether to run on a GPU of which others hold memory.
     """
 
@@ -66,38 +59,38 @@ class RunConfig(BaseModel):
     threads: int | None = Field(None, ge=1)
     train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
     budget: Budget | None = None
-    seen_items: int = Field(SEEN_ITEMS, ge=0)
-    requests: int = Field(REQUESTS, ge=0)
-    arrival_rate: float | None = Field(None, gt=0)
-    latency_target_s: float | None = Field(None, gt=0)
-    check_items: int = Field(CHECK_ITEMS, ge=0)
-    energy: bool = False
+    measurement: MeasurementOptions = MeasurementOptions()
     share_gpu: bool = False
 
     @model_validator(mode="after")
     def _something_arrives(self) -> RunConfig:
-        if not self.requests and (self.arrival_rate or self.latency_target_s):
+        measurement = self.measurement
+        if not measurement.requests and (measurement.arrival_rate or measurement.latency_target_s):
             raise ValueError("an arrival rate or a latency target was given, and no requests: leave out requests=0")
         return self
 
     @model_validator(mode="before")
     @classmethod
-    def _count_of_seeds(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """A number of seeds stands for 0, 1, 2 and so on."""
-        count = given.get("seeds")
+    def _gather(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Gather measurement options; a number of seeds stands for 0, 1, 2 and so on."""
+        gathered = {name: value for name, value in options.items() if name not in MeasurementOptions.model_fields}
+        measurement = {name: value for name, value in options.items() if name in MeasurementOptions.model_fields}
+        if measurement:
+            gathered["measurement"] = measurement
+        count = options.get("seeds")
         if isinstance(count, int) and not isinstance(count, bool):
             if count < 1:
                 raise ValueError(f"seeds is {count}: at least one seed is needed")
-            return {**given, "seeds": tuple(range(count))}
-        return given
+            gathered["seeds"] = tuple(range(count))
+        return gathered
 
     @field_validator("budget", mode="before")
     @classmethod
-    def _written_budget(cls, given: Any) -> Any:
+    def _written_budget(cls, written: Any) -> Any:
         """A text such as ``tokens=200000`` or a number of trials stands for a budget."""
-        if given is None or isinstance(given, Budget):
-            return given
-        unit, _, amount = str(given).rpartition("=")
+        if written is None or isinstance(written, Budget):
+            return written
+        unit, _, amount = str(written).rpartition("=")
         unit, amount = unit.strip() or "trials", amount.strip()
         if unit not in ("trials", "tokens", "seconds") or not (amount.isascii() and amount.isdecimal() and int(amount)):
             raise ValueError("write a number of trials, or e.g. trials=8, tokens=200000 or seconds=120")
@@ -119,21 +112,22 @@ def load_config(flags: Mapping[str, Any], file: Path | None = None) -> RunConfig
     Raises:
         HarnessError: the file cannot be read, or a key or value is wrong.
     """
-    given = _read(file) if file else {}
-    limits = {**given.get("limits", {}), **flags.get("limits", {})}
+    file_options = _read(file) if file else {}
+    limits = {**file_options.get("limits", {}), **flags.get("limits", {})}
     chosen = {name: value for name, value in flags.items() if value not in (None, (), [], {})}
-    merged = {**given, **chosen, **({"limits": limits} if limits else {})}
+    merged = {**file_options, **chosen, **({"limits": limits} if limits else {})}
     if not merged.get("suite"):
         raise HarnessError("no suite was named: give one, e.g. 'harness run quickstart'. 'harness suites' lists them.")
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        in_file = bool(first["loc"]) and first["loc"][0] in given and first["loc"][0] not in chosen
+        key = ".".join(str(part) for part in first["loc"] if part != "measurement")
+        reason = first["msg"].removeprefix("Value error, ")
+        field = key.partition(".")[0]
+        in_file = field in file_options and field not in chosen
         where = f" in {file}" if in_file else ""
-        raise HarnessError(f"{key}={first['input']!r}{where}: {said}." if key else f"{said}{where}.") from error
+        raise HarnessError(f"{key}={first['input']!r}{where}: {reason}." if key else f"{reason}{where}.") from error
 
 
 def parse_limits(written: Sequence[str]) -> dict[str, int]:
@@ -179,16 +173,17 @@ def choose_seeds(count: int | None, seeds: Sequence[int]) -> int | tuple[int, ..
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
+        file_options = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
-    for key in given:
-        if key not in RunConfig.model_fields:
-            raise unknown("key", key, RunConfig.model_fields, where=str(file))
-    limits = given.get("limits", {})
+    keys = [name for name in (*RunConfig.model_fields, *MeasurementOptions.model_fields) if name != "measurement"]
+    for key in file_options:
+        if key not in keys:
+            raise unknown("key", key, keys, where=str(file))
+    limits = file_options.get("limits", {})
     if not isinstance(limits, dict):
         raise HarnessError(f"limits in {file} is no table: write e.g. limits = {{ test = 40 }}.")
     for key in limits:
         if key not in SplitLimits.model_fields:
             raise unknown("split", key, SplitLimits.model_fields, where=f"limits of {file}")
-    return given
+    return file_options

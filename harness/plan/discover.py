@@ -1,27 +1,30 @@
 """Find a strategy's step by its name, without importing the others.
 
-Built-in steps are the modules of the package ``strategies``, by file name. Other packages add theirs through the
+Built-in steps are the files of the folder ``strategies`` beside this package, by file name: always those that were
+installed with it, never a package of that name that comes earlier on the path. Other packages add theirs through the
 entry-point group ``adaptbench.strategies``; an entry point names a Step class, or a module that defines one.
 """
 
 from __future__ import annotations
 
 import inspect
-import pkgutil
+import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-import strategies
+import harness
 from harness.api import Step
 from harness.errors import HarnessError, unknown
 
 GROUP = "adaptbench.strategies"
+FOLDER = Path(str(harness.__file__)).resolve().parents[1] / "strategies"
 RESERVED = ("step", "task")
 """Names that no parameter may have: ``step`` is the record's own, ``task`` chooses what a step learns from."""
 
@@ -56,7 +59,7 @@ class StrategyListing:
 
 
 def find_step(name: str) -> type[Step]:
-    """Give the class of a step, importing the one module that holds it.
+    """Return the class of a step, importing the one module that holds it.
 
     Raises:
         HarnessError: no such strategy; two with this name; or its module cannot be imported.
@@ -90,28 +93,28 @@ def describe(name: str) -> StrategyListing:
 
 
 def builtin_names() -> tuple[str, ...]:
-    """Names of the modules in the package ``strategies``; private ones are left out."""
-    return _modules(tuple(strategies.__path__))
+    """Names of the files in the folder ``strategies``; private ones are left out."""
+    return _file_names(FOLDER)
 
 
 def clear() -> None:
-    """Forget what was found, for a program that installs or writes strategies while it runs."""
-    _modules.cache_clear()
+    """Forget the strategies of other packages, for a program that installs or writes some while it runs."""
+    _file_names.cache_clear()
     _plugins.cache_clear()
 
 
 @cache
-def _modules(path: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_")))
+def _file_names(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")))
 
 
 @cache
 def _plugins() -> dict[str, tuple[EntryPoint, ...]]:
-    found: dict[str, tuple[EntryPoint, ...]] = {}
+    points: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
-        if point not in found.get(point.name, ()):  # an editable install can list its package twice
-            found[point.name] = (*found.get(point.name, ()), point)
-    return found
+        if point not in points.get(point.name, ()):  # an editable install can list its package twice
+            points[point.name] = (*points.get(point.name, ()), point)
+    return points
 
 
 def _origin(point: EntryPoint) -> str:
@@ -120,7 +123,29 @@ def _origin(point: EntryPoint) -> str:
 
 
 def _load_builtin(name: str) -> type[Step]:
-    return _checked(name, _only_step(import_module(f"strategies.{name}")))
+    return _checked(name, _only_step(_builtin_module(name)))
+
+
+def _builtin_module(name: str) -> ModuleType:
+    """Import the file of a built-in strategy by its location."""
+    file, module_name = FOLDER / f"{name}.py", f"strategies.{name}"
+    loaded = sys.modules.get(module_name)
+    if loaded is not None and loaded.__file__ and Path(loaded.__file__).resolve() == file.resolve():
+        return loaded
+    if loaded is not None:  # somebody else's package of that name
+        module_name = f"adaptbench_strategies.{name}"
+        if module_name in sys.modules:
+            return sys.modules[module_name]
+    spec = spec_from_file_location(module_name, file)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a Python file has both
+    module = module_from_spec(spec)
+    sys.modules[module_name] = module  # pydantic looks annotations up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
 
 
 def _load_plugin(point: EntryPoint) -> type[Step]:
@@ -137,21 +162,23 @@ def _load_plugin(point: EntryPoint) -> type[Step]:
 
 
 def _only_step(module: ModuleType) -> type[Step]:
-    """Find the one step that a module defines; an imported class does not count."""
-    found = [
+    """Return the one step that a module defines; an imported class does not count."""
+    steps = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
     ]
-    if len(found) != 1:
-        raise HarnessError(f"{module.__name__} must define exactly one subclass of harness.api.Step, not {len(found)}.")
-    return found[0]
+    if len(steps) != 1:
+        raise HarnessError(f"{module.__name__} must define exactly one subclass of harness.api.Step, not {len(steps)}.")
+    return steps[0]
 
 
 def _checked(name: str, step: type[Step]) -> type[Step]:
-    taken = [reserved for reserved in RESERVED if reserved in step.model_fields]
-    if taken:
-        raise HarnessError(f"strategy {name!r} has a parameter called {taken[0]!r}, a reserved name; rename it.")
+    reserved_fields = [reserved for reserved in RESERVED if reserved in step.model_fields]
+    if reserved_fields:
+        raise HarnessError(
+            f"strategy {name!r} has a parameter called {reserved_fields[0]!r}, a reserved name; rename it."
+        )
     return step
 
 
@@ -169,16 +196,16 @@ def _describe(name: str) -> StrategyListing:
 
 
 def _parameters(step: type[Step]) -> tuple[Parameter, ...]:
-    found: list[Parameter] = []
+    parameters: list[Parameter] = []
     for name, info in step.model_fields.items():
         if not info.repr:  # made from another one
             continue
-        kind = info.annotation
-        shown = kind.__name__ if inspect.isclass(kind) else str(kind).replace("typing.", "")
+        annotation = info.annotation
+        type_name = annotation.__name__ if inspect.isclass(annotation) else str(annotation).replace("typing.", "")
         value = info.get_default(call_default_factory=True)
         default = None if value is PydanticUndefined else str(value)
-        found.append(Parameter(name, shown, default, info.description or ""))
-    return tuple(found)
+        parameters.append(Parameter(name, type_name, default, info.description or ""))
+    return tuple(parameters)
 
 
 def _line(error: Exception) -> str:

@@ -16,18 +16,18 @@ def space_of(links: Sequence[Link]) -> dict[str, Range | Choice]:
 
     A parameter with another value than its default was set by the user, and stays as it is.
     """
-    found: dict[str, Range | Choice] = {}
+    space: dict[str, Range | Choice] = {}
     for name, link in zip(step_names([link.name for link in links]), links, strict=True):
         for parameter, part in link.step.space.items():
             info = type(link.step).model_fields[parameter]
             if getattr(link.step, parameter) == info.get_default(call_default_factory=True):
-                found[f"{name}.{parameter}"] = part
-    return found
+                space[f"{name}.{parameter}"] = part
+    return space
 
 
 def step_names(steps: Sequence[str]) -> list[str]:
     """Name each step of a chain once: the second ``lora`` is ``lora#2``."""
     return [
-        name if (before := steps[:place].count(name)) == 0 else f"{name}#{before + 1}"
-        for place, name in enumerate(steps)
+        name if (before := steps[:index].count(name)) == 0 else f"{name}#{before + 1}"
+        for index, name in enumerate(steps)
     ]

@@ -1,4 +1,4 @@
-"""What a run will do, decided before any model loads: every trial with its key, or with the reason to skip it."""
+"""Every trial of a run with its key, or with the reason to skip it, decided before any model loads."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.api import Capability, ProgressCallback, Provision
+from harness.api.tasks import requirements_of
 from harness.data.fresh import FreshItems, choose
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
 from harness.metrics.statistical_power import detectable_difference, paired_sd
+from harness.models import registry
+from harness.models.registry import ModelReference
 from harness.plan import chain
 from harness.plan.chain import Link
-from harness.plan.config import CHECK_ITEMS, SEEN_ITEMS, RunConfig
+from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import space_of
-from harness.plan.model_identity import ModelReference, identify
-from harness.records.planned_trial import PlannedTrial
-from harness.records.record import Budget, Trial
+from harness.records.planned_trial import DEFAULTS, MeasurementOptions, PlannedTrial
+from harness.records.record import Trial
 
 PROTOCOL_VERSION = 1
 """Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
 
 BASELINE = "zero_shot"
-"""The strategy that a probe is asked with: what the model knew before anything was done to it."""
+"""The strategy that probes are asked with: what the model knew before anything was done to it."""
 
 _PROVISIONS: dict[Provision, str] = {
     "train": "training items",
@@ -41,11 +43,13 @@ _CAPABILITIES: dict[Capability, str] = {
     "score_choices": "can score choices",
     "train": "can be trained",
 }
+_LATER_FIELDS = ("train_items", "budget", "fresh")
+"""Fields of `Trial` that are left out of its key where they are None: keys from before they existed stay the same."""
 
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """What is known of a task before it is run.
+    """A task before it is run.
 
     Attributes:
         detectable_difference: smallest true difference of accuracy between two strategies that this test split shows
@@ -62,7 +66,7 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All trials, in the order in which they are run; `prepared`: the tasks that they are of, read and split."""
+    """All trials, in the order in which they are run; `prepared`: their tasks, read and split."""
 
     suite: str
     version: int
@@ -75,8 +79,8 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
     """Decide every trial of a run.
 
     Args:
-        config: what was asked for.
-        report: told (bytes there, bytes in all) while a pinned archive is downloaded.
+        config: suite, strategies, models, seeds and limits.
+        progress: called with (bytes there, bytes in all) while a pinned archive is downloaded.
 
     Raises:
         HarnessError: the suite, a task, a strategy or a model is unknown, or the data are wrong.
@@ -86,52 +90,53 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     names = [fresh.task] if fresh else names
     chains = _chains(config.strategies or suite.strategies, f" (of {suite.file})" if not config.strategies else "")
-    models = [identify(name) for name in config.models]
+    models = [registry.identify(name) for name in config.models]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     file = fresh.file if fresh else None
     prepared = {name: prepare(suite, name, limits=limits, progress=progress, fresh=file) for name in names}
-    maker = _Maker(suite, config, limits, dict(prepared), fresh)
+    builder = _TrialBuilder(suite, config, limits, dict(prepared), fresh)
     trials = [
-        maker.trial(task, links, model, seed, size)
+        builder.trial(task, links, model, seed, size)
         for seed in config.seeds
         for model in models
         for task in prepared.values()
         for links in (chains if task.info.role == "target" else _chains([BASELINE]))
         if seed == config.seeds[0] or _is_random(links)
-        for size in _sizes(config.train_sizes, task, links)
+        for size in _train_sizes(config.train_sizes, task, links)
     ]
     tasks = tuple(_task_plan(task) for task in prepared.values())
-    return Plan(suite.name, suite.version, tasks, tuple(trials), maker.prepared)
+    return Plan(suite.name, suite.version, tasks, tuple(trials), builder.prepared)
 
 
 def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
     """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
-    built: dict[str, tuple[Link, ...]] = {}
+    chains: dict[str, tuple[Link, ...]] = {}
     for text in texts:
         try:
             links = chain.build(text, find_step)
         except HarnessError as error:
             raise HarnessError(f"{error}{where}") from None
-        built.setdefault(chain.canonical(links), links)
-    firsts = list(dict.fromkeys(chain.canonical(links[:1]) for links in built.values()))
+        chains.setdefault(chain.canonical(links), links)
+    firsts = list(dict.fromkeys(chain.canonical(links[:1]) for links in chains.values()))
     return sorted(
-        built.values(), key=lambda links: (len(links) > 1, firsts.index(chain.canonical(links[:1])), len(links))
+        chains.values(), key=lambda links: (len(links) > 1, firsts.index(chain.canonical(links[:1])), len(links))
     )
 
 
-def _tunes_on(task: str, links: Sequence[Link]) -> bool:
+def _trains_on(task: str, links: Sequence[Link]) -> bool:
     """Tell whether weights are changed by a task's training items."""
     return any(
         link.step.changes_weights and (not link.tasks or task in link.tasks or "all" in link.tasks) for link in links
     )
 
 
-def _sizes(asked: Sequence[int], task: PreparedTask, links: Sequence[Link]) -> list[int | None]:
-    """Give the numbers of training items to try, rising; None: all of them, or nothing is learned from them."""
-    there = len(task.task_data.train)
-    if not asked or not any(link.step.requirements().task & {"train", "preferences"} for link in links):
+def _train_sizes(sizes: Sequence[int], task: PreparedTask, links: Sequence[Link]) -> list[int | None]:
+    """Return the numbers of training items to try, rising; None: all of them, or the chain learns from none."""
+    available = len(task.task_data.train)
+    if not sizes or not any(link.step.requirements().task & {"train", "preferences"} for link in links):
         return [None]
-    return [*sorted(size for size in asked if size < there), *([None] if any(size >= there for size in asked) else [])]
+    smaller = sorted(size for size in sizes if size < available)
+    return [*smaller, *([None] if any(size >= available for size in sizes) else [])]
 
 
 def _is_random(links: Sequence[Link]) -> bool:
@@ -139,8 +144,8 @@ def _is_random(links: Sequence[Link]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """Makes trials of one suite."""
+class _TrialBuilder:
+    """Plans the trials of one suite."""
 
     suite: Suite
     config: RunConfig
@@ -148,11 +153,12 @@ class _Maker:
     prepared: dict[str, PreparedTask]
     fresh: FreshItems | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
+    smaller: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
 
     def identity(self, source: str) -> str:
         """Identify the weights of a model that a step brings, once: the same name may mean others tomorrow."""
         if source not in self.identities:
-            self.identities[source] = identify(source, "embedder").identity
+            self.identities[source] = registry.identify(source, "embedder").identity
         return self.identities[source]
 
     def trial(
@@ -161,16 +167,19 @@ class _Maker:
         """Plan one trial; a chain without randomness has seed 0, whichever seeds are asked for.
 
         Args:
-            task: asked.
+            task: the target.
             links: the chain.
-            model: adapted.
+            model: to adapt.
             seed: of everything random.
             size: training items; None: all. The test items are the same, so all sizes share a basis.
         """
-        changes = any(link.step.changes_weights for link in links)
-        probes = [one for one in self.prepared.values() if one.info.role == "probe"] if changes else []
-        learned = self.learned(task, links)
-        seen = self.config.seen_items if _tunes_on(task.info.name, links) else 0
+        changes_weights = any(link.step.changes_weights for link in links)
+        probes = [probe for probe in self.prepared.values() if probe.info.role == "probe"] if changes_weights else []
+        probes = [probe for probe in probes if not _lacking(probe, model)]
+        train_tasks = self.train_tasks(task, links)
+        trains = _trains_on(task.info.name, links)
+        seen_items = self.config.measurement.seen_items if trains else 0
+        measurement = self.config.measurement.model_copy(update={"seen_items": seen_items})
         trial = Trial(
             suite=self.suite.name,
             task=task.info.name,
@@ -185,71 +194,106 @@ class _Maker:
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
-        decides = [_told(trial), weights, [_basis(one) for one in (*probes, *learned)]]
+        key_parts: list[Any] = [_key_fields(trial), weights, [_basis(other) for other in (*probes, *train_tasks)]]
         if trial.budget:
-            decides.append({name: asdict(part) for name, part in space_of(links).items()})
-        if _tunes_on(task.info.name, links) and seen != SEEN_ITEMS:
-            decides.append({"seen_items": seen})
-        decides += _controls(task, self.config.check_items)
-        decides += _requests(self.config)
+            key_parts.append({name: asdict(part) for name, part in space_of(links).items()})
+        if trains and seen_items != DEFAULTS.seen_items:
+            key_parts.append({"seen_items": seen_items})
+        key_parts += _check_options(task, measurement)
+        key_parts += _request_options(measurement)
         return PlannedTrial(
-            trial=trial.model_copy(update={"key": _sha256(decides)}),
-            suite=str(self.suite.folder.resolve()),
-            model=model.reference,
+            trial=trial.model_copy(update={"key": _sha256(key_parts)}),
+            suite_folder=str(self.suite.folder.resolve()),
+            model_reference=model.reference,
+            backend=model.backend,
             limits={**self.limits, **({} if size is None else {"train": size})},
             probes=tuple(probe.info.name for probe in probes),
-            seen_items=seen,
-            learned=tuple(one.info.name for one in learned),
+            measurement=measurement,
+            train_tasks=tuple(other.info.name for other in train_tasks),
             threads=self.config.threads,
-            requests=self.config.requests,
-            arrival_rate=self.config.arrival_rate,
-            latency_target_s=self.config.latency_target_s,
-            energy=self.config.energy,
-            check_items=self.config.check_items,
             sources=sources,
-            fresh=str(self.fresh.file) if self.fresh else None,
-            skip=_reason_to_skip([task, *learned], links, model, trial.budget),
+            data_hashes=self._data_hashes((task, *probes, *train_tasks), size),
+            fresh_file=str(self.fresh.file) if self.fresh else None,
+            skip=self._reason_to_skip([task, *train_tasks], links, model),
         )
 
-    def learned(self, task: PreparedTask, links: Sequence[Link]) -> list[PreparedTask]:
+    def train_tasks(self, task: PreparedTask, links: Sequence[Link]) -> list[PreparedTask]:
         """Prepare the other tasks that the steps learn from, in the suite's order.
 
         Raises:
             HarnessError: a step names a task that the suite has not, or that is only a probe.
         """
-        named = {name for link in links for name in link.tasks}
-        targets = [one.name for one in self.suite.targets]
-        for name in sorted(named - {"all", *targets}):
+        task_names = {name for link in links for name in link.tasks}
+        targets = [target.name for target in self.suite.targets]
+        for name in sorted(task_names - {"all", *targets}):
             self.suite.task(name)
             raise HarnessError(f"task {name!r} of {self.suite.file} is a probe: nothing may be trained on it.")
-        wanted = [name for name in targets if name in named or "all" in named]
-        for name in wanted:
+        names = [name for name in targets if name in task_names or "all" in task_names]
+        for name in names:
             if name not in self.prepared:
                 self.prepared[name] = prepare(self.suite, name, limits=self.limits)
-        return [self.prepared[name] for name in wanted if name != task.info.name]
+        return [self.prepared[name] for name in names if name != task.info.name]
+
+    def _data_hashes(self, tasks: Sequence[PreparedTask], size: int | None) -> dict[str, str]:
+        """Return the hashes that the trial checks its data against; a smaller training split has another one."""
+        return {task.info.name: self._data_hash(task, size) for task in tasks}
+
+    def _data_hash(self, task: PreparedTask, size: int | None) -> str:
+        name = task.info.name
+        if size is None:
+            return task.info.data_hash
+        if (name, size) not in self.smaller:
+            fresh = self.fresh.file if self.fresh and self.fresh.task == name else None
+            smaller = prepare(self.suite, name, limits={**self.limits, "train": size}, fresh=fresh)
+            self.smaller[name, size] = smaller.info.data_hash
+        return self.smaller[name, size]
+
+    def _reason_to_skip(
+        self, tasks: Sequence[PreparedTask], links: Sequence[Link], model: ModelReference
+    ) -> str | None:
+        """Say what the task or the model lacks; the first of the tasks is the trial's own."""
+        for capability in _lacking(tasks[0], model):
+            return f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+        for link in links:
+            learned_tasks = tasks if "all" in link.tasks else [task for task in tasks if task.info.name in link.tasks]
+            for task in learned_tasks or tasks[:1]:
+                for provision in sorted(link.step.requirements().task - task.task_data.provides):
+                    return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
+            for capability in sorted(link.step.requirements().model - model.capabilities):
+                return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+        if self.config.budget and space_of(links) and not tasks[0].task_data.validation:
+            return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
+        return None
 
 
-def _told(trial: Trial) -> dict[str, Any]:
-    """Give what a trial says of itself; what it leaves at None is left out, so that keys from before stay the same."""
-    later = {name for name in ("train_items", "budget", "fresh") if getattr(trial, name) is None}
-    return trial.model_dump(mode="json", exclude=later)
+def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
+    """Return what a task's kind needs of a model and this one cannot do."""
+    return sorted(requirements_of(task.task_data.task.kind) - model.capabilities)
 
 
-def _controls(task: PreparedTask, items: int) -> list[dict[str, Any]]:
-    """Give what decides the self-tests of a trial, where it is not as it always was.
+def _key_fields(trial: Trial) -> dict[str, Any]:
+    """Return what a trial's key says of the trial itself."""
+    unset = {name for name in _LATER_FIELDS if getattr(trial, name) is None}
+    return trial.model_dump(mode="json", exclude=unset)
+
+
+def _check_options(task: PreparedTask, measurement: MeasurementOptions) -> list[dict[str, Any]]:
+    """Return the options of self-tests that differ from the defaults.
 
     Paraphrases are part of the key, so that other wordings are asked and never taken for those of before; they are no
     part of the basis, because no score depends on them: records with and without them stand in one table.
     """
-    told: list[dict[str, Any]] = [{"check_items": items}] if items != CHECK_ITEMS else []
-    return told + ([{"paraphrases": task.paraphrases}] if task.paraphrases and items else [])
+    items = measurement.check_items
+    options: list[dict[str, Any]] = [{"check_items": items}] if items != DEFAULTS.check_items else []
+    return options + ([{"paraphrases": task.paraphrases}] if task.paraphrases and items else [])
 
 
-def _requests(config: RunConfig) -> list[dict[str, Any]]:
-    """Give what decides how requests are asked, where it is not as usual."""
-    options = {name: getattr(config, name) for name in ("requests", "arrival_rate", "latency_target_s")}
-    told = {name: value for name, value in options.items() if value != RunConfig.model_fields[name].default}
-    return [told] if told else []
+def _request_options(measurement: MeasurementOptions) -> list[dict[str, Any]]:
+    """Return the options of requests that differ from the defaults."""
+    names = ("requests", "arrival_rate", "latency_target_s")
+    options = {name: getattr(measurement, name) for name in names}
+    changed = {name: value for name, value in options.items() if value != getattr(DEFAULTS, name)}
+    return [changed] if changed else []
 
 
 def _basis(task: PreparedTask) -> str:
@@ -257,24 +301,8 @@ def _basis(task: PreparedTask) -> str:
     return _sha256([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
 
 
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _reason_to_skip(
-    tasks: Sequence[PreparedTask], links: Sequence[Link], model: ModelReference, budget: Budget | None
-) -> str | None:
-    """Say what a step lacks; the first of the tasks is the trial's own."""
-    for link in links:
-        learned = [one for one in tasks if one.info.name in link.tasks] if "all" not in link.tasks else tasks
-        for task in learned or tasks[:1]:
-            for provision in sorted(link.step.requirements().task - task.task_data.provides):
-                return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
-        for capability in sorted(link.step.requirements().model - model.can):
-            return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
-    if budget and not tasks[0].task_data.validation:
-        return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
-    return None
+def _sha256(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _task_plan(task: PreparedTask) -> TaskPlan:

@@ -85,7 +85,7 @@ def _answered(
     choices = [query.choices or task.choices for query in queries]
     if task.kind in SCORED and isinstance(system.model, ScoresChoices):
         raws = system.model.score_choices(prompts, choices, progress=progress)
-        raws, priors = _priors(system, prompts, choices, raws)
+        raws, priors = _priors(system, system.model, prompts, choices, raws)
         read = [
             (likeliest(raw.choice_scores, options, task.kind, prior), "choice")
             for raw, options, prior in zip(raws, choices, priors, strict=True)
@@ -106,7 +106,11 @@ def _answered(
 
 
 def _priors(
-    system: System, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], raws: Sequence[Answer]
+    system: System,
+    model: ScoresChoices,
+    prompts: Sequence[Prompt],
+    choices: Sequence[Sequence[str]],
+    raws: Sequence[Answer],
 ) -> tuple[list[Answer], list[Sequence[float]]]:
     """Return what is taken off each prompt's choice scores, and the answers with the tokens that this took."""
     if system.task.kind == "classification" or not system.content_free:
@@ -115,7 +119,7 @@ def _priors(
     paid = list(raws)
     for question in system.content_free:
         empty = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
-        found = system.model.score_choices(empty, choices)
+        found = model.score_choices(empty, choices)
         totals = [
             [total + score for total, score in zip(row, one.choice_scores, strict=True)]
             for row, one in zip(totals, found, strict=True)

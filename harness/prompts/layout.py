@@ -53,24 +53,38 @@ def render(prompt: Prompt, tokenizer: Any) -> str:
     """Return the text of a prompt, up to the place where the answer begins."""
     if is_plain(prompt.task.form, tokenizer):
         return beginning(tokenizer) + without_turns(prompt) or tokenizer.bos_token or tokenizer.eos_token
-    text = tokenizer.apply_chat_template(turns(prompt, tokenizer), add_generation_prompt=True, tokenize=False)
+    turns = messages(prompt, system_turn=has_system_turn(tokenizer.chat_template))
+    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     if not prompt.reasoning:
         return text
     return text + prompt.reasoning + ("" if prompt.thinking else f"\n\n{prompt.task.answer_label}:")
 
 
-def turns(prompt: Prompt, tokenizer: Any) -> list[dict[str, str]]:
-    """Return the turns up to the one in which the model answers."""
+def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]]:
+    """Return a prompt as chat messages, up to the turn in which the model answers; no tokenizer is needed.
+
+    Args:
+        prompt: a reasoning in it is not sent.
+        system_turn: whether the instruction gets a turn of its own; else it opens the first question.
+    """
     if prompt.task.template:
-        whole = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
-        return [{"role": "user", "content": whole}]
-    found: list[dict[str, str]] = []
+        content = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
+        return [{"role": "user", "content": content}]
+    turns: list[dict[str, str]] = []
     for question, answer in prompt.exemplars:
-        found += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    found.append({"role": "user", "content": question_with_passages(prompt)})
-    if prompt.task.instruction:
-        found = with_instruction(found, prompt.task.instruction, tokenizer.chat_template)
-    return found
+        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    turns.append({"role": "user", "content": question_with_passages(prompt)})
+    instruction = prompt.task.instruction
+    if not instruction:
+        return turns
+    if system_turn:
+        return [{"role": "system", "content": instruction}, *turns]
+    return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
+
+
+def has_system_turn(chat_template: str) -> bool:
+    """Tell whether a chat template takes a system turn."""
+    return "system" in chat_template and "System role not supported" not in chat_template
 
 
 def beginning(tokenizer: Any) -> str:
@@ -101,13 +115,6 @@ def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
     else:  # the plain form ends in a colon: no need to look
         begins = False
     return answer if begins else f" {answer}"
-
-
-def with_instruction(turns: list[dict[str, str]], instruction: str, template: str) -> list[dict[str, str]]:
-    """Put the instruction into the system's turn, or into the first question where the template has none."""
-    if "system" in template and "System role not supported" not in template:
-        return [{"role": "system", "content": instruction}, *turns]
-    return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
 
 
 def without_turns(prompt: Prompt) -> str:

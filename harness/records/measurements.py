@@ -135,10 +135,12 @@ class Check(StoredModel):
         name: ``batch`` (alone against in a batch), ``merged`` (adapter merged into the weights), ``precision`` (4-bit
             weights against the same weights in full precision).
         items: asked both ways; agreeing: those with the same answer.
+        largest_difference: of a choice's log-likelihood, nats; None where no choices were scored.
         note: why it could not be made, or what a reader must know.
     """
 
     name: str
     items: int
     agreeing: int
+    largest_difference: float | None = None
     note: str | None = None

@@ -1,47 +1,70 @@
-"""A trial that is about to run, and what its process must know; it can be sent to another process."""
+"""A trial that is about to run, and all that its process must know; it can be sent to another process."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from harness.records.measurements import Forecast, StoredModel
 from harness.records.record import Trial
+
+
+class MeasurementOptions(StoredModel):
+    """What is measured of a finished system besides its score.
+
+    Attributes:
+        seen_items: the most training items that a tuned model is asked again, to measure overfitting; 0: none.
+        requests: test items asked as single requests, for latencies; 0: none.
+        arrival_rate: requests a second that arrive at random (open loop); None: each after the one before.
+        latency_target_s: within which a request is to be answered.
+        check_items: the most test items that self-tests and ablations ask again; 0: none are made.
+        energy: whether joules are measured, by codecarbon.
+    """
+
+    seen_items: Annotated[int, Field(ge=0)] = 64
+    requests: Annotated[int, Field(ge=0)] = 20
+    arrival_rate: Annotated[float | None, Field(gt=0)] = None
+    latency_target_s: Annotated[float | None, Field(gt=0)] = None
+    check_items: Annotated[int, Field(ge=0)] = 16
+    energy: bool = False
+
+
+DEFAULTS = MeasurementOptions()
+SCORE_ONLY = MeasurementOptions(seen_items=0, requests=0, check_items=0)
+"""Options of a trial of which nothing but the score is wanted."""
 
 
 class PlannedTrial(StoredModel):
     """One trial, ready to run.
 
     Attributes:
-        suite: absolute path of the suite's folder.
-        model: what the model is loaded by, its commit included.
+        suite_folder: absolute path.
+        model_reference: what the model is loaded by, its commit included.
+        backend: name of the backend that opens it (`harness.models.registry`).
         limits: the most items of each split.
         probes: tasks that are asked as well, once the weights have changed.
-        seen_items: how many training items are asked again, to tell what was learned by heart; 0: none.
+        measurement: what is measured besides the score; `seen_items` is 0 where no training items were learned.
         threads: of one operator; None: the library's choice.
-        learned: tasks besides the trial's own that a step learns from, in the suite's order.
+        train_tasks: tasks besides the trial's own that a step learns from, in the suite's order.
         sources: other models that its steps load, such as an embedder.
-        requests: how many items are asked as requests, one by one or as they arrive; 0: none.
-        arrival_rate: requests a second, open loop; None: each after the one before.
-        latency_target_s: within which a request is to be answered.
-        check_items: how many items the self-tests and controls ask again; 0: none are made.
-        energy: whether its joules are measured.
-        forecast: what is predicted of it.
-        fresh: absolute path of the file that is asked instead of the test split; None: that is asked.
+        data_hashes: sha256 of each task's items, as they were when the trial was planned.
+        forecast: predicted before the run.
+        fresh_file: absolute path of the file that is asked instead of the test split; None: that is asked.
         skip: why the trial is not run; None: it is.
     """
 
     trial: Trial
-    suite: str
-    model: str
+    suite_folder: str
+    model_reference: str
+    backend: str = "local"
     limits: dict[str, int]
     probes: tuple[str, ...] = ()
-    seen_items: int = 0
-    learned: tuple[str, ...] = ()
+    measurement: MeasurementOptions = SCORE_ONLY
     threads: int | None = None
+    train_tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    requests: int = 0
-    arrival_rate: float | None = None
-    latency_target_s: float | None = None
-    check_items: int = 0
-    energy: bool = False
+    data_hashes: dict[str, str] = Field(default_factory=dict[str, str])
     forecast: Forecast | None = None
-    fresh: str | None = None
+    fresh_file: str | None = None
     skip: str | None = None

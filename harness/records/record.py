@@ -9,7 +9,7 @@ from pydantic import Field
 from harness.api import Kind, ModelInfo
 from harness.records.measurements import Check, Forecast, Held, Phase, Serving, Span, StoredModel
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Role = Literal["target", "probe", "train", "control"]
 

@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.drift.data_shift import ALPHA, Drift
+from harness.compare.drift.data_shift import Drift
 from harness.compare.drift.fresh_scores import QualityShift
 from harness.compare.drift.permutation_tests import Shift, ShiftSize
 from harness.compare.prose.numbers import change, count, metric_title, score
+from harness.metrics.statistical_power import ALPHA
 from harness.render.text.escape import plain
 
 Part = Text | Table | Padding

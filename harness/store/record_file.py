@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
@@ -27,6 +28,8 @@ Record = Completed | Failed | Skipped
 ROWS = "examples.parquet"
 _RECORD, _DIGEST, _EXACT = "record.json", b"record_sha256", b"record_bytes_sha256"
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
+_DIFFERENCE = re.compile(r"log-likelihoods differ by at most (\S+) nats")
+"""A note of version 2, which is a number in version 3."""
 
 
 def read(folder: Path) -> Record:
@@ -103,7 +106,7 @@ def schema() -> dict[str, Any]:
 
 
 def _as_written(content: bytes, folder: Path) -> Record | None:
-    """Read a record whose bytes are those that were written, by this version; None: it has to be looked at closely."""
+    """Read a record whose bytes are those that were written, by this version or an earlier one; None: look closely."""
     rows = folder / ROWS
     if not (rows.exists() and _ends_with(rows, _sha256(content))):
         return None
@@ -111,7 +114,9 @@ def _as_written(content: bytes, folder: Path) -> Record | None:
         record = _ADAPTER.validate_json(content)
     except ValidationError:
         return None
-    return record if record.schema_version == SCHEMA_VERSION and _belongs(record, folder) else None
+    if record.schema_version != SCHEMA_VERSION:
+        record = _ADAPTER.validate_python(_migrated(json.loads(content)))
+    return record if _belongs(record, folder) else None
 
 
 def _belongs(record: Record, folder: Path) -> bool:
@@ -120,11 +125,18 @@ def _belongs(record: Record, folder: Path) -> bool:
 
 
 def _migrated(raw: dict[str, Any]) -> dict[str, Any]:
-    """Bring what an earlier version wrote into today's form; what it did not measure stays unknown.
+    """Bring a record of an earlier version into today's form; what it did not measure stays unknown.
 
-    Version 2 added requests, parts of memory, forecasts, self-tests and controls: nothing has to be moved for them.
+    Version 2 added requests, parts of memory, forecasts, self-tests and controls. Version 3 holds the largest
+    difference of a self-test as a number, which version 2 wrote into its note.
     """
-    return {**raw, "schema_version": SCHEMA_VERSION}
+    checks = [_migrated_check(check) for check in raw.get("checks", ())]
+    return {**raw, "schema_version": SCHEMA_VERSION, **({"checks": checks} if checks else {})}
+
+
+def _migrated_check(check: dict[str, Any]) -> dict[str, Any]:
+    match = _DIFFERENCE.fullmatch(check.get("note") or "")
+    return {**check, "largest_difference": float(match[1]), "note": None} if match else check
 
 
 def _column(name: str, annotation: Any) -> Any:

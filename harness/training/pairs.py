@@ -24,6 +24,7 @@ from harness.decoding.prefix_sharing import (
     lay_out,
     log_likelihoods,
 )
+from harness.models.local_model import local_model
 from harness.training.training_samples import systems
 
 
@@ -67,7 +68,7 @@ def pairs_of(system: System, examples: Sequence[Example]) -> list[PreferencePair
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
-    model = system.model
+    model = local_model(system.model)
     judged = [(example, example.rejected) for example in examples if example.rejected is not None]
     prompts = system.prompts([example.query for example, _ in judged])
     end = [model.tokenizer.eos_token_id]

@@ -19,7 +19,7 @@ from torch import Tensor
 from harness.api import Context, System, TaskData
 from harness.decoding.prefix_sharing import Tokens
 from harness.errors import HarnessError
-from harness.models.local_model import LocalModel
+from harness.models.local_model import LocalModel, local_model
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.reward import Question, Reward
 from harness.training.rollouts import PackedRollouts, asked, layouts, sample, turns
@@ -74,8 +74,9 @@ def optimise(system: System, task: TaskData, reward: Reward, settings: PolicySet
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
     system = system.replace(prior=())
-    learner = _Learner(system.model, reward, settings, context)
-    system.model.module.eval()  # no dropout: policy and reference would differ by it
+    model = local_model(system.model)
+    learner = _Learner(model, reward, settings, context)
+    model.module.eval()  # no dropout: policy and reference would differ by it
     questions = asked(system, task, "train", settings.max_new_tokens)
     held_out = asked(system, task, "validation", settings.max_new_tokens)[:HELD_OUT]
     learner.report_on(held_out, step=0)

@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.api import Sampling, System, TaskData
 from harness.decoding import batched_decode
 from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, lay_out, log_likelihoods
-from harness.models.local_model import LocalModel
+from harness.models.local_model import LocalModel, local_model
 from harness.training.pairs import rows
 from harness.training.reward import Question
 from harness.training.training_samples import systems
@@ -45,7 +45,7 @@ def asked(system: System, task: TaskData, split: Literal["train", "validation"],
     found: list[Question] = []
     for asking, part in systems(system, task):
         examples = part.train if split == "train" else part.validation
-        laid = system.model.lay_out(asking.prompts([e.query for e in examples]), room)
+        laid = local_model(system.model).lay_out(asking.prompts([e.query for e in examples]), room)
         found += [Question(e, prompt.tokens, part) for e, prompt in zip(examples, laid, strict=True)]
     return found
 

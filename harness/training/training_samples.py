@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.api import Example, System, TaskData
+from harness.models.local_model import local_model
 from harness.training.batches import TrainingSample
 
 
@@ -32,7 +33,7 @@ def samples(system: System, examples: Sequence[Example]) -> list[TrainingSample]
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
-    model = system.model
+    model = local_model(system.model)
     prompts = system.prompts([example.query for example in examples])
     end = [model.tokenizer.eos_token_id]
     answers = [model.answer_tokens(p, e.references[0]) + end for p, e in zip(prompts, examples, strict=True)]

@@ -1,6 +1,6 @@
-"""Other ways of asking a system its own items: the instruction in other words, passages chosen for it.
+"""Ablations: paraphrased instruction; oracle, random and no passages.
 
-What depends on the wording, and what the retriever and the reader each lose, shows in the difference to the usual way.
+The difference to the usual score shows what depends on the wording, and what the retriever and the reader each lose.
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ from harness.records.record import Row, TaskInfo
 
 ORACLE, RANDOM, NONE = "oracle", "random", "none"
 SEPARATOR = "@"
-"""Between a task's name and the way: no task's name may have it."""
+"""Between a task's name and the ablation's; no task's name may contain it."""
 WORDING_TOKENS = 5_000
 """What all paraphrases may cost together, in tokens of a prompt; the first one is always asked."""
 GENERATED = 5
 """What a written token costs, in tokens that are read."""
-TRIED = 10_000
-"""Passages that are looked at for random ones; of a larger corpus, so many drawn ones."""
+MOST_SAMPLED = 10_000
+"""Passages sampled, at most, to find random ones that do not hold the answer."""
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One way of asking, and the items that are asked so.
+    """A system changed in one respect, and the test items that it is asked.
 
     Attributes:
-        name: as in `compare.findings.Control`.
-        instruction: of the suite, or what stands for it.
-        items: what is asked, and of whom.
+        name: as in `compare.table.findings.Control`.
+        instruction: the suite's, or the paraphrase in its place.
     """
 
     name: str
     instruction: str
     system: System
-    items: tuple[Example, ...]
+    examples: tuple[Example, ...]
 
     def info(self, target: TaskInfo) -> TaskInfo:
         """Describe it as a record keeps it."""
@@ -47,37 +46,48 @@ class Ablation:
                 "name": self.system.task.name,
                 "role": "control",
                 "instruction": self.instruction,
-                "sizes": {"test": len(self.items)},
+                "sizes": {"test": len(self.examples)},
                 "warnings": (),
                 "preparation": (),
             }
         )
 
 
-def ways(system: System, target: PreparedTask, rows: Sequence[Row], limit: int, seed: int) -> list[Ablation]:
-    """Give the ways that fit a system and a task, over the first test items.
+def ablations(system: System, target: PreparedTask, rows: Sequence[Row], limit: int, seed: int) -> list[Ablation]:
+    """Return the ablations that fit a system and a task, over the first test items.
 
     Args:
         system: as it answers the task.
         target: the task.
-        rows: what the system answered: they tell how many passages its retriever gives.
+        rows: the system's answers: they tell how many passages its retriever gives.
         limit: the most items.
         seed: of the random passages.
     """
-    asked = target.test[:limit]
-    own = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
-    return [*_retrieving(system, target, asked, own, seed), *_paraphrased(system, target, asked, own)]
+    examples = target.test[:limit]
+    task_rows = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
+    return [*_retrieving(system, target, examples, task_rows, seed), *_paraphrased(system, target, examples, task_rows)]
 
 
-def _paraphrased(system: System, target: PreparedTask, asked: Sequence[Example], rows: Sequence[Row]) -> list[Ablation]:
-    """Put other words where the suite's instruction stands; none where a step has put its own there."""
-    usual, told = target.task_data.task.instruction, system.task.instruction
-    if not usual or usual not in told:
+def _paraphrased(
+    system: System, target: PreparedTask, examples: Sequence[Example], rows: Sequence[Row]
+) -> list[Ablation]:
+    """Paraphrase the suite's instruction; nothing where a step has put its own in its place."""
+    suite_instruction, instruction = target.task_data.task.instruction, system.task.instruction
+    if not suite_instruction or suite_instruction not in instruction:
         return []
-    affordable = max(1, int(WORDING_TOKENS // max(1.0, len(asked) * _item_tokens(rows))))
+    affordable = max(1, int(WORDING_TOKENS // max(1.0, len(examples) * _item_tokens(rows))))
     return [
-        _way(system, f"paraphrase-{place}", asked, words, instruction=told.replace(usual, words, 1))
-        for place, words in enumerate(target.paraphrases[:affordable], 1)
+        Ablation(
+            f"paraphrase-{number}",
+            paraphrase,
+            _renamed(
+                system,
+                f"paraphrase-{number}",
+                instruction=instruction.replace(suite_instruction, paraphrase, 1),
+            ),
+            tuple(examples),
+        )
+        for number, paraphrase in enumerate(target.paraphrases[:affordable], 1)
     ]
 
 
@@ -92,22 +102,30 @@ def _item_tokens(rows: Sequence[Row]) -> float:
 
 
 def _retrieving(
-    system: System, target: PreparedTask, asked: Sequence[Example], rows: Sequence[Row], seed: int
+    system: System, target: PreparedTask, examples: Sequence[Example], rows: Sequence[Row], seed: int
 ) -> list[Ablation]:
     """Give other passages than the retriever does: those that hold the answer, some that do not, and none."""
-    known = {passage.id: passage for passage in target.task_data.corpus}
+    by_id = {passage.id: passage for passage in target.task_data.corpus}
     k = max((len(row.passages) + row.dropped_passages for row in rows), default=0)
-    held = {one.query.id: _readable([known[i] for i in one.evidence if i in known], one.query.user) for one in asked}
-    items = [one for one in asked if held[one.query.id]]
-    if system.retriever is None or not k or not items:
+    evidence = {
+        example.query.id: _readable([by_id[i] for i in example.evidence if i in by_id], example.query.user)
+        for example in examples
+    }
+    answerable = [example for example in examples if evidence[example.query.id]]
+    if system.retriever is None or not k or not answerable:
         return []
-    given: dict[str, dict[str, tuple[Passage, ...]]] = {
-        ORACLE: {one.query.id: held[one.query.id][:k] for one in items},
-        RANDOM: {one.query.id: _drawn(target.task_data.corpus, one, k, seed) for one in items},
+    passages: dict[str, dict[str, tuple[Passage, ...]]] = {
+        ORACLE: {example.query.id: evidence[example.query.id][:k] for example in answerable},
+        RANDOM: {example.query.id: _random_passages(target, example, k, seed) for example in answerable},
         NONE: {},
     }
-    told = target.task_data.task.instruction
-    return [_way(system.replace(retriever=FixedPassages(found)), name, items, told) for name, found in given.items()]
+    instruction = target.task_data.task.instruction
+    return [
+        Ablation(
+            name, instruction, _renamed(system.replace(retriever=FixedPassages(by_query)), name), tuple(answerable)
+        )
+        for name, by_query in passages.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -115,34 +133,34 @@ class FixedPassages:
     """A retriever whose passages were chosen beforehand.
 
     Attributes:
-        passages: by the query's id; none for one that is not there.
+        passages: by the query's id; none for a query that is not there.
     """
 
     passages: Mapping[str, tuple[Passage, ...]]
 
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
-        """Return what was chosen."""
+        """Return the chosen passages of each query."""
         return [self.passages.get(query.id, ()) for query in queries]
 
 
-def _way(system: System, name: str, asked: Sequence[Example], told: str, instruction: str | None = None) -> Ablation:
-    changes = {"name": f"{system.task.name}{SEPARATOR}{name}"}
-    changes |= {} if instruction is None else {"instruction": instruction}
-    return Ablation(name, told, system.replace(task=replace(system.task, **changes)), tuple(asked))
+def _renamed(system: System, name: str, **changes: str) -> System:
+    """Let a system's task bear the name of an ablation."""
+    return system.replace(task=replace(system.task, name=f"{system.task.name}{SEPARATOR}{name}", **changes))
 
 
-def _drawn(corpus: Sequence[Passage], item: Example, k: int, seed: int) -> tuple[Passage, ...]:
+def _random_passages(target: PreparedTask, example: Example, k: int, seed: int) -> tuple[Passage, ...]:
     """Draw k passages that do not hold the answer, the same for each system with this seed."""
-    draw = random.Random(f"{seed} {item.query.id}")
-    shuffled = (corpus[place] for place in draw.sample(range(len(corpus)), min(len(corpus), TRIED)))
-    found: list[Passage] = []
-    for passage in shuffled:
-        if len(found) == k:
+    corpus = target.task_data.corpus
+    generator = random.Random(f"{seed} {example.query.id}")
+    passages: list[Passage] = []
+    for index in generator.sample(range(len(corpus)), min(len(corpus), MOST_SAMPLED)):
+        if len(passages) == k:
             break
-        if passage.id not in item.evidence and _readable([passage], item.query.user):
-            found.append(passage)
-    return tuple(found)
+        passage = corpus[index]
+        if passage.id not in example.evidence and _readable([passage], example.query.user):
+            passages.append(passage)
+    return tuple(passages)
 
 
 def _readable(passages: Sequence[Passage], user: str | None) -> tuple[Passage, ...]:
-    return tuple(one for one in passages if not one.readers or user in one.readers)
+    return tuple(passage for passage in passages if not passage.readers or user in passage.readers)

@@ -1,7 +1,6 @@
-"""What adaptation made, kept for other chains that begin alike: adapters, tuned weights, indexes.
+"""Artifacts of adaptation, shared by chains that begin alike: adapters, tuned weights, indexes.
 
-A kept artifact saves the work, never the account: its measured spans travel with it and are charged to every trial
-that uses it.
+Reuse saves the work, not the cost: an artifact's measured span is charged to every trial that uses it.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from harness.records.measurements import Held, Span, StoredModel
 
 
 class Account(StoredModel):
-    """What making an artifact took.
+    """Cost of making an artifact.
 
     Attributes:
         span: the measured phase.
         curves: points logged while training.
         trained_parameters: parameters that took a gradient; None for what is not trained.
         size_bytes: on disk.
-        held: what training it held of memory; None for what is not trained, or where it was not counted yet.
+        held: memory of its training; None where nothing was trained, or it was not counted yet.
     """
 
     span: Span
@@ -46,7 +45,7 @@ class Artifact:
 
 
 def artifact_key(parts: Mapping[str, Any]) -> str:
-    """Return a sha256 over everything that decides what is made."""
+    """Return a sha256 over everything that decides the content."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

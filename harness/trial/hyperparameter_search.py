@@ -16,6 +16,7 @@ from typing import Any
 from harness.api import Choice, Range, System, TaskData
 from harness.errors import HarnessError
 from harness.metrics import Items, get
+from harness.models import registry
 from harness.plan import chain
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import Space, space_of, step_names
@@ -24,7 +25,7 @@ from harness.records.loss_curves import runs
 from harness.records.measurements import Span
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Budget, Candidate, Search, TaskInfo
-from harness.trial.adaptation import adapt, open_model
+from harness.trial.adaptation import adapt
 from harness.trial.recorder import Recorder
 
 RANDOM = 4
@@ -35,11 +36,11 @@ REPEATS = 20
 Values = dict[str, Any]
 
 
-def search(stage: Recorder, planned: PlannedTrial, info: TaskInfo, material: Sequence[TaskData]) -> Search:
+def search(recorder: Recorder, planned: PlannedTrial, info: TaskInfo, material: Sequence[TaskData]) -> Search:
     """Try candidates until the budget is spent or there is nothing new to try.
 
     Args:
-        stage: every candidate becomes one span of phase ``search``: loading, adapting and asking the validation split.
+        recorder: every candidate becomes a span of phase ``search``: loading, adapting and asking the validation split.
         planned: the trial, with its budget.
         info: of the task that it is about.
         material: of this task first, then of the others that a step learns from.
@@ -51,10 +52,12 @@ def search(stage: Recorder, planned: PlannedTrial, info: TaskInfo, material: Seq
     assert budget is not None  # noqa: S101 - the caller has looked
     links = chain.restore(steps, find_step)
     space = space_of(links)
-    proposer = _Proposer(space, _values(steps, space), stage.seed, get(info.metrics[0]).higher_is_better is not False)
+    proposer = _Proposer(
+        space, _values(steps, space), recorder.seed, get(info.metrics[0]).higher_is_better is not False
+    )
     tried: list[Candidate] = []
     with TemporaryDirectory(prefix="harness-search-") as scratch:
-        rehearsal = _Rehearsal(stage, planned, info, material, Path(scratch))
+        rehearsal = _Rehearsal(recorder, planned, info, material, Path(scratch))
         while not _spent(budget, tried) and (values := proposer.propose()) is not None:
             of = f" of {budget.amount}" if budget.unit == "trials" else ""
             candidate = rehearsal.run(values, f"candidate {len(tried) + 1}{of}")
@@ -77,8 +80,8 @@ def best(tried: Sequence[Candidate], up: int) -> int:
         HarnessError: none has a score.
     """
 
-    def rank(place: int) -> tuple[float, float]:
-        score, loss = tried[place].score, tried[place].validation_loss
+    def rank(index: int) -> tuple[float, float]:
+        score, loss = tried[index].score, tried[index].validation_loss
         return (-math.inf if score is None else up * score, -math.inf if loss is None else -loss)
 
     chosen = max(range(len(tried)), key=rank)  # of equals, max gives the first
@@ -91,7 +94,7 @@ def best(tried: Sequence[Candidate], up: int) -> int:
 class _Rehearsal:
     """Tries candidates, each on a model of its own."""
 
-    stage: Recorder
+    recorder: Recorder
     planned: PlannedTrial
     info: TaskInfo
     material: Sequence[TaskData]
@@ -99,15 +102,15 @@ class _Rehearsal:
 
     def run(self, values: Values, name: str) -> Candidate:
         """Adapt with some parameters and ask the validation split; a failure is a result too."""
-        within = replace(self.stage, cache=self.scratch, within=name, charged=[], curves=[])
+        within = replace(self.recorder, cache=self.scratch, within=name, charged=[], curves=[])
         score, reason = None, None
         within.emit({"phase": "search", "step": name})
-        with self.stage.meter.span("search"):
+        with self.recorder.meter.span("search"):
             try:
                 score = self._score(within, values)
             except HarnessError as error:
                 reason = str(error)
-        span: Span = self.stage.meter.spans[-1]
+        span: Span = self.recorder.meter.spans[-1]
         last = runs(within.curves)[-1:]
         losses = [point["validation_loss"] for run in last for point in run if "validation_loss" in point]
         return Candidate(
@@ -121,7 +124,7 @@ class _Rehearsal:
 
     def _score(self, within: Recorder, values: Values) -> float:
         task = self.material[0]
-        model = open_model(self.planned.model, self.stage.cache)
+        model = registry.open_model(self.planned.model_reference, self.recorder.cache, by=self.planned.backend)
         system = adapt(within, System(model, task.task), _with(self.planned.trial.steps, values), self.material)
         queries = [example.query for example in task.validation]
         predictions = answering.ask(system, queries, within.reporter("predict"))
@@ -170,18 +173,18 @@ class _Proposer:
             self._study.tell(self._asked, score)
 
 
-def _suggest(asked: Any, name: str, part: Range | Choice) -> Any:
+def _suggest(trial: Any, name: str, part: Range | Choice) -> Any:
     if isinstance(part, Choice):
-        return asked.suggest_categorical(name, list(part.values))
-    whole = isinstance(part.low, int) and isinstance(part.high, int)
-    return (asked.suggest_int if whole else asked.suggest_float)(name, part.low, part.high, log=part.log)
+        return trial.suggest_categorical(name, list(part.values))
+    integral = isinstance(part.low, int) and isinstance(part.high, int)
+    return (trial.suggest_int if integral else trial.suggest_float)(name, part.low, part.high, log=part.log)
 
 
 def _spent(budget: Budget, tried: Sequence[Candidate]) -> bool:
     """Tell whether nothing more may be begun; the defaults always may."""
     used = {
         "trials": len(tried),
-        "tokens": sum(one.tokens for one in tried),
+        "tokens": sum(candidate.tokens for candidate in tried),
         "seconds": sum(one.wall_s for one in tried),
     }
     return bool(tried) and used[budget.unit] >= budget.amount
@@ -195,8 +198,8 @@ def _values(steps: Sequence[Mapping[str, Any]], space: Space) -> Values:
 
 def _with(steps: Sequence[Mapping[str, Any]], values: Values) -> tuple[dict[str, Any], ...]:
     """Put parameters into a resolved chain."""
-    made: list[dict[str, Any]] = []
+    chains: list[dict[str, Any]] = []
     for name, step in zip(step_names([str(step["step"]) for step in steps]), steps, strict=True):
-        own = {key.rpartition(".")[2]: value for key, value in values.items() if key.rpartition(".")[0] == name}
-        made.append({**step, **own})
-    return tuple(made)
+        step_values = {key.rpartition(".")[2]: value for key, value in values.items() if key.rpartition(".")[0] == name}
+        chains.append({**step, **step_values})
+    return tuple(chains)

@@ -1,4 +1,4 @@
-"""What a trial gathers as it goes: measured phases, training curves, what was made or taken from an earlier trial."""
+"""Everything that is measured while a trial runs: spans, training curves, memory, reused artifacts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ Emit = Callable[[Mapping[str, Any]], None]
 
 @dataclass
 class Recorder:
-    """What a trial gathers as it goes: spans, curves, and the account of what was made or taken from an earlier one.
+    """Gathers spans, curves, and the accounts of artifacts that were made or reused.
 
     Attributes:
-        held: what the model, and training it, holds of memory.
-        within: what all of it is a part of: a span that is measured as a whole, and named so in the progress; nothing
-            is kept then but indexes, which parameters share. None: each phase is a span of its own.
+        emit: called with progress events: ``phase``, and as known ``step``, ``done`` and ``total``.
+        within: a span that is measured as a whole, such as one candidate of a search; phases inside it are no spans of
+            their own, and nothing but indexes is kept. None: each phase is a span.
+        charged: spans of reused artifacts.
+        held: memory of weights, gradients and optimizer states.
     """
 
     cache: Path
@@ -43,27 +45,27 @@ class Recorder:
         return (*self.meter.spans, *self.charged)
 
     def span(self, phase: Phase, step: str | None = None) -> Any:
-        """Begin a phase: tell of it, and measure it."""
+        """Begin a phase, and measure it while the ``with`` block lasts."""
         self.emit(self._where(phase, step))
         return nullcontext() if self.within else self.meter.span(phase, step)
 
     def reporter(
         self, phase: Phase, step: str | None = None, figures: Mapping[str, float] | None = None
     ) -> Callable[[int, int], None]:
-        """Return what tells how far a phase is, with the latest figures of its curves where there are some."""
+        """Return a progress callback for a phase, which also sends the latest figures of its curves."""
 
-        def progress(done: int, total: int) -> None:
-            event = self._where(phase, step) | {"done": done, "total": total}
+        def progress(count: int, total: int) -> None:
+            event = self._where(phase, step) | {"done": count, "total": total}
             self.emit(event | {"figures": dict(figures)} if figures else event)
 
         return progress
 
     def keeps(self, step: Step) -> bool:
-        """Tell whether what a step makes is kept."""
+        """Tell whether a step's artifact is kept."""
         return step.keeps_artifact and (self.within is None or step.phase == "index")
 
     def measured(self, phase: Phase, step: str) -> Span:
-        """Give the span of the step that has just ended; one without time where the whole is measured elsewhere."""
+        """Return the span of the step that has just ended; it has no time inside a span that is measured as a whole."""
         return Span(phase=phase, step=step, wall_s=0) if self.within else self.meter.spans[-1]
 
     def _where(self, phase: Phase, step: str | None) -> dict[str, Any]:
@@ -72,22 +74,23 @@ class Recorder:
         return {"phase": phase, "step": step}
 
     def charge(self, account: artifacts.Account) -> None:
-        """Take over what an artifact cost: its span, if an earlier trial made it, and its size."""
+        """Add an artifact's size, parameters, curves and memory to the trial's."""
         if account.size_bytes is not None:
             self.adapted_bytes = (self.adapted_bytes or 0) + account.size_bytes
         if account.trained_parameters is not None:
             self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
         self.curves += account.curves
         if account.held:
-            self.hold(account.held)
+            self.add_memory(account.held)
 
-    def hold(self, found: Held) -> None:
-        """Take over what is held of memory, where it is more than before."""
-        self.held = largest(self.held or Held(), found)
+    def add_memory(self, memory: Held) -> None:
+        """Keep the larger of each size."""
+        self.held = largest(self.held or Held(), memory)
 
 
 def largest(first: Held, second: Held) -> Held:
-    """Give the larger of each size; one that is unknown in both stays so."""
-    pairs = {name: (getattr(first, name), getattr(second, name)) for name in Held.model_fields}
-    known = {name: [size for size in pair if size is not None] for name, pair in pairs.items()}
-    return Held(**{name: max(sizes, default=None) for name, sizes in known.items()})
+    """Return the larger of each size; one that is unknown in both stays unknown."""
+    sizes = {name: (getattr(first, name), getattr(second, name)) for name in Held.model_fields}
+    return Held(
+        **{name: max((size for size in pair if size is not None), default=None) for name, pair in sizes.items()}
+    )

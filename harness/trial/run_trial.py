@@ -1,115 +1,138 @@
-"""One trial: prepare → adapt → predict → score → record. Knows no strategy and no format by name."""
+"""Run one trial: prepare, adapt, predict, score, record. No strategy and no format is known by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.api import Example, ScoresChoices, System
+from harness.api import Example, Model, ScoresChoices, System
 from harness.data import canaries
 from harness.data.prepare import PreparedTask, prepare
-from harness.data.suite import load_suite
+from harness.data.suite import Suite, load_suite
+from harness.errors import HarnessError
 from harness.measure.environment import environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
+from harness.models import registry
 from harness.predict import answering, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Role, Row
 from harness.trial import self_tests
-from harness.trial.adaptation import adapt, open_model, seed_everything
+from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
 from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
-"""The phase in which items are asked, by what they are to the system."""
+"""The phase in which items are asked, by their role."""
 
 
 def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Completed, list[Row]]:
     """Run one trial in this process.
 
     Args:
-        planned: what to run.
+        planned: the trial.
         cache: for converted models and for artifacts.
-        emit: told the progress: ``phase``, and as known ``step``, ``done`` and ``total``.
+        emit: called with progress events: ``phase``, and as known ``step``, ``done`` and ``total``.
 
     Raises:
         HarnessError: something that the user can put right.
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    suite, fresh = load_suite(planned.suite), Path(planned.fresh) if planned.fresh else None
-    prepared = {
-        name: prepare(suite, name, limits=planned.limits, fresh=fresh if name == planned.trial.task else None)
-        for name in (planned.trial.task, *planned.probes, *planned.learned)
-    }
+    suite = load_suite(planned.suite_folder)
+    prepared = _prepare(suite, planned)
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
     seed_everything(planned.trial.seed)
-    stage = Recorder(cache, emit, planned.trial.seed, meter=Meter(energy=planned.energy))
-    others = [one.task_data for one in prepared.values() if one.info.role == "target" and one is not target]
-    material = [target.task_data, *others]
-    found = search(stage, planned, target.info, material) if planned.trial.budget else None
-    with stage.span("load"):
-        model = open_model(planned.model, cache)
-    steps = found.steps if found else planned.trial.steps
-    system = adapt(stage, System(model, target.task_data.task), steps, material)
-    rows = _ask(stage, system, target.test, "target")
-    serving, served_alike = serve(stage, system, target.test, rows, planned)
+    measurement = planned.measurement
+    recorder = Recorder(cache, emit, planned.trial.seed, meter=Meter(energy=measurement.energy))
+    train_tasks = [task.task_data for task in prepared.values() if task.info.role == "target" and task is not target]
+    material = [target.task_data, *train_tasks]
+    hyperparameters = search(recorder, planned, target.info, material) if planned.trial.budget else None
+    with recorder.span("load"):
+        model = registry.open_model(planned.model_reference, cache, by=planned.backend)
+    steps = hyperparameters.steps if hyperparameters else planned.trial.steps
+    system = adapt(recorder, System(model, target.task_data.task), steps, material)
+    rows = _ask(recorder, system, target.test, "target")
+    serving, batch_checks = serve(recorder, system, target.test, rows, planned)
     for probe in probes:
-        rows += _ask(stage, System(system.model, probe.task_data.task), probe.test, "probe")
-    planted = [
-        one for one in target.canaries if one.info.kind != "multiple_choice" or isinstance(system.model, ScoresChoices)
-    ]
-    for canary in planted:
-        rows += _ask(stage, canaries.asking(system, canary.task_data.task), canary.test, "probe")
-    if planned.seen_items:  # the first ones of a shuffled split; last, so that nothing that is compared waits for it
-        own = [one for one in target.task_data.train if not one.query.id.startswith("canary-")]
-        again = own[: min(planned.seen_items, len(target.test))]
-        rows += _ask(stage, system, again, "train")
-    checked = self_tests.check(stage, system, target, rows, planned.check_items)
-    rows += checked.rows
-    with stage.span("score"):
-        scores = {name: value for one in (target, *probes, *planted) for name, value in _scores(one, rows).items()}
+        rows += _ask(recorder, System(system.model, probe.task_data.task), probe.test, "probe")
+    secrets = [probe for probe in target.canaries if _answerable(probe, system.model)]
+    for probe in secrets:
+        rows += _ask(recorder, canaries.asking(system, probe.task_data.task), probe.test, "probe")
+    if measurement.seen_items:  # of a shuffled split; last, so that nothing that is compared waits for it
+        examples = [example for example in target.task_data.train if example.query.id not in target.planted_ids]
+        rows += _ask(recorder, system, examples[: min(measurement.seen_items, len(target.test))], "train")
+    tests = self_tests.check(recorder, system, target, rows, measurement.check_items)
+    rows += tests.rows
+    scored_tasks = (target, *probes, *secrets)
+    with recorder.span("score"):
+        scores = {name: value for task in scored_tasks for name, value in _scores(task, rows).items()}
     record = Completed(
         trial=planned.trial,
         started_at=started_at,
         suite_version=suite.version,
         suite_hash=suite.hash,
         model=model.info,
-        tasks=(*(one.info for one in (target, *probes, *planted)), *checked.tasks),
-        spans=stage.spans,
+        tasks=(*(task.info for task in scored_tasks), *tests.tasks),
+        spans=recorder.spans,
         scores=scores,
-        adapted_bytes=stage.adapted_bytes,
-        trained_parameters=stage.trained_parameters,
-        curves=tuple(stage.curves),
-        search=found,
+        adapted_bytes=recorder.adapted_bytes,
+        trained_parameters=recorder.trained_parameters,
+        curves=tuple(recorder.curves),
+        search=hyperparameters,
         forecast=planned.forecast,
         serving=serving,
-        held=stage.held,
-        checks=(*served_alike, *checked.checks),
-        environment=environment(energy_source=stage.meter.energy_source),
+        held=recorder.held,
+        checks=(*batch_checks, *tests.checks),
+        environment=environment(energy_source=recorder.meter.energy_source),
     )
     return record, rows
 
 
-def _ask(stage: Recorder, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
+def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
+    """Read every task of the trial, and check its data against the hash that it was planned with.
+
+    Raises:
+        HarnessError: a file changed in between.
+    """
+    fresh = Path(planned.fresh_file) if planned.fresh_file else None
+    target = planned.trial.task
+    prepared = {
+        name: prepare(suite, name, limits=planned.limits, fresh=fresh if name == target else None)
+        for name in (target, *planned.probes, *planned.train_tasks)
+    }
+    for name, task in prepared.items():
+        if planned.data_hashes.get(name, task.info.data_hash) != task.info.data_hash:
+            raise HarnessError(
+                f"the data of task {name!r} of {suite.file} changed after this trial was planned: run again."
+            )
+    return prepared
+
+
+def _answerable(canary: PreparedTask, model: Model) -> bool:
+    return canary.info.kind != "multiple_choice" or isinstance(model, ScoresChoices)
+
+
+def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
     """Ask items of a task, measured as the phase of their role."""
     phase = PHASES[role]
-    with stage.span(phase):
-        predictions = answering.ask(system, [example.query for example in examples], stage.reporter(phase))
-        stage.meter.tokens(**prediction_rows.tokens_of(predictions))
-        stage.meter.passes(**prediction_rows.passes_of(predictions))
+    with recorder.span(phase):
+        queries = [example.query for example in examples]
+        predictions = answering.ask(system, queries, recorder.reporter(phase))
+        recorder.meter.tokens(**prediction_rows.tokens_of(predictions))
+        recorder.meter.passes(**prediction_rows.passes_of(predictions))
     return prediction_rows.rows_of(system.task, examples, predictions, role)
 
 
-def _scores(prepared: PreparedTask, rows: Sequence[Row]) -> dict[str, float]:
+def _scores(task: PreparedTask, rows: Sequence[Row]) -> dict[str, float]:
     """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out."""
-    name = prepared.info.name
-    own = [row for row in rows if row.task == name and row.role in ("target", "probe")]
-    items = Items.from_rows(own, prepared.info.labels)
-    k = max((len(row.passages) for row in own), default=0)
-    retrieval = [f"recall@{k}", "mrr"] if k and any(row.evidence for row in own) else []
-    retrieval += ["cited"] if k and prepared.info.kind in get("cited").kinds else []
-    values = {metric: get(metric).value(items) for metric in dict.fromkeys([*prepared.info.metrics, *retrieval])}
+    name = task.info.name
+    task_rows = [row for row in rows if row.task == name and row.role in ("target", "probe")]
+    items = Items.from_rows(task_rows, task.info.labels)
+    k = max((len(row.passages) for row in task_rows), default=0)
+    retrieval = [f"recall@{k}", "mrr"] if k and any(row.evidence for row in task_rows) else []
+    retrieval += ["cited"] if k and task.info.kind in get("cited").kinds else []
+    values = {metric: get(metric).value(items) for metric in dict.fromkeys([*task.info.metrics, *retrieval])}
     return {f"{name}/{metric}": value for metric, value in values.items() if value is not None}

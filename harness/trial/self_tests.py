@@ -1,33 +1,36 @@
-"""Self-tests of a finished system: its first test items asked again, in ways that should change nothing, or that tell.
+"""Self-tests and ablations of a finished system: its first test items are asked again.
 
-It is the last thing that is asked of a system: its weights are not what they were afterwards.
+A self-test changes the weights' form, which should change no answer; an ablation changes the wording or the passages.
+They come last in a trial: afterwards the weights are no longer what they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from harness.api import Example, HoldsWeights, System
+from harness.api import Example, System
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
+from harness.models.local_model import LocalModel, local_model
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
 from harness.records.measurements import Check
 from harness.records.record import Row, TaskInfo
 from harness.training import weight_formats
-from harness.trial import ablations
+from harness.trial.ablations import ablations
 from harness.trial.recorder import Recorder
+
+WeightChange = Callable[[LocalModel], LocalModel]
 
 
 @dataclass(frozen=True)
 class SelfTestOutcome:
-    """What the self-tests have found.
+    """Results of self-tests and ablations.
 
     Attributes:
-        checks: what should change nothing.
-        tasks: the other ways of asking, as tasks of role ``control``; rows: what was answered so.
+        checks: the self-tests.
+        tasks: the ablations, as tasks of role ``control``; rows: their answers.
     """
 
     checks: tuple[Check, ...] = ()
@@ -35,88 +38,92 @@ class SelfTestOutcome:
     rows: tuple[Row, ...] = ()
 
 
-def check(stage: Recorder, system: System, target: PreparedTask, rows: Sequence[Row], limit: int) -> SelfTestOutcome:
+def check(recorder: Recorder, system: System, target: PreparedTask, rows: Sequence[Row], limit: int) -> SelfTestOutcome:
     """Ask the first test items again, measured as the phase ``check``.
 
     Args:
-        stage: gathers what is measured.
+        recorder: gathers what is measured.
         system: finished; nothing can be asked of it afterwards.
         target: the task that it answers.
-        rows: what it has answered.
+        rows: its answers so far.
         limit: the most items of each test; 0: none are made.
     """
-    own, asked = _other_weights(system), target.test[:limit]
-    ways = ablations.ways(system, target, rows, limit, stage.seed) if limit else []
-    if not limit or not (own or ways):
+    weight_changes = _weight_changes(system)
+    variants = ablations(system, target, rows, limit, recorder.seed) if limit else []
+    if not limit or not (weight_changes or variants):
         return SelfTestOutcome()
-    told: list[Row] = []
-    with stage.span("check"):
-        answers = [_ask(stage, way.system, way.items) for way in ways]
-        for way, found in zip(ways, answers, strict=True):
-            told += prediction_rows.rows_of(way.system.task, way.items, found, "control")
-        if ways:  # asked before and after, but any way will do, and the answers to the first one are there
-            first = AnsweredItems(ways[0].system, ways[0].items, answers[0])
+    control_rows: list[Row] = []
+    with recorder.span("check"):
+        predictions = [_ask(recorder, ablation.system, ablation.examples) for ablation in variants]
+        for ablation, answers in zip(variants, predictions, strict=True):
+            control_rows += prediction_rows.rows_of(ablation.system.task, ablation.examples, answers, "control")
+        # any form of the questions serves to compare weights, and an ablation's answers are there already
+        if variants:
+            reference = _Reference(variants[0].system, variants[0].examples, predictions[0])
         else:
-            first = AnsweredItems(system, asked, _ask(stage, system, asked))
-        checks = _compared(stage, first, own)
-    return SelfTestOutcome(tuple(checks), tuple(way.info(target.info) for way in ways), tuple(told))
-
-
-Change = Callable[[Any], Any]
+            examples = target.test[:limit]
+            reference = _Reference(system, examples, _ask(recorder, system, examples))
+        checks = _compare(recorder, reference, weight_changes)
+    return SelfTestOutcome(
+        tuple(checks), tuple(ablation.info(target.info) for ablation in variants), tuple(control_rows)
+    )
 
 
 @dataclass(frozen=True)
-class AnsweredItems:
-    """Items with a system's answers to them."""
+class _Reference:
+    """Answers that changed weights are compared with."""
 
     system: System
-    items: Sequence[Example]
-    answers: list[Prediction]
+    examples: Sequence[Example]
+    predictions: list[Prediction]
 
 
-def _other_weights(system: System) -> dict[str, Change]:
-    """Name what can be done to the weights that should change no answer, in the order in which it is done."""
-    if not isinstance(system.model, HoldsWeights):
+def _weight_changes(system: System) -> dict[str, WeightChange]:
+    """Return the changes of the weights' form that should change no answer, in the order in which they are made."""
+    if not isinstance(system.model, LocalModel):
         return {}
-    known = weight_formats
-    changes: dict[str, Change] = {"precision": known.full_precision} if known.in_four_bits(system.model) else {}
-    return changes | ({"merged": known.merged} if known.mergeable(system.model) else {})
+    changes: dict[str, WeightChange] = {}
+    if weight_formats.in_four_bits(system.model):
+        changes["precision"] = weight_formats.full_precision
+    if weight_formats.mergeable(system.model):
+        changes["merged"] = weight_formats.merged
+    return changes
 
 
-def _compared(stage: Recorder, start: AnsweredItems, changes: dict[str, Change]) -> list[Check]:
-    """Change the weights step by step, and compare the answers with those from before each step."""
-    found: list[Check] = []
-    system, before = start.system, start.answers
+def _compare(recorder: Recorder, reference: _Reference, changes: Mapping[str, WeightChange]) -> list[Check]:
+    """Change the weights step by step; compare the answers with those from before each step."""
+    checks: list[Check] = []
+    system, before = reference.system, reference.predictions
     for name, change in changes.items():
         try:
-            system = system.replace(model=change(system.model))
+            system = system.replace(model=change(local_model(system.model)))
         except HarnessError as error:
-            found.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
+            checks.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
             break
-        after = _ask(stage, system, start.items)
-        found.append(_check(name, before, after))
+        after = _ask(recorder, system, reference.examples)
+        checks.append(_check(name, before, after))
         before = after
-    return found
+    return checks
 
 
 def _check(name: str, before: Sequence[Prediction], after: Sequence[Prediction]) -> Check:
     pairs = list(zip(before, after, strict=True))
-    moved = [
-        abs(one - other)
-        for first, second in pairs
-        for one, other in zip(first.raw.choice_scores, second.raw.choice_scores, strict=True)
+    differences = [
+        abs(first - second)
+        for earlier, later in pairs
+        for first, second in zip(earlier.raw.choice_scores, later.raw.choice_scores, strict=True)
     ]
     return Check(
         name=name,
         items=len(pairs),
-        agreeing=sum(first.answer == second.answer for first, second in pairs),
-        note=f"log-likelihoods differ by at most {max(moved):.2g} nats" if moved else None,
+        agreeing=sum(earlier.answer == later.answer for earlier, later in pairs),
+        largest_difference=max(differences, default=None),
     )
 
 
-def _ask(stage: Recorder, system: System, examples: Sequence[Example]) -> list[Prediction]:
-    """Ask items; progress is told under the name of the task that they stand for."""
-    progress = stage.reporter("check", system.task.name)
-    found = answering.ask(system, [one.query for one in examples], progress)
-    stage.meter.tokens(**prediction_rows.tokens_of(found))
-    return found
+def _ask(recorder: Recorder, system: System, examples: Sequence[Example]) -> list[Prediction]:
+    """Ask items; progress is reported under the name of the task that they belong to."""
+    progress = recorder.reporter("check", system.task.name)
+    predictions = answering.ask(system, [example.query for example in examples], progress)
+    recorder.meter.tokens(**prediction_rows.tokens_of(predictions))
+    return predictions

@@ -13,7 +13,7 @@ from harness.measure import energy, gpu
 from harness.plan.config import RunConfig, load_config
 from harness.plan.planner import Plan, make_plan
 from harness.records.measurements import Forecast
-from harness.records.planned_trial import PlannedTrial
+from harness.records.planned_trial import MeasurementOptions, PlannedTrial
 from harness.records.record import Trial
 from harness.store.results_store import Store
 from tests.measure.nvml_double import Nvml
@@ -36,10 +36,10 @@ def run(monkeypatch, tmp_path):
     def call(*, waits=True, energy=False, **options):
         one = PlannedTrial(
             trial=Trial(suite="s", task="t", strategy="full", model="m"),
-            suite="s",
-            model="m",
+            suite_folder="s",
+            model_reference="m",
             limits={},
-            energy=energy,
+            measurement=MeasurementOptions(energy=energy),
             forecast=Forecast(phases_s={}),
         )
         return commands.run(
@@ -79,11 +79,11 @@ def test_neither_is_part_of_a_trials_key(tiny_suite, tiny_folders):
         make_plan(RunConfig(**given, **more)).trials[0] for more in ({}, {"energy": True, "share_gpu": True})
     )
     assert plain.trial == other.trial
-    assert (plain.energy, other.energy) == (False, True)
+    assert (plain.measurement.energy, other.measurement.energy) == (False, True)
 
 
 def test_both_can_stand_in_a_file(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('suite = "quickstart"\nenergy = true\nshare_gpu = true\n')
     found = load_config({"energy": None, "share_gpu": None}, file)
-    assert (found.energy, found.share_gpu) == (True, True)
+    assert (found.measurement.energy, found.share_gpu) == (True, True)

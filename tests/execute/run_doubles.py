@@ -25,8 +25,8 @@ def plan(*strategies, skip=None, threads=None):
     return [
         PlannedTrial(
             trial=Trial(suite="s", task="t", strategy=name, model="m", key=f"{index:08x}".ljust(64, "0")),
-            suite="s",
-            model="m",
+            suite_folder="s",
+            model_reference="m",
             limits={},
             skip=skip,
             threads=threads,

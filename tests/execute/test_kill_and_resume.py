@@ -115,4 +115,4 @@ def test_a_killed_run_leaves_the_results_folder_free(tmp_path):
     store, _ = kill_and_resume(tmp_path, kills=1, seed=3)
     names = [f"slow(k={index})" for index in range(COUNT)]
     outcome = execute(plan(*names), store, cache=tmp_path, observe=lambda event: None, runner=RUNNER)
-    assert outcome.kept == COUNT
+    assert outcome.stored_before == COUNT

@@ -42,7 +42,7 @@ def test_every_trial_is_stored_by_its_own_process(store):
 
 def test_what_is_finished_is_kept_and_what_failed_is_tried_again(store):
     assert run(plan("one", "bug"), store) == RunCounts(completed=1, failed=1)
-    assert run(plan("one", "bug"), store) == RunCounts(failed=1, kept=1)
+    assert run(plan("one", "bug"), store) == RunCounts(failed=1, stored_before=1)
     assert {one.record.trial.strategy: one.record.status for one in store.load()} == {
         "one": "completed",
         "bug": "failed",

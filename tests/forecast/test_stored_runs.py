@@ -13,7 +13,7 @@ from harness.forecast.architecture_lookup import llama
 from harness.forecast.calibration import Calibration
 from harness.forecast.embedder import Embedder
 from harness.forecast.token_lengths import TokenLengths
-from harness.records.planned_trial import PlannedTrial
+from harness.records.planned_trial import MeasurementOptions, PlannedTrial
 from harness.records.record import Completed
 from harness.store.record_file import read
 
@@ -45,13 +45,13 @@ def again(record, monkeypatch):
     phases = {one.phase for one in record.spans}
     planned = PlannedTrial(
         trial=record.trial,
-        suite="quickstart",
-        model="smollm2-135m-instruct",
+        suite_folder="quickstart",
+        model_reference="smollm2-135m-instruct",
         limits={},
         probes=tuple(name for name, one in tasks.items() if one.info.role == "probe" and name != record.trial.task),
-        seen_items=64 if "seen" in phases else 0,
-        requests=20,
-        check_items=16 if "check" in phases else 0,
+        measurement=MeasurementOptions(
+            seen_items=64 if "seen" in phases else 0, requests=20, check_items=16 if "check" in phases else 0
+        ),
     )
     counts = {name: TokenLengths.model_validate(found) for name, found in KEPT["lengths"].items()}
     by = forecast_trial.Forecaster(SMOLLM, MACHINE, lambda task: counts[task.info.name], lambda _: None, retrieves=True)

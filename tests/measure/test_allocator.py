@@ -19,7 +19,7 @@ import resource
 
 import numpy as np
 
-from harness import allocator
+from harness.measure import allocator
 
 def resident_mib():
     return int(re.search(r"VmRSS:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) // 1024

@@ -1,11 +1,11 @@
 """Finding strategies: by file name among the built-in ones, by entry point among the others."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-import strategies
 from harness.errors import HarnessError
 from harness.plan import discover
 
@@ -30,10 +30,10 @@ class {name}(Step):
 
 @pytest.fixture
 def builtins(tmp_path, monkeypatch):
-    """An empty strategies package that a test can write modules into."""
+    """An empty folder of built-in strategies that a test can write modules into."""
     folder = tmp_path / "builtins"
     folder.mkdir()
-    monkeypatch.setattr(strategies, "__path__", [str(folder)])
+    monkeypatch.setattr(discover, "FOLDER", folder)
     discover.clear()
     yield folder
     for name in [n for n in sys.modules if n.startswith("strategies.")]:
@@ -142,3 +142,28 @@ def test_listing_the_real_strategies_imports_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("where", ["path", "working folder"])
+def test_a_folder_of_the_users_called_strategies_hides_no_builtin(tmp_path, where):
+    theirs = tmp_path / "strategies"
+    theirs.mkdir()
+    (theirs / "__init__.py").write_text("")
+    (theirs / "lora.py").write_text("raise RuntimeError('imported')")
+    (theirs / "mine.py").write_text("")
+    code = (
+        "import strategies, sys; print(strategies.__file__)\n"
+        "from harness.plan.discover import find_step, list_strategies\n"
+        "assert find_step('lora').__name__ == 'Lora'\n"
+        "print(*[listed.name for listed in list_strategies() if not listed.error])\n"
+    )
+    environment = {**os.environ, **({"PYTHONPATH": str(tmp_path)} if where == "path" else {})}
+    folder = tmp_path if where == "working folder" else tmp_path.parent
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    package, names = ran.stdout.splitlines()
+    assert package == str(theirs / "__init__.py")
+    assert {"zero_shot", "lora", "rag"} <= set(names.split())
+    assert "mine" not in names.split()

@@ -2,15 +2,18 @@
 
 import csv
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
 from harness.api import Needs, Step
 from harness.errors import HarnessError, unknown
+from harness.models.local_backend import folder_hash
+from harness.models.registry import identify
 from harness.plan import planner as module
 from harness.plan.config import RunConfig, SplitLimits
-from harness.plan.model_identity import folder_hash, identify
 from harness.plan.planner import make_plan
 
 TRAINING = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
@@ -114,7 +117,7 @@ def test_targets_get_every_strategy_and_probes_the_baseline(suite, model):
     assert names(plan) == [("sentiment", "zero_shot", 0), ("sentiment", "lora", 0), ("facts", "zero_shot", 0)]
     assert [one.probes for one in plan.trials] == [(), ("facts",), ()]
     assert [one.skip for one in plan.trials] == [None, None, None]
-    assert plan.trials[0].suite == str(suite.resolve())
+    assert plan.trials[0].suite_folder == str(suite.resolve())
     assert plan.trials[1].trial.steps == ({"step": "lora", "rank": 16, "epochs": 1},)
 
 
@@ -146,10 +149,9 @@ def test_a_task_that_lacks_what_a_step_needs_is_skipped_with_the_reason(suite, m
 
 def test_a_model_that_cannot_be_trained_is_skipped_with_the_reason(suite, model, monkeypatch):
     def endpoint(name):
-        known = identify(str(model))
-        return type(known)("endpoint", known.reference, known.identity, frozenset({"generate"}))
+        return replace(identify(str(model)), name="endpoint", capabilities=frozenset({"generate"}))
 
-    monkeypatch.setattr(module, "identify", endpoint)
+    monkeypatch.setattr(module, "registry", SimpleNamespace(identify=endpoint))
     plan = planned(suite, model, "lora", tasks=("sentiment",))
     assert [one.skip for one in plan.trials] == ["lora needs a model that can be trained; 'endpoint' cannot"]
 

@@ -54,3 +54,11 @@ def test_what_is_read_of_an_earlier_version_is_written_in_this_one(tmp_path):
     assert again.record.schema_version == SCHEMA_VERSION
     assert again.record.scores == finished.record.scores
     assert again.rows() == finished.rows()
+
+
+def test_a_difference_that_version_2_wrote_into_a_note_is_a_number():
+    (finished,) = (trial for trial in Store(STORES / "v2").load() if isinstance(trial.record, Completed))
+    assert [(check.name, check.largest_difference, check.note) for check in finished.record.checks] == [
+        ("batch", None, None),
+        ("merged", 0.37, None),
+    ]

@@ -122,7 +122,7 @@ def test_a_finished_trial_stays_when_it_is_written_again(store):
         ),
         ("record.json", lambda content: content.replace(b"0.5", b"0.9"), "was changed after the trial"),
         ("record.json", lambda content: content.replace(b'"abab', b'"cbab'), "does not belong"),
-        ("record.json", lambda content: content.replace(b'"schema_version": 2', b'"schema_version": 99'), "schema 99"),
+        ("record.json", lambda content: content.replace(b'"schema_version": 3', b'"schema_version": 99'), "schema 99"),
         ("record.json", lambda _: b"[]", "cannot be read"),
         ("record.json", lambda _: b"\xff\xfe", "cannot be read"),
         ("record.json", None, "has no record.json"),

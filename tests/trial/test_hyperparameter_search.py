@@ -72,13 +72,13 @@ def test_the_cost_of_every_candidate_is_in_the_record(run):
 
 def test_a_search_asks_validation_items_and_never_test_items(run, monkeypatch):
     asked = []
-    original = module.models.answering.ask
+    original = module.answering.ask
 
     def ask(system, queries, *args, **more):
         asked.append({query.id for query in queries})
         return original(system, queries, *args, **more)
 
-    monkeypatch.setattr(module.models.answering, "ask", ask)
+    monkeypatch.setattr(module.answering, "ask", ask)
     _, rows = run("few_shot", budget=2)
     test = {row.id for row in rows if row.role == "target"}
     assert len(asked[0]) == 4

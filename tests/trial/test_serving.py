@@ -5,17 +5,23 @@ from time import perf_counter, sleep
 import pytest
 
 from harness.api import Answer, Example, Query, System, Task
-from harness.plan.config import REQUESTS, RunConfig
+from harness.plan.config import RunConfig
 from harness.records.measurements import Check
-from harness.records.planned_trial import PlannedTrial
+from harness.records.planned_trial import DEFAULTS, SCORE_ONLY, PlannedTrial
 from harness.records.record import Row, Trial
-from harness.trial.arrivals import CAP_S, ENOUGH, WARM_UP, arriving, expected
+from harness.trial.arrivals import CAP_S, ENOUGH, WARM_UP, arrival_times, expected
 from harness.trial.recorder import Recorder
 from harness.trial.serving import serve
 
 TASK = Task("t", "qa", max_new_tokens=4)
 ITEMS = [Example(Query(f"{n:02d}", f"question {n}"), (f"answer {n}",)) for n in range(12)]
 BATCH = [Row(task="t", id=one.query.id, references=one.references, answer=one.references[0]) for one in ITEMS]
+
+REQUESTS = DEFAULTS.requests
+
+
+def options_of(**changes):
+    return SCORE_ONLY.model_copy(update=changes)
 
 
 class Slow:
@@ -53,7 +59,9 @@ def asked(tmp_path):
 
     def call(model, items=ITEMS, seed=0, **options):
         trial = Trial(suite="s", task="t", strategy="x", model="m", seed=seed)
-        planned = PlannedTrial(trial=trial, suite="s", model="m", limits={}, **options)
+        planned = PlannedTrial(
+            trial=trial, suite_folder="s", model_reference="m", limits={}, measurement=options_of(**options)
+        )
         stage = Recorder(tmp_path, call.told.append)
         serving, checks = serve(stage, System(model, TASK), items, BATCH, planned)
         return stage, serving, checks
@@ -139,7 +147,7 @@ def test_a_system_that_keeps_up_lets_nobody_wait(asked):
 
 
 def test_arrivals_are_poisson_and_the_seed_s():
-    first, again, other = (arriving(4000, 5.0, seed) for seed in (0, 0, 1))
+    first, again, other = (arrival_times(4000, 5.0, seed) for seed in (0, 0, 1))
     assert first == again != other
     gaps = [b - a for a, b in zip([0.0, *first], first, strict=False)]
     mean = sum(gaps) / len(gaps)
@@ -148,20 +156,25 @@ def test_arrivals_are_poisson_and_the_seed_s():
 
 
 def test_late_arrivals_are_left_out_beforehand():
-    every = arriving(20, 1.0, 0)
-    assert arriving(20, 1.0, 0, latest_s=8.0) == [at for at in every if at <= 8]
-    assert arriving(20, 0.01, 0, latest_s=8.0) == arriving(20, 0.01, 0)[:ENOUGH]
+    every = arrival_times(20, 1.0, 0)
+    assert arrival_times(20, 1.0, 0, latest_s=8.0) == [at for at in every if at <= 8]
+    assert arrival_times(20, 0.01, 0, latest_s=8.0) == arrival_times(20, 0.01, 0)[:ENOUGH]
 
 
 def test_what_requests_will_take_is_foretold_with_the_cap():
     trial = Trial(suite="s", task="t", strategy="x", model="m")
-    usual = PlannedTrial(trial=trial, suite="s", model="m", limits={}, requests=REQUESTS)
+    usual = PlannedTrial(
+        trial=trial, suite_folder="s", model_reference="m", limits={}, measurement=options_of(requests=REQUESTS)
+    )
     assert expected(usual, 0.1) == (REQUESTS + WARM_UP, pytest.approx(0.1 * (REQUESTS + WARM_UP)))
     assert expected(usual, 1.0) == (int(CAP_S) + 1 + WARM_UP, CAP_S + 1 + WARM_UP)
     assert expected(usual, 60.0) == (ENOUGH + WARM_UP, 60.0 * (ENOUGH + WARM_UP))
-    assert expected(usual.model_copy(update={"requests": 300}), 1.0) == (300 + WARM_UP, 300 + WARM_UP)
-    coming = usual.model_copy(update={"arrival_rate": 5.0})
-    assert expected(coming, 0.1)[1] == pytest.approx(arriving(REQUESTS, 5.0, 0, CAP_S)[-1] + 0.3)
+    assert expected(usual.model_copy(update={"measurement": options_of(requests=300)}), 1.0) == (
+        300 + WARM_UP,
+        300 + WARM_UP,
+    )
+    coming = usual.model_copy(update={"measurement": options_of(requests=REQUESTS, arrival_rate=5.0)})
+    assert expected(coming, 0.1)[1] == pytest.approx(arrival_times(REQUESTS, 5.0, 0, CAP_S)[-1] + 0.3)
 
 
 def test_an_arrival_rate_without_requests_is_refused():
@@ -176,7 +189,9 @@ def test_a_real_system_answers_a_request_as_in_a_batch(open_tiny, tmp_path):
     system = System(open_tiny(), TASK)
     rows = rows_of(TASK, ITEMS, ask(system, [one.query for one in ITEMS]))
     trial = Trial(suite="s", task="t", strategy="x", model="m")
-    planned = PlannedTrial(trial=trial, suite="s", model="m", limits={}, requests=6)
+    planned = PlannedTrial(
+        trial=trial, suite_folder="s", model_reference="m", limits={}, measurement=options_of(requests=6)
+    )
     serving, checks = serve(Recorder(tmp_path, lambda event: None), system, ITEMS, rows, planned)
     assert checks == (Check(name="batch", items=6, agreeing=6),)
     for one, row in zip(serving.requests, rows, strict=False):

@@ -14,49 +14,54 @@ TITLES = {
     "merged": "adapter merged into the weights as beside them",
     "precision": "4-bit weights as in full precision",
 }
-"""What gave the same answers as what; of a test that is not here, its name stands for it."""
+"""Which answers are compared; a test that is not listed is called by its name."""
 
 
-def lines(task: TaskResult) -> list[str]:
+def sentences(task: TaskResult) -> list[str]:
     """Say how a task's self-tests came out: one line for all that agree, and one for each that does not."""
     name = Names(task.rows)
-    told = [(row, agreement(one)) for row in task.rows for one in row.checks]
-    if not told:
-        return []
-    full = [(row, one) for row, one in told if one.items and one.agreeing == one.items]
+    pooled = [(row, agreement(check)) for row in task.rows for check in row.checks]
+    full = [(row, test) for row, test in pooled if test.items and test.agreeing == test.items]
     return [
         *_agreeing(full, name),
-        *[_differing(row, one, name) for row, one in told if one.agreeing < max(one.items, 1)],
+        *[_differing(row, test, name) for row, test in pooled if test.agreeing < max(test.items, 1)],
     ]
+
+
+def note(test: Agreement) -> str | None:
+    """Write what a reader must know of a self-test besides its share; None: nothing."""
+    difference = test.largest_difference
+    by = None if difference is None else f"log-likelihoods differ by at most {difference:.2g} nats"
+    return "; ".join(filter(None, [by, test.note])) or None
 
 
 def _agreeing(full: Sequence[tuple[StrategyResult, Agreement]], name: Names) -> list[str]:
     """Name the tests that every item passed, each with its smallest number of items and the interval of that."""
     parts: list[str] = []
-    for test in dict.fromkeys(one.name for _, one in full):
-        own = [(row, one) for row, one in full if one.name == test]
-        fewest = min((one for _, one in own), key=lambda one: one.items)
-        least = "at least " if any(one.items > fewest.items for _, one in own) else ""
+    for title in dict.fromkeys(test.name for _, test in full):
+        rows = [(row, test) for row, test in full if test.name == title]
+        fewest = min((test for _, test in rows), key=lambda test: test.items)
+        least = "at least " if any(test.items > fewest.items for _, test in rows) else ""
         parts.append(
-            f"{_title(test)} in all of {least}{count(fewest.items, 'item')} [{fewest.low:.2f}, 1.00] "
-            f"({', '.join(name(row) for row, _ in own)}{_notes([one for _, one in own])})"
+            f"{_title(title)} in all of {least}{count(fewest.items, 'item')} [{fewest.low:.2f}, 1.00] "
+            f"({', '.join(name(row) for row, _ in rows)}{_common_note([test for _, test in rows])})"
         )
     return [f"Self-tests, same answers: {'; '.join(parts)}."] if parts else []
 
 
-def _differing(row: StrategyResult, one: Agreement, name: Names) -> str:
-    if one.low is None or one.high is None:
-        return f"Self-test of {name(row)}, {_title(one.name)}: {one.note or 'nothing was asked'}."
+def _differing(row: StrategyResult, test: Agreement, name: Names) -> str:
+    if test.low is None or test.high is None:
+        return f"Self-test of {name(row)}, {_title(test.name)}: {note(test) or 'nothing was asked'}."
     return (
-        f"Self-test of {name(row)}, {_title(one.name)}: {one.items - one.agreeing} of {count(one.items, 'answer')} "
-        f"DIFFER; {one.agreeing / one.items:.2f} [{one.low:.2f}, {one.high:.2f}] are the same"
-        f"{f' ({one.note})' if one.note else ''}."
+        f"Self-test of {name(row)}, {_title(test.name)}: {test.items - test.agreeing} of {count(test.items, 'answer')} "
+        f"DIFFER; {test.agreeing / test.items:.2f} [{test.low:.2f}, {test.high:.2f}] are the same"
+        f"{f' ({note(test)})' if note(test) else ''}."
     )
 
 
-def _notes(found: Sequence[Agreement]) -> str:
-    told = list(dict.fromkeys(one.note for one in found if one.note))
-    return f"; {told[0]}" if len(told) == 1 else ""
+def _common_note(tests: Sequence[Agreement]) -> str:
+    notes = list(dict.fromkeys(text for test in tests if (text := note(test))))
+    return f"; {notes[0]}" if len(notes) == 1 else ""
 
 
 def _title(test: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.compare.decide.choice import TaskDecision
 from harness.compare.decide.confidence import Confidence, confidence, scored, smallest_model, with_less, would_change
 from harness.compare.decide.decision import Decision
-from harness.compare.prose.self_test_sentences import TITLES
+from harness.compare.prose.self_test_sentences import TITLES, note
 from harness.compare.release.series import History
 from harness.compare.report.provenance import Provenance
 from harness.compare.report.shown_items import TaskExamples
@@ -171,7 +171,7 @@ def _checks(task: TaskResult) -> ChartTable | None:
             TITLES.get(one.name, plain(one.name)),
             f"{one.agreeing} of {one.items}",
             _share(one),
-            plain(one.note or ""),
+            plain(note(one) or ""),
         )
         for name, one in found
     ]

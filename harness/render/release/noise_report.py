@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.compare.release.figures import FIGURES
 from harness.compare.release.repeats import RepeatSummary
 from harness.compare.release.run_noise import SystemNoise
 from harness.render.release.gate_report import amount
@@ -36,6 +37,6 @@ def report(found: RepeatSummary) -> Iterator[RenderableType]:
 
 def _add(table: Table, one: SystemNoise) -> None:
     for name, floor in one.figures.items():
-        unit = "bytes" if "memory" in name else "s"
+        unit = FIGURES[name].unit if name in FIGURES else ""
         cells = (amount(unit, floor.mean), amount(unit, floor.sd), f"{floor.relative:.1%}", str(floor.n))
         table.add_row(*[Text(plain(text)) for text in (one.task, one.strategy, name, *cells)])

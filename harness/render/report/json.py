@@ -9,10 +9,12 @@ import json
 from typing import Any
 
 from harness.compare.cost.resource_types import Cost, PhaseCost
+from harness.compare.prose.self_test_sentences import note
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.agreement import agreement
 from harness.compare.table.findings import Extraction
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult, TrialResult
+from harness.records.measurements import Check
 
 
 def render(comparison: Comparison) -> str:
@@ -97,7 +99,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "unparsed": row.unparsed,
         "money": _money(row),
         "traits": row.traits.model_dump() if row.traits else None,
-        "checks": [agreement(one).model_dump() for one in row.checks],
+        "checks": [_agreement(check) for check in row.checks],
         "controls": {one.way: one.model_dump(exclude={"way"}) for one in row.controls},
         "planted": [one.model_dump() for one in row.planted],
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
@@ -144,3 +146,8 @@ def _span(phase: PhaseCost) -> dict[str, Any]:
     tokens = {"tokens_in": phase.tokens_in, "tokens_out": phase.tokens_out}
     whole = {name: None if count is None else round(count) for name, count in tokens.items()}
     return found | whole | {"reused": phase.reused}
+
+
+def _agreement(check: Check) -> dict[str, Any]:
+    test = agreement(check)
+    return test.model_dump(exclude={"largest_difference"}) | {"note": note(test)}

@@ -46,7 +46,7 @@ def _task(task: TaskResult) -> list[str]:
     if curves := learning_columns(task):
         shown = [row for row in rows if row.learning_curve]
         blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, shown)]
-    happened = [*self_test_sentences.lines(task), *unfinished(task), *trained(task)]
+    happened = [*self_test_sentences.sentences(task), *unfinished(task), *trained(task)]
     said = [*task.verdict, *happened, *[f"Warning: {warning}" for warning in task.warnings]]
     blocks.append(_list(said))
     return blocks + [block for row in rows if (block := _classes(row))]

@@ -60,7 +60,7 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
     yield from (_indented(line, "red") for line in unfinished(task))
     yield from (_indented(line, "dim") for line in trained(task))
     yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
-    yield from (_indented(line.replace("`", ""), "dim") for line in map(plain, self_test_sentences.lines(task)))
+    yield from (_indented(line.replace("`", ""), "dim") for line in map(plain, self_test_sentences.sentences(task)))
     yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
 
 
