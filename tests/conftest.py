@@ -1,8 +1,10 @@
 """What tests of several parts share: tiny models, made once a session. Nothing heavy is imported until one is asked."""
 
+import gc
 import os
 import signal
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -16,6 +18,14 @@ def pytest_xdist_auto_num_workers(config):
     """Share the tests among the cores; what is timed, or uses them all by itself, runs alone."""
     alone = config.getoption("benchmark_only") or config.getoption("markexpr") == "e2e"
     return 0 if alone else min(4, os.cpu_count() or 1)
+
+
+def pytest_collection_finish():
+    """Load and freeze the libraries as the fork server of trials does: each phase of a trial collects garbage first."""
+    if "torch" in sys.modules:
+        import_module("harness.execute.preload_retrieval")
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

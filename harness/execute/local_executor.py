@@ -89,8 +89,10 @@ def execute(
     return RunCounts(**counts)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Launch:
+    """How trials are started; `context` becomes ``spawn`` where forked processes could not use the GPU."""
+
     context: Any
     function: str
     observe: Observe
@@ -117,19 +119,11 @@ def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         log = Path(folder) / "log.txt"
-        pipe, child_pipe = launch.context.Pipe()
         job = Job(planned, launch.function, cache, log)
-        process = launch.context.Process(target=main, args=(child_pipe, job), name=planned.trial.strategy)
-        process.start()
-        try:
-            child_pipe.close()
-            watch = _Watch(planned, launch.observe, process.pid)
-            watch.follow(pipe, process.sentinel)
-            process.join(5)
-        finally:
-            process.kill()
-            process.join()
-            pipe.close()
+        watch, exit_code = _follow(job, launch)
+        if watch.ending is not None and watch.ending.status == "cuda_forked":
+            launch.context = multiprocessing.get_context("spawn")
+            watch, exit_code = _follow(job, launch)
         ending = watch.ending
         if ending is not None and ending.record is not None:
             try:
@@ -138,7 +132,7 @@ def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
                 ending = TrialEnding("error", str(error))
             else:
                 return ending.record
-        reason, details = _failure(ending, process.exitcode, watch.peak_bytes)
+        reason, details = _failure(ending, exit_code, watch.peak_bytes)
         failed = Failed(
             trial=planned.trial,
             started_at=started_at,
@@ -148,6 +142,23 @@ def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
         )
     store.write(failed)
     return failed
+
+
+def _follow(job: Job, launch: _Launch) -> tuple[_Watch, int | None]:
+    """Start a process, follow it to its end, and return what was seen of it, with its exit code."""
+    pipe, child_pipe = launch.context.Pipe()
+    process = launch.context.Process(target=main, args=(child_pipe, job), name=job.planned.trial.strategy)
+    process.start()
+    try:
+        child_pipe.close()
+        watch = _Watch(job.planned, launch.observe, process.pid)
+        watch.follow(pipe, process.sentinel)
+        process.join(5)
+    finally:
+        process.kill()
+        process.join()
+        pipe.close()
+    return watch, process.exitcode
 
 
 @dataclass

@@ -1,9 +1,11 @@
-"""What the fork server imports once, so that no trial waits for it.
+"""Imports of the fork server, made once so that no trial waits for them.
 
-Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks.
+Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks. Nothing
+may initialise CUDA either: a forked process cannot use it then. So peft, which asks bitsandbytes for the GPU's capability
+when it is imported, is left to each trial where a GPU is visible (one second).
 
-The half a million objects of the libraries are then frozen (gc.freeze): they stay, so that no trial looks through them
-for garbage before each phase, which took longer than some phases do.
+The half a million objects of the libraries are then frozen (gc.freeze), so that no trial looks through them for garbage
+before each phase, which took longer than some phases do.
 """
 
 import gc
@@ -23,12 +25,20 @@ logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft loads it; its 
 for _name in (
     "harness.execute.worker",
     "torch",
-    "peft",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama",
 ):
     import_module(_name)
 
+
+def import_without_gpu(*names: str) -> None:
+    """Import modules that initialise CUDA where there is a GPU, unless one is visible."""
+    if not import_module("torch").cuda.is_available():
+        for name in names:
+            import_module(name)
+
+
+import_without_gpu("peft")
 gc.collect()
 gc.freeze()

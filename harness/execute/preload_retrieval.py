@@ -1,10 +1,11 @@
-"""What the fork server imports as well if a trial retrieves passages; see `harness.execute.preload`."""
+"""Further imports of the fork server if a trial retrieves passages; see `harness.execute.preload`."""
 
 import gc
 from importlib import import_module
 
-for _name in ("harness.execute.preload", "faiss", "sentence_transformers"):  # the first says how libraries are loaded
-    import_module(_name)
+from harness.execute.preload import import_without_gpu  # first: it says how libraries are loaded
 
+import_module("faiss")
+import_without_gpu("sentence_transformers")  # imports peft
 gc.collect()
 gc.freeze()

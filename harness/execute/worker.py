@@ -45,12 +45,13 @@ class TrialEnding:
     """How a trial ended, as its worker saw it.
 
     Attributes:
+        status: ``cuda_forked``: nothing was run, because CUDA had been initialised before this process was forked.
         record, rows: of a completed trial; the parent stores them.
         reason: in one line, why there is no record.
         details: a traceback, where the ending is a bug's.
     """
 
-    status: Literal["completed", "error", "bug"]
+    status: Literal["completed", "error", "bug", "cuda_forked"]
     reason: str = ""
     details: str = ""
     record: Completed | None = None
@@ -67,6 +68,8 @@ def main(pipe: Connection, job: Job) -> None:
 
 
 def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
+    if _cuda_was_initialised_before_the_fork():
+        return TrialEnding("cuda_forked", "CUDA was initialised before this process was forked")
     try:
         _set_threads(job.planned.threads)
         module, _, name = job.function.partition(":")
@@ -101,6 +104,11 @@ class ProgressSender:
             return
         self._last, self._sent_at = where, monotonic()
         self._pipe.send(dict(event))
+
+
+def _cuda_was_initialised_before_the_fork() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda._is_in_bad_fork())  # noqa: SLF001 - torch has no public question for it
 
 
 def _end_with_parent(pipe: Connection) -> None:
