@@ -3,12 +3,14 @@
 from hashlib import sha256
 
 from harness.api import ModelInfo
-from harness.compare.release.pairing import measured, pair, systems
+from harness.compare.release.pairing import read_measured, pair_systems, group_systems
 from harness.records.measurements import Request, Serving, Span
 from harness.records.record import Completed, Row, TaskInfo, Trial
+from harness.store.baselines import Manifest
 from harness.store.results_store import Store
 from tests.compare.builders import HERE, MIB
 
+V1 = Manifest(name="v1", suite="quick", set_at="2026-01-01", measured_at="2026-01-01", files={})
 METRICS = {"qa": ("token_f1", "exact_match"), "mood": ("accuracy",), "know": ("accuracy",), "text": ("perplexity",)}
 KINDS = {"qa": "qa", "mood": "classification", "know": "multiple_choice", "text": "qa"}
 
@@ -24,7 +26,7 @@ def record(task, strategy="zero_shot", *, at="2026-01-01", slower=1.0, fatter=1.
         Span(phase="load", wall_s=1.0, host_peak_bytes=500 * MIB),
         Span(phase="predict", wall_s=4.0 * slower, host_peak_bytes=round(800 * MIB * fatter)),
     )
-    asked = tuple(
+    served = tuple(
         Request(id=f"{i:04d}", wall_s=0.1 * slower * (1 + i % 5 / 50 + _jitter(i, at) / 25), tokens_in=20, tokens_out=3)
         for i in range(requests)
     )
@@ -42,7 +44,7 @@ def record(task, strategy="zero_shot", *, at="2026-01-01", slower=1.0, fatter=1.
         "tasks": (info,),
         "spans": spans,
         "scores": {},
-        "serving": Serving(requests=asked) if asked else None,
+        "serving": Serving(requests=served) if served else None,
         "environment": HERE,
     }
     return Completed(**{**fields, **changes})
@@ -74,21 +76,21 @@ def share(right, n=200):
 def store_of(folder, *trials):
     """Write (record, rows) into a store."""
     store = Store(folder)
-    for made, own in trials:
-        store.write(made, own)
+    for completed, answers in trials:
+        store.write(completed, answers)
     return store
 
 
 def one(task="mood", right=None, **changes):
     """Make a record with its rows."""
-    shown = {name: changes.pop(name) for name in ("tokens", "prompt", "clusters") if name in changes}
-    return record(task, **changes), rows(task, share(0.7) if right is None else right, **shown)
+    row_options = {name: changes.pop(name) for name in ("tokens", "prompt", "clusters") if name in changes}
+    return record(task, **changes), rows(task, share(0.7) if right is None else right, **row_options)
 
 
 def pairing(folder, before, after, *strategies):
     """Pair two lists of (record, rows)."""
-    sides = [store_of(folder / name, *own).load() for name, own in (("before", before), ("after", after))]
-    return pair(*(systems(measured(side)) for side in sides), *strategies)
+    sides = [store_of(folder / name, *trials).load() for name, trials in (("before", before), ("after", after))]
+    return pair_systems(*(group_systems(read_measured(side)) for side in sides), *strategies)
 
 
 def _jitter(i, at):

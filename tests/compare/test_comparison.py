@@ -3,7 +3,7 @@
 import pytest
 
 from harness.compare.report.comparison import compare
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.records.record import Row
@@ -213,7 +213,7 @@ def test_stored_tables_give_the_same_comparison_as_items(quick):
             ]
             return TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows]))
 
-    assert compare(read([InStore(one) for one in quick_suite()])).suites[0] == quick
+    assert compare(read_trials([InStore(one) for one in quick_suite()])).suites[0] == quick
 
 
 def test_rows_are_the_same_whether_each_seed_is_told_of_or_not():

@@ -6,7 +6,7 @@ from harness.compare.prose.self_test_sentences import lines
 from harness.compare.report.comparison import compare
 from harness.compare.report.shown_items import examples_of
 from harness.compare.table.agreement import agreement
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.metrics import Items
 from harness.records.measurements import Check
 from harness.render.report import csv, json, markdown
@@ -26,7 +26,7 @@ def asked(task, strategy, right, ways, *, words=None, **changes):
     record = one.record.model_copy(update={"tasks": (*one.record.tasks, *told)})
     clusters = [f"p{i // 2}" for i in range(len(right))] if task == "qa" else None
     rows = {way: answered(hits, clusters=clusters and clusters[: len(hits)]) for way, hits in ways.items()}
-    return type(one)(record, one.items, one.seen, {way: Items.from_rows(own) for way, own in rows.items()})
+    return type(one)(record, one.items, one.train_evaluation, {way: Items.from_rows(own) for way, own in rows.items()})
 
 
 def row_of(stored, strategy):
@@ -76,7 +76,7 @@ def test_stored_rows_of_controls_stay_out_of_scores_retention_classes_and_exampl
         ]
         store.write(one.record.model_copy(update={"trial": trial}), rows)
     trials = store.load()
-    comparison = compare(read(trials))
+    comparison = compare(read_trials(trials))
     ((task,),) = (suite.tasks for suite in comparison.suites)
     assert {row.strategy: row.scores["accuracy"].value for row in task.rows} == {"lora": 0.8, "zero_shot": 0.5}
     assert {row.strategy: row.scores["accuracy"].n for row in task.rows} == {"lora": 20, "zero_shot": 20}

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.compare.cost.money import make_usage
 from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints, parse_bar
 from harness.compare.decide.decision import Decision, decide
 from harness.compare.decide.rules import all_rules
-from harness.compare.trials.stored_trials import StoredTrialItems, read
+from harness.compare.trials.stored_trials import StoredTrialItems, read_trials
 from harness.errors import HarnessError
 from harness.records.measurements import Request, Serving, Span
 from harness.store.results_store import Store, newest
@@ -107,7 +108,7 @@ def test_each_exclusion_has_a_line_with_the_figure_and_the_limit(stored, limits,
 
 
 def test_a_month_that_costs_too_much_is_excluded_with_both_amounts(stored):
-    economics = make_economics((1_000_000, None, None))
+    economics = make_economics(make_usage(1_000_000))
     bills = {option.strategy: option.usd_month for option in only(stored, economics).options}
     limit = (bills["zero_shot"] + bills["rag"]) / 2
     found = only(stored, economics, max_usd_month=limit)
@@ -179,7 +180,7 @@ def test_items_that_would_separate_the_tied_are_told():
 
 
 def test_rules_are_told_with_their_source_and_with_what_was_measured(stored):
-    made = decide(stored, Constraints(), make_economics((None, None, "7d")), tasks=["qa"])
+    made = decide(stored, Constraints(), make_economics(make_usage(update_every="7d")), tasks=["qa"])
     (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
     assert rule.agrees is True
     assert "`rag` 0.50" in rule.measured
@@ -188,7 +189,7 @@ def test_rules_are_told_with_their_source_and_with_what_was_measured(stored):
 
 def test_a_rule_that_the_figures_contradict_is_told_with_both():
     stored = [trial("zero_shot", 0.1), trial("rag", 0.2, index=True), trial("lora", 0.9, trained=9)]
-    made = decide(stored, Constraints(), make_economics((None, None, "7d")), tasks=["qa"])
+    made = decide(stored, Constraints(), make_economics(make_usage(update_every="7d")), tasks=["qa"])
     (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
     assert rule.agrees is False
 
@@ -294,13 +295,13 @@ def test_what_machines_read_keeps_its_fields():
         "changes",
         "unknown",
     }
-    option = set(Decision.model_json_schema()["$defs"]["Option"]["properties"])
+    option = set(Decision.model_json_schema()["$defs"]["RankedOption"]["properties"])
     assert option >= {"strategy", "model", "score", "usd_month", "findings", "excluded", "reason", "tied", "place"}
 
 
 @pytest.mark.skipif(not (REFERENCE / "quickstart").is_dir(), reason="reference results are not here")
 def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
-    stored = read(newest(Store(REFERENCE).load("quickstart")).trials)
+    stored = read_trials(newest(Store(REFERENCE).load("quickstart")).trials)
     asked = [
         Constraints(max_retention_loss=0.1),
         Constraints(data_private=True, must_cite=True),

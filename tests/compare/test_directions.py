@@ -78,7 +78,7 @@ def test_the_column_of_such_a_probe_says_what_it_counts():
 def test_an_unbounded_score_has_finite_intervals_even_without_spread():
     metric = metrics.get("output_words")
     rows = [Row(task="t", id=str(i), references=("x",), output="a b c", answer="a b c") for i in range(5)]
-    same, alone = (Sample.of(metric, [Items.from_rows(some)]) for some in (rows, rows[:1]))
+    same, alone = (Sample.from_items(metric, [Items.from_rows(some)]) for some in (rows, rows[:1]))
     for sample in (same, alone):
         found, change = estimate(sample), difference(sample, sample)
         assert 0 <= found.low <= found.value == 3 <= found.high < math.inf

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.records.measurements import Span
 from tests.compare.builders import HERE, HERE_MODEL, completed, pattern
 
-VCPU = load_prices().named("vcpu").usd
+VCPU = load_prices().price("vcpu").usd
 QUICK = settings(max_examples=60, deadline=None)
 LORA = ({"step": "lora"},)
 RAG = ({"step": "rag", "k": 1},)
@@ -26,23 +26,23 @@ def rows_of(*stored, economics=None):
 
 
 def trial(strategy, steps=(), spans=(), **changes):
-    made = completed("qa", strategy, pattern(0.5), **changes)
-    told = made.record.trial.model_copy(update={"steps": steps})
-    fields = {"trial": told, **({"spans": spans} if spans else {})}
-    return type(made)(made.record.model_copy(update=fields), made.items, made.seen)
+    stored = completed("qa", strategy, pattern(0.5), **changes)
+    planned = stored.record.trial.model_copy(update={"steps": steps})
+    fields = {"trial": planned, **({"spans": spans} if spans else {})}
+    return type(stored)(stored.record.model_copy(update=fields), stored.items, stored.train_evaluation)
 
 
-def part(usd, *, half=None, what="answering"):
+def part(usd, *, half=None, name="answering"):
     low, high = (None, None) if half is None else (usd - half, usd + half)
-    return CostPart(what=what, quantity=usd, low=low, high=high, unit="hour", price_usd=1.0, price="x")
+    return CostPart(what=name, quantity=usd, low=low, high=high, unit="hour", price_usd=1.0, price="x")
 
 
 def money(fixed, request, monthly=0.0, update=0.0, half=None):
     return Money(
-        fixed=(part(fixed, half=half, what="training"),),
+        fixed=(part(fixed, half=half, name="training"),),
         per_request=(part(request, half=None if half is None else half / 1000),),
         per_month=(part(monthly).model_copy(update={"spreads": False}),),
-        per_update=(part(update, half=half, what="training"),),
+        per_update=(part(update, half=half, name="training"),),
     )
 
 
@@ -61,20 +61,20 @@ def test_what_an_earlier_trial_made_is_charged_to_every_chain_that_uses_it():
 
 
 def test_labels_are_a_part_of_their_own_that_can_be_left_out():
-    made = trial("lora", LORA, trained=9)
-    info = made.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
-    made = type(made)(made.record.model_copy(update={"tasks": (info,)}), made.items)
-    (labels,) = [part for part in rows_of(made)["lora"].money.fixed if part.what == "labels"]
+    stored = trial("lora", LORA, trained=9)
+    info = stored.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
+    stored = type(stored)(stored.record.model_copy(update={"tasks": (info,)}), stored.items)
+    (labels,) = [part for part in rows_of(stored)["lora"].money.fixed if part.what == "labels"]
     assert (labels.quantity, labels.price) == (80, "label")
-    without = rows_of(made, economics=make_economics(labels=False))["lora"].money
+    without = rows_of(stored, economics=make_economics(labels=False))["lora"].money
     assert "labels" not in {part.what for part in without.fixed}
 
 
 def test_exemplars_need_only_the_labels_that_the_prompt_shows():
-    made = trial("few_shot(k=4)", ({"step": "few_shot", "k": 4},))
-    info = made.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
-    made = type(made)(made.record.model_copy(update={"tasks": (info,)}), made.items)
-    assert rows_of(made)["few_shot(k=4)"].traits.labels == 4
+    stored = trial("few_shot(k=4)", ({"step": "few_shot", "k": 4},))
+    info = stored.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
+    stored = type(stored)(stored.record.model_copy(update={"tasks": (info,)}), stored.items)
+    assert rows_of(stored)["few_shot(k=4)"].traits.labels == 4
 
 
 def test_an_index_is_made_again_alone_and_weights_are_trained_again():
@@ -100,7 +100,7 @@ def test_seeds_give_an_interval_and_one_seed_gives_none():
 def test_a_known_gpu_is_priced_by_the_hour_and_an_unknown_one_is_said_to_have_no_price():
     h100 = HERE.model_copy(update={"gpu": "NVIDIA H100 80GB HBM3"})
     row = rows_of(completed("qa", "zero_shot", pattern(0.5), seconds=9, environment=h100))["zero_shot"]
-    assert row.money.per_1000_usd == pytest.approx(1000 * 9 / 200 / 3600 * load_prices().named("h100-sxm").usd)
+    assert row.money.per_1000_usd == pytest.approx(1000 * 9 / 200 / 3600 * load_prices().price("h100-sxm").usd)
     other = completed("qa", "zero_shot", pattern(0.5), environment=HERE.model_copy(update={"gpu": "Nova 9"}))
     task = compare([other]).suites[0].tasks[0]
     assert task.rows[0].money is None
@@ -117,19 +117,19 @@ def test_an_endpoint_is_paid_by_the_token():
 
 
 def test_every_price_that_a_figure_uses_is_told_with_its_source():
-    made = compare([completed("qa", "lora", pattern(0.5), trained=9)])
-    assert {price.name for price in made.assumed.prices} == {"vcpu", "storage"}
-    assert all(price.source for price in made.assumed.prices)
+    comparison = compare([completed("qa", "lora", pattern(0.5), trained=9)])
+    assert {price.name for price in comparison.assumed.prices} == {"vcpu", "storage"}
+    assert all(price.source for price in comparison.assumed.prices)
 
 
 @given(volume=st.floats(0, 1e7), months=st.floats(0.1, 60), often=st.floats(0, 30))
 @QUICK
 def test_totals_are_linear_in_the_volume(volume, months, often):
-    one = money(3.0, 1e-4, monthly=0.2, update=0.5)
-    totals = [one.total_usd(Usage(requests_per_month=n, months=months, updates_per_month=often)) for n in (0, volume)]
-    twice = one.total_usd(Usage(requests_per_month=2 * volume, months=months, updates_per_month=often))
+    costs = money(3.0, 1e-4, monthly=0.2, update=0.5)
+    totals = [costs.total_usd(Usage(requests_per_month=n, months=months, updates_per_month=often)) for n in (0, volume)]
+    twice = costs.total_usd(Usage(requests_per_month=2 * volume, months=months, updates_per_month=often))
     assert twice - totals[1] == pytest.approx(totals[1] - totals[0], abs=1e-6)
-    assert totals[0] == pytest.approx(one.standing_usd(Usage(months=months, updates_per_month=often)))
+    assert totals[0] == pytest.approx(costs.standing_usd(Usage(months=months, updates_per_month=often)))
 
 
 amounts = st.floats(0.001, 1000)
@@ -140,19 +140,19 @@ amounts = st.floats(0.001, 1000)
 def test_at_break_even_both_cost_the_same_and_on_either_side_the_named_one_less(fixed, each, often):
     first, second = (money(f, e / 1e4, update=f / 7) for f, e in zip(fixed, each, strict=True))
     usage = Usage(months=6, updates_per_month=often)
-    found = break_even(first, second, usage)
-    if found.requests is None:
+    crossing = break_even(first, second, usage)
+    if crossing.requests is None:
         for n in (0, 1e6):
-            totals = [one.total_usd(usage.model_copy(update={"requests_per_month": n})) for one in (first, second)]
-            named = found.cheaper_below if n == 0 else found.cheaper_above
-            assert named is None or totals[named] <= totals[1 - named] * (1 + 1e-9)
+            totals = [cost.total_usd(usage.model_copy(update={"requests_per_month": n})) for cost in (first, second)]
+            cheaper = crossing.cheaper_below if n == 0 else crossing.cheaper_above
+            assert cheaper is None or totals[cheaper] <= totals[1 - cheaper] * (1 + 1e-9)
         return
-    at = usage.model_copy(update={"requests_per_month": found.per_month})
+    at = usage.model_copy(update={"requests_per_month": crossing.per_month})
     assert first.total_usd(at) == pytest.approx(second.total_usd(at), rel=1e-6)
-    for share, named in ((0.5, found.cheaper_below), (2.0, found.cheaper_above)):
-        there = usage.model_copy(update={"requests_per_month": share * found.per_month})
+    for share, cheaper in ((0.5, crossing.cheaper_below), (2.0, crossing.cheaper_above)):
+        shifted = usage.model_copy(update={"requests_per_month": share * crossing.per_month})
         pair = (first, second)
-        assert pair[named].total_usd(there) <= pair[1 - named].total_usd(there) * (1 + 1e-9)
+        assert pair[cheaper].total_usd(shifted) <= pair[1 - cheaper].total_usd(shifted) * (1 + 1e-9)
 
 
 def test_break_even_has_an_interval_only_where_seconds_were_measured_more_than_once():
@@ -164,10 +164,10 @@ def test_break_even_has_an_interval_only_where_seconds_were_measured_more_than_o
 
 
 def test_break_even_without_bounds_says_so():
-    found = break_even(money(10, 0.001, half=1.0), money(1, 0.0015, half=1.0))
-    assert found.requests is not None
-    assert (found.low, found.high) == (None, None)
-    assert "not clearly different" in found.note
+    crossing = break_even(money(10, 0.001, half=1.0), money(1, 0.0015, half=1.0))
+    assert crossing.requests is not None
+    assert (crossing.low, crossing.high) == (None, None)
+    assert "not clearly different" in crossing.note
 
 
 def test_fieller_covers_the_ratio_as_often_as_it_says():
@@ -175,15 +175,15 @@ def test_fieller_covers_the_ratio_as_often_as_it_says():
 
     rng = np.random.default_rng(5)
     top, bottom = rng.normal(6, 1, 4000), rng.normal(8, 1, 4000)
-    found = [fieller(a, b, 1.959964, 1.959964) for a, b in zip(top, bottom, strict=True)]
-    inside = [ends is None or ends[0] <= 6 / 8 <= ends[1] for ends in found]
+    intervals = [fieller(a, b, 1.959964, 1.959964) for a, b in zip(top, bottom, strict=True)]
+    inside = [ends is None or ends[0] <= 6 / 8 <= ends[1] for ends in intervals]
     assert 0.935 <= float(np.mean(inside)) <= 0.965
 
 
 @pytest.mark.parametrize(("text", "often"), [("7d", 4.348), ("1w", 4.348), ("24h", 30.44), ("1m", 1.0), (None, None)])
 def test_how_often_facts_change_is_read_as_a_rate(text, often):
-    found = updates_per_month(text)
-    assert found == (None if often is None else pytest.approx(often, rel=1e-3))
+    rate = updates_per_month(text)
+    assert rate == (None if often is None else pytest.approx(often, rel=1e-3))
 
 
 @pytest.mark.parametrize("text", ["7", "d7", "0d", "-1d", "7y", ""])
@@ -205,9 +205,9 @@ def test_the_defaults_are_a_hundred_thousand_requests_a_month_for_a_year_without
 
 def test_seeds_on_unlike_hardware_are_each_paid_at_their_own_price():
     l4 = HERE.model_copy(update={"gpu": "NVIDIA L4"})
-    both = rows_of(
+    costs = rows_of(
         completed("qa", "lora", pattern(0.5), trained=9, seconds=9),
         completed("qa", "lora", pattern(0.5), trained=9, seconds=3, seed=1, environment=l4),
     )["lora"].money
-    per_item = (9 * HERE.cores * VCPU + 3 * load_prices().named("l4").usd) / 2 / 200 / 3600
-    assert both.per_1000_usd == pytest.approx(1000 * per_item)
+    per_item = (9 * HERE.cores * VCPU + 3 * load_prices().price("l4").usd) / 2 / 200 / 3600
+    assert costs.per_1000_usd == pytest.approx(1000 * per_item)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from harness.compare.report.comparison import compare
-from harness.compare.stats.estimates import difference, unpaired
-from harness.compare.trials.stored_trials import read
+from harness.compare.stats.estimates import difference, unpaired_difference
+from harness.compare.trials.stored_trials import read_trials
 from harness.records.record import Row
 from harness.render.report import csv as as_csv
 from harness.render.report import json as as_json
@@ -24,42 +24,42 @@ def shares(hits, n):
 
 def test_two_shares_get_newcombes_interval():
     # Newcombe 1998, Statistics in Medicine 17, table II: 56/70 and 48/80 by method 10
-    found = unpaired(shares(56, 70), shares(48, 80))
-    assert found.value == pytest.approx(0.2)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    assert 0.001 < found.p < 0.05
+    gap = unpaired_difference(shares(56, 70), shares(48, 80))
+    assert gap.value == pytest.approx(0.2)
+    assert (gap.low, gap.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert 0.001 < gap.p < 0.05
 
 
 def test_all_right_against_all_right_is_no_gap_and_still_has_a_width():
-    found = unpaired(shares(40, 40), shares(40, 40))
-    assert (found.value, found.p) == (0, 1)
-    assert found.low < -0.05 < 0.05 < found.high
+    gap = unpaired_difference(shares(40, 40), shares(40, 40))
+    assert (gap.value, gap.p) == (0, 1)
+    assert gap.low < -0.05 < 0.05 < gap.high
 
 
 def test_p_is_5_per_cent_where_the_interval_meets_0():
-    found = [unpaired(shares(hits, 100), shares(50, 100)) for hits in range(100)]
-    assert all((one.p < 0.05) == (one.low > 0 or one.high < 0) for one in found)
+    gaps = [unpaired_difference(shares(hits, 100), shares(50, 100)) for hits in range(100)]
+    assert all((gap.p < 0.05) == (gap.low > 0 or gap.high < 0) for gap in gaps)
 
 
 def test_clusters_widen_the_gap():
     scores = np.repeat(np.arange(40) % 2, 5).astype(float)
     alone, grouped = sample(scores), sample(scores, clusters=np.repeat(np.arange(40), 5))
-    narrow, wide = unpaired(alone, alone), unpaired(grouped, grouped)
+    narrow, wide = unpaired_difference(alone, alone), unpaired_difference(grouped, grouped)
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
 def test_seeds_that_disagree_on_the_gap_widen_it():
     rng = np.random.default_rng(0)
     noise, shift = rng.normal(0.5, 0.1, (3, 200)), np.array([[-0.2], [0.0], [0.2]])
-    alike = unpaired(sample(noise + shift), sample(noise + shift))
-    unlike = unpaired(sample(noise + shift), sample(noise - shift))
+    alike = unpaired_difference(sample(noise + shift), sample(noise + shift))
+    unlike = unpaired_difference(sample(noise + shift), sample(noise - shift))
     assert unlike.high - unlike.low > 3 * (alike.high - alike.low)
 
 
 def test_a_metric_that_is_no_mean_gets_a_gap_too():
     truth = np.arange(80) % 2
-    found = unpaired(two_classes(np.ones(80), truth), two_classes(np.arange(80) % 4 > 0, truth))
-    assert 0 < found.low < found.value < found.high
+    gap = unpaired_difference(two_classes(np.ones(80), truth), two_classes(np.arange(80) % 4 > 0, truth))
+    assert 0 < gap.low < gap.value < gap.high
 
 
 @pytest.mark.parametrize(("n", "m", "share"), [(64, 200, 0.95), (64, 64, 0.7), (40, 400, 0.5)])
@@ -67,8 +67,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(n, m, share):
     rng = np.random.default_rng(1)
     truth, covered = 0.0, 0
     for _ in range(1000):
-        found = unpaired(shares(rng.binomial(n, share), n), shares(rng.binomial(m, share), m))
-        covered += found.low <= truth <= found.high
+        gap = unpaired_difference(shares(rng.binomial(n, share), n), shares(rng.binomial(m, share), m))
+        covered += gap.low <= truth <= gap.high
     assert 0.93 < covered / 1000 < 0.98
 
 
@@ -76,7 +76,7 @@ def test_a_gap_is_wider_than_a_paired_difference_of_the_same_answers():
     rng = np.random.default_rng(2)
     scores = rng.random(100)
     near = sample(scores + rng.normal(0, 0.01, 100))
-    paired, apart = difference(near, sample(scores)), unpaired(near, sample(scores))
+    paired, apart = difference(near, sample(scores)), unpaired_difference(near, sample(scores))
     assert apart.high - apart.low > 10 * (paired.high - paired.low)
 
 
@@ -127,5 +127,5 @@ def test_rows_of_training_items_are_read_apart_from_test_items():
             rows += [Row.model_validate({**row.model_dump(), "role": "train"}) for row in rows[:2]]
             return TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema()))
 
-    (found,) = read([Kept()])
-    assert (len(found.items["sentiment"]), len(found.seen)) == (3, 2)
+    (found,) = read_trials([Kept()])
+    assert (len(found.items["sentiment"]), len(found.train_evaluation)) == (3, 2)

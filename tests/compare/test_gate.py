@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.compare.cost.resources import machine
-from harness.compare.release import resource_ratios
+from harness.compare.release.figures import ADAPTING_TIME
 from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.outcome import EXIT_CODES, gate
-from harness.compare.release.pairing import measured, systems
+from harness.compare.release.pairing import read_measured, group_systems
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
 from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.render.release.gate_report import as_json, markdown_summary
 from harness.render.release.junit import render as junit
 from tests.compare.builders import HERE, MIB
-from tests.compare.release_builders import one, pairing, share, store_of
+from tests.compare.release_builders import V1, one, pairing, share, store_of
 
 LATER = "2026-02-01"
 NOTHING = Noise()
@@ -28,12 +28,12 @@ def judged(folder, before, after, limits=None, noise=NOTHING):
 
 
 def check(verdict, figure):
-    return next(found for found in verdict.checks if found.figure == figure)
+    return next(check for check in verdict.checks if check.figure == figure)
 
 
 def test_a_system_measured_again_passes(tmp_path):
     verdict = judged(tmp_path, one(), one(at=LATER))
-    assert {found.figure: found.outcome for found in verdict.checks} == {
+    assert {check.figure: check.outcome for check in verdict.checks} == {
         "accuracy": "pass",
         "latency": "pass",
         "memory while answering": "pass",
@@ -59,7 +59,7 @@ def test_the_baselines_own_record_is_no_candidate(tmp_path):
 )
 def test_one_thing_that_is_clearly_worse_fails_the_release(tmp_path, worse, figure):
     verdict = judged(tmp_path, one(), one(at=LATER, **worse), noise=floors("latency", 0.01))
-    assert [found.figure for found in verdict.checks if found.outcome == "fail"] == [figure]
+    assert [check.figure for check in verdict.checks if check.outcome == "fail"] == [figure]
     assert verdict.outcome == "fail"
 
 
@@ -71,17 +71,17 @@ def test_getting_better_passes(tmp_path, better):
 def test_a_loss_that_the_items_cannot_settle_is_inconclusive_with_the_number_that_would(tmp_path):
     flips = share(0.7, 40)
     flips[0], flips[5], flips[11] = (1 - flips[i] for i in (0, 5, 11))
-    found = check(judged(tmp_path, one(right=share(0.7, 40)), one(right=flips, at=LATER)), "accuracy")
-    assert found.outcome == "inconclusive"
-    assert "items" in found.needed
+    accuracy = check(judged(tmp_path, one(right=share(0.7, 40)), one(right=flips, at=LATER)), "accuracy")
+    assert accuracy.outcome == "inconclusive"
+    assert "items" in accuracy.needed
 
 
 def outdated(right, **changes):
     """A task whose metric counts answers that are out of date: wrong ones are."""
-    made, own = one("qa", right=right, **changes)
-    info = made.tasks[0].model_copy(update={"metrics": ("outdated",)})
-    rejected = [row.model_copy(update={"rejected": "no" if row.references == ("yes",) else "yes"}) for row in own]
-    return made.model_copy(update={"tasks": (info,)}), rejected
+    stored, answers = one("qa", right=right, **changes)
+    info = stored.tasks[0].model_copy(update={"metrics": ("outdated",)})
+    rejected = [row.model_copy(update={"rejected": "no" if row.references == ("yes",) else "yes"}) for row in answers]
+    return stored.model_copy(update={"tasks": (info,)}), rejected
 
 
 def test_a_metric_where_lower_is_better_is_turned(tmp_path):
@@ -99,22 +99,22 @@ def test_clusters_widen_the_interval(tmp_path):
     grouped = judged(
         tmp_path / "2", one(right=before, clusters=together), one(right=after, at=LATER, clusters=together)
     )
-    found = check(grouped, "accuracy")
-    assert found.low < alone.low
-    assert "clustered" in found.method
+    clustered = check(grouped, "accuracy")
+    assert clustered.low < alone.low
+    assert "clustered" in clustered.method
 
 
 def test_items_that_changed_under_the_same_id_are_not_compared(tmp_path):
-    made, own = one(at=LATER)
-    other = [row.model_copy(update={"references": ("maybe",)}) if i < 100 else row for i, row in enumerate(own)]
-    assert check(judged(tmp_path, one(), (made, other)), "accuracy").n == 100
+    stored, answers = one(at=LATER)
+    other = [row.model_copy(update={"references": ("maybe",)}) if i < 100 else row for i, row in enumerate(answers)]
+    assert check(judged(tmp_path, one(), (stored, other)), "accuracy").n == 100
 
 
 def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
     sides = [[one(), one(task="know")], [one(at=LATER)]]
     verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
     assert verdict.outcome == "inconclusive"
-    assert [found.task for found in verdict.checks if found.outcome != "pass"] == ["know"]
+    assert [check.task for check in verdict.checks if check.outcome != "pass"] == ["know"]
 
 
 def test_another_model_is_the_next_release_of_the_same_strategy(tmp_path):
@@ -122,14 +122,14 @@ def test_another_model_is_the_next_release_of_the_same_strategy(tmp_path):
 
 
 def test_of_several_models_each_meets_itself(tmp_path):
-    found = pairing(tmp_path, [one(model="a"), one(model="b")], [one(model="b", at=LATER), one(model="c")])
-    assert [(p.baseline.model, p.candidate.model) for p in found.pairs] == [("b", "b")]
-    assert [system.model for system in found.missing] == ["a"]
+    pairs = pairing(tmp_path, [one(model="a"), one(model="b")], [one(model="b", at=LATER), one(model="c")])
+    assert [(p.baseline.model, p.candidate.model) for p in pairs.pairs] == [("b", "b")]
+    assert [system.model for system in pairs.missing] == ["a"]
 
 
 def test_a_strategy_may_be_held_against_one_of_another_name(tmp_path):
-    found = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], ["prompt"], "zero_shot")
-    assert [(p.baseline.strategy, p.candidate.strategy) for p in found.pairs] == [("zero_shot", "prompt")]
+    pairs = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], ["prompt"], "zero_shot")
+    assert [(p.baseline.strategy, p.candidate.strategy) for p in pairs.pairs] == [("zero_shot", "prompt")]
     with pytest.raises(HarnessError, match="unknown strategy 'rga' in the candidate's results"):
         pairing(tmp_path / "x", [one()], [one()], ["rga"])
 
@@ -138,20 +138,20 @@ ELSEWHERE = HERE.model_copy(update={"processor": "another"})
 
 
 def test_unlike_hardware_compares_quality_and_refuses_speed_and_memory(tmp_path):
-    there = one(at=LATER, slower=3.0, fatter=3.0, environment=ELSEWHERE)
-    verdict = judged(tmp_path / "1", one(), there)
+    elsewhere = one(at=LATER, slower=3.0, fatter=3.0, environment=ELSEWHERE)
+    verdict = judged(tmp_path / "1", one(), elsewhere)
     assert verdict.outcome == "pass"
-    refused = [found.figure for found in verdict.checks if found.outcome == "not compared"]
+    refused = [check.figure for check in verdict.checks if check.outcome == "not compared"]
     assert refused == ["latency", "memory while answering"]
-    assert judged(tmp_path / "2", one(), there, GateLimits(unlike_hardware=True)).outcome == "fail"
-    asked = judged(tmp_path / "3", one(), there, GateLimits(required=frozenset({"slowdown"})))
-    assert asked.outcome == "inconclusive"
+    assert judged(tmp_path / "2", one(), elsewhere, GateLimits(unlike_hardware=True)).outcome == "fail"
+    required = judged(tmp_path / "3", one(), elsewhere, GateLimits(required=frozenset({"slowdown"})))
+    assert required.outcome == "inconclusive"
 
 
 def test_seconds_measured_once_stay_open_until_noise_is_known(tmp_path):
     sides = one(requests=0), one(at=LATER, requests=0)
-    found = check(judged(tmp_path / "1", *sides), "answering time")
-    assert (found.outcome, found.low) == ("inconclusive", None)
+    answering = check(judged(tmp_path / "1", *sides), "answering time")
+    assert (answering.outcome, answering.low) == ("inconclusive", None)
     assert check(judged(tmp_path / "2", *sides, noise=floors("answering time", 0.01)), "answering time").low is not None
     assert (
         check(judged(tmp_path / "3", *sides, noise=floors("answering time", 0.01)), "answering time").outcome == "pass"
@@ -194,10 +194,10 @@ def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
         return one(spans=spans, **changes)
 
     def figures_of(reused, where):
-        return {found.figure for found in judged(tmp_path / where, tuned(False), tuned(reused, at=LATER)).checks}
+        return {check.figure for check in judged(tmp_path / where, tuned(False), tuned(reused, at=LATER)).checks}
 
-    assert resource_ratios.ADAPTING_TIME in figures_of(False, "1")
-    assert resource_ratios.ADAPTING_TIME not in figures_of(True, "2")
+    assert ADAPTING_TIME.name in figures_of(False, "1")
+    assert ADAPTING_TIME.name not in figures_of(True, "2")
     assert not any("memory" in figure for figure in figures_of(True, "3"))  # its peak lacks what training left
 
 
@@ -212,8 +212,8 @@ def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
 
 def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
     worse = one(right=share(0.6), at=LATER)
-    for place, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
-        verdict = judged(tmp_path / str(place), one(), worse, GateLimits(margins={key: 0.3}))
+    for number, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
+        verdict = judged(tmp_path / str(number), one(), worse, GateLimits(margins={key: 0.3}))
         assert check(verdict, "accuracy").limit == 0.3
         assert verdict.outcome == "pass"
     with pytest.raises(HarnessError, match="unknown task or metric 'acuracy' in --margin: did you mean 'accuracy'"):
@@ -224,9 +224,9 @@ def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
 
 def test_a_second_metric_is_checked_where_it_has_a_margin(tmp_path):
     sides = one("qa"), one("qa", at=LATER)
-    assert "exact_match" not in {found.figure for found in judged(tmp_path / "1", *sides).checks}
-    asked = judged(tmp_path / "2", *sides, limits=GateLimits(margins={"qa.exact_match": 0.1}))
-    assert check(asked, "exact_match").outcome == "pass"
+    assert "exact_match" not in {judged_check.figure for judged_check in judged(tmp_path / "1", *sides).checks}
+    verdict = judged(tmp_path / "2", *sides, limits=GateLimits(margins={"qa.exact_match": 0.1}))
+    assert check(verdict, "exact_match").outcome == "pass"
 
 
 hits = st.lists(st.integers(0, 1), min_size=2, max_size=60)
@@ -246,9 +246,9 @@ def test_a_system_against_itself_never_fails(tmp_path_factory, right, slower):
 def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, seed, narrow, wider):
     rank = ["fail", "inconclusive", "pass"]
     after = [hit if (i * 7 + seed) % 5 else 1 - hit for i, hit in enumerate(before)]
-    found = pairing(tmp_path_factory.mktemp("margin"), [one(right=before)], [one(right=after, at=LATER)])
+    pairs = pairing(tmp_path_factory.mktemp("margin"), [one(right=before)], [one(right=after, at=LATER)])
     outcomes = [
-        judge(found, GateLimits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING)
+        judge(pairs, GateLimits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING)
         for m in (narrow, narrow + wider)
     ]
     for first, second in zip(outcomes[0].checks, outcomes[1].checks, strict=True):
@@ -258,26 +258,26 @@ def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, s
 
 @pytest.mark.parametrize("worse", [{}, {"right": share(0.4)}, {"environment": ELSEWHERE}, {"requests": 0}])
 def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
-    found = pairing(tmp_path, [one(strategy="a|<&\x07b")], [one(strategy="a|<&\x07b", at=LATER, **worse)])
-    whole = gate(("quick", "v1", "2026-01-01"), found, GateLimits(), NOTHING)
-    root = ET.fromstring(junit(whole))  # noqa: S314 - our own text
-    assert len(root.findall(".//testcase")) == len(whole.verdict.checks) == int(root[0].get("tests"))
+    pairs = pairing(tmp_path, [one(strategy="a|<&\x07b")], [one(strategy="a|<&\x07b", at=LATER, **worse)])
+    gate_outcome = gate(V1, pairs, GateLimits(), NOTHING)
+    root = ET.fromstring(junit(gate_outcome))  # noqa: S314 - our own text
+    assert len(root.findall(".//testcase")) == len(gate_outcome.verdict.checks) == int(root[0].get("tests"))
     for tag, outcome in (("failure", "fail"), ("error", "inconclusive"), ("skipped", "not compared")):
-        assert len(root.findall(f".//testcase/{tag}")) == sum(c.outcome == outcome for c in whole.verdict.checks)
-    assert whole.verdict.outcome.upper() in markdown_summary(whole)
-    assert f'"exit_code": {EXIT_CODES[whole.verdict.outcome]}' in as_json(whole)
+        assert len(root.findall(f".//testcase/{tag}")) == sum(c.outcome == outcome for c in gate_outcome.verdict.checks)
+    assert gate_outcome.verdict.outcome.upper() in markdown_summary(gate_outcome)
+    assert f'"exit_code": {EXIT_CODES[gate_outcome.verdict.outcome]}' in as_json(gate_outcome)
 
 
 def floors(figure, relative):
-    own = {figure: FigureNoise(mean=1.0, sd=relative, n=10)}
-    here = machine(one()[0])
+    figures = {figure: FigureNoise(mean=1.0, sd=relative, n=10)}
+    hardware = machine(one()[0])
     return Noise(
         floors=(
-            SystemNoise(machine=here, suite="quick", task="mood", strategy="zero_shot", model="small", figures=own),
+            SystemNoise(machine=hardware, suite="quick", task="mood", strategy="zero_shot", model="small", figures=figures),
         )
     )
 
 
 def test_every_seed_of_a_strategy_belongs_to_one_system(tmp_path):
-    (found,) = systems(measured(store_of(tmp_path, *[one(seed=seed) for seed in range(3)]).load()))
-    assert [record.trial.seed for record in found.records] == [0, 1, 2]
+    (system,) = group_systems(read_measured(store_of(tmp_path, *[one(seed=seed) for seed in range(3)]).load()))
+    assert [record.trial.seed for record in system.records] == [0, 1, 2]

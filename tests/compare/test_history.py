@@ -2,7 +2,7 @@
 
 import json
 
-from harness.compare.release.history import CURRENT, Release, history, with_current
+from harness.compare.release.history import CURRENT, Release, history, append_current
 from harness.compare.release.run_noise import Noise
 from harness.render.release.history_report import as_json, report
 from tests.compare.builders import HERE
@@ -45,27 +45,27 @@ def test_a_point_says_what_it_was_and_what_differs_from_the_one_before(tmp_path)
 
 def test_what_is_stored_now_is_the_last_release_unless_it_is_the_last_baseline(tmp_path):
     first, second = (release(tmp_path, date) for date in DATES[:2])
-    assert [one.name for one in with_current([first], second.trials)] == ["r01", CURRENT]
-    assert with_current([first, second], second.trials) == [first, second]
-    assert with_current([first], []) == [first]
-    assert [one.name for one in with_current([], first.trials)] == [CURRENT]
+    assert [entry.name for entry in append_current([first], second.trials)] == ["r01", CURRENT]
+    assert append_current([first, second], second.trials) == [first, second]
+    assert append_current([first], []) == [first]
+    assert [entry.name for entry in append_current([], first.trials)] == [CURRENT]
 
 
 def test_strategies_and_metrics_can_be_chosen(tmp_path):
-    made = store_of(tmp_path, one("qa"), one("qa", strategy="rag"))
-    releases = [Release("r", "2026", made.load())]
-    found = history("quick", releases, ["rag"], ["exact_match"], Noise())
-    assert [(one.strategy, one.metric) for one in found.series] == [("rag", "exact_match")]
+    store = store_of(tmp_path, one("qa"), one("qa", strategy="rag"))
+    releases = [Release("r", "2026", store.load())]
+    timeline = history("quick", releases, ["rag"], ["exact_match"], Noise())
+    assert [(series.strategy, series.metric) for series in timeline.series] == [("rag", "exact_match")]
 
 
 def test_a_strategy_that_came_later_begins_there(tmp_path):
     first = release(tmp_path, DATES[0])
     second = Release("r02", DATES[1], store_of(tmp_path / "two", one(at=DATES[1]), one(strategy="rag")).load())
-    found = {
-        one.strategy: [p.release for p in one.points]
-        for one in history("quick", [first, second], (), (), Noise()).series
+    by_strategy = {
+        series.strategy: [p.release for p in series.points]
+        for series in history("quick", [first, second], (), (), Noise()).series
     }
-    assert found == {"zero_shot": ["r01", "r02"], "rag": ["r02"]}
+    assert by_strategy == {"zero_shot": ["r01", "r02"], "rag": ["r02"]}
 
 
 def test_models_of_one_release_are_followed_one_by_one(tmp_path):
@@ -73,17 +73,17 @@ def test_models_of_one_release_are_followed_one_by_one(tmp_path):
         store_of(tmp_path / date, one(at=date), one(at=date, model="large", right=share(right)))
         for date, right in zip(DATES, (0.9, 0.6), strict=False)
     ]
-    releases = [Release(f"r{place}", "2026", made.load()) for place, made in enumerate(stores)]
-    found = {one.model: one for one in history("quick", releases, (), (), Noise()).series}
-    assert {name: [point.clear for point in one.points] for name, one in found.items()} == {
+    releases = [Release(f"r{number}", "2026", store.load()) for number, store in enumerate(stores)]
+    by_model = {series.model: series for series in history("quick", releases, (), (), Noise()).series}
+    assert {name: [point.clear for point in series.points] for name, series in by_model.items()} == {
         "small": [None, None],
         "large": [None, "worse"],
     }
-    assert found["large"].name == "zero_shot · large"
+    assert by_model["large"].name == "zero_shot · large"
 
 
 def test_json_holds_every_point_and_the_terminal_every_release(tmp_path):
-    found = told(tmp_path, [{}, {"slower": 2.0}, {}])
-    assert len(json.loads(as_json(found))["series"][0]["points"]) == 3
-    assert len(report(found)) > 3
+    timeline = told(tmp_path, [{}, {"slower": 2.0}, {}])
+    assert len(json.loads(as_json(timeline))["series"][0]["points"]) == 3
+    assert len(report(timeline)) > 3
     assert report(history("quick", [], (), (), Noise()))[0].plain.startswith("No release")

@@ -6,7 +6,7 @@ from scipy.stats import quantile_test
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.compare.cost import resources
-from harness.compare.cost.latency import latency_of, quantiles
+from harness.compare.cost.latency import summarise_latency, quantiles
 from harness.compare.report.comparison import compare
 from harness.records.measurements import Forecast, Held, Request, Serving, Span
 from tests.compare.builders import completed, pattern
@@ -35,7 +35,7 @@ def serving(walls, **changes):
     ],
 )
 def test_a_percentile_is_reported_from_enough_requests_on(n, shares):
-    assert [one.share for one in quantiles(range(1, n + 1))] == shares
+    assert [quantile.share for quantile in quantiles(range(1, n + 1))] == shares
 
 
 def test_few_requests_do_not_bound_a_percentile():
@@ -51,10 +51,10 @@ def test_few_requests_do_not_bound_a_percentile():
 @pytest.mark.parametrize("n", [6, 17, 40, 120, 300])
 def test_intervals_are_those_that_scipy_inverts_its_quantile_test_to(n):
     times = np.random.default_rng(n).exponential(size=n)
-    for one in quantiles(times):
-        found = quantile_test(times, p=one.share).confidence_interval(0.95)
-        assert one.low_s == (None if np.isnan(found.low) else pytest.approx(found.low))
-        assert one.high_s == (None if np.isnan(found.high) else pytest.approx(found.high))
+    for quantile in quantiles(times):
+        expected = quantile_test(times, p=quantile.share).confidence_interval(0.95)
+        assert quantile.low_s == (None if np.isnan(expected.low) else pytest.approx(expected.low))
+        assert quantile.high_s == (None if np.isnan(expected.high) else pytest.approx(expected.high))
 
 
 def test_intervals_cover_the_true_percentile():
@@ -62,50 +62,50 @@ def test_intervals_cover_the_true_percentile():
     truth = {0.5: 1.0, 0.9: float(np.exp(1.2815515655)), 0.95: float(np.exp(1.6448536270))}
     covered = dict.fromkeys(truth, 0)
     for row in draws:
-        for one in quantiles(row):
-            above = one.low_s is None or one.low_s <= truth[one.share]
-            covered[one.share] += above and (one.high_s is None or truth[one.share] <= one.high_s)
+        for quantile in quantiles(row):
+            above = quantile.low_s is None or quantile.low_s <= truth[quantile.share]
+            covered[quantile.share] += above and (quantile.high_s is None or truth[quantile.share] <= quantile.high_s)
     assert all(hits / len(draws) >= 0.94 for hits in covered.values())
 
 
 def test_the_value_is_right_in_the_median():
     draws = np.random.default_rng(1).exponential(size=(3000, 20))
-    found = [quantiles(row)[0].value_s for row in draws]
-    assert np.mean(np.array(found) < np.log(2)) == pytest.approx(0.5, abs=0.03)
+    medians = [quantiles(row)[0].value_s for row in draws]
+    assert np.mean(np.array(medians) < np.log(2)) == pytest.approx(0.5, abs=0.03)
 
 
 def test_rates_are_tokens_over_seconds_of_requests_alone():
-    found = latency_of([serving([0.3, 0.5, 0.4]), serving([0.4, 0.4])])
-    assert found.requests == 5
-    assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (pytest.approx(1000), pytest.approx(20))
-    assert found.output_tokens == 4
-    assert found.wall[0].value_s == 0.4
-    assert found.first_token[0].value_s == 0.2
-    assert found.in_time is None
+    latency = summarise_latency([serving([0.3, 0.5, 0.4]), serving([0.4, 0.4])])
+    assert latency.requests == 5
+    assert (latency.prefill_tokens_per_s, latency.decode_tokens_per_s) == (pytest.approx(1000), pytest.approx(20))
+    assert latency.output_tokens == 4
+    assert latency.wall[0].value_s == 0.4
+    assert latency.first_token[0].value_s == 0.2
+    assert latency.in_time is None
 
 
 def test_requests_that_wait_together_tell_no_rate_of_one_alone():
-    found = latency_of([serving([0.3] * 6, arrival_rate=3.0)])
-    assert (found.arrival_rate, found.prefill_tokens_per_s, found.decode_tokens_per_s) == (3.0, None, None)
+    latency = summarise_latency([serving([0.3] * 6, arrival_rate=3.0)])
+    assert (latency.arrival_rate, latency.prefill_tokens_per_s, latency.decode_tokens_per_s) == (3.0, None, None)
 
 
 def test_scored_choices_have_no_first_token_and_write_nothing():
     scored = {"first_token_s": None, "tokens_out": 0, "decode_s": 0.0, "decode_tokens": 0}
-    found = latency_of([Serving(requests=tuple(request(0.2, n, **scored) for n in range(6)))])
-    assert (found.first_token, found.decode_tokens_per_s, found.output_tokens) == ((), None, None)
-    assert found.prefill_tokens_per_s == pytest.approx(1000)
+    latency = summarise_latency([Serving(requests=tuple(request(0.2, n, **scored) for n in range(6)))])
+    assert (latency.first_token, latency.decode_tokens_per_s, latency.output_tokens) == ((), None, None)
+    assert latency.prefill_tokens_per_s == pytest.approx(1000)
 
 
 def test_the_share_in_time_has_wilson_s_interval():
-    found = latency_of([serving([0.1] * 17 + [0.9] * 3, latency_target_s=0.5)])
+    latency = summarise_latency([serving([0.1] * 17 + [0.9] * 3, latency_target_s=0.5)])
     low, high = proportion_confint(17, 20, method="wilson")
-    assert found.in_time.value == 0.85
-    assert (found.in_time.low, found.in_time.high) == (pytest.approx(low), pytest.approx(high))
+    assert latency.in_time.value == 0.85
+    assert (latency.in_time.low, latency.in_time.high) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_seeds_whose_requests_came_in_different_ways_are_not_put_together():
-    assert latency_of([serving([0.1] * 6), serving([0.1] * 6, arrival_rate=2.0)]) is None
-    assert latency_of([]) is None
+    assert summarise_latency([serving([0.1] * 6), serving([0.1] * 6, arrival_rate=2.0)]) is None
+    assert summarise_latency([]) is None
 
 
 def test_what_only_measures_is_no_part_of_the_cost():
@@ -125,14 +125,14 @@ def test_what_only_measures_is_no_part_of_the_cost():
         Span(phase="serve", wall_s=8, host_peak_bytes=6, energy_j=16),
         Span(phase="check", wall_s=9, host_peak_bytes=90, energy_j=32),
     )
-    held, forecast = Held(weights_bytes=3), Forecast(phases_s={"load": 1.0})
-    record = completed("qa", "zero_shot", pattern(0.5), spans=spans, held=held, forecast=forecast).record
-    found = resources.of_trial(record, 200)
-    assert (found.total_s, found.host_peak_bytes, found.energy_j) == (5, 7, 9)
-    assert found.phases["check"].host_peak_bytes == 90
-    assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (2000, 90)
-    assert (found.held, found.forecast) == (held, forecast)
-    older = resources.of_trial(completed("qa", "zero_shot", pattern(0.5)).record, 200)
+    memory, forecast = Held(weights_bytes=3), Forecast(phases_s={"load": 1.0})
+    record = completed("qa", "zero_shot", pattern(0.5), spans=spans, held=memory, forecast=forecast).record
+    cost = resources.trial_cost(record, 200)
+    assert (cost.total_s, cost.host_peak_bytes, cost.energy_j) == (5, 7, 9)
+    assert cost.phases["check"].host_peak_bytes == 90
+    assert (cost.prefill_tokens_per_s, cost.decode_tokens_per_s) == (2000, 90)
+    assert (cost.held, cost.forecast) == (memory, forecast)
+    older = resources.trial_cost(completed("qa", "zero_shot", pattern(0.5)).record, 200)
     assert (older.prefill_tokens_per_s, older.energy_j, older.latency, older.held) == (None, None, None, None)
 
 
@@ -152,8 +152,8 @@ def rows_with(outputs):
 
 
 def test_outputs_too_short_to_compare_seconds_by_are_flagged_by_name():
-    said = rows_with({"zero_shot": 12, "lora": 5, "rag": 7}).verdict
-    (sentence,) = (text for text in said if "Output less than half" in text)
+    verdict = rows_with({"zero_shot": 12, "lora": 5, "rag": 7}).verdict
+    (sentence,) = (text for text in verdict if "Output less than half" in text)
     assert "`lora` 5.0 against 12.0" in sentence
     assert "mean tokens of 6 requests" in sentence
     assert "rag" not in sentence

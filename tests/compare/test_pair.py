@@ -11,7 +11,7 @@ from scipy import stats
 
 from harness import cli
 from harness.compare.pair.pair_comparison import PairQuery, compare_pair
-from harness.compare.stats.effect_size import effect
+from harness.compare.stats.effect_size import effect_size
 from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
 from harness.render import pair_report as shown
@@ -46,12 +46,12 @@ def test_wins_losses_and_ties_add_up_to_the_items():
 
 def test_the_standardised_size_is_mean_over_standard_deviation_of_the_differences():
     a, b = np.random.default_rng(0).random((2, 40))
-    assert effect(sample(a), sample(b)).standardised == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
+    assert effect_size(sample(a), sample(b)).standardised == pytest.approx((a - b).mean() / (a - b).std(ddof=1))
 
 
 def test_the_odds_ratio_has_the_exact_interval_of_its_share():
     a, b = np.array([1] * 12 + [0] * 5 + [1] * 20), np.array([0] * 12 + [1] * 5 + [1] * 20)
-    found = effect(sample(a, "accuracy"), sample(b, "accuracy"))
+    found = effect_size(sample(a, "accuracy"), sample(b, "accuracy"))
     exact = stats.binomtest(12, 17).proportion_ci(method="exact")
     assert found.odds_ratio == pytest.approx(12 / 5)
     assert (found.odds_low, found.odds_high) == pytest.approx(
@@ -60,19 +60,19 @@ def test_the_odds_ratio_has_the_exact_interval_of_its_share():
 
 
 def test_one_sided_wins_have_no_odds_ratio_but_a_lower_bound():
-    found = effect(sample([1, 1, 1], "accuracy"), sample([0, 0, 1], "accuracy"))
+    found = effect_size(sample([1, 1, 1], "accuracy"), sample([0, 0, 1], "accuracy"))
     assert (found.odds_ratio, found.odds_high) == (None, None)
     assert found.odds_low > 0
 
 
 def test_clusters_take_the_interval_from_the_odds_ratio():
-    found = effect(*[sample(x, "accuracy", clusters=[0, 0, 1, 1]) for x in ([1, 1, 0, 1], [0, 1, 1, 0])])
+    found = effect_size(*[sample(x, "accuracy", clusters=[0, 0, 1, 1]) for x in ([1, 1, 0, 1], [0, 1, 1, 0])])
     assert (found.odds_ratio, found.odds_low, found.odds_high) == (2.0, None, None)
 
 
 def test_a_metric_that_is_no_mean_of_items_has_no_effect_size():
     truth = np.tile([0, 1], 20)
-    assert effect(two_classes(truth == 0, truth), two_classes(truth == 1, truth)) is None
+    assert effect_size(two_classes(truth == 0, truth), two_classes(truth == 1, truth)) is None
 
 
 def test_disagreements_come_in_turn_and_hold_both_answers(made):

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from harness import cli
-from harness.compare.power.pilot import intra_cluster_correlation, pilot
+from harness.compare.power.pilot import intra_cluster_correlation, estimate_pilot
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError
@@ -51,23 +51,23 @@ def test_the_correlation_within_clusters_is_that_of_the_analysis_of_variance():
     rng = np.random.default_rng(0)
     groups = [rng.normal(rng.normal(), 1, 5) for _ in range(40)]
     f = stats.f_oneway(*groups).statistic
-    found = intra_cluster_correlation(np.concatenate(groups), np.repeat(np.arange(40), 5))
-    assert found == pytest.approx((f - 1) / (f + 4))
+    correlation = intra_cluster_correlation(np.concatenate(groups), np.repeat(np.arange(40), 5))
+    assert correlation == pytest.approx((f - 1) / (f + 4))
 
 
 def test_a_pilot_tells_the_spread_of_items_and_of_seeds():
     stored = [completed("sentiment", "lora", pattern(s), seed=i, trained=9) for i, s in enumerate((0.8, 0.9))]
     stored.append(completed("sentiment", "zero_shot", pattern(0.5)))
-    found = pilot("sentiment", stored)
+    estimates = estimate_pilot("sentiment", stored)
     gains = np.array(pattern(0.8)) - np.array(pattern(0.5))
-    assert (found.pairs, found.repeated) == (1, 1)
-    assert found.sd == pytest.approx(gains.std(ddof=1))
-    assert found.seed_sd == pytest.approx(np.std([0.8, 0.9], ddof=1))
+    assert (estimates.pairs, estimates.repeated) == (1, 1)
+    assert estimates.sd == pytest.approx(gains.std(ddof=1))
+    assert estimates.seed_sd == pytest.approx(np.std([0.8, 0.9], ddof=1))
     assert compare(stored).suites[0].tasks[0].rows[0].to_baseline.detectable > 0
 
 
 def test_one_strategy_is_no_pilot():
-    assert pilot("sentiment", [completed("sentiment", "zero_shot", pattern(0.5))]) is None
+    assert estimate_pilot("sentiment", [completed("sentiment", "zero_shot", pattern(0.5))]) is None
 
 
 @pytest.mark.parametrize("binary", [True, False])
@@ -81,16 +81,16 @@ def test_the_planned_items_give_the_promised_power(binary):
     else:
         sd = 0.4
     n = items_needed(PowerAssumptions(sd, exact=binary), gap)
-    found = 0
+    hits = 0
     for _ in range(400):
         if binary:
             drawn = rng.random(n)
             a, b = drawn < wins, (drawn >= wins) & (drawn < 1 - agree)
-            found += difference(sample(a, "accuracy"), sample(b, "accuracy")).p < 0.05
+            hits += difference(sample(a, "accuracy"), sample(b, "accuracy")).p < 0.05
         else:
             base = rng.random(n)
-            found += difference(sample(base + rng.normal(gap, sd, n)), sample(base)).p < 0.05
-    assert 0.74 <= found / 400 <= 0.86
+            hits += difference(sample(base + rng.normal(gap, sd, n)), sample(base)).p < 0.05
+    assert 0.74 <= hits / 400 <= 0.86
 
 
 def test_the_plan_says_what_a_difference_needs(suite, model, tmp_path, monkeypatch, capsys):

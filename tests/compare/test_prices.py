@@ -36,8 +36,8 @@ def test_every_price_says_where_and_when_it_was_read():
     ],
 )
 def test_a_gpu_is_found_by_what_its_driver_calls_it(driver, name):
-    found = load_prices().gpu(driver)
-    assert (found.name if found else None) == name
+    price = load_prices().gpu(driver)
+    assert (price.name if price else None) == name
 
 
 def test_an_endpoint_is_priced_by_tokens_read_and_written():
@@ -53,10 +53,10 @@ def test_a_users_file_replaces_what_it_names_and_adds_what_is_new(tmp_path):
         '[[price]]\nname = "ours"\nkind = "gpu"\nusd = 2\nunit = "GPU-hour"\nsource = "contract"\nas_of = 2026-01-01\n'
     )
     table = load_prices(file)
-    assert table.named("vcpu").usd == 0.01
-    assert table.named("vcpu").source == str(file)
+    assert table.price("vcpu").usd == 0.01
+    assert table.price("vcpu").source == str(file)
     assert table.hardware("ours").usd == 2
-    assert table.named("label") == load_prices().named("label")
+    assert table.price("label") == load_prices().price("label")
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_a_users_file_replaces_what_it_names_and_adds_what_is_new(tmp_path):
         ("nonsense", "cannot be read"),
     ],
 )
-def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, text, told):
+def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, text, message):
     file = tmp_path / "prices.toml"
     file.write_text(text)
     with pytest.raises(HarnessError, match=r".") as caught:
         load_prices(file)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_unknown_hardware_names_the_nearest():

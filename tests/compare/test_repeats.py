@@ -4,8 +4,8 @@ from statistics import stdev
 
 import pytest
 
-from harness.compare.release.pairing import measured
-from harness.compare.release.repeats import repeated
+from harness.compare.release.pairing import read_measured
+from harness.compare.release.repeats import summarise_repeats
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
 from harness.store.results_store import Store
 from tests.compare.release_builders import record, rows
@@ -19,47 +19,47 @@ def run(tmp_path):
         store = Store(tmp_path / str(number))
         for task in ("mood", "qa"):
             store.write(record(task, slower=slower, fatter=fatter), rows(task, right))
-        return measured(store.load())
+        return read_measured(store.load())
 
     return call
 
 
 def test_the_noise_of_each_system_is_the_spread_of_its_runs(run):
     slower = (1.0, 1.2, 0.9)
-    found = repeated("quick", [run(i, slower=by) for i, by in enumerate(slower)], Noise())
-    (mood,) = (one for one in found.noise.floors if one.task == "mood")
+    summary = summarise_repeats("quick", [run(i, slower=by) for i, by in enumerate(slower)], Noise())
+    (mood,) = (noise for noise in summary.noise.floors if noise.task == "mood")
     seconds = [4.0 * by / 4 for by in slower]  # predicting 4 items
     assert mood.figures["answering time"].mean == pytest.approx(sum(seconds) / 3)
     assert mood.figures["answering time"].sd == pytest.approx(stdev(seconds))
     assert mood.figures["latency"].relative == pytest.approx(stdev(slower) / (sum(slower) / 3), rel=0.02)
     assert mood.figures["memory while answering"].sd == 0
     assert all(floor.n == 3 for floor in mood.figures.values())
-    assert (found.same, found.answers) == (16, 16)
+    assert (summary.same_answers, summary.answers) == (16, 16)
 
 
 def test_an_answer_that_changes_is_counted(run):
-    found = repeated("quick", [run(0), run(1, right=(1, 1, 1, 1))], Noise())
-    assert (found.same, found.answers) == (6, 8)
+    summary = summarise_repeats("quick", [run(0), run(1, right=(1, 1, 1, 1))], Noise())
+    assert (summary.same_answers, summary.answers) == (6, 8)
 
 
 def test_what_was_known_of_other_systems_stays_and_of_the_same_ones_goes(run, tmp_path):
-    first = repeated("quick", [run(0), run(1, slower=2.0)], Noise()).noise
+    first = summarise_repeats("quick", [run(0), run(1, slower=2.0)], Noise()).noise
     other = first.floors[0].model_copy(update={"strategy": "another"})
-    again = repeated("quick", [run(2), run(3)], Noise(floors=(*first.floors, other))).noise
-    assert [one.strategy for one in again.floors].count("another") == 1
+    again = summarise_repeats("quick", [run(2), run(3)], Noise(floors=(*first.floors, other))).noise
+    assert [noise.strategy for noise in again.floors].count("another") == 1
     assert len(again.floors) == 3
-    assert all(one.figures["answering time"].sd == 0 for one in again.floors if one.strategy != "another")
+    assert all(noise.figures["answering time"].sd == 0 for noise in again.floors if noise.strategy != "another")
     write_noise(tmp_path, again)
     assert read_noise(tmp_path) == again
 
 
 def test_one_run_alone_tells_nothing(run):
-    known = SystemNoise(
-        machine=repeated("quick", [run(0), run(1)], Noise()).noise.floors[0].machine,
+    earlier = SystemNoise(
+        machine=summarise_repeats("quick", [run(0), run(1)], Noise()).noise.floors[0].machine,
         suite="s",
         task="t",
         strategy="x",
         model="m",
         figures={"latency": FigureNoise(mean=1, sd=0.1, n=2)},
     )
-    assert repeated("quick", [run(2)], Noise(floors=(known,))).noise.floors == (known,)
+    assert summarise_repeats("quick", [run(2)], Noise(floors=(earlier,))).noise.floors == (earlier,)

@@ -14,9 +14,9 @@ RARE, USUAL, POWER = (0.012, 0.088), (0.912, 0.988), (0.73, 0.87)
 
 @pytest.mark.parametrize("sizes", [[1] * 100, [5] * 20, simulations.UNLIKE], ids=["items", "clusters", "unlike"])
 def test_a_true_null_is_rejected_and_the_truth_covered_as_often_as_said(sizes):
-    found = simulations.clustered(SUITES, sizes)
-    assert RARE[0] <= found["null"] <= RARE[1]
-    assert USUAL[0] <= found["coverage_score"] <= USUAL[1]
+    shares = simulations.clustered(SUITES, sizes)
+    assert RARE[0] <= shares["null"] <= RARE[1]
+    assert USUAL[0] <= shares["coverage_score"] <= USUAL[1]
 
 
 @pytest.mark.parametrize("simulate", [simulations.wilson, simulations.seeds], ids=["wilson", "seeds"])

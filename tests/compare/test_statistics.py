@@ -27,22 +27,22 @@ scored = st.integers(1, 12).flatmap(
 
 
 def test_independent_0_1_scores_get_wilsons_interval():
-    found = estimate(sample([1, 1, 1, 0, 1], "accuracy"))
+    interval = estimate(sample([1, 1, 1, 0, 1], "accuracy"))
     expected = stats.binomtest(4, 5).proportion_ci(method="wilson")
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert (found.value, found.n, found.clusters, found.method) == (0.8, 5, None, "Wilson")
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert (interval.value, interval.n, interval.clusters, interval.method) == (0.8, 5, None, "Wilson")
 
 
 def test_other_means_get_a_t_interval():
     scores = np.random.default_rng(0).random(40)
-    found = estimate(sample(scores))
-    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 39, scores.mean(), stats.sem(scores)))
-    assert found.method == "t"
+    interval = estimate(sample(scores))
+    assert (interval.low, interval.high) == pytest.approx(stats.t.interval(0.95, 39, scores.mean(), stats.sem(scores)))
+    assert interval.method == "t"
 
 
 def test_clustered_0_1_scores_get_a_clustered_interval():
-    found = estimate(sample([1, 1, 1, 0, 0, 0, 1, 0], "accuracy", clusters=[0, 0, 0, 1, 1, 1, 2, 2]))
-    assert (found.clusters, found.method) == (3, "t, clustered")
+    interval = estimate(sample([1, 1, 1, 0, 0, 0, 1, 0], "accuracy", clusters=[0, 0, 0, 1, 1, 1, 2, 2]))
+    assert (interval.clusters, interval.method) == (3, "t, clustered")
 
 
 def test_copying_every_item_narrows_nothing_where_the_copies_are_a_cluster():
@@ -55,13 +55,13 @@ def test_copying_every_item_narrows_nothing_where_the_copies_are_a_cluster():
 @given(scored)
 def test_an_interval_holds_its_value_and_is_never_without_width(drawn):
     a, b, clusters = drawn
-    one = estimate(sample(a, clusters=clusters))
-    assert 0 <= one.low <= one.value <= one.high <= 1
-    assert one.high > one.low
-    both = difference(sample(a, clusters=clusters), sample(b, clusters=clusters))
-    assert -1 <= both.low <= both.value <= both.high <= 1
-    assert both.high > both.low
-    assert 0 <= both.p <= 1
+    interval = estimate(sample(a, clusters=clusters))
+    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+    assert interval.high > interval.low
+    change = difference(sample(a, clusters=clusters), sample(b, clusters=clusters))
+    assert -1 <= change.low <= change.value <= change.high <= 1
+    assert change.high > change.low
+    assert 0 <= change.p <= 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,26 +75,26 @@ def test_swapping_the_systems_negates_the_difference(drawn):
 
 
 def test_the_difference_of_a_system_with_itself_is_nothing_with_p_1():
-    found = difference(sample([0.2, 0.9, 0.4]), sample([0.2, 0.9, 0.4]))
-    assert (found.value, found.p) == (0, 1)
-    assert found.low < 0 < found.high
+    change = difference(sample([0.2, 0.9, 0.4]), sample([0.2, 0.9, 0.4]))
+    assert (change.value, change.p) == (0, 1)
+    assert change.low < 0 < change.high
 
 
 def test_one_item_or_one_cluster_settles_nothing():
     assert estimate(sample([0.6])).high - estimate(sample([0.6])).low > 0.7
     assert difference(sample([1.0]), sample([0.0])).p > 0.3
-    found = difference(sample([0.9, 0.8, 1.0], clusters=[0, 0, 0]), sample([0.1, 0.0, 0.2], clusters=[0, 0, 0]))
-    assert found.p > 0.3
-    assert found.low < 0
-    assert found.method.startswith("one cluster")
+    change = difference(sample([0.9, 0.8, 1.0], clusters=[0, 0, 0]), sample([0.1, 0.0, 0.2], clusters=[0, 0, 0]))
+    assert change.p > 0.3
+    assert change.low < 0
+    assert change.method.startswith("one cluster")
 
 
 @pytest.mark.parametrize(
     ("value", "n", "clear"), [(0.25, 10, False), (0.25, 16, True), (1.0, 3, False), (1.0, 4, True)]
 )
 def test_a_difference_without_spread_needs_enough_items_to_be_clear(value, n, clear):
-    found = difference(sample([value] * n), sample([0.0] * n))
-    assert (found.low > 0) == (found.p < 0.05) == clear
+    change = difference(sample([value] * n), sample([0.0] * n))
+    assert (change.low > 0) == (change.p < 0.05) == clear
 
 
 def test_pairing_finds_what_separate_intervals_cannot():
@@ -105,9 +105,9 @@ def test_pairing_finds_what_separate_intervals_cannot():
 
 
 def test_the_difference_of_0_1_scores_is_tested_by_mcnemar():
-    found = difference(sample([1] * 5 + [0] * 20, "accuracy"), sample([0] * 25, "accuracy"))
-    assert found.p == pytest.approx(2 * 0.5**5)
-    assert "McNemar" in found.method
+    change = difference(sample([1] * 5 + [0] * 20, "accuracy"), sample([0] * 25, "accuracy"))
+    assert change.p == pytest.approx(2 * 0.5**5)
+    assert "McNemar" in change.method
 
 
 def test_the_detectable_difference_is_2_8_standard_errors():
@@ -128,10 +128,10 @@ def test_seeds_that_disagree_widen_the_interval_and_seeds_that_agree_do_not():
 
 def test_the_variance_of_seeds_is_added_to_that_of_items():
     items = np.random.default_rng(0).random(400) * 0.5
-    found = estimate(sample([items, items + 0.02]))
+    interval = estimate(sample([items, items + 0.02]))
     item, seed = stats.sem(items) ** 2, np.var([0, 0.02], ddof=1) / 2
     df = (item + seed) ** 2 / (item**2 / 399 + seed**2)
-    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, df) * np.sqrt(item + seed))
+    assert interval.high - interval.value == pytest.approx(stats.t.ppf(0.975, df) * np.sqrt(item + seed))
 
 
 def test_a_bootstrapped_mean_agrees_with_the_t_interval():
@@ -150,33 +150,33 @@ def test_the_bootstrap_agrees_with_scipys():
 
 def test_bootstrap_p_agrees_with_the_paired_t_test():
     a, b = np.random.default_rng(3).normal(0.5, 0.1, (2, 200))
-    one, other = resample([sample(a), sample(b)])
-    assert bca_p(one.minus(other)) == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
+    minuend, other = resample([sample(a), sample(b)])
+    assert bca_p(minuend.minus(other)) == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.03)
 
 
 def test_resampling_draws_the_same_items_for_every_system_and_repeats_itself():
     truth = np.arange(60) % 2
     right = np.random.default_rng(0).random(60) < 0.7
-    one, same = resample([two_classes(right, truth), two_classes(right, truth)])
-    assert (one.draws == same.draws).all()
+    first, same = resample([two_classes(right, truth), two_classes(right, truth)])
+    assert (first.draws == same.draws).all()
     assert estimate(two_classes(right, truth)) == estimate(two_classes(right, truth))
 
 
 def test_macro_f1_gets_a_bootstrap_interval_around_its_value():
     truth, rng = np.arange(200) % 2, np.random.default_rng(0)
-    found = estimate(two_classes(rng.random(200) < 0.8, truth))
-    assert found.method == "BCa bootstrap"
-    assert 0.6 < found.low < found.value < found.high < 0.85
+    interval = estimate(two_classes(rng.random(200) < 0.8, truth))
+    assert interval.method == "BCa bootstrap"
+    assert 0.6 < interval.low < interval.value < interval.high < 0.85
     compared = difference(two_classes(rng.random(200) < 0.95, truth), two_classes(rng.random(200) < 0.6, truth))
     assert compared.low > 0
     assert compared.p < 0.001
 
 
 def test_a_perfect_macro_f1_still_has_an_interval():
-    found = estimate(two_classes([True] * 20, np.arange(20) % 2))
-    assert found.value == 1
-    assert found.low < 0.9
-    assert found.method == "no spread: Wilson's limit"
+    interval = estimate(two_classes([True] * 20, np.arange(20) % 2))
+    assert interval.value == 1
+    assert interval.low < 0.9
+    assert interval.method == "no spread: Wilson's limit"
 
 
 def test_clusters_widen_a_bootstrap_interval():
@@ -189,17 +189,17 @@ def test_clusters_widen_a_bootstrap_interval():
 def test_a_metric_that_scores_nan_is_refused():
     broken = Metric("broken", "", frozenset({"qa"}), lambda items: np.full((len(items), 1), np.nan))
     with pytest.raises(HarnessError, match="'broken' gave a score that is no number"):
-        Sample.of(broken, [Items.from_rows([Row(task="t", id="0", references=("a",))])])
+        Sample.from_items(broken, [Items.from_rows([Row(task="t", id="0", references=("a",))])])
 
 
 def test_seeds_are_lined_up_on_their_common_items_in_any_order():
     def seed(*hits):
         return Items.from_rows([Row(task="t", id=i, references=("a",), answer=a) for i, a in hits])
 
-    made = Sample.of(metrics.get("accuracy"), [seed(("x", "a"), ("y", "b")), seed(("z", "a"), ("y", "a"), ("x", "a"))])
-    assert made.ids == ("x", "y")
-    assert made.scores[:, :, 0].tolist() == [[1, 0], [1, 1]]
-    assert Sample.of(metrics.get("accuracy"), [seed(("x", "a")), seed(("y", "a"))]) is None
+    aligned = Sample.from_items(metrics.get("accuracy"), [seed(("x", "a"), ("y", "b")), seed(("z", "a"), ("y", "a"), ("x", "a"))])
+    assert aligned.ids == ("x", "y")
+    assert aligned.scores[:, :, 0].tolist() == [[1, 0], [1, 1]]
+    assert Sample.from_items(metrics.get("accuracy"), [seed(("x", "a")), seed(("y", "a"))]) is None
 
 
 @pytest.mark.parametrize(("clusters", "size"), [(150, 1), (30, 5)])
@@ -210,7 +210,7 @@ def test_a_true_null_is_rejected_about_as_often_as_it_should_be(clusters, size):
         shared, leaning = np.repeat(rng.normal(0, 0.1, (2, clusters)), size, axis=1)
         a, b = (0.5 + shared + side * leaning + rng.normal(0, 0.1, clusters * size) for side in (1, -1))
         rejected += difference(sample(a, clusters=codes), sample(b, clusters=codes)).p < 0.05
-        found = estimate(sample(a, clusters=codes))
-        covered += found.low <= 0.5 <= found.high
+        interval = estimate(sample(a, clusters=codes))
+        covered += interval.low <= 0.5 <= interval.high
     assert 0.02 <= rejected / 400 <= 0.085
     assert 0.915 <= covered / 400 <= 0.98

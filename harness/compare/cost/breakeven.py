@@ -1,26 +1,27 @@
-"""From how many requests on one strategy is cheaper than another: N* = (S_A - S_B) / (v_B - v_A), with its interval.
+"""Break-even volume of two strategies, N* = (S_A - S_B) / (v_B - v_A), with its interval.
 
-S is what is paid whatever is asked (made once, kept, made again), v what a request costs. The interval is Fieller's for
-a ratio of two independent figures (Fieller 1954), from the spread over seeds of the measured hours.
+S is the standing cost (fixed, storage, updates), v the cost of a request. The interval is Fieller's for a ratio of two
+independent figures (Fieller 1954), from the spread over seeds of the measured hours.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from harness.compare.cost.money import CostPart, Money, Usage
 from harness.records.measurements import StoredModel
 
 
 class BreakEven(StoredModel):
-    """Where two totals are equal.
+    """Volume at which two totals are equal.
 
     Attributes:
-        requests: over the whole horizon; None: one of them is cheaper at any volume.
-        low, high: 95 % interval; None where a figure was measured once, or where the data can't bound it.
-        per_month: the same spread evenly over the months.
-        cheaper_below: whether the first or the second costs less at fewer requests, None if they cost the same.
-        cheaper_above: at more requests; equal to `cheaper_below` where they never cross.
+        requests: over the whole horizon; None: one strategy is cheaper at any volume.
+        low, high: 95 % interval; None where a figure was measured once, or the data do not bound it.
+        per_month: `requests` spread evenly over the months.
+        cheaper_below: 0 if the first, 1 if the second costs less at fewer requests; None if they cost the same.
+        cheaper_above: likewise at more requests; equal to `cheaper_below` where they never cross.
         note: why there is no interval.
     """
 
@@ -39,7 +40,7 @@ def break_even(first: Money, second: Money, usage: Usage | None = None) -> Break
     Args:
         first: one strategy's money; `cheaper_below` and `cheaper_above` call it 0.
         second: the other's, 1 there.
-        usage: horizon and updates; None: the first one's own.
+        usage: horizon and updates; None: those of the first.
     """
     usage = usage or first.usage
     standing = first.standing_usd(usage) - second.standing_usd(usage)
@@ -49,7 +50,7 @@ def break_even(first: Money, second: Money, usage: Usage | None = None) -> Break
     if saved == 0 or standing / saved <= 0:
         return BreakEven(cheaper_below=below, cheaper_above=above)
     requests = standing / saved
-    low, high, note = _interval(first, second, usage, (standing, saved))
+    low, high, note = _interval(first, second, usage, standing=standing, saved=saved)
     return BreakEven(
         requests=requests,
         low=low,
@@ -62,7 +63,7 @@ def break_even(first: Money, second: Money, usage: Usage | None = None) -> Break
 
 
 def fieller(top: float, bottom: float, top_half: float, bottom_half: float) -> tuple[float, float] | None:
-    """Interval of a ratio of two independent figures, of the same confidence as their own.
+    """Interval of a ratio of two independent figures, at the confidence of their intervals.
 
     Args:
         top: numerator.
@@ -82,29 +83,33 @@ def fieller(top: float, bottom: float, top_half: float, bottom_half: float) -> t
 
 
 def _interval(
-    first: Money, second: Money, usage: Usage, ratio: tuple[float, float]
+    first: Money, second: Money, usage: Usage, *, standing: float, saved: float
 ) -> tuple[float | None, float | None, str | None]:
-    halves = [_standing_half(one, usage) for one in (first, second)]
-    used = [_half(one.per_request, 1) for one in (first, second)]
-    if None in halves or None in used:
+    standing_halves = [_standing_half(money, usage) for money in (first, second)]
+    request_halves = [_half(money.per_request, 1) for money in (first, second)]
+    if None in standing_halves or None in request_halves:
         return None, None, "no interval: hours were measured once, with a single seed"
-    found = fieller(
-        *ratio, math.hypot(*[half for half in halves if half]), math.hypot(*[half for half in used if half])
-    )
-    if found is None:
+    ends = fieller(standing, saved, _combine(standing_halves), _combine(request_halves))
+    if ends is None:
         return None, None, "no interval: what a request costs is not clearly different"
-    return max(0.0, found[0]), found[1], None
+    return max(0.0, ends[0]), ends[1], None
 
 
 def _standing_half(money: Money, usage: Usage) -> float | None:
-    """Half of the interval of what is paid whatever is asked; what is made again counts with its first time."""
-    again = {part.what for part in money.per_update}
+    """Half of the interval of the standing cost; parts that are paid per update count with their first time."""
+    repeated = {part.what for part in money.per_update}
     times = 1 + usage.months * usage.updates_per_month
-    halves = [_half([part], times if part.what in again else 1) for part in money.fixed]
-    return None if None in halves else math.hypot(*[half for half in halves if half])
+    halves = [_half([part], times if part.what in repeated else 1) for part in money.fixed]
+    return None if None in halves else _combine(halves)
 
 
-def _half(parts: tuple[CostPart, ...] | list[CostPart], times: float) -> float | None:
+def _combine(halves: Sequence[float | None]) -> float:
+    """Add up half-widths of independent parts, in quadrature."""
+    return math.hypot(*[half for half in halves if half])
+
+
+def _half(parts: Sequence[CostPart], times: float) -> float | None:
+    """Half of the interval of a sum of parts, `times` over; None where one was measured once."""
     ends = [part.bounds_usd for part in parts if part.spreads]
     if None in ends:
         return None

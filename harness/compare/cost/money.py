@@ -1,7 +1,7 @@
-"""What a strategy costs in money: made once, used for every request, stored, and made again when facts change.
+"""Cost of a strategy in US dollars: fixed, per request, per month, and per update of its facts.
 
-Every amount is a measured quantity times a price of a dated table (`harness.compare.cost.prices`); nothing is stored
-in a record, so that another price needs no other run.
+Every amount is a measured quantity times a price of a dated table (`harness.compare.cost.prices`). Records hold no
+money, so that another price needs no other run.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from harness.errors import HarnessError
 from harness.records.measurements import StoredModel
 
 HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
-"""In one of the letters that say how often facts change; a month is 365.25 / 12 days."""
+"""Hours of each letter of an update interval; a month is 365.25 / 12 days."""
 
 
 class CostPart(StoredModel):
     """One amount: ``usd = quantity x price``.
 
     Attributes:
-        what: what is paid for, e.g. ``training``.
+        what: is paid for, e.g. ``training``.
         quantity: measured, in `unit`; low, high: its 95 % interval over seeds, None where it was measured once.
         unit: of the quantity, e.g. ``vCPU-hour``.
         price_usd: of one unit; price: its name in the table.
-        spreads: whether it would be another number if it were measured again: hours would, labels would not.
+        spreads: whether repeated measurements differ: hours do, numbers of labels do not.
     """
 
     what: str
@@ -51,12 +51,12 @@ class CostPart(StoredModel):
 
 
 class Usage(StoredModel):
-    """What a system is to be used for.
+    """Planned usage of a system.
 
     Attributes:
-        requests_per_month: how many questions it answers.
+        requests_per_month: questions that it answers.
         months: the horizon.
-        updates_per_month: how often its facts change, so that it is made again; 0: never.
+        updates_per_month: how often its facts change, so that it is rebuilt; 0: never.
     """
 
     requests_per_month: float = 100_000
@@ -65,14 +65,14 @@ class Usage(StoredModel):
 
 
 class Money(StoredModel):
-    """What a strategy costs, by when it is paid; each part traces to a measurement and a price.
+    """Cost of a strategy, by when it is paid; each part has a measurement and a price.
 
     Attributes:
         fixed: once: search, training, indexing, labels, engineering.
         per_request: for each question.
-        per_month: as long as it is kept: storage.
-        per_update: when facts change: what of `fixed` is paid again.
-        usage: what totals are for, where no other is named.
+        per_month: storage.
+        per_update: the parts of `fixed` that are paid again when facts change.
+        usage: default of the totals.
     """
 
     fixed: tuple[CostPart, ...] = ()
@@ -103,21 +103,21 @@ class Money(StoredModel):
 
     @property
     def monthly_usd(self) -> float:
-        """Paid for a month of keeping it, whatever it is asked."""
+        """Paid for a month of storage."""
         return sum(part.usd for part in self.per_month)
 
     @property
     def update_usd(self) -> float:
-        """Paid when its facts change."""
+        """Paid for an update of its facts."""
         return sum(part.usd for part in self.per_update)
 
     def standing_usd(self, usage: Usage | None = None) -> float:
-        """Paid over the horizon whatever it is asked: made, kept and made again."""
+        """Paid over the horizon at any volume: fixed cost, storage and updates."""
         usage = usage or self.usage
         return self.fixed_usd + usage.months * (self.monthly_usd + usage.updates_per_month * self.update_usd)
 
     def total_usd(self, usage: Usage | None = None) -> float:
-        """Paid over the horizon, for everything."""
+        """Paid over the horizon in total."""
         usage = usage or self.usage
         return self.standing_usd(usage) + usage.months * usage.requests_per_month * self.per_1000_usd / 1000
 
@@ -127,23 +127,46 @@ class Money(StoredModel):
         return self.total_usd(usage) / usage.months
 
 
-def updates_per_month(every: str | None) -> float | None:
-    """Read how often facts change, ``6h``, ``7d``, ``2w`` or ``3m``, as a rate a month of 365.25 / 12 days.
+def make_usage(
+    requests_per_month: float | None = None, months: float | None = None, update_every: str | None = None
+) -> Usage:
+    """Build the usage that a user names; None: the default of `Usage`.
+
+    Args:
+        requests_per_month: how many questions are answered.
+        months: the horizon.
+        update_every: how often facts change, e.g. ``"7d"`` (`updates_per_month`).
+
+    Raises:
+        HarnessError: the horizon is not positive, or the interval cannot be read.
+    """
+    if months is not None and months <= 0:
+        raise HarnessError(f"--months {months:g}: a horizon is longer than 0 months.")
+    fields = {
+        "requests_per_month": requests_per_month,
+        "months": months,
+        "updates_per_month": updates_per_month(update_every),
+    }
+    return Usage(**{name: number for name, number in fields.items() if number is not None})
+
+
+def updates_per_month(update_every: str | None) -> float | None:
+    """Convert how often facts change, ``6h``, ``7d``, ``2w`` or ``3m``, to a rate a month of 365.25 / 12 days.
 
     Raises:
         HarnessError: the text is no such interval.
     """
-    if every is None:
+    if update_every is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hdwm])", every.strip().lower())
-    length = float(found[1]) * HOURS[found[2]] if found else 0
-    if not length:
-        raise HarnessError(f"--update-every {every!r}: write a number with h, d, w or m, such as 7d.")
-    return HOURS["m"] / length
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([hdwm])", update_every.strip().lower())
+    hours = float(match[1]) * HOURS[match[2]] if match else 0
+    if not hours:
+        raise HarnessError(f"--update-every {update_every!r}: write a number with h, d, w or m, such as 7d.")
+    return HOURS["m"] / hours
 
 
 def _bounds(parts: tuple[CostPart, ...], times: float) -> tuple[float, float] | None:
-    """Add up intervals of parts, half-widths in quadrature; what is counted, such as labels, adds none."""
+    """Add up intervals of parts, half-widths in quadrature; counted quantities, such as labels, add none."""
     ends = [part.bounds_usd for part in parts if part.spreads]
     if not ends or None in ends:
         return None
@@ -153,12 +176,12 @@ def _bounds(parts: tuple[CostPart, ...], times: float) -> tuple[float, float] | 
 
 
 class PricingAssumptions(StoredModel):
-    """What the money of a comparison rests on besides measurements.
+    """Assumptions behind the money of a comparison.
 
     Attributes:
-        usage: what totals are for.
-        prices: those that a figure uses, with their sources.
-        hardware: what every machine is priced as; None: each as what it is.
+        usage: of the totals.
+        prices: those in use, with their sources.
+        hardware: that every machine is priced as; None: each by its own.
         labels: whether the labels of training items are paid for.
         engineering_hours: of work, for each step that trains or makes an index.
     """

@@ -1,6 +1,6 @@
-"""What things cost: a dated table in which every price says where it was read (`prices.toml`); users bring their own.
+"""Price table, dated and with sources (`prices.toml`); users can add their own.
 
-A price is never written into a record: money is measured quantities times prices, made anew for every report.
+Records hold no prices: money is measured quantities times prices, computed anew for every report.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Price(StoredModel):
     """One price.
 
     Attributes:
-        name: what it is called in the table, and by ``--hardware``.
+        name: in the table, and of ``--hardware``.
         usd: of one `unit`, US dollars, at least 0.
         seller: whose price it is, and for what exactly.
-        source: address of the page that it was read on; as_of: the day for which that page holds.
-        matches: parts of the name that a GPU's driver, or a record's model, is called.
-        direction: of tokens: read or written.
+        source: address of the page; as_of: day that the page is of.
+        matches: parts of a GPU's name as its driver gives it, or of a model's name.
+        direction: of tokens: input or output.
     """
 
     name: str = Field(min_length=1)
@@ -51,61 +51,61 @@ class PriceTable(StoredModel):
 
     prices: tuple[Price, ...]
 
-    def named(self, name: str) -> Price:
+    def price(self, name: str) -> Price:
         """Return the price of that name.
 
         Raises:
             HarnessError: there is none.
         """
-        found = next((price for price in self.prices if price.name == name), None)
-        if found is None:
+        price = next((price for price in self.prices if price.name == name), None)
+        if price is None:
             raise unknown("price", name, [price.name for price in self.prices], hint="--prices FILE adds one.")
-        return found
+        return price
 
     def hardware(self, name: str) -> Price:
-        """Return what an hour of named hardware costs: a GPU, a vCPU or a machine.
+        """Return the hourly price of a GPU, a vCPU or a machine by its name in the table.
 
         Raises:
             HarnessError: there is no such hardware.
         """
-        known = [price for price in self.prices if price.kind in ("gpu", "cpu", "machine")]
-        found = next((price for price in known if price.name == name), None)
-        if found is None:
-            raise unknown("hardware", name, [price.name for price in known], hint="--prices FILE adds one.")
-        return found
+        hardware = [price for price in self.prices if price.kind in ("gpu", "cpu", "machine")]
+        price = next((price for price in hardware if price.name == name), None)
+        if price is None:
+            raise unknown("hardware", name, [price.name for price in hardware], hint="--prices FILE adds one.")
+        return price
 
     def gpu(self, device: str) -> Price | None:
-        """Return what an hour of a GPU costs, by the name that its driver gives; the longest match decides."""
+        """Return the hourly price of a GPU by its driver's name; the longest match decides."""
         return self._matching("gpu", device)
 
     def tokens(self, model: str, direction: Literal["in", "out"]) -> Price | None:
-        """Return what a million tokens of an endpoint's model cost; None: it is not sold by the token."""
+        """Return the price of a million tokens of an endpoint's model; None: it is not sold by the token."""
         return self._matching("tokens", model, direction)
 
     def _matching(self, kind: Kind, text: str, direction: str | None = None) -> Price | None:
-        found = [
+        matches = [
             (len(part), price)
             for price in self.prices
             if price.kind == kind and price.direction == direction
             for part in price.matches
-            if _holds(text, part)
+            if _has_words(text, part)
         ]
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+        return max(matches, key=lambda match: match[0])[1] if matches else None
 
 
 def load_prices(file: Path | None = None) -> PriceTable:
-    """Read the table, with a user's own entries in place of those of the same name.
+    """Read the table, with a user's entries in place of those of the same name.
 
     Args:
-        file: TOML in the layout of `prices.toml`; an entry of a known name needs only what differs, and says that its
-            price is from this file unless it names another source.
+        file: TOML in the layout of `prices.toml`; an entry of a known name needs only the fields that differ, and its
+            source is this file unless it names another.
 
     Raises:
         HarnessError: the file cannot be read, or an entry is wrong.
     """
     if file is None:
-        return _own()
-    entries = {price.name: price for price in _own().prices}
+        return _load_default()
+    entries = {price.name: price for price in _load_default().prices}
     for entry in _entries(file):
         name = str(entry.get("name", ""))
         base = entries[name].model_dump() | {"source": str(file), "as_of": date.today()} if name in entries else {}  # noqa: DTZ011 - a day, as the user's calendar has it
@@ -113,13 +113,13 @@ def load_prices(file: Path | None = None) -> PriceTable:
     return PriceTable(prices=tuple(entries.values()))
 
 
-def _holds(text: str, part: str) -> bool:
-    """Tell whether a name has a part as whole words: an L40 is no L4."""
+def _has_words(text: str, part: str) -> bool:
+    """Whether a name contains a part as whole words: an L40 is no L4."""
     return re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9])", text, re.IGNORECASE) is not None
 
 
 @cache
-def _own() -> PriceTable:
+def _load_default() -> PriceTable:
     return PriceTable(prices=tuple(_price(entry, TABLE) for entry in _entries(TABLE)))
 
 
@@ -139,5 +139,5 @@ def _price(entry: dict[str, Any], file: Path) -> Price:
         return Price.model_validate(entry)
     except ValidationError as error:
         first = error.errors()[0]
-        where = f"price {entry.get('name', '?')!r} in {file}"
-        raise HarnessError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        location = f"price {entry.get('name', '?')!r} in {file}"
+        raise HarnessError(f"{location}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error

@@ -1,7 +1,7 @@
-"""From measured seconds and tokens to money: what each strategy costs to make, use, keep and make again.
+"""Pricing of measured seconds and tokens: fixed cost, serving, storage and updates of each strategy.
 
 Time is paid by the second on the hardware that it was measured on; serving at the rate at which items were answered in
-batches, so that an idle machine costs nothing. The test items and the unchanged model are common to all and left out.
+batches, so that an idle machine costs nothing. The test items and the base model are common to all and left out.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from harness.compare.cost.money import CostPart, Money, PricingAssumptions, Usage, updates_per_month
+from harness.compare.cost.money import CostPart, Money, PricingAssumptions, Usage
 from harness.compare.cost.prices import Price, PriceTable, load_prices
 from harness.compare.trials.groups import Group
 from harness.compare.trials.traits import Traits
-from harness.errors import HarnessError
 from harness.records.record import Completed
 
 GB = 1e9
-MADE = {"search": "searching parameters", "adapt": "preparing", "index": "indexing"}
-"""Phases that are paid once; `adapt` is called training where weights took a gradient."""
+FIXED_PHASES = {"search": "searching parameters", "adapt": "preparing", "index": "indexing"}
+"""Phases that are paid once, with the names of their costs; `adapt` is training where weights took a gradient."""
 
 
 @dataclass(frozen=True)
 class Economics:
-    """How measurements are priced.
+    """Pricing of measurements.
 
     Attributes:
         prices: the table.
         hardware: name of the entry that every machine is priced as; None: each by its GPU's name, else by vCPU-hours.
-        usage: what totals are for.
+        usage: of the totals.
         labels: whether labels of training items are paid for.
         engineering_hours: of work for each strategy that trains or makes an index.
     """
@@ -41,8 +41,8 @@ class Economics:
     labels: bool = True
     engineering_hours: float = 0
 
-    def assumed(self, moneys: Iterable[Money | None]) -> PricingAssumptions:
-        """Return what these prices rest on: the entries used, the volume and the horizon."""
+    def assumptions(self, moneys: Iterable[Money | None]) -> PricingAssumptions:
+        """Return the assumptions behind amounts: the entries used, the volume and the horizon."""
         used = {part.price for money in moneys if money for part in _parts(money)}
         return PricingAssumptions(
             usage=self.usage,
@@ -54,17 +54,17 @@ class Economics:
 
 
 def make_economics(
-    usage: tuple[float | None, float | None, str | None] = (None, None, None),
+    usage: Usage | None = None,
     *,
     prices: Path | None = None,
     hardware: str | None = None,
     labels: bool = True,
     engineering_hours: float = 0,
 ) -> Economics:
-    """Build the pricing that a user asks for, checked before anything is read.
+    """Build the pricing that a user names; it is checked before results are read.
 
     Args:
-        usage: requests a month, months, and how often facts change, e.g. ``"7d"``; None: the default of each.
+        usage: of the totals (`make_usage`); None: the default.
         prices: a file with entries in place of the table's.
         hardware: name of the entry that every machine is priced as.
         labels: whether labels of training items are paid for.
@@ -73,29 +73,25 @@ def make_economics(
     Raises:
         HarnessError: a file, a name or a number is wrong.
     """
-    volume, months, every = usage
-    if months is not None and months <= 0:
-        raise HarnessError(f"--months {months:g}: a horizon is longer than 0 months.")
-    given = {"requests_per_month": volume, "months": months, "updates_per_month": updates_per_month(every)}
     table = load_prices(prices)
     if hardware:
         table.hardware(hardware)
     return Economics(
         prices=table,
         hardware=hardware,
-        usage=Usage(**{name: value for name, value in given.items() if value is not None}),
+        usage=usage or Usage(),
         labels=labels,
         engineering_hours=engineering_hours,
     )
 
 
-def money_of(group: Group, traits: Traits, economics: Economics) -> Money | None:
+def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money | None:
     """Price one strategy; None where the hardware that it ran on has no price.
 
     Args:
         group: its seeds, at least one finished. Quantities are means over seeds, with a t interval from two on.
-        traits: what it does.
-        economics: how it is priced.
+        traits: of the strategy.
+        economics: the prices.
     """
     records = group.records
     rates = [_rate(record, economics) for record in records]
@@ -103,107 +99,119 @@ def money_of(group: Group, traits: Traits, economics: Economics) -> Money | None
         return None
     hours = _Hours(records, [rate for rate in rates if rate])
     table = economics.prices
-    made = {name: part for name in MADE if (part := hours.part(_made(name, traits), name))}
-    fixed = [*made.values()]
+    by_phase = {phase: part for phase in FIXED_PHASES if (part := hours.part(_cost_name(phase, traits), phase))}
+    fixed = [*by_phase.values()]
     if economics.labels and traits.labels:
-        fixed.append(_counted(table.named("label"), "labels", traits.labels))
+        fixed.append(_counted_part(table.price("label"), "labels", traits.labels))
     if economics.engineering_hours and (traits.changes_weights or traits.searches_corpus):
-        fixed.append(_counted(table.named("engineering"), "engineering", economics.engineering_hours))
-    stored = [record.adapted_bytes / GB for record in records if record.adapted_bytes]
+        fixed.append(_counted_part(table.price("engineering"), "engineering", economics.engineering_hours))
+    stored_gb = [record.adapted_bytes / GB for record in records if record.adapted_bytes]
     return Money(
         fixed=tuple(fixed),
-        per_request=_serving(group, hours, table),
-        per_month=(_counted(table.named("storage"), "storage", max(stored)),) if stored else (),
-        per_update=_again(made, traits),
+        per_request=_serving_parts(group, hours, table),
+        per_month=(_counted_part(table.price("storage"), "storage", max(stored_gb)),) if stored_gb else (),
+        per_update=_update_parts(by_phase, traits),
         usage=economics.usage,
     )
 
 
-def _made(phase: str, traits: Traits) -> str:
-    return "training" if phase == "adapt" and traits.changes_weights else MADE[phase]
+def _cost_name(phase: str, traits: Traits) -> str:
+    return "training" if phase == "adapt" and traits.changes_weights else FIXED_PHASES[phase]
 
 
-def _again(made: Mapping[str, CostPart], traits: Traits) -> tuple[CostPart, ...]:
-    """Choose what is made again when facts change: the index where answers come from one, else all that was learned.
+def _update_parts(by_phase: Mapping[str, CostPart], traits: Traits) -> tuple[CostPart, ...]:
+    """Select the costs of an update of facts: indexing where answers come from an index, else all but the search.
 
-    Parameters are not searched again, and labels of changed facts are not counted. That an index can be exchanged under
-    a model as it is: Lewis et al. 2020 (arXiv:2005.11401), section 4.5.
+    Labels of changed facts are not counted. An index can be replaced without changing the model: Lewis et al. 2020
+    (arXiv:2005.11401), section 4.5.
     """
-    if traits.searches_corpus and "index" in made:
-        return (made["index"],)
-    return tuple(part for name, part in made.items() if name != "search")
+    if traits.searches_corpus and "index" in by_phase:
+        return (by_phase["index"],)
+    return tuple(part for phase, part in by_phase.items() if phase != "search")
 
 
-def _serving(group: Group, hours: _Hours, table: PriceTable) -> tuple[CostPart, ...]:
-    """Price one question: by the token where its model is sold so, else by the seconds that one took in a batch."""
-    asked = {record.trial.seed: len(group.items.get(record.trial.seed, ())) for record in group.records}
+def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[CostPart, ...]:
+    """Price one question: by the token if its model is sold so, else by its share of the seconds of a batch."""
+    counts = {record.trial.seed: len(group.items.get(record.trial.seed, ())) for record in group.records}
     model = group.records[0].model.name
-    sold = table.tokens(model, "in"), table.tokens(model, "out")
-    if sold[0] and sold[1]:
+    input_price, output_price = table.tokens(model, "in"), table.tokens(model, "out")
+    if input_price and output_price:
         spans = [
-            (span, asked[record.trial.seed])
+            (span, counts[record.trial.seed])
             for record in group.records
             for span in record.spans
             if span.phase == "predict"
         ]
-        read = [(span.tokens_in or 0) / items / 1e6 for span, items in spans if items]
-        written = [(span.tokens_out or 0) / items / 1e6 for span, items in spans if items]
-        return (_of(sold[0], "tokens read", read), _of(sold[1], "tokens written", written)) if read else ()
-    part = hours.part("answering", "predict", lambda record: asked[record.trial.seed])
+        input_millions = [(span.tokens_in or 0) / count / 1e6 for span, count in spans if count]
+        output_millions = [(span.tokens_out or 0) / count / 1e6 for span, count in spans if count]
+        if not input_millions:
+            return ()
+        return (
+            _mean_part(input_price, "tokens read", input_millions),
+            _mean_part(output_price, "tokens written", output_millions),
+        )
+    part = hours.part("answering", "predict", lambda record: counts[record.trial.seed])
     return (part,) if part else ()
+
+
+class _Rate(NamedTuple):
+    """Hourly price of one unit of hardware, and the number of units that a trial ran on."""
+
+    price: Price
+    units: float
 
 
 @dataclass(frozen=True)
 class _Hours:
-    """Hours of the hardware that each seed ran on: (price, units of it)."""
+    """Hours of each seed on its hardware."""
 
     records: Sequence[Completed]
-    rates: Sequence[tuple[Price, float]]
+    rates: Sequence[_Rate]
 
-    def part(self, what: str, phase: str, per: Callable[[Completed], int] | None = None) -> CostPart | None:
-        """Price a phase, or its share of one item; None where no seed has it."""
-        taken: list[float] = []
-        first = self.rates[0][0]
-        for record, (price, units) in zip(self.records, self.rates, strict=True):
+    def part(self, name: str, phase: str, count: Callable[[Completed], int] | None = None) -> CostPart | None:
+        """Price a phase, or with a `count` of items its share of one item; None where no seed has the phase."""
+        hours: list[float] = []
+        first = self.rates[0].price
+        for record, rate in zip(self.records, self.rates, strict=True):
             spans = [span.wall_s for span in record.spans if span.phase == phase]
-            items = per(record) if per else 1
-            if spans and items:
-                # seeds that ran on other hardware count as so many hours of the first one's as cost the same
-                worth = 1.0 if price == first or not first.usd else price.usd / first.usd
-                taken.append(sum(spans) / items / 3600 * units * worth)
-        return _of(first, what, taken) if taken else None
+            divisor = count(record) if count else 1
+            if spans and divisor:
+                # hours on other hardware count as hours of equal cost on the first seed's
+                exchange = 1.0 if rate.price == first or not first.usd else rate.price.usd / first.usd
+                hours.append(sum(spans) / divisor / 3600 * rate.units * exchange)
+        return _mean_part(first, name, hours) if hours else None
 
 
-def _rate(record: Completed, economics: Economics) -> tuple[Price, float] | None:
-    """Return the hourly price of the hardware that a trial ran on, and how many units of it that is."""
-    there = record.environment
+def _rate(record: Completed, economics: Economics) -> _Rate | None:
+    """Return the rate of the hardware that a trial ran on; None where it has no price."""
+    environment = record.environment
     if economics.hardware:
         price = economics.prices.hardware(economics.hardware)
-    elif there.gpu:
-        price = economics.prices.gpu(there.gpu)
+    elif environment.gpu:
+        price = economics.prices.gpu(environment.gpu)
     else:
-        price = economics.prices.named("vcpu")
-    return None if price is None else (price, there.cores if price.kind == "cpu" else 1)
+        price = economics.prices.price("vcpu")
+    return None if price is None else _Rate(price, environment.cores if price.kind == "cpu" else 1)
 
 
-def _of(price: Price, what: str, quantities: Sequence[float]) -> CostPart:
-    """Make a part of the quantities that several seeds took: their mean, with a t interval from two on."""
+def _mean_part(price: Price, name: str, quantities: Sequence[float]) -> CostPart:
+    """Price the mean of a quantity over seeds, with a t interval from two on."""
     mean = sum(quantities) / len(quantities)
     low = high = None
     if len(quantities) > 1:
         from harness.compare.stats.intervals import t_multiplier  # noqa: PLC0415 - scipy is only needed here
 
-        sd = math.sqrt(sum((one - mean) ** 2 for one in quantities) / (len(quantities) - 1))
+        sd = math.sqrt(sum((quantity - mean) ** 2 for quantity in quantities) / (len(quantities) - 1))
         half = t_multiplier(len(quantities) - 1) * sd / math.sqrt(len(quantities))
         low, high = max(0.0, mean - half), mean + half
     return CostPart(
-        what=what, quantity=mean, low=low, high=high, unit=price.unit, price_usd=price.usd, price=price.name
+        what=name, quantity=mean, low=low, high=high, unit=price.unit, price_usd=price.usd, price=price.name
     )
 
 
-def _counted(price: Price, what: str, quantity: float) -> CostPart:
-    """Make a part of what is counted, not timed."""
-    return CostPart(what=what, quantity=quantity, unit=price.unit, price_usd=price.usd, price=price.name, spreads=False)
+def _counted_part(price: Price, name: str, quantity: float) -> CostPart:
+    """Price a quantity that is counted, not timed."""
+    return CostPart(what=name, quantity=quantity, unit=price.unit, price_usd=price.usd, price=price.name, spreads=False)
 
 
 def _parts(money: Money) -> tuple[CostPart, ...]:

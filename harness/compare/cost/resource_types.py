@@ -11,7 +11,7 @@ class Quantile(StoredModel):
 
     Attributes:
         share: of the requests that took no longer, e.g. 0.95.
-        low_s, high_s: None where so few requests do not bound it on that side.
+        low_s, high_s: None where the requests do not bound it on that side.
     """
 
     share: float
@@ -21,15 +21,15 @@ class Quantile(StoredModel):
 
 
 class Latency(StoredModel):
-    """How fast requests are answered, from the question's text to the parsed answer.
+    """Latency of requests, from the question's text to the parsed answer.
 
     Attributes:
-        requests: how many were measured; those that warmed the system up are not among them.
-        wall: percentiles of the whole request; first_token: to the first token, empty where choices were scored.
-        prefill_tokens_per_s: prompt tokens read a second by one request alone; decode_tokens_per_s: written.
-        output_tokens: mean tokens written a request.
+        requests: number of measured requests, without warm-up.
+        wall: percentiles of the whole request; first_token: time to first token, empty where choices were scored.
+        prefill_tokens_per_s: prompt tokens read a second by a single request; decode_tokens_per_s: generated.
+        output_tokens: mean tokens generated a request.
         arrival_rate: requests a second (open loop); None: each after the one before.
-        latency_target_s: within which a request was to be answered; in_time: the share that was, in [0, 1].
+        latency_target_s: of a request; in_time: share of the requests that met it, in [0, 1].
     """
 
     requests: int
@@ -44,11 +44,11 @@ class Latency(StoredModel):
 
 
 class PhaseCost(StoredModel):
-    """What one phase took. Bytes are peaks; None: unknown. Of several seeds: mean seconds and tokens, highest peaks.
+    """Resources of one phase. Bytes are peaks; None: unknown. Of several seeds: mean seconds and tokens, highest peaks.
 
     Attributes:
-        gpu_peak_bytes: what the process held of the GPU (reserved), or the whole device's where only that is known.
-        reused: taken from an earlier trial that made the same artifact, and charged here too.
+        gpu_peak_bytes: reserved by the process, or of the whole device where only that is known.
+        reused: measured in an earlier trial that made the same artifact, and charged here too.
     """
 
     wall_s: float
@@ -60,16 +60,16 @@ class PhaseCost(StoredModel):
 
 
 class Cost(StoredModel):
-    """What one trial took, all phases together.
+    """Resources of one trial, all phases together.
 
     Attributes:
-        tokens_per_s: read and written while predicting; items_per_s: questions answered while predicting.
-        adapted_bytes: on disk, of what adaptation made; None if nothing.
-        trained_parameters: that took a gradient; None if none.
-        prefill_tokens_per_s: prompt tokens read a second while predicting in batches; decode_tokens_per_s: written.
-        energy_j: joules of all phases; None where it was not measured. energy_source: how they came to be.
+        tokens_per_s: read and generated while predicting; items_per_s: questions answered while predicting.
+        adapted_bytes: of the adapted artifact on disk; None if there is none.
+        trained_parameters: that took a gradient; None if none did.
+        prefill_tokens_per_s: prompt tokens read a second while predicting in batches; decode_tokens_per_s: generated.
+        energy_j: joules of all phases; None where it was not measured. energy_source: how it was measured.
         latency: of requests; None where none was measured.
-        held: what parts of memory hold; forecast: what was predicted before; None where unknown.
+        held: memory by its contents; forecast: made before the trial; None where unknown.
     """
 
     phases: dict[str, PhaseCost]
@@ -90,7 +90,7 @@ class Cost(StoredModel):
 
 
 class Machine(StoredModel):
-    """The hardware behind some of the records: speed and memory are compared within one only."""
+    """Hardware of a record: speed and memory are compared on one machine only."""
 
     processor: str
     cores: int

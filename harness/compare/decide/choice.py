@@ -9,9 +9,10 @@ from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of, findings
 from harness.compare.decide.rules import DecisionRule, rules_for
 from harness.compare.prose.names import Names
-from harness.compare.prose.numbers import change, count, listing, metric_title, score, seconds, size, usd
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import seconds, size
 from harness.metrics import get
 from harness.records.measurements import StoredModel
 
@@ -83,16 +84,16 @@ class TaskDecision(StoredModel):
 
 def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: frozenset[str]) -> RankedOption:
     """Hold one finished strategy against the constraints and the rules."""
-    found = findings(row, task, limits)
+    checks = findings(row, task, limits)
     rules = rules_for(flags, row.traits) if row.traits else []
-    found += [
+    checks += [
         ConstraintCheck(constraint=_flag(rule), ok=False, text=f"breaks {_flag(rule)} (rule {rule.id})")
         for rule in rules
         if rule.effect == "exclude"
     ]
-    broken = [one for one in found if one.ok is False]
+    broken = [check for check in checks if check.ok is False]
     cost, latency = row.cost, row.cost.latency if row.cost else None
-    slow = next((one for one in latency.wall if one.share == 0.95), None) if latency else None
+    slow = next((quantile for quantile in latency.wall if quantile.share == 0.95), None) if latency else None
     return RankedOption(
         strategy=row.label,
         model=row.model,
@@ -101,7 +102,7 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
         per_1000_usd=row.money.per_1000_usd if row.money else None,
         memory_bytes=cost.host_peak_bytes if cost else None,
         p95_s=slow.value_s if slow else None,
-        findings=tuple(found),
+        findings=tuple(checks),
         excluded=bool(broken),
         reason="; ".join(one.text for one in broken) or None,
         warnings=tuple(rule.says for rule in rules if rule.effect == "warn"),
@@ -126,29 +127,29 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
         limits: what was asked for.
         of: how many strategies there were before any was excluded.
     """
-    chosen, others = order[0], order[1:]
+    chosen, alternatives = order[0], order[1:]
     name, primary = Names(table.rows), table.primary or ""
     left = sum(primary in row.scores for row in table.rows)
-    said = f"On `{table.name}` choose {name(chosen)} ({metric_title(primary)} {score(chosen.scores[primary])})"
+    sentence = f"On `{table.name}` choose {name(chosen)} ({metric_title(primary)} {score(chosen.scores[primary])})"
     if left == 1:
-        said += f": the only one of {count(of, 'option')} that fits"
-    elif not others:
-        said += f": clearly best of the {left} that fit" if left < of else f": clearly best of all {left}"
+        sentence += f": the only one of {count(of, 'option')} that fits"
+    elif not alternatives:
+        sentence += f": clearly best of the {left} that fit" if left < of else f": clearly best of all {left}"
     else:
-        said += f": tied with {_names(others, name)}, {_why(chosen, others, limits)}"
-    said += f".{_costs(chosen)}"
+        sentence += f": tied with {_names(alternatives, name)}, {_why(chosen, alternatives, limits)}"
+    sentence += f".{_costs(chosen)}"
     single = [row for row in order if row.one_seed]
     if single:
-        said += f" Only one seed of {_names(single, name)}: another may change this."
-    return said
+        sentence += f" Only one seed of {_names(single, name)}: another may change this."
+    return sentence
 
 
 def proviso(chosen: RankedOption) -> str:
     """Say which constraints the chosen one is only likely to keep to, and which were not measured."""
-    likely = [one.constraint for one in chosen.findings if one.ok and one.sure is False]
+    likely = [check.constraint for check in chosen.findings if check.ok and check.sure is False]
     unknown = [one.constraint for one in chosen.findings if one.ok is None]
-    said = f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
-    return said + (f" Whether it keeps to {listing(unknown)} was not measured." if unknown else "")
+    text = f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
+    return text + (f" Whether it keeps to {listing(unknown)} was not measured." if unknown else "")
 
 
 def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
@@ -177,24 +178,29 @@ def _flag(rule: DecisionRule) -> str:
     return "--" + (rule.flag.replace("_", " ") if rule.flag.startswith("expertise") else rule.flag.replace("_", "-"))
 
 
-def _why(chosen: StrategyResult, others: Sequence[StrategyResult], limits: Constraints) -> str:
+def _why(chosen: StrategyResult, alternatives: Sequence[StrategyResult], limits: Constraints) -> str:
     if limits.objective == "quality":
-        return f"it scores highest{_cheapest(chosen, others)}"
-    what, figure = figure_of(limits.objective, [chosen, *others])
-    own, rest = figure(chosen), [value for row in others if (value := figure(row)) is not None]
-    if own is None or not rest:
-        return f"and no {what} tells them apart"
-    span = " to ".join(dict.fromkeys(_amount(value, limits) for value in (min(rest), max(rest))))
-    return f"it has the lowest {what} ({_amount(own, limits)} against {span}{_once(chosen)})"
+        return f"it scores highest{_cheapest(chosen, alternatives)}"
+    unit, figure = figure_of(limits.objective, [chosen, *alternatives])
+    figure_value, alternative_values = (
+        figure(chosen),
+        [value for row in alternatives if (value := figure(row)) is not None],
+    )
+    if figure_value is None or not alternative_values:
+        return f"and no {unit} tells them apart"
+    span = " to ".join(
+        dict.fromkeys(_amount(value, limits) for value in (min(alternative_values), max(alternative_values)))
+    )
+    return f"it has the lowest {unit} ({_amount(figure_value, limits)} against {span}{_once(chosen)})"
 
 
 def _once(row: StrategyResult) -> str:
     return ", measured once" if row.seeds == 1 else ""
 
 
-def _cheapest(chosen: StrategyResult, others: Sequence[StrategyResult]) -> str:
+def _cheapest(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> str:
     """Say which of those tied costs less than the chosen by a fifth or more, and how much."""
-    paid = [(row.money.total_usd(), row) for row in others if row.money]
+    paid = [(row.money.total_usd(), row) for row in alternatives if row.money]
     if chosen.money is None or not paid:
         return ""
     least, row = min(paid, key=lambda pair: pair[0])
@@ -205,7 +211,7 @@ def _cheapest(chosen: StrategyResult, others: Sequence[StrategyResult]) -> str:
 def _amount(value: float, limits: Constraints) -> str:
     if limits.objective == "cost":
         return f"{usd(value)} USD"
-    return size(round(value)) if limits.objective == "memory" else seconds(value)
+    return size(value) if limits.objective == "memory" else seconds(value)
 
 
 def _costs(row: StrategyResult) -> str:

@@ -8,8 +8,10 @@ from typing import Literal
 
 from harness.api import ModelInfo
 from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, score, seconds, size
+from harness.compare.prose.numbers import change, count, listing, score
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import seconds, size
+from harness.metrics.statistical_power import items_to_detect, two_digits
 from harness.records.measurements import StoredModel
 
 Level = Literal["clear", "tied", "alone", "unknown"]
@@ -34,22 +36,22 @@ class Confidence(StoredModel):
 
 def confidence(task: TaskResult) -> Confidence:
     """Say how sure the first row of a table is the best."""
-    done = scored(task)
-    if not done:
+    rows = scored(task)
+    if not rows:
         return Confidence(level="unknown", reasons=("Nothing finished.",))
-    if len(done) == 1:
+    if len(rows) == 1:
         return Confidence(level="alone", reasons=("Only one strategy finished: it was compared with nothing.",))
-    name, best = Names(task.rows), done[0]
-    others = [row for row in done[1:] if row.to_best]
-    if not others:
+    name, best = Names(task.rows), rows[0]
+    alternatives = [row for row in rows[1:] if row.to_best]
+    if not alternatives:
         return Confidence(level="unknown", reasons=("The strategies answered different items.",))
-    nearest = others[0]
-    tied = [row for row in others if row.tied_for_best]
+    nearest = alternatives[0]
+    tied = [row for row in alternatives if row.tied_for_best]
     reasons = [_against(nearest, name)]
     if tied:
-        seen = min(row.to_best.detectable for row in tied if row.to_best)
+        smallest_gap = min(row.to_best.detectable for row in tied if row.to_best)
         items = count(best.scores[task.primary or ""].n, "test item")
-        reasons.append(f"With {items}, true differences below about {seen:.2f} would mostly go unseen.")
+        reasons.append(f"With {items}, true differences below about {smallest_gap:.2f} would mostly go unseen.")
     single = [row for row in (best, *tied) if row.one_seed]
     if single:
         reasons.append(f"Trained with one seed: {name.all(single)}; luck in training is not in these intervals.")
@@ -58,17 +60,17 @@ def confidence(task: TaskResult) -> Confidence:
 
 def would_change(task: TaskResult) -> tuple[str, ...]:
     """Say which circumstances would lead to another choice, a sentence each."""
-    done = scored(task)
-    if len(done) < 2:
+    rows = scored(task)
+    if len(rows) < 2:
         return ("A second strategy that finishes.",)
-    return tuple(filter(None, (_more_items(task, done, Names(task.rows)), *with_less(task))))
+    return tuple(filter(None, (_more_items(task, rows, Names(task.rows)), *with_less(task))))
 
 
 def with_less(task: TaskResult) -> tuple[str, ...]:
     """Say what would be highest if there were less memory or time than the best takes, a sentence each."""
-    done, name = scored(task), Names(task.rows)
-    said = [_less_of(task, done, name, *what) for what in _NEEDS] if done else []
-    return tuple(filter(None, said))
+    rows, name = scored(task), Names(task.rows)
+    sentences = [_less_of(task, rows, name, *need) for need in _NEEDS] if rows else []
+    return tuple(filter(None, sentences))
 
 
 def front(points: Mapping[int, tuple[float, float]], *, higher_is_better: bool = True) -> tuple[int, ...]:
@@ -78,13 +80,13 @@ def front(points: Mapping[int, tuple[float, float]], *, higher_is_better: bool =
         Their places, by rising cost (Pareto front).
     """
     sign = 1 if higher_is_better else -1
-    kept: list[int] = []
+    front_indexes: list[int] = []
     highest = -math.inf
-    for place, (_, value) in sorted(points.items(), key=lambda entry: (entry[1][0], -sign * entry[1][1])):
+    for index, (_, value) in sorted(points.items(), key=lambda entry: (entry[1][0], -sign * entry[1][1])):
         if sign * value > highest:
-            kept.append(place)
+            front_indexes.append(index)
             highest = sign * value
-    return tuple(kept)
+    return tuple(front_indexes)
 
 
 def smallest_model(task: TaskResult, models: Sequence[ModelInfo]) -> str | None:
@@ -97,7 +99,7 @@ def smallest_model(task: TaskResult, models: Sequence[ModelInfo]) -> str | None:
     good = [row for row in scored(task) if row.tied_for_best and row.model in parameters]
     if len({row.model for row in scored(task)}) < 2 or not good:
         return None
-    row = min(good, key=lambda one: parameters[one.model].parameters or 0)
+    row = min(good, key=lambda row_: parameters[row_.model].parameters or 0)
     model = parameters[row.model]
     return (
         f"The smallest model that is best or tied with the best is `{bare(model.name)}` "
@@ -112,56 +114,54 @@ def scored(task: TaskResult) -> list[StrategyResult]:
 
 
 def _against(row: StrategyResult, name: Names) -> str:
-    found = row.to_best
-    if found is None:
+    gap = row.to_best
+    if gap is None:
         return ""
-    p = found.p if found.p_holm is None else found.p_holm
+    p = gap.p if gap.p_holm is None else gap.p_holm
     chance = "below 0.001" if p < 0.001 else f"{p:.2g}"
-    return f"The next one, {name(row)}, differs by {change(found)}; adjusted p (Holm) {chance}."
+    return f"The next one, {name(row)}, differs by {change(gap)}; adjusted p (Holm) {chance}."
 
 
-def _more_items(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -> str:
     """How many items would tell the best from the next: what can be seen shrinks with the root of their number."""
-    nearest = next((row for row in done[1:] if row.tied_for_best), None)
+    nearest = next((row for row in rows[1:] if row.tied_for_best), None)
     if nearest is None or nearest.to_best is None or not task.items:
         return ""
-    found = nearest.to_best
-    if not found.value or (needed := math.ceil(found.n * (found.detectable / abs(found.value)) ** 2)) > MOST_ITEMS:
+    gap = nearest.to_best
+    needed = items_to_detect(gap.value, gap.detectable, gap.n)
+    if needed > MOST_ITEMS:
         return (
-            f"More test items would hardly tell {name(done[0])} from {name(nearest)}: they scored alike, so choose "
+            f"More test items would hardly tell {name(rows[0])} from {name(nearest)}: they scored alike, so choose "
             "between them by cost."
         )
-    if needed <= found.n:
+    if needed <= gap.n:
         return ""
-    digits = 10 ** max(0, len(str(needed)) - 2)
     return (
-        f"About {math.ceil(needed / digits) * digits:,} test items would tell {name(done[0])} from {name(nearest)}, "
-        f"if they truly differ by the {abs(found.value):.3f} that was measured."
+        f"About {two_digits(math.ceil(needed)):,} test items would tell {name(rows[0])} from {name(nearest)}, "
+        f"if they truly differ by the {abs(gap.value):.3f} that was measured."
     )
 
 
-def _less_of(task: TaskResult, done: Sequence[StrategyResult], name: Names, what: str, need: Need) -> str:
+def _less_of(task: TaskResult, rows: Sequence[StrategyResult], name: Names, label: str, need: Need) -> str:
     """Who would be highest if the best could not be afforded, for two steps down."""
-    needed = {place: (taken, row) for place, row in enumerate(done) if (taken := need(row)) is not None}
+    needed = {
+        row_index: (need_value, row) for row_index, row in enumerate(rows) if (need_value := need(row)) is not None
+    }
     if not task.speed_comparable or 0 not in needed:
         return ""
     steps: list[str] = []
     limit = needed[0][0]
     for _ in range(2):
-        rest = [(taken, row) for taken, row in needed.values() if taken < 0.95 * limit]
-        if not rest:
+        cheaper = [(need_value, row) for need_value, row in needed.values() if need_value < 0.95 * limit]
+        if not cheaper:
             break
-        row = rest[0][1]
+        row = cheaper[0][1]
         tied = " (tied)" if row.tied_for_best else ""
         steps.append(
-            f"below {_WRITE[what](limit)} it is {name(row)}{tied} with {score(row.scores[task.primary or ''])}"
+            f"below {_WRITE[label](limit)} it is {name(row)}{tied} with {score(row.scores[task.primary or ''])}"
         )
-        limit = rest[0][0]
-    return f"Less {what}: {listing(steps)}." if steps else ""
-
-
-def _bytes(value: float) -> str:
-    return size(round(value))
+        limit = cheaper[0][0]
+    return f"Less {label}: {listing(steps)}." if steps else ""
 
 
 _NEEDS: tuple[tuple[str, Need], ...] = (
@@ -170,7 +170,7 @@ _NEEDS: tuple[tuple[str, Need], ...] = (
     ("time to make and test it", lambda row: row.cost.total_s if row.cost else None),
 )
 _WRITE: Mapping[str, Callable[[float], str]] = {
-    "memory": _bytes,
-    "GPU memory": _bytes,
+    "memory": size,
+    "GPU memory": size,
     "time to make and test it": seconds,
 }

@@ -63,7 +63,7 @@ class Constraints(StoredModel):
 
     def flags(self, *, facts_change: bool) -> frozenset[str]:
         """Name what rules are asked about."""
-        said = {
+        values = {
             "data_private": self.data_private,
             "must_cite": self.must_cite,
             "permissions": self.permissions,
@@ -71,7 +71,7 @@ class Constraints(StoredModel):
             "expertise_none": self.expertise == "none",
             "expertise_some": self.expertise in ("none", "some"),
         }
-        return frozenset(name for name, holds in said.items() if holds)
+        return frozenset(name for name, holds in values.items() if holds)
 
 
 class ConstraintCheck(StoredModel):
@@ -124,7 +124,7 @@ def check_bars(bars: Sequence[Bar], tasks: Sequence[TaskResult]) -> None:
     for bar in bars:
         if bar.task is not None and bar.task not in names:
             raise unknown("task", bar.task, names, where=f"--min-metric {bar}")
-        asked = [names[bar.task]] if bar.task else tasks
-        known = sorted({metric for task in asked for metric in task.metrics})
-        if bar.metric not in known:
-            raise unknown("metric", bar.metric, known, where=f"--min-metric {bar}")
+        bar_tasks = [names[bar.task]] if bar.task else tasks
+        metrics = sorted({metric for task in bar_tasks for metric in task.metrics})
+        if bar.metric not in metrics:
+            raise unknown("metric", bar.metric, metrics, where=f"--min-metric {bar}")

@@ -74,11 +74,11 @@ def decide(
         HarnessError: a name is unknown, or nothing is there to be decided.
     """
     economics = economics or Economics()
-    known = sorted({one.record.trial.model for one in stored})
+    model_names = sorted({trial.record.trial.model for trial in stored})
     for model in models:
-        if model not in known:
-            raise unknown("model", model, known, where="--model")
-    chosen = [one for one in stored if not models or one.record.trial.model in models]
+        if model not in model_names:
+            raise unknown("model", model, model_names, where="--model")
+    chosen = [trial for trial in stored if not models or trial.record.trial.model in models]
     suites = compare(chosen, economics=economics, each_seed=False).suites
     if len(suites) != 1:
         raise HarnessError("name one suite: a decision is about a single one ('harness report' lists what is stored).")
@@ -105,21 +105,21 @@ def decide_on(
     Raises:
         HarnessError: a name is unknown, or nothing is there to be decided.
     """
-    asked, notes = _asked(suite.tasks, tasks)
+    task_results, notes = _asked(suite.tasks, tasks)
     check_bars(limits.min_metrics, suite.tasks)
     flags = limits.flags(facts_change=economics.usage.updates_per_month > 0)
-    decided = [_task(task, stored, limits, flags, economics) for task in asked]
-    together = overall(asked, decided, limits) if len(decided) > 1 else None
+    decided = [_task(task, stored, limits, flags, economics) for task in task_results]
+    together = overall(task_results, decided, limits) if len(decided) > 1 else None
     rules = [
-        one
-        for task, made in zip(asked, decided, strict=True)
-        for one in applied(task, _finished(task), _left(made.options), flags)
+        rule
+        for task, task_decision in zip(task_results, decided, strict=True)
+        for rule in applied(task, _finished(task), _left(task_decision.options), flags)
     ]
     return Decision(
         suite=suite.name,
         verdict=headline(decided, together),
         constraints=limits,
-        assumed=economics.assumed(row.money for task in suite.tasks for row in task.rows),
+        assumed=economics.assumptions(row.money for task in suite.tasks for row in task.rows),
         tasks=tuple(decided),
         overall=together,
         rules=_merged(rules),
@@ -132,17 +132,17 @@ def _asked(tasks: Sequence[TaskResult], names: Sequence[str]) -> tuple[list[Task
     for name in names:
         if name not in {task.name for task in tasks}:
             raise unknown("task", name, [task.name for task in tasks], where="--task")
-    wanted = [task for task in tasks if not names or task.name in names]
-    asked = [task for task in wanted if len(_finished(task)) > 1 or (names and _finished(task))]
-    alone = [task.name for task in wanted if task not in asked and _finished(task)]
-    empty = [task.name for task in wanted if not _finished(task)]
-    notes = [f"Nothing to choose on {listing(alone)}: a single option finished{' each' * (len(alone) > 1)}."] * bool(
-        alone
+    candidates = [task for task in tasks if not names or task.name in names]
+    task_results = [task for task in candidates if len(_finished(task)) > 1 or (names and _finished(task))]
+    single = [task.name for task in candidates if task not in task_results and _finished(task)]
+    empty = [task.name for task in candidates if not _finished(task)]
+    notes = [f"Nothing to choose on {listing(single)}: a single option finished{' each' * (len(single) > 1)}."] * bool(
+        single
     )
     notes += [f"Nothing finished on {listing(empty)}."] * bool(empty)
-    if not asked:
+    if not task_results:
         raise HarnessError("no task has two finished strategies to choose from: 'harness run SUITE' makes them.")
-    return asked, notes
+    return task_results, notes
 
 
 def _finished(task: TaskResult) -> list[StrategyResult]:
@@ -159,7 +159,7 @@ def _task(
     """Decide for one task."""
     options = [held(row, task, limits, flags) for row in _finished(task)]
     left = _left(options)
-    unmeasured = _unknown([one for option in options if not option.excluded for one in option.findings])
+    unmeasured = _unknown([check for option in options if not option.excluded for check in option.findings])
     if not left:
         text = nothing_fits(options)
         return TaskDecision(
@@ -174,20 +174,20 @@ def _task(
     table = task if len(left) == len(options) else _among(task, stored, left, economics)
     order = ranked(table, limits)
     rows = {(row.label, row.model): row for row in table.rows}
-    places = {(row.label, row.model): place for place, row in enumerate(order, 1)}
-    told = [
+    positions = {(row.label, row.model): position for position, row in enumerate(order, 1)}
+    ranked_options = [
         option.model_copy(
             update={
                 "tied": rows[key].tied_for_best,
                 "to_best": rows[key].to_best,
-                "place": places.get(key),
+                "place": positions.get(key),
             }
         )
         if (key := (option.strategy, option.model)) in left
         else option
         for option in options
     ]
-    told = sorted(told, key=lambda option: (option.excluded, option.place or len(options) + 1))
+    ranked_options = sorted(ranked_options, key=lambda option: (option.excluded, option.place or len(options) + 1))
     return TaskDecision(
         task=task.name,
         metric=task.primary or "",
@@ -195,7 +195,7 @@ def _task(
         verdict=verdict(table, order, limits, of=len(options)) + proviso(_option(options, order[0])),
         confidence=_confidence(table, order),
         chosen=(order[0].label, order[0].model),
-        options=tuple(told),
+        options=tuple(ranked_options),
         changes=tuple(changes(table, order, task, options, limits)),
         unknown=unmeasured,
         one_seed=any(row.one_seed for row in order),
@@ -204,7 +204,7 @@ def _task(
 
 
 def _option(options: Sequence[RankedOption], row: StrategyResult) -> RankedOption:
-    return next(one for one in options if (one.strategy, one.model) == (row.label, row.model))
+    return next(option for option in options if (option.strategy, option.model) == (row.label, row.model))
 
 
 def _left(options: Sequence[RankedOption]) -> set[tuple[str, str]]:
@@ -215,12 +215,12 @@ def _among(
     task: TaskResult, stored: Sequence[StoredTrialItems], left: set[tuple[str, str]], economics: Economics
 ) -> TaskResult:
     """Compare those that are left with each other: another best, and fewer tests to adjust for."""
-    own = [
-        one
-        for one in stored
-        if one.record.trial.task == task.name and (one.record.trial.label, one.record.trial.model) in left
+    task_trials = [
+        trial
+        for trial in stored
+        if trial.record.trial.task == task.name and (trial.record.trial.label, trial.record.trial.model) in left
     ]
-    return compare(own, economics=economics, each_seed=False).suites[0].tasks[0]
+    return compare(task_trials, economics=economics, each_seed=False).suites[0].tasks[0]
 
 
 def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidence:
@@ -231,31 +231,32 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
     return "tied" if len(order) > 1 else "clear"
 
 
-def _unknown(found: Sequence[ConstraintCheck]) -> tuple[str, ...]:
+def _unknown(checks: Sequence[ConstraintCheck]) -> tuple[str, ...]:
     """Say once for each constraint what was not measured, of how many, and how it can be."""
-    said: dict[tuple[str, str], int] = {}
-    for one in found:
-        if one.remedy:
+    counts: dict[tuple[str, str], int] = {}
+    for check in checks:
+        if check.remedy:
             key = (
-                f"{one.constraint}: {one.text}" if one.ok is None else f"{one.constraint}: too few requests",
-                one.remedy,
+                f"{check.constraint}: {check.text}" if check.ok is None else f"{check.constraint}: too few requests",
+                check.remedy,
             )
-            said[key] = said.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
     return tuple(
         f"{text} for {count(many, 'option')}, which {'stays' if many == 1 else 'stay'}: {remedy}."
-        for (text, remedy), many in said.items()
+        for (text, remedy), many in counts.items()
     )
 
 
 def _merged(rules: Sequence[AppliedRule]) -> tuple[AppliedRule, ...]:
     """Say each rule once, with the strategies of all tasks; what was measured stays with its first task that tells."""
     by_id: dict[str, AppliedRule] = {}
-    for one in rules:
-        before = by_id.get(one.rule.id)
+    for applied_rule in rules:
+        rule_id = applied_rule.rule.id
+        before = by_id.get(rule_id)
         if before is None:
-            by_id[one.rule.id] = one
+            by_id[rule_id] = applied_rule
             continue
-        told = before if before.measured else one
-        names = tuple(dict.fromkeys([*before.strategies, *one.strategies]))
-        by_id[one.rule.id] = told.model_copy(update={"strategies": names})
+        telling = before if before.measured else applied_rule
+        names = tuple(dict.fromkeys([*before.strategies, *applied_rule.strategies]))
+        by_id[rule_id] = telling.model_copy(update={"strategies": names})
     return tuple(by_id.values())

@@ -10,16 +10,15 @@ from collections.abc import Callable, Sequence
 from harness.compare.decide.constraints import Bar, ConstraintCheck, Constraints, Objective
 from harness.compare.prose.numbers import change, metric_title, score, usd
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import GIB
 from harness.metrics import get
 from harness.records.measurements import StoredModel
-
-GIB = 1024**3
 
 
 def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list[ConstraintCheck]:
     """Hold one finished strategy against every constraint that was given."""
     cost, money = row.cost, row.money
-    found = [
+    checks = [
         _most("--max-gpu-gb", limits.max_gpu_gb, cost.gpu_peak_bytes if cost else None, _GPU),
         _most("--max-memory-gb", limits.max_memory_gb, cost.host_peak_bytes if cost else None, _HOST),
         _latency(row, limits.max_latency_p95_ms),
@@ -28,30 +27,30 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
         _retention(row, limits.max_retention_loss),
         _labels(row, limits.labels),
     ]
-    return [one for one in found if one]
+    return [check for check in checks if check]
 
 
 class _Figure(StoredModel):
     """How a figure with an upper limit is told: its unit, what it counts in, and how it is measured."""
 
-    what: str
+    label: str
     unit: str
     scale: float
     remedy: str
 
 
 _GPU = _Figure(
-    what="GPU memory",
+    label="GPU memory",
     unit="GiB",
     scale=GIB,
     remedy="run it on a machine with a GPU; 'harness fits MODEL --strategy NAME --gpu NAME' predicts it",
 )
-_HOST = _Figure(what="memory", unit="GiB", scale=GIB, remedy="run it on Linux, where a process's peak can be read")
+_HOST = _Figure(label="memory", unit="GiB", scale=GIB, remedy="run it on Linux, where a process's peak can be read")
 _BILL = _Figure(
-    what="cost", unit="USD a month", scale=1, remedy="--hardware NAME or --prices FILE gives its machine a price"
+    label="cost", unit="USD a month", scale=1, remedy="--hardware NAME or --prices FILE gives its machine a price"
 )
 _P95 = _Figure(
-    what="p95 latency", unit="ms", scale=1e-3, remedy="'harness run SUITE --requests 60' asks items as requests"
+    label="p95 latency", unit="ms", scale=1e-3, remedy="'harness run SUITE --requests 60' asks items as requests"
 )
 
 
@@ -60,14 +59,14 @@ def _most(flag: str, limit: float | None, measured: float | None, figure: _Figur
         return None
     name = f"{flag} {limit:g}"
     if measured is None:
-        return ConstraintCheck(constraint=name, ok=None, text=f"{figure.what} was not measured", remedy=figure.remedy)
+        return ConstraintCheck(constraint=name, ok=None, text=f"{figure.label} was not measured", remedy=figure.remedy)
     value = measured / figure.scale
     ok = value <= limit
     over = "" if ok else f", {usd(value - limit)} over {name}"
     return ConstraintCheck(
         constraint=name,
         ok=ok,
-        text=f"{usd(value)} {figure.unit} of {figure.what}{over}".replace(" of cost", ""),
+        text=f"{usd(value)} {figure.unit} of {figure.label}{over}".replace(" of cost", ""),
         miss=None if ok else (value - limit) / limit if limit else None,
         value=value,
         limit=limit,
@@ -76,39 +75,39 @@ def _most(flag: str, limit: float | None, measured: float | None, figure: _Figur
 
 def _latency(row: StrategyResult, limit: float | None) -> ConstraintCheck | None:
     timed = row.cost.latency if row.cost else None
-    slow = next((one for one in timed.wall if abs(one.share - 0.95) < 1e-9), None) if timed else None
-    found = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, _P95)
-    if found is None or limit is None or slow is None:
-        return found
+    slow = next((quantile for quantile in timed.wall if abs(quantile.share - 0.95) < 1e-9), None) if timed else None
+    check = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, _P95)
+    if check is None or limit is None or slow is None:
+        return check
     if slow.high_s is None:
         count = timed.requests if timed else 0
         note = f" (from {count} requests, too few to bound it)"
-        return found.model_copy(update={"text": found.text + note, "remedy": _P95.remedy})
-    sure = (slow.high_s * 1000 <= limit) if found.ok else (slow.low_s or 0) * 1000 > limit
+        return check.model_copy(update={"text": check.text + note, "remedy": _P95.remedy})
+    sure = (slow.high_s * 1000 <= limit) if check.ok else (slow.low_s or 0) * 1000 > limit
     ends = f" [{usd((slow.low_s or 0) * 1000)}, {usd(slow.high_s * 1000)}]"
-    return found.model_copy(update={"sure": sure, "text": found.text.replace(" ms", f"{ends} ms", 1)})
+    return check.model_copy(update={"sure": sure, "text": check.text.replace(" ms", f"{ends} ms", 1)})
 
 
 def _bar(row: StrategyResult, bar: Bar) -> ConstraintCheck:
     name, title = f"--min-metric {bar}", metric_title(bar.metric)
-    found = row.scores.get(bar.metric)
-    if found is None:
+    estimate = row.scores.get(bar.metric)
+    if estimate is None:
         remedy = "what it answers may have no such score: choose another metric"
         return ConstraintCheck(constraint=name, ok=None, text=f"{title} is not known", remedy=remedy)
     up = 1 if get(bar.metric).higher_is_better else -1
-    short = up * (bar.value - found.value)
+    short = up * (bar.value - estimate.value)
     ok = short <= 0
-    worst = found.low if up > 0 else found.high
-    best = found.high if up > 0 else found.low
+    worst = estimate.low if up > 0 else estimate.high
+    best = estimate.high if up > 0 else estimate.low
     sure = up * (worst - bar.value) >= 0 if ok else up * (best - bar.value) < 0
     may = "" if sure else ", which its interval leaves open"
     return ConstraintCheck(
         constraint=name,
         ok=ok,
         sure=sure,
-        text=f"{title} {score(found)}{'' if ok else f', {abs(short):.2g} short of {name}'}{may}",
+        text=f"{title} {score(estimate)}{'' if ok else f', {abs(short):.2g} short of {name}'}{may}",
         miss=None if ok else short / abs(bar.value) if bar.value else short,
-        value=found.value,
+        value=estimate.value,
         limit=bar.value,
     )
 
@@ -118,9 +117,9 @@ def _retention(row: StrategyResult, limit: float | None) -> ConstraintCheck | No
         return None
     name = f"--max-retention-loss {limit:g}"
     losses = [
-        (-found.change.value if get(found.metric).higher_is_better else found.change.value, found)
-        for found in row.retention
-        if get(found.metric).concern == "skill" and get(found.metric).bounds == (0.0, 1.0)
+        (-retention.change.value if get(retention.metric).higher_is_better else retention.change.value, retention)
+        for retention in row.retention
+        if get(retention.metric).concern == "skill" and get(retention.metric).bounds == (0.0, 1.0)
     ]
     if not losses:
         if row.traits and not row.traits.changes_weights:
@@ -129,17 +128,19 @@ def _retention(row: StrategyResult, limit: float | None) -> ConstraintCheck | No
             )
         remedy = "a suite with a probe task that is scored from 0 to 1 asks what is forgotten"
         return ConstraintCheck(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
-    loss, found = max(losses, key=lambda pair: pair[0])
+    loss, retention = max(losses, key=lambda pair: pair[0])
     ok = loss <= limit
-    up = get(found.metric).higher_is_better
-    worst, least = (-found.change.low, -found.change.high) if up else (found.change.high, found.change.low)
+    up = get(retention.metric).higher_is_better
+    worst, least = (
+        (-retention.change.low, -retention.change.high) if up else (retention.change.high, retention.change.low)
+    )
     sure = worst <= limit if ok else least > limit
     over = "" if ok else f", more than {name}"
     return ConstraintCheck(
         constraint=name,
         ok=ok,
         sure=sure,
-        text=f"{metric_title(found.metric)} on {found.task} {change(found.change)}{over}"
+        text=f"{metric_title(retention.metric)} on {retention.task} {change(retention.change)}{over}"
         + ("" if sure else ", which its interval leaves open"),
         miss=None if ok else (loss - limit) / limit if limit else loss,
         value=loss,
@@ -189,4 +190,8 @@ def figure_of(
 
 def _p95(row: StrategyResult) -> float | None:
     timed = row.cost.latency if row.cost else None
-    return next((one.value_s for one in timed.wall if abs(one.share - 0.95) < 1e-9), None) if timed else None
+    return (
+        next((quantile.value_s for quantile in timed.wall if abs(quantile.share - 0.95) < 1e-9), None)
+        if timed
+        else None
+    )

@@ -41,24 +41,29 @@ def overall(tasks: Sequence[TaskResult], decided: Sequence[TaskDecision], limits
     By quality, the one whose largest shortfall behind a task's best is smallest. Else those that are tied for best on
     most tasks come first, and of these the one with the smallest sum of costs, or the best worst latency or memory.
     """
-    options = [{(o.strategy, o.model): o for o in one.options if not o.excluded} for one in decided]
-    fit = [key for key in options[0] if all(key in own for own in options)]
-    separate = {one.task: one.chosen for one in decided if one.chosen}
+    options = [{(o.strategy, o.model): o for o in task_decision.options if not o.excluded} for task_decision in decided]
+    fit = [key for key in options[0] if all(key in options_by_key for options_by_key in options)]
+    separate = {task_decision.task: task_decision.chosen for task_decision in decided if task_decision.chosen}
     if not fit:
         return Overall(verdict=f"No single strategy fits on all {len(tasks)} tasks.", separate=separate)
     rows = [{(row.label, row.model): row for row in task.rows} for task in tasks]
     order = sorted(fit, key=lambda key: _key(key, rows, options, (tasks, limits)))
     best = order[0]
-    tied = tuple(one.task for one, own in zip(decided, options, strict=True) if own[best].tied)
-    worse = tuple(one.task for one in decided if one.task not in tied)
+    tied = tuple(
+        task_decision.task
+        for task_decision, options_by_key in zip(decided, options, strict=True)
+        if options_by_key[best].tied
+    )
+    worse = tuple(task_decision.task for task_decision in decided if task_decision.task not in tied)
     scores = [
-        f"{task.name} {score(own[best].scores[task.primary or ''])}" for task, own in zip(tasks, rows, strict=True)
+        f"{task.name} {score(rows_by_key[best].scores[task.primary or ''])}"
+        for task, rows_by_key in zip(tasks, rows, strict=True)
     ]
     several = len({key[1] for key in fit}) > 1
     name = f"`{best[0]}`" + (f" with `{best[1]}`" if several else "")
     where = f"tied for best on {listing(tied)}" if tied else "best on none"
     behind = f", clearly worse than the best on {listing(worse)}" if worse else ""
-    bill = sum(own[best].usd_month or 0 for own in options)
+    bill = sum(options_by_key[best].usd_month or 0 for options_by_key in options)
     text = (
         f"One for all {len(tasks)} tasks would be {name} ({', '.join(scores)}), {where}{behind}, of "
         f"{count(len(fit), 'option')} that fit on every task. All tasks together cost {usd(bill)} USD a month."
@@ -77,41 +82,41 @@ def headline(decided: Sequence[TaskDecision], together: Overall | None) -> str:
     """Say in a sentence or two what to choose for each task, how sure that is, and what one for all would be."""
     if together is None:
         return decided[0].verdict
-    named = [
-        f"{_chosen(one)} for {one.task} ({_SURE[one.confidence](_tied(one))}{_seeds(one)})"
-        for one in decided
-        if one.chosen
+    choices = [
+        f"{_chosen(decision)} for {decision.task} ({_SURE[decision.confidence](_tied(decision))}{_seeds(decision)})"
+        for decision in decided
+        if decision.chosen
     ]
-    none = [one.task for one in decided if not one.chosen]
-    said = [f"Choose {listing(named)}."] if named else []
-    said += [f"Nothing fits for {listing(none)}."] if none else []
-    return " ".join([*said, together.verdict])
+    none = [task_decision.task for task_decision in decided if not task_decision.chosen]
+    sentences = [f"Choose {listing(choices)}."] if choices else []
+    sentences += [f"Nothing fits for {listing(none)}."] if none else []
+    return " ".join([*sentences, together.verdict])
 
 
-def _chosen(one: TaskDecision) -> str:
+def _chosen(decision: TaskDecision) -> str:
     """Name what is chosen, with its model where there are several."""
-    if one.chosen is None:
+    if decision.chosen is None:
         return "nothing"
-    several = len({option.model for option in one.options}) > 1
-    return f"`{one.chosen[0]}`" + (f" with `{one.chosen[1]}`" if several else "")
+    several = len({option.model for option in decision.options}) > 1
+    return f"`{decision.chosen[0]}`" + (f" with `{decision.chosen[1]}`" if several else "")
 
 
-def _seeds(one: TaskDecision) -> str:
+def _seeds(decision: TaskDecision) -> str:
     """Say where another seed might change what is chosen."""
-    if not one.one_seed:
+    if not decision.one_seed:
         return ""
-    return ", some with one seed" if one.confidence == "tied" else ", one seed"
+    return ", some with one seed" if decision.confidence == "tied" else ", one seed"
 
 
-def _tied(one: TaskDecision) -> str:
+def _tied(decision: TaskDecision) -> str:
     """Say how many others are tied."""
-    return count(sum(bool(option.place) for option in one.options) - 1, "other")
+    return count(sum(bool(option.place) for option in decision.options) - 1, "other")
 
 
 _SURE: dict[str, Callable[[str], str]] = {
     "only": lambda _: "the only one that fits",
     "clear": lambda _: "clearly best",
-    "tied": lambda others: f"tied with {others}",
+    "tied": lambda names: f"tied with {names}",
     "unknown": lambda _: "not every option could be compared",
 }
 
@@ -120,19 +125,19 @@ def _key(
     key: Key,
     rows: Sequence[dict[Key, StrategyResult]],
     options: Sequence[dict[Key, RankedOption]],
-    asked: tuple[Sequence[TaskResult], Constraints],
+    basis: tuple[Sequence[TaskResult], Constraints],
 ) -> tuple[float, float]:
-    tasks, limits = asked
-    clearly_worse = sum(not own[key].tied for own in options)
+    tasks, limits = basis
+    clearly_worse = sum(not options_by_key[key].tied for options_by_key in options)
     if limits.objective == "quality":
-        return 0.0, max(_behind(key, own, task) for own, task in zip(options, tasks, strict=True))
-    figures = [figure_of(limits.objective, list(own.values()))[1](own[key]) for own in rows]
-    known = [float("inf") if value is None else value for value in figures]
-    return clearly_worse, sum(known) if limits.objective == "cost" else max(known)
+        return 0.0, max(_behind(key, options_by_key, task) for options_by_key, task in zip(options, tasks, strict=True))
+    figures = [figure_of(limits.objective, list(rows_by_key.values()))[1](rows_by_key[key]) for rows_by_key in rows]
+    values = [float("inf") if value is None else value for value in figures]
+    return clearly_worse, sum(values) if limits.objective == "cost" else max(values)
 
 
-def _behind(key: Key, own: dict[Key, RankedOption], task: TaskResult) -> float:
+def _behind(key: Key, options_by_key: dict[Key, RankedOption], task: TaskResult) -> float:
     """How far it stays behind the best that fits on a task, in that task's metric."""
     up = 1 if task.higher_is_better else -1
-    scores = {name: up * option.score.value for name, option in own.items() if option.score}
+    scores = {name: up * option.score.value for name, option in options_by_key.items() if option.score}
     return max(scores.values()) - scores[key] if key in scores else float("inf")

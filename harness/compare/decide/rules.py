@@ -89,7 +89,7 @@ def applied(
         flags: what the user said.
     """
     name = Names(task.rows)
-    told: list[AppliedRule] = []
+    rules: list[AppliedRule] = []
     for rule in all_rules():
         about = [
             row
@@ -103,10 +103,10 @@ def applied(
         measured, agrees = _TESTS[rule.test](task, rows, name) if rule.test else (None, None)
         if rule.flag == "always" and measured is None:
             continue  # nobody asked, and nothing here speaks to it
-        told.append(
+        rules.append(
             AppliedRule(rule=rule, strategies=tuple(row.label for row in about), measured=measured, agrees=agrees)
         )
-    return tuple(told)
+    return tuple(rules)
 
 
 def _does(traits: Traits) -> dict[str, bool]:
@@ -125,17 +125,15 @@ def _index_beats_tuning(
 ) -> tuple[str | None, bool | None]:
     """Hold the best that only retrieves against the best that is only tuned; clear where intervals do not meet."""
     scored = [row for row in rows if row.traits and task.primary in row.scores]
-    found = next((r for r in scored if r.traits and r.traits.searches_corpus and not r.traits.changes_weights), None)
+    row = next((r for r in scored if r.traits and r.traits.searches_corpus and not r.traits.changes_weights), None)
     tuned = next((r for r in scored if r.traits and r.traits.changes_weights and not r.traits.searches_corpus), None)
-    if not found or not tuned or not task.primary:
+    if not row or not tuned or not task.primary:
         return None, None
-    one, other = found.scores[task.primary], tuned.scores[task.primary]
+    first, other = row.scores[task.primary], tuned.scores[task.primary]
     if not task.higher_is_better:
-        one, other = other, one
-    agrees = True if one.low > other.high else False if other.low > one.high else None
-    text = (
-        f"{name(found)} {score(found.scores[task.primary])} against {name(tuned)} {score(tuned.scores[task.primary])}"
-    )
+        first, other = other, first
+    agrees = True if first.low > other.high else False if other.low > first.high else None
+    text = f"{name(row)} {score(row.scores[task.primary])} against {name(tuned)} {score(tuned.scores[task.primary])}"
     return text, agrees
 
 
@@ -144,20 +142,20 @@ def _small_update_forgets_less(
 ) -> tuple[str | None, bool | None]:
     """Hold the small and the large update that lose most on the same probe against each other."""
     del task
-    kept = [(row, row.traits.trained_share, row.retention[0]) for row in rows if row.retention and row.traits]
-    small = [(row, found) for row, share, found in kept if share is not None and share <= SMALL]
-    large = [(row, found) for row, share, found in kept if share is not None and share >= 0.5]
+    retained = [(row, row.traits.trained_share, row.retention[0]) for row in rows if row.retention and row.traits]
+    small = [(row, retention) for row, share, retention in retained if share is not None and share <= SMALL]
+    large = [(row, retention) for row, share, retention in retained if share is not None and share >= 0.5]
     if not small or not large:
         return None, None
-    one, other = (min(group, key=lambda pair: pair[1].change.value) for group in (small, large))
+    first, other = (min(group, key=lambda pair: pair[1].change.value) for group in (small, large))
     agrees = (
         True
-        if one[1].change.low > other[1].change.high
+        if first[1].change.low > other[1].change.high
         else False
-        if other[1].change.low > one[1].change.high
+        if other[1].change.low > first[1].change.high
         else None
     )
-    return f"{name(one[0])} {change(one[1].change)} against {name(other[0])} {change(other[1].change)}", agrees
+    return f"{name(first[0])} {change(first[1].change)} against {name(other[0])} {change(other[1].change)}", agrees
 
 
 _TESTS: Mapping[str, Callable[[TaskResult, Sequence[StrategyResult], Names], tuple[str | None, bool | None]]] = {

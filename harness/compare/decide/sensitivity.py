@@ -12,6 +12,7 @@ from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, metric_title, score, usd
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.metrics.statistical_power import items_to_detect, two_digits
 
 HORIZON_REQUESTS = 1e12
 """Break-even volumes a month beyond this are of no use to anybody."""
@@ -23,20 +24,22 @@ def nothing_fits(options: Sequence[RankedOption]) -> str:
     Args:
         options: all of them, every one excluded.
     """
-    broken = [[one for one in option.findings if one.ok is False] for option in options]
-    kept = {name for found in broken for name in {one.constraint for one in found}}
-    alone = {name: sum(all(one.constraint == name for one in found) for found in broken) for name in kept}
-    all_break = [name for name in kept if all(any(one.constraint == name for one in found) for found in broken)]
+    broken = [[check for check in option.findings if check.ok is False] for option in options]
+    constraints = {name for checks in broken for name in {check.constraint for check in checks}}
+    alone = {name: sum(all(check.constraint == name for check in checks) for checks in broken) for name in constraints}
+    all_break = [
+        name for name in constraints if all(any(check.constraint == name for check in checks) for checks in broken)
+    ]
     nearest = min(options, key=lambda option: _distance(option.findings))
-    binds = max(kept, key=lambda name: (alone[name], name in all_break, name))
+    binds = max(constraints, key=lambda name: (alone[name], name in all_break, name))
     if binds in all_break:
-        what = f"every one of {len(options)} breaks {binds}"
+        label = f"every one of {len(options)} breaks {binds}"
     elif alone[binds]:
-        what = f"{binds} binds: without it {alone[binds]} of {len(options)} would fit"
+        label = f"{binds} binds: without it {alone[binds]} of {len(options)} would fit"
     else:
-        what = f"no single constraint decides: each of {len(options)} breaks at least two"
-    misses = "; ".join(_missed(one) for one in nearest.findings if one.ok is False)
-    return f"Nothing fits: {what}. Nearest is `{nearest.strategy}`: {misses}."
+        label = f"no single constraint decides: each of {len(options)} breaks at least two"
+    misses = "; ".join(_missed(check) for check in nearest.findings if check.ok is False)
+    return f"Nothing fits: {label}. Nearest is `{nearest.strategy}`: {misses}."
 
 
 def changes(
@@ -55,7 +58,7 @@ def changes(
         options: what was found of each of its rows.
         limits: what was asked for.
     """
-    said = [
+    sentences = [
         _runner_up(table, order, limits),
         _thrifty(table, order, limits),
         _volume(table, order),
@@ -63,35 +66,35 @@ def changes(
         _more_items(table, order),
         _more_seeds(order),
     ]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
-def _distance(found: Sequence[ConstraintCheck]) -> tuple[int, float]:
-    broken = [one for one in found if one.ok is False]
-    return len(broken), max((math.inf if one.miss is None else one.miss for one in broken), default=0.0)
+def _distance(checks: Sequence[ConstraintCheck]) -> tuple[int, float]:
+    broken = [check for check in checks if check.ok is False]
+    return len(broken), max((math.inf if check.miss is None else check.miss for check in broken), default=0.0)
 
 
-def _missed(found: ConstraintCheck) -> str:
-    by = f" ({found.miss:.0%} off)" if found.miss is not None else ""
-    return f"{found.text}{by}"
+def _missed(check: ConstraintCheck) -> str:
+    by = f" ({check.miss:.0%} off)" if check.miss is not None else ""
+    return f"{check.text}{by}"
 
 
 def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints) -> str:
     name, primary = Names(table.rows), table.primary or ""
     scored = [row for row in table.rows if primary in row.scores]
     if len(order) > 1:
-        second, found = order[1], order[1].to_best or order[0].to_best
-        gap = f"; the difference in quality is not clear ({change(found)} to the best)" if found else ""
+        second, difference = order[1], order[1].to_best or order[0].to_best
+        gap = f"; the difference in quality is not clear ({change(difference)} to the best)" if difference else ""
         if limits.objective == "quality":
             return f"Runner-up: {name(second)}{gap}."
-        what, figure = figure_of(limits.objective, order)
-        own, other = figure(order[0]), figure(second)
-        ratio = f", {what} {_more(other / own)}" if own and other else ""
+        label, figure = figure_of(limits.objective, order)
+        value, other = figure(order[0]), figure(second)
+        ratio = f", {label} {_more(other / value)}" if value and other else ""
         return f"Runner-up: {name(second)}{ratio}{gap}."
-    rest = [row for row in scored if row is not order[0]]
-    if not rest or rest[0].to_best is None:
+    alternatives = [row for row in scored if row is not order[0]]
+    if not alternatives or alternatives[0].to_best is None:
         return ""
-    return f"Runner-up: {name(rest[0])}, clearly worse ({change(rest[0].to_best)})."
+    return f"Runner-up: {name(alternatives[0])}, clearly worse ({change(alternatives[0].to_best)})."
 
 
 def _more(ratio: float) -> str:
@@ -105,13 +108,14 @@ def _thrifty(table: TaskResult, order: Sequence[StrategyResult], limits: Constra
     """Name the best of those that do better by the objective and keep to everything, but are clearly worse."""
     if limits.objective == "quality":
         return ""
-    what, figure = figure_of(limits.objective, table.rows)
-    own, name, primary = figure(order[0]), Names(table.rows), table.primary or ""
+    label, figure = figure_of(limits.objective, table.rows)
+    chosen_value, name, primary = figure(order[0]), Names(table.rows), table.primary or ""
     for row in table.rows:
         value = figure(row) if primary in row.scores else None
-        if row.tied_for_best is False and own and value is not None and value < own:
+        if row.tied_for_best is False and chosen_value and value is not None and value < chosen_value:
             return (
-                f"{name(row)} keeps to everything with {1 - value / own:.0%} less {what}, but is clearly worse "
+                f"{name(row)} keeps to everything with {1 - value / chosen_value:.0%} less {label}, "
+                "but is clearly worse "
                 f"({metric_title(primary)} {score(row.scores[primary])})."
             ).replace("% less", " % less")
     return ""
@@ -122,12 +126,14 @@ def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:
     chosen, name = order[0], Names(table.rows)
     if chosen.money is None:
         return ""
-    asked = chosen.money.usage.requests_per_month
-    found = [(even, row) for row in order[1:] if row.money and (even := break_even(chosen.money, row.money)).per_month]
-    found = [(even, row) for even, row in found if even.per_month and 1 <= even.per_month <= HORIZON_REQUESTS]
-    if not found:
+    volume = chosen.money.usage.requests_per_month
+    candidates = [
+        (even, row) for row in order[1:] if row.money and (even := break_even(chosen.money, row.money)).per_month
+    ]
+    candidates = [(even, row) for even, row in candidates if even.per_month and 1 <= even.per_month <= HORIZON_REQUESTS]
+    if not candidates:
         return ""
-    even, row = min(found, key=lambda pair: abs(math.log((pair[0].per_month or 1) / max(asked, 1))))
+    even, row = min(candidates, key=lambda pair: abs(math.log((pair[0].per_month or 1) / max(volume, 1))))
     months = chosen.money.usage.months
     volume = even.per_month or 0
     ends = (
@@ -153,28 +159,28 @@ def _relaxed(
     _, figure = figure_of("cost" if quality else limits.objective, everything.rows)
     admitted: dict[str, tuple[float, ConstraintCheck, StrategyResult]] = {}
     for option in options:
-        broken, row = [one for one in option.findings if one.ok is False], rows[option.strategy, option.model]
+        broken, row = [check for check in option.findings if check.ok is False], rows[option.strategy, option.model]
         if len(broken) != 1 or broken[0].miss is None or primary not in row.scores:
             continue
         if quality:
             better = up * (row.scores[primary].value - chosen.scores[primary].value) > 0
         else:
-            own, other = figure(chosen), figure(row)
-            better = own is not None and other is not None and other < own
-        found = broken[0]
-        miss = found.miss or 0.0
-        if better and (found.constraint not in admitted or miss < admitted[found.constraint][0]):
-            admitted[found.constraint] = (miss, found, row)
+            value, other = figure(chosen), figure(row)
+            better = value is not None and other is not None and other < value
+        check = broken[0]
+        miss = check.miss or 0.0
+        if better and (check.constraint not in admitted or miss < admitted[check.constraint][0]):
+            admitted[check.constraint] = (miss, check, row)
     return [
-        f"Relaxing {found.constraint} to {_enough(found)} would admit {name(row)}, "
+        f"Relaxing {check.constraint} to {_enough(check)} would admit {name(row)}, "
         f"{'which scores higher' if quality else 'which does better by the objective'}."
-        for _, found, row in admitted.values()
+        for _, check, row in admitted.values()
     ]
 
 
-def _enough(found: ConstraintCheck) -> str:
+def _enough(check: ConstraintCheck) -> str:
     """Write a limit of three digits that just admits the figure: rounded away from the limit that it breaks."""
-    value, limit = found.value or 0.0, found.limit or 0.0
+    value, limit = check.value or 0.0, check.limit or 0.0
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0
     rounded = (math.ceil(value / step) if value > limit else math.floor(value / step)) * step
     return f"{rounded:.6g}"
@@ -185,23 +191,17 @@ def _more_items(table: TaskResult, order: Sequence[StrategyResult]) -> str:
     compared = [(row, row.to_best) for row in order if row.to_best]
     if len(order) < 2 or not compared:
         return ""
-    row, found = min(compared, key=lambda pair: pair[1].detectable / max(abs(pair[1].value), 1e-9))
+    row, gap = min(compared, key=lambda pair: pair[1].detectable / max(abs(pair[1].value), 1e-9))
     name, best = Names(table.rows), table.rows[0]
-    if abs(found.value) < 1e-3:
+    if abs(gap.value) < 1e-3:
         return f"{name(best)} and {name(row)} score the same: more items would not tell them apart."
-    needed = math.ceil(found.n * (found.detectable / found.value) ** 2)
-    if needed <= found.n:
+    needed = math.ceil(items_to_detect(gap.value, gap.detectable, gap.n))
+    if needed <= gap.n:
         return ""
     return (
-        f"To tell {name(row)} from {name(best)}, were the true difference the {abs(found.value):.2g} measured, "
-        f"takes about {count(_rounded(needed), 'test item')} (here {found.n:,}; 80 % power)."
+        f"To tell {name(row)} from {name(best)}, were the true difference the {abs(gap.value):.2g} measured, "
+        f"takes about {count(two_digits(needed), 'test item')} (here {gap.n:,}; 80 % power)."
     )
-
-
-def _rounded(value: int) -> int:
-    """Two digits are all that such an estimate carries."""
-    step = 10 ** max(0, math.floor(math.log10(value)) - 1)
-    return round(value / step) * step
 
 
 def _more_seeds(order: Sequence[StrategyResult]) -> str:

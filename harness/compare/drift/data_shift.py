@@ -16,9 +16,9 @@ from harness.compare.stats.intervals import holm
 from harness.data.examples import content_key
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
+from harness.metrics.statistical_power import ALPHA
 from harness.records.measurements import StoredModel
 
-ALPHA = 0.05
 MOST = 1_000
 """Items of each side that are compared: the kernel of twice as many takes 16 MB."""
 SHOWN = 5
@@ -86,12 +86,12 @@ def texts_of(task: PreparedTask) -> list[str]:
 
 
 def shifts_of(
-    told: ShiftSource, test: PreparedTask, fresh: PreparedTask, vectors: Floats, draws: int = permutation_tests.DRAWS
+    source: ShiftSource, test: PreparedTask, fresh: PreparedTask, vectors: Floats, draws: int = permutation_tests.DRAWS
 ) -> Drift:
     """Compare what is asked.
 
     Args:
-        told: what to call it.
+        source: what to call it.
         test: the task with its test split.
         fresh: with the fresh items.
         vectors: embeddings of the `texts_of` both, test split first: [N, d].
@@ -101,34 +101,35 @@ def shifts_of(
         HarnessError: one side is too small to be compared.
     """
     sides = [task.test[:MOST] for task in (test, fresh)]
-    both = SampleSplit.of(*[[example.cluster for example in side] for side in sides], draws=draws)
-    if min(both.counts) < permutation_tests.FEWEST:
+    samples = SampleSplit.of(*[[example.cluster for example in side] for side in sides], draws=draws)
+    if min(samples.counts) < permutation_tests.FEWEST:
         raise HarnessError(
-            f"{both.counts[0]} independent items of the test split and {both.counts[1]} fresh ones (a cluster counts "
+            f"{samples.counts[0]} independent items of the test split and {samples.counts[1]} fresh ones "
+            "(a cluster counts "
             f"once): at least {permutation_tests.FEWEST} of each are needed to compare them."
         )
     examples = [*sides[0], *sides[1]]
     words = [len(_text(example).split()) for example in examples]
-    inputs, witness = of_inputs(vectors, both)
+    inputs, witness = of_inputs(vectors, samples)
     labelled = test.info.kind == "classification"
     labels = [example.references[0] for example in examples]
-    found = [
+    shifts = [
         inputs,
-        *([permutation_tests.of_labels(labels, both)] if labelled else []),
-        permutation_tests.of_lengths(words, both),
+        *([permutation_tests.of_labels(labels, samples)] if labelled else []),
+        permutation_tests.of_lengths(words, samples),
     ]
-    adjusted = holm([one.p for one in found])
-    found = [one.model_copy(update={"p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
+    adjusted = holm([shift.p for shift in shifts])
+    shifts = [shift.model_copy(update={"p_holm": p}) for shift, p in zip(shifts, adjusted, strict=True)]
     n = len(sides[0])
     return Drift(
-        suite=told.suite,
+        suite=source.suite,
         task=test.info.name,
-        fresh=told.fresh,
-        embedder=told.embedder,
+        fresh=source.fresh,
+        embedder=source.embedder,
         items=(n, len(sides[1])),
-        units=both.counts if sum(both.counts) < len(examples) else None,
+        units=samples.counts if sum(samples.counts) < len(examples) else None,
         medians=(float(np.median(words[:n])), float(np.median(words[n:]))),
-        shifts=tuple(found),
+        shifts=tuple(shifts),
         labels=_label_shares(labels, n) if labelled else (),
         unlike=_unlike(examples, n, vectors, witness) if adjusted[0] <= ALPHA else (),
         notes=tuple(_notes(test, fresh)),
@@ -142,11 +143,11 @@ def _text(example: Example) -> str:
 def _label_shares(labels: Sequence[str], n: int) -> tuple[LabelShare, ...]:
     """Give the labels whose shares differ most, the largest difference first."""
     test, fresh = labels[:n], labels[n:]
-    found = [
+    shares = [
         LabelShare(label=name, test=test.count(name) / len(test), fresh=fresh.count(name) / len(fresh))
         for name in sorted(set(labels))
     ]
-    return tuple(sorted(found, key=lambda one: -abs(one.fresh - one.test))[:SHOWN])
+    return tuple(sorted(shares, key=lambda share: -abs(share.fresh - share.test))[:SHOWN])
 
 
 def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Floats) -> tuple[UnlikeItem, ...]:
@@ -154,22 +155,22 @@ def _unlike(examples: Sequence[Example], n: int, vectors: Floats, witness: Float
     order = np.argsort(-witness[n:], kind="stable")[:SHOWN]
     return tuple(
         UnlikeItem(
-            id=examples[n + place].query.id,
-            input=_text(examples[n + place])[:CHARACTERS],
-            similarity=float(np.clip(nearest[place], -1, 1)),
+            id=examples[n + index].query.id,
+            input=_text(examples[n + index])[:CHARACTERS],
+            similarity=float(np.clip(nearest[index], -1, 1)),
         )
-        for place in order.tolist()
+        for index in order.tolist()
     )
 
 
 def _notes(test: PreparedTask, fresh: PreparedTask) -> list[str]:
-    known = {content_key(example) for example in test.test}
-    same = sum(content_key(example) in known for example in fresh.test)
-    found = list(fresh.info.warnings[1:])  # the first says that the items are fresh
+    test_keys = {content_key(example) for example in test.test}
+    same = sum(content_key(example) in test_keys for example in fresh.test)
+    notes = list(fresh.info.warnings[1:])  # the first says that the items are fresh
     if same:
-        what = "item is" if same == 1 else "items are"
-        found.append(f"{same} fresh {what} in the test split too: the tests take both sides as independent.")
+        subject = "item is" if same == 1 else "items are"
+        notes.append(f"{same} fresh {subject} in the test split too: the tests take both sides as independent.")
     for task, name in ((test, "the test split"), (fresh, "the fresh items")):
         if len(task.test) > MOST:
-            found.append(f"of {name}, the first {MOST:,} of {len(task.test):,} are compared; scores are of all.")
-    return found
+            notes.append(f"of {name}, the first {MOST:,} of {len(task.test):,} are compared; scores are of all.")
+    return notes

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.compare.prose.numbers import count
-from harness.compare.stats.estimates import Difference, Estimate, estimate, unpaired
+from harness.compare.stats.estimates import Difference, Estimate, estimate, unpaired_difference
 from harness.compare.stats.intervals import holm
 from harness.compare.stats.sample import Sample
-from harness.compare.trials.groups import Group, groups_of
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.groups import Group, group_trials
+from harness.compare.trials.stored_trials import read_trials
 from harness.data.prepare import PreparedTask
 from harness.metrics import get
 from harness.records.measurements import StoredModel
@@ -48,7 +48,7 @@ def quality_of(test: TaskTrials, fresh: TaskTrials) -> tuple[tuple[QualityShift,
     notes: list[str] = []
     groups = [_groups(side, name, notes) for side, name in ((test, "the test split"), (fresh, "the fresh items"))]
     metric = get(test.task.info.metrics[0])
-    found: list[QualityShift] = []
+    shifts: list[QualityShift] = []
     for key, before in groups[0].items():
         after = groups[1].get(key)
         if after is None:
@@ -57,30 +57,32 @@ def quality_of(test: TaskTrials, fresh: TaskTrials) -> tuple[tuple[QualityShift,
             notes.append(f"{before.label} had other weights or parameters on the fresh items: run both again.")
             continue
         seeds = sorted(before.items.keys() & after.items.keys())
-        one, other = (Sample.of(metric, [group.items[seed] for seed in seeds]) for group in (before, after))
-        if one is None or other is None:
+        test_sample, other = (
+            Sample.from_items(metric, [group.items[seed] for seed in seeds]) for group in (before, after)
+        )
+        if test_sample is None or other is None:
             notes.append(f"{before.label} has no seed, or no item with {metric.name}, in common on both.")
             continue
-        found.append(
+        shifts.append(
             QualityShift(
                 strategy=before.label,
                 model=before.model,
                 metric=metric.name,
                 higher_is_better=bool(metric.higher_is_better),
-                test=estimate(one),
+                test=estimate(test_sample),
                 fresh=estimate(other),
-                change=unpaired(other, one),
+                change=unpaired_difference(other, test_sample),
             )
         )
-    adjusted = holm([one.change.p for one in found])
+    adjusted = holm([shift.change.p for shift in shifts])
     return tuple(
-        one.model_copy(update={"change": one.change.model_copy(update={"p_holm": p})})
-        for one, p in zip(found, adjusted, strict=True)
+        shift.model_copy(update={"change": shift.change.model_copy(update={"p_holm": p})})
+        for shift, p in zip(shifts, adjusted, strict=True)
     ), notes
 
 
 def commands_for(
-    suite: str, task: str, sides: tuple[TaskTrials, TaskTrials], asked: Mapping[str, str]
+    suite: str, task: str, sides: tuple[TaskTrials, TaskTrials], run_flags: Mapping[str, str]
 ) -> tuple[str, ...]:
     """Write the commands that give the results that are missing.
 
@@ -88,21 +90,21 @@ def commands_for(
         suite: as it was named.
         task: compared.
         sides: the test split and the fresh items.
-        asked: flags of this command that a run needs too, such as ``--results``; the file is under ``--split``.
+        run_flags: flags of this command that a run needs too, such as ``--results``; the file is under ``--split``.
     """
-    made = [[one.record.trial for one in _finished(side) if one.record.trial.budget is None] for side in sides]
-    systems = [{(one.strategy, one.model, one.seed) for one in own} for own in made]
-    common = {name: value for name, value in asked.items() if name != "--split"}
+    trials = [[trial.record.trial for trial in _finished(side) if trial.record.trial.budget is None] for side in sides]
+    systems = [{(trial.strategy, trial.model, trial.seed) for trial in side_trials} for side_trials in trials]
+    common = {name: value for name, value in run_flags.items() if name != "--split"}
     lines: list[str] = []
-    for mine, flags in ((0, {"--task": task}), (1, {"--split": asked["--split"], "--task": task})):
+    for mine, flags in ((0, {"--task": task}), (1, {"--split": run_flags["--split"], "--task": task})):
         missing = sorted(systems[1 - mine] - systems[mine])
         if missing or not any(systems):
-            told = [*({**flags, **common}).items()]
-            told += [("--strategy", name) for name in dict.fromkeys(strategy for strategy, _, _ in missing)]
-            told += [("--model", name) for name in dict.fromkeys(model for _, model, _ in missing)]
+            arguments = [*({**flags, **common}).items()]
+            arguments += [("--strategy", name) for name in dict.fromkeys(strategy for strategy, _, _ in missing)]
+            arguments += [("--model", name) for name in dict.fromkeys(model for _, model, _ in missing)]
             seeds = sorted({seed for _, _, seed in missing})
-            told += [("--seed", str(seed)) for seed in seeds] if any(seeds) else []
-            written = [f"{name} {shlex.quote(value)}" for name, value in told]
+            arguments += [("--seed", str(seed)) for seed in seeds] if any(seeds) else []
+            written = [f"{name} {shlex.quote(value)}" for name, value in arguments]
             lines.append(" ".join(["harness run", shlex.quote(suite), *written]))
     return tuple(lines)
 
@@ -110,24 +112,25 @@ def commands_for(
 def _finished(side: TaskTrials) -> list[StoredTrial]:
     """Keep whole trials that asked exactly these items."""
     return [
-        one
-        for one in newest(one for one in side.stored if one.record.trial.task == side.task.info.name).trials
-        if isinstance(one.record, Completed)
-        and one.record.trial.train_items is None
-        and one.record.tasks[0].data_hash == side.task.info.data_hash
+        trial
+        for trial in newest(trial for trial in side.stored if trial.record.trial.task == side.task.info.name).trials
+        if isinstance(trial.record, Completed)
+        and trial.record.trial.train_items is None
+        and trial.record.tasks[0].data_hash == side.task.info.data_hash
     ]
 
 
 def _groups(side: TaskTrials, name: str, notes: list[str]) -> dict[tuple[str, str], Group]:
-    own = _finished(side)
-    there = sum(
-        isinstance(one.record, Completed) and one.record.trial.task == side.task.info.name for one in side.stored
+    finished = _finished(side)
+    completed = sum(
+        isinstance(trial.record, Completed) and trial.record.trial.task == side.task.info.name for trial in side.stored
     )
-    if there > len(own):
+    if completed > len(finished):
         notes.append(
-            f"{count(there - len(own), 'record')} of {name} left out: other data, limits or numbers of training items."
+            f"{count(completed - len(finished), 'record')} of {name} left out: other data, limits or numbers of "
+            "training items."
         )
-    return {(one.label, one.model): one for one in groups_of(side.task.info.name, read(own))}
+    return {(group.label, group.model): group for group in group_trials(side.task.info.name, read_trials(finished))}
 
 
 def _made(group: Group) -> tuple[object, object]:

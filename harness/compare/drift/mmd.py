@@ -26,13 +26,13 @@ def of_inputs(vectors: Floats, sides: SampleSplit) -> tuple[Shift, Floats]:
 
     def mmd(fresh: Floats) -> Floats:
         near = fresh @ kernel
-        both, n = (near * fresh).sum(axis=1), fresh.sum(axis=1)
-        across, m = near.sum(axis=1) - both, fresh.shape[1] - n
-        return both / (n * (n - 1)) + (kernel.sum() - both - 2 * across) / (m * (m - 1)) - 2 * across / (n * m)
+        cross, n = (near * fresh).sum(axis=1), fresh.sum(axis=1)
+        across, m = near.sum(axis=1) - cross, fresh.shape[1] - n
+        return cross / (n * (n - 1)) + (kernel.sum() - cross - 2 * across) / (m * (m - 1)) - 2 * across / (n * m)
 
     statistic, p = sides.p(mmd, 1)
     smallest = 0.5 + detectable_difference(math.sqrt(sides.inverse / 12), 1)
-    shift = Shift(what="inputs", statistic=statistic, p=p, size=_auc(kernel, sides), detectable=min(1.0, smallest))
+    shift = Shift(quantity="inputs", statistic=statistic, p=p, size=_auc(kernel, sides), detectable=min(1.0, smallest))
     return shift, _witness(kernel, sides.fresh, np.ones(len(vectors), dtype=np.bool_))
 
 
@@ -46,30 +46,30 @@ def _kernel(vectors: Floats) -> Floats:
     return kernel
 
 
-def _witness(kernel: Floats, fresh: BoolArray, known: BoolArray) -> Floats:
+def _witness(kernel: Floats, fresh: BoolArray, train: BoolArray) -> Floats:
     """Give mean similarity to the known fresh items, less that to the known items of the test split: [N]."""
 
     def mean(side: BoolArray) -> Floats:
         return kernel[:, side].sum(axis=1) / np.maximum(side.sum() - side, 1)
 
-    return mean(fresh & known) - mean(~fresh & known)
+    return mean(fresh & train) - mean(~fresh & train)
 
 
 def _auc(kernel: Floats, sides: SampleSplit) -> ShiftSize:
     """Give the share of pairs, a fresh item and one of the test split, that the witness of other items puts right."""
-    known = _half(sides)
-    scores = _witness(kernel, sides.fresh, known)[~known]
-    asked = SampleSplit(sides.fresh[~known], np.unique(sides.units[~known], return_inverse=True)[1], sides.draws)
+    train = _half(sides)
+    scores = _witness(kernel, sides.fresh, train)[~train]
+    held_out = SampleSplit(sides.fresh[~train], np.unique(sides.units[~train], return_inverse=True)[1], sides.draws)
     right = (scores[:, None] > scores[None]) + np.float32(0.5) * (scores[:, None] == scores[None])
 
     def auc(times: Floats) -> Floats:
-        one, other = times * asked.fresh, times * ~asked.fresh
-        return ((one @ right) * other).sum(axis=1) / (one.sum(axis=1) * other.sum(axis=1))
+        wins, other = times * held_out.fresh, times * ~held_out.fresh
+        return ((wins @ right) * other).sum(axis=1) / (wins.sum(axis=1) * other.sum(axis=1))
 
     value = float(auc(np.ones((1, len(scores)), dtype=np.float32))[0])
-    drawn = auc(asked.resampled(6))
+    drawn = auc(held_out.resampled(6))
     if drawn.max() - drawn.min() < 1e-9:
-        low, high = intervals.flat_interval(value, min(asked.counts), (0.0, 1.0))
+        low, high = intervals.flat_interval(value, min(held_out.counts), (0.0, 1.0))
     else:
         low, high = percentiles(drawn)
     return ShiftSize(value=value, low=min(low, value), high=max(high, value), none=0.5)
@@ -80,6 +80,6 @@ def _half(sides: SampleSplit) -> BoolArray:
     generator = np.random.default_rng(7)
     chosen = np.zeros(len(sides.fresh_units), dtype=np.bool_)
     for side in (sides.fresh_units, ~sides.fresh_units):
-        own = generator.permutation(np.flatnonzero(side))
-        chosen[own[: len(own) // 2]] = True
+        indices = generator.permutation(np.flatnonzero(side))
+        chosen[indices[: len(indices) // 2]] = True
     return chosen[sides.units]

@@ -18,6 +18,7 @@ from scipy.special import chdtri, chndtrinc
 
 from harness.compare.stats import intervals
 from harness.compare.stats.sample import IntArray
+from harness.metrics.statistical_power import ALPHA
 from harness.records.measurements import StoredModel
 
 DRAWS = 4_999
@@ -54,7 +55,7 @@ class Shift(StoredModel):
             rank test of one score known beforehand would find; a kernel, which looks everywhere, needs more.
     """
 
-    what: str
+    quantity: str
     statistic: float
     p: float
     p_holm: float | None = None
@@ -88,9 +89,9 @@ class SampleSplit:
     @cached_property
     def fresh_units(self) -> BoolArray:
         """Which units are fresh: [U]."""
-        found = np.zeros(int(self.units.max()) + 1, dtype=np.bool_)
-        found[self.units] = self.fresh
-        return found
+        fresh_by_unit = np.zeros(int(self.units.max()) + 1, dtype=np.bool_)
+        fresh_by_unit[self.units] = self.fresh
+        return fresh_by_unit
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -113,8 +114,8 @@ class SampleSplit:
         """
         labels = self.fresh_units.astype(np.float32)
         drawn = np.random.default_rng(seed).permuted(np.tile(labels, (self.draws, 1)), axis=1)
-        found = statistic(np.concatenate([labels[None], drawn])[:, self.units])
-        return float(found[0]), float((found >= found[0] - 1e-9).mean())
+        statistics = statistic(np.concatenate([labels[None], drawn])[:, self.units])
+        return float(statistics[0]), float((statistics >= statistics[0] - 1e-9).mean())
 
     def resampled(self, seed: int) -> Floats:
         """Draw units of each side with replacement: how often each item counts, [B, N]."""
@@ -145,13 +146,15 @@ def of_labels(labels: Sequence[str], sides: SampleSplit) -> Shift:
         return (gone / (n * total) + gone / (m * total)).sum(axis=1)
 
     statistic, p = sides.p(chi_squared, 2)
-    found = _shares(sides.fresh[None].astype(np.float32), each) - _shares((~sides.fresh[None]).astype(np.float32), each)
-    value = float(np.abs(found).sum() / 2)
+    differences = _shares(sides.fresh[None].astype(np.float32), each) - _shares(
+        (~sides.fresh[None]).astype(np.float32), each
+    )
+    value = float(np.abs(differences).sum() / 2)
     times = sides.resampled(3)
     drawn = _shares(times * sides.fresh, each) - _shares(times * ~sides.fresh, each)
-    reach = float(np.quantile(np.abs(drawn - found).sum(axis=1) / 2, intervals.CONFIDENCE))
+    reach = float(np.quantile(np.abs(drawn - differences).sum(axis=1) / 2, intervals.CONFIDENCE))
     size = ShiftSize(value=value, low=max(0.0, value - reach), high=min(1.0, value + reach))
-    return Shift(what="labels", statistic=statistic, p=p, size=size, detectable=_label_power(total, sides))
+    return Shift(quantity="labels", statistic=statistic, p=p, size=size, detectable=_label_power(total, sides))
 
 
 def of_lengths(words: Sequence[int], sides: SampleSplit) -> Shift:
@@ -165,9 +168,9 @@ def of_lengths(words: Sequence[int], sides: SampleSplit) -> Shift:
     ends = np.flatnonzero(np.append(np.diff(values) > 0, True))
 
     def distance(fresh: Floats) -> Floats:
-        one = fresh[:, order]
-        n = one.sum(axis=1, keepdims=True)
-        below = one.cumsum(axis=1, dtype=np.float64)[:, ends]
+        fresh_lengths = fresh[:, order]
+        n = fresh_lengths.sum(axis=1, keepdims=True)
+        below = fresh_lengths.cumsum(axis=1, dtype=np.float64)[:, ends]
         return np.abs(below / n - (ends + 1 - below) / (len(words) - n)).max(axis=1)
 
     def medians(times: Floats, side: BoolArray) -> Floats:
@@ -180,7 +183,7 @@ def of_lengths(words: Sequence[int], sides: SampleSplit) -> Shift:
     low, high = percentiles(medians(drawn, sides.fresh) - medians(drawn, ~sides.fresh))
     smallest = 1.358 * math.sqrt(sides.inverse)
     size = ShiftSize(value=value, low=min(low, value), high=max(high, value))
-    return Shift(what="length", statistic=statistic, p=p, size=size, detectable=min(1.0, smallest))
+    return Shift(quantity="length", statistic=statistic, p=p, size=size, detectable=min(1.0, smallest))
 
 
 def _shares(times: Floats, each: Floats) -> Floats:
@@ -192,7 +195,7 @@ def _label_power(shares: Floats, sides: SampleSplit) -> float:
     df = len(shares) - 1
     if not df:
         return 1.0
-    needed = float(chndtrinc(chdtri(df, 0.05), df, 0.2))
+    needed = float(chndtrinc(chdtri(df, ALPHA), df, 0.2))
     first, second = sorted(shares.tolist(), reverse=True)[:2]
     return min(1.0, math.sqrt(needed * sides.inverse / (1 / first + 1 / second)))
 

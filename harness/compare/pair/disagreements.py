@@ -32,22 +32,22 @@ def disagreements(pair: tuple[Group, Group], metric: str, most: int) -> tuple[Di
         metric: nothing is listed for one that is no mean of items.
         most: items in all.
     """
-    one, other = (next(iter(group.items.values())) for group in pair)
-    samples = Sample.of(get(metric), [one]), Sample.of(get(metric), [other])
-    both = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
-    if both is None or not get(metric).is_mean:
+    first, other = (next(iter(group.items.values())) for group in pair)
+    samples = Sample.from_items(get(metric), [first]), Sample.from_items(get(metric), [other])
+    samples_pair = samples[0].pair_with(samples[1]) if samples[0] and samples[1] else None
+    if samples_pair is None or not get(metric).is_mean:
         return ()
-    gains = (both[0].scores[0, :, 0] - both[1].scores[0, :, 0]).tolist()
-    ranked = sorted((found for found in zip(gains, both[0].ids, strict=True) if found[0]), key=_size)
-    sides = [[found for found in ranked if found[0] > 0], [found for found in ranked if found[0] < 0]]
-    mixed = [found for place in range(len(ranked)) for side in sides for found in side[place : place + 1]][:most]
-    places = [{name: i for i, name in enumerate(items.ids)} for items in (one, other)]
+    gains = (samples_pair[0].scores[0, :, 0] - samples_pair[1].scores[0, :, 0]).tolist()
+    ranked = sorted((gain for gain in zip(gains, samples_pair[0].ids, strict=True) if gain[0]), key=_size)
+    sides = [[gain for gain in ranked if gain[0] > 0], [gain for gain in ranked if gain[0] < 0]]
+    mixed = [gain for index in range(len(ranked)) for side in sides for gain in side[index : index + 1]][:most]
+    places = [{name: i for i, name in enumerate(items.ids)} for items in (first, other)]
     return tuple(
         Disagreement(
             id=name,
-            question=one.inputs[places[0][name]],
-            references=one.references[places[0][name]],
-            first=one.answers[places[0][name]],
+            question=first.inputs[places[0][name]],
+            references=first.references[places[0][name]],
+            first=first.answers[places[0][name]],
             second=other.answers[places[1][name]],
             gain=gain,
         )
@@ -55,5 +55,5 @@ def disagreements(pair: tuple[Group, Group], metric: str, most: int) -> tuple[Di
     )
 
 
-def _size(found: tuple[float, str]) -> tuple[float, str]:
-    return -abs(found[0]), found[1]
+def _size(gain: tuple[float, str]) -> tuple[float, str]:
+    return -abs(gain[0]), gain[1]

@@ -15,13 +15,12 @@ from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.stats.intervals import holm
 from harness.compare.table.result import SuiteResult, TaskResult
-from harness.compare.trials.groups import Group, groups_of, panel
+from harness.compare.trials.groups import Group, group_trials, make_panel
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
 from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
 from harness.records.measurements import StoredModel
-
-ALPHA = 0.05
 
 
 class MetricPair(StoredModel):
@@ -87,7 +86,7 @@ class PairQuery(NamedTuple):
 
 
 def compare_pair(
-    stored: Sequence[StoredTrialItems], first: str, second: str, asked: PairQuery, notes: Sequence[str] = ()
+    stored: Sequence[StoredTrialItems], first: str, second: str, pair_query: PairQuery, notes: Sequence[str] = ()
 ) -> PairComparison:
     """Compare two strategies on every task and model that both have finished.
 
@@ -95,47 +94,55 @@ def compare_pair(
         stored: trials of both, at most one for each place (`compare`).
         first: a row's label.
         second: another's.
-        asked: what to look at.
+        pair_query: what to look at.
         notes: what the store left out, to be shown with the result.
 
     Raises:
         HarnessError: no task was finished by both, or none has the metric.
     """
-    table = compare([one for one in stored if one.record.trial.label in (first, second)], notes)
+    table = compare([trial for trial in stored if trial.record.trial.label in (first, second)], notes)
     tasks = [
-        made
+        task_pair
         for suite in table.suites
         for task in suite.tasks
-        for made in _task(suite, task, stored, (first, second), asked)
+        for task_pair in _task(suite, task, stored, (first, second), pair_query)
     ]
     if not tasks:
         raise HarnessError(f"{first} and {second} have finished no task in common: run both on the same one.")
     if not any(task.metrics for task in tasks):
-        known = {name for suite in table.suites for task in suite.tasks for name in task.metrics}
-        raise unknown("metric", asked.metric or "", known, where="these results")
-    adjusted = iter(holm([one.change.p for task in tasks for one in task.metrics]))
-    told = [_told(task, first, second, adjusted) for task in tasks if task.metrics]
+        metrics = {name for suite in table.suites for task in suite.tasks for name in task.metrics}
+        raise unknown("metric", pair_query.metric or "", metrics, where="these results")
+    adjusted = iter(holm([metric.change.p for task in tasks for metric in task.metrics]))
+    pairs = [_told(task, first, second, adjusted) for task in tasks if task.metrics]
     return PairComparison(
-        first=first, second=second, tasks=tuple(told), tests=sum(len(t.metrics) for t in told), notes=table.notes
+        first=first, second=second, tasks=tuple(pairs), tests=sum(len(t.metrics) for t in pairs), notes=table.notes
     )
 
 
 def _task(
-    suite: SuiteResult, task: TaskResult, stored: Sequence[StoredTrialItems], labels: tuple[str, str], asked: PairQuery
+    suite: SuiteResult,
+    task: TaskResult,
+    stored: Sequence[StoredTrialItems],
+    labels: tuple[str, str],
+    pair_query: PairQuery,
 ) -> list[TaskPair]:
     """Pair the rows of a task, one result a model that both have."""
-    own = [one for one in stored if one.record.trial.suite == suite.name and one.record.trial.task == task.name]
-    whole = [one for one in own if one.record.trial.train_items is None and one.record.trial.label in labels]
-    groups = {(group.label, group.model): group for group in groups_of(task.name, whole) if group.items}
-    found: list[TaskPair] = []
+    task_trials = [
+        trial for trial in stored if trial.record.trial.suite == suite.name and trial.record.trial.task == task.name
+    ]
+    full_trials = [
+        trial for trial in task_trials if trial.record.trial.train_items is None and trial.record.trial.label in labels
+    ]
+    groups = {(group.label, group.model): group for group in group_trials(task.name, full_trials) if group.items}
+    pairs: list[TaskPair] = []
     for model in dict.fromkeys(model for _, model in groups):
         if not all((label, model) in groups for label in labels):
             continue
         pair = groups[labels[0], model], groups[labels[1], model]
-        metrics = _metrics(task, pair, asked.metric)
+        metrics = _metrics(task, pair, pair_query.metric)
         rows = [next(row for row in task.rows if (row.label, row.model) == (label, model)) for label in labels]
         sizes = next(iter(metrics), None)
-        found.append(
+        pairs.append(
             TaskPair(
                 suite=suite.name,
                 task=task.name,
@@ -146,68 +153,71 @@ def _task(
                 seeds=(len(pair[0].items), len(pair[1].items)),
                 metrics=tuple(metrics),
                 ratios=ratios.of_rows(rows[0], rows[1]) if task.speed_comparable else (),
-                disagreements=disagreements(pair, task.primary, asked.items) if task.primary else (),
+                disagreements=disagreements(pair, task.primary, pair_query.items) if task.primary else (),
                 warnings=tuple(w for w in task.warnings if not w.startswith("retention on ")),
                 one_seed=tuple(f"`{bare(row.label)}`" for row in rows if row.one_seed),
             )
         )
-    return found
+    return pairs
 
 
 def _metrics(task: TaskResult, pair: tuple[Group, Group], only: str | None) -> list[MetricPair]:
-    found: list[MetricPair] = []
+    metrics: list[MetricPair] = []
     for name in (name for name in task.metrics if only in (None, name)):
-        scored = panel(name, pair)
-        one, other = pair[0].key, pair[1].key
-        change = scored.difference(one, other) if one in scored and other in scored else None
+        scored = make_panel(name, pair)
+        first_key, other = pair[0].key, pair[1].key
+        change = scored.difference(first_key, other) if first_key in scored and other in scored else None
         if change is None:
             continue
         metric = get(name)
-        found.append(
+        metrics.append(
             MetricPair(
                 metric=name,
                 unit=metric.unit,
                 higher_is_better=metric.higher_is_better,
-                first=scored.estimate(one),
+                first=scored.estimate(first_key),
                 second=scored.estimate(other),
                 change=change,
             )
         )
-    return found
+    return metrics
 
 
 def _told(task: TaskPair, first: str, second: str, adjusted: Iterator[float]) -> TaskPair:
     """Adjust the p-values of a task, and say what they show."""
     metrics = tuple(
-        one.model_copy(update={"change": one.change.model_copy(update={"p_holm": next(adjusted)})})
-        for one in task.metrics
+        metric.model_copy(update={"change": metric.change.model_copy(update={"p_holm": next(adjusted)})})
+        for metric in task.metrics
     )
-    clear = [one for one in metrics if _clear(one)]
-    unclear = [one for one in metrics if not _clear(one)]
-    said = [_difference(one, task, first, second) for one in clear]
-    said += [_nothing(unclear, task, first, second)] if unclear else []
-    said += _one_seed(task)
-    return task.model_copy(update={"metrics": metrics, "verdict": tuple(said)})
+    clear = [metric for metric in metrics if _clear(metric)]
+    unclear = [metric for metric in metrics if not _clear(metric)]
+    sentences = [_difference(metric, task, first, second) for metric in clear]
+    sentences += [_nothing(unclear, task, first, second)] if unclear else []
+    sentences += _one_seed(task)
+    return task.model_copy(update={"metrics": metrics, "verdict": tuple(sentences)})
 
 
-def _clear(one: MetricPair) -> bool:
-    return one.change.p_holm is not None and one.change.p_holm <= ALPHA
+def _clear(metric: MetricPair) -> bool:
+    return metric.change.p_holm is not None and metric.change.p_holm <= ALPHA
 
 
-def _difference(one: MetricPair, task: TaskPair, first: str, second: str) -> str:
-    found = one.change
-    if one.higher_is_better is None:
-        word = "higher" if found.value > 0 else "lower"
+def _difference(metric: MetricPair, task: TaskPair, first: str, second: str) -> str:
+    difference = metric.change
+    if metric.higher_is_better is None:
+        word = "higher" if difference.value > 0 else "lower"
     else:
-        word = "better" if (found.value > 0) == one.higher_is_better else "worse"
-    where = f"{metric_title(one.metric)} on `{bare(task.task)}`"
-    return f"`{bare(first)}` is clearly {word} than `{bare(second)}` in {where}: {change(found)} on {_size(found)}."
+        word = "better" if (difference.value > 0) == metric.higher_is_better else "worse"
+    where = f"{metric_title(metric.metric)} on `{bare(task.task)}`"
+    return (
+        f"`{bare(first)}` is clearly {word} than `{bare(second)}` in {where}: {change(difference)} "
+        f"on {_size(difference)}."
+    )
 
 
 def _nothing(unclear: Sequence[MetricPair], task: TaskPair, first: str, second: str) -> str:
     """Say where no difference is shown, and how large one could hide."""
     head = unclear[0]
-    names = listing([metric_title(one.metric) for one in unclear])
+    names = listing([metric_title(metric.metric) for metric in unclear])
     return (
         f"No clear difference in {names} on `{bare(task.task)}`: `{bare(first)}` minus `{bare(second)}` is "
         f"{change(head.change)} in {metric_title(head.metric)}, where {_size(head.change)} show true differences of "
@@ -215,9 +225,9 @@ def _nothing(unclear: Sequence[MetricPair], task: TaskPair, first: str, second: 
     )
 
 
-def _size(found: Difference) -> str:
-    clusters = f" in {count(found.clusters, 'cluster')}" if found.clusters else ""
-    return count(found.n, "item") + clusters
+def _size(difference: Difference) -> str:
+    clusters = f" in {count(difference.clusters, 'cluster')}" if difference.clusters else ""
+    return count(difference.n, "item") + clusters
 
 
 def _one_seed(task: TaskPair) -> list[str]:

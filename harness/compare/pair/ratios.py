@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.compare.cost.resource_types import Cost
-from harness.compare.stats.intervals import t_multiplier
+from harness.compare.stats.intervals import welch
 from harness.compare.table.result import StrategyResult
 from harness.records.measurements import StoredModel
 
@@ -38,25 +38,25 @@ class PairRatio(StoredModel):
 
 def of_rows(first: StrategyResult, second: StrategyResult) -> tuple[PairRatio, ...]:
     """Compare two rows whose seconds and bytes come from alike machines; what either lacks is left out."""
-    found: list[PairRatio] = []
+    ratios: list[PairRatio] = []
     for name, unit, number in MEASURED:
-        one, other = _measured(first, number), _measured(second, number)
-        if one and other:
-            found.append(_ratio(name, unit, one, other))
-    return tuple(found)
+        first_costs, other = _measured(first, number), _measured(second, number)
+        if first_costs and other:
+            ratios.append(_ratio(name, unit, first_costs, other))
+    return tuple(ratios)
 
 
 def _measured(row: StrategyResult, number: Callable[[Cost], float | None]) -> list[float]:
     """What each seed took; nothing where a seed does not tell, or took nothing."""
-    every = [number(trial.cost) for trial in row.trials if trial.cost]
-    known = [value for value in every if value]
-    return known if len(known) == len(every) else []
+    values = [number(trial.cost) for trial in row.trials if trial.cost]
+    positive = [value for value in values if value]
+    return positive if len(positive) == len(values) else []
 
 
 def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float]) -> PairRatio:
     logs = [np.log(np.asarray(values)) for values in (first, second)]
     middle = float(logs[0].mean() - logs[1].mean())
-    found = PairRatio(
+    ratio = PairRatio(
         name=name,
         unit=unit,
         first=math.exp(logs[0].mean()),
@@ -64,15 +64,12 @@ def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float
         ratio=math.exp(middle),
         repeats=(len(first), len(second)),
     )
-    if min(found.repeats) < 2:
-        return found
-    parts = [(float(log.var(ddof=1)) / len(log), len(log) - 1) for log in logs]
-    variance = sum(part for part, _ in parts)
-    if variance <= 0:
-        return found
-    df = variance**2 / sum(part**2 / own for part, own in parts)
-    half = t_multiplier(df) * math.sqrt(variance)
-    return found.model_copy(update={"low": math.exp(middle - half), "high": math.exp(middle + half)})
+    if min(ratio.repeats) < 2:
+        return ratio
+    _, half = welch(*logs)
+    if not half:
+        return ratio
+    return ratio.model_copy(update={"low": math.exp(middle - half), "high": math.exp(middle + half)})
 
 
 def _phase(name: str) -> Callable[[Cost], float | None]:
@@ -82,7 +79,7 @@ def _phase(name: str) -> Callable[[Cost], float | None]:
 def _latency(share: float) -> Callable[[Cost], float | None]:
     def number(cost: Cost) -> float | None:
         quantiles = cost.latency.wall if cost.latency else ()
-        return next((found.value_s for found in quantiles if abs(found.share - share) < 1e-9), None)
+        return next((quantile.value_s for quantile in quantiles if abs(quantile.share - share) < 1e-9), None)
 
     return number
 

@@ -1,12 +1,12 @@
-"""How small a difference a suite can show, and how many test items and seeds a given one needs: before any is spent."""
+"""Power of a planned run: the smallest difference that each task detects, and the items and seeds that one needs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.compare.power.pilot import Pilot, pilot
-from harness.compare.trials.stored_trials import read
+from harness.compare.power.pilot import Pilot, estimate_pilot
+from harness.compare.trials.stored_trials import read_trials
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
@@ -24,23 +24,23 @@ from harness.records.measurements import StoredModel
 from harness.store.results_store import StoredTrial, newest
 
 ASSUMED_CORRELATION = 0.2
-"""Of the differences of two items in one cluster, where no results tell."""
+"""Of the differences of two items in one cluster, where there is no pilot."""
 
 
 class TaskPower(StoredModel):
-    """What one task can show of two strategies' difference in its primary metric: 80 % power, two-sided 5 %.
+    """Power of one task for two strategies' difference in its primary metric: 80 % power, two-sided 5 %.
 
     Attributes:
         items: test items; clusters: groups of them that are not independent, None where each is.
-        seeds: that the plan has.
+        seeds: of the plan.
         sd: standard deviation of per-item differences.
-        design: how many times larger the variance is because of the clusters; 1.0 without.
-        correlation: within clusters, that `design` stands on; None without clusters.
+        design: factor of the variance because of clusters; 1.0 without.
+        correlation: within clusters, for `design`; None without clusters.
         seed_sd: standard deviation of a score over seeds; None: not known, and left out.
-        pilot: what stored results told; None: all of it is assumed.
+        pilot: estimates from stored results; None: all variances are assumed.
         detectable: smallest difference that is found with these items and seeds; None: fewer than two clusters.
-        needed_items: for the difference that was asked for, and with `needed_seeds`; None: no number is enough.
-        needed_seeds: a strategy that trains; None: the spread over seeds is not known, or none is enough.
+        needed_items: for the planned difference, with `needed_seeds`; None: no number is enough.
+        needed_seeds: of a strategy that trains; None: the spread over seeds is not known, or none is enough.
     """
 
     task: str
@@ -59,12 +59,12 @@ class TaskPower(StoredModel):
 
 
 def plan_power(config: RunConfig, difference: float, stored: Sequence[StoredTrial]) -> tuple[TaskPower, ...]:
-    """Tell for each task of a run how small a difference it can show, and what a given one needs.
+    """Compute the power of each task of a run.
 
     Args:
         config: the run.
-        difference: in the unit of each task's primary metric.
-        stored: what is there already; pilots are taken from it.
+        difference: to be detected, in the unit of each task's primary metric.
+        stored: earlier trials, for pilots.
 
     Raises:
         HarnessError: the difference is not positive.
@@ -74,28 +74,28 @@ def plan_power(config: RunConfig, difference: float, stored: Sequence[StoredTria
     suite = load_suite(config.suite)
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
-    known = read(newest([one for one in stored if one.record.trial.suite == suite.name]).trials)
-    found: list[TaskPower] = []
+    trials = read_trials(newest([trial for trial in stored if trial.record.trial.suite == suite.name]).trials)
+    powers: list[TaskPower] = []
     for name in names:
         prepared = prepare(suite, name, limits=limits)
-        found.append(_task(prepared, pilot(name, known), difference, len(config.seeds)))
-    return tuple(found)
+        powers.append(_task_power(prepared, estimate_pilot(name, trials), difference, len(config.seeds)))
+    return tuple(powers)
 
 
-def _task(task: PreparedTask, known: Pilot | None, difference: float, seeds: int) -> TaskPower:
+def _task_power(task: PreparedTask, pilot: Pilot | None, difference: float, seeds: int) -> TaskPower:
     metric = get(task.info.metrics[0])
     sizes = _cluster_sizes(task)
     clustered = len(sizes) < sum(sizes)
-    correlation = (known.correlation if known else ASSUMED_CORRELATION) if clustered else None
+    correlation = (pilot.correlation if pilot else ASSUMED_CORRELATION) if clustered else None
     assumed = PowerAssumptions(
-        sd=known.sd if known else paired_sd(),
+        sd=pilot.sd if pilot else paired_sd(),
         design=design_effect(sizes, correlation) if correlation is not None else 1.0,
         per_cluster=sum(sizes) / len(sizes),
-        seed_sd=(known.seed_sd or 0.0) if known else 0.0,
+        seed_sd=(pilot.seed_sd or 0.0) if pilot else 0.0,
         exact=metric.binary and not clustered,
     )
-    enough = seeds_needed(assumed, difference) if assumed.seed_sd else None
-    items = enough[1] if enough else None if assumed.seed_sd else items_needed(assumed, difference)
+    with_seeds = seeds_needed(assumed, difference) if assumed.seed_sd else None
+    items = with_seeds[1] if with_seeds else None if assumed.seed_sd else items_needed(assumed, difference)
     return TaskPower(
         task=task.info.name,
         metric=metric.name,
@@ -105,15 +105,15 @@ def _task(task: PreparedTask, known: Pilot | None, difference: float, seeds: int
         sd=assumed.sd,
         design=assumed.design,
         correlation=correlation,
-        seed_sd=known.seed_sd if known else None,
-        pilot=known,
+        seed_sd=pilot.seed_sd if pilot else None,
+        pilot=pilot,
         detectable=detectable(assumed, sum(sizes), seeds) if len(sizes) > 1 else None,
         needed_items=items,
-        needed_seeds=enough[0] if enough else None,
+        needed_seeds=with_seeds[0] if with_seeds else None,
     )
 
 
 def _cluster_sizes(task: PreparedTask) -> list[int]:
-    """Items of each cluster of the test split; an item without one is a cluster of its own."""
-    named = Counter(one.cluster for one in task.test if one.cluster is not None)
-    return [*named.values(), *[1] * sum(one.cluster is None for one in task.test)]
+    """Items of each cluster of the test split; an item without a cluster is a cluster of its own."""
+    sizes = Counter(example.cluster for example in task.test if example.cluster is not None)
+    return [*sizes.values(), *[1] * sum(example.cluster is None for example in task.test)]

@@ -22,26 +22,26 @@ TIE = 1e-9
 _PASSAGES = {"random": "with random passages", "none": "with none"}
 
 
-def sentences(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say what the other ways of asking show.
 
     Args:
         task: the table.
-        done: its rows that have a score, best first.
+        scored: its rows that have a score, best first.
         name: what rows are called.
     """
-    return [*_attribution(task, done, name), *_wording(task, done, name)]
+    return [*_attribution(task, scored, name), *_wording(task, scored, name)]
 
 
-def _attribution(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+def _attribution(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say of each system that retrieves how much its retriever loses, and how much what reads the passages."""
     end = get(task.primary or "").bounds[1 if task.higher_is_better else 0]
-    told: list[str] = []
-    for row in done:
-        ways = {one.way: one for one in row.controls}
+    sentences_: list[str] = []
+    for row in scored:
+        ways = {control.way: control for control in row.controls}
         if "oracle" in ways and math.isfinite(end):
-            told.append(_lost(task, name(row), ways, end))
-    return told
+            sentences_.append(_lost(task, name(row), ways, end))
+    return sentences_
 
 
 def _lost(task: TaskResult, name: str, ways: Mapping[str, Control], end: float) -> str:
@@ -50,17 +50,19 @@ def _lost(task: TaskResult, name: str, ways: Mapping[str, Control], end: float) 
     missing = up * (end - usual(oracle))
     retriever = _interval(oracle.change.value * up, oracle.change.low * up, oracle.change.high * up)
     reader = _interval(*(up * (end - bound) for bound in (oracle.score.value, oracle.score.low, oracle.score.high)))
-    others = [f"{words} it scores {score(ways[way].score)}" for way, words in _PASSAGES.items() if way in ways]
+    alternatives = [
+        f"{words} it scores {score(ways[passages].score)}" for passages, words in _PASSAGES.items() if passages in ways
+    ]
     return (
         f"Of the {missing:.2f} that {name} misses on `{bare(task.name)}`, the retriever loses {retriever} and the "
         f"reader {reader} ({count(oracle.change.n, 'item')} asked again with the passages that hold the answer)"
-        f"{'; ' if others else ''}{', '.join(others)}."
+        f"{'; ' if alternatives else ''}{', '.join(alternatives)}."
     )
 
 
-def _wording(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+def _wording(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say how far other words for the instruction move the scores, and whether they change the order."""
-    rows = _worded(done)
+    rows = _worded(scored)
     moved = [(row, control) for row, controls in rows for control in controls.values()]
     if not moved:
         return []
@@ -74,31 +76,37 @@ def _wording(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> l
     return [f"{text}. {order}" if (order := _order(task, rows, name)) else f"{text}."]
 
 
-def _worded(done: Sequence[StrategyResult]) -> list[tuple[StrategyResult, dict[str, Control]]]:
+def _worded(scored: Sequence[StrategyResult]) -> list[tuple[StrategyResult, dict[str, Control]]]:
     """Rows with what they scored under each paraphrase, where its words are those of the first that was asked so."""
-    found: list[tuple[StrategyResult, dict[str, Control]]] = []
+    reworded: list[tuple[StrategyResult, dict[str, Control]]] = []
     words: dict[str, str] = {}
-    for row in done:
-        asked = [one for one in row.controls if one.way.startswith(WORDING)]
-        own = {one.way: one for one in asked if words.setdefault(one.way, one.instruction) == one.instruction}
-        if own:
-            found.append((row, own))
-    return found
+    for row in scored:
+        paraphrases = [control for control in row.controls if control.way.startswith(WORDING)]
+        comparable = {
+            control.way: control
+            for control in paraphrases
+            if words.setdefault(control.way, control.instruction) == control.instruction
+        }
+        if comparable:
+            reworded.append((row, comparable))
+    return reworded
 
 
 def _order(task: TaskResult, rows: Sequence[tuple[StrategyResult, dict[str, Control]]], name: Names) -> str:
     """Say whether the same strategy is first under every wording, and whether the order behind it holds."""
     up = 1 if task.higher_is_better else -1
-    ways = {way: [row for row in rows if way in row[1]] for _, controls in rows for way in controls}
-    ways = {way: own for way, own in ways.items() if len(own) > 1}
+    ways = {
+        paraphrase: [row for row in rows if paraphrase in row[1]] for _, controls in rows for paraphrase in controls
+    }
+    ways = {paraphrase: paraphrase_rows for paraphrase, paraphrase_rows in ways.items() if len(paraphrase_rows) > 1}
     turned: list[str] = []
-    for way, own in ways.items():
-        before, after = ([up * score for score in scores] for scores in _scores(own, way))
+    for paraphrase, reworded_rows in ways.items():
+        before, after = ([up * score for score in scores] for scores in _scores(reworded_rows, paraphrase))
         if _turned(before, after):
-            first = [own[place][0] for place in _first(after)]
+            first = [reworded_rows[index][0] for index in _first(after)]
             same = set(_first(before)) & set(_first(after))
             come = "comes" if len(first) == 1 else "come"
-            turned.append(way if same else f"{way} ({name.all(first)} {come} first)")
+            turned.append(paraphrase if same else f"{paraphrase} ({name.all(first)} {come} first)")
     if not ways:
         return ""
     if turned:
@@ -106,10 +114,12 @@ def _order(task: TaskResult, rows: Sequence[tuple[StrategyResult, dict[str, Cont
     return f"The order of the strategies by these scores, which has no interval, is the same under {_each(ways)}."
 
 
-def _scores(rows: Sequence[tuple[StrategyResult, dict[str, Control]]], way: str) -> tuple[list[float], list[float]]:
+def _scores(
+    rows: Sequence[tuple[StrategyResult, dict[str, Control]]], paraphrase: str
+) -> tuple[list[float], list[float]]:
     """Scores in the usual way and in another one, on the same items."""
-    found = [controls[way] for _, controls in rows]
-    return [usual(one) for one in found], [one.score.value for one in found]
+    controls_ = [controls[paraphrase] for _, controls in rows]
+    return [usual(control) for control in controls_], [control.score.value for control in controls_]
 
 
 def _each(ways: Collection[str]) -> str:
@@ -123,8 +133,8 @@ def _turned(before: Sequence[float], after: Sequence[float]) -> bool:
 
 
 def _first(scores: Sequence[float]) -> list[int]:
-    return [place for place, one in enumerate(scores) if one >= max(scores) - TIE]
+    return [index for index, value in enumerate(scores) if value >= max(scores) - TIE]
 
 
-def _interval(value: float, one: float, other: float) -> str:
-    return f"{value:.2f} [{min(one, other):.2f}, {max(one, other):.2f}]"
+def _interval(value: float, low: float, other: float) -> str:
+    return f"{value:.2f} [{min(low, other):.2f}, {max(low, other):.2f}]"

@@ -10,15 +10,16 @@ from harness.compare.table.result import TaskResult
 
 def sentence(task: TaskResult, name: Names) -> str:
     """Say whether a lenient reading makes another strategy the best; empty where no answers were read out of text."""
-    found = task.extraction
-    if found is None:
+    extraction = task.extraction
+    if extraction is None:
         return ""
     rows = {(row.label, row.model): row for row in task.rows}
-    if not found.flips:
+    if not extraction.flips:
         return "Reading the outputs leniently instead of strictly leaves the same strategies best or tied."
-    gains = [f"{name(rows[key])} {change(gain)}" for key, gain in found.change if abs(gain.value) > TIE]
+    gains = [f"{name(rows[key])} {change(gain)}" for key, gain in extraction.change if abs(gain.value) > TIE]
     return (
-        f"Read leniently instead of strictly, {name.all([rows[key] for key in found.lenient])} would be best or tied, "
-        f"not {name.all([rows[key] for key in found.strict])}: the form of the answers decides here "
+        f"Read leniently instead of strictly, {name.all([rows[key] for key in extraction.lenient])} "
+        "would be best or tied, "
+        f"not {name.all([rows[key] for key in extraction.strict])}: the form of the answers decides here "
         f"(change by reading: {listing(gains)})."
     )

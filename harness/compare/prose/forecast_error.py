@@ -28,12 +28,15 @@ class ForecastRatio(StoredModel):
 
 def ratio(cost: Cost) -> ForecastRatio | None:
     """Compare what was forecast of a strategy with what it took; None where nothing was forecast."""
-    said = cost.forecast
-    if said is None:
+    forecast = cost.forecast
+    if forecast is None:
         return None
-    both = [name for name in said.phases_s if name in cost.phases]
-    predicted, measured = sum(said.phases_s[name] for name in both), sum(cost.phases[name].wall_s for name in both)
-    peak, peak_was = said.host_peak_bytes, cost.host_peak_bytes
+    phases = [name for name in forecast.phases_s if name in cost.phases]
+    predicted, measured = (
+        sum(forecast.phases_s[name] for name in phases),
+        sum(cost.phases[name].wall_s for name in phases),
+    )
+    peak, peak_was = forecast.host_peak_bytes, cost.host_peak_bytes
     return ForecastRatio(
         memory=peak / peak_was if peak and peak_was else None,
         time=predicted / measured if measured > 0 else None,
@@ -47,31 +50,31 @@ def sentence(rows: Sequence[StrategyResult], name: Names) -> str:
 
     The worst one is that whose ratio is furthest from 1, as many times above as below.
     """
-    found = [(row, one) for row in rows if row.cost and (one := ratio(row.cost))]
+    ratios = [(row, row_ratio) for row in rows if row.cost and (row_ratio := ratio(row.cost))]
     parts: list[str] = []
-    for what in ("memory", "time"):
-        known = [(row, value) for row, one in found if (value := getattr(one, what))]
-        if known:
-            worst, value = max(known, key=lambda pair: max(pair[1], 1 / pair[1]))
-            middle = median(value for _, value in known)
-            parts.append(f"{what} {middle:.2f}, furthest off {value:.2f} ({name(worst)})")
+    for quantity in ("memory", "time"):
+        values = [(row, value) for row, row_ratio in ratios if (value := getattr(row_ratio, quantity))]
+        if values:
+            worst, value = max(values, key=lambda pair: max(pair[1], 1 / pair[1]))
+            middle = median(value for _, value in values)
+            parts.append(f"{quantity} {middle:.2f}, furthest off {value:.2f} ({name(worst)})")
     if not parts:
         return ""
     return (
-        f"Forecast over measured, median of {count(len(found), 'row')}: {'; '.join(parts)}. Each was measured once a "
+        f"Forecast over measured, median of {count(len(ratios), 'row')}: {'; '.join(parts)}. Each was measured once a "
         "seed, so these have no interval."
     )
 
 
 def figures(cost: Cost) -> dict[str, float | None]:
     """Give what a table of raw numbers holds of a forecast."""
-    one = ratio(cost)
-    if one is None or cost.forecast is None:
+    cost_ratio = ratio(cost)
+    if cost_ratio is None or cost.forecast is None:
         return {}
     return {
         "forecast_host_peak_bytes": cost.forecast.host_peak_bytes,
-        "forecast_s": one.time_s,
-        "forecast_measured_s": one.measured_s,
-        "forecast_memory_ratio": one.memory,
-        "forecast_time_ratio": one.time,
+        "forecast_s": cost_ratio.time_s,
+        "forecast_measured_s": cost_ratio.measured_s,
+        "forecast_memory_ratio": cost_ratio.memory,
+        "forecast_time_ratio": cost_ratio.time,
     }

@@ -10,43 +10,23 @@ if TYPE_CHECKING:
     from harness.compare.stats.estimates import Difference, Estimate
 
 
-def score(found: Estimate) -> str:
+def score(estimate: Estimate) -> str:
     """Write ``0.52 [0.45, 0.59]``, with a third decimal where the interval is narrower than 0.02."""
-    places = _places(found)
-    return f"{found.value:.{places}f} [{found.low:.{places}f}, {found.high:.{places}f}]"
+    places = _places(estimate)
+    return f"{estimate.value:.{places}f} [{estimate.low:.{places}f}, {estimate.high:.{places}f}]"
 
 
-def change(found: Difference) -> str:
+def change(difference: Difference) -> str:
     """Write ``+0.21 [+0.14, +0.28]``."""
-    places = _places(found)
-    return f"{_signed(found.value, places)} [{_signed(found.low, places)}, {_signed(found.high, places)}]"
+    places = _places(difference)
+    return (
+        f"{_signed(difference.value, places)} [{_signed(difference.low, places)}, {_signed(difference.high, places)}]"
+    )
 
 
 def metric_title(name: str) -> str:
     """Write a metric's name for reading: ``token_f1`` as ``token F1``."""
     return name.replace("_", " ").replace("f1", "F1").replace("mrr", "MRR")
-
-
-def seconds(value: float) -> str:
-    """Write a duration: ``0.42 s``, ``34 s``, ``4 min 10 s``, ``2 h 5 min``."""
-    if value < 9.95:
-        return f"{value:.2g} s" if value < 0.095 else f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(value: int) -> str:
-    """Write bytes in binary units: ``1.7 GiB``, ``512 MiB``."""
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1023.5:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def rate(value: float) -> str:
@@ -71,8 +51,8 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _places(found: Estimate | Difference) -> int:
-    return 3 if found.high - found.low < 0.02 else 2
+def _places(estimate: Estimate | Difference) -> int:
+    return 3 if estimate.high - estimate.low < 0.02 else 2
 
 
 def _small(value: float) -> str:

@@ -7,135 +7,145 @@ from collections.abc import Sequence
 from harness.compare.prose import ablation_sentences, memorisation_sentences
 from harness.compare.prose.extraction_sentences import sentence
 from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, metric_title, seconds
+from harness.compare.prose.numbers import change, count, listing, metric_title
 from harness.compare.prose.speed import speed
 from harness.compare.stats.intervals import holm
 from harness.compare.table.findings import Retention
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import seconds
 from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
 
-ALPHA = 0.05
 NAMED = 12
 """Strategies that a sentence names one by one; of more it says how many."""
 
 
-def effects(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+def effects(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say what the strategies did besides the score, as far as intervals and adjusted tests carry it.
 
     Args:
         task: the table.
-        done: its rows that have a score, best first.
+        scored: its rows that have a score, best first.
         name: what rows are called.
     """
-    said = [
-        *_searches(done, name),
-        *_retention(done, name),
-        *memorisation_sentences.sentences(done, name),
-        *_interactions(done, name),
-        *_sequences(task, done, name),
-        *ablation_sentences.sentences(task, done, name),
+    sentences = [
+        *_searches(scored, name),
+        *_retention(scored, name),
+        *memorisation_sentences.sentences(scored, name),
+        *_interactions(scored, name),
+        *_sequences(task, scored, name),
+        *ablation_sentences.sentences(task, scored, name),
         sentence(task, name),
-        _overfitting(task, done, name),
-        _more_data(task, done, name),
-        _luck(done, name),
-        *speed(task, done, name),
+        _overfitting(task, scored, name),
+        _more_data(task, scored, name),
+        _luck(scored, name),
+        *speed(task, scored, name),
     ]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
-def _retention(done: Sequence[StrategyResult], name: Names) -> list[str]:
-    kept = [(row, found) for row in done for found in row.retention]
-    adjusted = holm([found.change.p for _, found in kept])
-    moved = [pair for pair, p in zip(kept, adjusted, strict=True) if p <= ALPHA]
-    losses = [(row, found) for row, found in moved if _better_by(found) < 0]
-    gains = [(row, found) for row, found in moved if _better_by(found) > 0]
-    said = [f"{name(row)} {_LOSES[get(found.metric).concern]}: {_kept(found)}." for row, found in losses]
-    said += [f"{name(row)} {_GAINS[get(found.metric).concern]}: {_kept(found)}." for row, found in gains]
-    unplanted = [found.task for _, found in kept if get(found.metric).concern != "privacy"]
+def _retention(scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    retentions = [(row, retention) for row in scored for retention in row.retention]
+    adjusted = holm([retention.change.p for _, retention in retentions])
+    moved = [pair for pair, p in zip(retentions, adjusted, strict=True) if p <= ALPHA]
+    losses = [(row, retention) for row, retention in moved if _better_by(retention) < 0]
+    gains = [(row, retention) for row, retention in moved if _better_by(retention) > 0]
+    sentences = [
+        f"{name(row)} {_LOSES[get(retention.metric).concern]}: {_kept(retention)}." for row, retention in losses
+    ]
+    sentences += [
+        f"{name(row)} {_GAINS[get(retention.metric).concern]}: {_kept(retention)}." for row, retention in gains
+    ]
+    unplanted = [retention.task for _, retention in retentions if get(retention.metric).concern != "privacy"]
     if unplanted and not losses:
         probes = listing([f"`{bare(task)}`" for task in dict.fromkeys(unplanted)])
-        return [f"No clear loss on {probes}, which nothing was trained on.", *said]
-    return said
+        return [f"No clear loss on {probes}, which nothing was trained on.", *sentences]
+    return sentences
 
 
-def _searches(done: Sequence[StrategyResult], name: Names) -> list[str]:
+def _searches(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say what was chosen within the budgets, and what had nothing to choose."""
-    searched = {row.strategy for row in done if row.budget}
-    said = [f"{name(row)} {listing(_choices(row))}." for row in done if row.budget]
-    rest = [row for row in done if row.strategy not in searched]
-    if searched and rest:
-        said.append(f"With nothing searched: {name.all(rest)}.")
-    return said
+    searched = {row.strategy for row in scored if row.budget}
+    sentences = [f"{name(row)} {listing(_choices(row))}." for row in scored if row.budget]
+    unsearched = [row for row in scored if row.strategy not in searched]
+    if searched and unsearched:
+        sentences.append(f"With nothing searched: {name.all(unsearched)}.")
+    return sentences
 
 
 def _choices(row: StrategyResult) -> list[str]:
     """Tell what each seed has chosen, against the defaults on the validation split."""
-    found = [(trial.seed, trial.search) for trial in row.trials if trial.search]
-    told: list[str] = []
-    for seed, tried in found:
+    searches = [(trial.seed, trial.search) for trial in row.trials if trial.search]
+    choices: list[str] = []
+    for seed, tried in searches:
         chosen, first = tried.candidates[tried.chosen], tried.candidates[0]
         changed = [
             f"{name}={_short(value)}"
             for name, value in chosen.parameters.items()
             if value != first.parameters.get(name)
         ]
-        what = f"chose {', '.join(changed)}" if changed else "kept its defaults"
+        choice = f"chose {', '.join(changed)}" if changed else "kept its defaults"
         scores = f"{_short(chosen.score)} {metric_title(tried.metric)} on {count(tried.items, 'validation item')}"
         against = f" against {_short(first.score)}" if changed else ""
-        spent = f"{count(len(tried.candidates), 'candidate')}, {seconds(sum(one.wall_s for one in tried.candidates))}"
-        told.append(f"{f'with seed {seed} ' if len(found) > 1 else ''}{what} ({scores}{against}; {spent})")
-    return told
+        search_s = sum(candidate.wall_s for candidate in tried.candidates)
+        spent = f"{count(len(tried.candidates), 'candidate')}, {seconds(search_s)}"
+        choices.append(f"{f'with seed {seed} ' if len(searches) > 1 else ''}{choice} ({scores}{against}; {spent})")
+    return choices
 
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
-def _interactions(done: Sequence[StrategyResult], name: Names) -> list[str]:
+def _interactions(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say which chains are more or less than their parts."""
-    found = [(row, one) for row in done for one in row.interactions]
-    said = [
-        f"{name(row)} is {one.kind} than its parts `{bare(one.parts[0])}` and `{bare(one.parts[1])}` add up to: "
-        f"{change(one.change)}."
-        for row, one in found
-        if one.kind != "unclear"
+    interactions = [(row, interaction) for row in scored for interaction in row.interactions]
+    sentences = [
+        f"{name(row)} is {interaction.kind} than its parts `{bare(interaction.parts[0])}` and "
+        f"`{bare(interaction.parts[1])}` add up to: "
+        f"{change(interaction.change)}."
+        for row, interaction in interactions
+        if interaction.kind != "unclear"
     ]
-    unclear = list(dict.fromkeys(name(row) for row, one in found if one.kind == "unclear"))
+    unclear = list(dict.fromkeys(name(row) for row, interaction in interactions if interaction.kind == "unclear"))
     if unclear:
-        said.append(f"No clear interaction: {listing(unclear)} may be just the sum of {_its(unclear)} parts.")
-    return said
+        sentences.append(f"No clear interaction: {listing(unclear)} may be just the sum of {_its(unclear)} parts.")
+    return sentences
 
 
-def _sequences(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> list[str]:
+def _sequences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Say what was forgotten of a task when others were learned after it."""
     up = 1 if task.higher_is_better else -1
-    said: list[str] = []
-    for row in done:
-        if (found := row.forgetting) is None:
+    sentences: list[str] = []
+    for row in scored:
+        if (forgetting := row.forgetting) is None:
             continue
-        others = listing([f"`{bare(after)}`" for after in found.after])
-        clear = (found.change.p if found.change.p_holm is None else found.change.p_holm) <= ALPHA
-        what = "is not clearly changed by" if not clear else "loses by" if found.change.value * up < 0 else "gains by"
-        said.append(
-            f"{name(row)} {what} learning {others} afterwards: {change(found.change)} against `{bare(found.than)}`."
+        later_tasks = listing([f"`{bare(after)}`" for after in forgetting.after])
+        clear = (forgetting.change.p if forgetting.change.p_holm is None else forgetting.change.p_holm) <= ALPHA
+        verb = (
+            "is not clearly changed by" if not clear else "loses by" if forgetting.change.value * up < 0 else "gains by"
         )
-    return said
+        sentences.append(
+            f"{name(row)} {verb} learning {later_tasks} afterwards: {change(forgetting.change)} "
+            f"against `{bare(forgetting.than)}`."
+        )
+    return sentences
 
 
 def _its(names: Sequence[str]) -> str:
     return "its" if len(names) == 1 else "their"
 
 
-def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
-    found = [(row, row.gap) for row in done if row.gap]
-    adjusted = holm([gap.change.p for _, gap in found])
+def _overfitting(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
+    gaps = [(row, row.gap) for row in scored if row.gap]
+    adjusted = holm([gap.change.p for _, gap in gaps])
     up = 1 if task.higher_is_better else -1
     wide = [
         f"{name(row)} {change(gap.change)}"
-        for (row, gap), p in zip(found, adjusted, strict=True)
+        for (row, gap), p in zip(gaps, adjusted, strict=True)
         if p <= ALPHA and gap.change.value * up > 0
     ]
-    if not found or wide:
+    if not gaps or wide:
         return (
             f"Clearly better on what it was trained on than on new items (overfitting): {listing(wide)}."
             if wide
@@ -144,24 +154,29 @@ def _overfitting(task: TaskResult, done: Sequence[StrategyResult], name: Names) 
     return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
 
 
-def _spread_over_seeds(done: Sequence[StrategyResult], name: Names) -> str:
+def _spread_over_seeds(scored: Sequence[StrategyResult], name: Names) -> str:
     """Say which strategy's score moves most from seed to seed, and how much of its uncertainty that is."""
-    spread = [(found.seed_sd, row, found) for row in done for found in list(row.scores.values())[:1] if found.seed_sd]
+    spread = [
+        (estimate.seed_sd, row, estimate)
+        for row in scored
+        for estimate in list(row.scores.values())[:1]
+        if estimate.seed_sd
+    ]
     if not spread:
         return ""
-    sd, row, found = max(spread, key=lambda entry: entry[0])
-    rows = [one for _, one, _ in spread]
+    sd, row, widest = max(spread, key=lambda entry: entry[0])
+    rows = [spread_row for _, spread_row, _ in spread]
     among = name.all(rows) if len(rows) <= NAMED else f"{len(rows)} strategies with several seeds"
     return (
         f"Of {among}, {name(row)} moves most from seed to seed: standard deviation "
-        f"{sd:.3f} over {found.seeds} seeds, {found.seed_share or 0:.0%} of the variance of its "
+        f"{sd:.3f} over {widest.seeds} seeds, {widest.seed_share or 0:.0%} of the variance of its "
         "mean; the rest is the items'."
     )
 
 
-def _more_data(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
+def _more_data(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
     """Say whose score still grew between the two largest numbers of training items."""
-    last = [(row, row.learning_curve[-2:]) for row in done if row.learning_curve]
+    last = [(row, row.learning_curve[-2:]) for row in scored if row.learning_curve]
     gains = [(row, points, points[-1].gain) for row, points in last if points[-1].gain]
     adjusted = holm([gain.p for _, _, gain in gains])
     up = 1 if task.higher_is_better else -1
@@ -175,10 +190,10 @@ def _more_data(task: TaskResult, done: Sequence[StrategyResult], name: Names) ->
     return "No clear gain from the last step to more training items." if gains else ""
 
 
-def _luck(done: Sequence[StrategyResult], name: Names) -> str:
-    single = [row for row in done if row.one_seed]
+def _luck(scored: Sequence[StrategyResult], name: Names) -> str:
+    single = [row for row in scored if row.one_seed]
     if not single:
-        return _spread_over_seeds(done, name)
+        return _spread_over_seeds(scored, name)
     return (
         f"{name.all(single)} {_was(single)} trained with one seed{' each' if len(single) > 1 else ''}: "
         "how far another seed would move the score is not known."
@@ -193,14 +208,14 @@ _GAINS = {
 }
 
 
-def _better_by(found: Retention) -> float:
+def _better_by(retention: Retention) -> float:
     """The change, positive where it is for the better."""
-    return found.change.value if get(found.metric).higher_is_better else -found.change.value
+    return retention.change.value if get(retention.metric).higher_is_better else -retention.change.value
 
 
-def _kept(found: Retention) -> str:
-    lower = "" if get(found.metric).higher_is_better else " (lower is better)"
-    return f"`{bare(found.task)}` {metric_title(found.metric)}{lower} {change(found.change)}"
+def _kept(retention: Retention) -> str:
+    lower = "" if get(retention.metric).higher_is_better else " (lower is better)"
+    return f"`{bare(retention.task)}` {metric_title(retention.metric)}{lower} {change(retention.change)}"
 
 
 def _was(rows: Sequence[StrategyResult]) -> str:

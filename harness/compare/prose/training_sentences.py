@@ -18,12 +18,12 @@ def in_words(row: StrategyResult) -> list[str]:
 
 def spark(values: Sequence[float], width: int = 12) -> str:
     """Draw numbers as blocks, the lowest as the lowest block."""
-    shown = (
+    sampled = (
         [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)] if len(values) > width else values
     )
-    low, high = min(shown), max(shown)
+    low, high = min(sampled), max(sampled)
     span = high - low
-    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 0] for value in shown)
+    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 0] for value in sampled)
 
 
 def _line(curve: Curve) -> str:

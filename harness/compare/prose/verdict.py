@@ -9,67 +9,72 @@ from collections.abc import Sequence
 
 from harness.compare.prose import forecast_error
 from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, metric_title, score, seconds, usd
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
 from harness.compare.prose.side_effects import effects
 from harness.compare.table.result import StrategyResult, TaskResult
-
-ALPHA = 0.05
+from harness.measure.units import seconds
+from harness.metrics.statistical_power import ALPHA
 
 
 def verdict(task: TaskResult) -> tuple[str, ...]:
     """Say what a task's rows show, the most important first. The rows are best first."""
     primary = task.primary
-    done = [row for row in task.rows if primary in row.scores]
-    if primary is None or not done:
+    scored = [row for row in task.rows if primary in row.scores]
+    if primary is None or not scored:
         return (f"No strategy finished on `{bare(task.name)}`: there is nothing to compare.",)
     name = Names(task.rows)
-    tied = [row for row in done[1:] if row.tied_for_best]
-    said = [
-        _best(task, primary, done, tied, name),
-        _baseline(task, done, name),
-        _untrained(done[0], tied, name),
-        _fastest(task, [done[0], *tied], name),
-        _cheapest([done[0], *tied], name),
-        _chance(task, primary, done),
-        *effects(task, done, name),
-        forecast_error.sentence(done, name),
+    tied = [row for row in scored[1:] if row.tied_for_best]
+    sentences = [
+        _best(task, primary, scored, tied, name),
+        _baseline(task, scored, name),
+        _untrained(scored[0], tied, name),
+        _fastest(task, [scored[0], *tied], name),
+        _cheapest([scored[0], *tied], name),
+        _chance(task, primary, scored),
+        *effects(task, scored, name),
+        forecast_error.sentence(scored, name),
     ]
-    return tuple(filter(None, said))
+    return tuple(filter(None, sentences))
 
 
 def _best(
-    task: TaskResult, primary: str, done: Sequence[StrategyResult], tied: Sequence[StrategyResult], name: Names
+    task: TaskResult, primary: str, scored: Sequence[StrategyResult], tied: Sequence[StrategyResult], name: Names
 ) -> str:
-    best, where = done[0], f"`{bare(task.name)}`"
+    best, where = scored[0], f"`{bare(task.name)}`"
     result = f"{metric_title(primary)} {score(best.scores[primary])}"
-    if len(done) == 1:
+    if len(scored) == 1:
         return f"Only {name(best)} finished on {where} ({result}): there is nothing to compare it with."
-    unknown = [row for row in done[1:] if row.tied_for_best is None]
-    rest = f" {name.all(unknown)} answered other items and cannot be compared with it." if unknown else ""
+    unknown = [row for row in scored[1:] if row.tied_for_best is None]
+    incomparable = f" {name.all(unknown)} answered other items and cannot be compared with it." if unknown else ""
     extreme = "highest" if task.higher_is_better else "lowest"
     if not tied:
-        if len(unknown) == len(done) - 1:
-            return f"{name(best)} is {extreme} on {where} ({result}).{rest}"
-        return f"{name(best)} is best on {where}: {result}, clearly ahead of every other strategy.{rest}"
-    if len(tied) == len(done) - 1:
-        seen = min(row.to_best.detectable for row in tied if row.to_best)
+        if len(unknown) == len(scored) - 1:
+            return f"{name(best)} is {extreme} on {where} ({result}).{incomparable}"
+        return f"{name(best)} is best on {where}: {result}, clearly ahead of every other strategy.{incomparable}"
+    if len(tied) == len(scored) - 1:
+        smallest = min(row.to_best.detectable for row in tied if row.to_best)
         return (
-            f"No clear difference on {where}: all {len(done)} strategies are tied, {name(best)} being {extreme} "
-            f"({result}). With {count(best.scores[primary].n, 'item')}, differences below about {seen:.2f} go unseen."
+            f"No clear difference on {where}: all {len(scored)} strategies are tied, {name(best)} being {extreme} "
+            f"({result}). With {count(best.scores[primary].n, 'item')}, "
+            f"differences below about {smallest:.2f} go unseen."
         )
-    return f"{name(best)} is {extreme} on {where} ({result}); tied with it: {name.all(tied)}.{rest}"
+    return f"{name(best)} is {extreme} on {where} ({result}); tied with it: {name.all(tied)}.{incomparable}"
 
 
-def _baseline(task: TaskResult, done: Sequence[StrategyResult], name: Names) -> str:
-    compared = [(row, row.to_baseline) for row in done if row.to_baseline]
+def _baseline(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
+    compared = [(row, row.to_baseline) for row in scored if row.to_baseline]
     if not compared:
         return ""
-    clear = [(row, found) for row, found in compared if _adjusted(found.p_holm, found.p) <= ALPHA]
+    clear = [(row, difference) for row, difference in compared if _adjusted(difference.p_holm, difference.p) <= ALPHA]
     up = 1 if task.higher_is_better else -1
-    better = [(row, found) for row, found in clear if found.value * up > 0]
-    worse = [row for row, found in clear if found.value * up < 0]
-    said = [f"{name(row)} {change(found)}" for row, found in better]
-    text = f"Clearly better than `zero_shot`: {listing(said)}." if said else "None is clearly better than `zero_shot`."
+    better = [(row, difference) for row, difference in clear if difference.value * up > 0]
+    worse = [row for row, difference in clear if difference.value * up < 0]
+    changes = [f"{name(row)} {change(difference)}" for row, difference in better]
+    text = (
+        f"Clearly better than `zero_shot`: {listing(changes)}."
+        if changes
+        else "None is clearly better than `zero_shot`."
+    )
     return f"{text} Clearly worse than `zero_shot`: {name.all(worse)}." if worse else text
 
 
@@ -107,8 +112,8 @@ def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
     )
 
 
-def _chance(task: TaskResult, primary: str, done: Sequence[StrategyResult]) -> str:
-    if task.chance is None or any(row.scores[primary].low > task.chance for row in done):
+def _chance(task: TaskResult, primary: str, scored: Sequence[StrategyResult]) -> str:
+    if task.chance is None or any(row.scores[primary].low > task.chance for row in scored):
         return ""
     return f"No strategy is clearly above guessing ({task.chance:.2f})."
 

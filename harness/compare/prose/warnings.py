@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from harness.compare.cost import resources
 from harness.compare.cost.resource_types import Machine
-from harness.compare.prose.numbers import count, listing, size
+from harness.compare.prose.numbers import count, listing
+from harness.measure.units import size
 from harness.records.record import Completed
 
 WATCHED = ("torch", "transformers", "peft", "sentence-transformers", "faiss-cpu", "bitsandbytes", "trl")
@@ -15,29 +16,29 @@ WATCHED = ("torch", "transformers", "peft", "sentence-transformers", "faiss-cpu"
 
 def task_warnings(records: Sequence[Completed]) -> list[str]:
     """Repeat the tasks' own warnings, each once, and tell of records that used other data."""
-    said = list(dict.fromkeys(w for record in records for w in record.tasks[0].warnings))
+    warnings = list(dict.fromkeys(w for record in records for w in record.tasks[0].warnings))
     if len({record.trial.basis or record.tasks[0].data_hash for record in records}) > 1:
-        said.append("the records used different data: strategies are compared on the items that they share.")
-    return said
+        warnings.append("the records used different data: strategies are compared on the items that they share.")
+    return warnings
 
 
 def machine_warnings(records: Sequence[Completed]) -> list[str]:
     """Tell why seconds and bytes must not be compared; empty where they may."""
-    said: list[str] = []
+    warnings: list[str] = []
     machines = dict.fromkeys(resources.machine(record) for record in records)
     if len(machines) > 1:
-        said.append(
+        warnings.append(
             f"seconds and memory are not compared: the records come from {len(machines)} kinds of machine, "
             f"{listing([machine_text(m) for m in machines])}."
         )
     for model in dict.fromkeys(record.trial.model for record in records):
         weights = {(r.model.hash, r.model.dtype) for r in records if r.trial.model == model}
         if len(weights) > 1:
-            said.append(
+            warnings.append(
                 f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights "
                 f"or number formats stand behind the name {model}."
             )
-    return said
+    return warnings
 
 
 def machine_text(machine: Machine) -> str:
@@ -50,11 +51,13 @@ def machine_text(machine: Machine) -> str:
 
 def version_warnings(records: Sequence[Completed]) -> list[str]:
     """Tell which packages differ between records: the same settings can score differently under another version."""
-    said: list[str] = []
+    warnings: list[str] = []
     for package in WATCHED:
         versions = sorted({v for record in records if (v := record.environment.packages.get(package))})
         if len(versions) > 1:
-            said.append(f"{package} differs between records ({listing(versions)}): small differences may come from it.")
+            warnings.append(
+                f"{package} differs between records ({listing(versions)}): small differences may come from it."
+            )
     if len(versions := sorted({record.suite_version for record in records})) > 1:
-        said.append(f"the records used versions {listing(list(map(str, versions)))} of the suite.")
-    return said
+        warnings.append(f"the records used versions {listing(list(map(str, versions)))} of the suite.")
+    return warnings

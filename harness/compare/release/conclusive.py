@@ -1,4 +1,4 @@
-"""What would settle a check that the data leave open: how many items, requests or repeats, at 80 % power."""
+"""Sample size that would conclude an inconclusive check: items, requests or runs, at 80 % power."""
 
 from __future__ import annotations
 
@@ -8,44 +8,45 @@ from statistics import NormalDist
 from harness.compare.prose.numbers import count
 from harness.compare.release.quality_change import Quality
 from harness.compare.release.resource_ratios import ResourceRatio
+from harness.compare.stats.estimates import Difference
 from harness.compare.stats.intervals import CONFIDENCE
+from harness.metrics.statistical_power import detectable_difference, items_to_detect
 
 MANY = 100
 """Times as many as there are: beyond it, more of them is no advice."""
-POWER = 0.8
 
 
-def items_needed(quality: Quality) -> str:
-    """Say how many items would settle it if the change stays what it is."""
+def items_to_conclude(quality: Quality) -> str:
+    """Say how many items would conclude a check of quality if the change stays what it is."""
     change = quality.change
     if change is None:
         return "the same items in both"
-    worse = -change.value if quality.higher_is_better else change.value
-    distance = abs(quality.margin - worse)
-    if change.method.startswith("no spread"):  # Wilson's limit falls with 1/n, not with its root
-        z = _deviate((1 + CONFIDENCE) / 2)
-        share = distance / quality.reach if math.isfinite(quality.reach) else 0.0
-        wanted = (
-            math.inf if share * MANY * change.n < 1 else (z * z * (1 / share - 1)) * change.n / max(1, quality.units)
-        )
+    loss = -change.value if quality.higher_is_better else change.value
+    distance = abs(quality.margin - loss)
+    if quality.kind == "flat":
+        needed = _flat_items(quality, change, distance)
     else:
-        near = distance * math.sqrt(MANY) <= change.detectable
-        wanted = math.inf if near else change.n * (change.detectable / distance) ** 2
-    if wanted > MANY * change.n:
+        needed = items_to_detect(distance, change.detectable, change.n)
+    if needed >= MANY * change.n:
         return "the change lies at the margin, where no number of items helps: look at the items, or move the margin"
-    return f"about {count(max(change.n + 1, math.ceil(wanted)), 'item')} if the change stays as it is"
+    return f"about {count(max(change.n + 1, math.ceil(needed)), 'item')} if the change stays as it is"
 
 
-def more_needed(ratio: ResourceRatio, limit: float) -> str:
-    """Say how many requests, items or runs would settle a ratio."""
+def runs_to_conclude(ratio: ResourceRatio, limit: float) -> str:
+    """Say how many requests, items or runs would conclude a check of a ratio."""
     distance = abs(math.log(ratio.value) - math.log1p(limit))
-    reach = (_deviate((1 + CONFIDENCE) / 2) + _deviate(POWER)) * (ratio.error or 0.0)
-    if distance * math.sqrt(MANY) <= reach:
+    detectable = detectable_difference(ratio.error or 0.0, 1)
+    needed = items_to_detect(distance, detectable, ratio.n)
+    if needed >= MANY * ratio.n:
         return f"the change lies at the limit, where no number of {ratio.per}s helps: move the limit"
-    wanted = ratio.n * (reach / distance) ** 2
     of = " of each" if ratio.per == "run" else ""
-    return f"about {count(max(ratio.n + 1, math.ceil(wanted)), ratio.per)}{of} if the change stays as it is"
+    return f"about {count(max(ratio.n + 1, math.ceil(needed)), ratio.per)}{of} if the change stays as it is"
 
 
-def _deviate(share: float) -> float:
-    return NormalDist().inv_cdf(share)
+def _flat_items(quality: Quality, change: Difference, distance: float) -> float:
+    """Items at which Wilson's limit of a change without spread lies within the margin: it falls with 1/n, not 1/√n."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share = distance / quality.reach if math.isfinite(quality.reach) else 0.0
+    if share * MANY * change.n < 1:
+        return math.inf
+    return (z * z * (1 / share - 1)) * change.n / max(1, quality.units)

@@ -1,4 +1,4 @@
-"""May a candidate follow a baseline? Non-inferiority of quality on the same items, limits for speed, memory and cost.
+"""Gate of a candidate against a baseline: non-inferiority of quality, limits for speed, memory and cost.
 
 Each check stands on a 95 % interval, so each bound is a one-sided 2.5 %: it passes where the interval lies on the good
 side of the limit, fails where it lies beyond it, and is inconclusive where the limit is inside. The whole passes only
@@ -16,11 +16,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.compare.release import resource_ratios
-from harness.compare.release.conclusive import items_needed, more_needed
+from harness.compare.release.conclusive import items_to_conclude, runs_to_conclude
+from harness.compare.release.figures import ADAPTING_TIME, Aspect
 from harness.compare.release.pairing import MeasuredSystem, Pairing, ReleasePair
-from harness.compare.release.quality_change import Quality, qualities
-from harness.compare.release.resource_ratios import About
+from harness.compare.release.quality_change import Quality, compare_quality
+from harness.compare.release.resource_ratios import ResourceRatio, ratios
 from harness.compare.release.run_noise import Noise
 from harness.records.measurements import StoredModel
 
@@ -30,13 +30,13 @@ _REPEATS = "'harness repeat': one run of each cannot tell a slower release from 
 
 
 class GateLimits(StoredModel):
-    """What a release may lose.
+    """Losses that a release may have.
 
     Attributes:
         margins: by ``task.metric``, ``task``, ``metric`` or ``""`` for all, in the metric's unit.
-        slowdown, memory, cost: most that may be added, as a share; None: not checked.
-        unlike_hardware: compare seconds and bytes of unlike machines too.
-        required: which of `slowdown`, `memory` were asked for by name: then a refused comparison is no pass.
+        slowdown, memory, cost: largest allowed increase, as a share; None: not checked.
+        unlike_hardware: whether seconds and bytes of unlike machines are compared too.
+        required: which of `slowdown`, `memory` the user named: without a comparison they do not pass.
     """
 
     margins: dict[str, float] = Field(default_factory=dict[str, float])
@@ -51,19 +51,19 @@ class GateCheck(StoredModel):
     """One figure against its limit.
 
     Attributes:
-        figure: a metric's name, or one of `figures`; of: the task that it is about, if not the system's own.
+        figure: name of a metric, or of one of `figures.FIGURES`; of: its task, if it is not the system's own.
         relative: whether `change`, `low`, `high` and `limit` are shares of the baseline, else in the metric's unit.
-        change: candidate minus baseline; low, high: its 95 % interval, None where repeats are of unknown noise.
-        limit: the most that may get worse.
+        change: candidate minus baseline; low, high: its 95 % interval, None where the noise of repeats is unknown.
+        limit: largest allowed change for the worse.
         worse_is: the sign of a change for the worse.
-        n: items, requests or runs; per: which of them.
-        needed: what would settle it; empty unless inconclusive.
+        n: number of items, requests or runs; per: which of them.
+        needed: sample that would conclude it; empty unless inconclusive.
     """
 
     task: str
     strategy: str
     model: str
-    about: About | Literal["quality"]
+    about: Aspect | Literal["quality"]
     figure: str
     of: str | None = None
     outcome: Outcome
@@ -84,7 +84,7 @@ class GateCheck(StoredModel):
 
 
 class Verdict(StoredModel):
-    """All checks, and what they come to."""
+    """All checks, and their outcome together."""
 
     outcome: Literal["pass", "fail", "inconclusive"]
     checks: tuple[GateCheck, ...]
@@ -95,42 +95,43 @@ def judge(pairing: Pairing, limits: GateLimits, noise: Noise) -> Verdict:
     """Check every pair of systems.
 
     Raises:
-        HarnessError: a margin names a task or metric that there is not.
+        HarnessError: a margin names a task or metric that does not exist.
     """
-    found = qualities(pairing.pairs, limits.margins)
     checks: list[GateCheck] = []
     notes: list[str] = []
-    for one, own in zip(pairing.pairs, found, strict=True):
-        if one.same_records:
-            checks.append(_unmeasured(one.candidate, "it is the baseline's own record: nothing was measured again"))
+    for pair, qualities in zip(pairing.pairs, compare_quality(pairing.pairs, limits.margins), strict=True):
+        if pair.same_records:
+            checks.append(
+                _unmeasured_check(pair.candidate, "it is the baseline's own record: nothing was measured again")
+            )
             continue
-        checks += [_quality(one, quality) for quality in own]
-        checks += _figures(one, limits, noise)
-        notes += _notes(one)
-    checks += [_unmeasured(one, "the candidate's results have none of it") for one in pairing.missing]
+        checks += [_check_quality(pair, quality) for quality in qualities]
+        checks += _check_figures(pair, limits, noise)
+        notes += _notes(pair)
+    checks += [_unmeasured_check(system, "the candidate's results have none of it") for system in pairing.missing]
     if pairing.added:
-        names = ", ".join(one.name for one in pairing.added)
+        names = ", ".join(system.name for system in pairing.added)
         notes.append(f"Not in the baseline, so not checked: {names}.")
-    return Verdict(outcome=_together(checks), checks=tuple(checks), notes=tuple(dict.fromkeys(notes)))
+    return Verdict(outcome=_combined_outcome(checks), checks=tuple(checks), notes=tuple(dict.fromkeys(notes)))
 
 
-def _together(checks: Sequence[GateCheck]) -> Literal["pass", "fail", "inconclusive"]:
+def _combined_outcome(checks: Sequence[GateCheck]) -> Literal["pass", "fail", "inconclusive"]:
     outcomes = {check.outcome for check in checks}
     if "fail" in outcomes:
         return "fail"
     return "pass" if "pass" in outcomes and "inconclusive" not in outcomes else "inconclusive"
 
 
-def _quality(pair: ReleasePair, quality: Quality) -> GateCheck:
+def _check_quality(pair: ReleasePair, quality: Quality) -> GateCheck:
     worse_is: Literal[-1, 1] = -1 if quality.higher_is_better else 1
     of = quality.task if quality.task != pair.candidate.task else None
     check = _check(pair.candidate, "quality", quality.metric, limit=quality.margin)
     check = check.model_copy(update={"of": of, "worse_is": worse_is, "per": "item"})
     if (change := quality.change) is None:
-        told = {"outcome": "inconclusive", "reason": "no item was asked of both", "needed": "the same items in both"}
-        return check.model_copy(update=told)
+        fields = {"outcome": "inconclusive", "reason": "no item was asked of both", "needed": "the same items in both"}
+        return check.model_copy(update=fields)
     outcome = _outcome(change.low, change.high, quality.margin, worse_is)
-    told = {
+    fields = {
         "outcome": outcome,
         "baseline": quality.baseline,
         "candidate": quality.candidate,
@@ -139,35 +140,37 @@ def _quality(pair: ReleasePair, quality: Quality) -> GateCheck:
         "high": change.high,
         "n": change.n,
         "method": change.method,
-        "needed": items_needed(quality) if outcome == "inconclusive" else "",
+        "needed": items_to_conclude(quality) if outcome == "inconclusive" else "",
     }
-    return check.model_copy(update=told)
+    return check.model_copy(update=fields)
 
 
-def _figures(pair: ReleasePair, limits: GateLimits, noise: Noise) -> list[GateCheck]:
-    allowed = {"speed": limits.slowdown, "memory": limits.memory, "cost": limits.cost}
-    refused = not pair.alike and not limits.unlike_hardware
-    made: list[GateCheck] = []
-    for ratio in resource_ratios.ratios(pair, noise):
-        if (limit := allowed[ratio.about]) is None:
+def _check_figures(pair: ReleasePair, limits: GateLimits, noise: Noise) -> list[GateCheck]:
+    by_aspect = {"speed": limits.slowdown, "memory": limits.memory, "cost": limits.cost}
+    refused = not pair.same_hardware and not limits.unlike_hardware
+    checks: list[GateCheck] = []
+    for ratio in ratios(pair, noise):
+        figure = ratio.figure
+        if (limit := by_aspect[figure.aspect]) is None:
             continue
-        check = _check(pair.candidate, ratio.about, ratio.figure, limit=limit)
-        check = check.model_copy(update={"relative": True, "unit": ratio.unit})
-        if refused and ratio.about != "cost":
-            named = ("slowdown" if ratio.about == "speed" else "memory") in limits.required
-            told = {
-                "outcome": "inconclusive" if named else "not compared",
+        check = _check(pair.candidate, figure.aspect, figure.name, limit=limit)
+        check = check.model_copy(update={"relative": True, "unit": figure.unit})
+        if refused and figure.aspect != "cost":
+            required = ("slowdown" if figure.aspect == "speed" else "memory") in limits.required
+            fields = {
+                "outcome": "inconclusive" if required else "not compared",
                 "reason": "measured on unlike hardware; --unlike-hardware compares it all the same",
-                "needed": "both on one machine" if named else "",
+                "needed": "both on one machine" if required else "",
             }
-            made.append(check.model_copy(update=told))
+            checks.append(check.model_copy(update=fields))
         else:
-            made.append(check.model_copy(update=_of_ratio(ratio, limit)))
-    return made
+            checks.append(check.model_copy(update=_ratio_fields(ratio, limit)))
+    return checks
 
 
-def _of_ratio(ratio: resource_ratios.ResourceRatio, limit: float) -> dict[str, object]:
-    told: dict[str, object] = {
+def _ratio_fields(ratio: ResourceRatio, limit: float) -> dict[str, object]:
+    """Fields of the check of a ratio."""
+    fields: dict[str, object] = {
         "baseline": ratio.baseline,
         "candidate": ratio.candidate,
         "change": ratio.value - 1,
@@ -176,19 +179,19 @@ def _of_ratio(ratio: resource_ratios.ResourceRatio, limit: float) -> dict[str, o
         "method": ratio.method,
     }
     if ratio.low is None or ratio.high is None:
-        if ratio.figure == resource_ratios.ADAPTING_TIME:  # what is asked for a release is how fast it answers
-            return told | {"outcome": "not compared", "reason": ratio.method}
+        if ratio.figure == ADAPTING_TIME:  # a release is judged by how fast it answers
+            return fields | {"outcome": "not compared", "reason": ratio.method}
         needed = "requests (harness run --requests 20), or repeats of both"
-        return told | {"outcome": "inconclusive", "reason": ratio.method, "needed": needed}
+        return fields | {"outcome": "inconclusive", "reason": ratio.method, "needed": needed}
     outcome = _outcome(ratio.low - 1, ratio.high - 1, limit, 1)
-    needed = more_needed(ratio, limit) if outcome == "inconclusive" else ""
+    needed = runs_to_conclude(ratio, limit) if outcome == "inconclusive" else ""
     if outcome == "fail" and not ratio.repeats_known:
         outcome, needed = "inconclusive", _REPEATS
-    return told | {"low": ratio.low - 1, "high": ratio.high - 1, "outcome": outcome, "needed": needed}
+    return fields | {"low": ratio.low - 1, "high": ratio.high - 1, "outcome": outcome, "needed": needed}
 
 
-def _check(system: MeasuredSystem, about: About | Literal["quality"], figure: str, limit: float | None) -> GateCheck:
-    """Begin a check of one system's figure; what is found is added to it."""
+def _check(system: MeasuredSystem, about: Aspect | Literal["quality"], figure: str, limit: float | None) -> GateCheck:
+    """Begin a check of one system's figure, to be completed with its outcome."""
     return GateCheck(
         task=system.task,
         strategy=system.strategy,
@@ -201,27 +204,27 @@ def _check(system: MeasuredSystem, about: About | Literal["quality"], figure: st
 
 
 def _outcome(low: float, high: float, limit: float, worse_is: int) -> Outcome:
-    """Place an interval of a change against the most that may get worse."""
-    least, most = (low, high) if worse_is > 0 else (-high, -low)
-    return "pass" if most <= limit else "fail" if least > limit else "inconclusive"
+    """Compare the interval of a change with the largest allowed change for the worse."""
+    lower, upper = (low, high) if worse_is > 0 else (-high, -low)
+    return "pass" if upper <= limit else "fail" if lower > limit else "inconclusive"
 
 
-def _unmeasured(system: MeasuredSystem, reason: str) -> GateCheck:
+def _unmeasured_check(system: MeasuredSystem, reason: str) -> GateCheck:
     needed = f"'harness run {system.records[0].trial.suite} --results NEW', and --results NEW here"
-    told = {"outcome": "inconclusive", "reason": reason, "needed": needed}
-    return _check(system, "quality", "all", limit=None).model_copy(update=told)
+    fields = {"outcome": "inconclusive", "reason": reason, "needed": needed}
+    return _check(system, "quality", "all", limit=None).model_copy(update=fields)
 
 
 def _notes(pair: ReleasePair) -> list[str]:
-    said: list[str] = []
-    if not pair.alike:
-        said.append(f"{pair.candidate.name}: baseline and candidate ran on unlike hardware.")
-    if not pair.adapted_alike:
-        said.append(
+    notes: list[str] = []
+    if not pair.same_hardware:
+        notes.append(f"{pair.candidate.name}: baseline and candidate ran on unlike hardware.")
+    if not pair.same_adaptation:
+        notes.append(
             f"{pair.candidate.name}: memory is not compared, for one of the two took up what an earlier trial had "
             "made, and the other made it in its own process."
         )
     trained = [record for record in pair.candidate.records if record.trained_parameters]
     if trained and len(pair.candidate.records) == 1:
-        said.append(f"{pair.candidate.name} was trained with one seed: what another would change is in no interval.")
-    return said
+        notes.append(f"{pair.candidate.name} was trained with one seed: what another would change is in no interval.")
+    return notes

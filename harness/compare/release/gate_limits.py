@@ -1,4 +1,4 @@
-"""What a release may lose, as it is written on the command line."""
+"""Parser of the gate's limits on the command line."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from harness.errors import HarnessError
 
 
 def parse_limits(margins: Sequence[str], shares: Mapping[str, str | None], *, unlike: bool) -> GateLimits:
-    """Read a gate's limits.
+    """Parse a gate's limits.
 
     Args:
         margins: ``TASK.METRIC=X`` each; a number alone is for all metrics.
-        shares: by field of `Limits`: ``10%``, ``0.1`` or ``off``; None: the default.
+        shares: by field of `GateLimits`: ``10%``, ``0.1`` or ``off``; None: the default.
         unlike: whether seconds and bytes of unlike machines are compared.
 
     Raises:
-        HarnessError: one cannot be read.
+        HarnessError: one is not of this form.
     """
-    given = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
-    required = {name for name in ("slowdown", "memory") if given.get(name) is not None}
+    limits = {name: _share(f"--max-{name}", text) for name, text in shares.items() if text is not None}
+    required = {name for name in ("slowdown", "memory") if limits.get(name) is not None}
     return GateLimits.model_validate(
-        {"margins": dict(map(_margin, margins)), **given, "unlike_hardware": unlike, "required": required}
+        {"margins": dict(map(_margin, margins)), **limits, "unlike_hardware": unlike, "required": required}
     )
 
 
@@ -35,7 +35,7 @@ def _margin(text: str) -> tuple[str, float]:
 
 
 def _share(flag: str, text: str) -> float | None:
-    """Read ``10%`` or ``0.1``; ``off`` is None."""
+    """Parse ``10%`` or ``0.1``; ``off`` is None."""
     if text.strip() == "off":
         return None
     try:

@@ -1,28 +1,35 @@
-"""The whole of a gate: what passed and what did not, what differs between the releases, and what would tell why."""
+"""Outcome of a gate: the verdict, the changes between the releases, and the runs that would separate their effects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.compare.release.attribution import RecordedChange, Separation, changes, factors, separations
+from harness.compare.release.attribution import (
+    RecordedChange,
+    Separation,
+    list_changes,
+    plan_separations,
+    quality_factors,
+)
 from harness.compare.release.gate import GateLimits, Verdict, judge
-from harness.compare.release.pairing import Pairing, measured, pair, systems
+from harness.compare.release.pairing import Pairing, group_systems, pair_systems, read_measured
 from harness.compare.release.run_noise import Noise
 from harness.compare.trials.stored_trials import TrialWithRows
 from harness.errors import HarnessError
 from harness.records.measurements import StoredModel
+from harness.store.baselines import Manifest
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
-"""What `harness gate` ends with; 2 is for what the user can put right."""
+"""Exit code of `harness gate`; 2 is for usage errors."""
 
 
 class Gate(StoredModel):
-    """A candidate against a named baseline.
+    """A candidate judged against a named baseline.
 
     Attributes:
         set_at: when the baseline was named.
-        changes: all that differs; separations: the runs that tell causes apart, where there are several.
-        several: what differs that can move quality, if more than one thing does.
+        changes: all recorded ones; separations: runs that separate their effects, where several factors changed.
+        several: factors that changed and can move quality, if more than one did.
     """
 
     suite: str
@@ -36,12 +43,12 @@ class Gate(StoredModel):
 
     @property
     def exit_code(self) -> int:
-        """What the command ends with."""
+        """Exit code of the command."""
         return EXIT_CODES[self.verdict.outcome]
 
 
 class Explanation(StoredModel):
-    """What differs between two releases; `missing` are systems that only one of them has."""
+    """Changes between two releases; `missing` are systems that only one of them has."""
 
     first: str
     second: str
@@ -51,74 +58,76 @@ class Explanation(StoredModel):
     missing: tuple[str, ...] = ()
 
 
-def pairing_of(
+def pair_releases(
     baseline: Iterable[TrialWithRows],
     candidate: Iterable[TrialWithRows],
     strategies: Sequence[str] = (),
     against: str | None = None,
 ) -> Pairing:
-    """Read both and find what belongs together.
+    """Read two releases and pair their systems.
 
     Raises:
         HarnessError: rows are damaged, or a strategy is unknown.
     """
-    return pair(systems(measured(baseline)), systems(measured(candidate)), strategies, against)
+    return pair_systems(
+        group_systems(read_measured(baseline)), group_systems(read_measured(candidate)), strategies, against
+    )
 
 
-def gate(
-    named: tuple[str, str, str], pairing: Pairing, limits: GateLimits, noise: Noise, notes: Iterable[str] = ()
-) -> Gate:
+def gate(baseline: Manifest, pairing: Pairing, limits: GateLimits, noise: Noise, notes: Iterable[str] = ()) -> Gate:
     """Judge a candidate.
 
     Args:
-        named: suite, baseline and when that was set.
+        baseline: its name, its suite and when it was set.
         pairing: their systems.
-        limits: what may be lost.
-        noise: what is known of repeats.
-        notes: about the store, to be shown.
+        limits: of the losses.
+        noise: of repeats.
+        notes: about the store.
 
     Raises:
         HarnessError: a margin names nothing.
     """
-    suite, baseline, set_at = named
     verdict = judge(pairing, limits, noise)
-    new = [one for one in pairing.pairs if not one.same_records]
-    found = changes(new)
-    blamed = {check.strategy for check in verdict.checks if check.outcome in {"fail", "inconclusive"}}
-    kinds = factors(found)
+    new = [pair for pair in pairing.pairs if not pair.same_records]
+    changes = list_changes(new)
+    suspects = {check.strategy for check in verdict.checks if check.outcome in {"fail", "inconclusive"}}
+    factors = quality_factors(changes)
     return Gate(
-        suite=suite,
-        baseline=baseline,
-        set_at=set_at,
+        suite=baseline.suite,
+        baseline=baseline.name,
+        set_at=baseline.set_at,
         verdict=verdict,
-        changes=found,
-        separations=separations(found, new, baseline, sorted(blamed)),
-        several=kinds if len(kinds) > 1 else (),
+        changes=changes,
+        separations=plan_separations(changes, new, baseline.name, sorted(suspects)),
+        several=factors if len(factors) > 1 else (),
         notes=(*verdict.notes, *notes),
     )
 
 
-def explain(names: tuple[str, str], pairing: Pairing) -> Explanation:
-    """List what differs between two releases.
+def explain(first: str, second: str, pairing: Pairing) -> Explanation:
+    """List the changes between two releases.
+
+    Args:
+        first: name of the baseline's side.
+        second: name of the candidate's side.
+        pairing: their systems.
 
     Raises:
         HarnessError: they have no system in common.
     """
     if not pairing.pairs:
-        raise HarnessError(
-            f"{names[0]} and {names[1]} have no task and strategy in common: there is nothing to compare."
-        )
-    found = changes(pairing.pairs)
-    alone = [
-        f"only in {name}: {one.name}"
-        for name, own in zip(names, (pairing.missing, pairing.added), strict=True)
-        for one in own
+        raise HarnessError(f"{first} and {second} have no task and strategy in common: there is nothing to compare.")
+    changes = list_changes(pairing.pairs)
+    missing = [
+        f"only in {name}: {system.name}"
+        for name, systems in ((first, pairing.missing), (second, pairing.added))
+        for system in systems
     ]
     return Explanation(
-        first=names[0],
-        second=names[1],
+        first=first,
+        second=second,
         systems=len(pairing.pairs),
-        changes=found,
-        separations=separations(found, pairing.pairs, names[0]),
-        missing=tuple(alone),
+        changes=changes,
+        separations=plan_separations(changes, pairing.pairs, first),
+        missing=tuple(missing),
     )

@@ -1,4 +1,4 @@
-"""Two releases side by side: which of the one's systems belongs to which of the other's, and what each has measured."""
+"""Pairing of the systems of two releases, with their measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.compare.cost import resources
 from harness.compare.cost.resource_types import Machine
 from harness.compare.trials.groups import common_labels
-from harness.compare.trials.stored_trials import StoredTrialItems, TrialWithRows, read
+from harness.compare.trials.stored_trials import StoredTrialItems, TrialWithRows, read_trials
 from harness.errors import unknown
 from harness.metrics import Items
 from harness.records.record import Completed
@@ -23,8 +23,8 @@ class MeasuredTrial:
     """One finished trial.
 
     Attributes:
-        tokens: read and written for each item of its own task, by id.
-        prompts: hash of what was sent for each, by id; empty text where it is unknown.
+        tokens: read and written for each item of its target task, by id.
+        prompts: hash of each item's prompt, by id; empty text where it is unknown.
     """
 
     record: Completed
@@ -45,23 +45,23 @@ class MeasuredSystem:
 
     @property
     def records(self) -> tuple[Completed, ...]:
-        """What each seed left."""
-        return tuple(one.record for one in self.trials)
+        """Record of each seed."""
+        return tuple(trial.record for trial in self.trials)
 
     @property
     def name(self) -> str:
-        """Task, strategy and, on fewer training items, how many."""
+        """Task, strategy and, for fewer training items, their number."""
         size = f" on {self.train_items:,} items" if self.train_items else ""
         return f"{self.task} · {self.strategy}{size}"
 
     @property
     def machines(self) -> frozenset[Machine]:
-        """What its seeds ran on."""
+        """Hardware of its seeds."""
         return frozenset(map(resources.machine, self.records))
 
     def items(self, task: str, labels: Sequence[str]) -> list[Items]:
-        """Give the answers of each seed to one of the tasks that it asked."""
-        return [one.items[task].with_labels(labels) for one in self.trials if task in one.items]
+        """Return the answers of each seed to one of its tasks."""
+        return [trial.items[task].with_labels(labels) for trial in self.trials if task in trial.items]
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ class ReleasePair:
 
     @property
     def same_records(self) -> bool:
-        """Whether the candidate is the baseline's very records, so that nothing was measured again."""
-        before = {(one.trial.key, one.started_at) for one in self.baseline.records}
-        return all((one.trial.key, one.started_at) in before for one in self.candidate.records)
+        """Whether the candidate's records are all the baseline's, so that nothing was measured again."""
+        before = {(record.trial.key, record.started_at) for record in self.baseline.records}
+        return all((record.trial.key, record.started_at) in before for record in self.candidate.records)
 
     @property
-    def alike(self) -> bool:
+    def same_hardware(self) -> bool:
         """Whether both ran on one kind of machine, so that seconds and bytes can be compared."""
         return len(self.baseline.machines | self.candidate.machines) == 1
 
     @property
-    def adapted_alike(self) -> bool:
-        """Whether both adapted in the process that answered, or neither did: else their peaks are of unlike things."""
+    def same_adaptation(self) -> bool:
+        """Whether both adapted in the process that answered, or neither did: else their peaks are not comparable."""
         records = (*self.baseline.records, *self.candidate.records)
         return len({any(s.reused for s in record.spans if s.phase in ADAPTING) for record in records}) == 1
 
@@ -102,42 +102,48 @@ class Pairing:
     added: tuple[MeasuredSystem, ...] = ()
 
 
-def measured(trials: Iterable[TrialWithRows]) -> list[MeasuredTrial]:
+def read_measured(trials: Iterable[TrialWithRows]) -> list[MeasuredTrial]:
     """Read finished trials with their rows; others are left out.
 
     Raises:
         HarnessError: rows are damaged.
     """
-    return [_measured(one, stored) for one in trials if isinstance(one.record, Completed) for stored in read([one])]
-
-
-def systems(trials: Sequence[MeasuredTrial]) -> list[MeasuredSystem]:
-    """Put the seeds of each strategy together, in the order in which strategies first appear."""
-    found: dict[tuple[str, str, str, int | None], list[MeasuredTrial]] = {}
-    for one in trials:
-        trial = one.record.trial
-        found.setdefault((trial.task, trial.label, trial.model, trial.train_items), []).append(one)
     return [
-        MeasuredSystem(*key, tuple(sorted(own, key=lambda one: one.record.trial.seed))) for key, own in found.items()
+        _measured(trial, stored)
+        for trial in trials
+        if isinstance(trial.record, Completed)
+        for stored in read_trials([trial])
     ]
 
 
-def pair(
+def group_systems(trials: Sequence[MeasuredTrial]) -> list[MeasuredSystem]:
+    """Group trials that differ in the seed only, in the order in which strategies first appear."""
+    groups: dict[tuple[str, str, str, int | None], list[MeasuredTrial]] = {}
+    for measured in trials:
+        trial = measured.record.trial
+        groups.setdefault((trial.task, trial.label, trial.model, trial.train_items), []).append(measured)
+    return [
+        MeasuredSystem(*key, tuple(sorted(seeds, key=lambda measured: measured.record.trial.seed)))
+        for key, seeds in groups.items()
+    ]
+
+
+def pair_systems(
     baseline: Sequence[MeasuredSystem],
     candidate: Sequence[MeasuredSystem],
     strategies: Sequence[str] = (),
     against: str | None = None,
 ) -> Pairing:
-    """Find each system of the baseline among the candidates.
+    """Find each system of the baseline among the candidate's.
 
-    The same task, strategy and training size belong together; with several models the same model does too, and where
-    each side has one model, the models may differ: that is a new release of it.
+    Systems of one task, strategy and training size form a pair. With several models the model must be the same; where
+    each side has one model, the models may differ: that is a new release of the model.
 
     Args:
-        baseline: systems of the one.
-        candidate: systems of the other.
+        baseline: its systems.
+        candidate: its systems.
         strategies: only these of the candidate; empty: all.
-        against: the strategy of the baseline that the candidate's one is compared with; None: that of the same name.
+        against: the strategy of the baseline that the candidate's is compared with; None: that of the same name.
 
     Raises:
         HarnessError: a strategy is in neither.
@@ -147,40 +153,38 @@ def pair(
         baseline = _only(baseline, [against] if against else strategies, "the baseline")
     pairs: list[ReleasePair] = []
     missing: list[MeasuredSystem] = []
-    for one in baseline:
+    for old in baseline:
         fits = [
-            other
-            for other in candidate
-            if (other.task, other.train_items) == (one.task, one.train_items)
-            and (against or other.strategy == one.strategy)
+            new
+            for new in candidate
+            if (new.task, new.train_items) == (old.task, old.train_items) and (against or new.strategy == old.strategy)
         ]
-        same = [other for other in fits if other.model == one.model]
-        rivals = [other for other in baseline if (other.task, other.strategy) == (one.task, one.strategy)]
-        models = {other.model for other in rivals}
-        chosen = same or (fits if len(fits) == 1 and len(models) == 1 else [])
-        pairs += [ReleasePair(one, other) for other in chosen]
-        missing += [] if chosen else [one]
-    taken = {id(found.candidate) for found in pairs}
-    return Pairing(tuple(pairs), tuple(missing), tuple(one for one in candidate if id(one) not in taken))
+        same_model = [new for new in fits if new.model == old.model]
+        models = {rival.model for rival in baseline if (rival.task, rival.strategy) == (old.task, old.strategy)}
+        matches = same_model or (fits if len(fits) == 1 and len(models) == 1 else [])
+        pairs += [ReleasePair(old, new) for new in matches]
+        missing += [] if matches else [old]
+    paired = {id(pair.candidate) for pair in pairs}
+    return Pairing(tuple(pairs), tuple(missing), tuple(new for new in candidate if id(new) not in paired))
 
 
-def _only(every: Sequence[MeasuredSystem], strategies: Sequence[str], where: str) -> list[MeasuredSystem]:
-    there = {one.strategy for one in every}
-    for wanted in strategies:
-        if wanted not in there:
-            raise unknown("strategy", wanted, there, where=where)
-    return [one for one in every if one.strategy in strategies]
+def _only(systems: Sequence[MeasuredSystem], strategies: Sequence[str], source: str) -> list[MeasuredSystem]:
+    existing = {system.strategy for system in systems}
+    for name in strategies:
+        if name not in existing:
+            raise unknown("strategy", name, existing, where=source)
+    return [system for system in systems if system.strategy in strategies]
 
 
-def _measured(one: TrialWithRows, stored: StoredTrialItems) -> MeasuredTrial:
-    table, record = one.table(), stored.record
-    assert isinstance(record, Completed)  # noqa: S101 - `measured` lets no other through
+def _measured(trial: TrialWithRows, stored: StoredTrialItems) -> MeasuredTrial:
+    table, record = trial.table(), stored.record
+    assert isinstance(record, Completed)  # noqa: S101 - `read_measured` selects these
     names = ("id", "task", "role", "prompt_tokens", "output_tokens", "prompt")
     columns = zip(*(table.column(name).to_pylist() for name in names), strict=True)
-    own = [row for row in columns if row[1] == record.trial.task and row[2] == "target"]
+    rows = [row for row in columns if row[1] == record.trial.task and row[2] == "target"]
     return MeasuredTrial(
         record,
         stored.items,
-        {row[0]: (row[3], row[4]) for row in own},
-        {row[0]: prompt_hash(row[5] or "") for row in own},
+        {row[0]: (row[3], row[4]) for row in rows},
+        {row[0]: prompt_hash(row[5] or "") for row in rows},
     )

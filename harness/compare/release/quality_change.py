@@ -1,4 +1,4 @@
-"""How a candidate scores against its baseline on the same items: the metrics that a gate looks at, and margins."""
+"""Score changes of a candidate against its baseline on the same items, for the metrics of a gate, with margins."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from math import isfinite
 
 from harness.compare.release.pairing import ReleasePair
-from harness.compare.stats.estimates import Difference, difference
+from harness.compare.stats.estimates import Difference, difference, paired_difference, paired_uncertainty
 from harness.compare.stats.sample import Sample
+from harness.compare.stats.uncertainty import IntervalKind
 from harness.errors import HarnessError, unknown
 from harness.metrics import Items, get
 from harness.metrics.metric import Metric
 from harness.records.record import TaskInfo
 
 SHARE_OF_RANGE = 0.05
-"""Margin where none is given: this share of a metric's range, or of the baseline's value where the range has no end."""
+"""Default margin: this share of a metric's range, or of the baseline's value where the range is infinite."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class Quality:
 
     Attributes:
         change: candidate minus baseline; None where they have no item in common.
-        margin: the loss that is put up with, in the metric's unit.
+        margin: largest tolerated loss, in the metric's unit.
         units: independent items or clusters behind the change.
         reach: largest possible change, in the metric's unit.
+        kind: formula of the interval of the change.
     """
 
     task: str
@@ -38,92 +40,95 @@ class Quality:
     higher_is_better: bool
     units: int = 0
     reach: float = 1.0
+    kind: IntervalKind | None = None
 
 
-def qualities(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) -> list[list[Quality]]:
-    """Compare each pair, in order: the first metric of its task and of each probe, and those that a margin names.
+def compare_quality(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) -> list[list[Quality]]:
+    """Compare each pair, in order, by the first metric of its task and of each probe, and by those that a margin names.
 
     Args:
         pairs: systems of two releases.
         margins: by ``task.metric``, ``task``, ``metric`` or ``""``, in the metric's unit.
 
     Raises:
-        HarnessError: a margin fits nothing.
+        HarnessError: a margin names no task or metric.
     """
     _check(margins, [info for pair in pairs for info in _tasks(pair)])
-    return [[one for info in _tasks(pair) for one in _of_task(pair, info, margins)] for pair in pairs]
+    return [[quality for info in _tasks(pair) for quality in _qualities(pair, info, margins)] for pair in pairs]
 
 
-def compared(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
-    """Subtract the baseline's score from the candidate's, on the items that both were asked; None if there is none."""
-    both = _both(pair, task, metric)
-    return difference(*both) if both else None
+def score_change(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
+    """Subtract the baseline's score from the candidate's, on their common items; None if there are none."""
+    samples = _paired_samples(pair, task, metric)
+    return difference(*samples) if samples else None
 
 
-def margin_of(margins: Mapping[str, float], info: TaskInfo, place: int) -> float | None:
-    """Find the margin of a task's metric, the most exact name first; ``task`` alone means its first metric."""
-    name = info.metrics[place]
-    keys = [f"{info.name}.{name}", name, *([info.name] if place == 0 else []), ""]
+def find_margin(margins: Mapping[str, float], info: TaskInfo, index: int) -> float | None:
+    """Find the margin of a task's metric by index, the most specific name first; ``task`` means its first metric."""
+    name = info.metrics[index]
+    keys = [f"{info.name}.{name}", name, *([info.name] if index == 0 else []), ""]
     return next((margins[key] for key in keys if key in margins), None)
 
 
-def same_items(first: Sequence[Items], second: Sequence[Items]) -> set[str]:
-    """Give the ids that stand for one and the same item on both sides: with the same references and choices."""
-    one, other = (
+def shared_ids(first: Sequence[Items], second: Sequence[Items]) -> set[str]:
+    """Find the ids of items that are the same on both sides: with the same references and choices."""
+    left, right = (
         {name: (items.references[i], items.choices[i]) for items in side for i, name in enumerate(items.ids)}
         for side in (first, second)
     )
-    return {name for name, told in one.items() if other.get(name) == told}
+    return {name for name, content in left.items() if right.get(name) == content}
 
 
 def _tasks(pair: ReleasePair) -> list[TaskInfo]:
-    """Give the system's own task and the probes, controls excepted, as the candidate knows them."""
-    there = pair.candidate.records[0].tasks
-    asked = {task for one in pair.baseline.trials for task in one.items}
-    return [info for info in there if info.role != "control" and info.metrics and info.name in asked]
+    """List the target task and the probes, without ablations, as the candidate's record describes them."""
+    answered = {task for trial in pair.baseline.trials for task in trial.items}
+    tasks = pair.candidate.records[0].tasks
+    return [info for info in tasks if info.role != "control" and info.metrics and info.name in answered]
 
 
-def _of_task(pair: ReleasePair, info: TaskInfo, margins: Mapping[str, float]) -> list[Quality]:
-    made: list[Quality] = []
-    for place, name in enumerate(info.metrics):
+def _qualities(pair: ReleasePair, info: TaskInfo, margins: Mapping[str, float]) -> list[Quality]:
+    qualities: list[Quality] = []
+    for index, name in enumerate(info.metrics):
         metric = get(name)
-        given = {f"{info.name}.{name}", name} & margins.keys()
-        if metric.higher_is_better is not None and (place == 0 or given):
-            made.append(_quality(pair, info.name, metric, margin_of(margins, info, place)))
-    return made
+        has_margin = {f"{info.name}.{name}", name} & margins.keys()
+        if metric.higher_is_better is not None and (index == 0 or has_margin):
+            qualities.append(_quality(pair, info.name, metric, find_margin(margins, info, index)))
+    return qualities
 
 
 def _quality(pair: ReleasePair, task: str, metric: Metric, margin: float | None) -> Quality:
-    both = _both(pair, task, metric)
+    samples = _paired_samples(pair, task, metric)
+    spread = paired_uncertainty(*samples) if samples else None
     reach = metric.bounds[1] - metric.bounds[0]
-    start = both[1].value if both else 0.0
+    start = samples[1].value if samples else 0.0
     default = SHARE_OF_RANGE * (reach if isfinite(reach) else abs(start))
     return Quality(
         task=task,
         metric=metric.name,
-        baseline=both[1].value if both else None,
-        candidate=both[0].value if both else None,
-        change=difference(*both) if both else None,
+        baseline=samples[1].value if samples else None,
+        candidate=samples[0].value if samples else None,
+        change=paired_difference(spread, *samples) if samples and spread else None,
         margin=default if margin is None else margin,
         higher_is_better=bool(metric.higher_is_better),
-        units=both[0].units if both else 0,
+        units=samples[0].units if samples else 0,
         reach=reach,
+        kind=spread.kind if spread else None,
     )
 
 
-def _both(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
-    """Score the items that both sides were asked: candidate and baseline; None if there is none."""
+def _paired_samples(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
+    """Score the common items: candidate and baseline; None if there are none."""
     labels = pair.labels(task)
     before, after = pair.baseline.items(task, labels), pair.candidate.items(task, labels)
-    common = same_items(before, after)
-    samples = [Sample.of(metric, [_only(items, common) for items in side]) for side in (before, after)]
-    return samples[1].paired_with(samples[0]) if samples[0] and samples[1] else None
+    common = shared_ids(before, after)
+    samples = [Sample.from_items(metric, [_only(items, common) for items in side]) for side in (before, after)]
+    return samples[1].pair_with(samples[0]) if samples[0] and samples[1] else None
 
 
-def _only(items: Items, wanted: set[str]) -> Items:
-    """Keep some of the items."""
-    places = [i for i, name in enumerate(items.ids) if name in wanted]
-    return items if len(places) == len(items) else items.at(places)
+def _only(items: Items, ids: set[str]) -> Items:
+    """Select items by id."""
+    rows = [i for i, name in enumerate(items.ids) if name in ids]
+    return items if len(rows) == len(items) else items.at(rows)
 
 
 def _check(margins: Mapping[str, float], infos: Sequence[TaskInfo]) -> None:

@@ -1,4 +1,4 @@
-"""What repeats of the same trials alone do to each figure: the noise that a gate must not mistake for change."""
+"""Noise of each figure over repeats of the same trials, which a gate must not mistake for a change."""
 
 from __future__ import annotations
 
@@ -8,88 +8,86 @@ from statistics import mean, stdev
 
 from harness.compare.cost.resources import machine
 from harness.compare.release.pairing import MeasuredTrial
-from harness.compare.release.resource_ratios import of_run
-from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
+from harness.compare.release.resource_ratios import run_figures
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemName, SystemNoise
 
 
 @dataclass(frozen=True)
 class RepeatSummary:
-    """What repeats have shown.
+    """Summary of repeats.
 
     Attributes:
-        noise: of their systems, and what was known of others before.
-        same: answers of later runs that are those of the first; answers: all of later runs.
+        noise: of their systems, and the earlier one of other systems.
+        same_answers: answers of later runs that equal those of the first; answers: all of later runs.
     """
 
     suite: str
     noise: Noise
-    same: int
+    same_answers: int
     answers: int
 
 
-def repeated(suite: str, runs: Sequence[Sequence[MeasuredTrial]], known: Noise) -> RepeatSummary:
+def summarise_repeats(suite: str, runs: Sequence[Sequence[MeasuredTrial]], earlier: Noise) -> RepeatSummary:
     """Compare repeats of the same trials.
 
     Args:
-        suite: that they are of.
-        runs: what each has finished.
-        known: noise from earlier repeats.
+        suite: its name.
+        runs: the finished trials of each run.
+        earlier: noise from earlier repeats.
     """
-    return RepeatSummary(suite, floors(runs, known), *same_answers(runs))
+    return RepeatSummary(suite, measure_noise(runs, earlier), *count_same_answers(runs))
 
 
-def floors(runs: Sequence[Sequence[MeasuredTrial]], known: Noise) -> Noise:
-    """Give the noise of each system, in place of what was known of it on the same machine.
+def measure_noise(runs: Sequence[Sequence[MeasuredTrial]], earlier: Noise) -> Noise:
+    """Measure the noise of each system; it replaces the earlier one of the same system and machine.
 
     Args:
-        runs: the same trials, measured again and again; one that did not finish is not among its run.
-        known: from earlier repeats.
+        runs: repeats of the same trials; a run holds those that finished.
+        earlier: from earlier repeats.
     """
-    by_system: dict[tuple[str, str, str, str, int], list[MeasuredTrial]] = {}
+    by_trial: dict[tuple[SystemName, int], list[MeasuredTrial]] = {}
     for run in runs:
-        for one in run:
-            trial = one.record.trial
-            by_system.setdefault((trial.suite, trial.task, trial.strategy, trial.model, trial.seed), []).append(one)
-    made = {
-        (found.machine, found.suite, found.task, found.strategy, found.model): found
-        for own in by_system.values()
-        if (found := _floors(own))
+        for measured in run:
+            trial = measured.record.trial
+            name = SystemName(trial.suite, trial.task, trial.strategy, trial.model)
+            by_trial.setdefault((name, trial.seed), []).append(measured)
+    by_system = {
+        (noise.machine, noise.system): noise for repeats in by_trial.values() if (noise := _system_noise(repeats))
     }
-    kept = [one for one in known.floors if (one.machine, one.suite, one.task, one.strategy, one.model) not in made]
-    return Noise(floors=(*kept, *made.values()))
+    retained = [noise for noise in earlier.floors if (noise.machine, noise.system) not in by_system]
+    return Noise(floors=(*retained, *by_system.values()))
 
 
-def _floors(own: Sequence[MeasuredTrial]) -> SystemNoise | None:
-    """Summarise one system's repeats; None where there are none on one machine."""
-    here = machine(own[0].record)
-    alike = [one for one in own if machine(one.record) == here]
-    if len(alike) < 2:
+def _system_noise(repeats: Sequence[MeasuredTrial]) -> SystemNoise | None:
+    """Summarise one trial's repeats on the machine of the first; None where there is only one."""
+    first_machine = machine(repeats[0].record)
+    runs = [run_figures(trial) for trial in repeats if machine(trial.record) == first_machine]
+    if len(runs) < 2:
         return None
-    values = [of_run(one) for one in alike]
-    names = [name for name in values[0] if all(name in one for one in values)]
-    trial = own[0].record.trial
+    names = [name for name in runs[0] if all(name in figures for figures in runs)]
+    trial = repeats[0].record.trial
     return SystemNoise(
-        machine=here,
+        machine=first_machine,
         suite=trial.suite,
         task=trial.task,
         strategy=trial.strategy,
         model=trial.model,
-        figures={name: _floor([one[name] for one in values]) for name in names},
+        figures={name: _figure_noise([figures[name] for figures in runs]) for name in names},
     )
 
 
-def _floor(values: Sequence[float]) -> FigureNoise:
-    return FigureNoise(mean=mean(values), sd=stdev(values), n=len(values))
+def _figure_noise(numbers: Sequence[float]) -> FigureNoise:
+    return FigureNoise(mean=mean(numbers), sd=stdev(numbers), n=len(numbers))
 
 
-def same_answers(runs: Sequence[Sequence[MeasuredTrial]]) -> tuple[int, int]:
-    """Count the answers of later runs that are those of the first: (the same, all)."""
-    first = {one.record.trial.key: one for one in runs[0]} if runs else {}
-    same = total = 0
-    for one in (one for run in runs[1:] for one in run if one.record.trial.key in first):
-        task = one.record.trial.task
-        before, after = first[one.record.trial.key].items[task], one.items[task]
+def count_same_answers(runs: Sequence[Sequence[MeasuredTrial]]) -> tuple[int, int]:
+    """Count the answers of later runs that equal those of the first: (equal, all)."""
+    first = {trial.record.trial.key: trial for trial in runs[0]} if runs else {}
+    equal = total = 0
+    for trial in (trial for run in runs[1:] for trial in run if trial.record.trial.key in first):
+        task = trial.record.trial.task
+        before, after = first[trial.record.trial.key].items[task], trial.items[task]
         answers = dict(zip(before.ids, before.answers, strict=True))
         for name, answer in zip(after.ids, after.answers, strict=True):
-            same, total = same + (answers.get(name) == answer), total + 1
-    return same, total
+            equal, total = equal + (answers.get(name) == answer), total + 1
+    return equal, total

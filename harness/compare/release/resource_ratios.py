@@ -1,4 +1,4 @@
-"""What a release takes, as a ratio to the one before: seconds, bytes and tokens, each with its interval or none.
+"""Seconds, bytes and tokens of a candidate as ratios to its baseline, each with its 95 % interval or none.
 
 Ratios are compared on the logarithmic scale, so that twice and half are equally far from no change.
 """
@@ -7,54 +7,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from harness.compare.cost.resources import machine
+from harness.compare.release.figures import (
+    ADAPTING_GPU_MEMORY,
+    ADAPTING_MEMORY,
+    ADAPTING_TIME,
+    ANSWERING_GPU_MEMORY,
+    ANSWERING_MEMORY,
+    ANSWERING_TIME,
+    LATENCY,
+    QUESTION_TOKENS,
+    Figure,
+)
 from harness.compare.release.pairing import ADAPTING, MeasuredSystem, MeasuredTrial, ReleasePair
-from harness.compare.release.run_noise import FigureNoise, Noise
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemName
 from harness.compare.stats import intervals
 from harness.records.measurements import Span
 
-About = Literal["speed", "memory", "cost"]
-
 ASSUMED_MEMORY_SD = 0.01
-"""How far the peak of a repeated trial is taken to move, as a share, where nobody has measured it. Repeats of one
+"""Standard deviation of a repeated trial's peak memory, as a share, where no repeats were measured. Repeats of one
 adaptation have been seen 0.1 to 1.6 % apart."""
 FEWEST_REQUESTS = 5
 """Requests of the same items that a paired interval is made from."""
 
 ANSWERING = frozenset({"predict", "serve"})
-ADAPTING_TIME = "adapting time"
 NEGLIGIBLE_S = 0.1
 """A step that takes less adapts nothing: it writes a prompt."""
+
+_PEAKS = (
+    (ANSWERING_MEMORY, ANSWERING, False),
+    (ADAPTING_MEMORY, ADAPTING, False),
+    (ANSWERING_GPU_MEMORY, ANSWERING, True),
+    (ADAPTING_GPU_MEMORY, ADAPTING, True),
+)
+"""Peaks of memory: the phases, and whether it is the GPU's."""
+
+Observation = Literal["request", "item", "run"]
 
 
 @dataclass(frozen=True)
 class ResourceRatio:
-    """Candidate over baseline, with its 95 % interval; no interval where nothing tells how far repeats differ.
+    """Candidate over baseline, with its 95 % interval; no interval where the noise between repeats is unknown.
 
     Attributes:
-        baseline: the figure itself, in `unit`; candidate: likewise.
+        baseline: the figure itself, in its unit; candidate: likewise.
         error: standard error of the logarithm; None without an interval.
-        n: what it stands on: requests, items or runs.
-        per: what more of would narrow it: ``request``, ``item`` or ``run``.
-        repeats_known: whether the interval has in it what moves from run to run; if not, a clear change may be that.
+        n: number of requests, items or runs.
+        per: which of them; more would narrow the interval.
+        repeats_known: whether the interval includes the noise from run to run; if not, a clear change may be noise.
     """
 
-    figure: str
-    about: About
-    unit: Literal["s", "bytes", "tokens", "usd"]
+    figure: Figure
     baseline: float
     candidate: float
     low: float | None
     high: float | None
     error: float | None
     n: int
-    per: Literal["request", "item", "run"]
+    per: Observation
     method: str
     repeats_known: bool = True
 
@@ -64,36 +80,46 @@ class ResourceRatio:
         return self.candidate / self.baseline
 
 
+@dataclass(frozen=True)
+class _LogSpread:
+    """Standard error of the logarithm of a ratio, and half the width of its 95 % interval."""
+
+    error: float
+    half: float
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Observations that a ratio is computed from, and how; see `ResourceRatio`."""
+
+    n: int
+    per: Observation
+    method: str
+    repeats_known: bool = True
+
+
 def ratios(pair: ReleasePair, noise: Noise) -> list[ResourceRatio]:
-    """Compare all that both have measured; what either lacks is left out."""
-    both = _phases(pair.baseline) & _phases(pair.candidate) if pair.adapted_alike else frozenset[str]()
-    made = [
-        _latency(pair, noise) or _of_runs(pair, noise, "answering time", "speed", "s", _seconds_an_item),
-        _of_runs(pair, noise, ADAPTING_TIME, "speed", "s", _adapting_s),
-        *(
-            _of_runs(pair, noise, f"{where}memory while {name}", "memory", "bytes", _peak(phases & both, device))
-            for where, device in (("", False), ("GPU ", True))
-            for name, phases in (("answering", ANSWERING), ("adapting", ADAPTING))
-        ),
+    """Compare each figure that both releases have measured; the others are left out."""
+    common = _phases(pair.baseline) & _phases(pair.candidate) if pair.same_adaptation else frozenset[str]()
+    compared = [
+        _latency(pair, noise) or _compare_runs(pair, noise, ANSWERING_TIME, _seconds_an_item),
+        _compare_runs(pair, noise, ADAPTING_TIME, _adapting_s),
+        *(_compare_runs(pair, noise, figure, _peak(phases & common, gpu)) for figure, phases, gpu in _PEAKS),
         _tokens(pair),
     ]
-    return [one for one in made if one]
+    return [ratio for ratio in compared if ratio]
 
 
-def of_run(one: MeasuredTrial) -> dict[str, float]:
-    """Give what one run took, by the names that `ratios` has: what repeats are compared by; unknown is left out."""
-    requests = [request.wall_s for request in one.record.serving.requests] if one.record.serving else []
-    phases = {span.phase for span in one.record.spans}
-    found = {
-        "latency": float(np.exp(np.mean(np.log(requests)))) if requests and min(requests) > 0 else None,
-        "answering time": _seconds_an_item(one),
-        ADAPTING_TIME: _adapting_s(one),
-    } | {
-        f"{where}memory while {name}": _peak(own & phases, device)(one)
-        for where, device in (("", False), ("GPU ", True))
-        for name, own in (("answering", ANSWERING), ("adapting", ADAPTING))
-    }
-    return {name: value for name, value in found.items() if value}
+def run_figures(trial: MeasuredTrial) -> dict[str, float]:
+    """Measure one run's figures, by name, to compare repeats by; unknown ones are left out."""
+    requests = [request.wall_s for request in trial.record.serving.requests] if trial.record.serving else []
+    ran = {span.phase for span in trial.record.spans}
+    figures = {
+        LATENCY: float(np.exp(np.mean(np.log(requests)))) if requests and min(requests) > 0 else None,
+        ANSWERING_TIME: _seconds_an_item(trial),
+        ADAPTING_TIME: _adapting_s(trial),
+    } | {figure: _peak(phases & ran, gpu)(trial) for figure, phases, gpu in _PEAKS}
+    return {figure.name: number for figure, number in figures.items() if number}
 
 
 def _latency(pair: ReleasePair, noise: Noise) -> ResourceRatio | None:
@@ -104,56 +130,47 @@ def _latency(pair: ReleasePair, noise: Noise) -> ResourceRatio | None:
         return None
     logs = np.array([math.log(after[name] / before[name]) for name in common])
     change, error = float(logs.mean()), float(logs.std(ddof=1)) / math.sqrt(len(logs))
-    floors = _floors(pair, noise, "latency")
+    floors = _floors(pair, noise, LATENCY)
     between = 0.0
     method = "paired requests, t on log ratios; differences between runs are not known"
     if floors:
         between = sum(floor.relative**2 for floor in floors)
         method = "paired requests, t on log ratios, with the noise between runs"
-    spread = math.hypot(error, math.sqrt(between))
-    half = intervals.t_multiplier(_df(error**2, len(logs) - 1, floors)) * spread
+    total = math.hypot(error, math.sqrt(between))
+    half = intervals.t_multiplier(_df(error**2, len(logs) - 1, floors)) * total
     start = float(np.exp(np.mean([math.log(before[name]) for name in common])))
-    made = _ratio(
-        "latency", "speed", "s", start, start * math.exp(change), half, spread, (len(common), "request", method)
-    )
-    return replace(made, repeats_known=bool(floors))
+    basis = _Basis(len(common), "request", method, repeats_known=bool(floors))
+    return _ratio(LATENCY, start, start * math.exp(change), _LogSpread(total, half), basis)
 
 
-def _of_runs(  # noqa: PLR0913, PLR0917 - whose figure, then what it is
-    pair: ReleasePair,
-    noise: Noise,
-    figure: str,
-    about: About,
-    unit: Literal["s", "bytes"],
-    of: Callable[[MeasuredTrial], float | None],
+def _compare_runs(
+    pair: ReleasePair, noise: Noise, figure: Figure, read: Callable[[MeasuredTrial], float | None]
 ) -> ResourceRatio | None:
     """Compare one number a run: by repeats on both sides, by the noise of the machine, or without an interval."""
-    sides = [[found for one in side.trials if (found := of(one))] for side in (pair.baseline, pair.candidate)]
+    sides = [[number for trial in side.trials if (number := read(trial))] for side in (pair.baseline, pair.candidate)]
     if not all(sides):
         return None
     logs = [np.log(np.array(side)) for side in sides]
     start, end = (float(np.exp(log.mean())) for log in logs)
     runs = min(map(len, sides))
+    spread: _LogSpread | None = None
+    method = "measured once: noise is not known"
     if floors := _floors(pair, noise, figure):
         error = math.sqrt(sum(floor.relative**2 / len(side) for floor, side in zip(floors, sides, strict=True)))
-        half = intervals.t_multiplier(min(floor.n for floor in floors) - 1) * error
-        return _ratio(figure, about, unit, start, end, half, error, (runs, "run", "noise of repeats on this machine"))
-    if runs >= 2:
-        parts = [float(log.var(ddof=1)) / len(log) for log in logs]
-        error = math.sqrt(sum(parts))
-        weights = sum(part**2 / (len(log) - 1) for part, log in zip(parts, logs, strict=True))
-        half = intervals.t_multiplier(error**4 / weights) * error if weights > 0 else 0.0
-        return _ratio(figure, about, unit, start, end, half, error, (runs, "run", "Welch's t on logarithms of runs"))
-    if about == "memory":
+        spread = _LogSpread(error, intervals.t_multiplier(min(floor.n for floor in floors) - 1) * error)
+        method = "noise of repeats on this machine"
+    elif runs >= 2:
+        spread = _LogSpread(*intervals.welch(*logs))
+        method = "Welch's t on logarithms of runs"
+    elif figure.aspect == "memory":
         error = ASSUMED_MEMORY_SD * math.sqrt(sum(1 / len(side) for side in sides))
-        half = NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2) * error
+        spread = _LogSpread(error, NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2) * error)
         method = f"repeats are assumed to differ by {ASSUMED_MEMORY_SD:.0%} (standard deviation)"
-        return _ratio(figure, about, unit, start, end, half, error, (runs, "run", method))
-    return _ratio(figure, about, unit, start, end, None, None, (runs, "run", "measured once: noise is not known"))
+    return _ratio(figure, start, end, spread, _Basis(runs, "run", method))
 
 
 def _tokens(pair: ReleasePair) -> ResourceRatio | None:
-    """Compare the tokens read and written for the same items: what a price a token is paid for."""
+    """Compare the tokens read and written for the same items, which an endpoint charges for."""
     before, after = (_mean_tokens(side) for side in (pair.baseline, pair.candidate))
     common = sorted(before.keys() & after.keys())
     if len(common) < 2 or not all(before[name] for name in common):
@@ -163,45 +180,47 @@ def _tokens(pair: ReleasePair) -> ResourceRatio | None:
     if end <= 0:
         return None
     clusters = np.arange(len(common), dtype=np.int64)
-    error, df = intervals.standard_error(
-        new / end - old / start, clusters
-    )  # of the log of a ratio of means (delta method)
-    half = intervals.t_multiplier(df) * error
-    method = "paired items, t on the log ratio of means"
-    return _ratio("tokens a question", "cost", "tokens", start, end, half, error, (len(common), "item", method))
+    influence = new / end - old / start  # on the log of a ratio of means (delta method)
+    error, df = intervals.standard_error(influence, clusters)
+    spread = _LogSpread(error, intervals.t_multiplier(df) * error)
+    basis = _Basis(len(common), "item", "paired items, t on the log ratio of means")
+    return _ratio(QUESTION_TOKENS, start, end, spread, basis)
 
 
-def _ratio(  # noqa: PLR0913, PLR0917 - one figure's fields, in order
-    figure: str,
-    about: About,
-    unit: Literal["s", "bytes", "tokens", "usd"],
-    start: float,
-    end: float,
-    half: float | None,
-    error: float | None,
-    basis: tuple[int, Literal["request", "item", "run"], str],
-) -> ResourceRatio:
+def _ratio(figure: Figure, start: float, end: float, spread: _LogSpread | None, basis: _Basis) -> ResourceRatio:
     change = math.log(end / start)
-    low, high = (None, None) if half is None else (math.exp(change - half), math.exp(change + half))
-    return ResourceRatio(figure, about, unit, start, end, low, high, error, *basis)
+    return ResourceRatio(
+        figure=figure,
+        baseline=start,
+        candidate=end,
+        low=math.exp(change - spread.half) if spread else None,
+        high=math.exp(change + spread.half) if spread else None,
+        error=spread.error if spread else None,
+        n=basis.n,
+        per=basis.per,
+        method=basis.method,
+        repeats_known=basis.repeats_known,
+    )
 
 
-def _floors(pair: ReleasePair, noise: Noise, figure: str) -> list[FigureNoise]:
-    """Noise of both sides, or of neither: half of it would pass for the whole."""
-    found = [noise.of(machine(side.records[0]), _names(side), figure) for side in (pair.baseline, pair.candidate)]
-    known = [floor for floor in found if floor]
-    return [known[0], known[-1]] if known and pair.alike else []
+def _floors(pair: ReleasePair, noise: Noise, figure: Figure) -> list[FigureNoise]:
+    """Noise of both sides, where one's stands for the other's that is unknown; empty for unlike machines."""
+    systems = (pair.baseline, pair.candidate)
+    floors = [
+        floor for system in systems if (floor := noise.find(machine(system.records[0]), _name(system), figure.name))
+    ]
+    return [floors[0], floors[-1]] if floors and pair.same_hardware else []
 
 
 def _df(variance: float, df: int, floors: Sequence[FigureNoise]) -> float:
     """Degrees of freedom of a sum of variances (Satterthwaite)."""
     parts = [(variance, df), *((floor.relative**2, floor.n - 1) for floor in floors)]
-    weights = sum(part**2 / own for part, own in parts)
+    weights = sum(part**2 / part_df for part, part_df in parts)
     return sum(part for part, _ in parts) ** 2 / weights if weights > 0 else df
 
 
-def _names(system: MeasuredSystem) -> tuple[str, str, str, str]:
-    return system.records[0].trial.suite, system.task, system.strategy, system.model
+def _name(system: MeasuredSystem) -> SystemName:
+    return SystemName(system.records[0].trial.suite, system.task, system.strategy, system.model)
 
 
 def _requests(system: MeasuredSystem) -> dict[str, float]:
@@ -211,51 +230,52 @@ def _requests(system: MeasuredSystem) -> dict[str, float]:
         for request in record.serving.requests if record.serving else ():
             if request.wall_s > 0:
                 times.setdefault(request.id, []).append(request.wall_s)
-    return {name: sum(own) / len(own) for name, own in times.items()}
+    return {name: sum(seconds) / len(seconds) for name, seconds in times.items()}
 
 
 def _load(system: MeasuredSystem) -> set[float | None]:
-    """At which rates requests came; None: one at a time."""
+    """Rates at which requests came; None: one at a time."""
     return {record.serving.arrival_rate for record in system.records if record.serving}
 
 
 def _mean_tokens(system: MeasuredSystem) -> dict[str, float]:
-    counts: dict[str, list[int]] = {}
-    for one in system.trials:
-        for name, (read, written) in one.tokens.items():
-            counts.setdefault(name, []).append(read + written)
-    return {name: sum(own) / len(own) for name, own in counts.items()}
+    """Tokens read and written for each item, the mean over seeds."""
+    by_item: dict[str, list[int]] = {}
+    for trial in system.trials:
+        for name, (read, generated) in trial.tokens.items():
+            by_item.setdefault(name, []).append(read + generated)
+    return {name: sum(counts) / len(counts) for name, counts in by_item.items()}
 
 
-def _seconds_an_item(one: MeasuredTrial) -> float | None:
-    spans = [span.wall_s for span in one.record.spans if span.phase == "predict"]
-    return sum(spans) / len(one.tokens) if spans and one.tokens else None
+def _seconds_an_item(trial: MeasuredTrial) -> float | None:
+    spans = [span.wall_s for span in trial.record.spans if span.phase == "predict"]
+    return sum(spans) / len(trial.tokens) if spans and trial.tokens else None
 
 
-def _adapting_s(one: MeasuredTrial) -> float | None:
-    """Seconds of what adapting took here; None where it took none to speak of, or an earlier trial did it."""
-    spans = [span for span in one.record.spans if span.phase in ADAPTING]
+def _adapting_s(trial: MeasuredTrial) -> float | None:
+    """Seconds of adapting; None where they are negligible, or an earlier trial's artifact was reused."""
+    spans = [span for span in trial.record.spans if span.phase in ADAPTING]
     total = sum(span.wall_s for span in spans)
     return total if total >= NEGLIGIBLE_S and not any(span.reused for span in spans) else None
 
 
 def _phases(system: MeasuredSystem) -> frozenset[str]:
-    """Phases in which every seed did something itself."""
-    own = [
+    """Phases in which every seed did some work of its own."""
+    by_record = [
         {span.phase for span in record.spans if not span.reused and span.wall_s >= NEGLIGIBLE_S}
         for record in system.records
     ]
-    return frozenset(set.intersection(*own)) if own else frozenset()
+    return frozenset(set.intersection(*by_record)) if by_record else frozenset()
 
 
-def _peak(phases: Collection[str], device: bool) -> Callable[[MeasuredTrial], float | None]:
-    def of(one: MeasuredTrial) -> float | None:
-        spans = [span for span in one.record.spans if span.phase in phases and not span.reused]
-        return max((found for span in spans if (found := _bytes(span, device))), default=None)
+def _peak(phases: Collection[str], gpu: bool) -> Callable[[MeasuredTrial], float | None]:
+    def read(trial: MeasuredTrial) -> float | None:
+        spans = [span for span in trial.record.spans if span.phase in phases and not span.reused]
+        return max((peak for span in spans if (peak := _peak_bytes(span, gpu))), default=None)
 
-    return of
+    return read
 
 
-def _bytes(span: Span, device: bool) -> float | None:
-    held = span.gpu_reserved_peak_bytes
-    return (span.gpu_device_peak_bytes if held is None else held) if device else span.host_peak_bytes
+def _peak_bytes(span: Span, gpu: bool) -> float | None:
+    reserved = span.gpu_reserved_peak_bytes
+    return (span.gpu_device_peak_bytes if reserved is None else reserved) if gpu else span.host_peak_bytes

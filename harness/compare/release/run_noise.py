@@ -1,4 +1,4 @@
-"""How far a figure moves from run to run on one machine with nothing changed: what a gate must not mistake for change.
+"""Noise of a figure from run to run, on one machine with nothing changed.
 
 ``noise.json`` in a results folder, written by whatever repeats a run and read by the gate::
 
@@ -8,7 +8,7 @@
         "figures": {"latency": {"mean": 0.41, "sd": 0.012, "n": 5}}
     }]}
 
-Figures are those of `figures.FIGURES`; `sd` is the standard deviation of single runs (n - 1), in the unit of `mean`.
+Figures are named as in `figures.FIGURES`; `sd` is the standard deviation of single runs (n - 1), in the unit of `mean`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -25,6 +26,15 @@ from harness.records.measurements import StoredModel
 
 FILE = "noise.json"
 FORMAT_VERSION = 1
+
+
+class SystemName(NamedTuple):
+    """Key of a measured system."""
+
+    suite: str
+    task: str
+    strategy: str
+    model: str
 
 
 class FigureNoise(StoredModel):
@@ -50,27 +60,30 @@ class SystemNoise(StoredModel):
     model: str
     figures: Mapping[str, FigureNoise]
 
+    @property
+    def system(self) -> SystemName:
+        """The system without its machine."""
+        return SystemName(self.suite, self.task, self.strategy, self.model)
+
 
 class Noise(StoredModel):
-    """All that is known of repeats."""
+    """Noise of all systems whose repeats were measured."""
 
     format_version: int = FORMAT_VERSION
     floors: tuple[SystemNoise, ...] = ()
 
-    def of(self, machine: Machine, system: tuple[str, str, str, str], figure: str) -> FigureNoise | None:
-        """Find a figure of (suite, task, strategy, model) on a machine; the last one where there are several."""
-        found = [
-            floors.figures[figure]
-            for floors in self.floors
-            if floors.machine == machine
-            and (floors.suite, floors.task, floors.strategy, floors.model) == system
-            and figure in floors.figures
+    def find(self, machine: Machine, system: SystemName, figure: str) -> FigureNoise | None:
+        """Find a figure's noise by its name; the last one where there are several."""
+        floors = [
+            noise.figures[figure]
+            for noise in self.floors
+            if noise.machine == machine and noise.system == system and figure in noise.figures
         ]
-        return found[-1] if found else None
+        return floors[-1] if floors else None
 
 
 def read_noise(root: Path) -> Noise:
-    """Read what a results folder knows of repeats; nothing where it has no such file.
+    """Read the noise of a results folder; empty where it has no such file.
 
     Raises:
         HarnessError: the file is damaged.

@@ -1,4 +1,4 @@
-"""What a history holds: each figure of each strategy, release by release."""
+"""Series of a history: each figure of each strategy, release by release."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class FigureChange(StoredModel):
 
     Attributes:
         value: of the figure in this release, in `unit`.
-        ratio: to the release before; low, high: its 95 % interval, None where the noise of repeats is not known.
-        clear: whether it is a change point, and in which direction; None: not clearly changed.
+        ratio: to the release before; low, high: its 95 % interval, None where the noise of repeats is unknown.
+        clear: direction of a change point; None: not clearly changed.
     """
 
     unit: str
@@ -33,7 +33,7 @@ class SeriesPoint(StoredModel):
     Attributes:
         change: the score minus that of the release before, on the same items; clear: as in `FigureChange`.
         figures: seconds, bytes and tokens by name.
-        differs: what is recorded to be other than in the release before, as ``kind: name before → after``.
+        differs: recorded changes since the release before, as ``factor: name before → after``.
         versions: of packages that can move a score; data_hash: of the task's items.
     """
 
@@ -57,8 +57,8 @@ class Series(StoredModel):
     """One strategy on one task by one metric, oldest release first.
 
     Attributes:
-        train_items: how many it learned from, where that was limited for a learning curve.
-        model: set where a release has the strategy with several models, each of which is followed by itself.
+        train_items: their number, where it was limited for a learning curve.
+        model: set where a release has the strategy with several models, each of which has its own series.
     """
 
     task: str
@@ -71,7 +71,7 @@ class Series(StoredModel):
 
     @property
     def name(self) -> str:
-        """Its strategy, and what else tells it from others of the task."""
+        """Its strategy, with the training items and the model where they are set."""
         size = f" on {self.train_items:,} items" if self.train_items else ""
         return f"{self.strategy}{size}{f' · {self.model}' if self.model else ''}"
 

@@ -15,7 +15,7 @@ from harness.compare.table.learning_curves import by_size, learning_curves, unfi
 from harness.compare.table.result import Comparison, SuiteResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.table.rows import rows_of
-from harness.compare.trials.groups import groups_of, unlike_seeds
+from harness.compare.trials.groups import group_trials, seed_mismatch
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError
 from harness.metrics import get
@@ -43,27 +43,31 @@ def compare(
     """
     _refuse_doubles(stored)
     suites: dict[str, list[StoredTrialItems]] = {}
-    for one in stored:
-        suites.setdefault(one.record.trial.suite, []).append(one)
+    for trial in stored:
+        suites.setdefault(trial.record.trial.suite, []).append(trial)
     economics = economics or Economics()
-    made = tuple(_suite(name, group, economics, each_seed=each_seed) for name, group in suites.items())
-    rows = [row for suite in made for task in suite.tasks for row in task.rows]
-    return Comparison(suites=made, notes=tuple(notes), assumed=economics.assumed(row.money for row in rows))
+    suite_results = tuple(_suite(name, group, economics, each_seed=each_seed) for name, group in suites.items())
+    rows = [row for suite in suite_results for task in suite.tasks for row in task.rows]
+    return Comparison(
+        suites=suite_results, notes=tuple(notes), assumed=economics.assumptions(row.money for row in rows)
+    )
 
 
 def _suite(name: str, stored: Sequence[StoredTrialItems], economics: Economics, *, each_seed: bool) -> SuiteResult:
     tasks: dict[str, list[StoredTrialItems]] = {}
-    for one in stored:
-        tasks.setdefault(one.record.trial.task, []).append(one)
-    records = [one.record for one in stored if isinstance(one.record, Completed)]
-    told = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
-    infos = {info.name: info for info in told}  # a task that any strategy was only probed on is a probe
+    for trial in stored:
+        tasks.setdefault(trial.record.trial.task, []).append(trial)
+    records = [trial.record for trial in stored if isinstance(trial.record, Completed)]
+    task_infos = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
+    infos = {info.name: info for info in task_infos}  # a task that any strategy was only probed on is a probe
     order = sorted(tasks, key=lambda task: _place(infos.get(task)))
-    before = [one for one in stored if one.record.trial.strategy == BASELINE]  # all that retention is compared with
+    before = [
+        trial for trial in stored if trial.record.trial.strategy == BASELINE
+    ]  # all that retention is compared with
     return SuiteResult(
         name=name,
         tasks=tuple(_task(name, task, tasks[task], (before, economics, each_seed)) for task in order),
-        models=tuple(dict.fromkeys(one.record.trial.model for one in stored)),
+        models=tuple(dict.fromkeys(trial.record.trial.model for trial in stored)),
         machines=tuple(dict.fromkeys(resources.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
     )
@@ -82,11 +86,11 @@ def _task(
 ) -> TaskResult:
     before, economics, each_seed = context
     table, sizes, unlike = by_size(stored)
-    records = [one.record for one in table if isinstance(one.record, Completed)]
+    records = [trial.record for trial in table if isinstance(trial.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
-    scored = [key.removeprefix(f"{name}/") for one in records for key in one.scores if key.startswith(f"{name}/")]
+    scored = [key.removeprefix(f"{name}/") for record in records for key in record.scores if key.startswith(f"{name}/")]
     metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
-    groups = groups_of(name, table)
+    groups = group_trials(name, table)
     rows, notes = rows_of(groups, metrics, before, each_seed=each_seed)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
@@ -94,7 +98,7 @@ def _task(
     notes = (*unlike, *notes, *unfinished(sizes, table), *unpriced)
     result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
     if metrics:
-        result = _described(result, records, [said for group in groups if (said := unlike_seeds(group))])
+        result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
         result = result.model_copy(update={"extraction": extraction(result, groups)})
     return result.model_copy(update={"verdict": verdict(result)})
 
@@ -120,12 +124,12 @@ def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence
 
 
 def _refuse_doubles(stored: Sequence[StoredTrialItems]) -> None:
-    seen: set[object] = set()
-    for one in stored:
-        trial = one.record.trial
-        if trial.place in seen:
+    keys: set[object] = set()
+    for stored_trial in stored:
+        trial = stored_trial.record.trial
+        if trial.place in keys:
             raise HarnessError(
                 f"two records of {trial.label} on {trial.suite}/{trial.task} with {trial.model} and seed "
                 f"{trial.seed}: keep one, for one of them would count twice"
             )
-        seen.add(trial.place)
+        keys.add(trial.place)

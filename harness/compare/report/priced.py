@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.cost.pricing import Economics, money_of
+from harness.compare.cost.pricing import Economics, price_strategy
 from harness.compare.table.result import StrategyResult
 from harness.compare.trials.groups import Group
-from harness.compare.trials.traits import traits_of
+from harness.compare.trials.traits import infer_traits
 
 
 def priced(
@@ -15,21 +15,21 @@ def priced(
 ) -> tuple[tuple[StrategyResult, ...], list[str]]:
     """Add to each finished row what it does and what it costs; and say of which hardware no price is known."""
     of_key = {(group.label, group.model): group for group in groups}
-    made: list[StrategyResult] = []
+    priced_rows: list[StrategyResult] = []
     unpriced: dict[str, None] = {}
     for row in rows:
         group = of_key[row.label, row.model]
         if not group.records:
-            made.append(row)
+            priced_rows.append(row)
             continue
-        traits = traits_of(group.records)
-        money = money_of(group, traits, economics)
+        traits = infer_traits(group.records)
+        money = price_strategy(group, traits, economics)
         if money is None:
             unpriced[str(group.records[0].environment.gpu)] = None
         info = group.records[0].model
         changes = {"traits": traits, "money": money, "licence": info.licence, "parameters": info.parameters}
-        made.append(row.model_copy(update=changes))
-    return tuple(made), [
+        priced_rows.append(row.model_copy(update=changes))
+    return tuple(priced_rows), [
         f"no price is known for {gpu}: --hardware NAME prices it as another, --prices FILE adds its own."
         for gpu in unpriced
     ]

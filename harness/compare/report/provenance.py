@@ -55,32 +55,37 @@ class Provenance(StoredModel):
 
 def provenance(records: Iterable[Completed | Failed | Skipped]) -> Provenance:
     """Collect it from the finished records."""
-    done = sorted((one for one in records if isinstance(one, Completed)), key=lambda one: one.started_at)
-    there = [one.environment for one in done]
-    machines = [machine_text(resources.machine(one)) for one in done]
-    names = sorted({name for one in there for name in one.packages})
+    completed = sorted(
+        (record for record in records if isinstance(record, Completed)), key=lambda record: record.started_at
+    )
+    environments = [record.environment for record in completed]
+    machines = [machine_text(resources.machine(record)) for record in completed]
+    names = sorted({name for environment in environments for name in environment.packages})
     return Provenance(
-        models=tuple(dict.fromkeys(one.model for one in done)),
-        data=_data(done),
-        packages={name: _each(one.packages[name] for one in there if name in one.packages) for name in names},
-        pythons=_each(one.python for one in there),
-        platforms=_each(one.platform for one in there),
+        models=tuple(dict.fromkeys(record.model for record in completed)),
+        data=_data(completed),
+        packages={
+            name: _each(environment.packages[name] for environment in environments if name in environment.packages)
+            for name in names
+        },
+        pythons=_each(environment.python for environment in environments),
+        platforms=_each(environment.platform for environment in environments),
         machines=tuple((text, machines.count(text)) for text in dict.fromkeys(machines)),
-        seeds=tuple(sorted({one.trial.seed for one in done})),
-        commits=_each(one.git_commit for one in there if one.git_commit),
-        commands=_each(one.command for one in there if one.command),
-        began=done[0].started_at if done else None,
-        ended=done[-1].started_at if done else None,
+        seeds=tuple(sorted({record.trial.seed for record in completed})),
+        commits=_each(environment.git_commit for environment in environments if environment.git_commit),
+        commands=_each(environment.command for environment in environments if environment.command),
+        began=completed[0].started_at if completed else None,
+        ended=completed[-1].started_at if completed else None,
     )
 
 
-def _data(done: Sequence[Completed]) -> tuple[DataUsed, ...]:
-    found: dict[tuple[str, str, str], DataUsed] = {}
-    for record in done:
+def _data(completed: Sequence[Completed]) -> tuple[DataUsed, ...]:
+    data_used: dict[tuple[str, str, str], DataUsed] = {}
+    for record in completed:
         for task in record.tasks:
             if task.role != "control":
-                found.setdefault((record.trial.suite, task.name, task.data_hash), _of(record, task))
-    return tuple(found.values())
+                data_used.setdefault((record.trial.suite, task.name, task.data_hash), _of(record, task))
+    return tuple(data_used.values())
 
 
 def _of(record: Completed, task: TaskInfo) -> DataUsed:

@@ -94,28 +94,28 @@ def examples_of(
     Raises:
         HarnessError: a trial's rows are damaged.
     """
-    places = {one.record.trial.place: one for one in trials if isinstance(one.record, Completed)}
+    places = {trial.record.trial.place: trial for trial in trials if isinstance(trial.record, Completed)}
     tasks = [task for suite in comparison.suites for task in suite.tasks if task.primary and len(_shown(task)) > 1]
     share = budget_bytes // max(1, len(tasks))
-    return tuple(found for task in tasks if (found := _task(task, places, share)))
+    return tuple(examples for task in tasks if (examples := _task(task, places, share)))
 
 
 def _shown(task: TaskResult) -> list[tuple[int, StrategyResult]]:
-    return [(place, row) for place, row in enumerate(task.rows) if row.status == "completed"][:ROWS]
+    return [(index, row) for index, row in enumerate(task.rows) if row.status == "completed"][:ROWS]
 
 
 def _task(task: TaskResult, stored: Mapping[Any, TrialWithRows], budget_bytes: int) -> TaskExamples | None:
     tables: dict[int, dict[str, dict[str, Any]]] = {}
-    for place, row in _shown(task):
+    for index, row in _shown(task):
         if (trial := stored.get(_place(task, row))) and isinstance(trial.record, Completed):
-            tables[place] = _rows(trial, task)
+            tables[index] = _rows(trial, task)
     if len(tables) < 2:
         return None
     common = sorted(set.intersection(*[set(rows) for rows in tables.values()]))
     differing = [name for name in common if _disagree([rows[name] for rows in tables.values()])]
     chosen: list[ShownItem] = []
     for name in sorted(differing, key=_shuffled):
-        example = _example({place: rows[name] for place, rows in tables.items()})
+        example = _example({index: rows[name] for index, rows in tables.items()})
         budget_bytes -= _size(example, chosen)
         if budget_bytes < 0 or len(chosen) == MOST:
             break
@@ -147,7 +147,7 @@ def _rows(trial: TrialWithRows, task: TaskResult) -> dict[str, dict[str, Any]]:
     """The rows of the task's own items by id, each with its `score` and whether it is `right`."""
     table: Any = trial.table()
     targets = zip(table.column("task").to_pylist(), table.column("role").to_pylist(), strict=True)
-    table = table.take([place for place, (name, role) in enumerate(targets) if (name, role) == (task.name, "target")])
+    table = table.take([index for index, (name, role) in enumerate(targets) if (name, role) == (task.name, "target")])
     rows: list[dict[str, Any]] = table.to_pylist()
     labels = trial.record.tasks[0].labels if isinstance(trial.record, Completed) else ()
     scores = _scores(Items.from_columns(TableColumns(table), labels), task) if rows else []
@@ -158,8 +158,8 @@ def _scores(items: Items, task: TaskResult) -> Sequence[float | None]:
     metric = get(task.primary or "")
     if not metric.is_mean or metric.higher_is_better is not True or metric.bounds != (0.0, 1.0):
         return [None] * len(items)
-    found = np.where(metric.defined(items), metric.statistics(items)[:, 0], np.nan)
-    return [None if np.isnan(score) else float(score) for score in found]
+    scores = np.where(metric.defined(items), metric.statistics(items)[:, 0], np.nan)
+    return [None if np.isnan(score) else float(score) for score in scores]
 
 
 def _right(row: Mapping[str, Any]) -> bool | None:
@@ -168,15 +168,15 @@ def _right(row: Mapping[str, Any]) -> bool | None:
 
 def _disagree(rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether some are right and some wrong; where that is not known, whether the answers differ."""
-    known = {_right(row) for row in rows}
-    return len(known - {None}) > 1 if known != {None} else len({row["answer"] for row in rows}) > 1
+    verdicts = {_right(row) for row in rows}
+    return len(verdicts - {None}) > 1 if verdicts != {None} else len({row["answer"] for row in rows}) > 1
 
 
 def _example(rows: Mapping[int, Mapping[str, Any]]) -> ShownItem:
     first = next(iter(rows.values()))
     answers = [
         ShownAnswer(
-            row=place,
+            row=index,
             answer=row["answer"],
             parsed=row["parsed"],
             output=_cut(row["output"]),
@@ -185,7 +185,7 @@ def _example(rows: Mapping[int, Mapping[str, Any]]) -> ShownItem:
             right=_right(row),
             passages=tuple(row["passages"] or ()),
         )
-        for place, row in rows.items()
+        for index, row in rows.items()
     ]
     return ShownItem(
         id=first["id"],
@@ -214,9 +214,9 @@ def _size(example: ShownItem, before: Sequence[ShownItem]) -> int:
     return sum(len(text.encode()) for text in texts) + answers + len(example.input.encode()) + 100
 
 
-def _alike(one: str, other: str) -> int:
-    end = min(len(one), len(other))
-    return next((place for place in range(end) if one[place] != other[place]), end)
+def _alike(first: str, other: str) -> int:
+    end = min(len(first), len(other))
+    return next((index for index in range(end) if first[index] != other[index]), end)
 
 
 def _shuffled(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Cluster bootstrap of any metric: the same resampled items for every system, one matrix product a block.
+"""Cluster bootstrap of any metric: one resample of the items for all systems, one matrix product a block.
 
 Source: Efron 1987, *Better Bootstrap Confidence Intervals* (bias-corrected and accelerated, BCa).
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from harness.compare.stats.intervals import CONFIDENCE
 from harness.compare.stats.sample import IntArray, Sample
 from harness.metrics.metric import FloatArray, Metric
 
@@ -23,12 +24,12 @@ CLOSE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class BootstrapEstimate:
-    """A value with how it varies when units are drawn again.
+    """A metric with its bootstrap and jackknife replicates.
 
     Attributes:
-        value: over all units.
-        draws: over each resample of the units: [B].
-        jackknife: with each unit left out: [C].
+        value: of all units.
+        draws: of each resample of the units: [B].
+        jackknife: of all units but one, for each unit: [C].
     """
 
     value: float
@@ -36,16 +37,16 @@ class BootstrapEstimate:
     jackknife: FloatArray
 
     def minus(self, other: BootstrapEstimate) -> BootstrapEstimate:
-        """Return the difference of two systems that were resampled together."""
+        """Subtract a system that was resampled together with this one."""
         return BootstrapEstimate(self.value - other.value, self.draws - other.draws, self.jackknife - other.jackknife)
 
     def plus(self, other: BootstrapEstimate) -> BootstrapEstimate:
-        """Return the sum of two systems that were resampled together."""
+        """Add a system that was resampled together with this one."""
         return BootstrapEstimate(self.value + other.value, self.draws + other.draws, self.jackknife + other.jackknife)
 
     @property
     def constant(self) -> bool:
-        """Whether drawing again changes nothing, so that the draws tell no width."""
+        """Whether all draws are equal, so that they give no width."""
         return bool(np.ptp(self.draws) < CLOSE)
 
     @property
@@ -55,39 +56,39 @@ class BootstrapEstimate:
 
 
 def resample(samples: Sequence[Sample], *, resamples: int = RESAMPLES, seed: int = 0) -> list[BootstrapEstimate]:
-    """Draw the units of all samples again, with replacement, the same units for each.
+    """Resample the units with replacement, the same units for each sample.
 
     Args:
         samples: of the same items in the same clusters; metrics and seeds may differ.
         resamples: B.
-        seed: the draws are a function of it, of B and of the number of units.
+        seed: of the generator; the draws depend on it, on B and on the number of units only.
 
     Returns:
         In the order of the samples; a sample of several seeds is the mean over them.
     """
-    parts, places = _distinct(samples)
+    parts, part_indices = _distinct_parts(samples)
     combine = _Combine(parts)
     columns = np.concatenate([*combine.columns, samples[0].unit_sums[1][:, None]], axis=1)
     units, width = columns.shape
-    kind = np.float32 if _exact(columns) else np.float64
-    summed = columns.astype(kind)
+    dtype = np.float32 if _exact(columns) else np.float64
+    summands = columns.astype(dtype)
     rng = np.random.default_rng(seed)
     values = np.empty((len(parts), resamples))
     step = max(1, BLOCK // max(units, width))
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         values[:, start : start + size] = combine.values(
-            (_counts(rng, size, units).astype(kind) @ summed).astype(np.float64)
+            (_counts(rng, size, units).astype(dtype) @ summands).astype(np.float64)
         )
     left_out = combine.values(columns.sum(axis=0) - columns) if units > 1 else np.zeros((len(parts), 1))
     return [
-        BootstrapEstimate(sample.value, values[own].mean(axis=0), left_out[own].mean(axis=0))
-        for sample, own in zip(samples, places, strict=True)
+        BootstrapEstimate(sample.value, values[indices].mean(axis=0), left_out[indices].mean(axis=0))
+        for sample, indices in zip(samples, part_indices, strict=True)
     ]
 
 
-def bca_interval(sampled: BootstrapEstimate, confidence: float = 0.95) -> tuple[float, float]:
-    """Bias-corrected and accelerated interval of a resampled value, (low, high)."""
+def bca_interval(sampled: BootstrapEstimate, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Bias-corrected and accelerated interval, (low, high)."""
     bias, acceleration = _bias(sampled), _acceleration(sampled.jackknife)
     z = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
     shares = ndtr(bias + z / (1 - acceleration * z))
@@ -104,62 +105,62 @@ def bca_p(sampled: BootstrapEstimate) -> float:
 
 
 def _counts(rng: np.random.Generator, size: int, units: int) -> IntArray:
-    """How often each unit is drawn in each resample: [size, units], rows add up to `units`."""
+    """Count how often each unit is drawn in each resample: [size, units], rows add up to `units`."""
     drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
     return np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
 
 
-def _distinct(samples: Sequence[Sample]) -> tuple[list[tuple[Metric, FloatArray]], list[list[int]]]:
-    """Take samples apart into seeds, each once: a seed stands alone and in the mean of its strategy.
+def _distinct_parts(samples: Sequence[Sample]) -> tuple[list[tuple[Metric, FloatArray]], list[list[int]]]:
+    """Split samples into seeds, each once: a seed has a sample of its own and is in the mean of its strategy.
 
     Returns:
-        The metric and the sums of each unit [C, d] of each; and which of them each sample is the mean of.
+        Metric and unit sums [C, d] of each part; and for each sample the indices of the parts that it is the mean of.
     """
-    places: dict[tuple[Metric, bytes], int] = {}
+    index: dict[tuple[Metric, bytes], int] = {}
     parts: list[tuple[Metric, FloatArray]] = []
-    own: list[list[int]] = []
+    part_indices: list[list[int]] = []
     for sample in samples:
         sums, _ = sample.unit_sums
-        found = [(sample.metric, sums[:, seed].tobytes()) for seed in range(sample.seeds)]
-        for seed, key in enumerate(found):
-            if key not in places:
-                places[key] = len(parts)
+        keys = [(sample.metric, sums[:, seed].tobytes()) for seed in range(sample.seeds)]
+        for seed, key in enumerate(keys):
+            if key not in index:
+                index[key] = len(parts)
                 parts.append((sample.metric, sums[:, seed]))
-        own.append([places[key] for key in found])
-    return parts, own
+        part_indices.append([index[key] for key in keys])
+    return parts, part_indices
 
 
 def _exact(columns: FloatArray) -> bool:
-    """Whether any resample's sums are whole numbers that 32 bits hold exactly: half the work, and the same result."""
+    """Whether all sums of any resample are integers that float32 holds exactly: half the work for equal numbers."""
     largest = float(np.abs(columns).max(initial=0)) * len(columns)
     return largest < 2**24 and bool((columns == np.rint(columns)).all())
 
 
 class _Combine:
-    """Metrics of many systems from their sums, all of one metric and width at once.
+    """Compute metrics of many systems from their sums, all systems of one metric and width at once.
 
     Attributes:
-        columns: sums of the units, [C, d x systems] for each metric and width: systems side by side, so that rows to be
-            combined are long.
+        columns: unit sums, [C, d x systems] for each metric and width: systems side by side, for long rows.
     """
 
     def __init__(self, parts: Sequence[tuple[Metric, FloatArray]]) -> None:
         self._systems = len(parts)
-        self._places: dict[tuple[Metric, int], list[int]] = {}
-        for place, (metric, sums) in enumerate(parts):
-            self._places.setdefault((metric, sums.shape[1]), []).append(place)
-        stacked = [np.stack([parts[i][1] for i in own], axis=2) for own in self._places.values()]
-        self.columns = [one.reshape(len(one), -1) for one in stacked]
+        self._groups: dict[tuple[Metric, int], list[int]] = {}
+        for index, (metric, sums) in enumerate(parts):
+            self._groups.setdefault((metric, sums.shape[1]), []).append(index)
+        stacks = [np.stack([parts[i][1] for i in indices], axis=2) for indices in self._groups.values()]
+        self.columns = [stack.reshape(len(stack), -1) for stack in stacks]
 
     def values(self, sums: FloatArray) -> FloatArray:
         """Combine rows of all columns, the last of which is the number of items: [systems, rows]."""
-        found = np.empty((self._systems, len(sums)))
+        metric_values = np.empty((self._systems, len(sums)))
         start = 0
-        for (metric, width), own in self._places.items():
-            every = sums[:, start : start + width * len(own)].reshape(len(sums), width, len(own)).transpose(0, 2, 1)
-            found[own] = metric.combine(every, np.broadcast_to(sums[:, -1:], every.shape[:2])).T
-            start += width * len(own)
-        return found
+        for (metric, width), indices in self._groups.items():
+            block = sums[:, start : start + width * len(indices)]
+            statistics = block.reshape(len(sums), width, len(indices)).transpose(0, 2, 1)
+            metric_values[indices] = metric.combine(statistics, np.broadcast_to(sums[:, -1:], statistics.shape[:2])).T
+            start += width * len(indices)
+        return metric_values
 
 
 def _bias(sampled: BootstrapEstimate) -> float:
@@ -167,7 +168,7 @@ def _bias(sampled: BootstrapEstimate) -> float:
 
 
 def _share_below(draws: FloatArray, value: float) -> float:
-    """Share of the draws below a value, ties counted half, kept off 0 and 1 by what B draws can tell."""
+    """Share of the draws below a value, ties counted half; clipped to what B draws can resolve, off 0 and 1."""
     below, equal = (draws < value - CLOSE).mean(), (np.abs(draws - value) <= CLOSE).mean()
     edge = 1 / (len(draws) + 1)
     return float(np.clip(below + equal / 2, edge, 1 - edge))
@@ -175,6 +176,6 @@ def _share_below(draws: FloatArray, value: float) -> float:
 
 def _acceleration(jackknife: FloatArray) -> float:
     """Skewness of the influence of each unit, over six; 0 where no unit has any."""
-    away = jackknife.mean() - jackknife
-    spread = float((away**2).sum())
-    return float((away**3).sum()) / (6 * spread**1.5) if spread > CLOSE**2 else 0.0
+    influence = jackknife.mean() - jackknife
+    squares = float((influence**2).sum())
+    return float((influence**3).sum()) / (6 * squares**1.5) if squares > CLOSE**2 else 0.0

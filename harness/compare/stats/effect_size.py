@@ -1,9 +1,10 @@
-"""How large a paired difference is, apart from how sure it is: items won and lost, standardised size, odds."""
+"""Effect size of a paired difference: items won and lost, Cohen's d_z, McNemar's odds ratio."""
 
 from __future__ import annotations
 
 from scipy.special import betaincinv
 
+from harness.compare.stats.intervals import CONFIDENCE
 from harness.compare.stats.sample import Sample
 from harness.records.measurements import StoredModel
 
@@ -12,7 +13,7 @@ CLOSE = 1e-12
 
 
 class Effect(StoredModel):
-    """The size of a difference of two systems on the same items, in terms that do not depend on their number.
+    """Size of a difference of two systems on the same items, independent of their number.
 
     Attributes:
         wins: items that the first scores higher on; losses: lower; ties: alike. Scores are means over seeds.
@@ -22,7 +23,7 @@ class Effect(StoredModel):
             second has (McNemar's odds ratio, Agresti 2013, section 11.1); None where there is none of the latter, or
             scores are no 0/1.
         odds_low, odds_high: its exact 95 % interval, from Clopper and Pearson's of the share of wins; None where it
-            has no bound on that side, and where items are in clusters, which it does not know of.
+            has no bound on that side, and where items are in clusters, which it ignores.
     """
 
     wins: int
@@ -34,12 +35,12 @@ class Effect(StoredModel):
     odds_high: float | None = None
 
 
-def effect(first: Sample, second: Sample, confidence: float = 0.95) -> Effect | None:
-    """Measure the size of a difference; None for a metric that is no mean of items, which no single item wins.
+def effect_size(first: Sample, second: Sample, confidence: float = CONFIDENCE) -> Effect | None:
+    """Compute the effect size of a difference; None for a metric that is not a mean of items.
 
     Args:
         first: a system's scores.
-        second: another's on the same items in the same order (`TrainingSample.paired_with`).
+        second: another's on the same items in the same order (`Sample.pair_with`).
         confidence: of the interval of the odds ratio.
     """
     if not first.metric.is_mean:
@@ -47,17 +48,17 @@ def effect(first: Sample, second: Sample, confidence: float = 0.95) -> Effect | 
     gain = first.item_scores - second.item_scores
     wins, losses = int((gain > CLOSE).sum()), int((gain < -CLOSE).sum())
     spread = float(gain.std(ddof=1)) if first.n > 1 else 0.0
-    found = Effect(
+    sizes = Effect(
         wins=wins,
         losses=losses,
         ties=first.n - wins - losses,
         standardised=float(gain.mean()) / spread if spread > CLOSE else None,
     )
     if not (first.metric.binary and first.seeds == second.seeds == 1 and wins + losses):
-        return found
+        return sizes
     low, high = (None, None) if first.clustered else _odds_interval(wins, losses, confidence)
     odds = wins / losses if losses else None
-    return found.model_copy(update={"odds_ratio": odds, "odds_low": low, "odds_high": high})
+    return sizes.model_copy(update={"odds_ratio": odds, "odds_low": low, "odds_high": high})
 
 
 def _odds_interval(wins: int, losses: int, confidence: float) -> tuple[float | None, float | None]:

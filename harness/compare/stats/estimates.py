@@ -1,7 +1,7 @@
-"""What every figure and every "better" in a report stands on: an interval that fits the metric, a paired test.
+"""Estimates and differences of scores: the interval that fits the metric, and a paired test.
 
-All are for new items of the same kind: the items' spread is always in, and the seeds' spread where several
-seeds ran. `Estimate.seed_sd` tells what would change on the same items.
+All are about new items of the same kind: they include the variance of items always, and that of seeds where several
+ran. `Estimate.seed_sd` is the spread over seeds on the same items.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from statistics import NormalDist
 
 from harness.compare.stats import intervals
 from harness.compare.stats.bootstrap import BootstrapEstimate, resample
-from harness.compare.stats.effect_size import Effect, effect
+from harness.compare.stats.effect_size import Effect, effect_size
 from harness.compare.stats.sample import Sample, variance
-from harness.compare.stats.uncertainty import Uncertainty, of_draws, of_items, of_pairs, of_scores, with_seeds
+from harness.compare.stats.uncertainty import (
+    Uncertainty,
+    add_seed_variance,
+    bootstrap_uncertainty,
+    difference_uncertainty,
+    mean_uncertainty,
+    score_uncertainty,
+)
 from harness.metrics.statistical_power import detectable_difference
 from harness.records.measurements import StoredModel
 
@@ -26,9 +33,9 @@ class Estimate(StoredModel):
         n: items; clusters: groups of items that are not independent, None where each is.
         seeds: runs that were averaged; seed_sd: standard deviation between them, None for one.
         seed_low: the lowest score of a seed; seed_high: the highest; None for one.
-        seed_share: of the variance of the mean, σ²_seed / S + σ²_item / n, the part that the seeds bring: more seeds
-            lower it, more items raise it. None for one seed.
-        method: how the interval was made.
+        seed_share: share of the seeds in the variance of the mean, σ²_seed / S + σ²_item / n: more seeds lower it, more
+            items raise it. None for one seed.
+        method: of the interval, in words.
     """
 
     value: float
@@ -48,10 +55,10 @@ class Difference(StoredModel):
     """How much higher the first of two systems scores on the same items, with its 95 % interval.
 
     Attributes:
-        p: two-sided, that there is no true difference; for one test alone.
-        p_holm: adjusted for all the comparisons that were made with it; None where it stands alone.
+        p: two-sided, that there is no true difference; not adjusted.
+        p_holm: adjusted for all comparisons of the same family; None for a single one.
         detectable: smallest true difference that such a comparison finds with 80 % power.
-        effect: how large it is, whatever the number of items; None where no single item wins or loses.
+        effect: its size, independent of the number of items; None where no single item wins or loses.
     """
 
     value: float
@@ -67,17 +74,17 @@ class Difference(StoredModel):
 
 
 def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estimate:
-    """Estimate a metric from a strategy's answers.
+    """Estimate a metric from a strategy's scores.
 
-    Shares of independent items get Wilson's interval, other means a t interval with clustered errors, anything
-    else a BCa bootstrap over clusters. Several seeds add their own variance.
+    Shares of independent items get Wilson's interval, other means a t interval with clustered errors, other metrics
+    a BCa bootstrap over clusters. Several seeds add their own variance.
 
     Args:
-        sample: the answers.
-        sampled: `bootstrap.resample` of the sample, where it was made with others'; else it is made here.
+        sample: the scores.
+        sampled: `bootstrap.resample` of the sample together with others'; None: the sample is resampled here.
     """
-    item = of_items(sample, sampled)
-    spread = with_seeds(item, [sample.seed_variance])
+    item = score_uncertainty(sample, sampled)
+    spread = add_seed_variance(item, [sample.seed_variance])
     low, high = sample.metric.bounds
     return Estimate(
         value=item.value,
@@ -86,7 +93,7 @@ def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estima
         n=sample.n,
         clusters=sample.units if sample.clustered else None,
         seeds=sample.seeds,
-        **(_over_seeds(sample, item) if sample.seeds > 1 else {}),
+        **(_seed_spread(sample, item) if sample.seeds > 1 else {}),
         method=spread.method,
     )
 
@@ -101,34 +108,48 @@ def difference(
 
     Args:
         first: a system's scores.
-        second: another's on the same items (`TrainingSample.paired_with`).
-        sampled: both, resampled together; else that is done here.
+        second: another's on the same items (`Sample.pair_with`).
+        sampled: both, resampled together; None: they are resampled here.
     """
-    spread = with_seeds(of_pairs(first, second, sampled), [first.seed_variance, second.seed_variance])
-    found = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
-    return found.model_copy(update={"effect": effect(first, second)})
+    return paired_difference(paired_uncertainty(first, second, sampled), first, second)
 
 
-def unpaired(first: Sample, second: Sample) -> Difference:
-    """Compare a system's scores on two sets of items that have none in common: positive where the first is higher.
+def paired_uncertainty(
+    first: Sample, second: Sample, sampled: tuple[BootstrapEstimate, BootstrapEstimate] | None = None
+) -> Uncertainty:
+    """Compute what `difference` is written from: the interval, and the formula that it was made by."""
+    return add_seed_variance(
+        difference_uncertainty(first, second, sampled), [first.seed_variance, second.seed_variance]
+    )
 
-    Each set's own interval (Wilson, t or BCa, clusters kept together) gives its share of the width, so that it fits
-    shares near 0 and 1 (MOVER: Zou & Donner 2008; of proportions, Newcombe 1998, method 10). Seeds that both sets
-    have in common add the variance of their differences.
+
+def paired_difference(spread: Uncertainty, first: Sample, second: Sample) -> Difference:
+    """Write a difference of two systems from its `paired_uncertainty`."""
+    paired = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
+    return paired.model_copy(update={"effect": effect_size(first, second)})
+
+
+def unpaired_difference(first: Sample, second: Sample) -> Difference:
+    """Compare a system's scores on two disjoint sets of items: positive where the first is higher.
+
+    The width comes from the interval of each set (Wilson, t or BCa, of clusters), so that it fits shares near 0 and 1
+    (MOVER: Zou & Donner 2008; of proportions, Newcombe 1998, method 10). Seeds that both sets have in common add the
+    variance of their differences.
 
     Args:
-        first: answers to some items.
-        second: of the same system and seeds, to others.
+        first: scores of one set.
+        second: of the same system and seeds, on the other set.
     """
-    one, other = of_items(first, None), of_items(second, None)
-    value = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
+    minuend, subtrahend = score_uncertainty(first, None), score_uncertainty(second, None)
+    value = minuend.value - subtrahend.value
+    below = math.hypot(minuend.value - minuend.low, subtrahend.high - subtrahend.value)
+    above = math.hypot(minuend.high - minuend.value, subtrahend.value - subtrahend.low)
     error = (below + above) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
-    method = f"of two independent sets of items: {one.method}; {other.method}"
-    spread = Uncertainty(value, value - below, value + above, error, min(one.df, other.df), 1.0, method)
+    method = f"of two independent sets of items: {minuend.method}; {subtrahend.method}"
+    df = min(minuend.df, subtrahend.df)
+    spread = Uncertainty(value, value - below, value + above, error, df, 1.0, "mover", method)
     if first.seeds == second.seeds:
-        spread = with_seeds(spread, [variance(first.by_seed - second.by_seed)])
+        spread = add_seed_variance(spread, [variance(first.seed_scores - second.seed_scores)])
     reach = first.metric.bounds[1] - first.metric.bounds[0]
     facing = value - spread.low if value > 0 else spread.high - value
     return Difference(
@@ -144,38 +165,38 @@ def unpaired(first: Sample, second: Sample) -> Difference:
 
 
 def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
-    """Compare sums of systems' scores on the same items: what the first ones add up to, less the others.
+    """Compare sums of systems' scores on the same items: Σ plus - Σ minus.
 
     Args:
-        plus: systems on the same items in the same order (`TrainingSample.at`), as many as `minus`.
+        plus: systems on the same items in the same order (`Sample.select`), as many as `minus`.
         minus: systems on these items too.
     """
-    every, metric = [*plus, *minus], plus[0].metric
+    samples, metric = [*plus, *minus], plus[0].metric
     reach = len(plus) * (metric.bounds[1] - metric.bounds[0])
     signs = [1.0] * len(plus) + [-1.0] * len(minus)
     if metric.is_mean:
         scores = sum(
-            (sign * one.item_scores for sign, one in zip(signs, every, strict=True)), 0.0 * plus[0].item_scores
+            (sign * sample.item_scores for sign, sample in zip(signs, samples, strict=True)), 0.0 * plus[0].item_scores
         )
-        item = of_scores(scores, plus[0], (-reach, reach))
+        item = mean_uncertainty(scores, plus[0], (-reach, reach))
     else:
-        drawn = resample(every)
-        total = drawn[0]
-        for one in drawn[1 : len(plus)]:
-            total = total.plus(one)
-        for one in drawn[len(plus) :]:
-            total = total.minus(one)
-        item = of_draws(total, plus[0], (-reach, reach))
-    return _difference(with_seeds(item, [one.seed_variance for one in every]), plus[0], reach)
+        resampled = resample(samples)
+        total = resampled[0]
+        for summand in resampled[1 : len(plus)]:
+            total = total.plus(summand)
+        for subtrahend in resampled[len(plus) :]:
+            total = total.minus(subtrahend)
+        item = bootstrap_uncertainty(total, plus[0], (-reach, reach))
+    return _difference(add_seed_variance(item, [sample.seed_variance for sample in samples]), plus[0], reach)
 
 
-def _over_seeds(sample: Sample, item: Uncertainty) -> dict[str, float]:
-    """Give the spread of a metric over seeds, and its share of the variance of their mean."""
-    values = sample.by_seed
-    between = sample.seed_variance[0] / len(values)
-    whole = between + item.error**2
-    spread = {"seed_low": float(values.min()), "seed_high": float(values.max())}
-    return spread | {"seed_sd": float(values.std(ddof=1)), "seed_share": between / whole if whole > 0 else 0.0}
+def _seed_spread(sample: Sample, item: Uncertainty) -> dict[str, float]:
+    """Compute the spread of a metric over seeds, and its share of the variance of their mean."""
+    scores = sample.seed_scores
+    between = sample.seed_variance[0] / len(scores)
+    total = between + item.error**2
+    spread = {"seed_low": float(scores.min()), "seed_high": float(scores.max())}
+    return spread | {"seed_sd": float(scores.std(ddof=1)), "seed_share": between / total if total > 0 else 0.0}
 
 
 def _difference(spread: Uncertainty, sample: Sample, reach: float) -> Difference:

@@ -1,4 +1,4 @@
-"""The intervals and tests themselves, each a formula with its source; `statistics` chooses among them."""
+"""Formulas of intervals and tests, each with its source; `uncertainty` chooses among them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from scipy.special import bdtr, ndtr, ndtri, stdtr, stdtrit
 
 from harness.compare.stats.sample import IntArray
 from harness.metrics.metric import FloatArray
+from harness.metrics.statistical_power import ALPHA
 
-CONFIDENCE = 0.95
+CONFIDENCE = 1 - ALPHA
 
 
 def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -48,10 +49,10 @@ def standard_error(scores: FloatArray, clusters: IntArray) -> tuple[float, float
 
 
 def flat_interval(value: float, units: int, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Interval where every unit gave the same value, so that the data show no spread.
+    """Interval where every unit gave the same value, so that the data have no spread.
 
-    Up to a share w of units may still differ, w being Wilson's upper limit for none seen out of `units`; they
-    may lie anywhere within the bounds. For a proportion of 0 or 1 this is Wilson's interval.
+    Up to a share w of units may still differ, w being Wilson's upper limit for 0 out of `units`; they may lie anywhere
+    within the bounds. For a proportion of 0 or 1 this is Wilson's interval.
     """
     share = wilson(0, units)[1]
     return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
@@ -80,38 +81,38 @@ def mcnemar(first: FloatArray, second: FloatArray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of several tests so that one false alarm in all stays as rare as asked (Holm 1979).
+    """Adjust p-values of several tests, so that the familywise error rate stays at the level of one (Holm 1979).
 
     Returns:
         In the order given; never smaller than the p-value itself, never above 1.
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
     return adjusted
 
 
 def holm_to_best(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of k - 1 strategies against the one that came out best, which was chosen by looking.
+    """Adjust p-values of k - 1 strategies against the best of all k, which was selected from the same data.
 
-    Any of the pairs could have been the one that is looked at, so the smallest p counts as one of k (k - 1) / 2 tests,
-    the next as one of those that the remaining k - 1 have among them, and so on. Adjusting for k - 1 tests alone, as
-    for a baseline named beforehand, calls one of eight equally good strategies clearly worse in one suite of nine.
+    Any pair could have been selected, so the smallest p counts as one of k (k - 1) / 2 tests, the next as one of those
+    among the remaining k - 1, and so on. Adjusting for k - 1 tests alone, as for a baseline named beforehand, calls one
+    of eight equally good strategies clearly worse in one suite of nine.
 
     Returns:
         In the order given; never smaller than the p-value itself, never above 1.
 
     Source: Holm 1979, with the numbers of pairs that can still be true (Shaffer 1986).
     """
-    left = len(p_values) + 1
+    strategies = len(p_values) + 1
     adjusted = [0.0] * len(p_values)
     largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        pairs = (left - rank) * (left - rank - 1) // 2
-        largest = max(largest, min(1.0, pairs * p_values[place]))
-        adjusted[place] = largest
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        pairs = (strategies - rank) * (strategies - rank - 1) // 2
+        largest = max(largest, min(1.0, pairs * p_values[index]))
+        adjusted[index] = largest
     return adjusted
 
 
@@ -123,3 +124,19 @@ def t_multiplier(df: float, confidence: float = CONFIDENCE) -> float:
 def t_p(value: float, error: float, df: float) -> float:
     """Two-sided p that the true value is 0."""
     return float(2 * stdtr(df, -abs(value) / error))
+
+
+def welch(first: FloatArray, second: FloatArray) -> tuple[float, float]:
+    """Standard error of the difference of two independent means, and half the width of its 95 % interval (Welch 1947).
+
+    Of logarithms, that is the interval of a ratio of geometric means. Both are 0 where neither side varies.
+
+    Args:
+        first: [n] of 2 or more.
+        second: [m] of 2 or more.
+    """
+    parts = [(float(numbers.var(ddof=1)) / len(numbers), len(numbers) - 1) for numbers in (first, second)]
+    variance = sum(part for part, _ in parts)
+    weights = sum(part**2 / part_df for part, part_df in parts)
+    error = math.sqrt(variance)
+    return error, t_multiplier(variance**2 / weights) * error if weights > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Every strategy's answers to one task, scored by one metric and resampled together."""
+"""All strategies' scores on one task by one metric, resampled together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Panel(Generic[Key]):
-    """Estimates and differences of one metric; the resamples are drawn once for all that share their items."""
+    """Estimates and differences of one metric; systems on the same items share one set of resamples."""
 
     def __init__(self, samples: Mapping[Key, Sample]) -> None:
         self._samples = dict(samples)
@@ -25,14 +25,14 @@ class Panel(Generic[Key]):
                 groups.setdefault(_items(sample), []).append(key)
         for keys in groups.values():
             once = list({id(samples[key]): samples[key] for key in keys}.values())
-            drawn = dict(zip(map(id, once), resample(once), strict=True))
-            self._resampled.update((key, drawn[id(samples[key])]) for key in keys)
+            resampled = dict(zip(map(id, once), resample(once), strict=True))
+            self._resampled.update((key, resampled[id(samples[key])]) for key in keys)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._samples
 
     def sample(self, key: Key) -> Sample:
-        """What one system scored, item by item."""
+        """Return one system's scores, item by item."""
         return self._samples[key]
 
     def estimate(self, key: Key) -> Estimate:
@@ -41,10 +41,10 @@ class Panel(Generic[Key]):
 
     def difference(self, first: Key, second: Key) -> Difference | None:
         """Compare two systems on the items that both answered; None if there is none."""
-        one, other = self._samples[first], self._samples[second]
-        if first in self._resampled and second in self._resampled and _items(one) == _items(other):
-            return difference(one, other, (self._resampled[first], self._resampled[second]))
-        pair = one.paired_with(other)
+        minuend, subtrahend = self._samples[first], self._samples[second]
+        if first in self._resampled and second in self._resampled and _items(minuend) == _items(subtrahend):
+            return difference(minuend, subtrahend, (self._resampled[first], self._resampled[second]))
+        pair = minuend.pair_with(subtrahend)
         return difference(*pair) if pair else None
 
     def contrast(self, plus: Sequence[Key], minus: Sequence[Key]) -> Difference | None:
@@ -52,15 +52,15 @@ class Panel(Generic[Key]):
         samples = [self._samples[key] for key in (*plus, *minus)]
         common = set(samples[0].ids).intersection(*(sample.ids for sample in samples[1:]))
         ids = [name for name in samples[0].ids if name in common]
-        placed = [sample.at(ids) for sample in samples]
-        return contrast(placed[: len(plus)], placed[len(plus) :]) if ids else None
+        aligned = [sample.select(ids) for sample in samples]
+        return contrast(aligned[: len(plus)], aligned[len(plus) :]) if ids else None
 
     def differences(self, pairs: Mapping[Key, Key]) -> dict[Key, Difference]:
         """Compare each key with its partner, p adjusted over all of them (Holm); pairs without items are left out."""
         return self._adjusted(pairs, holm)
 
-    def to_best(self, ranked: Sequence[Key]) -> dict[Key, Difference]:
-        """Compare each key with the first, p adjusted for the best having been found by looking (`holm_to_best`).
+    def compare_to_best(self, ranked: Sequence[Key]) -> dict[Key, Difference]:
+        """Compare each key with the first, p adjusted for selecting the best from the same data (`holm_to_best`).
 
         Args:
             ranked: best first.
@@ -70,10 +70,11 @@ class Panel(Generic[Key]):
     def _adjusted(
         self, pairs: Mapping[Key, Key], adjust: Callable[[Sequence[float]], list[float]]
     ) -> dict[Key, Difference]:
-        found = {key: made for key, other in pairs.items() if (made := self.difference(key, other))}
-        adjusted = adjust([made.p for made in found.values()])
+        changes = {key: change for key, partner in pairs.items() if (change := self.difference(key, partner))}
+        adjusted = adjust([change.p for change in changes.values()])
         return {
-            key: made.model_copy(update={"p_holm": p}) for (key, made), p in zip(found.items(), adjusted, strict=True)
+            key: change.model_copy(update={"p_holm": p})
+            for (key, change), p in zip(changes.items(), adjusted, strict=True)
         }
 
 

@@ -1,4 +1,4 @@
-"""One strategy's scores on one task: what each item adds to a metric, for every seed that ran."""
+"""One strategy's scores on one task: each item's statistics of a metric, for every seed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """S seeds' answers to the same n items in C clusters, as a metric's statistics of d columns.
+    """Scores of S seeds on the same n items in C clusters, as a metric's statistics of d columns.
 
     Attributes:
-        ids: the items, sorted; systems are paired on them.
+        ids: of the items, sorted; systems are paired on them.
         scores: float64 [S, n, d].
         clusters: int64 [n], each item's cluster as 0 ... C - 1.
     """
@@ -33,38 +33,39 @@ class Sample:
     clusters: IntArray
 
     @classmethod
-    def of(cls, metric: Metric, seeds: Sequence[Items]) -> Sample | None:
-        """Line up the seeds of one strategy on the items that all of them answered.
+    def from_items(cls, metric: Metric, seeds: Sequence[Items]) -> Sample | None:
+        """Align the seeds of one strategy on the items that all of them answered.
 
         Returns:
             None where there is no such item, or none that the metric is defined for.
         """
-        asked = [_answered(metric, items) for items in seeds]
-        if not asked:
+        scored = [_score_cached(metric, items) for items in seeds]
+        if not scored:
             return None
-        common = set(asked[0].ids).intersection(*(one.ids for one in asked[1:] if one.ids != asked[0].ids))
+        head = scored[0]
+        common = set(head.ids).intersection(*(seed.ids for seed in scored[1:] if seed.ids != head.ids))
         if not common:
             return None
-        ids = asked[0].ids if len(common) == len(asked[0].ids) else tuple(i for i in asked[0].ids if i in common)
-        clusters = asked[0].clusters if ids is asked[0].ids else tuple(c for i, c in asked[0].grouped if i in common)
-        sample = cls(metric, ids, np.stack([sample_of_seed.at(ids) for sample_of_seed in asked]), _codes(clusters))
+        ids = head.ids if len(common) == len(head.ids) else tuple(i for i in head.ids if i in common)
+        clusters = head.clusters if ids is head.ids else tuple(c for i, c in head.grouped if i in common)
+        sample = cls(metric, ids, np.stack([seed.select(ids) for seed in scored]), _codes(clusters))
         if not np.isfinite(sample.scores).all():
             raise HarnessError(f"metric {metric.name!r} gave a score that is no number: it must score every item")
         return sample
 
-    def at(self, ids: Sequence[str]) -> Sample:
+    def select(self, ids: Sequence[str]) -> Sample:
         """Return the scores of some of the items, in the given order."""
         if tuple(ids) == self.ids:
             return self
-        place = {name: i for i, name in enumerate(self.ids)}
-        chosen = [place[i] for i in ids]
-        return Sample(self.metric, tuple(ids), self.scores[:, chosen], _codes(tuple(self.clusters[chosen].tolist())))
+        position = {name: i for i, name in enumerate(self.ids)}
+        rows = [position[i] for i in ids]
+        return Sample(self.metric, tuple(ids), self.scores[:, rows], _codes(tuple(self.clusters[rows].tolist())))
 
-    def paired_with(self, other: Sample) -> tuple[Sample, Sample] | None:
+    def pair_with(self, other: Sample) -> tuple[Sample, Sample] | None:
         """Return both on the items that both answered; None if there is none."""
-        known = set(other.ids)
-        ids = [i for i in self.ids if i in known]
-        return (self.at(ids), other.at(ids)) if ids else None
+        other_ids = set(other.ids)
+        ids = [i for i in self.ids if i in other_ids]
+        return (self.select(ids), other.select(ids)) if ids else None
 
     @property
     def n(self) -> int:
@@ -87,19 +88,19 @@ class Sample:
         return self.units < self.n
 
     @cached_property
-    def by_seed(self) -> FloatArray:
+    def seed_scores(self) -> FloatArray:
         """The metric of each seed: [S]."""
         return self.metric.combine(self.scores.sum(axis=1), np.full(self.seeds, float(self.n)))
 
     @cached_property
     def seed_variance(self) -> tuple[float, int]:
         """Variance of the metric between seeds, and their number (`variance`)."""
-        return variance(self.by_seed)
+        return variance(self.seed_scores)
 
     @cached_property
     def value(self) -> float:
         """Mean over seeds of the metric."""
-        return float(self.by_seed.mean())
+        return float(self.seed_scores.mean())
 
     @cached_property
     def item_scores(self) -> FloatArray:
@@ -108,7 +109,7 @@ class Sample:
 
     @property
     def unit_sums(self) -> tuple[FloatArray, FloatArray]:
-        """What each unit adds: statistics summed over its items [C, S, d], and the number of items [C]."""
+        """Statistics summed over the items of each unit [C, S, d], and its number of items [C]."""
         sizes = np.bincount(self.clusters, minlength=self.units).astype(np.float64)
         if not self.clustered:
             order = np.argsort(self.clusters)
@@ -118,14 +119,14 @@ class Sample:
         return sums, sizes
 
 
-def variance(by_seed: FloatArray) -> tuple[float, int]:
-    """Give the variance of one number a seed [S] with S - 1 degrees of freedom, 0 of a single one; and S."""
-    return (float(by_seed.var(ddof=1)) if len(by_seed) > 1 else 0.0), len(by_seed)
+def variance(seed_scores: FloatArray) -> tuple[float, int]:
+    """Variance of one number a seed [S] with S - 1 degrees of freedom, 0 of a single one; and S."""
+    return (float(seed_scores.var(ddof=1)) if len(seed_scores) > 1 else 0.0), len(seed_scores)
 
 
 @dataclass(frozen=True, eq=False)
-class _Answered:
-    """What a metric says of each item that it is defined for, sorted by id: statistics [n, d]."""
+class _ScoredItems:
+    """A metric's statistics [n, d] of the items that it is defined for, sorted by id."""
 
     ids: tuple[str, ...]
     clusters: tuple[str | None, ...]
@@ -136,55 +137,55 @@ class _Answered:
         """Each item with its cluster."""
         return zip(self.ids, self.clusters, strict=True)
 
-    def at(self, ids: tuple[str, ...]) -> FloatArray:
+    def select(self, ids: tuple[str, ...]) -> FloatArray:
         """Statistics of some of the items."""
         if ids == self.ids:
             return self.statistics
-        places = {name: i for i, name in enumerate(self.ids)}
-        return self.statistics[[places[i] for i in ids]]
+        position = {name: i for i, name in enumerate(self.ids)}
+        return self.statistics[[position[i] for i in ids]]
 
 
-_KNOWN: WeakKeyDictionary[Items, dict[Metric, _Answered]] = WeakKeyDictionary()
-"""What was scored already: a trial's items are scored alone, with the other seeds, and against other strategies."""
+_CACHE: WeakKeyDictionary[Items, dict[Metric, _ScoredItems]] = WeakKeyDictionary()
+"""Scores by trial: its items are used as one seed, with the other seeds, and against other strategies."""
 
 
-def _answered(metric: Metric, items: Items) -> _Answered:
-    cached = _KNOWN.setdefault(items, {})
-    if metric not in cached:
-        cached[metric] = _score(metric, items)
-    return cached[metric]
+def _score_cached(metric: Metric, items: Items) -> _ScoredItems:
+    by_metric = _CACHE.setdefault(items, {})
+    if metric not in by_metric:
+        by_metric[metric] = _score(metric, items)
+    return by_metric[metric]
 
 
-def _score(metric: Metric, items: Items) -> _Answered:
+def _score(metric: Metric, items: Items) -> _ScoredItems:
     defined = metric.defined(items)
-    ids, order, index = _sorted(items.ids)
+    ids, order, index = _sort(items.ids)
     statistics = metric.statistics(items)
     if defined.all():
-        return _Answered(ids, _placed(items.clusters, order), statistics[index])
-    kept = [i for i in order if defined[i]]
-    return _Answered(tuple(items.ids[i] for i in kept), tuple(items.clusters[i] for i in kept), statistics[kept])
+        return _ScoredItems(ids, _reorder(items.clusters, order), statistics[index])
+    rows = [i for i in order if defined[i]]
+    return _ScoredItems(tuple(items.ids[i] for i in rows), tuple(items.clusters[i] for i in rows), statistics[rows])
 
 
 @lru_cache(maxsize=256)
-def _sorted(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], IntArray]:
-    """Sort ids; give the places that they come from, as numbers and as an index."""
+def _sort(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], IntArray]:
+    """Sort ids; return them with their former positions, as a tuple and as an index array."""
     order = sorted(range(len(ids)), key=ids.__getitem__)
     return tuple(ids[i] for i in order), tuple(order), np.array(order, dtype=np.int64)
 
 
 @lru_cache(maxsize=256)
-def _placed(clusters: tuple[str | None, ...], order: tuple[int, ...]) -> tuple[str | None, ...]:
+def _reorder(clusters: tuple[str | None, ...], order: tuple[int, ...]) -> tuple[str | None, ...]:
     return tuple(clusters[i] for i in order)
 
 
 def _codes(clusters: tuple[str | int | None, ...]) -> IntArray:
-    codes = _numbered(clusters)
+    codes = _number(clusters)
     codes.setflags(write=False)
     return codes
 
 
 @lru_cache(maxsize=256)
-def _numbered(clusters: tuple[str | int | None, ...]) -> IntArray:
+def _number(clusters: tuple[str | int | None, ...]) -> IntArray:
     """Number the clusters in order of first appearance; an item without one is a cluster of its own."""
     codes: dict[object, int] = {}
     keys = (("alone", i) if cluster is None else cluster for i, cluster in enumerate(clusters))

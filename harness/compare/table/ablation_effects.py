@@ -23,31 +23,39 @@ def controls_of(group: Group, metric_name: str) -> tuple[Control, ...]:
         group: one strategy's seeds; a way counts where every finished seed was asked so, with the same instruction.
         metric_name: the task's primary one.
     """
-    done = [one for one in group.trials if isinstance(one.record, Completed) and one.record.trial.seed in group.items]
-    names = [name for name in done[0].controls if all(name in one.controls for one in done)] if done else []
-    found = [_control(group, done, name, metric_name) for name in names]
-    return tuple(one for one in found if one)
-
-
-def _control(group: Group, done: Sequence[StoredTrialItems], way: str, metric_name: str) -> Control | None:
-    told = {_instruction(one, way) for one in done}
-    metric = get(metric_name)
-    usual = [group.items[one.record.trial.seed] for one in done]
-    samples = [
-        Sample.of(metric, [items.with_labels(usual[0].labels) for items in asked])
-        for asked in ([one.controls[way] for one in done], usual)
+    completed = [
+        trial
+        for trial in group.trials
+        if isinstance(trial.record, Completed) and trial.record.trial.seed in group.items
     ]
-    pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
-    if pair is None or len(told) > 1:
+    names = (
+        [name for name in completed[0].controls if all(name in trial.controls for trial in completed)]
+        if completed
+        else []
+    )
+    controls = [_control(group, completed, name, metric_name) for name in names]
+    return tuple(control for control in controls if control)
+
+
+def _control(group: Group, completed: Sequence[StoredTrialItems], ablation: str, metric_name: str) -> Control | None:
+    instructions = {_instruction(trial, ablation) for trial in completed}
+    metric = get(metric_name)
+    usual = [group.items[trial.record.trial.seed] for trial in completed]
+    samples = [
+        Sample.from_items(metric, [items.with_labels(usual[0].labels) for items in items_by_seed])
+        for items_by_seed in ([trial.controls[ablation] for trial in completed], usual)
+    ]
+    pair = samples[0].pair_with(samples[1]) if samples[0] and samples[1] else None
+    if pair is None or len(instructions) > 1:
         return None
-    return Control(way=way, instruction=told.pop(), score=estimate(pair[0]), change=difference(*pair))
+    return Control(way=ablation, instruction=instructions.pop(), score=estimate(pair[0]), change=difference(*pair))
 
 
-def _instruction(one: StoredTrialItems, way: str) -> str:
+def _instruction(trial: StoredTrialItems, ablation: str) -> str:
     """The suite's words that a way was asked with."""
-    record = one.record
+    record = trial.record
     tasks = record.tasks if isinstance(record, Completed) else ()
-    return next((info.instruction for info in tasks if info.name == f"{record.trial.task}@{way}"), "")
+    return next((info.instruction for info in tasks if info.name == f"{record.trial.task}@{ablation}"), "")
 
 
 def usual(control: Control) -> float:

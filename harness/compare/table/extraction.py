@@ -16,12 +16,12 @@ from harness.compare.stats.estimates import Difference, difference
 from harness.compare.stats.panel import Panel
 from harness.compare.table.findings import Extraction
 from harness.compare.table.result import TaskResult
-from harness.compare.trials.groups import Group, Key, panel
+from harness.compare.trials.groups import Group, ScoreKey, make_panel
 from harness.metrics import Items, get
-from harness.metrics.parsing import mentioned
-from harness.metrics.text_answers import holds, normalise, overlap
+from harness.metrics.parsing import mentioned_choices
+from harness.metrics.statistical_power import ALPHA
+from harness.metrics.text_answers import contains_phrase, normalise, overlap
 
-ALPHA = 0.05
 TIE = 1e-9
 READ = {"classification", "multiple_choice", "preference", "qa"}
 """Kinds of which an answer is read out of the output; of the others all of it is the answer."""
@@ -37,25 +37,29 @@ def extraction(task: TaskResult, groups: Sequence[Group]) -> Extraction | None:
     Returns:
         None where no answers were read out of written text, or fewer than two rows have any.
     """
-    done = [row for row in task.rows if task.primary in row.scores]
+    scored_rows = [row for row in task.rows if task.primary in row.scores]
     written = [group for group in groups if any(_is_written(items) for items in group.items.values())]
-    if task.kind not in READ or task.primary is None or len(done) < 2 or not written:
+    if task.kind not in READ or task.primary is None or len(scored_rows) < 2 or not written:
         return None
     again = [_again(group) for group in groups]
-    scored = panel(task.primary, again)
-    usual = panel(task.primary, groups)
+    scored = make_panel(task.primary, again)
+    usual = make_panel(task.primary, groups)
     up = 1 if get(task.primary).higher_is_better else -1
-    keys: list[Key] = [(row.label, row.model, None) for row in done if (row.label, row.model, None) in scored]
+    keys: list[ScoreKey] = [
+        (row.label, row.model, None) for row in scored_rows if (row.label, row.model, None) in scored
+    ]
     order = sorted(keys, key=lambda key: -up * scored.estimate(key).value)
-    worse = scored.to_best(order)
+    worse = scored.compare_to_best(order)
     tied = [key for key in order if key not in worse or (worse[key].p_holm or 0) > ALPHA]
-    own = {group.key for group in written}
-    changes = [((k[0], k[1]), found) for k in keys if k in own and (found := _change(k, usual, scored))]
+    written_keys = {group.key for group in written}
+    changes = [
+        ((k[0], k[1]), difference) for k in keys if k in written_keys and (difference := _change(k, usual, scored))
+    ]
     return Extraction(
         change=tuple(changes),
-        strict=tuple((row.label, row.model) for row in done if row.tied_for_best),
+        strict=tuple((row.label, row.model) for row in scored_rows if row.tied_for_best),
         lenient=tuple((key[0], key[1]) for key in tied),
-        leading=((done[0].label, done[0].model), (order[0][0], order[0][1])),
+        leading=((scored_rows[0].label, scored_rows[0].model), (order[0][0], order[0][1])),
     )
 
 
@@ -69,7 +73,7 @@ def lenient(items: Items) -> Items:
             items.outputs, items.answers, items.references, items.choices, items.choice_scores, strict=True
         )
     ]
-    return items.answering(answers)
+    return items.with_answers(answers)
 
 
 def _again(group: Group) -> Group:
@@ -92,8 +96,8 @@ def _free(output: str, scores: Sequence[float]) -> bool:
     return bool(output) and not scores
 
 
-def _change(key: Key, usual: Panel[Key], scored: Panel[Key]) -> Difference | None:
-    return difference(*pair) if (pair := scored.sample(key).paired_with(usual.sample(key))) else None
+def _change(key: ScoreKey, usual: Panel[ScoreKey], scored: Panel[ScoreKey]) -> Difference | None:
+    return difference(*pair) if (pair := scored.sample(key).pair_with(usual.sample(key))) else None
 
 
 @lru_cache(maxsize=65_536)
@@ -101,9 +105,9 @@ def _read(output: str, answer: str | None, references: tuple[str, ...], choices:
     """Read one output as kindly as it can be read."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if choices:
-        single = [found[0] for line in lines if len(found := mentioned(line, choices)) == 1]
+        single = [choice[0] for line in lines if len(choice := mentioned_choices(line, choices)) == 1]
         return single[-1] if single else answer
-    if held := [reference for reference in references if holds(normalise(output), normalise(reference))]:
-        return held[0]
-    every = lines if answer is None else [answer, *lines]
-    return max(every, key=lambda line: max(overlap(line, reference) for reference in references), default=answer)
+    if contained := [reference for reference in references if contains_phrase(normalise(output), normalise(reference))]:
+        return contained[0]
+    candidates = lines if answer is None else [answer, *lines]
+    return max(candidates, key=lambda line: max(overlap(line, reference) for reference in references), default=answer)

@@ -11,21 +11,20 @@ from harness.compare.stats.panel import Panel
 from harness.compare.table.findings import Forgetting, Interaction
 from harness.compare.table.result import StrategyResult
 from harness.compare.table.retention import BASELINE
-from harness.compare.trials.groups import Key
+from harness.compare.trials.groups import ScoreKey
 from harness.errors import HarnessError
 from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
 from harness.plan import chain
 from harness.plan.chain import Call
-
-ALPHA = 0.05
 
 Shape = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
 """A chain without what makes no difference to one task: two texts with one shape are the same system there."""
 
 
 def chained(
-    task: str, rows: Mapping[Key, StrategyResult], scored: Panel[Key], primary: str
-) -> dict[Key, StrategyResult]:
+    task: str, rows: Mapping[ScoreKey, StrategyResult], scored: Panel[ScoreKey], primary: str
+) -> dict[ScoreKey, StrategyResult]:
     """Add to each row of a task what its chain does beyond its parts, and what it has forgotten.
 
     Args:
@@ -47,10 +46,10 @@ def chained(
 class _Table:
     """Rows that can be found by the chain that they stand for."""
 
-    def __init__(self, task: str, rows: Mapping[Key, StrategyResult], scored: Panel[Key]) -> None:
+    def __init__(self, task: str, rows: Mapping[ScoreKey, StrategyResult], scored: Panel[ScoreKey]) -> None:
         self.task, self.rows, self.scored = task, rows, scored
         self.calls = {key: _parsed(row.strategy) for key, row in rows.items() if key in scored}
-        self._by_shape: dict[tuple[Shape, str, str], Key] = {}
+        self._by_shape: dict[tuple[Shape, str, str], ScoreKey] = {}
         for key, calls in self.calls.items():
             budget = str(rows[key].budget or "")
             self._by_shape[_shape(calls, task), key[1], budget] = key
@@ -63,52 +62,54 @@ class _Table:
         tasks = _tasks(call)
         return [self.task] if tasks == ["all"] or (not tasks and call.name in self._tuning) else tasks
 
-    def find(self, calls: Sequence[Call], like: Key) -> Key | None:
+    def find(self, calls: Sequence[Call], like: ScoreKey) -> ScoreKey | None:
         """Find the row of a chain with the same model: with the same budget, or where it had nothing to search."""
         shape, model = _shape(calls, self.task), like[1]
-        own = self._by_shape.get((shape, model, str(self.rows[like].budget or "")))
-        return own or self._by_shape.get((shape, model, ""))
+        indices = self._by_shape.get((shape, model, str(self.rows[like].budget or "")))
+        return indices or self._by_shape.get((shape, model, ""))
 
 
-def _interactions(table: _Table, up: int) -> dict[Key, tuple[Interaction, ...]]:
-    found: list[tuple[Key, tuple[str, str], Difference]] = []
+def _interactions(table: _Table, up: int) -> dict[ScoreKey, tuple[Interaction, ...]]:
+    changes: list[tuple[ScoreKey, tuple[str, str], Difference]] = []
     for key, calls in table.calls.items():
         if any("task" in call.parameters for call in calls):
             continue  # a sequence of tasks is no combination of two ways: see forgetting
-        for place in range(1, len(calls)):
-            head, tail = table.find(calls[:place], key), table.find(calls[place:], key)
+        for index in range(1, len(calls)):
+            head, tail = table.find(calls[:index], key), table.find(calls[index:], key)
             start = table.find([Call(BASELINE)], key)
             if head and tail and start and (change := table.scored.contrast([key, start], [head, tail])):
-                found.append((key, (table.rows[head].label, table.rows[tail].label), change))
-    made: dict[Key, tuple[Interaction, ...]] = {}
-    for (key, parts, change), p in zip(found, holm([change.p for _, _, change in found]), strict=True):
+                changes.append((key, (table.rows[head].label, table.rows[tail].label), change))
+    interactions: dict[ScoreKey, tuple[Interaction, ...]] = {}
+    for (key, parts, change), p in zip(changes, holm([change.p for _, _, change in changes]), strict=True):
         clear = p <= ALPHA
         kind = "unclear" if not clear else "more" if change.value * up > 0 else "less"
-        one = Interaction(parts=parts, change=change.model_copy(update={"p_holm": p}), kind=kind)
-        made[key] = (*made.get(key, ()), one)
-    return made
+        interaction = Interaction(parts=parts, change=change.model_copy(update={"p_holm": p}), kind=kind)
+        interactions[key] = (*interactions.get(key, ()), interaction)
+    return interactions
 
 
-def _forgetting(table: _Table) -> dict[Key, Forgetting]:
-    found: list[tuple[Key, tuple[str, ...], Key, Difference]] = []
+def _forgetting(table: _Table) -> dict[ScoreKey, Forgetting]:
+    changes: list[tuple[ScoreKey, tuple[str, ...], ScoreKey, Difference]] = []
     for key, calls in table.calls.items():
         learned = [table.learned(call) for call in calls]
-        own = [place for place, tasks in enumerate(learned) if table.task in tasks]
-        later = [place for place, tasks in enumerate(learned) if own and tasks and place > own[-1]]
-        than = table.find([call for place, call in enumerate(calls) if place not in later], key) if later else None
+        positions = [position for position, tasks in enumerate(learned) if table.task in tasks]
+        later = [position for position, tasks in enumerate(learned) if positions and tasks and position > positions[-1]]
+        than = (
+            table.find([call for position, call in enumerate(calls) if position not in later], key) if later else None
+        )
         if than is not None and (change := table.scored.difference(key, than)):
-            after = tuple(dict.fromkeys(task for place in later for task in learned[place]))
-            found.append((key, after, than, change))
-    adjusted = holm([change.p for *_, change in found])
+            after = tuple(dict.fromkeys(task for position in later for task in learned[position]))
+            changes.append((key, after, than, change))
+    adjusted = holm([change.p for *_, change in changes])
     return {
         key: Forgetting(after=after, than=table.rows[than].label, change=change.model_copy(update={"p_holm": p}))
-        for (key, after, than, change), p in zip(found, adjusted, strict=True)
+        for (key, after, than, change), p in zip(changes, adjusted, strict=True)
     }
 
 
 def _tasks(call: Call) -> list[str]:
-    given = call.parameters.get("task")
-    return [str(one) for one in given] if isinstance(given, list) else [str(given)] if given is not None else []
+    names = call.parameters.get("task")
+    return [str(name) for name in names] if isinstance(names, list) else [str(names)] if names is not None else []
 
 
 def _trained(row: StrategyResult) -> bool:

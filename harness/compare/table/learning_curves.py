@@ -9,7 +9,7 @@ from harness.compare.stats.estimates import difference, estimate
 from harness.compare.stats.sample import Sample
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import SizeResult, TrialResult
-from harness.compare.trials.groups import Group, common_labels, groups_of
+from harness.compare.trials.groups import Group, common_labels, group_trials
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.records.record import Completed
 
@@ -27,21 +27,21 @@ def by_size(
         reader must know before comparing.
     """
     rows: dict[Name, list[StoredTrialItems]] = {}
-    for one in stored:
-        rows.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
+    for trial in stored:
+        rows.setdefault((trial.record.trial.label, trial.record.trial.model), []).append(trial)
     table: list[StoredTrialItems] = []
     sizes: dict[int, list[StoredTrialItems]] = {}
     most: dict[int | None, list[str]] = {}
     for (label, _), trials in rows.items():
-        given = {one.record.trial.train_items for one in trials}
-        full = None if None in given else max(size for size in given if size is not None)
-        table += [one for one in trials if one.record.trial.train_items == full]
-        if given == {None}:
+        train_sizes = {trial.record.trial.train_items for trial in trials}
+        full = None if None in train_sizes else max(size for size in train_sizes if size is not None)
+        table += [trial for trial in trials if trial.record.trial.train_items == full]
+        if train_sizes == {None}:
             continue
         most.setdefault(full, []).append(label)
-        for one in trials:
-            if (size := train_items(one)) is not None:
-                sizes.setdefault(size, []).append(one)
+        for trial in trials:
+            if (size := train_items(trial)) is not None:
+                sizes.setdefault(size, []).append(trial)
     return table, dict(sorted(sizes.items())), _unlike(most)
 
 
@@ -57,13 +57,15 @@ def learning_curves(
     task: str, sizes: Mapping[int, Sequence[StoredTrialItems]], metric_name: str
 ) -> dict[Name, tuple[SizeResult, ...]]:
     """Score every strategy at every size by the task's primary metric, on the same test items."""
-    labels = common_labels([one.items[task] for trials in sizes.values() for one in trials if task in one.items])
+    labels = common_labels([trial.items[task] for trials in sizes.values() for trial in trials if task in trial.items])
     curves: dict[Name, list[SizeResult]] = {}
     last: dict[Name, Sample] = {}
     for size, trials in sizes.items():
-        for group in groups_of(task, trials):
+        for group in group_trials(task, trials):
             name = group.label, group.model
-            sample = Sample.of(metrics.get(metric_name), [items.with_labels(labels) for items in group.items.values()])
+            sample = Sample.from_items(
+                metrics.get(metric_name), [items.with_labels(labels) for items in group.items.values()]
+            )
             if sample is None:
                 continue
             curves.setdefault(name, []).append(_result(size, group, metric_name, sample, last.get(name)))
@@ -73,34 +75,34 @@ def learning_curves(
 
 def unfinished(sizes: Mapping[int, Sequence[StoredTrialItems]], table: Sequence[StoredTrialItems]) -> list[str]:
     """Tell which points of the curves are missing, and why; the table tells of its own."""
-    own = {id(one) for one in table}
+    table_ids = {id(trial) for trial in table}
     return [
-        f"{one.record.trial.label} with {size} training items has no result: {one.record.reason}"
+        f"{trial.record.trial.label} with {size} training items has no result: {trial.record.reason}"
         for size, trials in sizes.items()
-        for one in trials
-        if not isinstance(one.record, Completed) and id(one) not in own
+        for trial in trials
+        if not isinstance(trial.record, Completed) and id(trial) not in table_ids
     ]
 
 
 def _result(size: int, group: Group, metric_name: str, sample: Sample, before: Sample | None) -> SizeResult:
-    pair = sample.paired_with(before) if before else None
+    pair = sample.pair_with(before) if before else None
     return SizeResult(
         train_items=size,
         score=estimate(sample),
         gain=difference(*pair) if pair else None,
         gap=gap_of(group.trials, metric_name),
-        trials=tuple(_trial(one, group, metric_name) for one in group.trials),
+        trials=tuple(_trial(trial, group, metric_name) for trial in group.trials),
     )
 
 
-def _trial(one: StoredTrialItems, group: Group, metric_name: str) -> TrialResult:
-    seed = one.record.trial.seed
-    alone = Sample.of(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
+def _trial(trial: StoredTrialItems, group: Group, metric_name: str) -> TrialResult:
+    seed = trial.record.trial.seed
+    alone = Sample.from_items(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
     return TrialResult(
         seed=seed,
-        status=one.record.status,
-        reason=None if isinstance(one.record, Completed) else one.record.reason,
-        train_items=one.record.trial.train_items,
+        status=trial.record.status,
+        reason=None if isinstance(trial.record, Completed) else trial.record.reason,
+        train_items=trial.record.trial.train_items,
         scores={metric_name: estimate(alone)} if alone else {},
     )
 
@@ -109,8 +111,8 @@ def _unlike(most: Mapping[int | None, Sequence[str]]) -> list[str]:
     """Warn where strategies of one table learned from unlike numbers of items."""
     if len(most) < 2:
         return []
-    told = [
+    differences = [
         f"{', '.join(labels)} with {'all' if size is None else f'{size:,}'} training items"
         for size, labels in most.items()
     ]
-    return [f"strategies learned from unlike numbers of items: {'; '.join(told)}."]
+    return [f"strategies learned from unlike numbers of items: {'; '.join(differences)}."]

@@ -25,15 +25,15 @@ def planted_of(trials: Sequence[StoredTrialItems]) -> tuple[SecretExposure, ...]
     Returns:
         Nothing where the task has no planted secrets.
     """
-    own = trials[0].record.trial.task if trials else ""
-    asked = {
-        probe: [one.items[name] for one in trials if (name := f"{own}.{probe}") in one.items]
+    task_name = trials[0].record.trial.task if trials else ""
+    probe_items = {
+        probe: [trial.items[name] for trial in trials if (name := f"{task_name}.{probe}") in trial.items]
         for probe in ("exposure", "extraction")
     }
-    candidates = max((len(each) for items in asked["exposure"] for each in items.choices), default=None)
+    candidates = max((len(each) for items in probe_items["exposure"] for each in items.choices), default=None)
     most = log2(candidates) if candidates else inf
-    exposure = _by_copies(Sample.of(metrics.get("exposure"), asked["exposure"]), most)
-    extracted = _by_copies(Sample.of(metrics.get("extracted"), asked["extraction"]))
+    exposure = _by_copies(Sample.from_items(metrics.get("exposure"), probe_items["exposure"]), most)
+    extracted = _by_copies(Sample.from_items(metrics.get("extracted"), probe_items["extraction"]))
     return tuple(
         SecretExposure(copies=n, candidates=candidates, exposure=exposure.get(n), extracted=extracted.get(n))
         for n in sorted(exposure.keys() | extracted.keys())
@@ -45,8 +45,8 @@ def _by_copies(sample: Sample | None, most: float = inf) -> dict[int, Estimate]:
     if sample is None:
         return {}
     places = dict[int, list[str]]()
-    for one in sample.ids:
-        if found := _COPIES.match(one):
-            places.setdefault(int(found[1]), []).append(one)
-    found = {n: estimate(sample.at(ids)) for n, ids in places.items()}
-    return {n: one.model_copy(update={"high": min(one.high, most)}) for n, one in found.items()}
+    for item_id in sample.ids:
+        if match := _COPIES.match(item_id):
+            places.setdefault(int(match[1]), []).append(item_id)
+    match = {n: estimate(sample.select(ids)) for n, ids in places.items()}
+    return {n: exposure.model_copy(update={"high": min(exposure.high, most)}) for n, exposure in match.items()}

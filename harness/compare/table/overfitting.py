@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import metrics
-from harness.compare.stats.estimates import estimate, unpaired
+from harness.compare.stats.estimates import estimate, unpaired_difference
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Gap
 from harness.compare.trials.groups import common_labels
@@ -22,14 +22,16 @@ def gap_of(trials: Sequence[StoredTrialItems], metric_name: str) -> Gap | None:
     Returns:
         None where no training item was asked, or the metric is not defined for any.
     """
-    told = [one for one in trials if one.seen is not None]
-    seen = [one.seen for one in told if one.seen is not None]
-    test = [one.items[task] for one in told if (task := one.record.trial.task) in one.items]
-    if not seen or len(test) < len(seen):
+    evaluated = [trial for trial in trials if trial.train_evaluation is not None]
+    train_items = [trial.train_evaluation for trial in evaluated if trial.train_evaluation is not None]
+    test = [trial.items[task] for trial in evaluated if (task := trial.record.trial.task) in trial.items]
+    if not train_items or len(test) < len(train_items):
         return None
-    labels = common_labels([*seen, *test])
+    labels = common_labels([*train_items, *test])
     metric = metrics.get(metric_name)
-    trained, new = (Sample.of(metric, [items.with_labels(labels) for items in group]) for group in (seen, test))
+    trained, new = (
+        Sample.from_items(metric, [items.with_labels(labels) for items in group]) for group in (train_items, test)
+    )
     if trained is None or new is None:
         return None
-    return Gap(metric=metric_name, train=estimate(trained), change=unpaired(trained, new))
+    return Gap(metric=metric_name, train=estimate(trained), change=unpaired_difference(trained, new))

@@ -20,14 +20,14 @@ BASELINE = "zero_shot"
 
 def baseline_of(stored: Sequence[StoredTrialItems], task: str, model: str) -> list[StoredTrialItems]:
     """Find the completed trials of an unchanged model on a task: its own, or else those that asked it as a probe."""
-    asked = [
-        one
-        for one in stored
-        if isinstance(one.record, Completed)
-        and (one.record.trial.strategy, one.record.trial.model) == (BASELINE, model)
-        and task in one.items
+    baselines = [
+        trial
+        for trial in stored
+        if isinstance(trial.record, Completed)
+        and (trial.record.trial.strategy, trial.record.trial.model) == (BASELINE, model)
+        and task in trial.items
     ]
-    return [one for one in asked if one.record.trial.task == task] or asked
+    return [trial for trial in baselines if trial.record.trial.task == task] or baselines
 
 
 def retention(
@@ -42,22 +42,24 @@ def retention(
     Returns:
         One entry a probe, and why a probe has none. No probes where the weights are unchanged.
     """
-    found: list[Retention] = []
+    retentions: list[Retention] = []
     missing: list[str] = []
     for info in probes(seeds):
-        made = _of_probe(info, seeds, suite)
-        if isinstance(made, str):
-            missing.append(made)
+        retained = _of_probe(info, seeds, suite)
+        if isinstance(retained, str):
+            missing.append(retained)
         else:
-            found.append(made)
-    return tuple(found), missing
+            retentions.append(retained)
+    return tuple(retentions), missing
 
 
 def probes(seeds: Sequence[StoredTrialItems]) -> list[TaskInfo]:
     """The probes that a strategy was asked besides its own task, each once."""
-    records = [one.record for one in seeds if isinstance(one.record, Completed) and not _is_baseline(one.record)]
-    asked = [info for record in records for info in record.tasks[1:] if info.role == "probe"]
-    return list({info.name: info for info in asked}.values())
+    records = [
+        record.record for record in seeds if isinstance(record.record, Completed) and not _is_baseline(record.record)
+    ]
+    infos = [info for record in records for info in record.tasks[1:] if info.role == "probe"]
+    return list({info.name: info for info in infos}.values())
 
 
 def _is_baseline(record: Completed) -> bool:
@@ -65,25 +67,27 @@ def _is_baseline(record: Completed) -> bool:
     return record.trial.strategy == BASELINE
 
 
-def _completed(one: StoredTrialItems) -> tuple[TaskInfo, ...]:
-    return one.record.tasks if isinstance(one.record, Completed) else ()
+def _completed(trial: StoredTrialItems) -> tuple[TaskInfo, ...]:
+    return trial.record.tasks if isinstance(trial.record, Completed) else ()
 
 
 def _of_probe(info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]) -> Retention | str:
     model = seeds[0].record.trial.model
     before = baseline_of(suite, info.name, model)
     if not before:
-        own = seeds[0].record.trial.task
-        where = own if info.name.startswith(f"{own}.") else info.name
+        task_name = seeds[0].record.trial.task
+        where = task_name if info.name.startswith(f"{task_name}.") else info.name
         return f"retention on {info.name} is unknown: run {BASELINE} on {where} with {model}."
-    hashes = {own.data_hash for one in before for own in _completed(one) if own.name == info.name}
+    hashes = {task_info.data_hash for trial in before for task_info in _completed(trial) if task_info.name == info.name}
     if hashes != {info.data_hash}:
         return f"retention on {info.name} is unknown: its data have changed, so run {BASELINE} on it again."
     metric = metrics.get(info.metrics[0])
-    asked = [[one.items[info.name] for one in group if info.name in one.items] for group in (seeds, before)]
-    labels = () if info.labels or info.kind != "classification" else common_labels(asked[0] + asked[1])
-    samples = [_sample(metric, tuple(items.with_labels(items.labels or labels) for items in group)) for group in asked]
-    pair = samples[0].paired_with(samples[1]) if samples[0] and samples[1] else None
+    probe_items = [[trial.items[info.name] for trial in group if info.name in trial.items] for group in (seeds, before)]
+    labels = () if info.labels or info.kind != "classification" else common_labels(probe_items[0] + probe_items[1])
+    samples = [
+        _sample(metric, tuple(items.with_labels(items.labels or labels) for items in group)) for group in probe_items
+    ]
+    pair = samples[0].pair_with(samples[1]) if samples[0] and samples[1] else None
     if not pair:
         return f"retention on {info.name} is unknown: no item was answered both before and after."
     after, start = pair
@@ -99,7 +103,7 @@ def _of_probe(info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence
 @lru_cache(maxsize=64)
 def _sample(metric: Metric, seeds: tuple[Items, ...]) -> Sample | None:
     """Line up seeds; the state before is the same for every strategy."""
-    return Sample.of(metric, seeds)
+    return Sample.from_items(metric, seeds)
 
 
 @lru_cache(maxsize=64)

@@ -16,14 +16,13 @@ from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import StrategyResult, TrialResult
 from harness.compare.table.retention import BASELINE, retention
 from harness.compare.table.training_curves import curves_of
-from harness.compare.trials.groups import Group, Key, panel
+from harness.compare.trials.groups import Group, ScoreKey, make_panel
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items, confusion, get
+from harness.metrics.statistical_power import ALPHA
 from harness.records.record import Completed
 
-ALPHA = 0.05
-
-Panels = Mapping[str, Panel[Key]]
+Panels = Mapping[str, Panel[ScoreKey]]
 
 
 def rows_of(
@@ -40,22 +39,24 @@ def rows_of(
     Returns:
         The rows, best first and then what did not finish; and what could not be told, and why.
     """
-    panels = {name: panel(name, groups, each_seed=each_seed) for name in metric_names}
-    made: dict[Key, StrategyResult] = {}
+    panels = {name: make_panel(name, groups, each_seed=each_seed) for name in metric_names}
+    results_by_key: dict[ScoreKey, StrategyResult] = {}
     notes: list[str] = []
     for group in groups:
-        kept, missing = retention(group.trials, suite)
+        retentions, missing = retention(group.trials, suite)
         notes += missing
-        trials = tuple(_trial(group, one, panels, suite if each_seed else None) for one in group.trials)
-        made[group.key] = _row(group, panels, kept, trials)
+        trials = tuple(_trial(group, trial, panels, suite if each_seed else None) for trial in group.trials)
+        results_by_key[group.key] = _row(group, panels, retentions, trials)
     if not metric_names:
-        return tuple(made.values()), notes
+        return tuple(results_by_key.values()), notes
     primary, scored = metric_names[0], panels[metric_names[0]]
-    made = chained(groups[0].task if groups else "", made, scored, primary)
-    return _ranked(made, primary, scored), list(dict.fromkeys(notes))
+    results_by_key = chained(groups[0].task if groups else "", results_by_key, scored, primary)
+    return _ranked(results_by_key, primary, scored), list(dict.fromkeys(notes))
 
 
-def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tuple[TrialResult, ...]) -> StrategyResult:
+def _row(
+    group: Group, panels: Panels, retentions: tuple[Retention, ...], trials: tuple[TrialResult, ...]
+) -> StrategyResult:
     reason = _reason(trials)
     records = group.records
     if not records:
@@ -68,8 +69,8 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tupl
             trials=trials,
         )
     classes, matrix = _classes(group, records[0])
-    asked = [len(group.items.get(record.trial.seed, ())) for record in records]
-    taken = resources.of_seeds(records, [trial.cost for trial in trials if trial.cost], asked)
+    counts = [len(group.items.get(record.trial.seed, ())) for record in records]
+    cost = resources.strategy_cost(records, [trial.cost for trial in trials if trial.cost], counts)
     return StrategyResult(
         strategy=group.strategy,
         model=group.model,
@@ -77,11 +78,11 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tupl
         status="completed",
         reason=reason,
         scores=_scores(panels, group.key),
-        retention=kept,
+        retention=retentions,
         gap=_gap(group.trials, panels),
-        cost=taken,
+        cost=cost,
         unparsed=_unparsed(group),
-        one_seed=len(records) == 1 and bool(taken.trained_parameters),
+        one_seed=len(records) == 1 and bool(cost.trained_parameters),
         classes=classes,
         confusion=matrix,
         checks=checks_of(records),
@@ -92,10 +93,10 @@ def _row(group: Group, panels: Panels, kept: tuple[Retention, ...], trials: tupl
 
 
 def _trial(
-    group: Group, one: StoredTrialItems, panels: Panels, suite: Sequence[StoredTrialItems] | None
+    group: Group, trial: StoredTrialItems, panels: Panels, suite: Sequence[StoredTrialItems] | None
 ) -> TrialResult:
     """Tell what a trial took, and by itself how well it did, unless there is no suite to compare it with."""
-    record = one.record
+    record = trial.record
     if not isinstance(record, Completed):
         return TrialResult(seed=record.trial.seed, status=record.status, reason=record.reason)
     seed = record.trial.seed
@@ -104,11 +105,11 @@ def _trial(
         train_items=record.trial.train_items,
         status="completed",
         scores=_scores(panels, (group.label, group.model, seed)),
-        retention=() if suite is None else retention([one], suite)[0],
-        gap=None if suite is None else _gap([one], panels),
+        retention=() if suite is None else retention([trial], suite)[0],
+        gap=None if suite is None else _gap([trial], panels),
         search=record.search,
         curves=curves_of(record.curves),
-        cost=resources.of_trial(record, len(group.items.get(seed, ()))),
+        cost=resources.trial_cost(record, len(group.items.get(seed, ()))),
     )
 
 
@@ -116,26 +117,31 @@ def _gap(trials: Sequence[StoredTrialItems], panels: Panels) -> Gap | None:
     return gap_of(trials, next(iter(panels))) if panels else None
 
 
-def _scores(panels: Panels, key: Key) -> dict[str, Estimate]:
+def _scores(panels: Panels, key: ScoreKey) -> dict[str, Estimate]:
     return {name: scored.estimate(key) for name, scored in panels.items() if key in scored}
 
 
-def _ranked(made: Mapping[Key, StrategyResult], primary: str, scored: Panel[Key]) -> tuple[StrategyResult, ...]:
+def _ranked(
+    results_by_key: Mapping[ScoreKey, StrategyResult], primary: str, scored: Panel[ScoreKey]
+) -> tuple[StrategyResult, ...]:
     """Put the best first, and compare each with it and with the baseline of its model."""
     up = 1 if get(primary).higher_is_better else -1
-    order = sorted((key for key in made if key in scored), key=lambda key: -up * made[key].scores[primary].value)
+    order = sorted(
+        (key for key in results_by_key if key in scored),
+        key=lambda key: -up * results_by_key[key].scores[primary].value,
+    )
     if not order:
-        return tuple(made.values())
-    to_best = scored.to_best(order)
-    start: dict[Key, Key] = {key: (BASELINE, key[1], None) for key in order}
+        return tuple(results_by_key.values())
+    to_best = scored.compare_to_best(order)
+    start: dict[ScoreKey, ScoreKey] = {key: (BASELINE, key[1], None) for key in order}
     to_baseline = scored.differences({k: base for k, base in start.items() if base in scored and base != k})
     rows: list[StrategyResult] = []
     for key in order:
-        found = to_best.get(key)
-        tied = key == order[0] or (found.p_holm is not None and found.p_holm > ALPHA if found else None)
-        changes = {"to_best": found, "to_baseline": to_baseline.get(key), "tied_for_best": tied}
-        rows.append(made[key].model_copy(update=changes))
-    rows += [row for key, row in made.items() if key not in scored]
+        difference = to_best.get(key)
+        tied = key == order[0] or (difference.p_holm is not None and difference.p_holm > ALPHA if difference else None)
+        changes = {"to_best": difference, "to_baseline": to_baseline.get(key), "tied_for_best": tied}
+        rows.append(results_by_key[key].model_copy(update=changes))
+    rows += [row for key, row in results_by_key.items() if key not in scored]
     return tuple(rows)
 
 
@@ -147,7 +153,10 @@ def _reason(trials: Sequence[TrialResult]) -> str | None:
             seeds.setdefault(trial.reason, []).append(trial.seed)
     if len(trials) == 1:
         return trials[0].reason
-    return "; ".join(f"seed {', '.join(map(str, own))}: {reason}" for reason, own in seeds.items()) or None
+    return (
+        "; ".join(f"seed {', '.join(map(str, seed_numbers))}: {reason}" for reason, seed_numbers in seeds.items())
+        or None
+    )
 
 
 def _unparsed(group: Group) -> float | None:

@@ -20,12 +20,12 @@ def curves_of(points: Sequence[Point]) -> tuple[Curve, ...]:
 def _curve(run: Sequence[Point]) -> Curve:
     loss = [(int(point["step"]), point["loss"]) for point in run if "loss" in point and "step" in point]
     checks = [dict(point) for point in run if any(name.startswith("validation_") for name in point)]
-    measured = [place for place, check in enumerate(checks) if "validation_loss" in check]
+    measured = [index for index, check in enumerate(checks) if "validation_loss" in check]
     return Curve(
         steps=max((int(point.get("step", 0)) for point in run), default=0),
         loss=tuple(_thinned(loss)),
         checks=tuple(checks),
-        best=min(measured, key=lambda place: checks[place]["validation_loss"]) if measured else None,
+        best=min(measured, key=lambda index: checks[index]["validation_loss"]) if measured else None,
     )
 
 

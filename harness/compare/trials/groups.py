@@ -1,4 +1,4 @@
-"""The trials of one task, put together by strategy and model, and scored by every metric of the task."""
+"""Trials of one task, grouped by strategy and model, and scored by a metric."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.metrics import Items
 from harness.metrics.labels import label_set
 from harness.records.record import Budget, Completed
 
-Key = tuple[str, str, int | None]
-"""What is scored: a row's label, its model and a seed, or None for the seeds together."""
+ScoreKey = tuple[str, str, int | None]
+"""A row's label, its model and a seed; None for the mean over seeds."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Group:
 
     Attributes:
         trials: by seed.
-        items: what each finished seed answered, by seed; one set of labels for all of the task.
+        items: of each finished seed, by seed; all trials of the task have the same set of labels.
     """
 
     strategy: str
@@ -33,73 +33,75 @@ class Group:
 
     @property
     def budget(self) -> Budget | None:
-        """What its parameters were looked for with."""
+        """Budget of its hyperparameter search; None without one."""
         return self.trials[0].record.trial.budget
 
     @property
     def task(self) -> str:
-        """What was asked."""
+        """Name of the task."""
         return self.trials[0].record.trial.task
 
     @property
     def label(self) -> str:
-        """What its row is called."""
+        """Name of its row."""
         return self.trials[0].record.trial.label
 
     @property
-    def key(self) -> Key:
-        """Stands for the seeds together."""
+    def key(self) -> ScoreKey:
+        """Key of the mean over seeds."""
         return self.label, self.model, None
 
     @property
     def records(self) -> list[Completed]:
-        """The records of the seeds that finished."""
-        return [one.record for one in self.trials if isinstance(one.record, Completed)]
+        """Records of the seeds that finished."""
+        return [trial.record for trial in self.trials if isinstance(trial.record, Completed)]
 
 
-def groups_of(task: str, stored: Sequence[StoredTrialItems]) -> list[Group]:
+def group_trials(task: str, stored: Sequence[StoredTrialItems]) -> list[Group]:
     """Group the trials of a task, in the order in which strategies first appear."""
     by_name: dict[tuple[str, str], list[StoredTrialItems]] = {}
-    for one in stored:
-        by_name.setdefault((one.record.trial.label, one.record.trial.model), []).append(one)
-    labels = common_labels([one.items[task] for one in stored if task in one.items and _is_labelled(one)])
-    made: list[Group] = []
+    for trial in stored:
+        by_name.setdefault((trial.record.trial.label, trial.record.trial.model), []).append(trial)
+    labels = common_labels([trial.items[task] for trial in stored if task in trial.items and _is_labelled(trial)])
+    groups: list[Group] = []
     for (_, model), trials in by_name.items():
-        trials.sort(key=lambda one: one.record.trial.seed)
-        items = {one.record.trial.seed: one.items[task].with_labels(labels) for one in trials if task in one.items}
-        made.append(Group(trials[0].record.trial.strategy, model, tuple(trials), items))
-    return made
+        trials.sort(key=lambda trial: trial.record.trial.seed)
+        by_seed = {
+            trial.record.trial.seed: trial.items[task].with_labels(labels) for trial in trials if task in trial.items
+        }
+        groups.append(Group(trials[0].record.trial.strategy, model, tuple(trials), by_seed))
+    return groups
 
 
-def _is_labelled(one: StoredTrialItems) -> bool:
-    """Whether answers are labels of the whole task; of others, collecting all that was ever said helps nobody."""
-    return isinstance(one.record, Completed) and one.record.tasks[0].kind == "classification"
+def _is_labelled(trial: StoredTrialItems) -> bool:
+    """Whether answers are labels from one set for the task: only then are labels collected from the answers."""
+    return isinstance(trial.record, Completed) and trial.record.tasks[0].kind == "classification"
 
 
-def common_labels(every: Sequence[Items]) -> tuple[str, ...]:
-    """One set of labels for all trials of a task: its own, or all that occur in any of them."""
-    known = next((items.labels for items in every if items.labels), ())
-    return known or tuple(sorted({label for items in every for label in label_set(items)}))
+def common_labels(answers: Sequence[Items]) -> tuple[str, ...]:
+    """One set of labels for all trials of a task: the declared one, or all labels that occur in any trial."""
+    declared = next((items.labels for items in answers if items.labels), ())
+    return declared or tuple(sorted({label for items in answers for label in label_set(items)}))
 
 
-def panel(metric_name: str, groups: Sequence[Group], *, each_seed: bool = False) -> Panel[Key]:
-    """Score every group's seeds together by one metric, and on demand each seed alone too."""
+def make_panel(metric_name: str, groups: Sequence[Group], *, each_seed: bool = False) -> Panel[ScoreKey]:
+    """Score each group by one metric: the mean over its seeds, and with `each_seed` every single seed too."""
     metric = metrics.get(metric_name)
-    samples: dict[Key, Sample] = {}
+    samples: dict[ScoreKey, Sample] = {}
     for group in groups:
-        if together := Sample.of(metric, list(group.items.values())):
-            samples[group.key] = together
+        if mean := Sample.from_items(metric, list(group.items.values())):
+            samples[group.key] = mean
         for seed, items in group.items.items() if each_seed else ():
-            alone = together if len(group.items) == 1 else Sample.of(metric, [items])
-            if alone:
-                samples[group.label, group.model, seed] = alone
+            sample = mean if len(group.items) == 1 else Sample.from_items(metric, [items])
+            if sample:
+                samples[group.label, group.model, seed] = sample
     return Panel(samples)
 
 
-def unlike_seeds(group: Group) -> str | None:
-    """Tell if a strategy's seeds answered different items; only those that all answered can be averaged."""
-    asked = [set(items.ids) for items in group.items.values()]
-    common, largest = len(set.intersection(*asked)) if asked else 0, max(map(len, asked), default=0)
+def seed_mismatch(group: Group) -> str | None:
+    """Warn if a strategy's seeds answered different items; only those that all answered can be averaged."""
+    ids = [set(items.ids) for items in group.items.values()]
+    common, largest = len(set.intersection(*ids)) if ids else 0, max(map(len, ids), default=0)
     if common == largest:
         return None
     return f"the seeds of {group.label} answered different items: {common} of {largest} are common and counted."

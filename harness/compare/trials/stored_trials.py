@@ -1,4 +1,4 @@
-"""What a comparison reads: a record with the items of each task that it asked."""
+"""Stored records with the items of each task that they answered."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
-from harness.metrics.items import Columns, Items, Places
+from harness.metrics.items import Columns, Items, Positions
 from harness.records.record import Completed, Failed, Skipped
 
 
 class TrialWithRows(Protocol):
-    """A record as a store gives it: the rows are read when asked for."""
+    """A record as a store returns it, with rows that are read on demand."""
 
     @property
     def record(self) -> Completed | Failed | Skipped:
-        """What the trial left."""
+        """The trial's record."""
         ...
 
     def columns(self) -> Columns:
-        """Its rows, of which only what is asked for is read, if it completed."""
+        """Its rows if it completed; each column is read when it is used."""
         ...
 
     def table(self) -> Any:
@@ -33,17 +33,17 @@ class StoredTrialItems:
     """A record, and by task name the items that it was scored on; no items if it did not complete.
 
     Attributes:
-        seen: items of the training split that were asked again; None where none was.
-        controls: the task's items asked in other ways, by way, e.g. ``oracle``; no score is made of them.
+        train_evaluation: answers to items of the training split; None where there was no train-set evaluation.
+        controls: answers under ablations, by ablation, e.g. ``oracle``; they are in no score.
     """
 
     record: Completed | Failed | Skipped
     items: Mapping[str, Items] = field(default_factory=dict[str, Items])
-    seen: Items | None = None
+    train_evaluation: Items | None = None
     controls: Mapping[str, Items] = field(default_factory=dict[str, Items])
 
 
-def read(trials: Iterable[TrialWithRows]) -> list[StoredTrialItems]:
+def read_trials(trials: Iterable[TrialWithRows]) -> list[StoredTrialItems]:
     """Read the rows of stored trials.
 
     Raises:
@@ -58,28 +58,28 @@ def _read(trial: TrialWithRows) -> StoredTrialItems:
         return StoredTrialItems(record)
     columns = trial.columns()
     labels = {task.name: task.labels for task in record.tasks}
-    asked, seen, controls = (
-        {task: Items.from_columns(columns, labels.get(task, ()), places) for task, places in split.items()}
-        for split in _split(columns.values("task"), columns.values("role"))
+    test, train, controls = (
+        {task: Items.from_columns(columns, labels.get(task, ()), rows) for task, rows in by_task.items()}
+        for by_task in _split(columns.values("task"), columns.values("role"))
     )
-    ways = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
-    return StoredTrialItems(record, asked, seen.get(record.trial.task), ways)
+    ablations = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
+    return StoredTrialItems(record, test, train.get(record.trial.task), ablations)
 
 
 @lru_cache(maxsize=64)
-def _split(tasks: tuple[str, ...], roles: tuple[str, ...]) -> tuple[Mapping[str, Places], ...]:
-    """Tell where each task's rows stand: those asked, those trained on, and those asked in other ways."""
-    places: tuple[dict[str, list[int]], ...] = ({}, {}, {})
-    for place, (task, role) in enumerate(zip(tasks, roles, strict=True)):
-        places[_ASIDE.get(role, 0)].setdefault(task, []).append(place)
-    return tuple({task: _run(own) for task, own in held.items()} for held in places)
+def _split(tasks: tuple[str, ...], roles: tuple[str, ...]) -> tuple[Mapping[str, Positions], ...]:
+    """Find the row numbers of each task: test items, train-set evaluation, and ablations."""
+    positions: tuple[dict[str, list[int]], ...] = ({}, {}, {})
+    for row, (task, role) in enumerate(zip(tasks, roles, strict=True)):
+        positions[_SPLIT_OF_ROLE.get(role, 0)].setdefault(task, []).append(row)
+    return tuple({task: _compact(rows) for task, rows in by_task.items()} for by_task in positions)
 
 
-_ASIDE = {"train": 1, "control": 2}
-"""Where rows of a role go that are no test items."""
+_SPLIT_OF_ROLE = {"train": 1, "control": 2}
+"""Position in the result of `_split`; other roles are test items, 0."""
 
 
-def _run(places: Sequence[int]) -> Places:
-    """Name rows that stand side by side by their ends."""
-    first, last = places[0], places[-1]
-    return slice(first, last + 1) if last - first + 1 == len(places) else tuple(places)
+def _compact(rows: Sequence[int]) -> Positions:
+    """Write contiguous row numbers as a slice."""
+    first, last = rows[0], rows[-1]
+    return slice(first, last + 1) if last - first + 1 == len(rows) else tuple(rows)
