@@ -49,29 +49,32 @@ def _loading(record: Completed, *, adapter: bool) -> str:
             'tokenizer = AutoTokenizer.from_pretrained("model")\nmodel = AutoModelForCausalLM.from_pretrained("model")'
         )
         served = "vllm serve ./model"
-    asked = (
+    loading = (
         "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
         "`prompt.json`; do not add special tokens. Where the system retrieves, `index/` has the passages and the index "
         "that they are found with."
     )
-    return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{served}\n```\n\n{asked}"
+    return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{served}\n```\n\n{loading}"
 
 
 def _checked(record: Completed, samples: int, alike: int) -> str:
     how = ", greedily and to the end of the line" if record.tasks[0].kind == "qa" else ""
-    rest = "" if alike == samples else " Merging or rounding has changed the others: measure it before you rely on it."
+    caveat = (
+        "" if alike == samples else " Merging or rounding has changed the others: measure it before you rely on it."
+    )
     return (
-        f"## Checked\n\n{alike} of {samples} stored answers were given again by what lies in `model/`.{rest} "
+        f"## Checked\n\n{alike} of {samples} stored answers were given again by what lies in `model/`.{caveat} "
         f"`samples.jsonl` has the exact prompts and answers, so that a server can be checked by them too{how}."
     )
 
 
 def _made_with(record: Completed) -> str:
-    there = record.environment
-    versions = ", ".join(f"{name} {version}" for name, version in there.packages.items())
+    environment = record.environment
+    versions = ", ".join(f"{name} {version}" for name, version in environment.packages.items())
     return (
         f"## Made with\n\nadaptbench {metadata.version('adaptbench')}; trial `{record.trial.key[:16]}` of "
-        f"{record.started_at}, commit {there.git_commit or 'unknown'}, on {there.processor}; {versions}. Data: "
+        f"{record.started_at}, commit {environment.git_commit or 'unknown'}, on {environment.processor}; {versions}. "
+        "Data: "
         f"`{record.tasks[0].data_hash[:16]}`.\n\n## Not known\n\nHow it does on other data than the task's test split, "
         "and whether training data can be drawn from it, unless the figures above say so."
     )

@@ -20,7 +20,7 @@ from harness.decoding import prefix_sharing
 from harness.deploy.model_card import card
 from harness.errors import HarnessError
 from harness.models import bottleneck, registry
-from harness.models.local_model import local_model
+from harness.models.local_model import require_local
 from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from harness.predict import answering
@@ -157,13 +157,13 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
     if model.info.hash != record.model.hash:
         raise HarnessError(f"the weights of {record.model.name!r} are no longer those of the record: run it again.")
     steps = record.search.steps if record.search else record.trial.steps
-    return adapt(stage, System(model, target.task_data.task), steps, [one.task_data for one in prepared]), target
+    return adapt(stage, System(model, target.task_data.task), steps, [part.task_data for part in prepared]), target
 
 
 def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) -> bool:
     """Write weights, configuration and tokenizer; tell whether they are an adapter beside the base model."""
     portable = weight_formats
-    model = local_model(system.model)
+    model = require_local(system.model)
     if bottleneck.attached(prefix_sharing.causal(model.module)):
         raise HarnessError(
             "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
@@ -188,14 +188,16 @@ def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) ->
 def _write_way_of_asking(system: System, folder: Path) -> None:
     """Write what a system is besides its weights: the prompt's parts, and the index with its passages."""
     task = system.task
-    asked: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
-    shown = getattr(system.exemplars, "examples", ())
-    asked["exemplars"] = [{"question": one.query.input, "answer": one.references[0]} for one in shown]
-    asked["exemplars_per_question"] = getattr(system.exemplars, "k", None)
-    asked["prior_nats"] = list(system.prior)
-    asked["reasoning"] = asdict(system.reasoning) if system.reasoning else None
-    asked["passages_per_question"] = getattr(system.retriever, "k", None)
-    (folder / "prompt.json").write_text(_json(asked, 2) + "\n", encoding="utf-8")
+    prompt_parts: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
+    exemplars = getattr(system.exemplars, "examples", ())
+    prompt_parts["exemplars"] = [
+        {"question": exemplar.query.input, "answer": exemplar.references[0]} for exemplar in exemplars
+    ]
+    prompt_parts["exemplars_per_question"] = getattr(system.exemplars, "k", None)
+    prompt_parts["prior_nats"] = list(system.prior)
+    prompt_parts["reasoning"] = asdict(system.reasoning) if system.reasoning else None
+    prompt_parts["passages_per_question"] = getattr(system.retriever, "k", None)
+    (folder / "prompt.json").write_text(_json(prompt_parts, 2) + "\n", encoding="utf-8")
     text = task.template or template.built_in("plain.jinja")
     (folder / "prompt.jinja").write_text(text, encoding="utf-8")
     if system.retriever is not None:
@@ -209,27 +211,27 @@ def _write_way_of_asking(system: System, folder: Path) -> None:
 def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:
     """Open what was written as a user would."""
     if adapter:
-        return local_model(registry.open_model(base, cache)).load_adapted(folder)
+        return require_local(registry.open_model(base, cache)).load_adapted(folder)
     return registry.open_model(str(folder), cache)
 
 
 def _alike(model: Model, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
     """Count the stored answers that the reopened model gives again."""
-    wanted = {row.id: row.answer for row in samples}
-    queries = [one.query for one in target.test if one.query.id in wanted]
-    found = answering.ask(replace(system, model=model), queries)
-    return sum(one.answer == wanted[one.query.id] for one in found)
+    answers = {row.id: row.answer for row in samples}
+    queries = [example.query for example in target.test if example.query.id in answers]
+    predictions = answering.ask(replace(system, model=model), queries)
+    return sum(prediction.answer == answers[prediction.query.id] for prediction in predictions)
 
 
 def _sample(system: System, row: Row) -> dict[str, Any]:
     """Tell one stored answer, with each choice as it follows the prompt."""
-    told: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
+    sample: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
     if row.choice_scores:
-        asked, tokenizer = Prompt(system.task, row.input), local_model(system.model).tokenizer
+        prompt, tokenizer = Prompt(system.task, row.input), require_local(system.model).tokenizer
         options = row.choices or system.task.choices
-        told["continuations"] = [layout.answer_text(asked, option, tokenizer) for option in options]
-        told["choice_scores_nats"] = list(row.choice_scores)
-    return told | {"references": list(row.references)}
+        sample["continuations"] = [layout.answer_text(prompt, option, tokenizer) for option in options]
+        sample["choice_scores_nats"] = list(row.choice_scores)
+    return sample | {"references": list(row.references)}
 
 
 def _write_lines(path: Path, lines: Sequence[Any]) -> None:

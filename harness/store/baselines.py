@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,9 @@ def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: s
             suites, or the folder cannot be written.
     """
     target = free_folder(store.root, name)
-    done = [one for one in trials if isinstance(one.record, Completed)]
-    suites = sorted({one.record.trial.suite for one in done})
-    if not done:
+    completed = [trial for trial in trials if isinstance(trial.record, Completed)]
+    suites = sorted({trial.record.trial.suite for trial in completed})
+    if not completed:
         raise HarnessError(f"no finished trial to keep as {name!r}: 'harness run SUITE' makes some.")
     if len(suites) > 1:
         raise HarnessError(f"baseline {name!r} would be of several suites ({', '.join(suites)}): name one of them.")
@@ -86,7 +86,7 @@ def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: s
     try:
         temporary.mkdir(parents=True)
         try:
-            _write(temporary, name, suites[0], done, note)
+            _write(temporary, name, suites[0], completed, note)
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -122,23 +122,23 @@ def find_baseline(name: str, roots: Iterable[Path]) -> Baseline:
     for folder in folders:
         if not re.search(r"[/\\]", name) and (folder / name / _MANIFEST).is_file():
             return read_baseline(folder / name)
-    known = [path.parent.name for folder in folders for path in folder.glob(f"*/{_MANIFEST}")]
+    names = [path.parent.name for folder in folders for path in folder.glob(f"*/{_MANIFEST}")]
     where = " or ".join(map(str, folders))
-    raise unknown("baseline", name, known, where=where, hint=f"'harness baseline set {name}' makes one.")
+    raise unknown("baseline", name, names, where=where, hint=f"'harness baseline set {name}' makes one.")
 
 
 def list_baselines(root: Path) -> tuple[list[Baseline], list[str]]:
     """Read all baselines of a results folder, oldest first; and a line for each that cannot be used."""
-    found: list[Baseline] = []
+    baselines: list[Baseline] = []
     problems: list[str] = []
     for manifest in sorted((root / FOLDER).glob(f"*/{_MANIFEST}")):
         if manifest.parent.name.startswith("."):
             continue
         try:
-            found.append(read_baseline(manifest.parent))
+            baselines.append(read_baseline(manifest.parent))
         except HarnessError as error:
             problems.append(str(error))
-    return sorted(found, key=lambda one: (one.manifest.measured_at, one.manifest.set_at)), problems
+    return sorted(baselines, key=lambda baseline: (baseline.manifest.measured_at, baseline.manifest.set_at)), problems
 
 
 def read_baseline(folder: Path) -> Baseline:
@@ -165,8 +165,8 @@ def read_baseline(folder: Path) -> Baseline:
 
 def is_baseline(name: str, roots: Iterable[Path]) -> bool:
     """Tell whether `find_baseline` would look into a folder of that name."""
-    here = (Path(name) / _MANIFEST).is_file()
-    return here or any((root / FOLDER / name / _MANIFEST).is_file() for root in roots)
+    is_folder = (Path(name) / _MANIFEST).is_file()
+    return is_folder or any((root / FOLDER / name / _MANIFEST).is_file() for root in roots)
 
 
 def folder_of(name: str, root: Path) -> Path:
@@ -175,9 +175,9 @@ def folder_of(name: str, root: Path) -> Path:
     Raises:
         HarnessError: there is none of that name.
     """
-    known = [path.name for path in (root / FOLDER).glob("*/") if not path.name.startswith(".")]
-    if name not in known:
-        raise unknown("baseline", name, known, where=str(root / FOLDER))
+    names = [path.name for path in (root / FOLDER).glob("*/") if not path.name.startswith(".")]
+    if name not in names:
+        raise unknown("baseline", name, names, where=str(root / FOLDER))
     return root / FOLDER / name
 
 
@@ -207,17 +207,21 @@ def _checked(name: str) -> str:
 
 
 def _write(folder: Path, name: str, suite: str, trials: Sequence[StoredTrial], note: str) -> None:
-    for one in trials:
-        trial = one.record.trial
-        own = folder / f"{slug(trial.task)}-{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
-        own.mkdir()
-        record_file.write(own, one.record.model_copy(update={"curves": ()}), _compact(one.record, one.rows()))
-    began = [one.record.started_at for one in trials if isinstance(one.record, Completed)]
+    for stored_trial in trials:
+        trial = stored_trial.record.trial
+        target = folder / f"{slug(trial.task)}-{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
+        target.mkdir()
+        record_file.write(
+            target,
+            stored_trial.record.model_copy(update={"curves": ()}),
+            _compact(stored_trial.record, stored_trial.rows()),
+        )
+    start_times = [trial.record.started_at for trial in trials if isinstance(trial.record, Completed)]
     manifest = Manifest(
         name=name,
         suite=suite,
         set_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        measured_at=max(began),
+        measured_at=max(start_times),
         note=note,
         files={
             path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.glob("*/*")) if path.is_file()
@@ -228,24 +232,26 @@ def _write(folder: Path, name: str, suite: str, trials: Sequence[StoredTrial], n
 
 def _compact(record: Record, rows: Sequence[Row]) -> list[Row]:
     """Keep the items that a gate compares, with what their metrics read."""
-    asked = (
+    asked_tasks = (
         {task.name: task for task in record.tasks if task.role != "control"} if isinstance(record, Completed) else {}
     )
-    reading = {name for name, task in asked.items() if _reads_inputs(task, [row for row in rows if row.task == name])}
+    reading = {
+        name for name, task in asked_tasks.items() if _reads_inputs(task, [row for row in rows if row.task == name])
+    }
     spare: dict[str, Any] = {"reasoning": (), "votes": ()}
     return [
         row.model_copy(
             update=spare | {"prompt": prompt_hash(row.prompt)} | ({} if row.task in reading else {"input": ""})
         )
         for row in rows
-        if row.role in ("target", "probe") and row.task in asked
+        if row.role in ("target", "probe") and row.task in asked_tasks
     ]
 
 
 def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
     """Tell whether a metric of the task is defined for fewer items where their inputs are unknown."""
     items = Items.from_rows(rows, task.labels)
-    without = replace(items, inputs=("",) * len(rows))
+    without = Items.from_rows([row.model_copy(update={"input": ""}) for row in rows], task.labels)
     return any(
         int(metrics.get(name).defined(without).sum()) < int(metrics.get(name).defined(items).sum())
         for name in task.metrics

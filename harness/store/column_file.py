@@ -68,8 +68,8 @@ class ColumnFile:
                     if other in places and any(self._known.get(name, ())):
                         self._known[other] = _column(content, file, places[other])
         except (OSError, pa.ArrowException) as error:
-            told = " ".join(str(error).split())[:200]
-            raise HarnessError(f"{self._path} is damaged ({told}): delete {self._path.parent}.") from error
+            reason = " ".join(str(error).split())[:200]
+            raise HarnessError(f"{self._path} is damaged ({reason}): delete {self._path.parent}.") from error
 
 
 class TableColumns:
@@ -102,10 +102,10 @@ _PLACES: list[tuple[Any, dict[str, int]]] = []
 def _places(file: Any) -> dict[str, int]:
     """Tell where each column stands."""
     schema = file.metadata.schema
-    for known, places in _PLACES:
-        if known.equals(schema):
+    for cached_schema, places in _PLACES:
+        if cached_schema.equals(schema):
             return places
-    places = {path[0]: place for place, path in enumerate(file.reader.column_paths)}
+    places = {path[0]: index for index, path in enumerate(file.reader.column_paths)}
     _PLACES.append((schema, places))
     return places
 
@@ -113,24 +113,24 @@ def _places(file: Any) -> dict[str, int]:
 _DECODED: OrderedDict[tuple[str, bytes], tuple[Any, ...]] = OrderedDict()
 
 
-def _column(content: bytes, file: Any, place: int) -> tuple[Any, ...]:
+def _column(content: bytes, file: Any, index: int) -> tuple[Any, ...]:
     """Decode a column, unless one of the same type and bytes was: pages, encodings and checksums are all in them."""
     if file.metadata.num_row_groups != 1:
-        return _decode(file, place)
-    chunk = file.metadata.row_group(0).column(place)
+        return _decode(file, index)
+    chunk = file.metadata.row_group(0).column(index)
     size, dictionary = chunk.total_compressed_size, chunk.dictionary_page_offset
     if size > _LARGEST_BYTES:
-        return _decode(file, place)
+        return _decode(file, index)
     start = chunk.data_page_offset if dictionary is None else dictionary
     key = (chunk.path_in_schema, content[start : start + size])
     if key in _DECODED:
         _DECODED.move_to_end(key)
     else:
-        _DECODED[key] = _decode(file, place)
+        _DECODED[key] = _decode(file, index)
         if len(_DECODED) > _KEPT:
             _DECODED.popitem(last=False)
     return _DECODED[key]
 
 
-def _decode(file: Any, place: int) -> tuple[Any, ...]:
-    return _plain(file.reader.read_all(column_indices=[place], use_threads=False).column(0).to_pylist())
+def _decode(file: Any, index: int) -> tuple[Any, ...]:
+    return _plain(file.reader.read_all(column_indices=[index], use_threads=False).column(0).to_pylist())

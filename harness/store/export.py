@@ -32,15 +32,15 @@ def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "pa
     Raises:
         HarnessError: the rows of a trial are damaged, or a file cannot be written.
     """
-    rows = [flat(one) for one in stored]
+    rows = [flat(trial) for trial in stored]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    made = {"trials": pa.table({name: [row.get(name) for row in rows] for name in names})}
-    answers = [_answers(one) for one in stored if isinstance(one.record, Completed)]
+    arrow_tables = {"trials": pa.table({name: [row.get(name) for row in rows] for name in names})}
+    answers = [_answers(trial) for trial in stored if isinstance(trial.record, Completed)]
     if answers:
-        made["examples"] = pa.concat_tables(answers, promote_options="default")
+        arrow_tables["examples"] = pa.concat_tables(answers, promote_options="default")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(table, folder / f"{name}.{form}") for name, table in made.items()]
+        return [_write(table, folder / f"{name}.{form}") for name, table in arrow_tables.items()]
     except OSError as error:
         raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
 
@@ -48,7 +48,7 @@ def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "pa
 def flat(stored: StoredTrial) -> dict[str, Value]:
     """Return one trial as named values: what it was, its scores, and its phases' seconds and peak bytes."""
     record, trial = stored.record, stored.record.trial
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         "key": trial.key,
         "suite": trial.suite,
         "task": trial.task,
@@ -61,16 +61,20 @@ def flat(stored: StoredTrial) -> dict[str, Value]:
         "reason": None if isinstance(record, Completed) else record.reason,
     }
     if not isinstance(record, Completed):
-        return found
-    there = record.environment
-    found |= {"started_at": record.started_at, "git_commit": there.git_commit, "processor": there.processor}
-    found |= {"gpu": there.gpu, "model_hash": record.model.hash, "suite_version": record.suite_version}
-    found |= {f"score:{name}": value for name, value in record.scores.items()}
+        return values
+    environment = record.environment
+    values |= {
+        "started_at": record.started_at,
+        "git_commit": environment.git_commit,
+        "processor": environment.processor,
+    }
+    values |= {"gpu": environment.gpu, "model_hash": record.model.hash, "suite_version": record.suite_version}
+    values |= {f"score:{name}": value for name, value in record.scores.items()}
     for phase in dict.fromkeys(span.phase for span in record.spans):
         spans = [span for span in record.spans if span.phase == phase]
         peaks = [span.host_peak_bytes for span in spans if span.host_peak_bytes is not None]
-        found |= {f"{phase}_s": sum(span.wall_s for span in spans), f"{phase}_peak_bytes": max(peaks, default=None)}
-    return found | {"adapted_bytes": record.adapted_bytes, "trained_parameters": record.trained_parameters}
+        values |= {f"{phase}_s": sum(span.wall_s for span in spans), f"{phase}_peak_bytes": max(peaks, default=None)}
+    return values | {"adapted_bytes": record.adapted_bytes, "trained_parameters": record.trained_parameters}
 
 
 def mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
@@ -93,7 +97,7 @@ def mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
         raise HarnessError("MLflow is not installed: pip install 'adaptbench[mlflow]'.") from error
     try:
         client = MlflowClient(tracking_uri=uri)
-        return sum(_log(client, one) for one in stored if isinstance(one.record, Completed))
+        return sum(_log(client, trial) for trial in stored if isinstance(trial.record, Completed))
     except MlflowException as error:
         raise HarnessError(f"MLflow at {uri}: {str(error).splitlines()[0][:200]}") from error
 
@@ -103,15 +107,15 @@ def _log(client: Any, stored: StoredTrial) -> bool:
     values = flat(stored)
     trial = stored.record.trial
     name = f"adaptbench/{trial.suite}"
-    known = client.get_experiment_by_name(name)
-    experiment = known.experiment_id if known else client.create_experiment(name)
+    existing = client.get_experiment_by_name(name)
+    experiment = existing.experiment_id if existing else client.create_experiment(name)
     if client.search_runs([experiment], f"tags.key = '{trial.key}'", max_results=1):
         return False
     text = {name: str(value) for name, value in values.items() if isinstance(value, str | bool)}
     run = client.create_run(experiment, tags=text, run_name=f"{trial.label} on {trial.task}, seed {trial.seed}")
-    for place, step in enumerate(trial.steps):
+    for index, step in enumerate(trial.steps):
         for parameter, value in step.items():
-            client.log_param(run.info.run_id, f"{place}.{step.get('step')}.{parameter}", _short(value))
+            client.log_param(run.info.run_id, f"{index}.{step.get('step')}.{parameter}", _short(value))
     for metric, value in values.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             client.log_metric(run.info.run_id, metric.replace("@", "_at_").replace(":", "/"), float(value))

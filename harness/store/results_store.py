@@ -95,19 +95,19 @@ class Store:
     def load(self, suite: str | None = None) -> list[StoredTrial]:
         """Read every record, or one suite's; what cannot be read is left out and named in `problems`."""
         self.problems = []
-        found: list[StoredTrial] = []
+        stored_trials: list[StoredTrial] = []
         for folder in sorted(self.root.glob(f"{slug(suite) if suite else '*'}/*/*/*/")):
             if any(part.startswith(".") for part in folder.relative_to(self.root).parts):
                 continue
             try:
-                found.append(StoredTrial(record_file.read(folder), folder))
+                stored_trials.append(StoredTrial(record_file.read(folder), folder))
             except HarnessError as error:
                 self.problems.append(str(error))
-        return found
+        return stored_trials
 
     def suites(self) -> list[str]:
         """List the suites of which there are records."""
-        return sorted({one.record.trial.suite for one in self.load()})
+        return sorted({trial.record.trial.suite for trial in self.load()})
 
     def write(self, record: Record, rows: Sequence[Row] = ()) -> Path:
         """Store a record, with its rows if the trial completed, and return its folder.
@@ -182,22 +182,22 @@ def newest(stored: Iterable[StoredTrial]) -> Selection:
     (`Trial.basis`); records of others are left out and counted. A skipped trial gives way to any other.
     """
     tasks: dict[tuple[str, str], list[StoredTrial]] = {}
-    for one in stored:
-        tasks.setdefault((one.record.trial.suite, one.record.trial.task), []).append(one)
-    kept: list[StoredTrial] = []
+    for trial in stored:
+        tasks.setdefault((trial.record.trial.suite, trial.record.trial.task), []).append(trial)
+    newest_trials: list[StoredTrial] = []
     notes: list[str] = []
-    for (suite, task), every in tasks.items():
-        reference = max(every, key=_age).record.trial.basis
-        same = [one for one in every if one.record.trial.basis == reference]
-        if len(same) < len(every):
-            count = len(every) - len(same)
-            what = "1 record" if count == 1 else f"{count} records"
-            notes.append(f"{suite}/{task}: {what} of other data, limits or scoring left out; the newest is shown.")
+    for (suite, task), task_trials in tasks.items():
+        reference = max(task_trials, key=_age).record.trial.basis
+        same = [trial for trial in task_trials if trial.record.trial.basis == reference]
+        if len(same) < len(task_trials):
+            count = len(task_trials) - len(same)
+            amount = "1 record" if count == 1 else f"{count} records"
+            notes.append(f"{suite}/{task}: {amount} of other data, limits or scoring left out; the newest is shown.")
         latest: dict[Any, StoredTrial] = {}
-        for one in sorted(same, key=_age):
-            latest[one.record.trial.place] = one
-        kept += latest.values()
-    return Selection(tuple(kept), tuple(notes))
+        for trial in sorted(same, key=_age):
+            latest[trial.record.trial.place] = trial
+        newest_trials += latest.values()
+    return Selection(tuple(newest_trials), tuple(notes))
 
 
 def slug(text: str) -> str:

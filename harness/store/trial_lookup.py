@@ -30,27 +30,28 @@ def choose(
     """
     if run and (Path(run) / "record.json").is_file():
         return [StoredTrial(record_file.read(Path(run)), Path(run))]
-    stored = [one for one in store.load() if isinstance(one.record, Completed)]
-    suites = sorted({one.record.trial.suite for one in stored})
+    stored = [trial for trial in store.load() if isinstance(trial.record, Completed)]
+    suites = sorted({trial.record.trial.suite for trial in stored})
     if run and run not in suites:
-        found = [one for one in stored if len(run) >= SHORTEST_KEY and one.record.trial.key.startswith(run)]
-        if len(found) != 1:
-            what = "fits several records" if found else "is no suite, no record's folder and no beginning of a key"
-            raise HarnessError(f"{run!r} {what} in {store.root}; suites there: {', '.join(suites) or 'none'}.")
-        return found
+        matches = [trial for trial in stored if len(run) >= SHORTEST_KEY and trial.record.trial.key.startswith(run)]
+        if len(matches) != 1:
+            problem = "fits several records" if matches else "is no suite, no record's folder and no beginning of a key"
+            raise HarnessError(f"{run!r} {problem} in {store.root}; suites there: {', '.join(suites) or 'none'}.")
+        return matches
     if not run and len(suites) != 1:
-        what = (
+        problem = (
             f"{store.root} has results of {', '.join(suites)}: name one" if suites else f"{store.root} has no results"
         )
-        raise HarnessError(f"{what}.")
-    chosen = [one for one in newest(stored).trials if one.record.trial.suite == (run or suites[0])]
-    for kind, wanted, name in (("strategy", strategies, "label"), ("model", models, "model")):
-        there = {getattr(one.record.trial, name) for one in chosen}
-        for one in wanted:
-            if one not in there:
-                raise unknown(kind, one, there, where=str(store.root))
+        raise HarnessError(f"{problem}.")
+    chosen = [trial for trial in newest(stored).trials if trial.record.trial.suite == (run or suites[0])]
+    for kind, choices, name in (("strategy", strategies, "label"), ("model", models, "model")):
+        names = {getattr(trial.record.trial, name) for trial in chosen}
+        for choice in choices:
+            if choice not in names:
+                raise unknown(kind, choice, names, where=str(store.root))
     return [
-        one
-        for one in chosen
-        if (not strategies or one.record.trial.label in strategies) and (not models or one.record.trial.model in models)
+        trial
+        for trial in chosen
+        if (not strategies or trial.record.trial.label in strategies)
+        and (not models or trial.record.trial.model in models)
     ]
