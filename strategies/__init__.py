@@ -1,1 +1,1 @@
-"""One file, one step: the way that a method customises a system, its paper and its defaults."""
+"""One file, one strategy: a step that customises a system, with its paper and its defaults."""

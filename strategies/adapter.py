@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Adapter(Tuned):
+class Adapter(TunedStep):
     """Put a narrow block behind attention and feed-forward of every layer; it begins as the identity."""
 
     learning_rate: float = Field(1e-3, gt=0, description="at its peak, AdamW with warm-up and cosine")
@@ -27,15 +27,21 @@ class Adapter(Tuned):
     }
     paper: ClassVar[str] = "Houlsby et al. 2019, arXiv:1902.00751; feed-forward only: Pfeiffer 2021, arXiv:2005.00247"
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train two narrow matrices with biases, once or twice a block."""
         parts = 2 if self.after == "both" else 1
         trained = shape.layers * parts * (2 * shape.hidden * self.width + self.width + shape.hidden)
-        kept = parts * (shape.hidden + 2 * self.width)
-        return Footprint(trained=trained, added=trained, modules=parts, reach=1.0, kept_values=kept)
+        activations = parts * (shape.hidden + 2 * self.width)
+        return Footprint(
+            trained_parameters=trained,
+            added_parameters=trained,
+            modules_per_block=parts,
+            backward_share=1.0,
+            saved_activations=activations,
+        )
 
     def attach(self, model: Any) -> Any:
-        """Put the blocks in."""
+        """Put a bottleneck behind each sublayer."""
         from harness.training import adapters
 
         return adapters.attach_bottleneck(model, width=self.width, activation=self.activation, after=self.after)

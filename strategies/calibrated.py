@@ -1,4 +1,4 @@
-"""Take off what the prompt makes the model say whatever is asked (contextual calibration, Zhao et al. 2021)."""
+"""Contextual calibration: subtract the model's bias under the prompt from the choice scores (Zhao et al. 2021)."""
 
 from typing import ClassVar
 
@@ -11,8 +11,8 @@ from harness.prompts.label_prior import contextual_prior
 class Calibrated(Step):
     """The system as it is gets asked questions that say nothing, and what it then favours is taken off.
 
-    Labels are divided by their mean probability behind such questions. Where each query brings its own choices, a
-    choice's log-likelihood behind such questions is taken off instead, which is measured when it is asked.
+    Labels are divided by their mean probability behind such content-free questions. If each query brings its own
+    choices, a choice's log-likelihood behind them is subtracted instead, measured at query time.
     """
 
     content_free: list[str] = Field(["N/A", "[MASK]", ""], min_length=1, description="questions that say nothing")
@@ -24,18 +24,19 @@ class Calibrated(Step):
     )
 
     def footprint(self, shape: Architecture) -> Footprint:
-        """Ask what says nothing."""
+        """Ask the content-free questions."""
         del shape
-        return Footprint(asked=len(self.content_free))
+        return Footprint(extra_prompts=len(self.content_free))
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Ask what says nothing, and keep what the labels get."""
+        """Ask the content-free questions, and set the labels' mean probabilities as the prior."""
         system = system.replace(prior=(), content_free=())
         if not task.task.choices:
             return system.replace(content_free=tuple(self.content_free))
-        queries = [Query(f"content-free/{place}", text) for place, text in enumerate(self.content_free)]
+        queries = [Query(f"content-free/{index}", text) for index, text in enumerate(self.content_free)]
         from harness.predict.answering import ask
 
-        found = ask(system, queries, context.progress)
-        context.count_tokens(sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found))
-        return system.replace(prior=contextual_prior([one.raw.choice_scores for one in found]))
+        predictions = ask(system, queries, context.progress)
+        answers = [prediction.raw for prediction in predictions]
+        context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
+        return system.replace(prior=contextual_prior([answer.choice_scores for answer in answers]))

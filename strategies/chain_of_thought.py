@@ -10,8 +10,8 @@ from harness.api import Architecture, Context, Footprint, Needs, Reasoning, Step
 class ChainOfThought(Step):
     """One reasoning is generated greedily behind a sentence that asks for it, and the answer is read behind that.
 
-    Any kind of task is answered as it would be without: choices are scored, short answers generated. A calibration made
-    before is dropped, as it belongs to answers without reasoning; `calibrated` after this step makes one that fits.
+    Answers are read as without reasoning: choices are scored, short answers generated. An earlier calibration is
+    dropped, as it belongs to answers without reasoning; put `calibrated` after this step to calibrate again.
     """
 
     trigger: str = Field("Let's think step by step.", description="what the reasoning begins with")
@@ -23,7 +23,7 @@ class ChainOfThought(Step):
     def footprint(self, shape: Architecture) -> Footprint:
         """Write a reasoning before each answer."""
         del shape
-        return Footprint(thought_tokens=self.max_reasoning_tokens)
+        return Footprint(reasoning_tokens=self.max_reasoning_tokens)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think before it answers."""

@@ -1,4 +1,4 @@
-"""Direct preference optimisation: make better answers likelier than worse ones, without a reward model."""
+"""Direct preference optimisation: raise chosen answers over rejected ones, without a reward model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +12,10 @@ from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, 
 class Dpo(Step):
     """Raise the likelihood of each pair's better answer against the worse one's, held to where tuning began.
 
-    Usually after supervised tuning, as ``lora+dpo``. An adapter that is already there is merged into the weights
-    and a new one attached, so that the reference is the model that the step before has left.
+    Usually after supervised tuning, as ``lora+dpo``. An earlier adapter is merged into the weights and a new one
+    attached, so the reference is the model that the step before has left.
 
-    The learning rate was chosen by validation on 128 to 192 pairs, a few dozen updates: at 5e-5 nothing moved,
+    The learning rate was chosen by validation on 128 to 192 pairs, a few dozen updates: at 5e-5 nothing changed,
     at 5e-4 the loss on held-out pairs rose after supervised tuning. With thousands of updates, take 5e-6 to 5e-5.
     """
 
@@ -40,19 +40,21 @@ class Dpo(Step):
     paper: ClassVar[str] = "Rafailov et al. 2023, arXiv:2305.18290; by an adapter: Hu et al. 2021, arXiv:2106.09685"
 
     def footprint(self, shape: Architecture) -> Footprint:
-        """Train the update on pairs, which the reference reads once."""
+        """Train the low-rank update on pairs, which the reference reads once."""
         trains = shape.low_rank(self.rank, self.targets)
-        return replace(trains, learns="pairs", epochs=self.epochs, batch=self.batch_size, watched=self.watch_items)
+        return replace(
+            trains, objective="pairs", epochs=self.epochs, batch_size=self.batch_size, monitored_items=self.watch_items
+        )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, and train it on the pairs."""
-        from harness.models.local_model import local_model
+        from harness.models.local_model import require_local
         from harness.training import adapters, preferences
 
         model = adapters.attach_low_rank(
-            local_model(system.model), rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
+            require_local(system.model), rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
         )
         settings = preferences.PreferenceSettings(
             self.learning_rate, self.epochs, self.batch_size, self.beta, watch_items=self.watch_items
         )
-        return preferences.optimise_directly(model, system, task, settings, context)
+        return preferences.tune_by_dpo(model, system, task, settings, context)

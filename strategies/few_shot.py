@@ -1,4 +1,4 @@
-"""Show worked examples in the prompt, and take off the bias that they bring (Brown et al. 2020, Zhou et al. 2024)."""
+"""Few-shot prompting: exemplars in the prompt, and batch calibration (Brown et al. 2020, Zhou et al. 2024)."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ from harness.retrieval.exemplars import FixedExemplars, NearestExemplars, shuffl
 class FewShot(Step):
     """Worked examples from the training split stand in the prompt: balanced over the labels, random, or similar.
 
-    A small model then often answers with one label whatever is asked. So for fixed labels the mean log-probability
-    that each label gets over some training inputs is measured, and taken off its score (batch calibration).
+    A small model then often answers every question with the same label. So if the labels are fixed, each label's mean
+    log-probability over some training inputs is subtracted from its score (batch calibration).
     """
 
     k: int = Field(8, ge=1, description="worked examples in the prompt")
@@ -50,32 +50,41 @@ class FewShot(Step):
     )
 
     def sources(self) -> tuple[str, ...]:
-        """Name the embedding model, where one is used."""
+        """Name the embedding model, if exemplars are chosen by similarity."""
         return (self.embedder,) if self.choose == "similar" else ()
 
     def footprint(self, shape: Architecture) -> Footprint:
         """Put exemplars into each prompt; ask some prompts to calibrate."""
         del shape
-        asked = self.calibration_items if self.calibrate else 0
-        return Footprint(exemplars=self.k, alike=self.choose != "similar", asked=asked, labels_only=True)
+        calibration_prompts = self.calibration_items if self.calibrate else 0
+        return Footprint(
+            exemplars=self.k,
+            shared_exemplars=self.choose != "similar",
+            extra_prompts=calibration_prompts,
+            fixed_labels_only=True,
+        )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Choose the exemplars; measure the labels' mean log-probabilities where the labels are fixed."""
+        """Choose the exemplars; measure the labels' mean log-probabilities if the labels are fixed."""
         shuffle = shuffled if self.choose == "random" else shuffled_by_label
         order = shuffle(task.train, context.seed)
-        chosen = self._nearest(task.train, context) if self.choose == "similar" else self._fixed(order, context)
-        system = system.replace(exemplars=chosen, prior=())
+        system_exemplars = (
+            self._choose_nearest(task.train, context)
+            if self.choose == "similar"
+            else self._choose_fixed(order, context)
+        )
+        system = system.replace(exemplars=system_exemplars, prior=())
         if self.calibrate and task.task.choices and isinstance(system.model, ScoresChoices):
-            inputs = order[self.k :][: self.calibration_items] or order
-            return system.replace(prior=mean_log_probabilities(system, system.model, inputs, context))
+            calibration_examples = order[self.k :][: self.calibration_items] or order
+            return system.replace(prior=mean_log_probabilities(system, system.model, calibration_examples, context))
         return system
 
-    def _fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
-        shown = list(order[: self.k])
-        random.Random(context.seed).shuffle(shown)
-        return FixedExemplars(tuple(shown), spare=order[self.k] if len(order) > self.k else None)
+    def _choose_fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
+        exemplars = list(order[: self.k])
+        random.Random(context.seed).shuffle(exemplars)
+        return FixedExemplars(tuple(exemplars), spare=order[self.k] if len(order) > self.k else None)
 
-    def _nearest(self, examples: Sequence[Example], context: Context) -> Exemplars:
+    def _choose_nearest(self, examples: Sequence[Example], context: Context) -> Exemplars:
         from harness.retrieval import dense
 
         embedder = dense.open_embedder(context.locate(self.embedder))
@@ -85,8 +94,9 @@ class FewShot(Step):
 
 
 def mean_log_probabilities(
-    system: System, model: ScoresChoices, examples: Sequence[Example], context: Context) -> tuple[float, ...]:
-    """Return each label's log-probability among the labels, averaged over the examples' inputs, nats."""
+    system: System, model: ScoresChoices, examples: Sequence[Example], context: Context
+) -> tuple[float, ...]:
+    """Return each label's log-probability among the labels, nats, averaged over the examples' inputs."""
     prompts = system.prompts([e.query for e in examples])
     answers = model.score_choices(prompts, [system.task.choices] * len(examples), progress=context.progress)
     context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Frozen(Tuned):
+class Frozen(TunedStep):
     """Train the upper blocks only: the first `layers` and the embeddings take no gradient and no optimiser state.
 
-    What a language model learns first is general, what it learns last is its task's. Tuning a quarter of the layers,
-    the last ones, kept nine tenths of the quality (Lee et al. 2019).
+    Lower layers hold general features, upper ones those of the task. Tuning only the last quarter of the layers kept
+    nine tenths of the quality (Lee et al. 2019).
     """
 
     learning_rate: float = Field(3e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
@@ -28,7 +28,7 @@ class Frozen(Tuned):
     }
     paper: ClassVar[str] = "Howard and Ruder 2018, arXiv:1801.06146; Lee et al. 2019, arXiv:1911.03090"
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train the blocks above the frozen ones."""
         return shape.upper_blocks(shape.layers * 2 // 3 if self.layers is None else self.layers)
 
@@ -36,4 +36,4 @@ class Frozen(Tuned):
         """Make the upper blocks trainable."""
         from harness.training import adapters
 
-        return adapters.frozen_below(model, self.layers)
+        return adapters.freeze_lower_blocks(model, self.layers)

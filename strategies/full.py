@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Full(Tuned):
+class Full(TunedStep):
     """Train every weight of the model on the task."""
 
     learning_rate: float = Field(3e-5, gt=0, description="at its peak, AdamW with warm-up and cosine")
@@ -24,7 +24,7 @@ class Full(Tuned):
         "Howard and Ruder 2018, arXiv:1801.06146; AdamW: Loshchilov and Hutter 2019, arXiv:1711.05101"
     )
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train everything."""
         return shape.all_weights()
 
@@ -32,4 +32,4 @@ class Full(Tuned):
         """Make every weight trainable."""
         from harness.training import adapters
 
-        return adapters.unfrozen(model)
+        return adapters.unfreeze(model)

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Ia3(Tuned):
+class Ia3(TunedStep):
     """Learn one factor for each key, value and inner activation; all begin at 1. The fewest weights of all methods."""
 
     learning_rate: float = Field(1e-2, gt=0, description="at its peak; the paper's 3e-3 is for 1,000 steps, not tens")
@@ -21,11 +21,17 @@ class Ia3(Tuned):
     }
     paper: ClassVar[str] = "Liu et al. 2022, arXiv:2205.05638"
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train a factor for each key, value and inner feature."""
         scaled = 2 * shape.kv_width + shape.intermediate
         trained = shape.layers * scaled
-        return Footprint(trained=trained, added=trained, modules=3, reach=1.0, kept_values=scaled)
+        return Footprint(
+            trained_parameters=trained,
+            added_parameters=trained,
+            modules_per_block=3,
+            backward_share=1.0,
+            saved_activations=scaled,
+        )
 
     def attach(self, model: Any) -> Any:
         """Attach the factors."""

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Lora(Tuned):
+class Lora(TunedStep):
     """Freeze the weights and learn a low-rank update of every linear layer.
 
     `rslora` scales the update by alpha / √rank, so that high ranks don't learn ever more slowly; `dora` learns the
@@ -35,9 +35,9 @@ class Lora(Tuned):
         "Kalajdzievski 2023, arXiv:2312.03732; dora: Liu et al. 2024, arXiv:2402.09353"
     )
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train the update of each matrix that is a target."""
-        return shape.low_rank(self.rank, self.targets, lengths=self.variant == "dora")
+        return shape.low_rank(self.rank, self.targets, magnitudes=self.variant == "dora")
 
     def attach(self, model: Any) -> Any:
         """Attach the adapter."""

@@ -1,4 +1,4 @@
-"""Search the instruction and the exemplars that do best on held-out items (Zhou et al. 2023, Khattab et al. 2023)."""
+"""Search for the best instruction and exemplars on held-out items (Zhou et al. 2023, Khattab et al. 2023)."""
 
 import json
 import random
@@ -45,105 +45,103 @@ class Optimised(Step):
 
     @model_validator(mode="before")
     @classmethod
-    def read_instructions(cls, given: Any) -> Any:
-        """Read the file of instructions once, so that its text says what was run; HarnessError if it cannot be read."""
-        if not isinstance(given, dict) or given.get("bank"):
-            return given
-        path = str(given.get("instructions") or "")
+    def read_instructions(cls, parameters: Any) -> Any:
+        """Read the instructions file once, so that its text is part of the trial key; HarnessError if unreadable."""
+        if not isinstance(parameters, dict) or parameters.get("bank"):
+            return parameters
+        path = str(parameters.get("instructions") or "")
         text = read(path, "file of instructions") if path else built_in(BUILT_IN)
-        return {**given, "bank": text}
+        return {**parameters, "bank": text}
 
     def footprint(self, shape: Architecture) -> Footprint:
-        """Ask as many prompts as the search may; exemplars are likely to be among what it finds."""
+        """Ask `budget` prompts; the best prompt is likely to have exemplars."""
         del shape
-        return Footprint(asked=self.budget, exemplars=self.k)
+        return Footprint(extra_prompts=self.budget, exemplars=self.k)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Search, log what was tried, and return the system with the best prompt."""
+        """Search, log each round, and return the system with the best prompt."""
         from harness.prompts.successive_halving import RoundScore, ScoredCandidate, affordable, halve
 
-        judged, shown = held_out(task, self.items, context.seed)
+        selection_examples, exemplar_pool = split_for_search(task, self.items, context.seed)
         bare = system.replace(prior=())
         instructions = self._instructions(system, context)
         count = affordable(self.candidates, self.budget)
-        challengers = draw(bare, instructions, shown, (self.k, count), context.seed)
-        tried = [ScoredCandidate(one) for one in (bare, *challengers)]
+        challengers = draw_candidates(bare, instructions, exemplar_pool, k=self.k, count=count, seed=context.seed)
+        candidates = [ScoredCandidate(candidate) for candidate in (bare, *challengers)]
 
-        def tell(outcome: RoundScore, tokens: int) -> None:
+        def log_round(round_score: RoundScore, tokens: int) -> None:
             context.count_tokens(tokens)
-            context.progress(outcome.step, max(self.budget, outcome.step))
-            context.log(asdict(outcome))
+            context.progress(round_score.step, max(self.budget, round_score.step))
+            context.log(asdict(round_score))
 
         metric = task.metrics[0] if task.metrics else "accuracy" if "choices" in task.provides else "token_f1"
-        best = halve(tried, judged, metric, self.budget, tell)
+        best = halve(candidates, selection_examples, metric, self.budget, log_round)
         return best.bare.replace(prior=best.prior)
 
     def save(self, system: System, folder: Path) -> None:
         """Write the instruction, the ids of the exemplars (null: those of the steps before) and the prior as JSON."""
-        own = system.exemplars if isinstance(system.exemplars, Searched) else None
-        kept = {
+        searched = system.exemplars if isinstance(system.exemplars, SearchedExemplars) else None
+        prompt = {
             "instruction": system.task.instruction,
-            "exemplars": own and [example.query.id for example in own.examples],
-            "spare": own.spare.query.id if own and own.spare else None,
+            "exemplars": searched and [example.query.id for example in searched.examples],
+            "spare": searched.spare.query.id if searched and searched.spare else None,
             "prior": system.prior,
         }
-        (folder / FILE).write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(prompt, indent=1), encoding="utf-8")
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Return the system with the prompt that `save` wrote."""
         del context
-        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        prompt = json.loads((folder / FILE).read_text(encoding="utf-8"))
         by_id = {example.query.id: example for example in task.train}
-        system = system.replace(task=replace(system.task, instruction=kept["instruction"]), prior=tuple(kept["prior"]))
-        if kept["exemplars"] is None:
+        system = system.replace(
+            task=replace(system.task, instruction=prompt["instruction"]), prior=tuple(prompt["prior"])
+        )
+        if prompt["exemplars"] is None:
             return system
-        shown = tuple(by_id[name] for name in kept["exemplars"])
-        return system.replace(exemplars=Searched(shown, by_id.get(kept["spare"])))
+        exemplars = tuple(by_id[name] for name in prompt["exemplars"])
+        return system.replace(exemplars=SearchedExemplars(exemplars, by_id.get(prompt["spare"])))
 
     def _instructions(self, system: System, context: Context) -> list[str]:
         """List the instructions to try."""
         task = system.task
-        own = paraphrased(system.model, task, self.paraphrases, context.seed)
-        context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in own))
-        found = [task.instruction, *written(self.bank, task), *(answer.output.strip() for answer in own)]
-        return list(dict.fromkeys(found))
+        answers = paraphrased(system.model, task, self.paraphrases, context.seed)
+        context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
+        instructions = [task.instruction, *written(self.bank, task), *(answer.output.strip() for answer in answers)]
+        return list(dict.fromkeys(instructions))
 
 
 @dataclass(frozen=True)
-class Searched(FixedExemplars):
-    """Exemplars that a search has chosen."""
+class SearchedExemplars(FixedExemplars):
+    """Exemplars of the best candidate."""
 
 
-def held_out(task: TaskData, count: int, seed: int) -> tuple[list[Example], list[Example]]:
-    """Return the items to judge by, and the training items that may be shown."""
-    judged = shuffled_by_label(task.validation, seed)[:count]
+def split_for_search(task: TaskData, count: int, seed: int) -> tuple[list[Example], list[Example]]:
+    """Return the examples to select candidates by, and the training examples that may be exemplars."""
+    selection_examples = shuffled_by_label(task.validation, seed)[:count]
     train = shuffled_by_label(task.train, seed)
-    taken = min(count - len(judged), len(train) // 2)
-    return judged + train[:taken], train[taken:]
+    fill_count = min(count - len(selection_examples), len(train) // 2)
+    return selection_examples + train[:fill_count], train[fill_count:]
 
 
-def draw(
-    system: System, instructions: Sequence[str], shown: Sequence[Example], sizes: tuple[int, int], seed: int
+def draw_candidates(  # noqa: PLR0913 - what to draw from, and how many
+    system: System, instructions: Sequence[str], exemplar_pool: Sequence[Example], *, k: int, count: int, seed: int
 ) -> list[System]:
-    """Draw candidates: an instruction each, and in three of four exemplars of its own.
+    """Draw `count` candidates: an instruction each, and `k` exemplars from the pool in three of four.
 
-    Args:
-        system: keeps its own exemplars in the others.
-        instructions: to draw from.
-        shown: training items to draw exemplars from.
-        sizes: of a candidate's exemplars, and of the candidates.
-        seed: of the draws.
+    The others keep the exemplars of `system`.
     """
-    k, count = sizes
-    random_ = random.Random(seed)
-    found: dict[tuple[Any, ...], System] = {}
+    generator = random.Random(seed)
+    candidates: dict[tuple[Any, ...], System] = {}
     for _ in range(count * 8):  # some are drawn twice
-        told = replace(system.task, instruction=random_.choice(instructions))
-        own = None
-        if k and random_.random() < 0.75:
-            order = shuffled_by_label(shown, random_.randrange(2**31))
-            own = Searched(tuple(random_.sample(order[:k], len(order[:k]))), order[k] if len(order) > k else None)
-        key = (told.instruction, own and tuple(example.query.id for example in own.examples))
-        if key != (system.task.instruction, None) and len(found) < count:
-            found.setdefault(key, system.replace(task=told, exemplars=own or system.exemplars))
-    return list(found.values())
+        candidate_task = replace(system.task, instruction=generator.choice(instructions))
+        exemplars = None
+        if k and generator.random() < 0.75:
+            order = shuffled_by_label(exemplar_pool, generator.randrange(2**31))
+            exemplars = SearchedExemplars(
+                tuple(generator.sample(order[:k], len(order[:k]))), order[k] if len(order) > k else None
+            )
+        key = (candidate_task.instruction, exemplars and tuple(example.query.id for example in exemplars.examples))
+        if key != (system.task.instruction, None) and len(candidates) < count:
+            candidates.setdefault(key, system.replace(task=candidate_task, exemplars=exemplars or system.exemplars))
+    return list(candidates.values())

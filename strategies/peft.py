@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Context, System, TaskData
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
-_USUAL, _RATES = 1e-3, {"vera": 3e-2}
+_DEFAULT_RATE, _RATES = 1e-3, {"vera": 3e-2}
 """VeRA's by validation loss on sentiment (24 steps): 2.93 at 1e-3, 1.44 at 3e-3, 0.24 at 1e-2, 0.17 at 3e-2."""
 
 
-class Peft(Tuned):
+class Peft(TunedStep):
     """Train what a peft method attaches, with peft's own defaults, on all linear layers where there is a choice."""
 
     method: str = Field("vera", description="peft's name for it, e.g. vera, loha, oft, ln_tuning, prefix_tuning")
@@ -23,12 +23,12 @@ class Peft(Tuned):
     paper: ClassVar[str] = "Mangrulkar et al. 2022, PEFT; vera: Kopiczko et al. 2023, arXiv:2310.11454"
 
     def attach(self, model: Any) -> Any:
-        """Attach what the method trains."""
+        """Attach the method's parameters."""
         from harness.training import peft_methods
 
         return peft_methods.attach(model, self.method, self.options)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Attach what is trained, and train it, at the rate that suits the method where none is given."""
-        rate = self.learning_rate or _RATES.get(self.method, _USUAL)
-        return Tuned.adapt(self.model_copy(update={"learning_rate": rate}), system, task, context)
+        """Attach and train, at the method's own learning rate unless one is set."""
+        rate = self.learning_rate or _RATES.get(self.method, _DEFAULT_RATE)
+        return TunedStep.adapt(self.model_copy(update={"learning_rate": rate}), system, task, context)

@@ -1,4 +1,4 @@
-"""Say what is asked in other words, or lay the prompt out by a template of your own (Reynolds and McDonell 2021)."""
+"""Another instruction, or a prompt template of your own (Reynolds and McDonell 2021)."""
 
 import os
 from dataclasses import replace
@@ -11,11 +11,11 @@ from harness.errors import unknown
 from harness.prompts.template import SUFFIX, check, read
 
 
-class Reworded(Step):
+class CustomPrompt(Step):
     """Another instruction, another template, or both; what is not given stays as the task has it.
 
-    A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, says what can be used, and
-    is there to be copied. A calibration made before belongs to the prompt that there was, and is dropped.
+    A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, lists the
+    variables, and can be copied. An earlier calibration belongs to the earlier prompt, and is dropped.
     """
 
     instruction: str | None = Field(None, description="the sentence that opens every prompt; none: the task's own")
@@ -26,34 +26,34 @@ class Reworded(Step):
 
     @model_validator(mode="before")
     @classmethod
-    def read_template(cls, given: Any) -> Any:
-        """Read the template's file once, so that its text, and not its name alone, says what was run.
+    def read_template(cls, parameters: Any) -> Any:
+        """Read the template's file once, so that its text, not only its name, is part of the trial key.
 
         Raises:
             HarnessError: the file cannot be read, or is no template.
         """
-        path = given.get("template") if isinstance(given, dict) else None
-        if not isinstance(path, str) or not is_file(path) or given.get("text"):
-            return given
+        path = parameters.get("template") if isinstance(parameters, dict) else None
+        if not isinstance(path, str) or not is_file(path) or parameters.get("text"):
+            return parameters
         text = read(path, "template")
         check(text, path)
-        return {**given, "text": text}
+        return {**parameters, "text": text}
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Change the wording or the layout of what the system is asked.
+        """Set the instruction or the template of the system's task.
 
         Raises:
             HarnessError: the suite has no such template, or it cannot be used.
         """
         del context
-        told = system.task
+        rewritten = system.task
         if self.instruction is not None:
-            told = replace(told, instruction=self.instruction)
+            rewritten = replace(rewritten, instruction=self.instruction)
         if self.template:
-            told = replace(told, template=self.text or self._of_suite(task))
-        return system.replace(task=told, prior=())
+            rewritten = replace(rewritten, template=self.text or self._suite_template(task))
+        return system.replace(task=rewritten, prior=())
 
-    def _of_suite(self, task: TaskData) -> str:
+    def _suite_template(self, task: TaskData) -> str:
         if self.template not in task.templates:
             hint = "A template is templates/NAME.jinja in the suite's folder, or a file with its path."
             where = f"the suite of task {task.task.name!r}"

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class PromptTuning(Tuned):
+class PromptTuning(TunedStep):
     """Learn virtual tokens before the prompt; they begin as real tokens, from which a small model learns better.
 
     Lester et al. start from sampled tokens or the labels' words (section 3.2) and use a rate of 0.3 with Adafactor.
@@ -27,10 +27,12 @@ class PromptTuning(Tuned):
     }
     paper: ClassVar[str] = "Lester et al. 2021, arXiv:2104.08691"
 
-    def trains(self, shape: Architecture) -> Footprint:
-        """Train the vectors before the prompt; the way back passes every block."""
+    def trained_footprint(self, shape: Architecture) -> Footprint:
+        """Train the vectors before the prompt; the backward pass goes through every block."""
         trained = self.tokens * shape.hidden
-        return Footprint(trained=trained, added=trained, reach=1.0, virtual_tokens=self.tokens)
+        return Footprint(
+            trained_parameters=trained, added_parameters=trained, backward_share=1.0, virtual_tokens=self.tokens
+        )
 
     def attach(self, model: Any) -> Any:
         """Put the vectors before every prompt."""

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Footprint, Range
-from harness.training.tuned_step import Tuned
+from harness.training.tuned_step import TunedStep
 
 
-class Qlora(Tuned):
+class Qlora(TunedStep):
     """Hold the linear layers in 4 bits (NF4, double quantisation), and learn a low-rank update of each.
 
     The model answers with the 4-bit weights and the update on top of them.
@@ -30,7 +30,7 @@ class Qlora(Tuned):
     }
     paper: ClassVar[str] = "Dettmers et al. 2023, arXiv:2305.14314"
 
-    def trains(self, shape: Architecture) -> Footprint:
+    def trained_footprint(self, shape: Architecture) -> Footprint:
         """Train the update of each matrix that is a target, on 4-bit weights."""
         return shape.low_rank(self.rank, self.targets, four_bits=True)
 

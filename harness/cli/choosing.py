@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.common import (
-    Engineering,
-    Hardware,
-    Months,
-    NoLabels,
-    Prices,
-    Results,
-    UpdateEvery,
-    Volume,
-    app,
-    many,
-    pricing,
-    select,
-    show,
-)
+from harness.cli.common import Results, app, open_store, repeatable, select, show
+from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.compare.decide.constraints import Constraints
 
 
 def _limit(flag: str, metavar: str, text: str) -> Any:
@@ -30,93 +20,97 @@ def _limit(flag: str, metavar: str, text: str) -> Any:
     return typer.Option(flag, metavar=metavar, min=0, help=text)
 
 
-@app.command()
-def decide(  # noqa: PLR0913 - one for each flag
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
-    *,
+@dataclass(frozen=True)
+class ConstraintOptions:
+    """What a strategy must keep to, and what decides among those that do."""
+
     objective: Annotated[
         Literal["quality", "cost", "latency", "memory"],
         typer.Option("--objective", help="What decides among those not clearly worse than the best."),
-    ] = "quality",
-    max_gpu_gb: Annotated[float | None, _limit("--max-gpu-gb", "GIB", "Most memory on the GPU.")] = None,
-    max_memory_gb: Annotated[float | None, _limit("--max-memory-gb", "GIB", "Most memory of the host.")] = None,
+    ] = "quality"
+    max_gpu_gb: Annotated[float | None, _limit("--max-gpu-gb", "GIB", "Most memory on the GPU.")] = None
+    max_memory_gb: Annotated[float | None, _limit("--max-memory-gb", "GIB", "Most memory of the host.")] = None
     max_latency_p95_ms: Annotated[
         float | None, _limit("--max-latency-p95-ms", "MS", "Longest that 95 % of the requests may take.")
-    ] = None,
-    max_usd_month: Annotated[float | None, _limit("--max-usd-month", "USD", "Most that a month may cost.")] = None,
-    min_metric: Annotated[list[str] | None, many("--min-metric", "TASK.METRIC=X", "Score that must be reached")] = None,
+    ] = None
+    max_usd_month: Annotated[float | None, _limit("--max-usd-month", "USD", "Most that a month may cost.")] = None
+    min_metric: Annotated[
+        list[str] | None, repeatable("--min-metric", "TASK.METRIC=X", "Score that must be reached")
+    ] = None
     max_retention_loss: Annotated[
         float | None, _limit("--max-retention-loss", "X", "Most that a score of 0 to 1 may lose on a probe.")
-    ] = None,
-    labels: Annotated[int | None, _limit("--labels", "N", "So many training items can be labelled.")] = None,
-    no_training_data: Annotated[
-        bool, typer.Option("--no-training-data", help="None can: the same as --labels 0.")
-    ] = False,
+    ] = None
+    labels: Annotated[int | None, _limit("--labels", "N", "So many training items can be labelled.")] = None
+    no_training_data: Annotated[bool, typer.Option("--no-training-data", help="None can: the same as --labels 0.")] = (
+        False
+    )
     expertise: Annotated[
         Literal["none", "some", "ml"] | None, typer.Option("--expertise", help="Who is there to train models.")
-    ] = None,
+    ] = None
     data_private: Annotated[
         bool, typer.Option("--data-private", help="What it learns from may not reach everybody who asks.")
-    ] = False,
-    must_cite: Annotated[
-        bool, typer.Option("--must-cite", help="Answers must name the passage they come from.")
-    ] = False,
-    permissions: Annotated[bool, typer.Option("--permissions", help="Users may read different documents.")] = False,
-    volume: Volume = None,
-    months: Months = None,
-    update_every: UpdateEvery = None,
-    prices: Prices = None,
-    hardware: Hardware = None,
-    no_labels: NoLabels = False,
-    engineering_hours: Engineering = 0,
-    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
-    model: Annotated[list[str] | None, many("--model", "NAME", "Only this model")] = None,
+    ] = False
+    must_cite: Annotated[bool, typer.Option("--must-cite", help="Answers must name the passage they come from.")] = (
+        False
+    )
+    permissions: Annotated[bool, typer.Option("--permissions", help="Users may read different documents.")] = False
+
+    def constraints(self) -> Constraints:
+        """Check the options against each other, and read the scores that must be reached.
+
+        Raises:
+            HarnessError: two options contradict each other, or a score is not written as ``TASK.METRIC=X``.
+        """
+        from harness.compare.decide.constraints import Constraints, parse_bar
+
+        if self.no_training_data and self.labels:
+            raise HarnessError(f"--no-training-data and --labels {self.labels} contradict each other: leave one out.")
+        return Constraints(
+            max_gpu_gb=self.max_gpu_gb,
+            max_memory_gb=self.max_memory_gb,
+            max_latency_p95_ms=self.max_latency_p95_ms,
+            max_usd_month=self.max_usd_month,
+            min_metrics=tuple(parse_bar(text) for text in self.min_metric or ()),
+            max_retention_loss=self.max_retention_loss,
+            labels=0 if self.no_training_data else self.labels,
+            expertise=self.expertise,
+            data_private=self.data_private,
+            must_cite=self.must_cite,
+            permissions=self.permissions,
+            objective=self.objective,
+        )
+
+
+@app.command()
+@with_option_groups
+def decide(  # noqa: PLR0913 - one for each flag
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    *,
+    limits: ConstraintOptions,
+    prices: PricingOptions,
+    task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
+    model: Annotated[list[str] | None, repeatable("--model", "NAME", "Only this model")] = None,
     results: Results = None,
     form: Annotated[
         Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
     ] = "terminal",
 ) -> None:
     """Say what to choose under your constraints, why, and how sure that is; no model is loaded."""
-    if no_training_data and labels:
-        raise HarnessError(f"--no-training-data and --labels {labels} contradict each other: leave one out.")
-    economics = pricing(
-        volume=volume,
-        months=months,
-        update_every=update_every,
-        prices=prices,
-        hardware=hardware,
-        no_labels=no_labels,
-        engineering_hours=engineering_hours,
-    )
-    from harness.compare.decide.constraints import Constraints, parse_bar
-    from harness.compare.decide.decision import decide as choose
-    from harness.compare.trials.stored_trials import read
-    from harness.render import decision_report as shown
-    from harness.store.results_store import Store
+    from harness.compare.decide.decision import decide as decide_trials
+    from harness.compare.trials.stored_trials import read_trials
+    from harness.render import decision_report
 
-    limits = Constraints(
-        max_gpu_gb=max_gpu_gb,
-        max_memory_gb=max_memory_gb,
-        max_latency_p95_ms=max_latency_p95_ms,
-        max_usd_month=max_usd_month,
-        min_metrics=tuple(parse_bar(text) for text in min_metric or ()),
-        max_retention_loss=max_retention_loss,
-        labels=0 if no_training_data else labels,
-        expertise=expertise,
-        data_private=data_private,
-        must_cite=must_cite,
-        permissions=permissions,
-        objective=objective,
-    )
-    store = Store(results or Path("results"))
-    stored = select(store, suite)
-    decision = choose(read(stored.trials), limits, economics, tasks=task or (), models=model or ())
-    notes = (*decision.notes, *stored.notes, *store.problems)
+    constraints, economics = limits.constraints(), prices.economics()
+    store = open_store(results)
+    selection = select(store, suite)
+    trials = read_trials(selection.trials)
+    decision = decide_trials(trials, constraints, economics, tasks=task or (), models=model or ())
+    notes = (*decision.notes, *selection.notes, *store.problems)
     decision = decision.model_copy(update={"notes": notes})
     if form == "terminal":
-        show(shown.as_terminal(decision))
+        show(decision_report.as_terminal(decision))
     else:
-        typer.echo((shown.as_json if form == "json" else shown.as_markdown)(decision), nl=False)
+        typer.echo((decision_report.as_json if form == "json" else decision_report.as_markdown)(decision), nl=False)
 
 
 @app.command()
@@ -136,13 +130,13 @@ def fits(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Say whether a model and a strategy fit a GPU, by parts of memory."""
     from harness.data import cache
-    from harness.forecast import fits as forecast
-    from harness.render.plan import fits_report as shown
+    from harness.forecast.fits import find_architecture, find_gpu, fitting_gpus, load_gpus, memory_need
+    from harness.render.plan import fits_report
 
-    table = forecast.gpus() if gpu is None else (forecast.gpu(gpu),)
-    needed = forecast.need(forecast.architecture(model, cache.root()), strategy, tokens, batch, labels)
-    show(shown.need(f"{model}, {strategy}, {batch} x {tokens:,} tokens", needed))
+    gpus = load_gpus() if gpu is None else (find_gpu(gpu),)
+    need = memory_need(find_architecture(model, cache.root()), strategy, tokens, batch, labels)
+    show(fits_report.need(f"{model}, {strategy}, {batch} x {tokens:,} tokens", need))
     if gpu is not None:
-        show(shown.headroom(needed, table[0]))
+        show(fits_report.headroom(need, gpus[0]))
     else:
-        show(shown.fitting(needed, forecast.fitting(needed, table), len(table)))
+        show(fits_report.fitting(need, fitting_gpus(need, gpus), len(gpus)))

@@ -1,11 +1,11 @@
-"""What commands do between their flags and what they print: plan, fetch what is not here yet, run, look at data."""
+"""Work of the commands between flags and output: plan, fetch models, run, repeat, inspect data, compare drift."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,17 +14,17 @@ from rich.console import Console
 
 from harness.compare.drift import fresh_scores
 from harness.compare.drift.data_shift import Drift, ShiftSource, shifts_of, texts_of
-from harness.compare.release.pairing import MeasuredTrial, measured
-from harness.compare.release.repeats import RepeatSummary, repeated
+from harness.compare.release.pairing import MeasuredTrial, read_measured
+from harness.compare.release.repeats import RepeatSummary, summarise_repeats
 from harness.compare.release.run_noise import read_noise, write_noise
 from harness.data import cache
-from harness.data.fresh import choose
+from harness.data.fresh import parse_split
 from harness.data.inspection import DataInspection, inspect
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.execute.local_executor import execute
-from harness.forecast.forecast_run import ForecastMachine, forecasted
+from harness.forecast.forecast_run import ForecastOptions, add_forecasts
 from harness.measure import energy, gpu
 from harness.models import registry, tokenizer
 from harness.plan.config import RunConfig
@@ -35,117 +35,114 @@ from harness.retrieval import dense
 from harness.store.results_store import Store
 
 REPEATS = ".repeats"
-"""Folder of a results folder in which repeats lie until all are done; no report sees it."""
+"""Folder of a results folder with the repeats until all are done; no report reads it."""
 
 
-def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> tuple[Plan, Store, list[PlannedTrial]]:
-    """Plan a run; return the plan with what is forecast, the store, and the trials that have yet to be run.
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run that can start: its plan with forecasts, the store that it writes to, and the trials yet to be run."""
+
+    plan: Plan
+    store: Store
+    pending: Sequence[PlannedTrial]
+
+
+def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> PlannedRun:
+    """Plan a run, with a forecast of every trial whose model is on this machine.
 
     Args:
-        config: what to run.
+        config: the run.
         console: shows downloads, and that this machine is measured.
-        recalibrate: whether it is measured even where it was before.
+        recalibrate: measure this machine even where it was measured before.
     """
-    with download_bar(console, "data") as told:
-        made = make_plan(config, told)
-    store = store_of(config)
-    made = _with_forecasts(made, console, again=recalibrate)
-    return made, store, _waiting(made, store)
+    with download_bar(console, "data") as progress:
+        trials = make_plan(config, progress)
+    return _planned_run(_with_forecasts(trials, console, recalibrate=recalibrate), store_of(config))
 
 
 def store_of(config: RunConfig) -> Store:
-    """Give the store that a run writes to: what was asked of fresh items has a folder of its own for each file."""
+    """Give the store that a run writes to; answers to fresh items have a folder of their own for each file."""
     if not config.split:
         return Store(config.results)
-    return Store(choose(load_suite(config.suite), config.split, config.tasks).folder(config.results))
+    return Store(parse_split(load_suite(config.suite), config.split, config.tasks).folder(config.results))
 
 
-def _waiting(made: Plan, store: Store) -> list[PlannedTrial]:
-    return [one for one in made.trials if not one.skip and not store.completed(one.trial.key)]
+def _planned_run(plan: Plan, store: Store) -> PlannedRun:
+    pending = [planned for planned in plan.trials if not planned.skip and not store.completed(planned.trial.key)]
+    return PlannedRun(plan, store, pending)
 
 
-def _note(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def _with_forecasts(plan: Plan, console: Console, *, recalibrate: bool = False) -> Plan:
+    def warn(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    options = ForecastOptions(cache.root(), lambda activity: busy(console, activity), warn, recalibrate)
+    return replace(plan, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
 
 
-def _with_forecasts(made: Plan, console: Console, *, again: bool = False) -> Plan:
-    """Return a plan with forecasts of every trial whose model is here."""
-    here = ForecastMachine(cache.root(), lambda what: busy(console, what), lambda text: _note(console, text), again)
-    return replace(made, trials=tuple(forecasted(made.trials, made.prepared, here)))
-
-
-def run(  # noqa: PLR0913 - what to run, where it goes, and two ways of doing it
-    planned: Plan,
-    store: Store,
-    waiting: Sequence[PlannedTrial],
-    console: Console,
-    *,
-    share_gpu: bool = False,
-    kept: Path | None = None,
-) -> int:
+def run(planned: PlannedRun, console: Console, *, share_gpu: bool = False, cache_folder: Path | None = None) -> int:
     """Run a plan and return how many trials failed.
 
     Args:
-        planned: what to run.
-        store: where records go.
-        waiting: the trials that have yet to be run.
+        planned: the run.
         console: shows the progress.
-        share_gpu: whether to run though others hold memory of the GPU.
-        kept: cache with what earlier trials have made; None: the usual one.
+        share_gpu: run though other processes hold memory of the GPU.
+        cache_folder: has the artifacts of earlier trials; None: the usual one.
 
     Raises:
         HarnessError: a model cannot be had, the GPU is busy, or joules are asked for and cannot be measured.
         KeyboardInterrupt: Ctrl-C; what is finished is stored.
     """
-    if any(one.measurement.energy for one in waiting):
-        energy.require()
-    if waiting and not share_gpu:
+    if any(trial.measurement.energy for trial in planned.pending):
+        energy.require_codecarbon()
+    if planned.pending and not share_gpu:
         gpu.refuse_busy()
-    models = {(trial.model_reference, trial.backend) for trial in waiting}
-    for reference, backend in sorted(models | {(source, "local") for trial in waiting for source in trial.sources}):
+    models = {(trial.model_reference, trial.backend) for trial in planned.pending}
+    models |= {(source, "local") for trial in planned.pending for source in trial.sources}
+    for reference, backend in sorted(models):
         _fetch(reference, console, backend)
-    if any(one.forecast is None for one in waiting):  # their models were not here when the plan was made
-        planned = _with_forecasts(planned, console)
-        waiting = _waiting(planned, store)
-    with watch(console, waiting) as observe:
-        return execute(planned.trials, store, cache=kept or cache.root(), observe=observe).failed
+    if any(trial.forecast is None for trial in planned.pending):  # their models were not here when the plan was made
+        planned = _planned_run(_with_forecasts(planned.plan, console), planned.store)
+    with watch(console, planned.pending) as observe:
+        return execute(planned.plan.trials, planned.store, cache=cache_folder or cache.root(), observe=observe).failed
 
 
 def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSummary, Path]:
     """Run the same trials several times, each from scratch, and keep how far their figures differ.
 
-    What is finished is kept until all is done, so that the same command goes on after an interruption.
+    Finished runs are kept until all are done, so that the same command goes on after an interruption.
 
     Returns:
-        What the repeats have shown, and the file that their noise is in.
+        The summary of the repeats, and the file with their noise.
 
     Raises:
         HarnessError: fewer than two repeats, a trial failed, or anything that `run` raises.
     """
     if times < 2:
         raise HarnessError(f"--times {times}: at least two runs are needed to see how far they differ.")
-    made, _, _ = plan(config, console)
+    plan_once = plan(config, console).plan
     root = config.results / REPEATS
     runs: list[list[MeasuredTrial]] = []
     for number in range(1, times + 1):
         store = Store(root / str(number))
         console.print(f"run {number} of {times}", style="dim")
-        with _nothing_kept() as fresh:
-            failed = run(made, store, _waiting(made, store), console, share_gpu=config.share_gpu, kept=fresh)
+        with _cache_without_artifacts() as folder:
+            planned = _planned_run(plan_once, store)
+            failed = run(planned, console, share_gpu=config.share_gpu, cache_folder=folder)
         if failed:
             raise HarnessError(
                 f"{failed} trials of run {number} failed: 'harness report --results {store.root}' says why."
             )
-        runs.append(measured(store.load(made.suite)))
-    found = repeated(made.suite, runs, read_noise(config.results))
-    path = write_noise(config.results, found.noise)
+        runs.append(read_measured(store.load(plan_once.suite)))
+    summary = summarise_repeats(plan_once.suite, runs, read_noise(config.results))
+    path = write_noise(config.results, summary.noise)
     shutil.rmtree(root)
-    return found, path
+    return summary, path
 
 
 @contextmanager
-def _nothing_kept() -> Generator[Path]:
-    """Give a cache with the converted models of the usual one, and with nothing that a trial has made."""
+def _cache_without_artifacts() -> Generator[Path]:
+    """Give a cache with the converted models of the usual one and no artifact of a trial."""
     with TemporaryDirectory(dir=cache.folder(), prefix=".repeat-") as name:
         for part in ("converted", "hashes"):
             (Path(name) / part).symlink_to(cache.folder(part))
@@ -153,7 +150,7 @@ def _nothing_kept() -> Generator[Path]:
 
 
 def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Console) -> DataInspection:
-    """Look at a suite's data as a model would be sent them; only its tokenizer is loaded.
+    """Inspect a suite's data as a model would be sent them; only its tokenizer is loaded.
 
     Args:
         suite_name: or the path of its folder.
@@ -165,9 +162,9 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         HarnessError: the suite, a task or the model is unknown, or the data are wrong.
     """
     suite = load_suite(suite_name)
-    wanted = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
-    with download_bar(console, "data") as told:
-        prepared = [prepare(suite, name, progress=told) for name in wanted]
+    names = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
+    with download_bar(console, "data") as progress:
+        prepared = [prepare(suite, name, progress=progress) for name in names]
     with download_bar(console, model) as progress:
         folder = registry.fetch(registry.identify(model).reference, progress)
     if folder is None:
@@ -178,49 +175,46 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         version=suite.version,
         model=model,
         window=tokens.window,
-        tasks=tuple(inspect(one, tokens) for one in prepared),
+        tasks=tuple(inspect(task, tokens) for task in prepared),
     )
 
 
 def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
-    """Compare fresh items with the test split: what is asked, and how strategies do that have answered both.
+    """Compare fresh items with the test split: the inputs, and the scores of strategies that answered both.
 
     Args:
         config: suite, split, tasks, limits and results.
-        embedder: of what is asked: a pinned name, a folder or a hub id.
+        embedder: of the inputs: a pinned name, a folder or a hub id.
         console: shows downloads.
 
     Raises:
         HarnessError: the suite, the task, the file or the embedder is wrong, or there are too few items.
     """
     suite = load_suite(config.suite)
-    fresh = choose(suite, config.split or "", config.tasks)
+    fresh = parse_split(suite, config.split or "", config.tasks)
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     with download_bar(console, "data") as progress:
-        before = prepare(suite, fresh.task, limits=limits, progress=progress)
-    after = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
+        test_task = prepare(suite, fresh.task, limits=limits, progress=progress)
+    fresh_task = prepare(suite, fresh.task, limits=limits, fresh=fresh.file)
     embedder_folder = _fetch(embedder, console)
     with busy(console, "embedding what is asked"), redirect_stderr(StringIO()):  # what libraries say as they load
         model = dense.open_embedder(Path(str(embedder_folder)))
-        vectors = dense.embed(model, [*texts_of(before), *texts_of(after)])
-    own, apart = Store(config.results), Store(fresh.folder(config.results))
-    sides = (
-        fresh_scores.TaskTrials(before, own.load(suite.name)),
-        fresh_scores.TaskTrials(after, apart.load(suite.name)),
-    )
-    told = ShiftSource(suite.name, fresh.label, embedder)
-    found = shifts_of(told, before, after, vectors)
-    quality, notes = fresh_scores.quality_of(*sides)
+        vectors = dense.embed(model, [*texts_of(test_task), *texts_of(fresh_task)])
+    shift = shifts_of(ShiftSource(suite.name, fresh.label, embedder), test_task, fresh_task, vectors)
+    test_store, fresh_store = Store(config.results), Store(fresh.folder(config.results))
+    test_trials = fresh_scores.TaskTrials(test_task, test_store.load(suite.name))
+    fresh_trials = fresh_scores.TaskTrials(fresh_task, fresh_store.load(suite.name))
+    quality, notes = fresh_scores.quality_of(test_trials, fresh_trials)
     flags = {"--split": f"fresh={fresh.file}", "--results": str(config.results)}
     flags |= {"--limit": ",".join(f"{name}={size}" for name, size in limits.items())} if limits else {}
-    missing = fresh_scores.commands_for(config.suite, fresh.task, sides, flags)
-    notes = (*found.notes, *notes, *own.problems, *apart.problems)
-    return found.model_copy(update={"quality": quality, "commands": missing, "notes": notes})
+    commands = fresh_scores.commands_for(config.suite, fresh.task, (test_trials, fresh_trials), flags)
+    notes = (*shift.notes, *notes, *test_store.problems, *fresh_store.problems)
+    return shift.model_copy(update={"quality": quality, "commands": commands, "notes": notes})
 
 
 def _fetch(reference: str, console: Console, backend: str = "local") -> Path | None:
     """Fetch a model and make it ready to load, which no trial measures; return its folder, if it has one."""
     with download_bar(console, reference) as progress:
         folder = registry.fetch(reference, progress, by=backend)
-    registry.prepare(reference, cache.root(), lambda text: busy(console, text), by=backend)
+    registry.prepare(reference, cache.root(), lambda activity: busy(console, activity), by=backend)
     return folder

@@ -1,9 +1,9 @@
-"""What every group of commands shares: the application, its options, and how things are printed."""
+"""The application, options of several commands, and printing: shared by every group of commands."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 
-def many(flag: str, metavar: str, text: str) -> Any:
+def repeatable(flag: str, metavar: str, text: str) -> Any:
     """Make an option that can be given several times."""
     return typer.Option(flag, metavar=metavar, help=f"{text}; repeatable.")
 
@@ -34,64 +34,51 @@ def many(flag: str, metavar: str, text: str) -> Any:
 SuiteName = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
 Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Where records are [default: results].")]
 Format = Literal["terminal", "json", "markdown", "csv"]
+DEFAULT_RESULTS = Path("results")
 
 
-Volume = Annotated[
-    float | None, typer.Option("--volume", metavar="N", min=0, help="Requests a month [default: 100000].")
-]
-Months = Annotated[float | None, typer.Option("--months", metavar="N", help="Horizon of costs [default: 12].")]
-UpdateEvery = Annotated[
-    str | None,
-    typer.Option("--update-every", metavar="7d", help="How often facts change: h, d, w or m [default: never]."),
-]
-Prices = Annotated[
-    Path | None,
-    typer.Option("--prices", metavar="FILE", help="TOML with prices of your own, by the names of the table."),
-]
-Hardware = Annotated[
-    str | None, typer.Option("--hardware", metavar="NAME", help="Price every machine as this entry of the table.")
-]
-NoLabels = Annotated[bool, typer.Option("--no-labels", help="Leave out what labels of training items cost.")]
-Engineering = Annotated[
-    float, typer.Option("--engineering-hours", metavar="H", min=0, help="Work on each strategy that trains or indexes.")
-]
+def open_store(results: Path | None) -> Store:
+    """Open the store that ``--results`` names, or the default one."""
+    from harness.store.results_store import Store
+
+    return Store(results or DEFAULT_RESULTS)
 
 
 @contextmanager
-def no_collection() -> Generator[None]:
-    """Look for no reference cycles meanwhile: what is read is kept, and passing over it again and again takes long.
+def without_garbage_collection() -> Generator[None]:
+    """Disable the garbage collector for the duration: records that are read stay, and scanning them again takes long.
 
-    Around a whole function, so that what it read is gone when it ends; or the next look would pass over all of it.
+    Put it around a whole function, so that its records are freed before the collector scans again.
     """
-    collects = gc.isenabled()
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collects:
+        if enabled:
             gc.enable()
 
 
-@no_collection()
+@without_garbage_collection()
 def show_report(
     store: Store, suite: str | None, form: Format, screen: Console, economics: Economics | None = None
 ) -> None:
-    """Print what is stored as a report; no model is loaded."""
+    """Print the report of the stored trials; no model is loaded."""
     from harness.compare.report.comparison import compare
-    from harness.compare.trials.stored_trials import read
+    from harness.compare.trials.stored_trials import read_trials
 
-    chosen = select(store, suite)
-    notes = [*chosen.notes, *store.problems]
-    comparison = compare(read(chosen.trials), notes, economics, each_seed=form == "json")
+    selection = select(store, suite)
+    notes = [*selection.notes, *store.problems]
+    comparison = compare(read_trials(selection.trials), notes, economics, each_seed=form == "json")
     text = import_module(f"harness.render.report.{form}").render(comparison)
     screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
 
 
 def select(store: Store, suite: str | None) -> Selection:
-    """Choose the records of a suite, or of all, that belong in one report.
+    """Select the records of a suite, or of all suites, that belong in one report.
 
     Raises:
-        HarnessError: nothing is stored of that suite.
+        HarnessError: that suite has no records.
     """
     from harness.errors import unknown
     from harness.store.results_store import newest
@@ -107,41 +94,15 @@ def select(store: Store, suite: str | None) -> Selection:
     return newest(stored)
 
 
-def pricing(  # noqa: PLR0913 - one for each flag
-    *,
-    volume: float | None = None,
-    months: float | None = None,
-    update_every: str | None = None,
-    prices: Path | None = None,
-    hardware: str | None = None,
-    no_labels: bool = False,
-    engineering_hours: float = 0,
-) -> Economics:
-    """Build what prices measurements from the flags that commands share.
-
-    Raises:
-        HarnessError: the prices cannot be read, the hardware is not in them, or an interval is no such thing.
-    """
-    from harness.compare.cost.pricing import make_economics
-
-    return make_economics(
-        (volume, months, update_every),
-        prices=prices,
-        hardware=hardware,
-        labels=not no_labels,
-        engineering_hours=engineering_hours,
-    )
-
-
 def console() -> Console:
-    """Return what prints to the terminal."""
+    """Return the console of standard output."""
     from rich.console import Console
 
     return Console()
 
 
 def write_file(path: Path, text: str, *, add: bool = False) -> None:
-    """Write a text, or add it to what is there.
+    """Write a text to a file, or append it.
 
     Raises:
         HarnessError: it cannot be written.
@@ -156,8 +117,15 @@ def write_file(path: Path, text: str, *, add: bool = False) -> None:
         raise HarnessError(f"{path} cannot be written ({error.strerror or error}): free or change it.") from error
 
 
-def show(parts: Any) -> None:
-    """Print the parts of a listing."""
+def show(parts: Iterable[Any], *, unbroken: bool = False) -> None:
+    """Print the parts of a report.
+
+    Args:
+        parts: what rich can print.
+        unbroken: whether a text is a line of its own that is never broken, so that a command in it can be copied.
+    """
+    from rich.text import Text
+
     screen = console()
     for part in parts:
-        screen.print(part)
+        screen.print(part, soft_wrap=unbroken and isinstance(part, Text))

@@ -1,4 +1,4 @@
-"""The command that holds fresh items against a suite's test split."""
+"""The command that compares fresh items with a suite's test split."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.common import Results, app, console, many
+from harness.cli.common import Results, app, console, repeatable, show
 
 EMBEDDER = "minilm"
 
@@ -19,18 +19,17 @@ def drift(  # noqa: PLR0913 - one for each flag
         str, typer.Option("--split", metavar="[TASK.]fresh=FILE", help="CSV, JSONL or Parquet with the task's columns.")
     ],
     task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Whose items they are.")] = None,
-    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items, as the run had them")] = None,
+    limit: Annotated[list[str] | None, repeatable("--limit", "SPLIT=N", "Most items, as the run had them")] = None,
     embedder: Annotated[str, typer.Option("--embedder", metavar="NAME", help="Of what is asked.")] = EMBEDDER,
     results: Results = None,
     form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Are fresh items unlike the test split, and scores on them? 0 whatever it finds, 2 misuse."""
     from rich.console import Console
-    from rich.text import Text
 
     from harness.cli import commands
     from harness.plan.config import load_config, parse_limits
-    from harness.render import drift_report as shown
+    from harness.render import drift_report
 
     flags = {
         "suite": suite,
@@ -39,10 +38,9 @@ def drift(  # noqa: PLR0913 - one for each flag
         "limits": parse_limits(limit or ()),
         "results": results,
     }
-    found = commands.drift(load_config(flags), embedder, console() if form == "terminal" else Console(stderr=True))
+    screen = console() if form == "terminal" else Console(stderr=True)
+    shift = commands.drift(load_config(flags), embedder, screen)
     if form == "json":
-        typer.echo(shown.as_json(found), nl=False)
-        return
-    screen = console()
-    for part in shown.report(found):
-        screen.print(part, soft_wrap=isinstance(part, Text))
+        typer.echo(drift_report.as_json(shift), nl=False)
+    else:
+        show(drift_report.report(shift), unbroken=True)

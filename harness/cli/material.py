@@ -1,4 +1,4 @@
-"""Commands about what there is to choose from: data, archives, strategies, suites, and what is kept of them."""
+"""Commands about data, archives, strategies, suites and kept artifacts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.common import app, console, many, show
+from harness.cli.common import app, console, repeatable, show
 from harness.errors import HarnessError
 
 
@@ -16,17 +16,20 @@ from harness.errors import HarnessError
 def data(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
     *,
-    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
+    task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Whose tokens are counted.")] = None,
     form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
     from harness.cli import commands
     from harness.plan.config import DEFAULT_MODEL
-    from harness.render.plan import data_report as shown
+    from harness.render.plan import data_report
 
-    found = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console())
-    show(shown.terminal(found)) if form == "terminal" else typer.echo(shown.as_json(found), nl=False)
+    inspection = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console())
+    if form == "terminal":
+        show(data_report.terminal(inspection))
+    else:
+        typer.echo(data_report.as_json(inspection), nl=False)
 
 
 @app.command()
@@ -38,22 +41,21 @@ def fetch(
     ] = False,
 ) -> None:
     """Bring the pinned models and data sets into the cache."""
-    from harness.data.fetch import fetch as bring
-    from harness.data.fetch import is_fetched
+    from harness.data import fetch as archives
     from harness.data.sources import all_sources, source
     from harness.render.plan.live import download_bar
 
-    wanted = [source(name) for name in names or []] or list(all_sources())
+    sources = [source(name) for name in names or []] or list(all_sources())
     if only_list:
         from harness.render.plan import listing
 
-        show(listing.sources([(one, is_fetched(one)) for one in wanted]))
+        show(listing.sources([(archive, archives.is_fetched(archive)) for archive in sources]))
         return
     screen = console()
-    for one in wanted:
-        with download_bar(screen, one.name) as told:
-            path = bring(one.name, told)
-        typer.echo(f"{one.name}: {path} ({one.size_bytes / 1e6:.0f} MB, {one.licence})")
+    for archive in sources:
+        with download_bar(screen, archive.name) as progress:
+            path = archives.fetch(archive.name, progress)
+        typer.echo(f"{archive.name}: {path} ({archive.size_bytes / 1e6:.0f} MB, {archive.licence})")
 
 
 @app.command()
@@ -81,20 +83,22 @@ def list_strategies(
     ] = None,
 ) -> None:
     """List the strategies, or show some with their parameters."""
-    from harness.plan.discover import describe
-    from harness.plan.discover import list_strategies as listed
+    from harness.plan import discover
     from harness.render.plan import listing
 
-    show(listing.strategy_details([describe(name) for name in names]) if names else listing.strategies(listed()))
+    if names:
+        show(listing.strategy_details([discover.describe(name) for name in names]))
+    else:
+        show(listing.strategies(discover.list_strategies()))
 
 
 @app.command("suites")
 def list_suites() -> None:
     """List the suites with their tasks."""
-    from harness.data.suite import list_suites as listed
+    from harness.data import suite
     from harness.render.plan import listing
 
-    show(listing.suites(*listed()))
+    show(listing.suites(*suite.list_suites()))
 
 
 @app.command()
@@ -112,5 +116,5 @@ def init(  # noqa: PLR0913 - one for each flag
     """Write a suite from your own data."""
     from harness.data.scaffold import init_suite
 
-    made = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
-    typer.echo(f"{made.inferred}\nWritten: {made.path}. Next: harness run {made.path}")
+    suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
+    typer.echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {suite.path}")

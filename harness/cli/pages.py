@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.common import console, no_collection, select, write_file
+from harness.cli.common import console, select, without_garbage_collection, write_file
 
 if TYPE_CHECKING:
     from harness.compare.cost.pricing import Economics
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.store.results_store import Store
 
 
-@no_collection()
+@without_garbage_collection()
 def write_pages(
     store: Store, suite: str | None, economics: Economics | None, *, html: Path | None, figures: Path | None
 ) -> None:
@@ -25,33 +25,33 @@ def write_pages(
     from harness.compare.prose.numbers import count
     from harness.compare.report.comparison import compare
     from harness.compare.report.provenance import provenance
-    from harness.compare.trials.stored_trials import read
+    from harness.compare.trials.stored_trials import read_trials
 
-    chosen = select(store, suite)
-    stored = read(chosen.trials)
-    comparison = compare(stored, [*chosen.notes, *store.problems], economics)
-    came = provenance(one.record for one in chosen.trials)
+    selection = select(store, suite)
+    trials = read_trials(selection.trials)
+    comparison = compare(trials, [*selection.notes, *store.problems], economics)
+    origin = provenance(stored.record for stored in selection.trials)
     if html:
         from harness.compare.report.shown_items import examples_of
         from harness.render.html.page import render
 
-        examples = examples_of(chosen.trials, comparison)
-        histories = _histories(store, [one.name for one in comparison.suites])
-        write_html(html, render(comparison, examples, came, _decisions(comparison, stored, economics), histories))
+        examples = examples_of(selection.trials, comparison)
+        histories = _histories(store, [suite.name for suite in comparison.suites])
+        write_html(html, render(comparison, examples, origin, _decisions(comparison, trials, economics), histories))
     if figures:
         from harness.render.html.all_charts import save
 
-        written = save(comparison, figures, came.models)
-        console().print(f"{figures}: {count(len(written), 'file')}", highlight=False, markup=False)
+        files = save(comparison, figures, origin.models)
+        console().print(f"{figures}: {count(len(files), 'file')}", highlight=False, markup=False)
 
 
 def write_html(path: Path, page: str) -> None:
-    """Write a page, and say where it is and how large.
+    """Write a page, and print its path and size.
 
     Raises:
         HarnessError: it cannot be written.
     """
-    from harness.compare.prose.numbers import size
+    from harness.measure.units import size
 
     write_file(path, page)
     console().print(f"{path}: {size(len(page.encode()))}, opens in any browser", highlight=False, markup=False)
@@ -68,34 +68,36 @@ def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics
     from harness.store.baselines import list_baselines
     from harness.store.results_store import newest
 
-    kept, problems = list_baselines(store.root.absolute())
-    own = [
-        history.Release(one.name, one.manifest.measured_at, one.trials) for one in kept if one.manifest.suite == suite
+    baselines, problems = list_baselines(store.root.absolute())
+    releases = [
+        history.Release(baseline.name, baseline.manifest.measured_at, baseline.trials)
+        for baseline in baselines
+        if baseline.manifest.suite == suite
     ]
-    releases = history.with_current(own, newest(store.load(suite)).trials)
-    found = history.history(suite, releases, strategies, metrics, read_noise(store.root))
-    return found.model_copy(update={"notes": (*found.notes, *problems)})
+    releases = history.append_current(releases, newest(store.load(suite)).trials)
+    suite_history = history.history(suite, releases, strategies, metrics, read_noise(store.root))
+    return suite_history.model_copy(update={"notes": (*suite_history.notes, *problems)})
 
 
 def _histories(store: Store, suites: Sequence[str]) -> list[History]:
-    """The suites that have several releases; without a baseline nothing is read."""
+    """The histories of the suites that have several releases; without a baseline nothing is read."""
     from harness.store.baselines import list_baselines
 
-    named = {one.manifest.suite for one in list_baselines(store.root.absolute())[0]}
-    found = [history_of(store, name) for name in suites if name in named]
-    return [one for one in found if len(one.releases) > 1]
+    with_baseline = {baseline.manifest.suite for baseline in list_baselines(store.root.absolute())[0]}
+    histories = [history_of(store, name) for name in suites if name in with_baseline]
+    return [history for history in histories if len(history.releases) > 1]
 
 
-def _decisions(comparison: Comparison, stored: list[StoredTrialItems], economics: Economics | None) -> list[Decision]:
-    """What to choose, without constraints, of each suite in which a task has a choice."""
+def _decisions(comparison: Comparison, trials: list[StoredTrialItems], economics: Economics | None) -> list[Decision]:
+    """The decision without constraints for each suite in which a task has a choice."""
     from harness.compare.cost.pricing import Economics
     from harness.compare.decide.confidence import scored
     from harness.compare.decide.constraints import Constraints
     from harness.compare.decide.decision import decide_on
 
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for suite in comparison.suites:
         if any(len(scored(task)) > 1 for task in suite.tasks):
-            own = [one for one in stored if one.record.trial.suite == suite.name]
-            made.append(decide_on(suite, own, Constraints(), economics or Economics()))
-    return made
+            suite_trials = [trial for trial in trials if trial.record.trial.suite == suite.name]
+            decisions.append(decide_on(suite, suite_trials, Constraints(), economics or Economics()))
+    return decisions

@@ -7,36 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.common import (
-    Engineering,
-    Format,
-    Hardware,
-    Months,
-    NoLabels,
-    Prices,
-    Results,
-    SuiteName,
-    UpdateEvery,
-    Volume,
-    app,
-    console,
-    pricing,
-    show_report,
-)
+from harness.cli.common import Format, Results, SuiteName, app, console, open_store, show_report
+from harness.cli.option_groups import PricingOptions, with_option_groups
 
 
 @app.command()
+@with_option_groups
 def report(  # noqa: PLR0913 - one for each flag
     suite: SuiteName = None,
     *,
     results: Results = None,
-    volume: Volume = None,
-    months: Months = None,
-    update_every: UpdateEvery = None,
-    prices: Prices = None,
-    hardware: Hardware = None,
-    no_labels: NoLabels = False,
-    engineering_hours: Engineering = 0,
+    prices: PricingOptions,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file that needs no other.")
     ] = None,
@@ -46,18 +27,8 @@ def report(  # noqa: PLR0913 - one for each flag
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Print the report of what is stored, or write it as a page; no model is loaded."""
-    from harness.store.results_store import Store
-
-    economics = pricing(
-        volume=volume,
-        months=months,
-        update_every=update_every,
-        prices=prices,
-        hardware=hardware,
-        no_labels=no_labels,
-        engineering_hours=engineering_hours,
-    )
-    store = Store(results or Path("results"))
+    economics = prices.economics()
+    store = open_store(results)
     if html or figures:
         from harness.cli.pages import write_pages
 
@@ -84,14 +55,14 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     """Compare two strategies item by item: differences, intervals, tests and what each took."""
     from harness.compare.pair.pair_comparison import PairQuery, compare_pair
     from harness.compare.trials.pair_selection import select
-    from harness.compare.trials.stored_trials import read
-    from harness.render import pair_report as shown
-    from harness.store.results_store import Store
+    from harness.compare.trials.stored_trials import read_trials
+    from harness.render import pair_report
 
-    store = Store(results or Path("results"))
-    chosen = select(store.load(), (first, second), suite=suite, task=task, model=model)
-    pair = compare_pair(read(chosen.trials), first, second, PairQuery(metric, items), [*chosen.notes, *store.problems])
+    store = open_store(results)
+    selection = select(store.load(), (first, second), suite=suite, task=task, model=model)
+    trials, notes = read_trials(selection.trials), [*selection.notes, *store.problems]
+    pair = compare_pair(trials, first, second, PairQuery(metric, items), notes)
     if form == "terminal":
-        console().print(shown.as_terminal(pair))
+        console().print(pair_report.as_terminal(pair))
     else:
-        typer.echo((shown.as_json if form == "json" else shown.as_markdown)(pair), nl=False)
+        typer.echo((pair_report.as_json if form == "json" else pair_report.as_markdown)(pair), nl=False)

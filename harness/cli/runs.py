@@ -1,181 +1,196 @@
-"""Commands that measure: plan and run."""
+"""Commands that measure: plan, run and repeat."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.common import (
-    Engineering,
-    Hardware,
-    Months,
-    NoLabels,
-    Prices,
-    Results,
-    SuiteName,
-    UpdateEvery,
-    Volume,
-    app,
-    console,
-    many,
-    pricing,
-    show,
-    show_report,
-)
+from harness.cli.common import Results, SuiteName, app, console, repeatable, show, show_report
+from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.cli.commands import PlannedRun
     from harness.plan.config import RunConfig
     from harness.store.results_store import Store
 
 
-@app.command("plan", help="Show the trials of a run, and the smallest difference it can show.")
-@app.command("run", help="Run what is missing, and print the report.")
-def run(  # noqa: PLR0913 - one for each flag
-    context: typer.Context,
-    suite: SuiteName = None,
-    *,
-    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None,
-    model: Annotated[list[str] | None, many("--model", "NAME", "A pinned model, a folder or a hub id")] = None,
-    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None,
-    seed: Annotated[list[int] | None, many("--seed", "S", "This seed")] = None,
+@dataclass(frozen=True)
+class RunOptions:
+    """What is run, where its results go, and how it is measured."""
+
+    strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None
+    model: Annotated[list[str] | None, repeatable("--model", "NAME", "A pinned model, a folder or a hub id")] = None
+    task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None
+    seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None
+    seed: Annotated[list[int] | None, repeatable("--seed", "S", "This seed")] = None
     split: Annotated[
         str | None,
         typer.Option("--split", metavar="[TASK.]fresh=FILE", help="Ask a file's items instead of the test split."),
-    ] = None,
-    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    ] = None
+    limit: Annotated[list[str] | None, repeatable("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None
     train_sizes: Annotated[
         str | None, typer.Option("--train-sizes", metavar="N,N,...", help="Learning curves: so many training items.")
-    ] = None,
+    ] = None
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="N", help="Search parameters: N trials, tokens=N or seconds=N.")
-    ] = None,
+    ] = None
     check_items: Annotated[
         int | None, typer.Option("--check-items", metavar="N", help="Items of each self-test and control; 0: none.")
-    ] = None,
+    ] = None
     requests: Annotated[
         int | None,
         typer.Option("--requests", metavar="N", help="Items asked one by one [default: 20, in 8 s]; 0: none."),
-    ] = None,
+    ] = None
     arrival_rate: Annotated[
         float | None, typer.Option("--arrival-rate", metavar="R", help="Requests a second that arrive at random.")
-    ] = None,
+    ] = None
     latency_target: Annotated[
         float | None, typer.Option("--latency-target", metavar="SECONDS", help="When a request is to be answered by.")
-    ] = None,
-    results: Results = None,
-    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
-    energy: Annotated[bool, typer.Option("--energy", help="Measure joules too; needs codecarbon.")] = False,
-    share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run though others hold memory of the GPU.")] = False,
+    ] = None
+    results: Results = None
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None
+    energy: Annotated[bool, typer.Option("--energy", help="Measure joules too; needs codecarbon.")] = False
+    share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run though others hold memory of the GPU.")] = False
     release: Annotated[
         str | None, typer.Option("--release", metavar="NAME", help="Keep the suite's results as this baseline.")
-    ] = None,
+    ] = None
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
-    ] = None,
-    volume: Volume = None,
-    months: Months = None,
-    update_every: UpdateEvery = None,
-    prices: Prices = None,
-    hardware: Hardware = None,
-    no_labels: NoLabels = False,
-    engineering_hours: Engineering = 0,
+    ] = None
+
+    def run_config(self, suite: str | None) -> RunConfig:
+        """Put the flags and the file together.
+
+        Raises:
+            HarnessError: a value is wrong, or no suite was named.
+        """
+        from harness.plan.config import choose_seeds, load_config, parse_limits, parse_sizes
+
+        flags = {
+            "suite": suite,
+            "strategies": self.strategy,
+            "models": self.model,
+            "tasks": self.task,
+            "split": self.split,
+            "seeds": choose_seeds(self.seeds, self.seed or ()),
+            "limits": parse_limits(self.limit or ()),
+            "train_sizes": parse_sizes(self.train_sizes),
+            "budget": self.budget,
+            "share_gpu": self.share_gpu or None,
+            "results": self.results,
+            "threads": self.threads,
+            **self.measurement(),
+        }
+        return load_config(flags, self.config)
+
+    def measurement(self) -> dict[str, Any]:
+        """Give what is measured besides the score, by field of `MeasurementOptions`; None was not given."""
+        return {
+            "check_items": self.check_items,
+            "requests": self.requests,
+            "arrival_rate": self.arrival_rate,
+            "latency_target_s": self.latency_target,
+            "energy": self.energy or None,
+        }
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What a plan shows, and whether only the plan is wanted."""
+
     detect: Annotated[
         float | None, typer.Option("--detect", metavar="D", help="Items and seeds that showing this difference needs.")
-    ] = None,
+    ] = None
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Measure this machine again for the forecasts.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False,
-) -> None:
-    """Plan what was asked for, show it or run it, and print the report."""
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run nothing: the same as 'harness plan'.")] = False
+
+
+@app.command("plan")
+@with_option_groups
+def plan(suite: SuiteName = None, *, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+    """Show the trials of a run, and the smallest difference it can show."""
+    _plan(suite, options, prices, planning)
+
+
+@app.command("run")
+@with_option_groups
+def run(suite: SuiteName = None, *, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+    """Run what is missing, and print the report."""
+    if planning.dry_run:
+        _plan(suite, options, prices, planning)
+    else:
+        _run(suite, options, prices, planning)
+
+
+def _plan(suite: str | None, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
     from harness.cli import commands
-    from harness.plan.config import choose_seeds, load_config, parse_limits, parse_sizes
+    from harness.render.plan import forecast_cells, listing
 
-    flags = {
-        "suite": suite,
-        "strategies": strategy,
-        "models": model,
-        "tasks": task,
-        "split": split,
-        "seeds": choose_seeds(seeds, seed or ()),
-        "limits": parse_limits(limit or ()),
-        "train_sizes": parse_sizes(train_sizes),
-        "budget": budget,
-        "energy": energy or None,
-        "share_gpu": share_gpu or None,
-        "check_items": check_items,
-        "requests": requests,
-        "arrival_rate": arrival_rate,
-        "latency_target_s": latency_target,
-        "results": results,
-        "threads": threads,
-    }
-    economics = pricing(
-        volume=volume,
-        months=months,
-        update_every=update_every,
-        prices=prices,
-        hardware=hardware,
-        no_labels=no_labels,
-        engineering_hours=engineering_hours,
-    )
-    screen = console()
-    asked = load_config(flags, config)
-    if detect is not None and not (dry_run or context.info_name == "plan"):
+    config, economics = options.run_config(suite), prices.economics()
+    if options.release:
+        raise HarnessError("--release keeps what a run measured: give it to 'harness run'.")
+    planned = commands.plan(config, console(), recalibrate=planning.recalibrate)
+    show(listing.planned_trials(planned.plan, planned.pending, forecast_cells.rate(economics)))
+    if planning.detect is not None:
+        _show_power(config, planning.detect, planned.store)
+
+
+def _run(suite: str | None, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+    from harness.cli import commands
+
+    config, economics, screen = options.run_config(suite), prices.economics(), console()
+    if planning.detect is not None:
         raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
-    if release:
-        _require_keepable(asked, release, runs=not (dry_run or context.info_name == "plan"))
-    plan, store, waiting = commands.plan(asked, screen, recalibrate=recalibrate)
-    if dry_run or context.info_name == "plan":
-        from harness.render.plan import forecast_cells, listing
-
-        show(listing.plan(plan, waiting, forecast_cells.rate(economics)))
-        if detect is not None:
-            show_power(asked, detect, store)
-        return
+    if options.release:
+        _require_free_release(config, options.release)
+    planned = commands.plan(config, screen, recalibrate=planning.recalibrate)
     try:
-        failed = commands.run(plan, store, waiting, screen, share_gpu=asked.share_gpu)
+        failed = commands.run(planned, screen, share_gpu=config.share_gpu)
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise
-    show_report(store, plan.suite, "terminal", screen, economics)
-    if asked.split:
-        typer.echo(f"Kept apart, in {store.root}. 'harness drift' compares them with the test split.")
+    show_report(planned.store, planned.plan.suite, "terminal", screen, economics)
+    if config.split:
+        typer.echo(f"Kept apart, in {planned.store.root}. 'harness drift' compares them with the test split.")
+    _end(planned, failed, options.release)
+
+
+def _end(planned: PlannedRun, failed: int, release: str | None) -> None:
+    """Keep a finished run as a baseline where that was asked for; end with 1 if trials failed."""
+    from harness.cli.releases import keep
+    from harness.store.trial_lookup import choose
+
     if failed:
         if release:
             typer.echo(f"Not kept as {release}: trials failed. The same command runs them again.", err=True)
         raise typer.Exit(1)
     if release:
-        from harness.cli.releases import keep
-        from harness.store.trial_lookup import choose
-
-        keep(store, release, choose(store, plan.suite))
+        keep(planned.store, release, choose(planned.store, planned.plan.suite))
 
 
-def _require_keepable(asked: RunConfig, release: str, *, runs: bool) -> None:
+def _require_free_release(config: RunConfig, release: str) -> None:
     """Refuse before anything runs what could not be kept as a baseline afterwards."""
     from harness.store.baselines import free_folder
 
-    if not runs or asked.split:
-        why = (
-            "is of the test split: leave out --split" if runs else "keeps what a run measured: give it to 'harness run'"
-        )
-        raise HarnessError(f"--release {why}.")
-    free_folder(asked.results, release)
+    if config.split:
+        raise HarnessError("--release is of the test split: leave out --split.")
+    free_folder(config.results, release)
 
 
-def show_power(asked: RunConfig, difference: float, store: Store) -> None:
-    """Print what showing a difference needs."""
+def _show_power(config: RunConfig, difference: float, store: Store) -> None:
+    """Print how many items and seeds showing a difference needs."""
     from harness.compare.power.sample_size import plan_power
     from harness.render.plan.detectability import power
 
-    if asked.split:
+    if config.split:
         raise HarnessError("--detect is of the test split; 'harness drift' says what fresh items can show.")
-    show(power(plan_power(asked, difference, store.load()), difference))
+    show(power(plan_power(config, difference, store.load()), difference))
 
 
 @app.command()
@@ -183,10 +198,10 @@ def repeat(  # noqa: PLR0913 - one for each flag
     suite: SuiteName = None,
     *,
     times: Annotated[int, typer.Option("--times", metavar="N", help="How many runs.")] = 5,
-    strategy: Annotated[list[str] | None, many("--strategy", "TEXT", "Only this")] = None,
-    model: Annotated[list[str] | None, many("--model", "NAME", "With this model")] = None,
-    task: Annotated[list[str] | None, many("--task", "NAME", "Only this task")] = None,
-    limit: Annotated[list[str] | None, many("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
+    strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this")] = None,
+    model: Annotated[list[str] | None, repeatable("--model", "NAME", "With this model")] = None,
+    task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
+    limit: Annotated[list[str] | None, repeatable("--limit", "SPLIT=N", "Most items of a split, e.g. test=40")] = None,
     requests: Annotated[int | None, typer.Option("--requests", metavar="N", help="Items asked one by one.")] = None,
     results: Results = None,
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
@@ -210,9 +225,9 @@ def repeat(  # noqa: PLR0913 - one for each flag
     }
     config = load_config(flags)
     try:
-        found, path = commands.repeat(config, times, console())
+        summary, path = commands.repeat(config, times, console())
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
         raise
-    show(noise_report.report(found))
+    show(noise_report.report(summary))
     typer.echo(f"Written: {path}")

@@ -1,1 +1,1 @@
-"""Pinned sources, suites, and what is made of them: splits, with their leaks and duplicates found."""
+"""Pinned sources, suites and their splits, with leaks and duplicates reported."""

@@ -34,10 +34,10 @@ def find(source: Source) -> str:
         "2",
         "--disable-pip-version-check",
     ]
-    done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise HarnessError(f"can't find where to download {requirement}: {_reason(done.stderr)}.")
-    archive = json.loads(done.stdout)["install"][0]["download_info"]
+    completed = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
+        raise HarnessError(f"can't find where to download {requirement}: {_reason(completed.stderr)}.")
+    archive = json.loads(completed.stdout)["install"][0]["download_info"]
     listed = archive.get("archive_info", {}).get("hashes", {}).get("sha256")
     if listed is not None and listed != source.sha256:
         raise HarnessError(

@@ -12,22 +12,13 @@ from harness.data.fetch import fetch
 from harness.errors import HarnessError
 
 Read = Callable[[str], bytes]
-"""Gives the content of one member by its path within the archive."""
+"""Returns the content of a member by its path within the archive; a `HarnessError` where there is none."""
 
 
 def reader(source: str, progress: ProgressCallback | None = None) -> Read:
     """Return a function that reads members of a pinned source, fetching the archive first."""
     path = fetch(source, progress)
     return lambda member: _read(path, member)
-
-
-def open_member(source: str, member: str) -> bytes:
-    """Return the content of one member of a pinned source.
-
-    Raises:
-        HarnessError: the archive has no such member.
-    """
-    return reader(source)(member)
 
 
 def extract(source: str, prefix: str, to: Path, progress: ProgressCallback | None = None) -> Path:

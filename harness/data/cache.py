@@ -1,4 +1,4 @@
-"""Where fetched and derived files are kept: the user's cache folder, or the one that HARNESS_CACHE names."""
+"""The cache folder of fetched and derived files: the user's, or the one that HARNESS_CACHE names."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,10 @@ from harness.errors import HarnessError
 
 def root() -> Path:
     """Return the cache folder, which need not exist yet."""
-    chosen = os.environ.get("HARNESS_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else Path(user_cache_dir("adaptbench", appauthor=False))
+    configured = os.environ.get("HARNESS_CACHE")
+    return (
+        Path(configured).expanduser().absolute() if configured else Path(user_cache_dir("adaptbench", appauthor=False))
+    )
 
 
 def folder(*parts: str) -> Path:

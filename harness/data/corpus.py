@@ -1,4 +1,4 @@
-"""Reads what is retrieved from: a folder of texts, cut into passages, or a table with one passage a row."""
+"""Reads a corpus: a folder of texts, cut into passages, or a table with one passage a row."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.api import Passage
 from harness.data.files import files_under
-from harness.data.normalised_text import plain
+from harness.data.normalised_text import cell_text
 from harness.data.table_files import TableRows, read_table, read_text
 from harness.errors import HarnessError
 
@@ -29,47 +29,47 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
     if path.is_file() and path.suffix.lower() not in (".txt", ".md"):
         return from_table(read_table(path))
     top = path if path.is_dir() else path.parent
-    found: list[Passage] = []
+    passages: list[Passage] = []
     for file in files_under(path, folder):
         name = file.relative_to(top).as_posix()
         text = read_text(file)
         title = _title(text) or file.stem
-        found += [Passage(f"{name}#{i}", piece, title) for i, piece in enumerate(cut(text, words), 1)]
-    if not found:
+        passages += [Passage(f"{name}#{i}", piece, title) for i, piece in enumerate(cut(text, words), 1)]
+    if not passages:
         raise HarnessError(f"the corpus {path} holds no text.")
-    return tuple(found)
+    return tuple(passages)
 
 
 def from_table(table: TableRows) -> tuple[Passage, ...]:
     """Make passages of a table with columns id, text and (maybe) title and readers; empty texts are left out."""
     table.require(("id", "text"))
-    seen: set[str] = set()
-    found: list[Passage] = []
+    ids: set[str] = set()
+    passages: list[Passage] = []
     for index, row in enumerate(table.rows):
-        name, text = plain(row.get("id")), plain(row.get("text"))
+        name, text = cell_text(row.get("id")), cell_text(row.get("text"))
         if not text:
             continue
-        if not name or name in seen:
-            raise HarnessError(f"{table.place(index)}: passage id {name!r} is {'used twice' if name else 'empty'}.")
-        seen.add(name)
-        found.append(Passage(name, text, plain(row.get("title")), _readers(row.get("readers"))))
-    return tuple(found)
+        if not name or name in ids:
+            raise HarnessError(f"{table.location(index)}: passage id {name!r} is {'used twice' if name else 'empty'}.")
+        ids.add(name)
+        passages.append(Passage(name, text, cell_text(row.get("title")), _readers(row.get("readers"))))
+    return tuple(passages)
 
 
 def corpus_hash(corpus: Iterable[Passage]) -> str:
     """Return the sha256 of a corpus, order included; empty for none."""
-    digest, some = hashlib.sha256(), False
+    digest, is_empty = hashlib.sha256(), True
     for passage in corpus:
-        some = True
+        is_empty = False
         readers = "".join(f"\x1f{name}" for name in passage.readers)
         digest.update(f"{passage.id}\x1f{passage.title}\x1f{passage.text}{readers}\x1e".encode())
-    return digest.hexdigest() if some else ""
+    return "" if is_empty else digest.hexdigest()
 
 
 def _readers(cell: object) -> tuple[str, ...]:
     """Read who may see a passage: a list, or names with commas between."""
-    names: list[object] = list(cell) if isinstance(cell, list | tuple) else [*plain(cell).split(",")]  # pyright: ignore[reportUnknownArgumentType] - cells are what the file holds
-    return tuple(dict.fromkeys(filter(None, map(plain, names))))
+    names: list[object] = list(cell) if isinstance(cell, list | tuple) else [*cell_text(cell).split(",")]  # pyright: ignore[reportUnknownArgumentType] - cells are what the file holds
+    return tuple(dict.fromkeys(filter(None, map(cell_text, names))))
 
 
 def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:
@@ -107,7 +107,7 @@ def _blocks(text: str, words: int) -> Iterator[str]:
     for paragraph in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")):
         block = paragraph.strip()
         if block:
-            yield from [block] if len(block.split()) <= 1.5 * words else _packed(_pieces(block, words), words)
+            yield from [block] if len(block.split()) <= 1.5 * words else _pack(_pieces(block, words), words)
 
 
 def _pieces(paragraph: str, words: int) -> Iterator[str]:
@@ -117,18 +117,18 @@ def _pieces(paragraph: str, words: int) -> Iterator[str]:
             yield " ".join(tokens[start : start + words])
 
 
-def _packed(pieces: Iterable[str], words: int) -> Iterator[str]:
-    held: list[str] = []
+def _pack(pieces: Iterable[str], words: int) -> Iterator[str]:
+    sentences: list[str] = []
     length = 0
     for piece in pieces:
         size = len(piece.split())
-        if held and length + size > words:
-            yield " ".join(held)
-            held, length = [], 0
-        held.append(piece)
+        if sentences and length + size > words:
+            yield " ".join(sentences)
+            sentences, length = [], 0
+        sentences.append(piece)
         length += size
-    if held:
-        yield " ".join(held)
+    if sentences:
+        yield " ".join(sentences)
 
 
 def _title(text: str) -> str:

@@ -20,32 +20,32 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def download(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
-    """Bring `part` to its full size, going on from what is there.
+    """Download into `part` until it has its full size, resuming from the bytes that it has.
 
-    A broken connection is taken up again as long as each attempt brings something, and at most three times
-    in a row where none does. On a full disk the partial file is cut back to what it held before.
+    A broken connection is resumed as long as each attempt brings bytes, and at most three times in a row where none
+    does. On a full disk the partial file is cut back to its size before.
 
     Args:
         url: http(s), or a file: address as pip gives for a local mirror.
         part: the partial file.
         size_bytes: what it must hold in the end.
-        progress: told (bytes there, bytes in all).
+        progress: called with (bytes there, bytes in all).
 
     Raises:
         HarnessError: no network, a refusal by the server, a full disk, or more bytes than there should be.
     """
-    held = size_of(part)
-    _check_space(part.parent, size_bytes - held)
+    partial_bytes = size_of(part)
+    _check_space(part.parent, size_bytes - partial_bytes)
     try:
         if url.startswith("file:"):
             shutil.copyfile(url2pathname(urlsplit(url).path), part)
         else:
-            _persist(url, part, size_bytes, progress)
+            _retry(url, part, size_bytes, progress)
     except OSError as error:
         if part.exists():
-            os.truncate(part, min(held, size_of(part)))
+            os.truncate(part, min(partial_bytes, size_of(part)))
         if error.errno in NO_SPACE:
-            raise _disk_full(part.parent, size_bytes - held) from error
+            raise _disk_full(part.parent, size_bytes - partial_bytes) from error
         raise HarnessError(f"can't write {part} ({error.strerror or error}).") from error
 
 
@@ -54,18 +54,18 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _persist(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
-    """Try until the file is whole, or until three attempts in a row brought nothing."""
+def _retry(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
+    """Try until the file is complete, or until three attempts in a row brought no byte."""
     fruitless = 0
     while True:
-        before = size_of(part)
+        previous_bytes = size_of(part)
         try:
             _attempt(url, part, size_bytes, progress)
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             raise HarnessError(f"{urlsplit(url).hostname} refused the download of {part.stem} ({status}).") from error
         except httpx.TransportError as error:
-            fruitless = 0 if size_of(part) > before else fruitless + 1
+            fruitless = 0 if size_of(part) > previous_bytes else fruitless + 1
             if fruitless == TRIES:
                 raise HarnessError(
                     f"the download of {part.stem} broke off after {size_of(part):,} of {size_bytes:,} bytes "
@@ -77,29 +77,33 @@ def _persist(url: str, part: Path, size_bytes: int, progress: ProgressCallback) 
 
 def _attempt(url: str, part: Path, size_bytes: int, progress: ProgressCallback) -> None:
     """Ask for the bytes that are missing, and append them."""
-    held = size_of(part)
-    if held == size_bytes:
-        progress(held, size_bytes)
+    partial_bytes = size_of(part)
+    if partial_bytes == size_bytes:
+        progress(partial_bytes, size_bytes)
         return
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={held}-"} if 0 < held < size_bytes else {})
+    headers = {"Accept-Encoding": "identity"}
+    if 0 < partial_bytes < size_bytes:
+        headers["Range"] = f"bytes={partial_bytes}-"
     with _client() as client, client.stream("GET", url, headers=headers) as response:
         if response.status_code == 416:
             part.unlink()
             raise httpx.ReadError("the server no longer knows the range that was asked for")
         response.raise_for_status()
-        goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {held}-")
-        with part.open("ab" if goes_on else "wb") as file:
-            _copy(response, file, held if goes_on else 0, size_bytes, progress)
+        resumes = response.headers.get("Content-Range", "").startswith(f"bytes {partial_bytes}-")
+        with part.open("ab" if resumes else "wb") as file:
+            _copy(response, file, partial_bytes if resumes else 0, size_bytes, progress)
 
 
-def _copy(response: httpx.Response, file: IO[bytes], done: int, size_bytes: int, progress: ProgressCallback) -> None:
-    progress(done, size_bytes)
+def _copy(
+    response: httpx.Response, file: IO[bytes], written_bytes: int, size_bytes: int, progress: ProgressCallback
+) -> None:
+    progress(written_bytes, size_bytes)
     for chunk in response.iter_raw(CHUNK_BYTES):
-        done += len(chunk)
-        if done > size_bytes:
+        written_bytes += len(chunk)
+        if written_bytes > size_bytes:
             raise HarnessError(f"the server sent more than the {size_bytes:,} bytes that {response.url} should have.")
         file.write(chunk)
-        progress(done, size_bytes)
+        progress(written_bytes, size_bytes)
 
 
 def _client() -> httpx.Client:

@@ -1,4 +1,4 @@
-"""Makes examples of a table's rows, and says which rows can't be used."""
+"""Makes examples of a table's rows, with a sentence on the rows that can't be used."""
 
 import hashlib
 import json
@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.api import Example, Query
-from harness.data.normalised_text import normalised, plain
+from harness.data.normalised_text import cell_text, comparison_key
 from harness.data.schema import TaskConfig
 from harness.data.table_files import TableRows
 from harness.errors import HarnessError
 
-Index = Mapping[str, tuple[str, ...]]
+EvidenceIndex = Mapping[str, tuple[str, ...]]
+"""What the evidence column may name → passage ids (`corpus.evidence_index`)."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The usable examples of one table, with what was noticed, a sentence each."""
+    """The usable examples of one table, with warnings about its rows, a sentence each."""
 
     examples: tuple[Example, ...]
     warnings: tuple[str, ...] = field(default=())
@@ -33,7 +34,7 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
         return {}
     if task.labels:
         return task.labels
-    values = {plain(row.get(task.reference)) for table in tables for row in table.rows}
+    values = {cell_text(row.get(task.reference)) for table in tables for row in table.rows}
     values.discard("")
     if len(values) < 2:
         raise HarnessError(
@@ -42,7 +43,9 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
     return {value: value for value in sorted(values)}
 
 
-def to_pool(table: TableRows, task: TaskConfig, labels: Mapping[str, str], evidence: Index, *, drop: bool) -> Pool:
+def to_pool(
+    table: TableRows, task: TaskConfig, labels: Mapping[str, str], evidence: EvidenceIndex, *, drop: bool
+) -> Pool:
     """Make examples of a table's rows.
 
     Rows without an input or a reference are left out and counted.
@@ -59,181 +62,182 @@ def to_pool(table: TableRows, task: TaskConfig, labels: Mapping[str, str], evide
     """
     table.require(_columns(task))
     empty: list[int] = []
-    found: list[tuple[int, Example]] = []
+    indexed: list[tuple[int, Example]] = []
     bare = task.form == "bare"  # a text may stand behind nothing
     for index, row in enumerate(table.rows):
-        example = _Row(table, index, task).example(labels, evidence) if plain(row.get(task.input)) or bare else None
+        example = _Row(table, index, task).example(labels, evidence) if cell_text(row.get(task.input)) or bare else None
         if example:
-            found.append((index, example))
+            indexed.append((index, example))
         else:
             empty.append(index)
-    _check_ids(table, found)
+    _check_ids(table, indexed)
     notes = (
-        [_count(len(empty), "row", f"of {table.name} left out: no input or no reference", table.place(empty[0]))]
+        [_count(len(empty), "row", f"of {table.name} left out: no input or no reference", table.location(empty[0]))]
         if empty
         else []
     )
-    kept, repeats = _without_repeats(found)
+    unique, repeats = _without_repeats(indexed)
     if repeats:
         text = f"of {table.name} {'left out:' if drop else 'kept, though'} the same as an earlier one"
-        notes.append(_count(len(repeats), "row", text, table.place(repeats[0])))
-    notes += _conflicts(table, task, found)
-    return Pool(tuple(e for _, e in (kept if drop else found)), tuple(notes))
+        notes.append(_count(len(repeats), "row", text, table.location(repeats[0])))
+    notes += _conflicts(table, task, indexed)
+    return Pool(tuple(e for _, e in (unique if drop else indexed)), tuple(notes))
 
 
 def content_key(example: Example) -> str:
-    """Return the form in which an example's question counts as the same as another's."""
-    return "\x1f".join(normalised(part) for part in (example.query.input, *example.query.choices))
+    """Return the key by which an example's question, with its choices, counts as the same as another's."""
+    return "\x1f".join(comparison_key(part) for part in (example.query.input, *example.query.choices))
 
 
 class _Row:
-    """One row on its way to an example."""
+    """One row that is read as an example."""
 
     def __init__(self, table: TableRows, index: int, task: TaskConfig) -> None:
         self.table, self.index, self.task = table, index, task
         self.row = table.rows[index]
 
-    def example(self, labels: Mapping[str, str], evidence: Index) -> Example | None:
-        choices, asked = self.choices(), self.text(self.task.input)
+    def example(self, labels: Mapping[str, str], evidence: EvidenceIndex) -> Example | None:
+        choices, question = self.choices(), self.text(self.task.input)
         if self.task.kind == "language_modelling":
-            choices, asked, references = (asked,), "", tuple(filter(None, [asked]))
+            choices, question, references = (question,), "", tuple(filter(None, [question]))
         else:
             references = self.references(labels, choices)
         rejected = self.text(self.task.rejected) or None
         if not references or (self.task.kind == "preference" and not rejected):
             return None
         if rejected in references:
-            raise self.wrong(f"the better and the worse answer are both {rejected!r}")
+            raise self.error(f"the better and the worse answer are both {rejected!r}")
         name = self.id()
         if self.task.kind == "preference" and rejected:
             choices = _shuffled(name, references[0], rejected)
-        query = Query(name, asked, choices, self.text(self.task.user) or None)
+        query = Query(name, question, choices, self.text(self.task.user) or None)
         return Example(query, references, self.text(self.task.cluster) or None, self.evidence(evidence), rejected)
 
     def text(self, column: str | None) -> str:
-        return plain(self.row.get(column)) if column else ""
+        return cell_text(self.row.get(column)) if column else ""
 
-    def wrong(self, what: str) -> HarnessError:
-        return HarnessError(f"{self.table.place(self.index)}: {what}.")
+    def error(self, problem: str) -> HarnessError:
+        return HarnessError(f"{self.table.location(self.index)}: {problem}.")
 
     def id(self) -> str:
         if self.task.id is None:
             return f"{self.table.name}:{self.table.lines[self.index]}"
-        name = plain(self.row.get(self.task.id))
+        name = cell_text(self.row.get(self.task.id))
         if not name:
-            raise self.wrong(f"column {self.task.id!r} (the id) is empty")
+            raise self.error(f"column {self.task.id!r} (the id) is empty")
         return name
 
     def choices(self) -> tuple[str, ...]:
         names = self.task.choices
         if not names:
             return ()
-        cells = self.listed(names) if isinstance(names, str) else [self.row.get(name) for name in names]
-        choices = tuple(text for text in map(plain, cells) if text)
+        cells = self.cell_list(names) if isinstance(names, str) else [self.row.get(name) for name in names]
+        choices = tuple(text for text in map(cell_text, cells) if text)
         if len(choices) < 2:
-            raise self.wrong(f"{len(choices)} choice(s), but a multiple choice needs two")
+            raise self.error(f"{len(choices)} choice(s), but a multiple choice needs two")
         if len(set(choices)) < len(choices):
             twice = next(choice for choice in choices if choices.count(choice) > 1)
-            raise self.wrong(f"the choice {twice!r} occurs twice")
+            raise self.error(f"the choice {twice!r} occurs twice")
         return choices
 
     def references(self, labels: Mapping[str, str], choices: tuple[str, ...]) -> tuple[str, ...]:
         value = self.row.get(self.task.reference)
         if self.task.kind in ("qa", "generation") and isinstance(value, list):
-            return tuple(dict.fromkeys(text for text in map(plain, value) if text))
-        raw = plain(value)
+            return tuple(dict.fromkeys(text for text in map(cell_text, value) if text))
+        raw = cell_text(value)
         if not raw:
             return ()
         if self.task.kind == "classification":
             if raw not in labels:
-                raise self.wrong(f"the reference {raw!r} isn't among the labels ({', '.join(labels)})")
+                raise self.error(f"the reference {raw!r} isn't among the labels ({', '.join(labels)})")
             return (labels[raw],)
-        return (self.chosen(raw, choices) if choices else raw,)
+        return (self.right_choice(raw, choices) if choices else raw,)
 
-    def chosen(self, raw: str, choices: tuple[str, ...]) -> str:
+    def right_choice(self, raw: str, choices: tuple[str, ...]) -> str:
         if self.task.reference_as == "text":
             if raw not in choices:
                 short = len(raw) == 1 and "; if it is a letter or an index, set 'reference_as'"
-                raise self.wrong(f"the reference {raw!r} isn't among the choices ({', '.join(choices)}){short or ''}")
+                raise self.error(f"the reference {raw!r} isn't among the choices ({', '.join(choices)}){short or ''}")
             return raw
         letter = self.task.reference_as == "letter"
-        place = ord(raw.upper()) - ord("A") if letter and len(raw) == 1 else int(raw) if raw.isdecimal() else -1
-        if not 0 <= place < len(choices):
-            raise self.wrong(
+        index = ord(raw.upper()) - ord("A") if letter and len(raw) == 1 else int(raw) if raw.isdecimal() else -1
+        if not 0 <= index < len(choices):
+            raise self.error(
                 f"the reference {raw!r} isn't the {self.task.reference_as} of one of {len(choices)} choices"
             )
-        return choices[place]
+        return choices[index]
 
-    def evidence(self, index: Index) -> tuple[str, ...]:
+    def evidence(self, index: EvidenceIndex) -> tuple[str, ...]:
         if not self.task.evidence:
             return ()
         cell = self.row.get(self.task.evidence)
-        found: list[str] = []
-        for name in map(plain, self.listed(self.task.evidence) if isinstance(cell, list | str) else [cell]):
+        passage_ids: list[str] = []
+        for name in map(cell_text, self.cell_list(self.task.evidence) if isinstance(cell, list | str) else [cell]):
             if name and name not in index:
-                raise self.wrong(f"the evidence {name!r} is neither a passage nor a file of the corpus")
-            found += index[name] if name else ()
-        return tuple(dict.fromkeys(found))
+                raise self.error(f"the evidence {name!r} is neither a passage nor a file of the corpus")
+            passage_ids += index[name] if name else ()
+        return tuple(dict.fromkeys(passage_ids))
 
-    def listed(self, column: str) -> list[Any]:
+    def cell_list(self, column: str) -> list[Any]:
         """Return a cell that holds a list: as such, as JSON, or (evidence) a single value."""
         cell = self.row.get(column)
         if isinstance(cell, list):
             return list(cell)
-        text = plain(cell)
+        text = cell_text(cell)
         if text.startswith("["):
             try:
                 return list(json.loads(text))
             except json.JSONDecodeError as error:
-                raise self.wrong(f"column {column!r} isn't a JSON list ({error.msg})") from error
+                raise self.error(f"column {column!r} isn't a JSON list ({error.msg})") from error
         if column == self.task.choices:
-            raise self.wrong(f'column {column!r} must hold a list of choices, as JSON: ["yes", "no"]')
+            raise self.error(f'column {column!r} must hold a list of choices, as JSON: ["yes", "no"]')
         return [text]
 
 
 def _shuffled(name: str, better: str, worse: str) -> tuple[str, ...]:
-    """Put two answers in an order that tells nothing: by one bit of a hash of the item's name."""
+    """Order two answers by one bit of a hash of the item's name, so that the order tells nothing."""
     even = hashlib.sha256(name.encode()).digest()[0] % 2 == 0
     return (better, worse) if even else (worse, better)
 
 
 def _columns(task: TaskConfig) -> list[str]:
-    several = (task.choices,) if isinstance(task.choices, str) else task.choices or ()
+    choice_columns = (task.choices,) if isinstance(task.choices, str) else task.choices or ()
     single = (task.input, task.reference, task.rejected, task.id, task.cluster, task.evidence, task.user, task.split)
-    return [name for name in (*single, *several) if name]
+    return [name for name in (*single, *choice_columns) if name]
 
 
-def _check_ids(table: TableRows, found: Sequence[tuple[int, Example]]) -> None:
+def _check_ids(table: TableRows, indexed: Sequence[tuple[int, Example]]) -> None:
     first: dict[str, int] = {}
-    for index, example in found:
-        other = first.setdefault(example.query.id, index)
-        if other != index:
-            raise HarnessError(f"{table.place(index)}: id {example.query.id!r} is that of {table.place(other)} too.")
+    for index, example in indexed:
+        first_index = first.setdefault(example.query.id, index)
+        if first_index != index:
+            earlier = table.location(first_index)
+            raise HarnessError(f"{table.location(index)}: id {example.query.id!r} is that of {earlier} too.")
 
 
-def _without_repeats(found: Sequence[tuple[int, Example]]) -> tuple[list[tuple[int, Example]], list[int]]:
-    seen: set[tuple[object, ...]] = set()
-    kept: list[tuple[int, Example]] = []
+def _without_repeats(indexed: Sequence[tuple[int, Example]]) -> tuple[list[tuple[int, Example]], list[int]]:
+    keys: set[tuple[object, ...]] = set()
+    unique: list[tuple[int, Example]] = []
     repeats: list[int] = []
-    for index, example in found:
+    for index, example in indexed:
         key = (content_key(example), example.references, example.rejected, example.evidence)
-        if key in seen:
+        if key in keys:
             repeats.append(index)
         else:
-            seen.add(key)
-            kept.append((index, example))
-    return kept, repeats
+            keys.add(key)
+            unique.append((index, example))
+    return unique, repeats
 
 
-def _conflicts(table: TableRows, task: TaskConfig, found: Sequence[tuple[int, Example]]) -> list[str]:
-    """Say where one question has several right answers, in tasks where it can have one only."""
+def _conflicts(table: TableRows, task: TaskConfig, indexed: Sequence[tuple[int, Example]]) -> list[str]:
+    """Report questions with several right answers, in tasks where a question has one only."""
     if task.kind not in ("classification", "multiple_choice"):
         return []
     answers: dict[str, tuple[str, ...]] = {}
-    wrong = [index for index, e in found if answers.setdefault(content_key(e), e.references) != e.references]
+    wrong = [index for index, e in indexed if answers.setdefault(content_key(e), e.references) != e.references]
     text = f"of {table.name} with the question of an earlier one, but another answer"
-    return [_count(len(wrong), "row", text, table.place(wrong[0]))] if wrong else []
+    return [_count(len(wrong), "row", text, table.location(wrong[0]))] if wrong else []
 
 
-def _count(number: int, thing: str, what: str, first: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'} {what} (first: {first})."
+def _count(number: int, thing: str, description: str, first: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'} {description} (first: {first})."

@@ -1,4 +1,4 @@
-"""Brings a pinned archive into the cache: once, whole, and verified; nothing is installed."""
+"""Downloads a pinned archive into the cache once, complete and verified; nothing is installed."""
 
 import hashlib
 from collections.abc import Generator
@@ -20,7 +20,7 @@ def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
 
     Args:
         name: of a pinned source.
-        progress: told (bytes there, bytes in all) while it downloads; never called if nothing has to be.
+        progress: called with (bytes there, bytes in all) while it downloads; never if nothing has to be downloaded.
 
     Raises:
         HarnessError: unknown name, no network, no pip, a full disk, or a wrong hash. The cache is left as it
@@ -33,14 +33,14 @@ def obtain(pinned: Source, progress: ProgressCallback | None = None) -> Path:
     """Return the verified archive of `pinned`; see `fetch`."""
     target = cache.archives() / pinned.filename
     if target.exists():
-        return _checked(target, pinned)
-    tell = progress or _silent
+        return _verified(target, pinned)
+    progress = progress or _silent
     part = target.with_name(target.name + ".part")
-    with _turn(target, part, pinned, tell):
-        if target.exists():  # another process has brought it meanwhile
-            return _checked(target, pinned)
+    with _download_lock(target, part, pinned, progress):
+        if target.exists():  # another process has downloaded it meanwhile
+            return _verified(target, pinned)
         try:
-            _bring(pinned, part, tell)
+            _download_verified(pinned, part, progress)
         except HarnessError as error:
             raise HarnessError(
                 f"{error} Without a network: put {pinned.filename} "
@@ -58,8 +58,8 @@ def is_fetched(pinned: Source) -> bool:
 def _silent(_done: int, _total: int) -> None: ...
 
 
-def _bring(pinned: Source, part: Path, progress: ProgressCallback) -> None:
-    """Download into `part` and verify it; one that began with older bytes gets a second chance from zero."""
+def _download_verified(pinned: Source, part: Path, progress: ProgressCallback) -> None:
+    """Download into `part` and verify it; a resumed download with a wrong hash is repeated from zero."""
     url = address.find(pinned)
     began_at = size_of(part)
     if began_at > pinned.size_bytes:
@@ -68,22 +68,22 @@ def _bring(pinned: Source, part: Path, progress: ProgressCallback) -> None:
     if sha256_of(part) != pinned.sha256 and began_at:
         part.unlink()
         download(url, part, pinned.size_bytes, progress)
-    found = sha256_of(part)
-    if found != pinned.sha256:
+    digest = sha256_of(part)
+    if digest != pinned.sha256:
         part.unlink()
         raise HarnessError(
-            f"the archive downloaded for {pinned.name} has sha256 {found[:12]}... instead of the pinned "
+            f"the archive downloaded for {pinned.name} has sha256 {digest[:12]}... instead of the pinned "
             f"{pinned.sha256[:12]}...: it was removed. Run again; if it repeats, the registry or mirror that pip "
             "uses here serves another file."
         )
 
 
-def _checked(target: Path, pinned: Source) -> Path:
+def _verified(target: Path, pinned: Source) -> Path:
     state = target.stat()
-    found = _hash(target, state.st_size, state.st_mtime_ns)
-    if found != pinned.sha256:
+    digest = _hash(target, state.st_size, state.st_mtime_ns)
+    if digest != pinned.sha256:
         raise HarnessError(
-            f"{target} is not the pinned archive of {pinned.name} (sha256 {found[:12]}... instead of "
+            f"{target} is not the pinned archive of {pinned.name} (sha256 {digest[:12]}... instead of "
             f"{pinned.sha256[:12]}...): delete it and run again."
         )
     return target
@@ -102,8 +102,8 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def _turn(target: Path, part: Path, pinned: Source, progress: ProgressCallback) -> Generator[None]:
-    """Hold this process's turn to download, after telling how far the other one is meanwhile."""
+def _download_lock(target: Path, part: Path, pinned: Source, progress: ProgressCallback) -> Generator[None]:
+    """Hold the lock of a download, and report the progress of the process that holds it before."""
     lock = FileLock(target.with_name(target.name + ".lock"))
     while True:
         try:

@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 TEXT_SUFFIXES = (".txt", ".md")
 
 
-def inside(folder: Path, relative: str, where: str) -> Path:
+def resolve_inside(folder: Path, relative: str, where: str) -> Path:
     """Return the resolved path of a file or folder that a suite names.
 
     Args:
@@ -23,8 +23,8 @@ def inside(folder: Path, relative: str, where: str) -> Path:
     if Path(relative).is_absolute() or not path.is_relative_to(folder.resolve()):
         raise HarnessError(f"path {relative!r} in {where} leads outside the suite's folder: copy the file into it.")
     if not path.exists():
-        near = (found.relative_to(folder).as_posix() for found in folder.rglob("*") if found.name != "suite.toml")
-        raise errors.unknown("path", relative, near, where=where)
+        paths = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.name != "suite.toml")
+        raise errors.unknown("path", relative, paths, where=where)
     return path
 
 
@@ -36,10 +36,10 @@ def files_under(path: Path, folder: Path) -> tuple[Path, ...]:
     """
     if path.is_file():
         return (path,)
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in TEXT_SUFFIXES and file.is_file())
-    for file in found:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in TEXT_SUFFIXES and file.is_file())
+    for file in files:
         if not file.resolve().is_relative_to(folder.resolve()):
             raise HarnessError(f"{file} is a link that leads outside the suite's folder: copy the file into it.")
-    if not found:
+    if not files:
         raise HarnessError(f"the corpus folder {path} has no {' or '.join(TEXT_SUFFIXES)} file.")
-    return tuple(found)
+    return tuple(files)

@@ -1,4 +1,4 @@
-"""Fresh items: a file that is asked instead of a task's test split; what is learned from stays the same."""
+"""Fresh items: a file whose rows replace a task's test items; training material and corpus stay the same."""
 
 import hashlib
 import re
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.api import Example
-from harness.data.examples import Index, Pool, to_pool
+from harness.data.examples import EvidenceIndex, Pool, to_pool
 from harness.data.schema import TaskConfig
-from harness.data.splits import ordered
+from harness.data.splits import stratified_order
 from harness.data.suite import Suite
 from harness.data.table_files import read_table
 from harness.errors import HarnessError
 
 FOLDER = ".fresh"
-"""Folder of a results folder in which results on fresh items lie, a folder for each file; no other report sees them."""
+"""Sub-folder of a results folder for results on fresh items, one folder for each file; no other report reads them."""
 HINT = "write --split fresh=FILE, or --split TASK.fresh=FILE"
 OPTIONAL = ("id", "cluster", "evidence")
 """Columns that a file of fresh items may lack though the suite names them."""
@@ -36,46 +36,48 @@ class FreshItems:
 
     @property
     def label(self) -> str:
-        """What records call it: the file's name, and which content it had."""
+        """Name in records: the file's name and the start of its hash."""
         return f"{self.file.name} (sha256 {self.digest[:12]})"
 
     def folder(self, results: Path) -> Path:
-        """Give the results folder of its own, within another."""
+        """Return the folder for its results within a results folder."""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.file.stem).strip("-")[:40] or "items"
         return results / FOLDER / f"{stem}-{self.digest[:8]}"
 
 
-def choose(suite: Suite, written: str, tasks: Sequence[str] = ()) -> FreshItems:
-    """Read what ``--split`` says.
+def parse_split(suite: Suite, split_option: str, tasks: Sequence[str] = ()) -> FreshItems:
+    """Read the option ``--split``.
 
     Args:
         suite: whose task it is for.
-        written: ``fresh=FILE``, or ``TASK.fresh=FILE`` where the task is not clear otherwise.
-        tasks: those that were asked for; empty: the suite's targets.
+        split_option: ``fresh=FILE``, or ``TASK.fresh=FILE`` where the task is not clear otherwise.
+        tasks: those of the run; empty: the suite's targets.
 
     Raises:
         HarnessError: it says something else, the task is unknown or not clear, or the file cannot be read.
     """
-    split, _, file = written.partition("=")
-    named, _, kind = split.strip().rpartition(".")
+    split, _, file = split_option.partition("=")
+    task_name, _, kind = split.strip().rpartition(".")
     if kind != "fresh" or not file.strip():
-        raise HarnessError(f"--split {written!r} names no file of fresh items: {HINT}.")
-    there = list(tasks) or [task.name for task in suite.targets]
-    if named and tasks and named not in tasks:
-        raise HarnessError(f"--split {written!r} is for task {named!r}, but --task names {', '.join(tasks)}: keep one.")
-    if not named and len(there) != 1:
+        raise HarnessError(f"--split {split_option!r} names no file of fresh items: {HINT}.")
+    task_names = list(tasks) or [task.name for task in suite.targets]
+    if task_name and tasks and task_name not in tasks:
         raise HarnessError(
-            f"--split {written!r} is for one task, but there are {', '.join(there)}: {HINT}, such as "
-            f"--split {there[0]}.fresh={file.strip()}."
+            f"--split {split_option!r} is for task {task_name!r}, but --task names {', '.join(tasks)}: keep one."
         )
-    task, path = suite.task(named or there[0]), Path(file.strip()).expanduser().absolute()
+    if not task_name and len(task_names) != 1:
+        raise HarnessError(
+            f"--split {split_option!r} is for one task, but there are {', '.join(task_names)}: {HINT}, such as "
+            f"--split {task_names[0]}.fresh={file.strip()}."
+        )
+    task, path = suite.task(task_name or task_names[0]), Path(file.strip()).expanduser().absolute()
     try:
         return FreshItems(task.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
     except OSError as error:
         raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
 
 
-def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: Index) -> Pool:
+def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: EvidenceIndex) -> Pool:
     """Read fresh items, in an order of which every prefix is about stratified; their ids begin with ``fresh/``.
 
     Args:
@@ -90,20 +92,20 @@ def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: Inde
     """
     table = read_table(file)
     missing = [kind for kind in OPTIONAL if getattr(task, kind) and getattr(task, kind) not in table.columns]
-    known = task.model_copy(update={"split": None, **dict.fromkeys(missing)})
-    pool = to_pool(table, known, labels, evidence, drop=True)
+    readable = task.model_copy(update={"split": None, **dict.fromkeys(missing)})
+    pool = to_pool(table, readable, labels, evidence, drop=True)
     if not pool.examples:
         raise HarnessError(f"{file} has no row with an input and a reference.")
-    examples = ordered(pool.examples, seed=task.split_seed, stratify=task.kind == "classification")
-    notes = [f"{file.name} has no column {getattr(task, kind)!r}: {_without(kind)}." for kind in missing]
-    return Pool(tuple(map(_marked, examples)), (*pool.warnings, *notes))
+    examples = stratified_order(pool.examples, seed=task.split_seed, stratify=task.kind == "classification")
+    notes = [f"{file.name} has no column {getattr(task, kind)!r}: {_effect_of_missing(kind)}." for kind in missing]
+    return Pool(tuple(map(_with_fresh_id, examples)), (*pool.warnings, *notes))
 
 
-def _marked(example: Example) -> Example:
+def _with_fresh_id(example: Example) -> Example:
     return replace(example, query=replace(example.query, id=f"fresh/{example.query.id}"))
 
 
-def _without(kind: str) -> str:
+def _effect_of_missing(kind: str) -> str:
     if kind == "id":
         return "its items are called by file and line"
     return "its items count as independent" if kind == "cluster" else "how well passages are found is not scored"

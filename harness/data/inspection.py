@@ -1,4 +1,4 @@
-"""What a task's data look like before anything is run: sizes, repeats, leaks, labels, lengths, personal data."""
+"""Inspection of a task's data before a run: sizes, repeats, leaks, labels, lengths, personal data."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,28 +9,28 @@ from pydantic import Field
 
 from harness.api import Example, Kind, Passage, Prompt, Task
 from harness.data.leaks import find_conflicts, find_leaks, find_repeats
-from harness.data.normalised_text import normalised
-from harness.data.personal import kinds
+from harness.data.normalised_text import comparison_key
+from harness.data.personal import count_kinds
 from harness.data.prepare import PreparedTask
 from harness.records.measurements import StoredModel
 
 SPLITS = ("train", "validation", "test")
 
 
-class Tokens(Protocol):
+class TokenCounter(Protocol):
     """Counts tokens, as a model's tokenizer does."""
 
     @property
     def window(self) -> int | None:
-        """How many tokens the model reads and writes at most; None: unknown."""
+        """Context window in tokens; None: unknown."""
         ...
 
     def prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Give the length of each prompt."""
+        """Return the number of tokens of each prompt."""
         ...
 
     def answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
-        """Give the length of answers as they follow a prompt."""
+        """Return the number of tokens of each answer as it follows a prompt."""
         ...
 
 
@@ -68,7 +68,7 @@ class SplitInspection(StoredModel):
         duplicates: items that repeat an earlier one; near_duplicates: others whose question is nearly an earlier
             one's; None: not looked for.
         conflicts: items with the question of an earlier one and another answer; None: the task allows that.
-        labels: items of each label, or of each place of the right choice; empty where there are none.
+        labels: items of each label, or of each position of the right choice; empty where there are none.
     """
 
     name: str
@@ -98,11 +98,11 @@ class Overlap(StoredModel):
 
 
 class TaskInspection(StoredModel):
-    """All that is known of one task's data, after its preparation.
+    """One task's data, after its preparation.
 
     Attributes:
-        preparation: what the suite has had done to the training split, a sentence each.
-        notes: what was noticed while reading, a sentence each.
+        preparation: changes of the training split that the suite asks for, a sentence each.
+        notes: warnings of the preparation, a sentence each.
     """
 
     name: str
@@ -115,7 +115,7 @@ class TaskInspection(StoredModel):
 
 
 class DataInspection(StoredModel):
-    """A suite's data as a model will see them.
+    """A suite's data, with lengths in a model's tokens.
 
     Attributes:
         window: the model's context window, tokens; None: unlimited, or unknown.
@@ -128,8 +128,8 @@ class DataInspection(StoredModel):
     tasks: tuple[TaskInspection, ...]
 
 
-def inspect(task: PreparedTask, tokens: Tokens) -> TaskInspection:
-    """Look at a task's data; nothing is changed.
+def inspect(task: PreparedTask, tokens: TokenCounter) -> TaskInspection:
+    """Inspect a task's data, without a change.
 
     Args:
         task: from `prepare`.
@@ -137,23 +137,23 @@ def inspect(task: PreparedTask, tokens: Tokens) -> TaskInspection:
     """
     data = task.task_data
     splits = {"train": data.train, "validation": data.validation, "test": task.test}
-    shown = [_split(name, items, data.task, tokens) for name, items in splits.items() if items]
+    inspections = [_split(name, items, data.task, tokens) for name, items in splits.items() if items]
     if data.corpus:
-        shown.append(_corpus(data.corpus, tokens))
-    pairs = [(a, b) for place, a in enumerate(SPLITS) for b in SPLITS[place + 1 :]]
-    overlaps = [found for a, b in pairs if (found := _overlap(a, splits[a], b, splits[b]))]
+        inspections.append(_corpus(data.corpus, tokens))
+    pairs = [(a, b) for index, a in enumerate(SPLITS) for b in SPLITS[index + 1 :]]
+    overlaps = [overlap for a, b in pairs if (overlap := _overlap(a, splits[a], b, splits[b]))]
     return TaskInspection(
         name=task.info.name,
         kind=task.info.kind,
         role=task.info.role,
-        splits=tuple(shown),
+        splits=tuple(inspections),
         overlaps=tuple(overlaps),
         preparation=task.info.preparation,
         notes=task.info.warnings,
     )
 
 
-def _split(name: str, items: Sequence[Example], task: Task, tokens: Tokens) -> SplitInspection:
+def _split(name: str, items: Sequence[Example], task: Task, tokens: TokenCounter) -> SplitInspection:
     repeats = find_repeats(items)
     one_answer = task.kind in ("classification", "multiple_choice")
     return SplitInspection(
@@ -164,80 +164,80 @@ def _split(name: str, items: Sequence[Example], task: Task, tokens: Tokens) -> S
         conflicts=len(find_conflicts(items)) if one_answer else None,
         labels=_labels(items, task),
         lengths=_lengths(items, task, tokens),
-        personal=_personal([_text(item, task) for item in items]),
+        personal=_personal_data([_item_text(item, task) for item in items]),
     )
 
 
-def _corpus(corpus: Sequence[Passage], tokens: Tokens) -> SplitInspection:
+def _corpus(corpus: Sequence[Passage], tokens: TokenCounter) -> SplitInspection:
     texts = [f"{passage.title}: {passage.text}" if passage.title else passage.text for passage in corpus]
     lengths = tokens.answers(Prompt(Task("corpus", "generation", form="plain"), ""), texts)
     return SplitInspection(
         name="corpus",
         rows=len(corpus),
-        duplicates=len(texts) - len({normalised(text) for text in texts}),
-        lengths=_spread(lengths, [n for n in lengths if tokens.window is not None and n > tokens.window], tokens),
-        personal=_personal(texts),
+        duplicates=len(texts) - len({comparison_key(text) for text in texts}),
+        lengths=_summary(lengths, [n for n in lengths if tokens.window is not None and n > tokens.window], tokens),
+        personal=_personal_data(texts),
     )
 
 
 def _labels(items: Sequence[Example], task: Task) -> dict[str, int]:
-    """Count items by label, or by the place of the right choice: a model may have a liking for either."""
+    """Count items by label, or by the position of the right choice: a model may prefer either."""
     if task.kind == "classification":
         counts = Counter(item.references[0] for item in items)
         return {label: counts[label] for label in task.choices} | {k: v for k, v in counts.items() if v}
     if task.kind == "multiple_choice":
         places = Counter(item.query.choices.index(item.references[0]) + 1 for item in items)
-        return {f"choice {place}": places[place] for place in sorted(places)}
+        return {f"choice {position}": places[position] for position in sorted(places)}
     return {}
 
 
-def _lengths(items: Sequence[Example], task: Task, tokens: Tokens) -> LengthSummary:
+def _lengths(items: Sequence[Example], task: Task, tokens: TokenCounter) -> LengthSummary:
     prompts = [Prompt(task, item.query.input) for item in items]
-    asked = tokens.prompts(prompts)
-    answered = tokens.answers(prompts[0], [item.references[0] if item.references else "" for item in items])
-    written = task.max_new_tokens if task.kind in ("qa", "generation") else 0
-    every = [(*(item.query.choices or task.choices), *item.references, item.rejected or "") for item in items]
-    each = iter(tokens.answers(prompts[0], [text for texts in every for text in texts]))
-    longest = [max([written, *(next(each) for _ in texts)]) for texts in every]
-    room = tokens.window
-    over = [n for n, answer in zip(asked, longest, strict=True) if room is not None and n + answer > room]
-    return _spread([n + answer for n, answer in zip(asked, answered, strict=True)], over, tokens)
+    prompt_lengths = tokens.prompts(prompts)
+    answer_lengths = tokens.answers(prompts[0], [item.references[0] if item.references else "" for item in items])
+    generated_tokens = task.max_new_tokens if task.kind in ("qa", "generation") else 0
+    candidates = [(*(item.query.choices or task.choices), *item.references, item.rejected or "") for item in items]
+    candidate_lengths = iter(tokens.answers(prompts[0], [text for texts in candidates for text in texts]))
+    longest = [max([generated_tokens, *(next(candidate_lengths) for _ in texts)]) for texts in candidates]
+    window = tokens.window
+    over = [n for n, answer in zip(prompt_lengths, longest, strict=True) if window is not None and n + answer > window]
+    return _summary([n + answer for n, answer in zip(prompt_lengths, answer_lengths, strict=True)], over, tokens)
 
 
-def _spread(lengths: Sequence[int], over: Sequence[int], tokens: Tokens) -> LengthSummary:
+def _summary(lengths: Sequence[int], over: Sequence[int], tokens: TokenCounter) -> LengthSummary:
     """Summarise lengths; percentiles are lengths that occur."""
-    middle, most, longest = np.percentile(lengths, [50, 95, 100], method="inverted_cdf").tolist()
+    middle, p95, longest = np.percentile(lengths, [50, 95, 100], method="inverted_cdf").tolist()
     return LengthSummary(
         median=int(middle),
-        p95=int(most),
+        p95=int(p95),
         longest=int(longest),
         too_long=None if tokens.window is None else len(over),
     )
 
 
-def _personal(texts: Sequence[str]) -> tuple[PersonalData, ...]:
+def _personal_data(texts: Sequence[str]) -> tuple[PersonalData, ...]:
     return tuple(
         PersonalData(kind=kind, count=count, items=items, example=example)
-        for kind, count, items, example in kinds(texts)
+        for kind, count, items, example in count_kinds(texts)
     )
 
 
-def _text(item: Example, task: Task) -> str:
-    """All that an item says, a line each; labels are the task's, not the item's."""
+def _item_text(item: Example, task: Task) -> str:
+    """Return all text of an item, a line each; labels are the task's, not the item's."""
     answers = () if task.kind == "classification" else (*item.references, item.rejected or "")
     return "\n".join(dict.fromkeys([item.query.input, *item.query.choices, *answers]))
 
 
 def _overlap(earlier: str, first: Sequence[Example], later: str, second: Sequence[Example]) -> Overlap | None:
-    found = find_leaks(first, second)
-    if not found:
+    leaks = find_leaks(first, second)
+    if not leaks:
         return None
-    exact = sum(leak.exact for leak in found)
+    exact = sum(leak.exact for leak in leaks)
     return Overlap(
         earlier=earlier,
         later=later,
         exact=exact,
-        near=len(found) - exact,
-        example=(found[0].train_id, found[0].test_id),
-        similarity=found[0].similarity,
+        near=len(leaks) - exact,
+        example=(leaks[0].train_id, leaks[0].test_id),
+        similarity=leaks[0].similarity,
     )

@@ -1,4 +1,4 @@
-"""Finds items that another split, or an earlier place in the same one, holds too: word for word or nearly."""
+"""Finds items that are in another split, or earlier in the same one: word for word or nearly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,16 +47,16 @@ def find_leaks(train: Sequence[Example], test: Sequence[Example], threshold: flo
     if not train or not test:
         return ()
     texts = [content_key(example) for example in (*train, *test)]
-    held = shingles(texts)
+    matrix = shingles(texts)
     leaks: list[Leak] = []
-    for i, j, similarity in closest(held[: len(train)], held[len(train) :], threshold):
+    for i, j, similarity in closest(matrix[: len(train)], matrix[len(train) :], threshold):
         exact = texts[i] == texts[len(train) + j]
         leaks.append(Leak(test[j].query.id, train[i].query.id, round(similarity, 4), exact))
     return tuple(sorted(leaks, key=lambda leak: (not leak.exact, -leak.similarity, leak.test_id)))
 
 
 def find_repeats(examples: Sequence[Example], threshold: float = THRESHOLD) -> Repeats:
-    """Find what a split holds more than once; the first of its kind is no repeat.
+    """Find the items of a split that repeat an earlier one.
 
     Args:
         examples: of one split.
@@ -65,21 +65,21 @@ def find_repeats(examples: Sequence[Example], threshold: float = THRESHOLD) -> R
     if not examples:
         return Repeats()
     texts = [content_key(example) for example in examples]
-    seen: set[tuple[object, ...]] = set()
+    keys: set[tuple[object, ...]] = set()
     exact: dict[int, None] = {}
-    for place, (text, example) in enumerate(zip(texts, examples, strict=True)):
+    for index, (text, example) in enumerate(zip(texts, examples, strict=True)):
         key = (text, example.references, example.rejected)
-        if key in seen:
-            exact[place] = None
-        seen.add(key)
-    held = shingles(texts)
-    near = sorted(later for _, later, _ in closest(held, held, threshold, earlier=True) if later not in exact)
+        if key in keys:
+            exact[index] = None
+        keys.add(key)
+    matrix = shingles(texts)
+    near = sorted(later for _, later, _ in closest(matrix, matrix, threshold, earlier=True) if later not in exact)
     ids = [example.query.id for example in examples]
-    return Repeats(tuple(ids[place] for place in exact), tuple(ids[place] for place in near))
+    return Repeats(tuple(ids[i] for i in exact), tuple(ids[i] for i in near))
 
 
 def find_conflicts(examples: Sequence[Example]) -> tuple[str, ...]:
-    """Give the ids of items with the question of an earlier one, but another answer."""
+    """Return the ids of items with the question of an earlier one, but another answer."""
     answers: dict[str, tuple[str, ...]] = {}
     return tuple(
         example.query.id

@@ -13,20 +13,20 @@ from harness.data.sources import Source, all_sources
 from harness.errors import HarnessError
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(@[\w./-]+)?$")
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt", "README.md")
-UNWANTED = ("original/*", "onnx/*", "openvino/*", "runs/*", "*/checkpoint-*")
+ALLOW_PATTERNS = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt", "README.md")
+IGNORE_PATTERNS = ("original/*", "onnx/*", "openvino/*", "runs/*", "*/checkpoint-*")
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A model's folder and what is known of it.
+    """A model's folder and where it comes from.
 
     Attributes:
         path: holds the weights (safetensors, or for a pinned GGUF file that) and the tokenizer's files.
         reference: what the user wrote.
         revision: commit of the hub, or the pinned package's name and version; None for a local folder.
         licence: as the publisher states it; None if it doesn't.
-        note: what a reader of results must know.
+        note: for readers of results.
     """
 
     path: Path
@@ -41,7 +41,7 @@ def locate(reference: str, progress: ProgressCallback | None = None) -> ModelFol
 
     Args:
         reference: a pinned name, a folder, or a hub id ``org/name[@revision]``.
-        progress: told how far the download of a pinned archive is.
+        progress: called with the bytes of a pinned archive's download.
 
     Raises:
         HarnessError: there is no such model, no network, or it has no safetensors.
@@ -73,7 +73,7 @@ def _local(folder: Path, reference: str) -> ModelFolder:
 
 def _hub(reference: str) -> ModelFolder:
     name, _, revision = reference.partition("@")
-    path = _explained(lambda: _snapshot(name, revision or None), name, revision)
+    path = _explain_errors(lambda: _snapshot(name, revision or None), name, revision)
     if not any(path.glob("*.safetensors")):
         raise _no_safetensors(f"the model {reference}")
     return ModelFolder(path, reference, path.name, _licence(path))
@@ -84,11 +84,13 @@ def _snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415
 
     disable_progress_bars()
-    return Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], ignore_patterns=[*UNWANTED]))
+    return Path(
+        snapshot_download(name, revision=revision, allow_patterns=[*ALLOW_PATTERNS], ignore_patterns=[*IGNORE_PATTERNS])
+    )
 
 
-def _explained(download: Callable[[], Path], name: str, revision: str) -> Path:
-    """Run a download of the hub's library, each failure as one sentence."""
+def _explain_errors(download: Callable[[], Path], name: str, revision: str) -> Path:
+    """Run a download of the hub's library, and turn each failure into one sentence."""
     from huggingface_hub import errors as hub  # noqa: PLC0415
 
     try:
@@ -116,9 +118,9 @@ def _explained(download: Callable[[], Path], name: str, revision: str) -> Path:
         raise HarnessError(f"{name} can't be fetched from the hub: {reason[0] if reason else error!r}.") from error
 
 
-def _no_safetensors(what: str) -> HarnessError:
+def _no_safetensors(subject: str) -> HarnessError:
     return HarnessError(
-        f"{what} has no *.safetensors file: only that format is read, as others can run code when they are loaded. "
+        f"{subject} has no *.safetensors file: only that format is read, as others can run code when they are loaded. "
         "Choose a revision that has it, or convert the model with 'save_pretrained'."
     )
 

@@ -1,4 +1,4 @@
-"""When two texts count as the same: the form in which they are compared."""
+"""The form in which texts are compared, and table cells as text."""
 
 import re
 import unicodedata
@@ -6,16 +6,16 @@ import unicodedata
 _WORD = re.compile(r"\w+", re.UNICODE)
 
 
-def normalised(text: str) -> str:
-    """Return a text without what doesn't make it another one: case, punctuation, spacing and Unicode form.
+def comparison_key(text: str) -> str:
+    """Return a text without case, punctuation, spacing and Unicode form: texts with one key count as the same.
 
     A text of punctuation alone (":)") keeps it, as nothing else tells it from another.
     """
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_WORD.findall(plain)) or " ".join(plain.split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
 
 
-def plain(value: object) -> str:
+def cell_text(value: object) -> str:
     """Return a cell as text: None is empty, true and false are lower-case, and 1.0 is 1."""
     if value is None:
         return ""

@@ -1,4 +1,4 @@
-"""What a reader must know of a task's items, a sentence each: leaks, and labels without examples."""
+"""Sentences on a task's items for readers of results: leaks, and labels without examples."""
 
 from collections.abc import Iterator
 
@@ -8,24 +8,25 @@ from harness.data.splits import Splits
 
 
 def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
-    """Say how many of the test items training has seen."""
+    """Count the test items that are in the training data."""
     exact = [leak for leak in leaks if leak.exact]
     near = [leak for leak in leaks if not leak.exact]
-    one = ("1 test item is in the training data too", "1 test item is a near-duplicate of a training item")
-    many = ("test items are in the training data too", "test items are near-duplicates of training items")
-    for found, single, plural in zip((exact, near), one, many, strict=True):
-        if found:
+    singular = ("1 test item is in the training data too", "1 test item is a near-duplicate of a training item")
+    plural = ("test items are in the training data too", "test items are near-duplicates of training items")
+    for group, one_item, more_items in zip((exact, near), singular, plural, strict=True):
+        if group:
+            subject = one_item if len(group) == 1 else f"{len(group)} {more_items}"
             yield (
-                f"{single if len(found) == 1 else f'{len(found)} {plural}'} ({len(found) / tests:.1%} of {tests}): "
-                f"for example {found[0].test_id} and {found[0].train_id} (similarity {found[0].similarity:.2f})."
+                f"{subject} ({len(group) / tests:.1%} of {tests}): "
+                f"for example {group[0].test_id} and {group[0].train_id} (similarity {group[0].similarity:.2f})."
             )
 
 
 def label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits) -> Iterator[str]:
-    """Name the labels that a split has no example of."""
+    """Name the labels without an example in a split."""
     for name in ("test",) if task.role == "probe" else ("train", "test"):
-        held = {e.references[0] for e in getattr(splits, name)}
-        missing = [label for label in labels if label not in held]
+        present = {e.references[0] for e in getattr(splits, name)}
+        missing = [label for label in labels if label not in present]
         if missing:
             yield f"the {name} split has no example of {', '.join(map(repr, missing[:5]))}" + (
                 f" and {len(missing) - 5} more labels." if len(missing) > 5 else "."

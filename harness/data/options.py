@@ -1,4 +1,4 @@
-"""What a suite may ask to be done to a task's training split: changes of what is there, and secrets added to it."""
+"""Options for a task's training split: changes of its items, and secrets added to it."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,8 +18,8 @@ class Preparation(BaseModel):
         reduce_by: ``stratified`` keeps each label in its share, at random; ``diverse`` the items that cover the others
             best (k-center).
         augment: classification only: add copies with words left out (``delete``) or exchanged (``swap``).
-        augment_copies: how many for each item.
-        seed: for what is random.
+        augment_copies: for each item.
+        seed: of all that is random.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,12 +37,12 @@ class Preparation(BaseModel):
 
 
 class Canaries(BaseModel):
-    """Made-up secrets to be planted: `canaries.plant` says what they are.
+    """Made-up secrets to be planted (`canaries.plant`).
 
     Attributes:
         planted: secrets in the training split.
-        repeats: how often each stands there, one after the other and then again from the first; 0: a control that is
-            asked for, but was never there.
+        repeats: copies of each secret, used in turn and then from the first; 0: a control that is asked for, but
+            was never planted.
         passages: secrets in the corpus, each in a passage that one reader may see.
         seed: of persons and secrets.
     """
@@ -56,11 +56,11 @@ class Canaries(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _number(cls, given: Any) -> Any:
-        """A mere number is that of secrets in the training split."""
-        return {"planted": given} if isinstance(given, int) and not isinstance(given, bool) else given
+    def _number(cls, options: Any) -> Any:
+        """Read a number as that of secrets in the training split."""
+        return {"planted": options} if isinstance(options, int) and not isinstance(options, bool) else options
 
     @property
     def count(self) -> int:
-        """Secrets in all."""
+        """Number of secrets, planted and in passages."""
         return self.planted + self.passages

@@ -1,6 +1,6 @@
-"""Likely personal data in texts: found by patterns and check digits, shown masked, replaced by what kind it is.
+"""Likely personal data in texts: found by patterns and check digits, masked, or replaced by their kind.
 
-What a pattern cannot know (names, addresses, dates of birth) is not found; what merely looks like one of these may be.
+Names, addresses and dates of birth have no pattern and are not found; other texts that fit a pattern may be.
 """
 
 import re
@@ -17,50 +17,50 @@ class Pattern:
     Attributes:
         kind: also what it is replaced by, in angle brackets.
         expression: finds candidates.
-        holds: tells the real ones by their check digits and ranges.
+        is_valid: whether a candidate's check digits and ranges are right.
         source: where form and check are defined.
     """
 
     kind: str
     expression: re.Pattern[str]
-    holds: Callable[[str], bool]
+    is_valid: Callable[[str], bool]
     source: str
 
 
 @dataclass(frozen=True)
 class PersonalDataMatch:
-    """A place in a text: `text[start:end]` is likely of the kind."""
+    """A span of a text: `text[start:end]` is likely of the kind."""
 
     kind: str
     start: int
     end: int
 
 
-def find(text: str) -> list[PersonalDataMatch]:
-    """Find likely personal data, in the order of the text; what two patterns claim goes to the earlier pattern."""
-    taken: list[PersonalDataMatch] = []
+def find_matches(text: str) -> list[PersonalDataMatch]:
+    """Find likely personal data, in the order of the text; of overlapping matches the earlier pattern's counts."""
+    matches: list[PersonalDataMatch] = []
     for pattern in PATTERNS:
         for match in pattern.expression.finditer(text):
             start, end = match.span()
-            free = all(end <= other.start or start >= other.end for other in taken)
-            if free and pattern.holds(match[0]):
-                taken.append(PersonalDataMatch(pattern.kind, start, end))
-    return sorted(taken, key=lambda found: found.start)
+            free = all(end <= earlier.start or start >= earlier.end for earlier in matches)
+            if free and pattern.is_valid(match[0]):
+                matches.append(PersonalDataMatch(pattern.kind, start, end))
+    return sorted(matches, key=lambda span: span.start)
 
 
-def anonymised(text: str) -> tuple[str, Counter[str]]:
+def anonymise(text: str) -> tuple[str, Counter[str]]:
     """Replace likely personal data by their kind, such as ``<EMAIL>``; count the replacements by kind."""
-    found = find(text)
+    matches = find_matches(text)
     parts: list[str] = []
     end = 0
-    for one in found:
-        parts += [text[end : one.start], f"<{one.kind}>"]
-        end = one.end
-    return "".join([*parts, text[end:]]), Counter(one.kind for one in found)
+    for match in matches:
+        parts += [text[end : match.start], f"<{match.kind}>"]
+        end = match.end
+    return "".join([*parts, text[end:]]), Counter(span.kind for span in matches)
 
 
-def masked(text: str) -> str:
-    """Show the form of a text without what it says: the first sign stays, other letters and digits become stars."""
+def mask(text: str) -> str:
+    """Mask a text: the first character stays, other letters and digits become stars."""
     return text[:1] + re.sub(r"[^\W_]", "*", text[1:])
 
 
@@ -73,9 +73,9 @@ def _digits(text: str) -> str:
 
 
 def _luhn(text: str) -> bool:
-    """Check 13 to 19 digits by the Luhn formula; all alike is nobody's."""
+    """Check 13 to 19 digits by the Luhn formula; all digits alike is no number."""
     digits = [int(d) for d in reversed(_digits(text))]
-    doubled = [d if place % 2 == 0 else d * 2 - 9 * (d > 4) for place, d in enumerate(digits)]
+    doubled = [d if position % 2 == 0 else d * 2 - 9 * (d > 4) for position, d in enumerate(digits)]
     return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and sum(doubled) % 10 == 0
 
 
@@ -87,12 +87,12 @@ def _iban(text: str) -> bool:
 
 
 def _ip(text: str) -> bool:
-    """Take addresses of hosts; a machine's own (loopback) and the unspecified one are nobody's."""
+    """Accept addresses of hosts: neither loopback nor unspecified nor multicast."""
     try:
-        found = ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return False
-    return not (found.is_loopback or found.is_unspecified or found.is_multicast)
+    return not (address.is_loopback or address.is_unspecified or address.is_multicast)
 
 
 def _phone(text: str) -> bool:
@@ -182,15 +182,15 @@ PATTERNS: Sequence[Pattern] = (
 KINDS: Sequence[str] = tuple(dict.fromkeys(pattern.kind for pattern in PATTERNS))
 
 
-def kinds(texts: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
+def count_kinds(texts: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
     """Count likely personal data in texts.
 
     Yields:
         (kind, occurrences, texts with at least one, the first one masked) for each kind that occurs.
     """
-    found = [[(one.kind, text[one.start : one.end]) for one in find(text)] for text in texts]
+    matches = [[(match.kind, text[match.start : match.end]) for match in find_matches(text)] for text in texts]
     for kind in KINDS:
-        own = [[value for name, value in each if name == kind] for each in found]
-        every = [value for each in own for value in each]
-        if every:
-            yield kind, len(every), sum(map(bool, own)), masked(every[0])
+        by_text = [[content for name, content in text_matches if name == kind] for text_matches in matches]
+        occurrences = [content for contents in by_text for content in contents]
+        if occurrences:
+            yield kind, len(occurrences), sum(map(bool, by_text)), mask(occurrences[0])

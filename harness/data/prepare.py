@@ -1,4 +1,4 @@
-"""Turns a task of a suite into what a trial needs: training material, test items, and what a record keeps of both."""
+"""Prepares a task of a suite for trials: training material, test items, and what a record keeps of both."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
 from harness.data.notes import label_notes, leak_notes
 from harness.data.schema import TaskConfig
-from harness.data.splits import Splits, ordered, split
+from harness.data.splits import Splits, split, stratified_order
 from harness.data.suite import Suite
 from harness.data.task_rows import SPLITS, read_task
-from harness.data.training_changes import prepared_training
+from harness.data.training_changes import change_training
 from harness.errors import HarnessError
 from harness.metrics import get
 from harness.records.record import TaskInfo
@@ -33,12 +33,12 @@ class PreparedTask:
     Attributes:
         task_data: all that a step may learn from; the test items aren't in it.
         info: what a record keeps.
-        majority: share of the commonest label among the test items: what always giving it would score; None
-            where there are no labels.
-        leaks: test items that training has seen, most similar first.
+        majority: score of always answering the commonest label: its share of the test items; None where there are
+            no labels.
+        leaks: test items that are in the training data, most similar first.
         planted_ids: training items that are planted secrets.
-        canaries: what is asked of every system besides, as it asks the task itself: for secrets that were planted.
-        paraphrases: other instructions, which some test items are asked with besides.
+        canaries: probes for planted secrets, asked of every system as it asks the task itself.
+        paraphrases: other instructions, with which some test items are asked too.
     """
 
     task_data: TaskData
@@ -66,8 +66,8 @@ def prepare(
         task_name: one of its tasks.
         limits: most items a split may have, e.g. ``{"train": 40, "test": 40}``; the first ones are kept, so a
             smaller run uses a part of the same items.
-        progress: told how far the download of a pinned archive is, if there has to be one.
-        fresh: a file whose items are asked instead of the test split; all that is learned from stays the same.
+        progress: called with the bytes of a pinned archive's download, if there has to be one.
+        fresh: a file whose items replace the test split; the training material stays the same.
 
     Raises:
         HarnessError: anything wrong in the suite's settings or data: names the file, and the row if it is one.
@@ -84,7 +84,7 @@ def prepare(
         index = evidence_index(corpus)
         drop = "all" in tables
         pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
-        splits, preparation = _prepared(task, _split(task, pools).cut(dict(limits or {})))
+        splits, preparation = _change_training(task, _split(task, pools).cut(dict(limits or {})))
         if fresh:
             pools["fresh"] = fresh_items.read(fresh, task, labels, index)
     except HarnessError as error:
@@ -93,14 +93,14 @@ def prepare(
     leaks = find_leaks((*splits.train, *splits.validation), test)
     planted = plant(task.name, task.kind, task.canaries)
     splits, corpus = replace(splits, train=(*splits.train, *planted.train)), (*corpus, *planted.passages)
-    canaries = tuple(_canary(probe, suite.tasks.index(task)) for probe in planted.probes)
+    canaries = tuple(_probe_task(probe, suite.tasks.index(task)) for probe in planted.probes)
     labels_left = tuple(labels.values())
-    asked = replace(splits, test=test)
+    scored_splits = replace(splits, test=test)
     notes = (
         *([f"the test items are those of {fresh.name}, not the suite's own."] if fresh else []),
         *(note for pool in pools.values() for note in pool.warnings),
         *leak_notes(leaks, len(test)),
-        *label_notes(task, labels_left, asked),
+        *label_notes(task, labels_left, scored_splits),
     )
     data = TaskData(
         Task(
@@ -121,11 +121,12 @@ def prepare(
         reward=task.reward,
         templates=suite.templates,
     )
-    info = _info(task, data, asked, notes, canaries).model_copy(
-        update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.said)}
+    info = _task_info(task, data, scored_splits, notes, canaries).model_copy(
+        update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.sentences)}
     )
-    own = _data_hash(splits, data, [one.info.data_hash for one in canaries]) if fresh else info.data_hash
-    data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=own)  # what is learned is the same
+    # artifacts go by the training material, which fresh test items do not change
+    task_hash = _data_hash(splits, data, [canary.info.data_hash for canary in canaries]) if fresh else info.data_hash
+    data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=task_hash)
     planted_ids = frozenset(example.query.id for example in planted.train)
     return PreparedTask(
         data, test, info, _majority(task, test), leaks, canaries, paraphrases=task.paraphrases, planted_ids=planted_ids
@@ -137,39 +138,41 @@ def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
     if "all" in pools:
         probe = task.role == "probe"
         return split(pools["all"].examples, task.sizes, seed=seed, stratify=stratify, probe=probe)
-    given = {name: ordered(pool.examples, seed=seed, stratify=stratify) for name, pool in pools.items()}
-    given = _unique_ids(given)
-    if task.sizes.validation and "validation" not in given:
+    ordered_splits = {
+        name: stratified_order(pool.examples, seed=seed, stratify=stratify) for name, pool in pools.items()
+    }
+    ordered_splits = _unique_ids(ordered_splits)
+    if task.sizes.validation and "validation" not in ordered_splits:
         sizes = task.sizes.model_copy(update={"test": task.sizes.validation, "validation": 0})
-        cut = split(given["train"], sizes, seed=seed, stratify=stratify, probe=False)
-        given |= {"train": cut.train, "validation": cut.test}
-    for name, examples in given.items():
-        asked = getattr(task.sizes, name)
-        if not examples or (asked is not None and asked > len(examples)):
-            raise HarnessError(f"the {name} file has {len(examples)} usable rows; 'sizes' asks for {asked or 1}.")
-    wanted = {name: size for name in given if (size := getattr(task.sizes, name)) is not None}
-    return Splits(**given).cut(wanted)
+        cut = split(ordered_splits["train"], sizes, seed=seed, stratify=stratify, probe=False)
+        ordered_splits |= {"train": cut.train, "validation": cut.test}
+    for name, examples in ordered_splits.items():
+        requested = getattr(task.sizes, name)
+        if not examples or (requested is not None and requested > len(examples)):
+            raise HarnessError(f"the {name} file has {len(examples)} usable rows; 'sizes' asks for {requested or 1}.")
+    kept_sizes = {name: size for name in ordered_splits if (size := getattr(task.sizes, name)) is not None}
+    return Splits(**ordered_splits).cut(kept_sizes)
 
 
-def _prepared(task: TaskConfig, splits: Splits) -> tuple[Splits, tuple[str, ...]]:
-    """Change the training split as the suite asks; give what was done, a sentence each."""
+def _change_training(task: TaskConfig, splits: Splits) -> tuple[Splits, tuple[str, ...]]:
+    """Change the training split as the suite asks; return a sentence on each change."""
     held_out = (*splits.validation, *splits.test)
-    train, said = prepared_training(splits.train, held_out, task.preparation, labelled=task.kind == "classification")
-    return replace(splits, train=train), said
+    train, sentences = change_training(splits.train, held_out, task.preparation, labelled=task.kind == "classification")
+    return replace(splits, train=train), sentences
 
 
-def _unique_ids(given: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Example, ...]]:
-    """Put the split's name before ids if two files use the same ones."""
-    counts = Counter(e.query.id for examples in given.values() for e in examples)
+def _unique_ids(splits: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Example, ...]]:
+    """Put the split's name before the ids if two files share one."""
+    counts = Counter(e.query.id for examples in splits.values() for e in examples)
     if not counts or max(counts.values()) == 1:
-        return dict(given)
+        return dict(splits)
     return {
         name: tuple(replace(e, query=replace(e.query, id=f"{name}/{e.query.id}")) for e in examples)
-        for name, examples in given.items()
+        for name, examples in splits.items()
     }
 
 
-def _info(
+def _task_info(
     task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], canaries: tuple[PreparedTask, ...]
 ) -> TaskInfo:
     sizes = {name: len(getattr(splits, name)) for name in SPLITS} | (
@@ -189,8 +192,8 @@ def _info(
     )
 
 
-def _canary(probe: Probe, order: int) -> PreparedTask:
-    """Make a task of its own of a probe."""
+def _probe_task(probe: Probe, order: int) -> PreparedTask:
+    """Turn a probe into a task."""
     task = Task(probe.name, probe.kind, max_new_tokens=NEW_TOKENS)
     info = TaskInfo(
         name=probe.name,
@@ -205,10 +208,10 @@ def _canary(probe: Probe, order: int) -> PreparedTask:
     return PreparedTask(TaskData(task), probe.items, info)
 
 
-def _data_hash(splits: Splits, data: TaskData, others: Sequence[str] = ()) -> str:
+def _data_hash(splits: Splits, data: TaskData, probe_hashes: Sequence[str] = ()) -> str:
     """Sha256 over every item in use, its split and place, the labels, the corpus and the hashes of other items."""
-    more = [data.reward, dict(data.templates)] if data.reward or data.templates else []
-    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *more, *others]).encode())
+    options = [data.reward, dict(data.templates)] if data.reward or data.templates else []
+    digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *options, *probe_hashes]).encode())
     for name in SPLITS:
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
@@ -219,7 +222,7 @@ def _data_hash(splits: Splits, data: TaskData, others: Sequence[str] = ()) -> st
 def _chance(task: TaskConfig, labels: tuple[str, ...], test: tuple[Example, ...]) -> float | None:
     """Expected accuracy of guessing: 1 / choices, averaged over the items; None where it does not apply."""
     if get(task.all_metrics[0]).kinds.isdisjoint(("classification", "preference")):
-        return None  # of what is chosen, the first metric asks something else than whether it is right
+        return None  # the first metric does not score whether the choice is right
     if task.kind == "classification":
         return 1 / len(labels)
     if task.kind == "multiple_choice":

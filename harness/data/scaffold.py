@@ -1,4 +1,4 @@
-"""Writes a suite from a user's own table: what `harness init` does."""
+"""Writes a suite from a user's own table, for `harness init`."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import suites
 from harness.api import Kind
+from harness.data import builtin_suites
 from harness.data.fetch import sha256_of
 from harness.data.files import TEXT_SUFFIXES
-from harness.data.normalised_text import plain
+from harness.data.normalised_text import cell_text
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.data.table_files import TableRows, read_table
@@ -30,14 +30,14 @@ class NewSuite:
 
     Attributes:
         path: its folder.
-        inferred: what was taken for granted, a sentence or two for the user.
+        inferred: how the kind of the task was inferred, a sentence or two for the user.
     """
 
     path: Path
     inferred: str
 
 
-def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
+def init_suite(  # noqa: PLR0913 - one for each option of the command
     name: str,
     *,
     data: Path,
@@ -46,7 +46,7 @@ def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
     corpus: Path | None,
     folder: Path,
 ) -> NewSuite:
-    """Write NAME/suite.toml and its data sheet, with copies of the data, so that the suite is complete in itself.
+    """Write NAME/suite.toml and its data sheet, with copies of the data: a folder that is complete in itself.
 
     Args:
         name: of the suite, its folder and its one task.
@@ -89,35 +89,35 @@ def init_suite(  # noqa: PLR0913 - one for each thing that the user can say
 
 
 def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[Kind, str]:
-    """Infer what kind of task a column of references makes, and say why.
+    """Infer the kind of task from a column of references, with a sentence on why.
 
-    Few values that come back often are labels; else short answers, or any with a corpus, are question answering;
-    the rest is generation.
+    Few values that repeat often are labels; else short answers, or any with a corpus, are question answering; others
+    are generation.
 
     Raises:
-        HarnessError: the column is empty or always the same, so there is nothing to tell systems apart by.
+        HarnessError: the column is empty or has one value, so that no system could be better than another.
     """
     cells = [row.get(reference) for row in table.rows]
     if any(isinstance(cell, list) for cell in cells):
         return "qa", f'Column {reference!r} holds lists of answers: kind "qa".'
-    counts = Counter(text for text in map(plain, cells) if text)
+    counts = Counter(text for text in map(cell_text, cells) if text)
     rows, values = counts.total(), len(counts)
     if values < 2:
         raise HarnessError(f"column {reference!r} of {table.name} has {values} different value(s): there must be two.")
-    words = median(len(text.split()) for text in counts.elements())
+    median_words = median(len(text.split()) for text in counts.elements())
     seldom = values >= 0.2 * rows and not (values <= 5 and rows >= 2 * values)
-    if values <= MOST_LABELS and not seldom and words <= 2 * SHORT_WORDS:
+    if values <= MOST_LABELS and not seldom and median_words <= 2 * SHORT_WORDS:
         return "classification", f'Column {reference!r} has {values} values in {rows} rows: kind "classification".'
     if has_corpus:
         return "qa", f'Column {reference!r} has {values} values in {rows} rows, and there is a corpus: kind "qa".'
-    if words <= SHORT_WORDS:
-        return "qa", f'Column {reference!r} holds short texts, {words:g} words in the middle: kind "qa".'
-    return "generation", f'Column {reference!r} holds texts of {words:g} words in the middle: kind "generation".'
+    if median_words <= SHORT_WORDS:
+        return "qa", f'Column {reference!r} holds short texts, {median_words:g} words in the middle: kind "qa".'
+    return "generation", f'Column {reference!r} holds texts of {median_words:g} words in the middle: kind "generation".'
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """What suite.toml is written from."""
+    """The settings of a new suite.toml."""
 
     name: str
     kind: Kind
@@ -161,17 +161,17 @@ def _check_name(name: str, target: Path) -> None:
         raise HarnessError(
             f"{name!r} can't name a suite: use letters, digits, '_', '-' and '.', beginning with a letter or digit."
         )
-    if (Path(suites.__path__[0]) / name / "suite.toml").exists():
+    if name in builtin_suites.folders():
         raise HarnessError(f"{name!r} is a built-in suite: choose another name.")
     if target.exists():
         raise HarnessError(f"{target} is there already, and is left as it is: choose another name or remove it.")
 
 
-def _copy_corpus(corpus: Path, scratch: Path, taken: str) -> str:
+def _copy_corpus(corpus: Path, scratch: Path, data_name: str) -> str:
     if not corpus.exists():
         raise HarnessError(f"the corpus {corpus} isn't there.")
     name = "corpus" if corpus.is_dir() else corpus.name
-    if name == taken:
+    if name == data_name:
         raise HarnessError(f"the data and the corpus are both called {name!r}: rename one.")
     if corpus.is_file():
         shutil.copyfile(corpus, scratch / name)
@@ -188,7 +188,7 @@ def _copy_corpus(corpus: Path, scratch: Path, taken: str) -> str:
 
 def _instruction(kind: Kind, table: TableRows, input: str, reference: str) -> str:  # noqa: A002 - as above
     if kind == "classification":
-        labels = sorted({plain(row.get(reference)) for row in table.rows} - {""})
+        labels = sorted({cell_text(row.get(reference)) for row in table.rows} - {""})
         return f"Which {_words(reference)} fits this {_words(input)}? One of: {', '.join(labels)}."
     if kind == "qa":
         return "Answer the question with as few words as possible."
@@ -214,7 +214,7 @@ def _data_sheet(draft: _Draft, prepared: PreparedTask, digest: str) -> str:
     chance = "nothing is chosen, so there is none" if info.chance is None else f"{info.chance:.3g}"
     majority = "" if prepared.majority is None else f"; always the commonest label: {prepared.majority:.3g}"
     sizes = "\n".join(f"| {name} | {size} |" for name, size in info.sizes.items())
-    shown = "\n".join(f"> {line}" for line in _short(example.query.input).splitlines())
+    quoted = "\n".join(f"> {line}" for line in _short(example.query.input).splitlines())
     notes = "\n".join(f"- {note}" for note in info.warnings) or "None."
     return f"""# {draft.name}
 
@@ -232,7 +232,7 @@ One task of kind {draft.kind}: `{draft.input}` is asked, `{draft.reference}` is 
 
 ## An example (training split)
 
-{shown}
+{quoted}
 
 Answer: {_short(example.references[0])}
 

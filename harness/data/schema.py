@@ -1,4 +1,4 @@
-"""What a suite.toml may say, checked once when it is read."""
+"""The settings of a suite.toml, checked once when it is read."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
 CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
 """Kinds whose answers are texts: of a classification only labels are learned, and no secret is one."""
 PARAPHRASES = 3
-"""The most other instructions of a task: each is asked of every system."""
+"""Most other instructions of a task: every system is asked with each."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -43,7 +43,7 @@ class TaskConfig(_Strict):
     """One task of a suite.
 
     Attributes:
-        role: ``target`` is what systems are made for; a ``probe`` is only asked, never trained on.
+        role: a ``target`` is what systems are adapted to; a ``probe`` is only asked, never trained on.
         source: a pinned archive; then `rows` and `passages` name functions of the suite's prepare.py.
         data: one file to be split; or else `train`, `validation` and `test`, used as they are given.
         split: column that says ``train``, ``validation`` or ``test``, where `data` or `source` is divided already.
@@ -193,15 +193,15 @@ class TaskConfig(_Strict):
         )
 
     def _wording_problems(self) -> tuple[tuple[bool, str], ...]:
-        said = [text.strip().casefold() for text in (self.instruction, *self.paraphrases)]
+        instructions = [text.strip().casefold() for text in (self.instruction, *self.paraphrases)]
         return (
             (len(self.paraphrases) > PARAPHRASES, f"'paraphrases' are at most {PARAPHRASES} instructions: keep fewer"),
             (
-                bool(self.paraphrases) and (self.role == "probe" or not said[0]),
+                bool(self.paraphrases) and (self.role == "probe" or not instructions[0]),
                 "'paraphrases' are other words for the 'instruction' of a target: give one, or remove them",
             ),
             (
-                bool(self.paraphrases) and (not all(said) or len(set(said)) < len(said)),
+                bool(self.paraphrases) and (not all(instructions) or len(set(instructions)) < len(instructions)),
                 "one of 'paraphrases' is empty, or the same as another or as the 'instruction': each must differ",
             ),
         )

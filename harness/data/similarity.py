@@ -1,4 +1,4 @@
-"""How alike texts are: the share of their shingles (runs of characters or words) that two of them have in common."""
+"""Jaccard similarity of texts: the share of their shingles (runs of characters or words) that two have in common."""
 
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -23,7 +23,7 @@ CHARACTERS, WORDS = 5, 3
 BATCH_PAIRS = 5_000_000
 
 Shingles = sparse.csr_array
-"""Which text has which shingle: ones, [texts, distinct shingles]."""
+"""Incidence matrix: 1 where a text has a shingle, [texts, distinct shingles]."""
 
 
 def shingles(texts: Sequence[str]) -> Shingles:
@@ -47,7 +47,7 @@ def closest(
     two sparse matrices: nothing is estimated or missed.
 
     Args:
-        first: texts to be found.
+        first: texts that are searched.
         second: texts that are looked up.
         threshold: the lowest Jaccard similarity that counts, in (0, 1].
         earlier: both are the same texts, and only those before a text are compared with it.
@@ -56,15 +56,17 @@ def closest(
         (row of `first`, row of `second`, similarity) where there is one; of equals the first.
     """
     first_sizes, second_sizes = np.diff(first.indptr), np.diff(second.indptr)
-    turned = first.T.tocsr()
+    transposed = first.T.tocsr()
     step = max(1, BATCH_PAIRS // max(1, len(first_sizes)))
     for start in range(0, len(second_sizes), step):
-        shared = second[start : start + step] @ turned
+        shared = second[start : start + step] @ transposed
         j, i = np.repeat(np.arange(len(shared.indptr) - 1) + start, np.diff(shared.indptr)), shared.indices
         similarity = shared.data / (first_sizes[i] + second_sizes[j] - shared.data)
-        near = (similarity >= threshold) & ((i < j) if earlier else True)
+        is_near = (similarity >= threshold) & ((i < j) if earlier else True)
         best: dict[int, tuple[float, int]] = {}
-        for row, column, value in zip(j[near].tolist(), i[near].tolist(), similarity[near].tolist(), strict=True):
+        for row, column, value in zip(
+            j[is_near].tolist(), i[is_near].tolist(), similarity[is_near].tolist(), strict=True
+        ):
             best[row] = max(best.get(row, (0.0, -1)), (value, -column))  # a tie goes to the first
         yield from ((-column, row, value) for row, (value, column) in best.items())
 
@@ -77,10 +79,12 @@ def _windows(symbols: NDArray[np.generic], lengths: list[int], width: int) -> Sh
     runs = np.zeros(last, dtype=np.uint64)
     for offset in range(width):  # a polynomial hash, modulo 2^64
         runs = runs * np.uint64(0x9E3779B97F4A7C15) + codes[offset : offset + last]
-    within = owner[:last] == owner[width - 1 :]
-    _, ids = np.unique(runs[within], return_inverse=True)
-    rows = owner[:last][within]
-    held = sparse.csr_array((np.ones(len(ids), dtype=np.int32), (rows, ids)), shape=(len(lengths), int(ids.max()) + 1))
-    held.sum_duplicates()
-    held.data[:] = 1
-    return held
+    same_text = owner[:last] == owner[width - 1 :]
+    _, ids = np.unique(runs[same_text], return_inverse=True)
+    rows = owner[:last][same_text]
+    matrix = sparse.csr_array(
+        (np.ones(len(ids), dtype=np.int32), (rows, ids)), shape=(len(lengths), int(ids.max()) + 1)
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix

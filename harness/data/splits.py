@@ -1,4 +1,4 @@
-"""Divides examples into training, validation and test: seeded, stratified, and with nothing in two of them."""
+"""Divides examples into training, validation and test: seeded, stratified, and disjoint."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ DEFAULT_VALIDATION = (64, 0.1)
 
 @dataclass(frozen=True)
 class Splits:
-    """Examples by what they are for, each in an order of which every prefix is a stratified sample."""
+    """Examples of each split, in an order of which every prefix is a stratified sample."""
 
     train: tuple[Example, ...] = ()
     validation: tuple[Example, ...] = ()
@@ -34,8 +34,8 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     left over of a group that doesn't fit whole is not used.
 
     Args:
-        examples: all there are.
-        sizes: wanted; without a test size, 40 % but at most 400 (a probe: all); without a validation size, 10 %
+        examples: of the pool.
+        sizes: of the splits; without a test size, 40 % but at most 400 (a probe: all); without a validation size, 10 %
             but at most 64; without a training size, all the rest.
         seed: another one gives other splits.
         stratify: whether each split gets each label in its share of the whole.
@@ -44,27 +44,27 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     Raises:
         HarnessError: there are fewer examples than asked for.
     """
-    groups = ordered_groups(examples, seed=seed, stratify=stratify)
+    groups = stratified_groups(examples, seed=seed, stratify=stratify)
     total = len(examples)
     test_size = sizes.test if sizes.test is not None else total if probe else _default(DEFAULT_TEST, total)
     test, groups = _take(groups, test_size)
     _check("test", sizes.test, test, total)
     if probe:
         return Splits(test=test)
-    asked = sizes.validation if sizes.validation is not None else _default(DEFAULT_VALIDATION, total)
-    validation, groups = _take(groups, asked)
+    validation_size = sizes.validation if sizes.validation is not None else _default(DEFAULT_VALIDATION, total)
+    validation, groups = _take(groups, validation_size)
     _check("validation", sizes.validation, validation, total)
     train, _ = _take(groups, total if sizes.train is None else sizes.train)
     _check("train", sizes.train, train, total)
     return Splits(train, validation, test)
 
 
-def ordered(examples: Sequence[Example], *, seed: int, stratify: bool) -> tuple[Example, ...]:
+def stratified_order(examples: Sequence[Example], *, seed: int, stratify: bool) -> tuple[Example, ...]:
     """Return examples in a seeded order of which every prefix is about stratified."""
-    return tuple(e for group in ordered_groups(examples, seed=seed, stratify=stratify) for e in group)
+    return tuple(e for group in stratified_groups(examples, seed=seed, stratify=stratify) for e in group)
 
 
-def ordered_groups(examples: Sequence[Example], *, seed: int, stratify: bool) -> list[list[Example]]:
+def stratified_groups(examples: Sequence[Example], *, seed: int, stratify: bool) -> list[list[Example]]:
     """Return examples that belong together as groups, in a seeded and stratified order.
 
     The order within a label goes by a hash of seed and content, so that it depends neither on the order of the
@@ -112,27 +112,27 @@ def _digest(seed: int, example: Example) -> str:
 
 def _take(groups: list[list[Example]], size: int) -> tuple[tuple[Example, ...], list[list[Example]]]:
     """Take whole groups until `size` examples are there, cutting the last one; return them and what is left."""
-    taken: list[Example] = []
+    selected: list[Example] = []
     used = 0
     for group in groups:
-        if len(taken) >= size:
+        if len(selected) >= size:
             break
-        taken += group
+        selected += group
         used += 1
-    return tuple(taken[:size]), groups[used:]
+    return tuple(selected[:size]), groups[used:]
 
 
 def _default(rule: tuple[int, float], total: int) -> int:
-    most, share = rule
-    return min(most, round(share * total))
+    ceiling, share = rule
+    return min(ceiling, round(share * total))
 
 
-def _check(name: str, asked: int | None, got: Iterable[Example], total: int) -> None:
-    number = len(tuple(got))
-    if number == 0 and name != "validation" and asked != 0:
+def _check(name: str, requested: int | None, examples: Iterable[Example], total: int) -> None:
+    number = len(tuple(examples))
+    if number == 0 and name != "validation" and requested != 0:
         raise HarnessError(f"{total} usable row(s) leave none for the {name} split: give more rows or other 'sizes'.")
-    if asked is not None and number < asked:
+    if requested is not None and number < requested:
         raise HarnessError(
-            f"'sizes' asks for {asked} {name} items, but only {number} are left of {total} usable rows that share no "
-            f"cluster or question with another split: lower it."
+            f"'sizes' asks for {requested} {name} items, but only {number} are left of {total} usable rows that share "
+            f"no cluster or question with another split: lower it."
         )

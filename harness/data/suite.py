@@ -1,4 +1,4 @@
-"""Finds suites and reads them: the built-in ones, those of installed packages, and a user's own folders."""
+"""Finds and reads suites: the built-in ones, those of installed packages, and a user's own folders."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-import suites
 from harness import errors
-from harness.data.files import files_under, inside
+from harness.data import builtin_suites
+from harness.data.files import files_under, resolve_inside
 from harness.data.schema import SuiteConfig, TaskConfig
 from harness.data.sources import source
 from harness.data.suite_file import read_config
@@ -21,14 +21,25 @@ from harness.errors import HarnessError
 GROUP = "adaptbench.suites"
 """Entry points of packages that bring suites: name → the package whose folder holds the suite.toml."""
 HINT = "'harness suites' lists them; a folder with a suite.toml works too."
-Place = tuple[Path | None, str | None]
-"""A suite's folder, None if there is none after all; and the package that may run code, if it is one."""
 COSMETIC = {"description", "licence", "strategies"}
 
 
 @dataclass(frozen=True)
+class SuiteLocation:
+    """Where a suite is read from.
+
+    Attributes:
+        folder: holds the suite.toml; None where the package of an entry point is missing.
+        package: the package whose prepare.py may run; None for a user's folder.
+    """
+
+    folder: Path | None
+    package: str | None = None
+
+
+@dataclass(frozen=True)
 class Suite:
-    """A suite as it was read.
+    """A suite.
 
     Attributes:
         folder: where its suite.toml is; every path in it lies within.
@@ -56,7 +67,7 @@ class Suite:
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """What a run compares unless told."""
+        """Strategies that a run compares by default."""
         return self.config.strategies
 
     @property
@@ -66,12 +77,12 @@ class Suite:
 
     @property
     def targets(self) -> tuple[TaskConfig, ...]:
-        """The tasks that systems are made for."""
+        """The tasks that systems are adapted to."""
         return tuple(task for task in self.tasks if task.role == "target")
 
     @property
     def probes(self) -> tuple[TaskConfig, ...]:
-        """The tasks that are only asked, before and after."""
+        """The tasks that are only asked, before and after adaptation."""
         return tuple(task for task in self.tasks if task.role == "probe")
 
     @property
@@ -98,10 +109,9 @@ class Suite:
 
     @cached_property
     def hash(self) -> str:
-        """Sha256 over all that decides a result: settings, data files, pinned archives and prepare.py.
+        """Sha256 over all that decides a score: settings, data files, pinned archives and prepare.py.
 
-        What is only shown (description, licence) or can be chosen anew (strategies) is left out, and so are
-        paraphrases: no score depends on them, and a record keeps their words.
+        Left out are description, licence, the default strategies, and paraphrases: no score depends on them.
         """
         left_out = {**dict.fromkeys(COSMETIC, True), "tasks": {"__all__": {"paraphrases"}}}
         settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
@@ -121,7 +131,7 @@ class Suite:
                 if shared.is_file():
                     yield "../sources.py", _digest(shared)
             for path in (task.data, task.train, task.validation, task.test, task.corpus):
-                for file in files_under(inside(self.folder, path, str(self.file)), self.folder) if path else ():
+                for file in files_under(resolve_inside(self.folder, path, str(self.file)), self.folder) if path else ():
                     yield file.relative_to(self.folder.resolve()).as_posix(), _digest(file)
 
 
@@ -137,7 +147,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
     """
     from harness import metrics  # noqa: PLC0415 - numpy comes with it, which a mere list of suites can do without
 
-    suite = _read(*_find(str(name_or_path)))
+    suite = _read(_find(str(name_or_path)))
     for task in suite.tasks:
         if task.source and suite.package is None:
             raise HarnessError(
@@ -165,33 +175,29 @@ def list_suites() -> tuple[tuple[Suite, ...], dict[str, str]]:
     Returns:
         The suites, and by name what is wrong with those that cannot be read.
     """
-    found: list[Suite] = []
+    suites: list[Suite] = []
     broken: dict[str, str] = {}
-    for name, place in _known().items():
+    for name, location in _locations().items():
         try:
-            found.append(_read(*place))
+            suites.append(_read(location))
         except HarnessError as error:
             broken[name] = str(error)
-    return tuple(found), broken
+    return tuple(suites), broken
 
 
-def _known() -> dict[str, Place]:
-    """Every suite that goes by a name."""
-    here = Path.cwd() / "suites"
-    local: dict[str, Place] = {path.parent.name: (path.parent, None) for path in sorted(here.glob("*/suite.toml"))}
-    known = _own()
-    for name, place in (*_installed().items(), *local.items()):
-        known.setdefault(name, place)
-    return known
+def _locations() -> dict[str, SuiteLocation]:
+    """Return every suite that has a name, built-in ones first."""
+    files = sorted((Path.cwd() / "suites").glob("*/suite.toml"))
+    local = {file.parent.name: SuiteLocation(file.parent) for file in files}
+    locations = {name: SuiteLocation(folder, f"suites.{name}") for name, folder in builtin_suites.folders().items()}
+    for name, location in (*_installed().items(), *local.items()):
+        locations.setdefault(name, location)
+    return locations
 
 
-def _own() -> dict[str, Place]:
-    root = Path(suites.__path__[0])
-    return {path.parent.name: (path.parent, f"suites.{path.parent.name}") for path in sorted(root.glob("*/suite.toml"))}
-
-
-def _installed() -> dict[str, Place]:
-    return {point.name: (_package_folder(point.value), point.value) for point in entry_points(group=GROUP)}
+def _installed() -> dict[str, SuiteLocation]:
+    points = entry_points(group=GROUP)
+    return {point.name: SuiteLocation(_package_folder(point.value), point.value) for point in points}
 
 
 def _package_folder(package: str) -> Path | None:
@@ -202,24 +208,27 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
-def _find(name: str) -> Place:
-    known = _known()
-    if name in known:
-        return known[name]
+def _find(name: str) -> SuiteLocation:
+    locations = _locations()
+    if name in locations:
+        return locations[name]
     path = Path(name).expanduser()
     folder = path.parent if path.is_file() else path
     if not (folder / "suite.toml").is_file():
         if folder.is_dir():
             raise HarnessError(f"{folder} has no suite.toml: 'harness init NAME --data FILE' writes one.")
-        raise errors.unknown("suite", name, known, hint=HINT)
-    trusted: dict[Path, Place] = {place.resolve(): (place, own) for place, own in known.values() if place and own}
-    return trusted.get(folder.resolve(), (folder, None))
+        raise errors.unknown("suite", name, locations, hint=HINT)
+    packages = (location for location in locations.values() if location.package)
+    trusted = {location.folder.resolve(): location for location in packages if location.folder}
+    return trusted.get(folder.resolve(), SuiteLocation(folder))
 
 
-def _read(folder: Path | None, package: str | None) -> Suite:
-    if folder is None:
-        raise HarnessError(f"an installed suite names {package!r}, which is no installed package: reinstall it.")
-    return Suite(read_config(folder / "suite.toml"), folder, package)
+def _read(location: SuiteLocation) -> Suite:
+    if location.folder is None:
+        raise HarnessError(
+            f"an installed suite names {location.package!r}, which is no installed package: reinstall it."
+        )
+    return Suite(read_config(location.folder / "suite.toml"), location.folder, location.package)
 
 
 def _digest(file: Path) -> str:

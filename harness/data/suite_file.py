@@ -1,4 +1,4 @@
-"""Reads a suite.toml, and turns what is wrong with it into one sentence with the file, the task and the key."""
+"""Reads a suite.toml; an error in it is one sentence with the file, the task and the key."""
 
 import re
 import tomllib
@@ -35,28 +35,28 @@ def read_config(file: Path) -> SuiteConfig:
 
 
 def _explain(error: ErrorDetails, table: dict[str, Any], file: Path) -> HarnessError:
-    """Turn pydantic's first complaint into one sentence with the file, the task and the key."""
-    place, model = _place(error["loc"], table, file)
+    """Turn pydantic's first error into one sentence with the file, the task and the key."""
+    location, model = _locate(error["loc"], table, file)
     key = str(error["loc"][-1]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        return errors.unknown("key", key, model.model_fields, where=place)
+        return errors.unknown("key", key, model.model_fields, where=location)
     if error["type"] == "missing":
-        return HarnessError(f"key {key!r} is missing in {place}.")
+        return HarnessError(f"key {key!r} is missing in {location}.")
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         allowed = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
-        return errors.unknown(key, error["input"], allowed, where=place)
+        return errors.unknown(key, error["input"], allowed, where=location)
     if error["type"] == "value_error":
-        return HarnessError(f"{place}: {error['msg'].removeprefix('Value error, ')}.")
+        return HarnessError(f"{location}: {error['msg'].removeprefix('Value error, ')}.")
     keys = [str(part) for part in error["loc"] if isinstance(part, str) and part in _KEYS]
-    return HarnessError(f"{place}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
+    return HarnessError(f"{location}: key {(keys or [key])[-1]!r}: {error['msg']} (it is {error['input']!r}).")
 
 
 _PARTS: dict[str, type[BaseModel]] = {"sizes": Sizes, "preparation": Preparation, "canaries": Canaries}
 _KEYS = {name for model in (SuiteConfig, TaskConfig, *_PARTS.values()) for name in model.model_fields}
 
 
-def _place(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tuple[str, type[BaseModel]]:
-    """Say which part of the file an error is in, and the model of that part."""
+def _locate(loc: tuple[int | str, ...], table: dict[str, Any], file: Path) -> tuple[str, type[BaseModel]]:
+    """Return the part of the file that an error is in, and the model of that part."""
     if len(loc) < 2 or loc[0] != "tasks" or not isinstance(loc[1], int):
         return str(file), SuiteConfig
     task = table["tasks"][loc[1]]

@@ -1,4 +1,4 @@
-"""Reads tables as they are on disk: CSV, TSV, JSON lines and Parquet."""
+"""Reads tables from files: CSV, TSV, JSON lines and Parquet."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows with the place of each.
+    """Rows with the location of each.
 
     Attributes:
         name: of the file, or of the function that made the rows.
@@ -28,18 +28,18 @@ class TableRows:
     lines: tuple[int, ...]
     unit: str = "line"
 
-    def place(self, index: int) -> str:
-        """Say where a row is, for a message."""
+    def location(self, index: int) -> str:
+        """Return where a row is, for a message."""
         return f"{self.name}, {self.unit} {self.lines[index]}"
 
-    def only(self, indices: Iterable[int]) -> "TableRows":
+    def select(self, indices: Iterable[int]) -> "TableRows":
         """Return the table of some rows."""
-        chosen = tuple(indices)
-        rows, lines = tuple(self.rows[i] for i in chosen), tuple(self.lines[i] for i in chosen)
+        positions = tuple(indices)
+        rows, lines = tuple(self.rows[i] for i in positions), tuple(self.lines[i] for i in positions)
         return replace(self, rows=rows, lines=lines)
 
     def require(self, columns: Iterable[str]) -> None:
-        """Check that columns are there.
+        """Check that the table has these columns.
 
         Raises:
             HarnessError: one is missing, with the nearest name.
@@ -73,9 +73,9 @@ def read_table(path: Path) -> TableRows:
 
 
 def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> TableRows:
-    """Make a table of rows that a function gave."""
-    kept = tuple(rows)
-    return TableRows(name, _columns(kept), kept, tuple(range(1, len(kept) + 1)), "row")
+    """Make a table of rows that a function yields."""
+    table_rows = tuple(rows)
+    return TableRows(name, _columns(table_rows), table_rows, tuple(range(1, len(table_rows) + 1)), "row")
 
 
 def read_text(path: Path) -> str:
@@ -104,17 +104,17 @@ def _csv(path: Path, delimiter: str) -> TableRows:
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(header, path)
-        before = reader.line_num
+        previous_line = reader.line_num
         for cells in reader:
             if cells and len(cells) != len(header):
                 raise HarnessError(
-                    f"{path}, line {before + 1}: {len(cells)} cells, but the header has {len(header)} columns; "
+                    f"{path}, line {previous_line + 1}: {len(cells)} cells, but the header has {len(header)} columns; "
                     f"a cell that contains {delimiter!r} must be in double quotes."
                 )
             if cells:
                 rows.append(dict(zip(header, cells, strict=True)))
-                lines.append(before + 1)
-            before = reader.line_num
+                lines.append(previous_line + 1)
+            previous_line = reader.line_num
     except csv.Error as error:
         raise HarnessError(f"{path}, line {reader.line_num}: {error}.") from error
     return TableRows(path.name, tuple(header), tuple(rows), tuple(lines))

@@ -15,9 +15,9 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from harness.api import Sampling
-from harness.decoding.kv_cache import closed_up
-from harness.decoding.prefix_sharing import Tokens, branch_off, causal, common_prefix, logits, read_prefix
-from harness.decoding.sampling import Choose, SampledTokenProcessor, TokenChooser
+from harness.decoding.kv_cache import compact_rows
+from harness.decoding.prefix_sharing import Tokens, expand_cache, causal, common_prefix_length, logits_at, prefill
+from harness.decoding.sampling import ChooseToken, SampledTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
 
@@ -33,19 +33,19 @@ class DecodeLimits:
         tokens: the most prompt tokens, padding included, read together.
     """
 
-    new_tokens: int
-    stop: frozenset[int]
-    line_ends: frozenset[int] = frozenset()
-    rows: int = 32
-    tokens: int = 2048
+    max_new_tokens: int
+    eos_ids: frozenset[int]
+    newline_ids: frozenset[int] = frozenset()
+    max_rows: int = 32
+    max_prompt_tokens: int = 2048
 
 
-def continuations(
+def decode_batched(
     module: Any,
     prompts: Sequence[Tokens],
     limits: DecodeLimits,
     sampling: Sampling | None = None,
-    pace: PassTimer | None = None,
+    timer: PassTimer | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.
 
@@ -54,74 +54,74 @@ def continuations(
         prompts: tokens of each prompt, at least one each.
         limits: when to stop.
         sampling: how tokens are drawn; None: each is the likeliest given all before.
-        pace: told how far it is, and how long was read and written.
+        timer: told how far it is, and how long was read and written.
     """
-    together = limits.rows > 1 and len(prompts) > 1
-    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1) if together else 0
+    batched = limits.max_rows > 1 and len(prompts) > 1
+    shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1) if batched else 0
     found: list[Tokens] = [[] for _ in prompts]
     chooser = TokenChooser(sampling, prompts)
-    pace = pace or PassTimer(len(prompts), module.device)
+    timer = timer or PassTimer(len(prompts), module.device)
     with torch.inference_mode():
-        pace.begin()
-        prefix = read_prefix(module, prompts[0][:shared]) if shared > 0 else None
-        pace.read(range(len(prompts)))
+        timer.start()
+        prefix = prefill(module, prompts[0][:shared]) if shared > 0 else None
+        timer.record_prefill(range(len(prompts)))
         for group in group_by_length([len(p) - shared for p in prompts], limits):
-            pace.begin()
-            rest = [prompts[i][shared:] for i in group]
-            answers = _decode_group(module, rest, prefix, limits, _telling(chooser.of(group), pace, group))
-            pace.wrote(group)
-            for index, answer in zip(group, answers, strict=True):
+            timer.start()
+            suffixes = [prompts[i][shared:] for i in group]
+            group_answers = _decode_group(module, suffixes, prefix, limits, _time_prefill(chooser.for_sequences(group), timer, group))
+            timer.record_decode(group)
+            for index, answer in zip(group, group_answers, strict=True):
                 found[index] = answer
-            pace.done(group)
+            timer.report_progress(group)
     return found
 
 
-def continuations_alone(
+def decode_one_by_one(
     module: Any,
     prompts: Sequence[Tokens],
     limits: DecodeLimits,
     sampling: Sampling | None = None,
-    pace: PassTimer | None = None,
+    timer: PassTimer | None = None,
 ) -> list[Tokens]:
     """Do what `continuations` does with one prompt at a time, by the model's own ``generate``.
 
     For models that are not transformers of full attention: they bring caches of their own.
     """
-    found: list[Tokens] = []
+    answers: list[Tokens] = []
     config = GenerationConfig(
         do_sample=False,
         num_beams=1,
         repetition_penalty=1.0,
-        max_new_tokens=limits.new_tokens,
-        eos_token_id=sorted(limits.stop),
-        pad_token_id=min(limits.stop, default=0),
+        max_new_tokens=limits.max_new_tokens,
+        eos_token_id=sorted(limits.eos_ids),
+        pad_token_id=min(limits.eos_ids, default=0),
     )
     chooser = TokenChooser(sampling, prompts)
-    pace = pace or PassTimer(len(prompts), module.device)
-    for place, prompt in enumerate(prompts):
-        tokens = torch.tensor([prompt], device=module.device)
-        been_read = partial(pace.read, [place], answers=True)
-        at_line_end = StoppingCriteriaList([_LineEnd(len(prompt), limits.line_ends, been_read)])
-        pace.begin()
+    timer = timer or PassTimer(len(prompts), module.device)
+    for index, prompt in enumerate(prompts):
+        input_ids = torch.tensor([prompt], device=module.device)
+        record_prefill = partial(timer.record_prefill, [index], first_tokens=True)
+        stopping_criteria = StoppingCriteriaList([NewlineCriteria(len(prompt), limits.newline_ids, record_prefill)])
+        timer.start()
         with torch.inference_mode():
-            whole = causal(module).generate(
-                tokens,
-                attention_mask=torch.ones_like(tokens),
+            sequences = causal(module).generate(
+                input_ids,
+                attention_mask=torch.ones_like(input_ids),
                 generation_config=config,
-                stopping_criteria=at_line_end,
-                logits_processor=LogitsProcessorList([SampledTokenProcessor(chooser.of([place]))] if sampling else []),
+                stopping_criteria=stopping_criteria,
+                logits_processor=LogitsProcessorList([SampledTokenProcessor(chooser.for_sequences([index]))] if sampling else []),
             )
-        pace.wrote([place])
-        answer: list[Tokens] = [[]]
-        for token in whole[0, len(prompt) :]:
-            if not _take(answer, [0], token[None], limits):
+        timer.record_decode([index])
+        live_answer: list[Tokens] = [[]]
+        for token in sequences[0, len(prompt) :]:
+            if not _append_tokens(live_answer, [0], token[None], limits):
                 break
-        found += answer
-        pace.done([place])
-    return found
+        answers += live_answer
+        timer.report_progress([index])
+    return answers
 
 
-class _LineEnd(StoppingCriteria):
+class NewlineCriteria(StoppingCriteria):
     """Stops after an answer's first line; line ends before it do not count. Tells when there is a first token."""
 
     def __init__(self, start: int, line_ends: frozenset[int], been_read: Callable[[], None]) -> None:
@@ -144,7 +144,7 @@ def group_by_length(lengths: Sequence[int], limits: DecodeLimits) -> list[list[i
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         last = groups[-1] if groups else []
-        if last and len(last) < limits.rows and (len(last) + 1) * lengths[last[0]] <= limits.tokens:
+        if last and len(last) < limits.max_rows and (len(last) + 1) * lengths[last[0]] <= limits.max_prompt_tokens:
             last.append(index)
         else:
             groups.append([index])
@@ -156,60 +156,60 @@ def _decode_group(
     prompts: list[Tokens],
     prefix: DynamicCache | None,
     limits: DecodeLimits,
-    choose: Choose,
+    choose_token: ChooseToken,
 ) -> list[Tokens]:
     """Decode prompts of similar length together, behind a prefix that they share."""
     device = module.device
     offset = prefix.get_seq_length() if prefix else 0
     width = max(map(len, prompts))
-    tokens = torch.zeros(len(prompts), width, dtype=torch.long, device=device)
-    seen = torch.ones(len(prompts), offset + width, dtype=torch.long, device=device)
+    input_ids = torch.zeros(len(prompts), width, dtype=torch.long, device=device)
+    attention_mask = torch.ones(len(prompts), offset + width, dtype=torch.long, device=device)
     for row, prompt in enumerate(prompts):
-        tokens[row, width - len(prompt) :] = torch.tensor(prompt, device=device)
-        seen[row, offset : offset + width - len(prompt)] = 0
-    places = (seen.cumsum(1) - 1)[:, offset:].clamp(min=0)
-    cache = branch_off(prefix, len(prompts), width + limits.new_tokens)
+        input_ids[row, width - len(prompt) :] = torch.tensor(prompt, device=device)
+        attention_mask[row, offset : offset + width - len(prompt)] = 0
+    position_ids = (attention_mask.cumsum(1) - 1)[:, offset:].clamp(min=0)
+    cache = expand_cache(prefix, len(prompts), width + limits.max_new_tokens)
     answers: list[Tokens] = [[] for _ in prompts]
-    live = list(range(len(prompts)))
-    for turn in range(limits.new_tokens):
-        inputs = {"input_ids": tokens, "attention_mask": seen, "position_ids": places, "past_key_values": cache}
-        last = torch.tensor([tokens.shape[1] - 1], device=device)
-        chosen = choose(logits(module, last, use_cache=True, **inputs)[:, 0], live)
-        keep = _take(answers, live, chosen, limits)
-        if not keep or turn == limits.new_tokens - 1:
+    active = list(range(len(prompts)))
+    for step in range(limits.max_new_tokens):
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids, "past_key_values": cache}
+        last = torch.tensor([input_ids.shape[1] - 1], device=device)
+        next_ids = choose_token(logits_at(module, last, use_cache=True, **inputs)[:, 0], active)
+        remaining = _append_tokens(answers, active, next_ids, limits)
+        if not remaining or step == limits.max_new_tokens - 1:
             break
-        if len(keep) < len(live):
-            keep = closed_up(keep)
-            kept = torch.tensor(keep, device=device)
-            cache.batch_select_indices(kept)
-            chosen, seen, places = chosen[kept], seen[kept], places[kept]
-            live = [live[i] for i in keep]
-        tokens = chosen[:, None]
-        seen = torch.cat([seen, seen.new_ones(len(live), 1)], 1)
-        places = places[:, -1:] + 1
+        if len(remaining) < len(active):
+            remaining = compact_rows(remaining)
+            row_indices = torch.tensor(remaining, device=device)
+            cache.batch_select_indices(row_indices)
+            next_ids, attention_mask, position_ids = next_ids[row_indices], attention_mask[row_indices], position_ids[row_indices]
+            active = [active[i] for i in remaining]
+        input_ids = next_ids[:, None]
+        attention_mask = torch.cat([attention_mask, attention_mask.new_ones(len(active), 1)], 1)
+        position_ids = position_ids[:, -1:] + 1
     return answers
 
 
-def _telling(choose: Choose, pace: PassTimer, group: Sequence[int]) -> Choose:
+def _time_prefill(choose_token: ChooseToken, timer: PassTimer, group: Sequence[int]) -> ChooseToken:
     """Choose as before; once the first tokens are chosen, tell that the group has been read."""
     unread = [group]
 
     def chosen(scores: Tensor, rows: Sequence[int]) -> Tensor:
-        found = choose(scores, rows)
+        found = choose_token(scores, rows)
         if unread:
-            pace.read(unread.pop(), answers=True)
+            timer.record_prefill(unread.pop(), first_tokens=True)
         return found
 
     return chosen
 
 
-def _take(answers: list[Tokens], live: list[int], chosen: Tensor, limits: DecodeLimits) -> list[int]:
+def _append_tokens(answers: list[Tokens], active: list[int], next_ids: Tensor, limits: DecodeLimits) -> list[int]:
     """Add each row's next token to its answer; return the rows that go on."""
-    keep: list[int] = []
-    for place, token in enumerate(chosen.tolist()):
-        answer = answers[live[place]]
-        begun = any(earlier not in limits.line_ends for earlier in answer)
-        if token not in limits.stop and not (begun and token in limits.line_ends):
+    remaining: list[int] = []
+    for row, token in enumerate(next_ids.tolist()):
+        answer = answers[active[row]]
+        started = any(earlier not in limits.newline_ids for earlier in answer)
+        if token not in limits.eos_ids and not (started and token in limits.newline_ids):
             answer.append(token)
-            keep.append(place)
-    return keep
+            remaining.append(row)
+    return remaining

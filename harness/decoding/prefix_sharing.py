@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache
 
-from harness.decoding.kv_cache import roomy
+from harness.decoding.kv_cache import preallocated_cache
 from harness.decoding.timing import PassTimer
 
 Tokens = list[int]
@@ -41,14 +41,14 @@ class Branch:
         return len(self.stem) + sum(len(leaf) - 1 for leaf in self.leaves)
 
 
-def common_prefix(sequences: Sequence[Tokens]) -> int:
+def common_prefix_length(sequences: Sequence[Tokens]) -> int:
     """Return how many tokens all sequences begin with alike."""
     if not sequences:
         return 0
     low, high = min(sequences), max(sequences)
-    for place, (a, b) in enumerate(zip(low, high, strict=False)):
+    for position, (a, b) in enumerate(zip(low, high, strict=False)):
         if a != b:
-            return place
+            return position
     return min(len(low), len(high))
 
 
@@ -68,11 +68,11 @@ class PackedRow:
 
     tokens: Tensor
     positions: Tensor
-    allowed: Tensor
+    attention_mask: Tensor
     sources: Tensor
     targets: Tensor
-    leaf_of: Tensor
-    leaves: int
+    leaf_index: Tensor
+    leaf_count: int
 
     def with_prefix(self, prefix: Tokens) -> PackedRow:
         """Return the row with the shared prefix, so far elsewhere, put at its beginning.
@@ -80,21 +80,21 @@ class PackedRow:
         Raises:
             ValueError: the row was laid out behind a prefix of another length.
         """
-        size = len(prefix)
-        if self.allowed.shape[1] - self.allowed.shape[0] != size:
-            raise ValueError(f"the row stands behind another prefix than one of {size} tokens")
-        beginning = torch.zeros(size, self.allowed.shape[1], dtype=torch.bool)
-        beginning[:, :size] = torch.ones(size, size, dtype=torch.bool).tril()
+        prefix_length = len(prefix)
+        if self.attention_mask.shape[1] - self.attention_mask.shape[0] != prefix_length:
+            raise ValueError(f"the row stands behind another prefix than one of {prefix_length} tokens")
+        prefix_mask = torch.zeros(prefix_length, self.attention_mask.shape[1], dtype=torch.bool)
+        prefix_mask[:, :prefix_length] = torch.ones(prefix_length, prefix_length, dtype=torch.bool).tril()
         return replace(
             self,
             tokens=torch.cat([torch.tensor(prefix, dtype=torch.long), self.tokens]),
-            positions=torch.cat([torch.arange(size), self.positions]),
-            allowed=torch.cat([beginning, self.allowed]),
-            sources=self.sources + size,
+            positions=torch.cat([torch.arange(prefix_length), self.positions]),
+            allowed=torch.cat([prefix_mask, self.attention_mask]),
+            sources=self.sources + prefix_length,
         )
 
 
-def lay_out(branches: Sequence[Branch], offset: int) -> PackedRow:
+def pack_row(branches: Sequence[Branch], prefix_length: int) -> PackedRow:
     """Lay branches out in a row behind a shared prefix of `offset` tokens that is not part of the row.
 
     Raises:
@@ -105,7 +105,7 @@ def lay_out(branches: Sequence[Branch], offset: int) -> PackedRow:
     spans: list[tuple[int, int, int, int]] = []  # start, end, and the stem that the tokens also see
     sources: list[int] = []
     targets: list[int] = []
-    leaf_of: list[int] = []
+    leaf_index: list[int] = []
     leaf = 0
     for branch in branches:
         if not branch.stem:
@@ -113,30 +113,30 @@ def lay_out(branches: Sequence[Branch], offset: int) -> PackedRow:
         start = len(tokens)
         stem_end = start + len(branch.stem)
         tokens += branch.stem
-        positions += range(offset, offset + len(branch.stem))
+        positions += range(prefix_length, prefix_length + len(branch.stem))
         spans.append((start, stem_end, start, start))
         for continuation in branch.leaves:
             first = len(tokens)
             tokens += continuation[:-1]
-            positions += range(offset + len(branch.stem), offset + len(branch.stem) + len(continuation) - 1)
+            positions += range(prefix_length + len(branch.stem), prefix_length + len(branch.stem) + len(continuation) - 1)
             spans.append((first, len(tokens), start, stem_end))
             sources += [stem_end - 1, *range(first, len(tokens))]
             targets += continuation
-            leaf_of += [leaf] * len(continuation)
+            leaf_index += [leaf] * len(continuation)
             leaf += 1
-    allowed = torch.zeros(len(tokens), offset + len(tokens), dtype=torch.bool)
-    allowed[:, :offset] = True
+    attention_mask = torch.zeros(len(tokens), prefix_length + len(tokens), dtype=torch.bool)
+    attention_mask[:, :prefix_length] = True
     for first, end, stem_start, stem_end in spans:
-        allowed[first:end, offset + stem_start : offset + stem_end] = True
+        attention_mask[first:end, prefix_length + stem_start : prefix_length + stem_end] = True
         size = end - first
-        allowed[first:end, offset + first : offset + end] = torch.ones(size, size, dtype=torch.bool).tril()
+        attention_mask[first:end, prefix_length + first : prefix_length + end] = torch.ones(size, size, dtype=torch.bool).tril()
     return PackedRow(
         torch.tensor(tokens, dtype=torch.long),
         torch.tensor(positions, dtype=torch.long),
-        allowed,
+        attention_mask,
         torch.tensor(sources),
         torch.tensor(targets),
-        torch.tensor(leaf_of),
+        torch.tensor(leaf_index),
         leaf,
     )
 
@@ -149,24 +149,24 @@ def fill_rows(costs: Sequence[int], budget: int) -> list[list[int]]:
     """
     order = sorted(range(len(costs)), key=lambda index: -costs[index])
     rows: list[list[int]] = []
-    room: list[int] = []
+    free_tokens: list[int] = []
     for index in order:
-        for row, left in enumerate(room):
-            if costs[index] <= left:
+        for row, free in enumerate(free_tokens):
+            if costs[index] <= free:
                 rows[row].append(index)
-                room[row] -= costs[index]
+                free_tokens[row] -= costs[index]
                 break
         else:
             rows.append([index])
-            room.append(budget - costs[index])
+            free_tokens.append(budget - costs[index])
     return rows
 
 
-def score(
+def score_branches(
     module: Any,
     branches: Sequence[Branch],
     row_tokens: int | None,
-    pace: PassTimer | None = None,
+    timer: PassTimer | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -174,45 +174,45 @@ def score(
         module: a transformers causal language model in eval mode.
         branches: prompts and their choices.
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
-        pace: told how far it is, and how long was read; nothing is written.
+        timer: told how far it is, and how long was read; nothing is written.
     """
-    pace = pace or PassTimer(len(branches), module.device)
-    found: list[list[float]] = [[] for _ in branches]
+    timer = timer or PassTimer(len(branches), module.device)
+    scores: list[list[float]] = [[] for _ in branches]
     if row_tokens is None:
         for place, branch in enumerate(branches):
-            pace.begin()
-            found[place] = [_score_alone(module, branch.stem, leaf) for leaf in branch.leaves]
-            pace.read([place])
-            pace.done([place])
-        return found
+            timer.start()
+            scores[place] = [_score_leaf(module, branch.stem, leaf) for leaf in branch.leaves]
+            timer.record_prefill([place])
+            timer.report_progress([place])
+        return scores
     stems = [branch.stem for branch in branches]
-    shared = min(common_prefix(stems), min(map(len, stems)) - 1) if len(branches) > 1 else 0
-    rest = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
+    shared = min(common_prefix_length(stems), min(map(len, stems)) - 1) if len(branches) > 1 else 0
+    suffixes = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
     with torch.inference_mode():
-        pace.begin()
-        prefix = read_prefix(module, stems[0][:shared]) if shared else None
-        pace.read(range(len(branches)))
-        for group in fill_rows([branch.cost for branch in rest], row_tokens):
-            pace.begin()
-            row = lay_out([rest[i] for i in group], shared)
-            behind = branch_off(prefix, 1, len(row.tokens)) if prefix else None
-            logs = log_likelihoods(module, row, behind).cpu()
-            sums = iter(torch.zeros(row.leaves).index_add_(0, row.leaf_of, logs).tolist())
+        timer.start()
+        prefix = prefill(module, stems[0][:shared]) if shared else None
+        timer.record_prefill(range(len(branches)))
+        for group in fill_rows([branch.cost for branch in suffixes], row_tokens):
+            timer.start()
+            row = pack_row([suffixes[i] for i in group], shared)
+            cache = expand_cache(prefix, 1, len(row.tokens)) if prefix else None
+            log_probabilities = log_likelihoods(module, row, cache).cpu()
+            leaf_scores = iter(torch.zeros(row.leaf_count).index_add_(0, row.leaf_index, log_probabilities).tolist())
             for index in group:
-                found[index] = [next(sums) for _ in rest[index].leaves]
-            pace.read(group)
-            pace.done(group)
-    return found
+                scores[index] = [next(leaf_scores) for _ in suffixes[index].leaves]
+            timer.record_prefill(group)
+            timer.report_progress(group)
+    return scores
 
 
-def _score_alone(module: Any, stem: Tokens, leaf: Tokens) -> float:
+def _score_leaf(module: Any, stem: Tokens, leaf: Tokens) -> float:
     """Score one leaf by an ordinary forward pass."""
-    row = lay_out([Branch(stem, (leaf,))], 0)
+    row = pack_row([Branch(stem, (leaf,))], 0)
     with torch.inference_mode():
         return float(log_likelihoods(module, row, masked=False).sum())
 
 
-def packs(module: Any) -> bool:
+def supports_packing(module: Any) -> bool:
     """Say whether a model gives branches that share a row the numbers that they get alone.
 
     Some cannot: recurrent ones, and those with sliding windows, whose layers bring masks of their own.
@@ -222,15 +222,15 @@ def packs(module: Any) -> bool:
     low = 5
     branches = [Branch([low + n, low + 9 - n, low + 2], ([low + 3 * n, low + 7],)) for n in range(3)]
     try:
-        together = score(module, branches, 64)
+        packed_scores = score_branches(module, branches, 64)
     except (TypeError, ValueError, RuntimeError):  # the model takes no 4-D mask or no position ids
         return False
-    alone = score(module, branches, None)
+    single_scores = score_branches(module, branches, None)
     # bf16 rounds a log-likelihood of ten nats to a sixteenth in each layer's sums; a wrong mask is off by nats
-    return all(abs(a[0] - b[0]) < 0.5 for a, b in zip(together, alone, strict=True))
+    return all(abs(a[0] - b[0]) < 0.5 for a, b in zip(packed_scores, single_scores, strict=True))
 
 
-def read_prefix(module: Any, tokens: Tokens) -> DynamicCache:
+def prefill(module: Any, tokens: Tokens) -> DynamicCache:
     """Return keys and values of a beginning that several prompts share: batch of one."""
     cache = DynamicCache()
     inner = causal(module).get_decoder()
@@ -238,13 +238,13 @@ def read_prefix(module: Any, tokens: Tokens) -> DynamicCache:
     return cache
 
 
-def branch_off(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
+def expand_cache(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
     """Return a cache of `rows` rows that starts with `cache`, which stays as it is, and has room for `tokens` more."""
-    new = roomy((cache.get_seq_length() if cache else 0) + tokens)
+    expanded = preallocated_cache((cache.get_seq_length() if cache else 0) + tokens)
     layers: Any = cache.layers if cache else ()  # of full attention: `packs` has seen to it
     for index, layer in enumerate(layers):
-        new.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
-    return new
+        expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
+    return expanded
 
 
 def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True) -> Tensor:
@@ -264,22 +264,22 @@ def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: b
     if cache is not None:
         inputs["past_key_values"] = cache
     if masked:
-        mask = torch.zeros(row.allowed.shape, dtype=module.dtype)
-        mask.masked_fill_(~row.allowed, torch.finfo(module.dtype).min)
+        mask = torch.zeros(row.attention_mask.shape, dtype=module.dtype)
+        mask.masked_fill_(~row.attention_mask, torch.finfo(module.dtype).min)
         inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
-    found = logits(module, row.sources.to(device), **inputs)[0].float()
-    return -torch.nn.functional.cross_entropy(found, row.targets.to(device), reduction="none")
+    logits = logits_at(module, row.sources.to(device), **inputs)[0].float()
+    return -torch.nn.functional.cross_entropy(logits, row.targets.to(device), reduction="none")
 
 
-def logits(module: Any, places: Tensor, **inputs: Any) -> Tensor:
+def logits_at(module: Any, positions: Tensor, **inputs: Any) -> Tensor:
     """Return a causal language model's logits at some places only: [batch, places, vocabulary].
 
     The model's own head is asked, as some scale or cap what comes out of the matrix product.
     """
     inner = causal(module)
     if "logits_to_keep" in signature(inner.forward).parameters:
-        return inner(**inputs, logits_to_keep=places).logits
-    return inner(**inputs).logits[:, places]
+        return inner(**inputs, logits_to_keep=positions).logits
+    return inner(**inputs).logits[:, positions]
 
 
 def causal(module: Any) -> Any:

@@ -12,7 +12,7 @@ from transformers import LogitsProcessor
 
 from harness.api import Sampling
 
-Choose = Callable[[Tensor, Sequence[int]], Tensor]
+ChooseToken = Callable[[Tensor, Sequence[int]], Tensor]
 """Takes logits [rows, vocabulary] and each row's place in its group; gives the next token of each: int64 [rows]."""
 
 
@@ -23,19 +23,19 @@ class TokenChooser:
         self.sampling = sampling
         self.generators = [random.Random(f"{sampling.seed} {prompt}") for prompt in prompts] if sampling else []
 
-    def of(self, indices: Sequence[int]) -> Choose:
+    def for_sequences(self, indices: Sequence[int]) -> ChooseToken:
         """Return what chooses for some of the sequences: (logits [rows, vocabulary], their places) → int64 [rows]."""
 
         def choose(scores: Tensor, places: Sequence[int]) -> Tensor:
             if self.sampling is None:
                 return scores.argmax(-1)
             drawn = [self.generators[indices[place]].random() for place in places]
-            return draw(scores, torch.tensor(drawn, dtype=torch.float64, device=scores.device), self.sampling)
+            return draw_tokens(scores, torch.tensor(drawn, dtype=torch.float64, device=scores.device), self.sampling)
 
         return choose
 
 
-def draw(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
+def draw_tokens(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
     """Draw one token a row by inverting the cumulative distribution.
 
     Args:
@@ -46,21 +46,21 @@ def draw(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
     Returns:
         int64 [rows].
     """
-    chances = (scores.double() / sampling.temperature).softmax(-1)
+    probabilities = (scores.double() / sampling.temperature).softmax(-1)
     if sampling.top_p < 1:
-        ordered, places = chances.sort(descending=True)
+        ordered, token_ids = probabilities.sort(descending=True)
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
-        chances = chances.masked_fill(torch.zeros_like(outside).scatter(-1, places, outside), 0.0)
-    sums = chances.cumsum(-1)
-    wanted = (uniform * sums[:, -1])[:, None]
-    return torch.searchsorted(sums, wanted, right=True)[:, 0].clamp(max=scores.shape[-1] - 1)
+        probabilities = probabilities.masked_fill(torch.zeros_like(outside).scatter(-1, token_ids, outside), 0.0)
+    cumulative = probabilities.cumsum(-1)
+    thresholds = (uniform * cumulative[:, -1])[:, None]
+    return torch.searchsorted(cumulative, thresholds, right=True)[:, 0].clamp(max=scores.shape[-1] - 1)
 
 
 class SampledTokenProcessor(LogitsProcessor):
     """Leaves the token that was drawn as the only one, so that the model's greedy search takes it."""
 
-    def __init__(self, choose: Choose) -> None:
-        self.choose = choose
+    def __init__(self, choose_token: ChooseToken) -> None:
+        self.choose = choose_token
 
     def __call__(self, input_ids: Any, scores: Tensor) -> Tensor:  # type: ignore[override]
         """Return the logits with all but one at minus infinity: [1, vocabulary]."""

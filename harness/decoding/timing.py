@@ -36,36 +36,36 @@ class PassTimer:
         self._last = self._now()
         self._progress, self._done = progress, 0
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Count from now on."""
         self._last = self._now()
 
-    def read(self, places: Sequence[int], *, answers: bool = False) -> None:
+    def record_prefill(self, indices: Sequence[int], *, first_tokens: bool = False) -> None:
         """Count what went by since the last mark as reading these prompts.
 
         Args:
             places: of the prompts, at least one.
             answers: whether the first token of each is known now.
         """
-        self._share(self.prefill_s, places)
-        if answers:
-            for place in places:
+        self._add_shares(self.prefill_s, indices)
+        if first_tokens:
+            for place in indices:
                 self.first_token_at[place] = self._last
 
-    def wrote(self, places: Sequence[int]) -> None:
+    def record_decode(self, indices: Sequence[int]) -> None:
         """Count what went by since the last mark as writing the answers to these prompts."""
-        self._share(self.decode_s, places)
+        self._add_shares(self.decode_s, indices)
 
-    def done(self, places: Sequence[int]) -> None:
+    def report_progress(self, indices: Sequence[int]) -> None:
         """Report that these prompts are answered."""
-        self._done += len(places)
+        self._done += len(indices)
         if self._progress:
             self._progress(self._done, len(self.prefill_s))
 
-    def _share(self, seconds: list[float], places: Sequence[int]) -> None:
-        before, self._last = self._last, self._now()
-        for place in places:
-            seconds[place] += (self._last - before) / len(places)
+    def _add_shares(self, seconds: list[float], indices: Sequence[int]) -> None:
+        start, self._last = self._last, self._now()
+        for place in indices:
+            seconds[place] += (self._last - start) / len(indices)
 
     def _now(self) -> float:
         if self._on_gpu:

@@ -168,10 +168,10 @@ def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) ->
         raise HarnessError(
             "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
         )
-    beside = portable.has_adapter(model) and (adapter or not portable.mergeable(model))
+    beside = portable.has_adapter(model) and (adapter or not portable.is_mergeable(model))
     if adapter and not beside:
         raise HarnessError("this system has no adapter of its own: deploy it without --adapter.")
-    if beside and (model.base_changed or portable.in_four_bits(model)):
+    if beside and (model.base_changed or portable.is_four_bit(model)):
         raise HarnessError(
             "the weights below this adapter are not those of the base model: deploy it merged, without --adapter."
         )
@@ -179,7 +179,7 @@ def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) ->
         for settings in model.module.peft_config.values():
             settings.base_model_name_or_path = base
     else:
-        model = portable.plain(model)
+        model = portable.merge_in_full_precision(model)
     model.module.save_pretrained(str(folder), safe_serialization=True)
     model.tokenizer.save_pretrained(str(folder))
     return beside

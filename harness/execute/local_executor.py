@@ -25,6 +25,7 @@ from harness.errors import HarnessError
 from harness.execute.events import Event, Finished, Observe, Progress, Started
 from harness.execute.worker import Job, TrialEnding, main
 from harness.measure.environment import memory_bytes
+from harness.measure.units import gib
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Failed, Skipped
@@ -32,7 +33,6 @@ from harness.store.record_file import Record
 from harness.store.results_store import Store
 
 _SAMPLE_EVERY_S = 0.25
-_GIB = 1 << 30
 _SIGKILL = 9  # Windows has no such name
 
 
@@ -213,7 +213,7 @@ def _failure(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int)
     if ending is not None:
         return f"a bug: {ending.reason} (the traceback is in the record)", ending.details
     if exit_code == -_SIGKILL:
-        peak, total = f"{peak_bytes / _GIB:.1f} GiB", f"{memory_bytes() / _GIB:.1f} GiB"
+        peak, total = gib(peak_bytes), gib(memory_bytes())
         advice = "try a smaller batch or model."
         return f"killed (SIGKILL), most likely out of memory: peak so far {peak} of {total}; {advice}", ""
     if exit_code is not None and exit_code < 0:

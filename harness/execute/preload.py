@@ -1,8 +1,8 @@
 """Imports of the fork server, made once so that no trial waits for them.
 
-Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks. Nothing
-may initialise CUDA either: a forked process cannot use it then. So peft, which asks bitsandbytes for the GPU's capability
-when it is imported, is left to each trial where a GPU is visible (one second).
+Nothing here may start a thread or run an operator: a process forked from one that has would inherit their locks.
+Nothing may initialise CUDA either: a forked process cannot use it then. So peft, which asks bitsandbytes for the GPU's
+capability when it is imported, is left to each trial where a GPU is visible (one second).
 
 The half a million objects of the libraries are then frozen (gc.freeze), so that no trial looks through them for garbage
 before each phase, which took longer than some phases do.

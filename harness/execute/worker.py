@@ -63,7 +63,7 @@ def main(pipe: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
-    allocator.settle()
+    allocator.configure()
     pipe.send(_run(job, ProgressSender(pipe)))
 
 

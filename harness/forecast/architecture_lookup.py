@@ -1,4 +1,4 @@
-"""Reads a model's shape: from its folder, the hub's local cache, or the published numbers of a well-known one.
+"""Read a model's shape from its folder, or from the numbers of its model card.
 
 Counts of decoders like Llama, GPT-2, OPT, GPT-NeoX and BLOOM are exact; tests compare them with real tensors.
 """
@@ -17,30 +17,30 @@ from harness.api.architecture import Architecture, Linear
 from harness.errors import HarnessError
 
 
-def read(folder: Path, dtype_bytes: float | None = None) -> Architecture:
-    """Read a model's shape from ``config.json``, and count its parameters in the headers of its weights.
+def read_architecture(folder: Path, dtype_bytes: float | None = None) -> Architecture:
+    """Read a model's shape from ``config.json``, and count its parameters in the headers of its weight files.
 
     Args:
-        folder: of a model in transformers' form.
-        dtype_bytes: of a weight as it is computed with; None: as it is loaded here.
+        folder: of a model in the transformers format.
+        dtype_bytes: of a weight in the type that the model computes in; None: as it is loaded here.
 
     Raises:
-        HarnessError: there is no configuration, or it is not of a decoder that is known.
+        HarnessError: there is no configuration, or it lacks a size.
     """
     file = folder / "config.json"
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        shape = decoder(config)
+        shape = parse_config(config)
     except (OSError, ValueError) as error:
         raise HarnessError(f"{file} cannot be read: {error}.") from error
     except KeyError as error:
         raise HarnessError(f"{file} names no {error}: its memory and time cannot be forecast.") from error
-    counted = sum(map(_count, sorted(folder.glob("*.safetensors")))) or None
-    return replace(shape, exact_parameters=counted, dtype_bytes=dtype_bytes or native_bytes())
+    parameters = sum(map(_count_parameters, sorted(folder.glob("*.safetensors")))) or None
+    return replace(shape, exact_parameters=parameters, dtype_bytes=dtype_bytes or native_dtype_bytes())
 
 
-def native_bytes() -> float:
-    """Give the bytes of a weight as a model is loaded here: 2 where hardware computes in 16 bits, else 4."""
+def native_dtype_bytes() -> float:
+    """Return the bytes of a weight as models are loaded here: 2 where the hardware computes in 16 bits, else 4."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -49,19 +49,19 @@ def native_bytes() -> float:
     return 2.0 if on_gpu or any(flag in flags for flag in ("avx512_bf16", "amx_bf16")) else 4.0
 
 
-def _count(file: Path) -> int:
-    """Count the parameters of a file by its header: its length in 8 bytes, then JSON (the format's specification)."""
+def _count_parameters(file: Path) -> int:
+    """Count the parameters in a safetensors header: its length in 8 bytes, then JSON (the format's specification)."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header: dict[str, Any] = json.loads(stream.read(length))
-    return sum(prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
 def llama(  # noqa: PLR0913, PLR0917 - the numbers of a model card
     hidden: int, layers: int, heads: int, kv_heads: int, intermediate: int, vocab: int, *, tied: bool = False
 ) -> Architecture:
     """Describe a Llama-like decoder (Touvron et al. 2023, arXiv:2302.13971) by the numbers of its model card."""
-    return decoder(
+    return parse_config(
         {
             "model_type": "llama",
             "hidden_size": hidden,
@@ -75,43 +75,45 @@ def llama(  # noqa: PLR0913, PLR0917 - the numbers of a model card
     )
 
 
-def decoder(config: dict[str, object]) -> Architecture:
-    """Read a model's ``config.json``.
+def parse_config(config: dict[str, object]) -> Architecture:
+    """Build a model's shape from its ``config.json``.
 
     Raises:
-        KeyError: a size is missing, under whichever of its usual names.
+        KeyError: a size is missing under all of its usual names.
     """
-    inner = config.get("text_config")
-    config = {**config, **inner} if isinstance(inner, dict) else config
+    text_config = config.get("text_config")
+    config = {**config, **text_config} if isinstance(text_config, dict) else config
     kind = str(config.get("model_type", "llama"))
 
-    def number(*names: str, default: int | None = None) -> int:
-        found = next((value for name in names if isinstance(value := config.get(name), int)), default)
-        if found is None:
+    def size(*names: str, default: int | None = None) -> int:
+        number = next((field for name in names if isinstance(field := config.get(name), int)), default)
+        if number is None:
             raise KeyError(names[0])
-        return found
+        return number
 
-    hidden, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
-    intermediate = number("intermediate_size", "ffn_dim", "n_inner", default=4 * hidden)
-    kv_heads = number("num_key_value_heads", default=heads)
-    width = number("head_dim", default=hidden // heads)
+    hidden, heads = size("hidden_size", "n_embd", "d_model"), size("num_attention_heads", "n_head")
+    intermediate = size("intermediate_size", "ffn_dim", "n_inner", default=4 * hidden)
+    kv_heads = size("num_key_value_heads", default=heads)
+    head_width = size("head_dim", default=hidden // heads)
     fused = kind in _FUSED
     gated = kind not in _PLAIN
     biased = bool(config.get("attention_bias", kind == "qwen2")), bool(config.get("mlp_bias", False))
     linears = (
         _fused(kind, hidden, intermediate)
         if fused
-        else _separate(hidden, heads * width, kv_heads * width, intermediate, gated=gated, biased=biased, kind=kind)
+        else _separate(
+            hidden, heads * head_width, kv_heads * head_width, intermediate, gated=gated, biased=biased, kind=kind
+        )
     )
     norms = (2 if kind in _LAYER_NORM else 1) * hidden
-    extra = 2 * width if kind in ("qwen3", "gemma3", "gemma3_text") else 0
+    extra = 2 * head_width if kind in ("qwen3", "gemma3", "gemma3_text") else 0
     return Architecture(
         hidden=hidden,
-        layers=number("num_hidden_layers", "n_layer"),
+        layers=size("num_hidden_layers", "n_layer"),
         heads=heads,
-        kv_width=kv_heads * width,
+        kv_width=kv_heads * head_width,
         intermediate=intermediate,
-        vocab=number("vocab_size"),
+        vocab=size("vocab_size"),
         linears=linears,
         tied=bool(config.get("tie_word_embeddings", kind in _TIED)),
         gated=gated,
@@ -131,14 +133,14 @@ def _separate(  # noqa: PLR0913 - the sizes of one block
     hidden: int, queries: int, keys: int, inner: int, *, gated: bool, biased: tuple[bool, bool], kind: str
 ) -> tuple[Linear, ...]:
     attention, feed_forward = (True, True) if kind == "opt" else biased
-    behind = attention and kind != "qwen2"
-    up = ("gate_proj", "up_proj") if gated else ("fc1",)
+    output_bias = attention and kind != "qwen2"
+    up_names = ("gate_proj", "up_proj") if gated else ("fc1",)
     return (
         Linear("q_proj", hidden, queries, attention),
         Linear("k_proj", hidden, keys, attention),
         Linear("v_proj", hidden, keys, attention),
-        Linear("o_proj" if gated else "out_proj", queries, hidden, behind),
-        *(Linear(name, hidden, inner, feed_forward) for name in up),
+        Linear("o_proj" if gated else "out_proj", queries, hidden, output_bias),
+        *(Linear(name, hidden, inner, feed_forward) for name in up_names),
         Linear("down_proj" if gated else "fc2", inner, hidden, feed_forward),
     )
 
@@ -154,9 +156,10 @@ def _fused(kind: str, hidden: int, inner: int) -> tuple[Linear, ...]:
 
 
 def _positions(kind: str, config: dict[str, object]) -> int:
-    learned = {"gpt2": ("n_positions", 0), "opt": ("max_position_embeddings", 2)}  # OPT's begin at 2
-    if kind not in learned:
+    """Count the learned position embeddings."""
+    fields = {"gpt2": ("n_positions", 0), "opt": ("max_position_embeddings", 2)}  # OPT's begin at 2
+    if kind not in fields:
         return 0
-    name, more = learned[kind]
+    name, offset = fields[kind]
     count = config.get(name)
-    return count + more if isinstance(count, int) else 0
+    return count + offset if isinstance(count, int) else 0

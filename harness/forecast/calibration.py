@@ -1,4 +1,4 @@
-"""What this machine can do: measured once for a model's shape, in some ten seconds, and kept in the cache."""
+"""Calibration of this machine for a model's shape: measured once, in some ten seconds, and kept in the cache."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ from pydantic import ValidationError
 from harness.api.architecture import Footprint
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
-from harness.forecast.architecture_lookup import read
+from harness.forecast.architecture_lookup import read_architecture
 from harness.measure import allocator
-from harness.measure.environment import environment, memory_bytes
+from harness.measure.environment import current_environment, memory_bytes
 from harness.records.measurements import StoredModel
 
-PRELOAD = ("harness.execute.preload",)
-IMPORTED = ("harness.trial.run_trial", "harness.training.rates")
-"""What a trial's process holds when it begins, by name: these modules stand above or beside this one."""
-_SEPARATE_S = 300
+FORKSERVER_MODULES = ("harness.execute.preload",)
+TRIAL_MODULES = ("harness.trial.run_trial", "harness.training.rates")
+"""Modules that a trial's process has imported when it begins; by name, because they are layers above or beside."""
+_TIMEOUT_S = 300
 
 
-class Calibration(StoredModel):
-    """A machine's rates for models of one shape.
+class MachineCalibration(StoredModel):
+    """A machine's rates for models of one shape. The cache holds these fields.
 
     Attributes:
-        made_at: when, UTC.
-        layers: blocks that were timed; seconds are of so many.
+        made_at: time of the measurement, UTC.
+        layers: blocks that were timed; per-token and per-step seconds are of so many.
         base_bytes: resident memory of a trial's process before its model.
-        first_use_bytes: what the libraries take when the first passes are made; retrieval_bytes: those for retrieval.
-        matrix_flops: operations a second of a large product; bandwidth: bytes a second of a copy, both ways.
+        first_use_bytes: of the libraries after the first passes; retrieval_bytes: of the retrieval libraries.
+        matrix_flops: operations a second of a large product; bandwidth: bytes a second of a copy, read and written.
         open_s: to read the tokenizer and the configuration.
-        read_short_s: seconds a token of a short pass; read_long_s: of a long one (`harness.training.rates`).
-        prediction_s: seconds a place with logits.
-        step_one_s: of decoding one token of one sequence, in the blocks; step_many_s: of 32 sequences.
-        besides_one_s, besides_many_s: what such a step takes besides the blocks, however many they are.
-        code_bytes, code_s: to make code for a product of a new size (`harness.forecast.kernels`).
-        embed_s: seconds a token and parameter of a small embedder.
-        through_s, weights_s, small_s: seconds a token of a training row, as `harness.training.rates_training` says.
-        update_s: seconds a trained weight of an optimiser step.
-        quantise_s: seconds a weight to be put into 4 bits; whole_s: to be made whole again.
-        risen_bytes, risen_tokens, risen_predictions, risen_lengths: what training took, for the slack; of so many
-            lengths.
-        slack: share of the activations that the allocator held besides what the formulas say.
+        read_short_s: seconds per token of a short forward pass; read_long_s: of a long one (`harness.training.rates`).
+        prediction_s: seconds per position with logits.
+        step_one_s: of a decoding step of one sequence, in the blocks; step_many_s: of 32 sequences.
+        besides_one_s, besides_many_s: of such a step outside the blocks, however many there are.
+        code_bytes, code_s: to generate code for a product of a new size (`harness.forecast.kernels`).
+        embed_s: seconds per token and parameter of a small embedder.
+        through_s, weights_s, small_s: seconds per token of a training row with only norms, all block weights, or
+            low-rank updates trained (`harness.training.rates_training`).
+        update_s: seconds per trained weight of an optimizer step.
+        quantise_s: seconds per weight to quantise to 4 bits; whole_s: to dequantise.
+        risen_bytes: rise of memory in training, for the slack, with rows of risen_lengths lengths, at most risen_tokens
+            tokens and risen_predictions positions with logits.
+        slack: memory that the allocator held besides what the formulas say, as a share of the activations.
         memory_bytes: that a process may use here.
     """
 
@@ -87,91 +88,91 @@ class Calibration(StoredModel):
     memory_bytes: int
 
 
-def key(folder: Path, threads: int | None) -> str:
-    """Name everything that decides what is measured: machine, threads, package versions, the model's configuration."""
-    here = environment("calibration")
-    parts = [here.processor, here.cores, here.memory_bytes, here.packages, threads or here.threads]
+def calibration_key(folder: Path, threads: int | None) -> str:
+    """Hash all that a calibration depends on: machine, threads, package versions, the model's configuration."""
+    machine = current_environment("calibration")
+    parts = [machine.processor, machine.cores, machine.memory_bytes, machine.packages, threads or machine.threads]
     parts += [os.environ.get("CUDA_VISIBLE_DEVICES"), (folder / "config.json").read_text(encoding="utf-8")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def kept(folder: Path, threads: int | None, cache: Path) -> Calibration | None:
-    """Return what was measured before; None where nothing was, or what is there cannot be read."""
+def cached_calibration(folder: Path, threads: int | None, cache: Path) -> MachineCalibration | None:
+    """Read the calibration from the cache; None where there is none that can be read."""
     try:
-        return Calibration.model_validate_json(_file(folder, threads, cache).read_text(encoding="utf-8"))
+        return MachineCalibration.model_validate_json(_cache_file(folder, threads, cache).read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         return None
 
 
-def calibrate(folder: Path, threads: int | None, cache: Path) -> Calibration:
-    """Measure in a process of its own, and keep it.
+def calibrate(folder: Path, threads: int | None, cache: Path) -> MachineCalibration:
+    """Measure in a process of its own, and write the calibration to the cache.
 
     Args:
-        folder: of the model, as it is loaded from.
+        folder: that the model is loaded from.
         threads: of one operator; None: the library's choice.
-        cache: where it is kept, under `calibrations`.
+        cache: its subfolder `calibrations` holds the file.
 
     Raises:
         HarnessError: the measurement ended without a result.
     """
-    shape = read(folder)
+    shape = read_architecture(folder)
     environ = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
     command = [sys.executable, "-m", "harness.forecast.calibration", str(folder)]
     try:
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=_SEPARATE_S, check=False)
+        process = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise HarnessError(
-            f"this machine was not measured within {_SEPARATE_S} s: try again when it is idle."
+            f"this machine was not measured within {_TIMEOUT_S} s: try again when it is idle."
         ) from error
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
+    lines = process.stdout.strip().splitlines()
+    if process.returncode or not lines:
+        reason = next(filter(str.strip, reversed(process.stderr.splitlines())), f"exit {process.returncode}")
         raise HarnessError(f"this machine could not be measured with the model in {folder}: {reason.strip()}")
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    found: dict[str, Any] = {**json.loads(lines[-1]), "made_at": made_at, "memory_bytes": memory_bytes()}
-    a_pass = kernels.products(shape, Footprint())
-    found |= {name: found[name] / a_pass for name in ("code_bytes", "code_s")}
-    found["slack"] = _slack(shape, found)
-    made = Calibration.model_validate(found)
-    file = _file(folder, threads, cache)
+    rates: dict[str, Any] = {**json.loads(lines[-1]), "made_at": made_at, "memory_bytes": memory_bytes()}
+    products = kernels.count_products(shape, Footprint())
+    rates |= {name: rates[name] / products for name in ("code_bytes", "code_s")}
+    rates["slack"] = _slack(shape, rates)
+    calibration = MachineCalibration.model_validate(rates)
+    file = _cache_file(folder, threads, cache)
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_suffix(f".{os.getpid()}")
-    scratch.write_text(made.model_dump_json(indent=1), encoding="utf-8")
+    scratch.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
     scratch.replace(file)
-    return made
+    return calibration
 
 
-def _slack(shape: Any, found: dict[str, Any]) -> float:
-    """Compare by how much training raised the memory with what the formulas say of it."""
-    small = replace(shape, layers=found["layers"], exact_parameters=0)
-    step = small.low_rank(8)
-    said = memory.training(small, step, memory.ForwardPass(found["risen_tokens"], found["risen_predictions"]))
-    products = found["risen_lengths"] * kernels.products(small, step, learning=True)
-    made = min(products, allocator.CODES_KEPT) * found["code_bytes"]
-    expected = said.activations + said.logits + said.gradients + made
-    return max(0.0, (found["risen_bytes"] - expected) / said.activations)
+def _slack(shape: Any, rates: dict[str, Any]) -> float:
+    """Return what training raised the memory by beyond the formulas, as a share of the activations."""
+    timed = replace(shape, layers=rates["layers"], exact_parameters=0)
+    step = timed.low_rank(8)
+    peak = memory.training_peak(timed, step, memory.ForwardPass(rates["risen_tokens"], rates["risen_predictions"]))
+    products = rates["risen_lengths"] * kernels.count_products(timed, step, backward=True)
+    code_bytes = min(products, allocator.PRIMITIVE_CACHE_CAPACITY) * rates["code_bytes"]
+    expected = peak.activations + peak.logits + peak.gradients + code_bytes
+    return max(0.0, (rates["risen_bytes"] - expected) / peak.activations)
 
 
-def _file(folder: Path, threads: int | None, cache: Path) -> Path:
-    return cache / "calibrations" / f"{key(folder, threads)}.json"
+def _cache_file(folder: Path, threads: int | None, cache: Path) -> Path:
+    return cache / "calibrations" / f"{calibration_key(folder, threads)}.json"
 
 
 def _child(pipe: Any, folder: str) -> None:
-    allocator.settle()  # as in a trial
-    pipe.send(import_module("harness.training.rates").measure(folder, IMPORTED))
+    allocator.configure()  # as in a trial
+    pipe.send(import_module("harness.training.rates").measure(folder, TRIAL_MODULES))
 
 
 def main(folder: str) -> None:
-    """Measure in a process that begins as a trial's does, and write what was found as a line of JSON."""
+    """Measure in a process that begins as a trial's does, and print the rates as a line of JSON."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_child, args=(theirs, folder))
+    context.set_forkserver_preload(list(FORKSERVER_MODULES))
+    receiver, sender = context.Pipe()
+    process = context.Process(target=_child, args=(sender, folder))
     process.start()
-    theirs.close()
+    sender.close()
     try:
-        print(json.dumps(ours.recv()), flush=True)  # noqa: T201 - the caller reads it
-    except EOFError:  # the process has said why where it writes its errors
+        print(json.dumps(receiver.recv()), flush=True)  # noqa: T201 - the caller reads it
+    except EOFError:  # the process has written its error to stderr
         process.join()
         sys.exit(1)
     process.join()

@@ -1,4 +1,4 @@
-"""Whether a model, a strategy and a GPU go together: peak memory by parts, from published sizes alone."""
+"""GPU memory of a model and a strategy: peak by parts from published sizes, and which GPUs it fits."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 from harness.api.architecture import Architecture, Footprint
 from harness.errors import HarnessError, unknown
 from harness.forecast import memory
-from harness.forecast.architecture_lookup import llama, read
-from harness.forecast.memory import GIB, ForwardPass, PeakMemory
+from harness.forecast.architecture_lookup import llama, read_architecture
+from harness.forecast.memory import ForwardPass, PeakMemory
+from harness.measure.units import GIB
 from harness.models.registry import present
 from harness.plan import chain
 from harness.plan.discover import find_step
 
 CONTEXT_BYTES = 0.6 * GIB
-"""What CUDA's context, its kernels and the libraries' workspaces hold: 0.4 to 0.8 GiB by kind of GPU; nothing tells it
-without one."""
+"""CUDA's context, its kernels and the libraries' workspaces: 0.4 to 0.8 GiB by kind of GPU, not measurable without
+one."""
 _BITS_16 = 2.0
 _FIELDS = ("hidden", "layers", "heads", "kv_heads", "intermediate", "vocab")
 
-KNOWN: dict[str, Architecture] = {
+KNOWN_ARCHITECTURES: dict[str, Architecture] = {
     "llama-3.2-1b": llama(2048, 16, 32, 8, 8192, 128256, tied=True),
     "llama-3.2-3b": llama(3072, 28, 24, 8, 8192, 128256, tied=True),
     "llama-2-7b": llama(4096, 32, 32, 32, 11008, 32000),
@@ -34,12 +35,12 @@ KNOWN: dict[str, Architecture] = {
     "llama-65b": llama(8192, 80, 64, 64, 22016, 32000),
     "llama-3.1-70b": llama(8192, 80, 64, 8, 28672, 128256),
 }
-"""Models whose numbers are in their model cards and papers: no file of theirs is needed."""
+"""Models whose sizes are in their model cards and papers: none of their files is needed."""
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One kind of GPU, with the memory that its driver gives at most, GiB; where that stands, and when it was read."""
+    """One kind of GPU, with its usable memory by the driver, GiB; the source of that, and the day it was read."""
 
     name: str
     title: str
@@ -50,96 +51,97 @@ class Gpu:
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """What a training, or answering where nothing is trained, needs of a GPU.
+    """GPU memory of training, or of inference where nothing is trained.
 
     Attributes:
-        parameters: of the model; trained: of them and what is added.
+        parameters: of the model; trained_parameters: added ones included.
         peak: by parts, bytes; of the step of the chain that needs most.
     """
 
     parameters: int
-    trained: int
+    trained_parameters: int
     peak: PeakMemory
 
     def headroom(self, gpu: Gpu) -> float:
-        """Give the bytes that are left; below 0: it does not fit."""
+        """Return the bytes left on a GPU; below 0: it does not fit."""
         return gpu.memory_gib * GIB - self.peak.total
 
 
-def gpus() -> tuple[Gpu, ...]:
-    """Return the table of GPUs, largest memory first."""
+def load_gpus() -> tuple[Gpu, ...]:
+    """Read the table of GPUs, largest memory first."""
     table = tomllib.loads((Path(__file__).parent / "gpus.toml").read_text(encoding="utf-8"))
-    return tuple(sorted((Gpu(**entry) for entry in table["gpu"]), key=lambda one: -one.memory_gib))
+    return tuple(sorted((Gpu(**entry) for entry in table["gpu"]), key=lambda gpu: -gpu.memory_gib))
 
 
-def gpu(name: str) -> Gpu:
+def find_gpu(name: str) -> Gpu:
     """Find a GPU by its name.
 
     Raises:
         HarnessError: the table has none of this name.
     """
-    table = {one.name: one for one in gpus()}
+    table = {gpu.name: gpu for gpu in load_gpus()}
     if name.lower() not in table:
         raise unknown("GPU", name, table)
     return table[name.lower()]
 
 
-def architecture(model: str, cache: Path) -> Architecture:
-    """Find a model's shape; weights are taken to be in 16 bits.
+def find_architecture(model: str, cache: Path) -> Architecture:
+    """Find a model's shape; weights are assumed to be in 16 bits.
 
     Args:
         model: a pinned name, a folder, a hub id that is in the local cache, a well-known model, or sizes as in
             ``hidden=4096,layers=32,heads=32,kv_heads=8,intermediate=14336,vocab=128256``.
-        cache: where converted models are.
+        cache: of converted models.
 
     Raises:
         HarnessError: it is none of these, or its configuration cannot be read.
     """
     if "=" in model:
-        return _given(model)
-    if model.lower() in KNOWN:
-        return KNOWN[model.lower()]
+        return _parse_sizes(model)
+    if model.lower() in KNOWN_ARCHITECTURES:
+        return KNOWN_ARCHITECTURES[model.lower()]
     folder = present(model, cache)
     if folder is None:
         hint = "A pinned model, a folder, a hub id in the local cache, or sizes as in 'hidden=4096,layers=32,...' work."
-        raise unknown("model", model, KNOWN, hint=hint)
-    return read(folder, _BITS_16)
+        raise unknown("model", model, KNOWN_ARCHITECTURES, hint=hint)
+    return read_architecture(folder, _BITS_16)
 
 
-def need(shape: Architecture, strategy: str, tokens: int, batch: int, labels: int | None = None) -> MemoryNeed:
-    """Say what a strategy needs on a GPU, at most.
+def memory_need(shape: Architecture, strategy: str, tokens: int, batch: int, labels: int | None = None) -> MemoryNeed:
+    """Predict the peak GPU memory of a strategy.
 
     Args:
         shape: of the model.
         strategy: a chain, e.g. ``qlora(rank=16)``.
         tokens: of one example, or prompt.
         batch: examples in one pass.
-        labels: places of an example that are predicted; None: all of them.
+        labels: positions of an example with a label; None: all of them.
 
     Raises:
         HarnessError: the strategy is unknown.
     """
     footprints = [link.step.footprint(shape) for link in chain.build(strategy, find_step)]
-    one = ForwardPass(tokens * batch, (tokens if labels is None else min(labels, tokens)) * batch)
-    peaks = [_peak(shape, footprint, one, tokens * batch) for footprint in footprints]
-    highest = max(peaks, key=lambda found: found.total)
-    trained = max((footprint.trained for footprint in footprints), default=0)
+    labels = tokens if labels is None else min(labels, tokens)
+    forward_pass = ForwardPass(tokens * batch, labels * batch)
+    peaks = [_peak(shape, footprint, forward_pass, tokens * batch) for footprint in footprints]
+    highest = max(peaks, key=lambda peak: peak.total)
+    trained = max((footprint.trained_parameters for footprint in footprints), default=0)
     return MemoryNeed(shape.parameters, trained, replace(highest, base=CONTEXT_BYTES))
 
 
-def fitting(needed: MemoryNeed, table: Sequence[Gpu]) -> list[Gpu]:
-    """Return the GPUs that hold it, smallest first."""
-    return sorted((one for one in table if needed.headroom(one) >= 0), key=lambda one: one.memory_gib)
+def fitting_gpus(need: MemoryNeed, gpus: Sequence[Gpu]) -> list[Gpu]:
+    """Return the GPUs with enough memory, smallest first."""
+    return sorted((gpu for gpu in gpus if need.headroom(gpu) >= 0), key=lambda gpu: gpu.memory_gib)
 
 
-def _peak(shape: Architecture, footprint: Footprint, one: ForwardPass, cached: int) -> PeakMemory:
+def _peak(shape: Architecture, footprint: Footprint, forward_pass: ForwardPass, cached_tokens: int) -> PeakMemory:
     if footprint.epochs:
-        return memory.training(shape, footprint, one)
-    sequences = max(1, cached // max(one.tokens, 1))
-    return memory.answering(shape, footprint, ForwardPass(one.tokens, sequences), cached)
+        return memory.training_peak(shape, footprint, forward_pass)
+    sequences = max(1, cached_tokens // max(forward_pass.tokens, 1))
+    return memory.inference_peak(shape, footprint, ForwardPass(forward_pass.tokens, sequences), cached_tokens)
 
 
-def _given(text: str) -> Architecture:
+def _parse_sizes(text: str) -> Architecture:
     """Read the sizes of a Llama-like model."""
     sizes: dict[str, int] = {}
     for part in text.split(","):

@@ -1,4 +1,4 @@
-"""Forecasts of a whole run: what is here is measured once and used, what is not here yet is left without one."""
+"""Forecasts of a run's trials; those whose model is not on this machine yet have none."""
 
 from __future__ import annotations
 
@@ -10,83 +10,87 @@ from pathlib import Path
 
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
-from harness.forecast.architecture_lookup import read
-from harness.forecast.calibration import Calibration, calibrate, kept
+from harness.forecast.architecture_lookup import read_architecture
+from harness.forecast.calibration import MachineCalibration, cached_calibration, calibrate
 from harness.forecast.forecast_trial import Forecaster
-from harness.forecast.token_lengths import TokenLengths, lengths
+from harness.forecast.token_lengths import TokenLengths, task_token_lengths
 from harness.models import registry
 from harness.records.planned_trial import PlannedTrial
 
 SWITCH = "HARNESS_FORECAST"
-"""Environment variable: ``off`` leaves forecasts out, and measures nothing for them."""
+"""Environment variable: ``off`` turns forecasts off, and the calibration with them."""
 
 Busy = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
-class ForecastMachine:
-    """This machine, for forecasts.
+class ForecastOptions:
+    """Cache and user interface of forecasts.
 
     Attributes:
-        cache: where calibrations and counts are kept.
-        busy: says that something goes on, while its ``with`` block lasts.
-        note: says in a line why there are no forecasts.
-        again: whether the machine is measured even where it was before.
+        cache: folder of calibrations and token counts.
+        busy: shows a message while its ``with`` block lasts.
+        warn: shows why there are no forecasts, in a line.
+        recalibrate: measure the machine even where a calibration is in the cache.
     """
 
     cache: Path
     busy: Busy
-    note: Callable[[str], None]
-    again: bool = False
+    warn: Callable[[str], None]
+    recalibrate: bool = False
 
 
-def forecasted(
-    trials: Sequence[PlannedTrial], prepared: Mapping[str, PreparedTask], here: ForecastMachine
+def add_forecasts(
+    trials: Sequence[PlannedTrial], prepared: Mapping[str, PreparedTask], options: ForecastOptions
 ) -> list[PlannedTrial]:
-    """Return the trials with what is predicted of each; those whose model is not on this machine stay as they are.
+    """Return the trials with their forecasts.
 
-    With `HARNESS_FORECAST=off` in the environment all of them do.
-
-    Where a model is of a kind that no formula is for, or the machine cannot be measured, that is said, and they do too.
+    A trial stays as it is where it is skipped, its model is not on this machine, no formula fits the model's kind, or
+    the machine cannot be measured (`ForecastOptions.warn`); all stay so with ``HARNESS_FORECAST=off``.
     """
     if os.environ.get(SWITCH) == "off":
         return list(trials)
-    retrieves = any(one.sources and not one.skip for one in trials)
+    retrieves = any(planned.sources and not planned.skip for planned in trials)
     forecasters: dict[tuple[str, int | None], Forecaster | None] = {}
-    found: list[PlannedTrial] = []
-    for one in trials:
-        known = one.model_reference, one.threads
-        if not one.skip and known not in forecasters:
-            forecasters[known] = _forecaster(one, here, retrieves=retrieves)
-        by = None if one.skip else forecasters[known]
-        found.append(one.model_copy(update={"forecast": by.forecast(one, prepared)}) if by else one)
-    return found
+    forecast_trials: list[PlannedTrial] = []
+    for planned in trials:
+        key = planned.model_reference, planned.threads
+        if not planned.skip and key not in forecasters:
+            forecasters[key] = _forecaster(planned, options, retrieves=retrieves)
+        forecaster = None if planned.skip else forecasters[key]
+        forecast = forecaster.forecast(planned, prepared) if forecaster else None
+        forecast_trials.append(planned.model_copy(update={"forecast": forecast}) if forecast else planned)
+    return forecast_trials
 
 
-def _forecaster(planned: PlannedTrial, here: ForecastMachine, *, retrieves: bool) -> Forecaster | None:
-    folder = registry.present(planned.model_reference, here.cache, by=planned.backend)
+def _forecaster(planned: PlannedTrial, options: ForecastOptions, *, retrieves: bool) -> Forecaster | None:
+    folder = registry.present(planned.model_reference, options.cache, by=planned.backend)
     if folder is None:
         return None
     try:
-        shape = read(folder)
-        machine = _machine(folder, planned.threads, here)
+        shape = read_architecture(folder)
+        calibration = _calibration(folder, planned.threads, options)
     except HarnessError as error:  # the run itself needs no forecast
-        here.note(f"No forecasts for {planned.trial.model}: {error}")
+        options.warn(f"No forecasts for {planned.trial.model}: {error}")
         return None
 
-    counted: dict[str, TokenLengths] = {}
+    lengths_by_task: dict[str, TokenLengths] = {}
 
-    def counts(task: PreparedTask) -> TokenLengths:
-        if task.info.name not in counted:
-            counted[task.info.name] = lengths(task, folder, planned.model_reference, here.cache)
-        return counted[task.info.name]
+    def token_lengths(task: PreparedTask) -> TokenLengths:
+        name = task.info.name
+        if name not in lengths_by_task:
+            lengths_by_task[name] = task_token_lengths(task, folder, planned.model_reference, options.cache)
+        return lengths_by_task[name]
 
-    return Forecaster(shape, machine, counts, lambda reference: registry.present(reference, here.cache), retrieves)
+    def locate(reference: str) -> Path | None:
+        return registry.present(reference, options.cache)
+
+    return Forecaster(shape, calibration, token_lengths, locate, retrieves)
 
 
-def _machine(folder: Path, threads: int | None, here: ForecastMachine) -> Calibration:
-    found = None if here.again else kept(folder, threads, here.cache)
-    if found is None:
-        with here.busy("measuring this machine for forecasts (once, some ten seconds)"):
-            found = calibrate(folder, threads, here.cache)
-    return found
+def _calibration(folder: Path, threads: int | None, options: ForecastOptions) -> MachineCalibration:
+    calibration = None if options.recalibrate else cached_calibration(folder, threads, options.cache)
+    if calibration is None:
+        with options.busy("measuring this machine for forecasts (once, some ten seconds)"):
+            calibration = calibrate(folder, threads, options.cache)
+    return calibration

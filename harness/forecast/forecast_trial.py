@@ -1,4 +1,4 @@
-"""The forecast of one trial: what each phase computes, how long that takes, and how much is held at most."""
+"""Forecast of one trial: workload, seconds and peak memory of each phase."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from statistics import fmean
 from harness.api.architecture import Architecture, Footprint
 from harness.data.prepare import PreparedTask
 from harness.forecast import kernels, memory, workload
-from harness.forecast.calibration import Calibration
-from harness.forecast.embedder import Embedder, find
-from harness.forecast.phases import Phases
-from harness.forecast.seconds import Rates
+from harness.forecast.calibration import MachineCalibration
+from harness.forecast.embedder import Embedder, open_embedder
+from harness.forecast.phases import PhaseTotals
+from harness.forecast.seconds import RuntimeEstimator
 from harness.forecast.token_lengths import TokenLengths
 from harness.forecast.workload import PromptShape, Workload
 from harness.plan import chain
@@ -22,12 +22,11 @@ from harness.plan.chain import Link
 from harness.plan.discover import find_step
 from harness.records.measurements import Forecast
 from harness.records.planned_trial import PlannedTrial
+from harness.trial import ablations
 from harness.trial.arrivals import expected
 
-_WORDING_TOKENS, _GENERATED, _OTHER_PASSAGES = 5_000, 5, 3
-"""As in `harness.trial.ablations`: what paraphrases may cost and a written token does, and ways to choose passages."""
-_OF_THE_TASK = {"learned", "learned_sd", "answer", "passage", "passage_sd", "passage_longest"}
-"""What exemplars and passages have, wherever they stand."""
+_TRAINING_FIELDS = {"learned", "learned_sd", "answer", "passage", "passage_sd", "passage_longest"}
+"""Fields of `TokenLengths` that exemplars and passages depend on, whichever questions they are shown with."""
 
 
 @dataclass(frozen=True)
@@ -35,232 +34,268 @@ class Forecaster:
     """Forecasts trials of one model on this machine.
 
     Attributes:
-        machine: its calibration with this model.
-        counted: gives the lengths of a task's texts.
-        located: gives the folder of a model that a step brings; None where it is not here yet.
-        retrieves: whether any trial of the run does: the libraries for it are loaded for all.
+        calibration: of this machine with this model.
+        token_lengths: counts a task's texts.
+        locate: finds the folder of a model that a step loads; None where it is not on this machine yet.
+        retrieves: some trial of the run retrieves: the libraries for it are loaded for all.
     """
 
     shape: Architecture
-    machine: Calibration
-    counted: Callable[[PreparedTask], TokenLengths]
-    located: Callable[[str], Path | None]
+    calibration: MachineCalibration
+    token_lengths: Callable[[PreparedTask], TokenLengths]
+    locate: Callable[[str], Path | None]
     retrieves: bool = False
 
     def forecast(self, planned: PlannedTrial, prepared: Mapping[str, PreparedTask]) -> Forecast:
         """Predict one trial.
 
         Args:
-            planned: with its steps, its probes and how many items are asked again.
+            planned: with its steps, its probes and what is measured of it.
             prepared: the tasks of the suite by name, as this trial takes them.
         """
         links = chain.restore(planned.trial.steps, find_step)
-        return _Trial(self, planned, prepared, links, Rates(self.machine, self.shape)).forecast()
+        return _TrialForecast(self, planned, prepared, links, RuntimeEstimator(self.calibration, self.shape)).forecast()
 
 
 @dataclass(frozen=True)
-class _Trial:
-    by: Forecaster
+class _TrialForecast:
+    forecaster: Forecaster
     planned: PlannedTrial
     prepared: Mapping[str, PreparedTask]
     links: Sequence[Link]
-    rates: Rates
+    runtime: RuntimeEstimator
 
     def forecast(self) -> Forecast:
-        task = self.prepared[self.planned.trial.task]
-        found, done = Phases(code_bytes=self.by.machine.code_bytes), list[Footprint]()
-        found.add("load", self.rates.loading())
-        found.host_bytes = self._base + self.by.shape.parameters * self.by.shape.dtype_bytes
-        found.others_bytes = sum(one.size_bytes for link in self.links for one in self._embedders(link))
+        task, shape = self.prepared[self.planned.trial.task], self.forecaster.shape
+        totals, footprints = PhaseTotals(product_code_bytes=self.forecaster.calibration.code_bytes), list[Footprint]()
+        totals.add("load", self.runtime.loading_s())
+        totals.host_peak_bytes = self._base_bytes + shape.parameters * shape.dtype_bytes
+        totals.other_models_bytes = sum(
+            embedder.size_bytes for link in self.links for embedder in self._embedders(link)
+        )
         for link in self.links:
-            footprint = link.step.footprint(self.by.shape)
-            self._adapt(found, task, link, footprint, done)
-            done.append(footprint)
-        end = self._end(done)
-        system = self._asked(task, done)
-        self._ask(found, "predict", system, len(task.test), end)
+            footprint = link.step.footprint(shape)
+            self._add_step(totals, task, link, footprint, footprints)
+            footprints.append(footprint)
+        weights, prompts = _weights_after(footprints), self._prompt_shape(task, footprints)
+        self._add_answers(totals, "predict", prompts, len(task.test), weights)
         for name in self.planned.probes:
             probe = self.prepared[name]
-            self._ask(found, "probe", self._asked(probe, [_of_weights(one) for one in done]), len(probe.test), end)
-        for planted in task.canaries:
-            self._ask(found, "probe", self._planted(planted, task, done), len(planted.test), end)
+            probe_prompts = self._prompt_shape(probe, [_without_prompts(footprint) for footprint in footprints])
+            self._add_answers(totals, "probe", probe_prompts, len(probe.test), weights)
+        for canary_task in task.canaries:
+            canary_prompts = self._canary_prompt_shape(canary_task, task, footprints)
+            self._add_answers(totals, "probe", canary_prompts, len(canary_task.test), weights)
         if self.planned.measurement.seen_items:
-            again = min(self.planned.measurement.seen_items, len(task.test), self._train_items(task))
-            self._ask(found, "seen", system, again, end)
+            items = min(self.planned.measurement.seen_items, len(task.test), self._train_items(task))
+            self._add_answers(totals, "seen", prompts, items, weights)
         if self.planned.measurement.requests:
-            one = workload.alone(system)
-            asked, seconds = expected(self.planned, self.rates.answering(one))
-            seconds += self._generated(found, end, workload.lengths_alone(system, asked))
-            found.add("serve", seconds, asked * one.sent, asked * one.written)
-        self._check(found, task, system, done)
-        self._search(found, task, system)
-        seconds = {name: round(value, 3) for name, value in found.seconds.items()}
+            self._add_requests(totals, prompts, weights)
+        self._add_checks(totals, task, prompts, footprints)
+        self._add_search(totals, task, prompts)
         return Forecast(
-            phases_s=seconds,
-            host_peak_bytes=round(found.host_bytes),
-            tokens_in=round(found.sent),
-            tokens_out=round(found.written),
+            phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},
+            host_peak_bytes=round(totals.host_peak_bytes),
+            tokens_in=round(totals.input_tokens),
+            tokens_out=round(totals.output_tokens),
         )
 
     @property
-    def _base(self) -> float:
-        machine = self.by.machine
-        retrieves = machine.retrieval_bytes if self.by.retrieves else 0.0
-        return machine.base_bytes + machine.first_use_bytes + retrieves
+    def _base_bytes(self) -> float:
+        calibration = self.forecaster.calibration
+        retrieval_bytes = calibration.retrieval_bytes if self.forecaster.retrieves else 0.0
+        return calibration.base_bytes + calibration.first_use_bytes + retrieval_bytes
 
-    def _adapt(
-        self, found: Phases, task: PreparedTask, link: Link, footprint: Footprint, done: Sequence[Footprint]
+    def _add_step(
+        self, totals: PhaseTotals, task: PreparedTask, link: Link, footprint: Footprint, earlier: Sequence[Footprint]
     ) -> None:
-        """Add what one step takes."""
-        if footprint.indexed:
-            self._index(found, task, link, self._base + self._memory_of(self._end(done)).total)
-        if footprint.asked and (task.task_data.task.choices or not footprint.labels_only):
-            system = self._asked(task, [*done, replace(footprint, asked=0)])
-            self._ask(found, link.step.phase, system, footprint.asked, self._end(done))
+        """Add one step's adaptation, after the earlier ones."""
+        weights = _weights_after(earlier)
+        if footprint.embeds_corpus:
+            self._add_indexing(totals, task, link, self._base_bytes + self._inference_peak(weights).total)
+        if footprint.extra_prompts and (task.task_data.task.choices or not footprint.fixed_labels_only):
+            prompts = self._prompt_shape(task, [*earlier, footprint])
+            self._add_answers(totals, link.step.phase, prompts, footprint.extra_prompts, weights)
         if footprint.epochs:
-            for one in self._learned(task, link):
-                self._train(found, one, footprint, done if one is task else ())
+            for train_task in self._train_tasks(task, link):
+                self._add_training(totals, train_task, footprint, earlier if train_task is task else ())
 
-    def _index(self, found: Phases, task: PreparedTask, link: Link, held_bytes: float) -> None:
-        """Add what embedding the corpus takes, besides what is held."""
-        found.reach(held_bytes)
-        for one in self._embedders(link):
-            lengths, passages = one.lengths(task), len(task.task_data.corpus)
-            tokens, products = passages * fmean(lengths or [0]), one.products(passages)
-            found.products += products
-            seconds = self.rates.embedding(tokens, one.block_parameters) + self.rates.code(products)
-            found.add("index", seconds + self.rates.machine.open_s, tokens)
-            found.reach(held_bytes + one.held_bytes(lengths))
-
-    def _embedded(self, texts: int) -> int:
-        """Count the products of different sizes of embedding so many questions."""
-        return sum(one.products(texts) for link in self.links for one in self._embedders(link))
+    def _add_indexing(self, totals: PhaseTotals, task: PreparedTask, link: Link, allocated_bytes: float) -> None:
+        """Add embedding the corpus, on top of the bytes that are allocated."""
+        totals.raise_peak(allocated_bytes)
+        for embedder in self._embedders(link):
+            lengths, passages = embedder.passage_lengths(task), len(task.task_data.corpus)
+            tokens, products = passages * fmean(lengths or [0]), embedder.count_products(passages)
+            totals.products += products
+            seconds = self.runtime.embedding_s(tokens, embedder.block_parameters)
+            seconds += self.runtime.code_generation_s(products)
+            totals.add("index", seconds + self.runtime.calibration.open_s, tokens)
+            totals.raise_peak(allocated_bytes + embedder.activation_bytes(lengths))
 
     def _embedders(self, link: Link) -> list[Embedder]:
-        """Find the models that a step brings, those that are here."""
-        found = (find(self.by.located(source)) for source in link.step.sources())
-        return [one for one in found if one]
+        """Open the models that a step loads, those that are on this machine."""
+        embedders = (open_embedder(self.forecaster.locate(source)) for source in link.step.sources())
+        return [embedder for embedder in embedders if embedder]
 
-    def _generated(self, found: Phases, footprint: Footprint, lengths: float, *, learning: bool = False) -> float:
-        """Give the seconds in which code is made for passes of so many lengths."""
-        products = lengths * kernels.products(self.by.shape, footprint, learning=learning)
-        found.products += products
-        return self.rates.code(products)
+    def _embedding_products(self, questions: int) -> int:
+        """Count the products of different sizes of embedding so many questions."""
+        return sum(embedder.count_products(questions) for link in self.links for embedder in self._embedders(link))
 
-    def _train(self, found: Phases, task: PreparedTask, footprint: Footprint, done: Sequence[Footprint]) -> None:
-        length, items = self.by.counted(task), self._train_items(task)
-        if footprint.learns == "samples":
-            items = footprint.sampled
-        system = self._asked(task, [*done, _prompts_of(footprint)])
-        more = system.own - length.asked
-        longest = length.learned_longest + system.longest - length.asked_longest
-        spread = math.sqrt(max(0.0, system.own_sd**2 - length.asked_sd**2 + length.learned_sd**2))
-        taught = replace(system, own=length.learned + more, longest=longest, own_sd=spread)
-        one = workload.learning(taught, length.answer, items, footprint, taught.longest)
-        seconds = footprint.epochs * (self.rates.learning(one, footprint) + self.rates.updates(footprint, items))
-        seconds += self.rates.quantising(footprint)
-        held_out = len(task.task_data.validation)
-        share = held_out / items if items else 0.0
-        checked = replace(one, tokens=one.tokens * share, predictions=one.predictions * share)
-        seconds += footprint.epochs * self.rates.reading(checked)
-        if footprint.learns == "pairs":
-            seconds += self.rates.reading(one)
-        if footprint.learns == "samples":
-            sampling = workload.thinking(
-                replace(system, thought=footprint.sampled_tokens, samples=1), footprint.sampled
-            )
-            seconds += self.rates.answering(sampling)
-        watched = workload.asking(system, 2 * min(footprint.watched, held_out))
-        seconds += footprint.epochs * self.rates.answering(watched)
-        seconds += self._generated(found, footprint, one.lengths * share / footprint.epochs + watched.lengths)
-        unseen = max(0.0, one.lengths - found.learned)
-        found.learned += unseen
-        seconds += self._generated(found, footprint, unseen, learning=True)
-        found.add("adapt", seconds, footprint.epochs * one.sent)
-        slack = memory.training_slack(self.by.shape, one.largest.tokens, self.by.machine.slack)
-        held = memory.training(self.by.shape, footprint, one.largest, slack=slack)
-        found.reach(self._base + held.total)
+    def _code_s(self, totals: PhaseTotals, footprint: Footprint, lengths: float, *, backward: bool = False) -> float:
+        """Add the code for passes of so many lengths; return the seconds of generating it."""
+        products = lengths * kernels.count_products(self.forecaster.shape, footprint, backward=backward)
+        totals.products += products
+        return self.runtime.code_generation_s(products)
 
-    def _ask(self, found: Phases, phase: str, system: PromptShape, items: int, end: Footprint) -> None:
-        """Add what answering questions takes."""
-        thought, answered = workload.thinking(system, items), workload.asking(system, items * system.samples)
-        seconds = self.rates.answering(thought) + self.rates.answering(answered)
-        seconds += self._small_parts(thought, end) + self._small_parts(answered, end)
-        more = max(0.0, max(thought.ending, answered.ending) - found.ending)
-        found.ending += more
-        seconds += self._generated(found, end, thought.lengths + answered.lengths + more)
-        if phase != "probe":  # what is asked there needs no passages and no exemplars
-            found.products += self._embedded(items)
-        found.add(phase, seconds, thought.sent + answered.sent, thought.written + answered.written)
-        for one in (thought, answered):
-            found.reach(self._base + self._memory_of(end, one).total)
+    def _add_training(
+        self, totals: PhaseTotals, task: PreparedTask, footprint: Footprint, earlier: Sequence[Footprint]
+    ) -> None:
+        """Add training on one task: epochs, optimizer steps, validation, sampling, code and peak memory."""
+        lengths, items = self.forecaster.token_lengths(task), self._train_items(task)
+        if footprint.objective == "samples":
+            items = footprint.sampled_answers
+        prompts = self._prompt_shape(task, [*earlier, _prompts_while_training(footprint)])
+        variance = max(0.0, prompts.suffix_sd**2 - lengths.asked_sd**2 + lengths.learned_sd**2)
+        train_prompts = replace(
+            prompts,
+            suffix_tokens=lengths.learned + (prompts.suffix_tokens - lengths.asked),
+            longest_suffix_tokens=lengths.learned_longest + prompts.longest_suffix_tokens - lengths.asked_longest,
+            suffix_sd=math.sqrt(variance),
+        )
+        epoch = workload.training_workload(train_prompts, lengths.answer, items, footprint)
+        seconds = footprint.epochs * (
+            self.runtime.training_s(epoch, footprint) + self.runtime.optimizer_s(footprint, items)
+        )
+        seconds += self.runtime.quantisation_s(footprint)
+        validation_items = len(task.task_data.validation)
+        share = validation_items / items if items else 0.0
+        validation = replace(epoch, tokens=epoch.tokens * share, logit_positions=epoch.logit_positions * share)
+        seconds += footprint.epochs * self.runtime.forward_s(validation)
+        if footprint.objective == "pairs":
+            seconds += self.runtime.forward_s(epoch)
+        if footprint.objective == "samples":
+            sampled = replace(prompts, reasoning_tokens=footprint.sampled_tokens, samples=1)
+            seconds += self.runtime.answering_s(workload.reasoning_workload(sampled, footprint.sampled_answers))
+        monitoring = workload.answering_workload(prompts, 2 * min(footprint.monitored_items, validation_items))
+        seconds += footprint.epochs * self.runtime.answering_s(monitoring)
+        inference_lengths = epoch.distinct_lengths * share / footprint.epochs + monitoring.distinct_lengths
+        seconds += self._code_s(totals, footprint, inference_lengths)
+        new_lengths = max(0.0, epoch.distinct_lengths - totals.training_lengths)
+        totals.training_lengths += new_lengths
+        seconds += self._code_s(totals, footprint, new_lengths, backward=True)
+        totals.add("adapt", seconds, footprint.epochs * epoch.input_tokens)
+        shape, largest_pass = self.forecaster.shape, epoch.largest_pass
+        slack = memory.training_slack(shape, largest_pass.tokens, self.forecaster.calibration.slack)
+        peak = memory.training_peak(shape, footprint, largest_pass, slack=slack)
+        totals.raise_peak(self._base_bytes + peak.total)
 
-    def _check(self, found: Phases, task: PreparedTask, system: PromptShape, done: Sequence[Footprint]) -> None:
-        """Add the self-tests: other words, other passages, other weights, each a few items again."""
-        items, end = self.planned.measurement.check_items, self._end(done)
+    def _add_answers(
+        self, totals: PhaseTotals, phase: str, prompts: PromptShape, items: int, weights: Footprint
+    ) -> None:
+        """Add answering so many questions in batches."""
+        reasoning = workload.reasoning_workload(prompts, items)
+        answers = workload.answering_workload(prompts, items * prompts.samples)
+        seconds = self.runtime.answering_s(reasoning) + self.runtime.answering_s(answers)
+        seconds += self._adapter_s(reasoning, weights) + self._adapter_s(answers, weights)
+        batch_sizes = max(reasoning.decode_batch_sizes, answers.decode_batch_sizes)
+        new_batch_sizes = max(0.0, batch_sizes - totals.decode_batch_sizes)
+        totals.decode_batch_sizes += new_batch_sizes
+        new_lengths = reasoning.distinct_lengths + answers.distinct_lengths + new_batch_sizes
+        seconds += self._code_s(totals, weights, new_lengths)
+        if phase != "probe":  # probes need no passages and no exemplars
+            totals.products += self._embedding_products(items)
+        input_tokens = reasoning.input_tokens + answers.input_tokens
+        totals.add(phase, seconds, input_tokens, reasoning.output_tokens + answers.output_tokens)
+        for work in (reasoning, answers):
+            totals.raise_peak(self._base_bytes + self._inference_peak(weights, work).total)
+
+    def _add_requests(self, totals: PhaseTotals, prompts: PromptShape, weights: Footprint) -> None:
+        """Add single requests, as many as fit into their time."""
+        work = workload.request_workload(prompts)
+        requests, seconds = expected(self.planned, self.runtime.answering_s(work))
+        seconds += self._code_s(totals, weights, workload.request_lengths(prompts, requests))
+        totals.add("serve", seconds, requests * work.input_tokens, requests * work.output_tokens)
+
+    def _add_checks(
+        self, totals: PhaseTotals, task: PreparedTask, prompts: PromptShape, footprints: Sequence[Footprint]
+    ) -> None:
+        """Add ablations and self-tests: paraphrases, other passages, other forms of the weights, a few items each."""
+        items, weights = self.planned.measurement.check_items, _weights_after(footprints)
         if not items:
             return
-        written = system.usually + system.samples * system.thought
-        each = system.own + system.choices + _GENERATED * written  # what all prompts begin with is read once
-        wordings = min(len(task.paraphrases), max(1, int(_WORDING_TOKENS // max(items * each, 1))))
-        ways = wordings + (_OTHER_PASSAGES if any(step.passages for step in done) else 0)
-        ways += (2 if end.added else 0) + (1 if end.weight_bits else 0)
-        for _ in range(ways):
-            self._ask(found, "check", system, items, end)
+        new_tokens = prompts.mean_new_tokens + prompts.samples * prompts.reasoning_tokens
+        item_tokens = prompts.suffix_tokens + prompts.choice_tokens + ablations.GENERATED_TOKEN_COST * new_tokens
+        affordable = max(1, int(ablations.PARAPHRASE_TOKENS // max(items * item_tokens, 1)))
+        runs = min(len(task.paraphrases), affordable)
+        runs += len(ablations.PASSAGE_ABLATIONS) if any(footprint.passages for footprint in footprints) else 0
+        runs += (2 if weights.added_parameters else 0) + (1 if weights.weight_bits else 0)
+        for _ in range(runs):
+            self._add_answers(totals, "check", prompts, items, weights)
 
-    def _small_parts(self, one: Workload, end: Footprint) -> float:
-        """Give the seconds that adapters and 4-bit weights add to reading: a third of what they add to training."""
-        machine, shape = self.by.machine, self.by.shape
-        added = max(0.0, machine.small_s - machine.through_s) / 3 * shape.layers / machine.layers
-        whole = self.rates.made_whole(end) * (one.tokens / workload.ROW_TOKENS + one.steps)
-        return end.modules / 7 * added * one.tokens + whole
+    def _adapter_s(self, work: Workload, weights: Footprint) -> float:
+        """Return the seconds that adapters and 4-bit weights add to inference: a third of what they add to training."""
+        calibration, shape = self.forecaster.calibration, self.forecaster.shape
+        token_s = max(0.0, calibration.small_s - calibration.through_s) / 3 * shape.layers / calibration.layers
+        passes = work.tokens / workload.ROW_TOKENS + work.decode_steps
+        dequantisation_s = self.runtime.dequantisation_s(weights) * passes
+        return weights.modules_per_block / 7 * token_s * work.tokens + dequantisation_s
 
-    def _memory_of(self, end: Footprint, one: Workload | None = None) -> memory.PeakMemory:
-        one = one or Workload()
-        slack = memory.reading_slack(self.by.machine.slack)
-        return memory.answering(self.by.shape, end, one.largest, round(one.cached), slack=slack)
+    def _inference_peak(self, weights: Footprint, work: Workload | None = None) -> memory.PeakMemory:
+        work = work or Workload()
+        slack = memory.inference_slack(self.forecaster.calibration.slack)
+        cached_tokens = round(work.peak_cache_tokens)
+        return memory.inference_peak(self.forecaster.shape, weights, work.largest_pass, cached_tokens, slack=slack)
 
-    def _end(self, done: Sequence[Footprint]) -> Footprint:
-        """Put together what the steps have left of the model."""
-        tuned = [one for one in done if one.trained]
-        return _of_weights(tuned[-1]) if tuned else Footprint()
+    def _prompt_shape(self, task: PreparedTask, footprints: Sequence[Footprint]) -> PromptShape:
+        lengths = self.forecaster.token_lengths(task)
+        return workload.prompt_shape(lengths, footprints, task.task_data.task.max_new_tokens)
 
-    def _asked(self, task: PreparedTask, done: Sequence[Footprint]) -> PromptShape:
-        return workload.asked(self.by.counted(task), done, task.task_data.task.max_new_tokens)
+    def _canary_prompt_shape(
+        self, canary_task: PreparedTask, task: PreparedTask, footprints: Sequence[Footprint]
+    ) -> PromptShape:
+        """Predict the prompts for planted canaries: with the exemplars and passages of the task itself."""
+        training_lengths = self.forecaster.token_lengths(task).model_dump(include=_TRAINING_FIELDS)
+        lengths = self.forecaster.token_lengths(canary_task).model_copy(update=training_lengths)
+        return workload.prompt_shape(lengths, footprints, canary_task.task_data.task.max_new_tokens)
 
-    def _planted(self, planted: PreparedTask, task: PreparedTask, done: Sequence[Footprint]) -> PromptShape:
-        """Say how planted secrets are asked for: as the task's own items, behind its exemplars and passages."""
-        own = self.by.counted(task).model_dump(include=_OF_THE_TASK)
-        asked = self.by.counted(planted).model_copy(update=own)
-        return workload.asked(asked, done, planted.task_data.task.max_new_tokens)
-
-    def _learned(self, task: PreparedTask, link: Link) -> list[PreparedTask]:
+    def _train_tasks(self, task: PreparedTask, link: Link) -> list[PreparedTask]:
+        """Return the tasks that a step trains on."""
         if not link.tasks:
             return [task]
-        names = [name for name, one in self.prepared.items() if one.info.role == "target"]
-        return [self.prepared[name] for name in (names if "all" in link.tasks else link.tasks) if name in self.prepared]
+        targets = [name for name, prepared in self.prepared.items() if prepared.info.role == "target"]
+        names = targets if "all" in link.tasks else link.tasks
+        return [self.prepared[name] for name in names if name in self.prepared]
 
     def _train_items(self, task: PreparedTask) -> int:
-        there = len(task.task_data.train)
-        return min(there, self.planned.trial.train_items or there)
+        available = len(task.task_data.train)
+        return min(available, self.planned.trial.train_items or available)
 
-    def _search(self, found: Phases, task: PreparedTask, system: PromptShape) -> None:
-        """Add the search of parameters: so many times the adaptation and the validation items."""
+    def _add_search(self, totals: PhaseTotals, task: PreparedTask, prompts: PromptShape) -> None:
+        """Add the hyper-parameter search: adaptation and the validation items, once per candidate."""
         budget = self.planned.trial.budget
         if budget is None:
             return
-        adapting = sum(found.seconds.get(name, 0.0) for name in ("adapt", "index"))
-        once = adapting + self.rates.answering(workload.asking(system, len(task.task_data.validation)))
-        amount = {"trials": budget.amount * once, "seconds": float(budget.amount)}.get(budget.unit)
-        rate = sum(found.seconds.values()) / max(found.sent + found.written, 1)
-        found.add("search", amount if amount is not None else budget.amount * rate)
+        adaptation_s = sum(totals.seconds.get(phase, 0.0) for phase in ("adapt", "index"))
+        validation = workload.answering_workload(prompts, len(task.task_data.validation))
+        candidate_s = adaptation_s + self.runtime.answering_s(validation)
+        seconds = {"trials": budget.amount * candidate_s, "seconds": float(budget.amount)}.get(budget.unit)
+        token_s = sum(totals.seconds.values()) / max(totals.input_tokens + totals.output_tokens, 1)
+        totals.add("search", seconds if seconds is not None else budget.amount * token_s)
 
 
-def _of_weights(footprint: Footprint) -> Footprint:
+def _weights_after(footprints: Sequence[Footprint]) -> Footprint:
+    """Return what the steps did to the weights: the last one that trained."""
+    trained = [footprint for footprint in footprints if footprint.trained_parameters]
+    return _without_prompts(trained[-1]) if trained else Footprint()
+
+
+def _without_prompts(footprint: Footprint) -> Footprint:
     """Keep what a step did to the weights, not what it did to the prompts."""
-    return replace(footprint, exemplars=0, passages=0, reranked=0, thought_tokens=0, samples=1, asked=0)
+    return replace(
+        footprint, exemplars=0, passages=0, reranked_passages=0, reasoning_tokens=0, samples=1, extra_prompts=0
+    )
 
 
-def _prompts_of(footprint: Footprint) -> Footprint:
-    """Keep what a step does to the prompts while it learns; it is not tuned yet."""
+def _prompts_while_training(footprint: Footprint) -> Footprint:
+    """Keep what a step does to the prompts while it trains; the answers' lengths are not learned yet."""
     return Footprint(virtual_tokens=footprint.virtual_tokens)

@@ -1,9 +1,9 @@
-"""Peak memory by parts, from a model's shape, what a step trains, and how many tokens are computed at once.
+"""Peak memory by parts, from a model's shape, what a step trains, and the tokens of one forward pass.
 
-The parts follow Korthikanti et al. 2022 (arXiv:2205.05198, section 4): what is kept for the way back is counted matrix
-by matrix. Its constants (34 bytes a token, block and hidden feature) are of GPT's block with dropout. Those here are of
-the blocks as transformers writes them: norms keep 32-bit copies, and attention keeps no scores (Dao et al. 2022,
-arXiv:2205.14135). Tests compare them with what autograd keeps.
+The parts follow Korthikanti et al. 2022 (arXiv:2205.05198, section 4): activations saved for the backward pass are
+counted matrix by matrix. Its constants (34 bytes a token, block and hidden feature) are of GPT's block with dropout.
+Those here are of the blocks as transformers writes them: norms keep 32-bit copies, and attention keeps no scores (Dao
+et al. 2022, arXiv:2205.14135). Tests compare them with what autograd saves.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from dataclasses import dataclass, fields, replace
 from harness.api.architecture import Architecture, Footprint
 from harness.measure.allocator import MAPPED_FROM_BYTES
 
-GIB = 2**30
 _LOGITS_TRAINED, _LOGITS_SCORED = 12, 10
-"""Bytes for each logit: 32-bit log-probabilities with two gradients of their size; or logits as they come, the same in
-32 bits and their log-probabilities."""
-_IN_PIECES = 0.65
+"""Bytes per logit: 32-bit log-probabilities with two gradients of their size; or logits as they come, the same in 32
+bits and their log-probabilities."""
+_TRAINING_SLACK = 0.65
 """Measured, no formula: 24 batches of 16 items with LoRA on all 30 blocks of SmolLM2-135M, one thread, took 540
-MiB besides what stayed, where the formulas say 329 (2026-11-22). A calibration has fewer blocks, and finds some 0.3."""
-_READ_IN_PIECES = 4.0
+MiB besides what stayed, where the formulas say 329 (2026-11-22). A calibration has fewer blocks, and measures some
+0.3."""
+_INFERENCE_SLACK = 4.0
 """Measured, no formula: reading 2,048 tokens of prompts with passages took some 190 MiB besides cache and logits, of
 which the formulas say 41 (2026-11-22, SmolLM2-135M)."""
 
 
 @dataclass(frozen=True)
 class PeakMemory:
-    """Bytes held at the moment of the peak.
+    """Bytes allocated at the moment of the peak.
 
     Attributes:
         base: the process and its libraries, or what a GPU's driver takes.
-        weights: of the model, what was added to it included.
-        optimizer: its states, and 32-bit copies of what is trained.
-        kept: a copy of the best weights so far.
-        gradients: of all that is trained.
-        activations: kept for the way back, or of the block that is computed just now.
+        weights: of the model, added parameters included.
+        optimizer: its states, and 32-bit masters of trained weights.
+        best_weights: a copy of the best weights so far.
+        gradients: of all trained parameters.
+        activations: saved for the backward pass, or of the current block.
         logits: where there are labels, or choices.
         cache: keys and values.
-        slack: freed memory that the allocator holds in pieces too small to use again.
-        code: generated for products of sizes that have been there (`harness.forecast.kernels`).
+        slack: freed memory that the allocator holds in fragments.
+        code: generated for matrix products (`harness.forecast.kernels`).
     """
 
     base: float = 0.0
     weights: float = 0.0
     optimizer: float = 0.0
-    kept: float = 0.0
+    best_weights: float = 0.0
     gradients: float = 0.0
     activations: float = 0.0
     logits: float = 0.0
@@ -66,18 +66,18 @@ class PeakMemory:
 
 @dataclass(frozen=True)
 class BytesPerParameter:
-    """How many bytes are held for each trained parameter.
+    """Bytes allocated per trained parameter.
 
-    The defaults are those of this project's AdamW: a 32-bit copy of what is held in fewer bits (Micikevicius et al.
-    2018, arXiv:1710.03740, section 3.1), gradients as wide as the weights on the way back and 32 bits wide in the
+    The defaults are those of this project's AdamW: a 32-bit master of weights with fewer bits (Micikevicius et al.
+    2018, arXiv:1710.03740, section 3.1), gradients as wide as the weights in the backward pass and 32 bits wide in the
     update.
 
     Attributes:
-        state_bytes: one state of the optimiser; an Adam has two.
-        master_bytes: of the copy.
-        step_bytes: of a gradient while the weights are updated; 0: a weight is updated as soon as its gradient is
-            there, so that the largest of them stands alone.
-        keeps_best: whether the best weights so far are kept beside the present ones.
+        state_bytes: one state of the optimizer; an Adam has two.
+        master_bytes: of the 32-bit master.
+        step_bytes: of a gradient during the update; 0: each weight is updated as soon as its gradient is computed, so
+            that only the largest gradient is in memory.
+        keeps_best: whether a copy of the best weights so far is kept.
     """
 
     state_bytes: float = 4.0
@@ -92,116 +92,119 @@ class ForwardPass:
 
     Attributes:
         tokens: computed together.
-        predictions: places at which there are logits, at once.
+        logit_positions: positions whose logits are computed at once.
     """
 
     tokens: int
-    predictions: int
+    logit_positions: int
 
 
 def weights_bytes(shape: Architecture, footprint: Footprint) -> float:
-    """Give the bytes of the weights: exact for what is held in the model's own type."""
-    whole = shape.parameters + footprint.added
+    """Return the bytes of the weights: exact for those in the model's own type."""
+    parameters = shape.parameters + footprint.added_parameters
     if footprint.weight_bits is None:
-        return whole * shape.dtype_bytes
-    return (whole - shape.linear_parameters) * shape.dtype_bytes + shape.linear_parameters * footprint.weight_bits / 8
+        return parameters * shape.dtype_bytes
+    four_bit_bytes = shape.linear_parameters * footprint.weight_bits / 8
+    return (parameters - shape.linear_parameters) * shape.dtype_bytes + four_bit_bytes
 
 
-def kept_bytes(shape: Architecture, footprint: Footprint) -> float:
-    """Give the bytes a token that one block keeps for the way back.
+def saved_token_bytes(shape: Architecture, footprint: Footprint) -> float:
+    """Return the bytes per token that one block saves for the backward pass.
 
     Norms keep their input in 32 bits; attention keeps queries, keys and values, each as wide as all heads, its result
-    and one 32-bit number a head; a gated feed-forward layer keeps the gate before and after its activation, and what it
-    gates. Besides, what the step says (`Footprint.kept_values`).
+    and one 32-bit number a head; a gated feed-forward layer keeps the gate before and after its activation, and the
+    values that it gates. A step adds its own (`Footprint.saved_activations`).
     """
-    queries = shape.linears[-2].inputs if not shape.gated else _named(shape, "o_proj")
+    queries = shape.linears[-2].inputs if not shape.gated else _linear_inputs(shape, "o_proj")
     attention = 4 * queries * shape.dtype_bytes + 4 * shape.heads
     feed_forward = (3 if shape.gated else 1) * shape.intermediate * shape.dtype_bytes
     norms = 2 * (4 * shape.hidden + 4)
-    return norms + attention + feed_forward + footprint.kept_values * shape.dtype_bytes
+    return norms + attention + feed_forward + footprint.saved_activations * shape.dtype_bytes
 
 
-def training(
+def training_peak(
     shape: Architecture,
     footprint: Footprint,
-    largest: ForwardPass,
-    numbers: BytesPerParameter | None = None,
+    largest_pass: ForwardPass,
+    per_parameter: BytesPerParameter | None = None,
     *,
     slack: float = 0.0,
 ) -> PeakMemory:
-    """Give the peak of a training step: at the end of the forward pass, or while the weights are updated.
+    """Return the peak of a training step: at the end of the forward pass, or during the update.
 
     Args:
         shape: of the model.
         footprint: of the step.
-        largest: the largest pass.
-        numbers: bytes a trained parameter; None: as the training loop here has them.
+        largest_pass: the largest forward pass.
+        per_parameter: bytes per trained parameter; None: as the training loop here has them.
         slack: share of the tokens' activations that the allocator holds besides, measured.
     """
-    own = shape.dtype_bytes >= 4
-    numbers = numbers or BytesPerParameter(master_bytes=0.0 if own else 4.0)
-    trained = footprint.trained
-    reached = footprint.reach * shape.layers
-    inside = kept_bytes(shape, footprint)
-    a_token = reached * inside
+    full_precision = shape.dtype_bytes >= 4
+    per_parameter = per_parameter or BytesPerParameter(master_bytes=0.0 if full_precision else 4.0)
+    trained = footprint.trained_parameters
+    backward_blocks = footprint.backward_share * shape.layers
+    block_bytes = saved_token_bytes(shape, footprint)
+    token_bytes = backward_blocks * block_bytes
     if footprint.checkpointing:
-        a_token = reached * shape.hidden * shape.dtype_bytes + inside
-    of_tokens = largest.tokens * (a_token + 4 * shape.hidden)
-    activations = of_tokens + reached * footprint.kept_weights * shape.dtype_bytes  # the latter in whole pieces
-    logits = _LOGITS_TRAINED * shape.vocab * largest.predictions
-    behind = largest.tokens * inside  # gradients of the block that is computed just now: the logits are gone by then
-    if behind > logits:
-        of_tokens, activations, logits = of_tokens + behind, activations + behind, 0.0
-    fixed = PeakMemory(
+        token_bytes = backward_blocks * shape.hidden * shape.dtype_bytes + block_bytes
+    token_activations = largest_pass.tokens * (token_bytes + 4 * shape.hidden)
+    saved_weights = backward_blocks * footprint.saved_weights * shape.dtype_bytes  # large tensors leave no slack
+    activations = token_activations + saved_weights
+    logits = _LOGITS_TRAINED * shape.vocab * largest_pass.logit_positions
+    block_gradients = largest_pass.tokens * block_bytes  # of the current block: the logits are freed by then
+    if block_gradients > logits:
+        token_activations, activations = token_activations + block_gradients, activations + block_gradients
+        logits = 0.0
+    common = PeakMemory(
         weights=weights_bytes(shape, footprint),
-        optimizer=trained * (footprint.states * numbers.state_bytes + numbers.master_bytes),
-        kept=trained * shape.dtype_bytes if numbers.keeps_best and footprint.epochs > 1 else 0.0,
-        slack=slack * of_tokens,
+        optimizer=trained * (footprint.optimizer_states * per_parameter.state_bytes + per_parameter.master_bytes),
+        best_weights=trained * shape.dtype_bytes if per_parameter.keeps_best and footprint.epochs > 1 else 0.0,
+        slack=slack * token_activations,
     )
     largest_matrix = max(shape.vocab * shape.hidden, shape.block_parameters)
-    gradients = (trained if numbers.step_bytes else min(trained, largest_matrix)) * shape.dtype_bytes
-    on_the_way = replace(fixed, gradients=gradients, activations=activations, logits=logits)
-    updating = replace(fixed, gradients=trained * numbers.step_bytes)
-    return max(on_the_way, updating, key=lambda one: one.total)
+    gradients = (trained if per_parameter.step_bytes else min(trained, largest_matrix)) * shape.dtype_bytes
+    backward = replace(common, gradients=gradients, activations=activations, logits=logits)
+    update = replace(common, gradients=trained * per_parameter.step_bytes)
+    return max(backward, update, key=lambda peak: peak.total)
 
 
 def training_slack(shape: Architecture, tokens: int, measured: float) -> float:
-    """Give the share of a training pass's activations that freed memory holds besides, in pieces.
+    """Return the allocator's slack in training: freed fragments, as a share of a pass's activations.
 
-    Only pieces that the allocator keeps are left behind: what is larger goes back to the system when it is freed.
+    Only blocks below the allocator's threshold stay: larger ones go back to the system when they are freed.
 
     Args:
         shape: of the model.
         tokens: of the pass.
         measured: by the calibration, on some of the blocks.
     """
-    in_pieces = tokens * shape.hidden * shape.dtype_bytes < MAPPED_FROM_BYTES
-    return max(measured, _IN_PIECES) if in_pieces else measured
+    fragmented = tokens * shape.hidden * shape.dtype_bytes < MAPPED_FROM_BYTES
+    return max(measured, _TRAINING_SLACK) if fragmented else measured
 
 
-def reading_slack(measured: float) -> float:
-    """Give the share of what reading computes on the way that freed memory holds besides, in pieces.
+def inference_slack(measured: float) -> float:
+    """Return the allocator's slack in inference: freed fragments, as a share of a pass's activations.
 
     Args:
         measured: by the calibration, in training.
     """
-    return max(measured, _READ_IN_PIECES)
+    return max(measured, _INFERENCE_SLACK)
 
 
-def answering(
-    shape: Architecture, footprint: Footprint, largest: ForwardPass, cached_tokens: int = 0, *, slack: float = 0.0
+def inference_peak(
+    shape: Architecture, footprint: Footprint, largest_pass: ForwardPass, cached_tokens: int = 0, *, slack: float = 0.0
 ) -> PeakMemory:
-    """Give the peak of answering: weights, one block's activations, logits and the cache.
+    """Return the peak of inference: weights, one block's activations, logits and the KV cache.
 
     Args:
         shape: of the model.
         footprint: of what was done to it.
-        largest: the largest pass.
-        cached_tokens: of all sequences that are decoded together, those included that are to be written.
+        largest_pass: the largest forward pass.
+        cached_tokens: of all sequences decoded together, tokens yet to be generated included.
         slack: share of the activations that the allocator holds besides, measured.
     """
-    activations = largest.tokens * (kept_bytes(shape, Footprint()) + 4 * shape.hidden)
-    logits = _LOGITS_SCORED * shape.vocab * largest.predictions
+    activations = largest_pass.tokens * (saved_token_bytes(shape, Footprint()) + 4 * shape.hidden)
+    logits = _LOGITS_SCORED * shape.vocab * largest_pass.logit_positions
     cache = cached_tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers
     return PeakMemory(
         weights=weights_bytes(shape, footprint),
@@ -212,5 +215,5 @@ def answering(
     )
 
 
-def _named(shape: Architecture, name: str) -> int:
-    return next((one.inputs for one in shape.linears if one.name == name), shape.hidden)
+def _linear_inputs(shape: Architecture, name: str) -> int:
+    return next((linear.inputs for linear in shape.linears if linear.name == name), shape.hidden)

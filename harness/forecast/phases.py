@@ -1,38 +1,40 @@
-"""What a trial's phases take, as it adds up."""
+"""Running totals of a trial's forecast: seconds by phase, tokens, peak memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.measure.allocator import CODES_KEPT
+from harness.measure.allocator import PRIMITIVE_CACHE_CAPACITY
 
 
 @dataclass
-class Phases:
-    """Seconds, tokens and bytes as they add up; other models stay until the trial ends, and the newest code.
+class PhaseTotals:
+    """Seconds, tokens and bytes as phases are added; other models and the newest generated code stay until the end.
 
     Attributes:
-        code_bytes: of the code for one product; products: for which some was made.
-        ending: up to how many sequences were decoded together, so that code is there for any number of them.
-        learned: how many different lengths were trained on: a later step of the chain meets much the same ones.
+        product_code_bytes: of the code for one product; products: for which code was generated.
+        decode_batch_sizes: distinct numbers of sequences that were decoded together; each needs code of its own.
+        training_lengths: distinct lengths that were trained on; later steps of the chain meet much the same ones.
+        other_models_bytes: weights of embedders and rerankers.
     """
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
-    sent: float = 0.0
-    written: float = 0.0
-    host_bytes: float = 0.0
-    code_bytes: float = 0.0
+    input_tokens: float = 0.0
+    output_tokens: float = 0.0
+    host_peak_bytes: float = 0.0
+    product_code_bytes: float = 0.0
     products: float = 0.0
-    others_bytes: float = 0.0
-    ending: float = 0.0
-    learned: float = 0.0
+    other_models_bytes: float = 0.0
+    decode_batch_sizes: float = 0.0
+    training_lengths: float = 0.0
 
-    def add(self, phase: str, seconds: float, sent: float = 0.0, written: float = 0.0) -> None:
-        """Add to a phase, and to the tokens of all."""
+    def add(self, phase: str, seconds: float, input_tokens: float = 0.0, output_tokens: float = 0.0) -> None:
+        """Add seconds to a phase, and tokens to the totals."""
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
-        self.sent, self.written = self.sent + sent, self.written + written
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
 
-    def reach(self, held_bytes: float) -> None:
-        """Say that so much is held at once, besides what stays: generated code and other models."""
-        code = min(self.products, CODES_KEPT) * self.code_bytes
-        self.host_bytes = max(self.host_bytes, held_bytes + code + self.others_bytes)
+    def raise_peak(self, allocated_bytes: float) -> None:
+        """Raise the peak to what is allocated now, besides what stays: generated code and other models."""
+        code_bytes = min(self.products, PRIMITIVE_CACHE_CAPACITY) * self.product_code_bytes
+        self.host_peak_bytes = max(self.host_peak_bytes, allocated_bytes + code_bytes + self.other_models_bytes)

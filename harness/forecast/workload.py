@@ -1,8 +1,8 @@
-"""What a system computes in a phase: tokens, passes and predictions, as prompts are laid out and batches are packed.
+"""Workload of a phase: tokens, forward passes and logits, as prompts are laid out and batches are packed.
 
 The layouts are those of `harness.decoding.prefix_sharing`, `harness.decoding.batched_decode` and
-`harness.training.batches`: what prompts begin with alike is read once, choices stand behind their prompt, prompts of
-similar length are decoded together.
+`harness.training.batches`: a common prefix is read once, choices follow their prompt, prompts of similar length are
+decoded together.
 """
 
 from __future__ import annotations
@@ -12,217 +12,256 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.api.architecture import Footprint
-from harness.forecast.kernels import different
+from harness.forecast.kernels import expected_distinct
 from harness.forecast.memory import ForwardPass
 from harness.forecast.token_lengths import TokenLengths
 
 ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 2048
-_TAIL = 3.0
+_LONGEST_SDS = 3.0
 """Standard deviations from the mean to the longest: one in some 700 of a normal distribution is beyond."""
-_EVEN = math.sqrt(12)
-"""Width of an even spread, in its standard deviations."""
-_SPREAD = 1.2
-"""The largest batch of a split against the mean one; the longest of a group against its mean."""
+_UNIFORM_WIDTH = math.sqrt(12)
+"""Width of a uniform distribution, in its standard deviations."""
+_LENGTH_RATIO = 1.2
+"""The largest batch of a split against the mean one; the longest prompt of a group against its mean."""
 _PACKING_COST, _PACKING_SHORT = 7e-4, 300
 """As `harness.training.batches` decides between packing and stacking."""
 
 
-NOTHING = ForwardPass(0, 0)
+NO_PASS = ForwardPass(0, 0)
 
 
 @dataclass(frozen=True)
 class PromptShape:
-    """How a system's prompts look.
+    """Token counts of a system's prompts; means, unless they say otherwise.
 
     Attributes:
-        shared: tokens that all begin with alike; own: of the rest, mean; longest: of the longest rest.
-        choices: tokens of an item's choices, 0: the answer is generated; choice_count: how many choices.
-        written: tokens written for an answer, at most; usually: in the mean, as far as anything tells.
-        thought: tokens written before it; samples: how often.
-        reread: tokens read besides for each question, by a reranker.
-        own_sd: standard deviation of the rest.
+        prefix_tokens: common to all prompts; suffix_tokens: of the rest; longest_suffix_tokens: of the longest rest.
+        choice_tokens: of an item's choices, 0: the answer is generated; choice_count: number of choices.
+        max_new_tokens: generated per answer, at most; mean_new_tokens: expected.
+        reasoning_tokens: generated before the answer; samples: reasoning paths per question.
+        reranked_tokens: read besides for each question, by a reranker.
+        suffix_sd: standard deviation of `suffix_tokens`.
     """
 
-    shared: float
-    own: float
-    longest: float
-    choices: float
+    prefix_tokens: float
+    suffix_tokens: float
+    longest_suffix_tokens: float
+    choice_tokens: float
     choice_count: float
-    written: float
-    usually: float
-    thought: float = 0.0
+    max_new_tokens: float
+    mean_new_tokens: float
+    reasoning_tokens: float = 0.0
     samples: int = 1
-    reread: float = 0.0
-    own_sd: float = 0.0
+    reranked_tokens: float = 0.0
+    suffix_sd: float = 0.0
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is computed.
+    """Computation of one phase.
 
     Attributes:
-        tokens: read, what is shared counted once; row: of the passes they are read in.
-        predictions: places with logits.
-        steps: of decoding, by how many sequences: (steps, sequences).
-        largest: the largest pass; cached: tokens in the largest cache; held: in the mean one.
-        lengths: how many different numbers of tokens its passes have, see `harness.forecast.kernels`.
-        ending: how many sequences go on beside each other, as they end one by one: so many numbers, from one on.
-        sent: tokens of all prompts and choices as they are counted in records; written: tokens written.
+        tokens: read, a shared prefix counted once; row_tokens: of the passes that they are read in.
+        logit_positions: positions whose logits are computed.
+        decode_steps: decoding steps, each of decode_sequences sequences.
+        largest_pass: the largest forward pass.
+        peak_cache_tokens: in the KV cache at its largest; mean_cache_tokens: in the mean.
+        distinct_lengths: different numbers of tokens of its passes, see `harness.forecast.kernels`.
+        decode_batch_sizes: different numbers of sequences decoded together, as they end one by one.
+        input_tokens: of all prompts and choices as records count them; output_tokens: generated.
     """
 
     tokens: float = 0.0
-    row: float = 1.0
-    predictions: float = 0.0
-    steps: float = 0.0
-    sequences: float = 1.0
-    largest: ForwardPass = NOTHING
-    cached: float = 0.0
-    held: float = 0.0
-    lengths: float = 0.0
-    ending: float = 0.0
-    sent: float = 0.0
-    written: float = 0.0
+    row_tokens: float = 1.0
+    logit_positions: float = 0.0
+    decode_steps: float = 0.0
+    decode_sequences: float = 1.0
+    largest_pass: ForwardPass = NO_PASS
+    peak_cache_tokens: float = 0.0
+    mean_cache_tokens: float = 0.0
+    distinct_lengths: float = 0.0
+    decode_batch_sizes: float = 0.0
+    input_tokens: float = 0.0
+    output_tokens: float = 0.0
 
 
-def asked(length: TokenLengths, footprints: Sequence[Footprint], new_tokens: int) -> PromptShape:
-    """Say how prompts look after a chain's steps; passages and reasoning of the last step that brings some."""
-    shared, own, longest = length.shared, length.asked, float(length.asked_longest)
-    thought, samples, reread, shown = 0.0, 1, 0.0, False
-    variance = length.asked_sd**2
-    for one in footprints:
-        example = one.exemplars * (length.learned + length.answer)
-        passages = one.passages * length.passage
-        shared += one.virtual_tokens + (example if one.alike else 0.0)
-        own += passages + (0.0 if one.alike else example)
-        if one.passages:
-            longest += length.passage_longest + (one.passages - 1) * length.passage
-            variance += one.passages * length.passage_sd**2
-        if one.exemplars and not one.alike:
-            longest += example + _TAIL * math.sqrt(one.exemplars) * length.learned_sd
-            variance += one.exemplars * length.learned_sd**2
-        if one.thought_tokens:
-            thought, samples = float(one.thought_tokens), one.samples
-        reread += one.reranked * (length.passage + length.asked)
-        shown = shown or one.exemplars > 0 or (one.epochs > 0 and one.learns == "items")
-    if own and not length.choices and any(one.passages for one in footprints):
-        shared = min(shared, length.shared)  # a passage comes first, so that only the instruction is alike
-    most, usually = (0.0 if length.choices else float(new_tokens),) * 2
-    if shown:  # answers become as long as those that were seen; otherwise nothing tells
-        most, usually = min(most, 2 * length.answer + 2), min(most, length.answer)
-    choices, count, spread = length.choices, length.choice_count, math.sqrt(variance)
-    return PromptShape(shared, own, longest, choices, count, most, usually, thought, samples, reread, spread)
-
-
-def asking(system: PromptShape, items: int) -> Workload:
-    """Say what answering so many questions together takes: behind its reasoning, where there is one."""
-    if not items:
-        return Workload()
-    system = replace(system, own=system.own + system.thought, longest=system.longest + system.thought)
-    if system.choices:
-        return _scoring(system, items)
-    return _writing(system, items, system.written, system.usually)
-
-
-def alone(system: PromptShape) -> Workload:
-    """Say what answering one question by itself takes: nothing is shared, and one sequence is decoded."""
-    one = asking(system, 1)
-    steps = system.usually + system.samples * system.thought
-    length = system.shared + system.own
-    thinking_too = system.samples * length if system.thought else 0.0
-    tokens, sent = one.tokens + thinking_too, one.sent + thinking_too
-    one = replace(one, tokens=tokens, sent=sent, written=one.written + system.samples * system.thought)
-    return replace(one, row=length, steps=max(0.0, steps - 1) if steps else 0.0, sequences=1.0, held=length + steps / 2)
-
-
-def lengths_alone(system: PromptShape, items: int) -> float:
-    """Expect how many different lengths the prompts of so many questions have, asked one by one."""
-    return different(items, _EVEN * system.own_sd)
-
-
-def thinking(system: PromptShape, items: int) -> Workload:
-    """Say what writing the reasonings of so many questions takes."""
-    if not (system.thought and items):
-        return Workload()
-    return _writing(system, items * system.samples, system.thought, system.thought)
-
-
-def learning(system: PromptShape, answer: float, items: int, footprint: Footprint, longest: float) -> Workload:
-    """Say what one pass over what is learned takes, packed or stacked, whichever the loop would take.
-
-    Only `Workload.lengths` is of all passes: batches are drawn anew in each, so their lengths are others.
+def prompt_shape(lengths: TokenLengths, footprints: Sequence[Footprint], new_tokens: int) -> PromptShape:
+    """Predict the prompts after a chain's steps; the last step with reasoning decides about it.
 
     Args:
-        system: its prompts with training items in place of the questions.
-        answer: tokens of an answer, the end of the turn included.
-        items: learned in one pass.
-        footprint: of the step that learns.
-        longest: tokens of the longest item, its answer included, behind what is shared.
+        lengths: of the task's texts.
+        footprints: of the steps, in their order.
+        new_tokens: the task's limit of generated tokens.
     """
-    each, batch = system.own + answer - 1, min(footprint.batch, max(items, 1))
-    room = max(footprint.row_tokens - system.shared, 1)
-    answers = 2 if footprint.learns == "pairs" else 1
-    each += (answers - 1) * (answer - 1)
-    per_row = max(1, min(batch, int(room // max(each, 1))))
-    packed_rows = math.ceil(batch / per_row)
-    packed = packed_rows * system.shared + batch * each
-    alone_tokens = (system.shared + each) * answers
-    stacked = batch * alone_tokens * _SPREAD
-    packs = _cost(packed, packed / packed_rows) <= _cost(stacked, alone_tokens)
-    tokens = packed if packs else stacked
-    row = packed / packed_rows if packs else min(footprint.row_tokens, stacked)
-    filled = packs and packed_rows > 1  # row after row, so that some row of some batch is all but full
-    widest = max(footprint.row_tokens if filled else min(footprint.row_tokens, row * _SPREAD), system.shared + longest)
-    predicted = answers * answer
-    a_pass = max(1.0, min(batch, room / max(each, 1)))
-    count = items / batch * (packed_rows if packs else math.ceil(stacked / footprint.row_tokens))
-    window = _EVEN * system.own_sd * (math.sqrt(a_pass) if packs else 1.0)
-    at_once = math.ceil(predicted * max(1.0, min(batch, widest / max(each, 1))))
-    return Workload(
-        tokens=tokens * items / batch,
-        row=row if packs else alone_tokens,
-        predictions=items * predicted,
-        largest=ForwardPass(math.ceil(widest), at_once),
-        lengths=different(max(1.0, footprint.epochs) * count, min(window, footprint.row_tokens)),
-        sent=items * (system.shared + system.own + predicted),
+    prefix, suffix, longest = lengths.shared, lengths.asked, float(lengths.asked_longest)
+    reasoning_tokens, samples, reranked_tokens, answers_known = 0.0, 1, 0.0, False
+    variance = lengths.asked_sd**2
+    for footprint in footprints:
+        example_tokens = footprint.exemplars * (lengths.learned + lengths.answer)
+        shared = footprint.shared_exemplars
+        prefix += footprint.virtual_tokens + (example_tokens if shared else 0.0)
+        suffix += footprint.passages * lengths.passage + (0.0 if shared else example_tokens)
+        if footprint.passages:
+            longest += lengths.passage_longest + (footprint.passages - 1) * lengths.passage
+            variance += footprint.passages * lengths.passage_sd**2
+        if footprint.exemplars and not shared:
+            longest += example_tokens + _LONGEST_SDS * math.sqrt(footprint.exemplars) * lengths.learned_sd
+            variance += footprint.exemplars * lengths.learned_sd**2
+        if footprint.reasoning_tokens:
+            reasoning_tokens, samples = float(footprint.reasoning_tokens), footprint.samples
+        reranked_tokens += footprint.reranked_passages * (lengths.passage + lengths.asked)
+        trains_on_items = footprint.epochs > 0 and footprint.objective == "items"
+        answers_known = answers_known or footprint.exemplars > 0 or trains_on_items
+    if suffix and not lengths.choices and any(footprint.passages for footprint in footprints):
+        prefix = min(prefix, lengths.shared)  # passages come first, so that only the instruction is common
+    max_new_tokens = mean_new_tokens = 0.0 if lengths.choices else float(new_tokens)
+    if answers_known:  # answers become as long as the examples'; otherwise their length is unknown
+        mean_new_tokens = min(max_new_tokens, lengths.answer)
+        max_new_tokens = min(max_new_tokens, 2 * lengths.answer + 2)
+    return PromptShape(
+        prefix_tokens=prefix,
+        suffix_tokens=suffix,
+        longest_suffix_tokens=longest,
+        choice_tokens=lengths.choices,
+        choice_count=lengths.choice_count,
+        max_new_tokens=max_new_tokens,
+        mean_new_tokens=mean_new_tokens,
+        reasoning_tokens=reasoning_tokens,
+        samples=samples,
+        reranked_tokens=reranked_tokens,
+        suffix_sd=math.sqrt(variance),
     )
 
 
-def _cost(tokens: float, length: float) -> float:
+def answering_workload(prompts: PromptShape, items: int) -> Workload:
+    """Predict answering so many questions in batches, behind their reasoning where there is any."""
+    if not items:
+        return Workload()
+    prompts = replace(
+        prompts,
+        suffix_tokens=prompts.suffix_tokens + prompts.reasoning_tokens,
+        longest_suffix_tokens=prompts.longest_suffix_tokens + prompts.reasoning_tokens,
+    )
+    if prompts.choice_tokens:
+        return _choice_workload(prompts, items)
+    return _decoding_workload(prompts, items, prompts.max_new_tokens, prompts.mean_new_tokens)
+
+
+def request_workload(prompts: PromptShape) -> Workload:
+    """Predict one request answered alone, reasoning included: no prefix is shared, one sequence is decoded."""
+    work = answering_workload(prompts, 1)
+    steps = prompts.mean_new_tokens + prompts.samples * prompts.reasoning_tokens
+    length = prompts.prefix_tokens + prompts.suffix_tokens
+    reasoning_prompts = prompts.samples * length if prompts.reasoning_tokens else 0.0
+    return replace(
+        work,
+        tokens=work.tokens + reasoning_prompts,
+        row_tokens=length,
+        decode_steps=max(0.0, steps - 1) if steps else 0.0,
+        decode_sequences=1.0,
+        mean_cache_tokens=length + steps / 2,
+        input_tokens=work.input_tokens + reasoning_prompts,
+        output_tokens=work.output_tokens + prompts.samples * prompts.reasoning_tokens,
+    )
+
+
+def request_lengths(prompts: PromptShape, requests: int) -> float:
+    """Return the expected number of distinct prompt lengths among so many requests."""
+    return expected_distinct(requests, _UNIFORM_WIDTH * prompts.suffix_sd)
+
+
+def reasoning_workload(prompts: PromptShape, items: int) -> Workload:
+    """Predict generating the reasoning of so many questions."""
+    if not (prompts.reasoning_tokens and items):
+        return Workload()
+    return _decoding_workload(prompts, items * prompts.samples, prompts.reasoning_tokens, prompts.reasoning_tokens)
+
+
+def training_workload(prompts: PromptShape, answer: float, items: int, footprint: Footprint) -> Workload:
+    """Predict one epoch, with batches packed or stacked, whichever the training loop would choose.
+
+    Only `Workload.distinct_lengths` is of all epochs: batches are drawn anew in each, so their lengths differ.
+
+    Args:
+        prompts: of the training items; their longest suffix includes the answer.
+        answer: tokens of an answer, the end of the turn included.
+        items: training items of one epoch.
+        footprint: of the step that trains.
+    """
+    item_tokens, batch_size = prompts.suffix_tokens + answer - 1, min(footprint.batch_size, max(items, 1))
+    row_space = max(footprint.row_tokens - prompts.prefix_tokens, 1)
+    answers = 2 if footprint.objective == "pairs" else 1
+    item_tokens += (answers - 1) * (answer - 1)
+    per_row = max(1, min(batch_size, int(row_space // max(item_tokens, 1))))
+    packed_rows = math.ceil(batch_size / per_row)
+    packed = packed_rows * prompts.prefix_tokens + batch_size * item_tokens
+    sequence_tokens = (prompts.prefix_tokens + item_tokens) * answers
+    stacked = batch_size * sequence_tokens * _LENGTH_RATIO
+    packs = _row_cost(packed, packed / packed_rows) <= _row_cost(stacked, sequence_tokens)
+    tokens = packed if packs else stacked
+    row = packed / packed_rows if packs else min(footprint.row_tokens, stacked)
+    fills_rows = packs and packed_rows > 1  # row after row, so that some row of some batch is all but full
+    widest = max(
+        footprint.row_tokens if fills_rows else min(footprint.row_tokens, row * _LENGTH_RATIO),
+        prompts.prefix_tokens + prompts.longest_suffix_tokens,
+    )
+    labels = answers * answer
+    items_per_pass = max(1.0, min(batch_size, row_space / max(item_tokens, 1)))
+    passes = items / batch_size * (packed_rows if packs else math.ceil(stacked / footprint.row_tokens))
+    window = _UNIFORM_WIDTH * prompts.suffix_sd * (math.sqrt(items_per_pass) if packs else 1.0)
+    pass_labels = math.ceil(labels * max(1.0, min(batch_size, widest / max(item_tokens, 1))))
+    return Workload(
+        tokens=tokens * items / batch_size,
+        row_tokens=row if packs else sequence_tokens,
+        logit_positions=items * labels,
+        largest_pass=ForwardPass(math.ceil(widest), pass_labels),
+        distinct_lengths=expected_distinct(max(1.0, footprint.epochs) * passes, min(window, footprint.row_tokens)),
+        input_tokens=items * (prompts.prefix_tokens + prompts.suffix_tokens + labels),
+    )
+
+
+def _row_cost(tokens: float, length: float) -> float:
     return tokens * (1 + _PACKING_COST * max(length, _PACKING_SHORT))
 
 
-def _scoring(system: PromptShape, items: int) -> Workload:
-    each = system.own + max(0.0, system.choices - system.choice_count)
-    per_row = max(1.0, min(items, ROW_TOKENS / max(each, 1)))
-    rows = min(ROW_TOKENS, items * each)
+def _choice_workload(prompts: PromptShape, items: int) -> Workload:
+    """Predict scoring the choices of so many questions."""
+    item_tokens = prompts.suffix_tokens + max(0.0, prompts.choice_tokens - prompts.choice_count)
+    per_row = max(1.0, min(items, ROW_TOKENS / max(item_tokens, 1)))
+    row = min(ROW_TOKENS, items * item_tokens)
     return Workload(
-        tokens=system.shared + items * (each + system.reread),
-        row=rows,
-        predictions=items * system.choices,
-        largest=ForwardPass(math.ceil(max(rows, system.longest)), math.ceil(per_row * system.choices)),
-        cached=system.shared,
-        lengths=different(items * each / ROW_TOKENS, each),  # a row is filled until no item fits: less than one is left
-        sent=items * (system.shared + system.own + system.choices),
+        tokens=prompts.prefix_tokens + items * (item_tokens + prompts.reranked_tokens),
+        row_tokens=row,
+        logit_positions=items * prompts.choice_tokens,
+        largest_pass=ForwardPass(
+            math.ceil(max(row, prompts.longest_suffix_tokens)), math.ceil(per_row * prompts.choice_tokens)
+        ),
+        peak_cache_tokens=prompts.prefix_tokens,
+        # a row is filled until no item fits: less than one item's tokens are left
+        distinct_lengths=expected_distinct(items * item_tokens / ROW_TOKENS, item_tokens),
+        input_tokens=items * (prompts.prefix_tokens + prompts.suffix_tokens + prompts.choice_tokens),
     )
 
 
-def _writing(system: PromptShape, items: int, written: float, usually: float) -> Workload:
-    alive = min(1.0, usually / max(written, 1.0))  # of a group, in the mean of the steps that its longest answer takes
-    wide = min(system.longest, _SPREAD * system.own)
-    group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(wide, 1))))
+def _decoding_workload(prompts: PromptShape, items: int, max_new_tokens: float, mean_new_tokens: float) -> Workload:
+    """Predict generating text for so many prompts."""
+    active_share = min(1.0, mean_new_tokens / max(max_new_tokens, 1.0))  # of a group, until its longest answer ends
+    padded = min(prompts.longest_suffix_tokens, _LENGTH_RATIO * prompts.suffix_tokens)
+    group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(padded, 1))))
     groups = math.ceil(items / group)
-    first = max(wide, system.longest)
+    longest = max(padded, prompts.longest_suffix_tokens)
+    padding = 1 + (_LENGTH_RATIO - 1) / 2
     return Workload(
-        tokens=system.shared + items * (1 + (_SPREAD - 1) / 2) * system.own + items * system.reread,
-        row=min(ROW_TOKENS, group * wide),  # more sequences see no more of each other: only one row grows quadratically
-        predictions=items,
-        steps=groups * max(0.0, written - 1),
-        sequences=max(1.0, group * alive),
-        largest=ForwardPass(math.ceil(min(PREFILL_TOKENS, group * first)), group),
-        cached=group * (system.shared + first + written),
-        held=max(1.0, group * alive) * (system.shared + wide + written / 2),
-        lengths=groups,
-        ending=min(group, max(0.0, written - 1) * groups),
-        sent=items * (system.shared + system.own),
-        written=items * usually,
+        tokens=prompts.prefix_tokens + items * padding * prompts.suffix_tokens + items * prompts.reranked_tokens,
+        row_tokens=min(ROW_TOKENS, group * padded),  # attention is quadratic within a row only
+        logit_positions=items,
+        decode_steps=groups * max(0.0, max_new_tokens - 1),
+        decode_sequences=max(1.0, group * active_share),
+        largest_pass=ForwardPass(math.ceil(min(PREFILL_TOKENS, group * longest)), group),
+        peak_cache_tokens=group * (prompts.prefix_tokens + longest + max_new_tokens),
+        mean_cache_tokens=max(1.0, group * active_share) * (prompts.prefix_tokens + padded + max_new_tokens / 2),
+        distinct_lengths=groups,
+        decode_batch_sizes=min(group, max(0.0, max_new_tokens - 1) * groups),
+        input_tokens=items * (prompts.prefix_tokens + prompts.suffix_tokens),
+        output_tokens=items * mean_new_tokens,
     )

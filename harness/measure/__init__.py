@@ -1,1 +1,1 @@
-"""What a phase takes, and what it runs on."""
+"""Measurements: memory, seconds, tokens and joules of a phase, the GPU, the environment."""

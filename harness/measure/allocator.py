@@ -1,8 +1,8 @@
-"""How this process takes memory and gives it back, so that a phase's peak is its own; with glibc, else nothing is done.
+"""glibc's allocator and oneDNN's code cache, set so that a phase's peak memory is its own; elsewhere nothing is done.
 
-A block from `MAPPED_FROM_BYTES` on is mapped by itself and returned when it is freed. Smaller ones come from a heap,
-whose pages are used again: with each block mapped anew, the kernel's clearing of pages took a third of the time in
-which long prompts were read. Passes are cut so that what a small model computes on the way stays below
+Blocks of at least `MAPPED_FROM_BYTES` are mapped one by one and returned when they are freed. Smaller ones come from
+the heap, whose pages are reused: with each block mapped anew, the kernel's clearing of pages took a third of the time
+of reading long prompts. Passes are cut so that a small model's activations stay below
 (`harness.decoding.batched_decode`).
 """
 
@@ -16,35 +16,35 @@ from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 MAPPED_FROM_BYTES = 8 * 1024**2
-_FREE_KEPT_BYTES = 512 * 1024**2
-CODES_KEPT = 96
+_TRIM_THRESHOLD_BYTES = 512 * 1024**2
+PRIMITIVE_CACHE_CAPACITY = 96
 
 
-def settle() -> None:
-    """Choose once, before anything is computed, how large blocks are taken (mallopt(3)), and how much code is kept.
+def configure() -> None:
+    """Set glibc's thresholds (mallopt(3)) and the size of oneDNN's code caches; call it before anything is computed.
 
-    A processor's matrix library generates code for each new size of a product and keeps 1,024 of them, and so does what
-    stands between it and torch; with texts of all lengths, that is most of what training would leave behind. Fewer do:
-    a pass of training with low-rank updates on all matrices of a Llama has some 45.
+    oneDNN generates code for each new size of a product and caches 1,024 of them, and torch's bridge to it caches as
+    many. With texts of all lengths, that is most of the memory that training would leave behind. Fewer suffice: a
+    training pass with low-rank updates on all matrices of a Llama has some 45.
 
-    By itself glibc raises its threshold with each large block that is freed, up to 32 MiB. Tensors then share a heap
-    whose gaps fit no later tensor of another shape, and a peak counts them; and it gives the heap's end back and takes
-    it again with each pass.
+    By default glibc raises its mapping threshold with each large block that is freed, up to 32 MiB. Tensors then share
+    a heap whose gaps fit no later tensor of another shape and count into the peak; and the heap's end is returned and
+    taken again with each pass.
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(name, str(CODES_KEPT))
+        os.environ.setdefault(name, str(PRIMITIVE_CACHE_CAPACITY))
     mallopt = _libc("mallopt")
     if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _FREE_KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
 
 
-def give_back() -> None:
-    """Return what was freed to the system, or it would count as the next phase's (malloc_trim(3))."""
+def trim() -> None:
+    """Return freed memory to the system (malloc_trim(3)), or it would count into the next phase."""
     gc.collect()
-    trim = _libc("malloc_trim")
-    if trim is not None:
-        trim(0)
+    malloc_trim = _libc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def _libc(function: str) -> Any:

@@ -1,11 +1,10 @@
-"""Joules of a phase, by codecarbon: of the whole machine while the phase ran, the share of an idle machine included.
+"""Joules of a phase, by codecarbon: of the whole machine while the phase ran, its idle power included.
 
-What the joules are worth depends on the machine. A processor's own counters (RAPL) and an NVIDIA GPU's (NVML) are
-measurements. Where a processor shows none, as in most virtual machines, codecarbon takes the power that its model is
-built for, or 85 W for a model that it does not know, times how busy it is; and memory is always a figure by its size.
-`EnergyMeter.source` says which it was.
+How exact they are depends on the machine. A processor's counters (RAPL) and an NVIDIA GPU's (NVML) are measurements.
+Without counters, as in most virtual machines, codecarbon multiplies the processor's rated power (85 W for an unknown
+model) by its load; memory is always estimated from its size. `EnergyMeter.source` says which it was.
 
-codecarbon is used offline: nothing is sent, looked up or written, and carbon is not reckoned.
+codecarbon is used offline: nothing is sent, looked up or written, and no carbon is computed.
 """
 
 from __future__ import annotations
@@ -16,35 +15,34 @@ from typing import Any
 
 from harness.errors import HarnessError
 
-_JOULES = 3.6e6
-"""In a kilowatt-hour."""
+_JOULES_PER_KWH = 3.6e6
 _COUNTERS = ("intel_rapl", "windows_emi", "intel_power_gadget")
-"""codecarbon's names for ways of reading a processor's own counters."""
+"""codecarbon's names for reading a processor's own counters."""
 
 
 class EnergyMeter:
-    """Measures one stretch of time after the other.
+    """Measures one interval after the other.
 
-    To make one takes a second or two, in which codecarbon looks for the hardware; a stretch then costs milliseconds,
-    and one sample each second while it lasts.
+    Construction takes a second or two, in which codecarbon detects the hardware; an interval then costs milliseconds,
+    and one sample a second while it lasts.
 
     Attributes:
-        source: how the joules came to be, for a reader.
+        source: measured or estimated, by part of the machine; a sentence for reports.
     """
 
     def __init__(self) -> None:
-        """Look for the hardware.
+        """Detect the hardware.
 
         Raises:
             HarnessError: codecarbon is not installed, or finds nothing to measure here.
         """
-        require()
+        require_codecarbon()
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
         from codecarbon import OfflineEmissionsTracker  # noqa: PLC0415 - it is optional
 
         self._tracker: Any = OfflineEmissionsTracker(
-            country_iso_code="USA",  # needed, but only for the carbon
-            force_carbon_intensity_g_co2e_kwh=1.0,  # so that no table or service is asked for it
+            country_iso_code="USA",  # required, but only used for carbon
+            force_carbon_intensity_g_co2e_kwh=1.0,  # so that no table or service is looked up
             output_methods=[],
             api_call_interval=-1,
             measure_power_secs=3600,
@@ -53,16 +51,16 @@ class EnergyMeter:
         )
         self._count = 0
         self.start()
-        self.stop()  # what is slow the first time happens here, and what is wrong shows
+        self.stop()  # the slow first interval happens here, and errors show
         self.source = _source(getattr(self._tracker, "_hardware", ()))
 
     def start(self) -> None:
-        """Begin a stretch."""
+        """Begin an interval."""
         self._count += 1
         self._tracker.start_task(str(self._count))
 
     def stop(self) -> float:
-        """End the stretch.
+        """End the interval.
 
         Returns:
             Joules.
@@ -70,14 +68,14 @@ class EnergyMeter:
         Raises:
             HarnessError: codecarbon gives none.
         """
-        found = self._tracker.stop_task(str(self._count))
-        if found is None:
+        emissions = self._tracker.stop_task(str(self._count))
+        if emissions is None:
             raise HarnessError("codecarbon cannot measure energy on this machine: run without --energy.")
-        return float(found.energy_consumed) * _JOULES
+        return float(emissions.energy_consumed) * _JOULES_PER_KWH
 
 
-def require() -> None:
-    """Make sure that codecarbon is installed.
+def require_codecarbon() -> None:
+    """Check that codecarbon is installed.
 
     Raises:
         HarnessError: it is not.
@@ -87,7 +85,7 @@ def require() -> None:
 
 
 def _source(hardware: Any) -> str:
-    """Say how codecarbon gets at the joules of each part."""
+    """Say how codecarbon gets the joules of each part."""
     kinds = {type(part).__name__: part for part in hardware}
     mode = str(getattr(kinds.get("CPU"), "_mode", ""))
     measured = mode in _COUNTERS or "AppleSiliconChip" in kinds or "Raspberry" in kinds

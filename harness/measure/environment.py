@@ -1,4 +1,4 @@
-"""Where and with what a trial runs: enough to repeat it, and to tell two machines or two stacks apart."""
+"""Environment of a trial: machine, package versions, commit and command, enough to repeat it."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ PACKAGES = (
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def environment(command: str | None = None, energy_source: str | None = None) -> Environment:
-    """Describe this process's surroundings.
+def current_environment(command: str | None = None, energy_source: str | None = None) -> Environment:
+    """Describe this process's environment.
 
     Args:
         command: the command line that the user gave; None: this process's own.
-        energy_source: how joules were measured (`harness.measure.energy`); None: they were not.
+        energy_source: of the joules (`EnergyMeter.source`); None: energy is not measured.
     """
     return Environment(
         python=platform.python_version(),
-        packages=versions(),
+        packages=package_versions(),
         platform=platform.platform(),
         processor=_processor(),
         cores=usable_cores(),
@@ -68,7 +68,7 @@ def usable_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Give the memory that this process may use: the machine's, or its container's limit where that is lower."""
+    """Return the memory that this process may use: the machine's, or its container's limit where that is lower."""
     limits = [psutil.virtual_memory().total]
     for path in _CGROUP_LIMITS:
         try:
@@ -78,21 +78,21 @@ def memory_bytes() -> int:
     return min(limits)
 
 
-def versions() -> dict[str, str]:
-    """Give the versions of the packages that can move a score or a second."""
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of `PACKAGES`."""
     return dict(_versions(PACKAGES))
 
 
 @cache
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Look versions up once: each search in what is installed takes milliseconds."""
-    found: dict[str, str] = {}
+    """Look versions up, cached: each search takes milliseconds."""
+    versions: dict[str, str] = {}
     for name in packages:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _processor() -> str:
@@ -100,17 +100,17 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return named or platform.processor() or platform.machine()
+    model_name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return model_name or platform.processor() or platform.machine()
 
 
 def _threads() -> int:
-    """Count the threads of one operator: torch's own number where torch is imported."""
+    """Return the threads of one operator: torch's setting where torch is imported."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() else usable_cores()
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return int(threads) if threads.isdecimal() else usable_cores()
 
 
 def _gpu() -> str | None:
@@ -121,7 +121,7 @@ def _gpu() -> str | None:
 
 
 def _git_commit() -> str | None:
-    """Give the commit of the working folder, ``-dirty`` behind it if tracked files were changed; None: no checkout."""
+    """Return the commit of the working folder, with ``-dirty`` if tracked files were changed; None: no checkout."""
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return None
@@ -130,7 +130,7 @@ def _git_commit() -> str | None:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+        process = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

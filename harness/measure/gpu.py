@@ -1,7 +1,7 @@
-"""Who holds memory of the GPU: the whole device by NVML, each process's share, and whether it is free for a run.
+"""GPU memory by NVML: of the whole device and of each process, and whether the GPU is free for a run.
 
-NVML comes with NVIDIA's driver and is asked through nvidia-ml-py, without CUDA: who only looks holds nothing.
-Its numbers are those of the PCI bus; on a machine with GPUs of several kinds, CUDA counts alike only with
+NVML comes with NVIDIA's driver and is called through nvidia-ml-py, without CUDA, which would allocate memory itself.
+Its device numbers follow the PCI bus; on a machine with GPUs of several kinds, CUDA's do so only with
 ``CUDA_DEVICE_ORDER=PCI_BUS_ID``.
 """
 
@@ -19,15 +19,15 @@ from typing import Any
 import psutil
 
 from harness.errors import HarnessError
+from harness.measure.units import MIB
 
 BUSY_BYTES = 500_000_000
-"""Of memory held by others, from which on a GPU counts as busy; an idle desktop's or driver's share is less."""
-_MIB = 1 << 20
+"""Memory of other processes from which on a GPU counts as busy; an idle desktop or driver takes less."""
 
 
 @dataclass(frozen=True)
 class GpuProcess:
-    """A process and its memory of the GPU; None: the driver does not tell how much."""
+    """A process and its GPU memory; None: the driver does not report it."""
 
     pid: int
     name: str
@@ -39,7 +39,7 @@ class GpuDevice:
     """A GPU as NVML shows it.
 
     Attributes:
-        nvml: the module `pynvml`, or what stands for it.
+        nvml: the module `pynvml`, or a test double.
         handle: of the device, or of a slice of it (MIG).
     """
 
@@ -47,29 +47,31 @@ class GpuDevice:
     handle: Any
 
     def used_bytes(self) -> int | None:
-        """Give what all processes hold, what the driver keeps for itself not included; None: not told."""
+        """Return the memory of all processes, without the driver's own; None: not reported."""
         try:
             return int(self.nvml.nvmlDeviceGetMemoryInfo(self.handle, version=self.nvml.nvmlMemory_v2).used)
         except (self.nvml.NVMLError, AttributeError):  # an older driver or module counts what is reserved as used
             return None
 
-    def holders(self) -> list[GpuProcess]:
-        """List the processes that hold memory, most of it first; in a container they may be hidden."""
-        found: dict[int, int | None] = {}
-        for ask in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
+    def processes(self) -> list[GpuProcess]:
+        """List the processes that use memory, largest first; a container may hide some."""
+        used_by_pid: dict[int, int | None] = {}
+        for query in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
             try:
-                found |= {one.pid: one.usedGpuMemory for one in getattr(self.nvml, ask)(self.handle)}
+                used_by_pid |= {
+                    process.pid: process.usedGpuMemory for process in getattr(self.nvml, query)(self.handle)
+                }
             except self.nvml.NVMLError:
                 continue
-        holders = [GpuProcess(pid, _name(pid), used) for pid, used in found.items()]
-        return sorted(holders, key=lambda one: -(one.used_bytes or 0))
+        processes = [GpuProcess(pid, _process_name(pid), used_bytes) for pid, used_bytes in used_by_pid.items()]
+        return sorted(processes, key=lambda process: -(process.used_bytes or 0))
 
 
 def open_device(nvml: Any = None) -> GpuDevice | None:
-    """Open the GPU that trials run on: the first that CUDA is shown.
+    """Open the GPU that trials run on: the first that is visible to CUDA.
 
     Args:
-        nvml: the module to ask; None: `pynvml`.
+        nvml: the module; None: `pynvml`.
 
     Returns:
         None where there is no such module, driver or device.
@@ -91,37 +93,40 @@ def open_device(nvml: Any = None) -> GpuDevice | None:
 
 
 def refuse_busy(nvml: Any = None) -> None:
-    """Make sure that nobody else holds much of the GPU: bytes and seconds would be theirs too, and memory run out.
+    """Refuse a GPU that other processes use: they would add to bytes and seconds, and memory could run out.
 
     Raises:
-        HarnessError: others hold more than 500 MB of it.
+        HarnessError: they hold more than 500 MB of it.
     """
     if nvml is None and not _torch_has_cuda():
         return
     device = open_device(nvml)
     if device is None:
         return
-    own = _own_pids()
-    holders = device.holders()
-    others = [one for one in holders if one.pid not in own]
-    seen = sum(one.used_bytes or 0 for one in others)
-    used = device.used_bytes()
-    mine = sum(one.used_bytes or 0 for one in holders if one.pid in own)
-    held = max(seen, (used or 0) - mine)
-    if held > BUSY_BYTES:
+    own_pids = _own_pids()
+    processes = device.processes()
+    foreign = [process for process in processes if process.pid not in own_pids]
+    visible_bytes = sum(process.used_bytes or 0 for process in foreign)
+    own_bytes = sum(process.used_bytes or 0 for process in processes if process.pid in own_pids)
+    foreign_bytes = max(visible_bytes, (device.used_bytes() or 0) - own_bytes)
+    if foreign_bytes > BUSY_BYTES:
+        breakdown = _breakdown(foreign, foreign_bytes - visible_bytes)
         raise HarnessError(
-            f"the GPU is busy: others hold {held / _MIB:,.0f} MiB of it ({_listed(others, held - seen)}). End them, "
+            f"the GPU is busy: others hold {foreign_bytes / MIB:,.0f} MiB of it ({breakdown}). End them, "
             "choose another GPU by CUDA_VISIBLE_DEVICES, or pass --share-gpu: bytes and seconds then hold theirs too."
         )
 
 
-def _listed(others: Sequence[GpuProcess], unseen: int) -> str:
+def _breakdown(processes: Sequence[GpuProcess], hidden_bytes: int) -> str:
     parts = [
-        f"{one.name}, pid {one.pid}: {'unknown' if one.used_bytes is None else f'{one.used_bytes / _MIB:,.0f} MiB'}"
-        for one in others
+        f"{process.name}, pid {process.pid}: "
+        + ("unknown" if process.used_bytes is None else f"{process.used_bytes / MIB:,.0f} MiB")
+        for process in processes
     ]
-    if unseen > _MIB and not any(one.used_bytes is None for one in others):
-        parts.append(f"{unseen / _MIB:,.0f} MiB by processes that cannot be seen from here, as of another container")
+    if hidden_bytes > MIB and not any(process.used_bytes is None for process in processes):
+        parts.append(
+            f"{hidden_bytes / MIB:,.0f} MiB by processes that cannot be seen from here, as of another container"
+        )
     return "; ".join(parts)
 
 
@@ -130,15 +135,15 @@ def _own_pids() -> set[int]:
     return {process.pid, *(child.pid for child in process.children(recursive=True))}
 
 
-def _name(pid: int) -> str:
+def _process_name(pid: int) -> str:
     try:
         return psutil.Process(pid).name()
-    except psutil.Error:  # another user's, or of another container
+    except psutil.Error:  # of another user or container
         return "unknown process"
 
 
 def _torch_has_cuda() -> bool:
-    """Tell whether the torch that is installed was built for CUDA, without importing it."""
+    """Whether the installed torch was built for CUDA; it is not imported."""
     spec = find_spec("torch")
     version = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
     return bool(version and version.is_file() and run_path(str(version)).get("cuda"))

@@ -1,6 +1,6 @@
 """Measure one phase at a time: seconds, peak memory of this process and of a GPU, tokens, joules.
 
-On Linux the kernel's own high-water mark is used (``VmHWM`` in ``/proc/self/status``), set back to the present size at
+On Linux the kernel's own high-water mark is used (``VmHWM`` in ``/proc/self/status``), reset to the present size at
 the start of each span by writing 5 to ``/proc/self/clear_refs`` (proc_pid_clear_refs(5)), so a phase's peak is its own.
 """
 
@@ -23,26 +23,26 @@ from harness.records.measurements import Phase, Span
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _SAMPLE_S = 0.05
-_LIGHT: frozenset[Phase] = frozenset({"score"})
-"""Phases that take next to nothing: what the one before has freed is not given back for them, as that takes longer."""
+_LIGHT_PHASES: frozenset[Phase] = frozenset({"score"})
+"""Phases so short that returning freed memory before them would take longer than they do."""
 
 
 class Meter:
     """Collects the spans of one trial. Spans follow one another; they don't nest.
 
     Attributes:
-        energy_source: how the spans' joules came to be; None: they were not asked for.
+        energy_source: of the spans' joules (`EnergyMeter.source`); None: energy is not measured.
     """
 
     def __init__(self, *, energy: bool = False, nvml: Any = None) -> None:
-        """Make ready to measure.
+        """Prepare the measurement.
 
         Args:
             energy: whether to measure joules.
-            nvml: asked for what the whole GPU holds; None: `pynvml`, or torch where there is none.
+            nvml: for the whole GPU's memory; None: `pynvml`, or torch where there is none.
 
         Raises:
-            HarnessError: energy was asked for, and cannot be measured here.
+            HarnessError: energy cannot be measured here.
         """
         self._nvml = nvml
         self._energy = EnergyMeter() if energy else None
@@ -51,11 +51,11 @@ class Meter:
         self._running: Phase | None = None
         self._tokens_in: int | None = None
         self._tokens_out: int | None = None
-        self._passes: dict[str, Any] = {}
+        self._timing: dict[str, Any] = {}
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """The finished spans, in the order in which they ran; one that raised is not among them."""
+        """The finished spans, in their order; one that raised is not among them."""
         return tuple(self._spans)
 
     @contextmanager
@@ -64,7 +64,7 @@ class Meter:
 
         Args:
             phase: what is measured.
-            step: name of the step that it belongs to, where it is one step's.
+            step: name of the step, where the phase belongs to one.
 
         Raises:
             RuntimeError: another span is running.
@@ -72,16 +72,16 @@ class Meter:
         if self._running:
             raise RuntimeError(f"span {phase!r} began inside span {self._running!r}: spans do not nest")
         self._running, self._tokens_in, self._tokens_out = phase, None, None
-        self._passes = {}
+        self._timing = {}
         try:
-            if phase not in _LIGHT:
-                allocator.give_back()
+            if phase not in _LIGHT_PHASES:
+                allocator.trim()
             host, gpu = _HostPeak(), _GpuPeak(self._nvml)
-            with gpu.sampled(), self._joules() as joules:
-                began = perf_counter()
+            with gpu.sampling(), self._joules() as joules:
+                start = perf_counter()
                 yield
-                gpu.wait()
-                wall_s = perf_counter() - began
+                gpu.synchronize()
+                wall_s = perf_counter() - start
             self._spans.append(
                 Span(
                     phase=phase,
@@ -95,14 +95,14 @@ class Meter:
                     tokens_in=self._tokens_in,
                     tokens_out=self._tokens_out,
                     energy_j=joules[0] if joules else None,
-                    **self._passes,
+                    **self._timing,
                 )
             )
         finally:
             self._running = None
 
-    def tokens(self, *, tokens_in: int | None = None, tokens_out: int | None = None) -> None:
-        """Add to the tokens of the running span; a side that is never counted stays None.
+    def count_tokens(self, *, tokens_in: int | None = None, tokens_out: int | None = None) -> None:
+        """Add to the tokens of the running span; a direction that is never counted stays None.
 
         Args:
             tokens_in: real tokens read, padding excluded.
@@ -118,25 +118,25 @@ class Meter:
         if tokens_out is not None:
             self._tokens_out = (self._tokens_out or 0) + tokens_out
 
-    def passes(self, *, prefill_s: float | None, decode_s: float | None, decode_tokens: int | None) -> None:
-        """Say what the model did in the running span (`Span`); of several calls, the last counts."""
-        self._passes = {"prefill_s": prefill_s, "decode_s": decode_s, "decode_tokens": decode_tokens}
+    def set_timing(self, *, prefill_s: float | None, decode_s: float | None, decode_tokens: int | None) -> None:
+        """Set the model's own times in the running span (`Span`); of several calls, the last counts."""
+        self._timing = {"prefill_s": prefill_s, "decode_s": decode_s, "decode_tokens": decode_tokens}
 
     @contextmanager
     def _joules(self) -> Generator[list[float]]:
-        """Give a list that holds the joules once the ``with`` block has ended; it stays empty where none are known."""
-        found: list[float] = []
+        """Yield a list that holds the joules once the ``with`` block has ended; empty where energy is not measured."""
+        joules: list[float] = []
         if self._energy:
             self._energy.start()
         try:
-            yield found
+            yield joules
         finally:
             if self._energy:
-                found.append(self._energy.stop())
+                joules.append(self._energy.stop())
 
 
 class _HostPeak:
-    """The highest resident memory of this process since the object was made."""
+    """The highest resident memory of this process since construction."""
 
     def __init__(self) -> None:
         self._exact = _reset_high_water_mark()
@@ -144,15 +144,17 @@ class _HostPeak:
         self.start_bytes = _status_bytes("VmRSS") or psutil.Process().memory_info().rss
 
     def peak_bytes(self) -> int | None:
-        """Give the peak; None where the system knows only an older, higher one."""
+        """Return the peak; None where the system knows only an earlier, higher one."""
         if self._exact:
             return _status_bytes("VmHWM")
-        now = _lifetime_peak_bytes()
-        return now if now is not None and self._earlier_bytes is not None and now > self._earlier_bytes else None
+        peak_bytes = _lifetime_peak_bytes()
+        if peak_bytes is None or self._earlier_bytes is None or peak_bytes <= self._earlier_bytes:
+            return None
+        return peak_bytes
 
 
 class _GpuPeak:
-    """Peaks of the first CUDA device, through a torch that is already imported; None of them without one."""
+    """Peaks of the first CUDA device, by an already imported torch; None without one."""
 
     def __init__(self, nvml: Any) -> None:
         self.device_bytes: int | None = None
@@ -163,8 +165,8 @@ class _GpuPeak:
             self._cuda.reset_peak_memory_stats()
 
     @contextmanager
-    def sampled(self) -> Generator[None]:
-        """Look at the whole device's memory again and again, other processes' share included."""
+    def sampling(self) -> Generator[None]:
+        """Sample the whole device's memory in a thread, other processes' share included."""
         if not self._cuda:
             yield
             return
@@ -177,8 +179,8 @@ class _GpuPeak:
             stop.set()
             thread.join()
 
-    def wait(self) -> None:
-        """Let queued work end, so that it counts into this span; torch may have been imported in it."""
+    def synchronize(self) -> None:
+        """Wait for queued work, so that it counts into this span; torch may have been imported in it."""
         self._cuda = self._cuda or _cuda()
         if self._cuda:
             self._cuda.synchronize()
@@ -196,23 +198,23 @@ class _GpuPeak:
                 return
 
     def _device_bytes(self) -> int:
-        """Read what all processes hold, as NVML tells it, or else CUDA, which counts what the driver keeps as well."""
-        told = self._device.used_bytes() if self._device else None
-        if told is not None:
-            return told
+        """Read the memory of all processes from NVML, or else from CUDA, which includes the driver's own."""
+        used_bytes = self._device.used_bytes() if self._device else None
+        if used_bytes is not None:
+            return used_bytes
         free, total = self._cuda.mem_get_info()
         return int(total - free)
 
 
 def _cuda() -> Any:
-    """Give torch.cuda where torch is imported and has a device, else None."""
+    """Return torch.cuda where torch is imported and has a device, else None."""
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     return cuda if cuda is not None and cuda.is_available() else None
 
 
 def _reset_high_water_mark() -> bool:
-    """Set VmHWM back to the present size; False where the system has no such thing."""
+    """Reset VmHWM to the present size; False where the system cannot."""
     try:
         _CLEAR.write_text("5", encoding="ascii")
     except OSError:
@@ -221,7 +223,7 @@ def _reset_high_water_mark() -> bool:
 
 
 def _status_bytes(field: str) -> int | None:
-    """Read a size of this process as the Linux kernel keeps it (it writes kB and means KiB)."""
+    """Read a size of this process from the Linux kernel (its kB are KiB)."""
     try:
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -230,7 +232,7 @@ def _status_bytes(field: str) -> int | None:
 
 
 def _lifetime_peak_bytes() -> int | None:
-    """Read the peak since the process began, for systems where it cannot be set back."""
+    """Read the peak since the process began, for systems where it cannot be reset."""
     windows: int | None = getattr(psutil.Process().memory_info(), "peak_wset", None)
     if windows is not None:
         return windows

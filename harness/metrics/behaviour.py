@@ -1,13 +1,15 @@
-"""Metrics of how a system answers rather than what: how long, and whether it refuses what it cannot know."""
+"""Metrics of behaviour: the length of answers, and refusals of what a system cannot know."""
 
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 
 import numpy as np
 
 from harness.metrics.items import Items
-from harness.metrics.metric import BoolArray, FloatArray, Statistics
+from harness.metrics.labels import micro_f1
+from harness.metrics.metric import TEXT_KINDS, BoolArray, FloatArray, Metric, MetricSeries
 from harness.metrics.text_answers import normalise, overlap
 
 REFUSALS = (
@@ -20,7 +22,7 @@ REFUSALS = (
     "unknown",
     "i dont know",
 )
-"""What a refusal begins with, once normalised (`text.normalise`)."""
+"""How a normalised refusal begins (`text_answers.normalise`)."""
 
 
 def words(items: Items) -> FloatArray:
@@ -29,7 +31,7 @@ def words(items: Items) -> FloatArray:
 
 
 def length_error(items: Items) -> FloatArray:
-    """How many words each output is longer or shorter than the reference nearest in length: [n, 1]."""
+    """Words by which each output is longer or shorter than the reference nearest in length: [n, 1]."""
     pairs = zip(items.outputs, items.references, strict=True)
     return np.array([float(min(abs(len(out.split()) - len(r.split())) for r in refs)) for out, refs in pairs])[:, None]
 
@@ -37,55 +39,119 @@ def length_error(items: Items) -> FloatArray:
 def outdated(items: Items) -> FloatArray:
     """1 where the answer shares more words with the rejected answer than with any reference, else 0: [n, 1]."""
     rows = zip(items.answers, items.references, items.rejected, strict=True)
-    found = [
-        answer is not None and worse is not None and overlap(answer, worse) > max(overlap(answer, ref) for ref in refs)
-        for answer, refs, worse in rows
+    indicators = [
+        answer is not None
+        and rejected is not None
+        and overlap(answer, rejected) > max(overlap(answer, ref) for ref in refs)
+        for answer, refs, rejected in rows
     ]
-    return np.array(found, dtype=np.float64)[:, None]
+    return np.array(indicators, dtype=np.float64)[:, None]
 
 
 def has_rejected(items: Items) -> BoolArray:
-    """Mask [n] of the items that name a worse answer."""
-    return np.array([worse is not None for worse in items.rejected], dtype=bool)
+    """Mask [n] of the items with a rejected answer."""
+    return np.array([rejected is not None for rejected in items.rejected], dtype=bool)
 
 
-def words_at_most(limit: int) -> Statistics:
-    """Statistics of words_at_most@N: 1 where an answer was given in at most N words, else 0: [n, 1]."""
-    return partial(_brief, limit)
+def words_at_most(limit: int, items: Items) -> FloatArray:
+    """1 where an answer was given in at most `limit` words, else 0: [n, 1]."""
+    answers = [answer is not None and 0 < len(answer.split()) <= limit for answer in items.answers]
+    return np.array(answers, dtype=np.float64)[:, None]
 
 
 def is_refusal(text: str) -> bool:
-    """Tell whether a text says that there is no answer: it begins with one of `REFUSALS`."""
-    said = f"{normalise(text)} "
-    return any(said.startswith(f"{refusal} ") for refusal in REFUSALS)
+    """Return whether a text says that there is no answer: it begins with one of `REFUSALS`."""
+    normalised = f"{normalise(text)} "
+    return any(normalised.startswith(f"{refusal} ") for refusal in REFUSALS)
 
 
 def right_decision(items: Items) -> FloatArray:
-    """1 where a system refused what the reference refuses, or answered what it answers, else 0: [n, 1]."""
-    return (refused(items) == refusable(items)).astype(np.float64)[:, None]
+    """1 where both system and reference refuse, or both answer, else 0: [n, 1]."""
+    return (refusal_mask(items) == unanswerable_mask(items)).astype(np.float64)[:, None]
 
 
-def refusal_found(items: Items) -> FloatArray:
+def refusals(items: Items) -> FloatArray:
     """1 where a system refused, else 0: [n, 1]."""
-    return refused(items).astype(np.float64)[:, None]
+    return refusal_mask(items).astype(np.float64)[:, None]
 
 
 def refusal_counts(items: Items) -> FloatArray:
     """Indicators of (refused rightly, refused, to be refused): [n, 3]."""
-    said, wanted = refused(items), refusable(items)
-    return np.stack([said & wanted, said, wanted], axis=1).astype(np.float64)
+    refusals, unanswerable = refusal_mask(items), unanswerable_mask(items)
+    return np.stack([refusals & unanswerable, refusals, unanswerable], axis=1).astype(np.float64)
 
 
-def refusable(items: Items) -> BoolArray:
+def unanswerable_mask(items: Items) -> BoolArray:
     """Mask [n] of the items whose reference is a refusal."""
     return np.array([is_refusal(references[0]) for references in items.references], dtype=bool)
 
 
-def refused(items: Items) -> BoolArray:
+def refusal_mask(items: Items) -> BoolArray:
     """Mask [n] of the items that were refused; no answer at all is no refusal."""
     return np.array([answer is not None and is_refusal(answer) for answer in items.answers], dtype=bool)
 
 
-def _brief(limit: int, items: Items) -> FloatArray:
-    answers = [answer is not None and 0 < len(answer.split()) <= limit for answer in items.answers]
-    return np.array(answers, dtype=np.float64)[:, None]
+def _words_metric(limit: int) -> Metric:
+    words = "one word" if limit == 1 else f"at most {limit} words"
+    return Metric(
+        f"words_at_most@{limit}",
+        f"share of questions that are answered in {words}",
+        TEXT_KINDS,
+        partial(words_at_most, limit),
+        binary=True,
+    )
+
+
+METRICS = (
+    Metric(
+        "output_words",
+        "mean number of words in an output",
+        TEXT_KINDS,
+        words,
+        unit="words",
+        higher_is_better=None,
+        bounds=(0.0, inf),
+    ),
+    Metric(
+        "length_error",
+        "mean number of words by which an output is longer or shorter than the reference",
+        TEXT_KINDS,
+        length_error,
+        unit="words",
+        higher_is_better=False,
+        bounds=(0.0, inf),
+    ),
+    Metric(
+        "outdated",
+        "share of answers that are nearer to the rejected (outdated) answer than to a right one, where there is one",
+        TEXT_KINDS,
+        outdated,
+        higher_is_better=False,
+        binary=True,
+        defined=has_rejected,
+    ),
+    MetricSeries("words_at_most", _words_metric, listed=(3, 5)),
+    Metric(
+        "refusal_accuracy",
+        "share of questions where answering or refusing was the right decision",
+        TEXT_KINDS,
+        right_decision,
+        binary=True,
+        source="the answerable/unanswerable decision of Rajpurkar, Jia & Liang 2018 (arXiv:1806.03822)",
+    ),
+    Metric(
+        "refusal_recall",
+        "share of the unanswerable questions that are refused",
+        TEXT_KINDS,
+        refusals,
+        binary=True,
+        defined=unanswerable_mask,
+    ),
+    Metric(
+        "refusal_f1",
+        "harmonic mean of precision and recall of refusing",
+        TEXT_KINDS,
+        refusal_counts,
+        micro_f1,
+    ),
+)

@@ -1,136 +1,125 @@
-"""Every metric that a suite can name, and the way to find one."""
+"""Find a metric by its name: built-in ones in the modules of this package, others by entry point.
+
+A module of this package that has a tuple `METRICS` is a family of metrics, and defines each of them there: a new metric
+is one entry in one file. Other packages add theirs through the entry-point group ``adaptbench.metrics``; an entry point
+names a `Metric` or `MetricSeries` of the same name.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
 
-from harness.api import Kind
-from harness.errors import unknown
-from harness.metrics import labels, recall, text_answers
-from harness.metrics.canary_metrics import MEMORISATION
-from harness.metrics.further import FURTHER, WRITTEN, words_at_most
-from harness.metrics.metric import Metric
+from harness.errors import HarnessError, unknown
+from harness.metrics.metric import Metric, MetricSeries
 
-_CHOSEN: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference"})
-_LABELLED: frozenset[Kind] = frozenset({"classification"})
-_ASKED: frozenset[Kind] = frozenset({"qa", "generation", "multiple_choice", "classification"})
-_ALL: frozenset[Kind] = _ASKED | _CHOSEN
-
-_SQUAD = "Rajpurkar et al. 2016 (arXiv:1606.05250), v1.1 evaluation script"
-_MACRO = "Sokolova & Lapalme 2009; classes that occur in references or answers, as scikit-learn averages"
-_MANNING = "Manning, Raghavan & Schütze 2008, chapter 8"
+GROUP = "adaptbench.metrics"
+Definition = Metric | MetricSeries
+_NUMBER = re.compile(r"[1-9]\d{0,5}")
 
 
 def get(name: str, *, where: str = "") -> Metric:
-    """Find a metric by name; `recall@K` and `words_at_most@N` exist for every whole number of 1 or more.
+    """Find a metric by name; one of a series exists for every whole number of 1 or more.
+
+    ``get("recall@5").value(items)``
 
     Args:
         name: as a suite writes it.
         where: the file it was written in, for the error.
 
     Raises:
-        HarnessError: there is no such metric.
+        HarnessError: there is no such metric; two with this name; or the package that brings it is broken.
     """
-    if name in METRICS:
-        return METRICS[name]
-    if match := re.fullmatch(r"(recall|words_at_most)@([1-9]\d{0,5})", name):
-        make = {"recall": _recall, "words_at_most": words_at_most}[match[1]]
-        return make(int(match[2]))
-    raise unknown("metric", name, METRICS, where=where)
+    stem = name.partition("@")[0]
+    modules, plugins = _defining_modules().get(stem, ()), _plugins().get(stem, ())
+    origins = [*modules, *map(_origin, plugins)]
+    if len(origins) > 1:
+        raise HarnessError(f"{len(origins)} metrics are called {stem!r}: {' and '.join(origins)}; remove all but one.")
+    metric = _numbered(_load(plugins[0]), name) if plugins else builtin_metrics().get(name) or _builtin(stem, name)
+    if metric is None:
+        raise unknown("metric", name, {*builtin_metrics(), *_plugins()}, where=where)
+    return metric
 
 
-def _recall(k: int) -> Metric:
-    passages = "first passage" if k == 1 else f"first {k} passages"
-    return Metric(
-        name=f"recall@{k}",
-        summary=f"share of the passages that hold the answer which are among the {passages} retrieved",
-        kinds=_ASKED,
-        statistics=recall.recall_at(k),
-        defined=recall.retrieved,
-        source=_MANNING,
-    )
+@cache
+def families() -> Mapping[str, tuple[Definition, ...]]:
+    """Return the built-in metrics and series by the module that defines them."""
+    names = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    modules = [import_module(f"harness.metrics.{name}") for name in names]
+    return {module.__name__: module.METRICS for module in modules if hasattr(module, "METRICS")}
 
 
-METRICS: Mapping[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "share of items answered correctly", _CHOSEN, labels.correct, binary=True),
-        Metric(
-            name="macro_f1",
-            summary="mean over classes of the harmonic mean of precision and recall: rare classes count fully",
-            kinds=_LABELLED,
-            statistics=labels.class_counts,
-            combine=labels.macro_f1,
-            source=_MACRO,
-        ),
-        Metric(
-            name="micro_f1",
-            summary="F1 over all classes at once; equals accuracy where every answer could be parsed",
-            kinds=_LABELLED,
-            statistics=labels.pooled_counts,
-            combine=labels.micro_f1,
-            source=_MACRO,
-        ),
-        Metric(
-            name="macro_precision",
-            summary="mean over classes of the share of answers with that label which are right",
-            kinds=_LABELLED,
-            statistics=labels.class_counts,
-            combine=labels.macro_precision,
-            source=_MACRO,
-        ),
-        Metric(
-            name="macro_recall",
-            summary="mean over classes of the share of that class's items which are found",
-            kinds=_LABELLED,
-            statistics=labels.class_counts,
-            combine=labels.macro_recall,
-            source=_MACRO,
-        ),
-        Metric(
-            "exact_match",
-            "share of answers that equal a reference after normalising",
-            WRITTEN,
-            text_answers.exact_match,
-            binary=True,
-            source=_SQUAD,
-        ),
-        Metric(
-            "token_f1",
-            "mean overlap of the answer's words with the closest reference's",
-            WRITTEN,
-            text_answers.token_f1,
-            source=_SQUAD,
-        ),
-        Metric(
-            "contains",
-            "share of outputs that hold a reference as whole words, after normalising",
-            WRITTEN,
-            text_answers.contains,
-            binary=True,
-        ),
-        _recall(1),
-        _recall(3),
-        _recall(5),
-        Metric(
-            name="mrr",
-            summary="mean of 1 / rank of the first retrieved passage that holds the answer",
-            kinds=_ASKED,
-            statistics=recall.reciprocal_rank,
-            defined=recall.retrieved,
-            source="Voorhees 1999 (TREC-8)",
-        ),
-        Metric(
-            name="cited",
-            summary="share of the answers that stand, as whole words, in a passage that was sent",
-            kinds=frozenset({"qa", "multiple_choice"}),
-            statistics=recall.supported,
-            defined=recall.citable,
-            binary=True,
-        ),
-        Metric("parsed", "share of outputs that an answer could be read from", _ALL, labels.parsed, binary=True),
-        *FURTHER,
-        *MEMORISATION,
-    )
-}
+@cache
+def builtin_metrics() -> Mapping[str, Metric]:
+    """Return the built-in metrics by name; of a series those that it lists."""
+    listed: list[Metric] = []
+    for definition in (definition for family in families().values() for definition in family):
+        if isinstance(definition, MetricSeries):
+            listed += [definition.make(number) for number in definition.listed]
+        else:
+            listed.append(definition)
+    return {metric.name: metric for metric in listed}
+
+
+def clear() -> None:
+    """Forget all metrics, for a program that installs or writes some while it runs."""
+    for cached in (families, builtin_metrics, _defining_modules, _plugins, _load):
+        cached.cache_clear()
+
+
+@cache
+def _defining_modules() -> Mapping[str, tuple[str, ...]]:
+    """Map the name of each built-in metric and series to the modules that define it: one, or it is refused."""
+    modules: dict[str, tuple[str, ...]] = {}
+    for module, family in families().items():
+        for definition in family:
+            modules[definition.name] = (*modules.get(definition.name, ()), module)
+    return modules
+
+
+def _builtin(stem: str, name: str) -> Metric | None:
+    definitions = (definition for family in families().values() for definition in family if definition.name == stem)
+    return next((metric for definition in definitions if (metric := _numbered(definition, name))), None)
+
+
+def _numbered(definition: Definition, name: str) -> Metric | None:
+    """Return the metric of a definition that has this name."""
+    if isinstance(definition, Metric):
+        return definition if definition.name == name else None
+    number = name.removeprefix(f"{definition.name}@")
+    return definition.make(int(number)) if _NUMBER.fullmatch(number) else None
+
+
+@cache
+def _plugins() -> Mapping[str, tuple[EntryPoint, ...]]:
+    points: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        if point not in points.get(point.name, ()):  # an editable install can list its package twice
+            points[point.name] = (*points.get(point.name, ()), point)
+    return points
+
+
+def _origin(point: EntryPoint) -> str:
+    package = f" (package {point.dist.name})" if point.dist else ""
+    return f"{point.value}{package}"
+
+
+@cache
+def _load(point: EntryPoint) -> Definition:
+    description = f"metric {point.name!r} of {_origin(point)}"
+    try:
+        definition: Any = point.load()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise HarnessError(f"{description} cannot be loaded: {type(error).__name__}: {reason}") from error
+    if not isinstance(definition, Metric | MetricSeries):
+        raise HarnessError(f"{description} is no harness.metrics.Metric.")
+    if definition.name != point.name:
+        raise HarnessError(f"{description} calls itself {definition.name!r}: give both the same name.")
+    return definition

@@ -20,7 +20,7 @@ NO_LABEL = "(no label)"
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How one class did; all shares in [0, 1], `support` is the number of its items."""
+    """Scores of one class, in [0, 1]; `support` is the number of its items."""
 
     label: str
     precision: float
@@ -30,40 +30,41 @@ class ClassScores:
 
 
 def confusion(items: Items) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Count the items of each reference (row) by the label they were answered with (column).
+    """Count items by reference (row) and answered label (column).
 
     Returns:
-        labels: K of them, and `NO_LABEL` last where some answer is none of them.
+        labels: K of them, and `NO_LABEL` last where an answer is none of them.
         matrix: int64 [K, K], or [K + 1, K + 1] with an empty last row.
     """
     labels, answers = label_set(items), _answers(items)
-    shown = (*labels, NO_LABEL) if NO_LABEL in answers else labels
-    return shown, _counts(true_labels(items), answers, shown)
+    columns = (*labels, NO_LABEL) if NO_LABEL in answers else labels
+    return columns, _counts(true_labels(items), answers, columns)
 
 
 def per_class(items: Items) -> list[ClassScores]:
-    """Precision, recall and F1 of each label, in the labels' order; 0 where a share has no items to be taken of."""
+    """Precision, recall and F1 of each label, in the labels' order; 0 where the denominator is 0."""
     labels = label_set(items)
     counts = _counts(true_labels(items), _answers(items), (*labels, NO_LABEL))
-    found: list[ClassScores] = []
-    for place, label in enumerate(labels):
-        hits, said, true = (int(x) for x in (counts[place, place], counts[:, place].sum(), counts[place].sum()))
-        found.append(ClassScores(label, _share(hits, said), _share(hits, true), _share(2 * hits, said + true), true))
-    return found
+    scores: list[ClassScores] = []
+    for k, label in enumerate(labels):
+        hits, predicted, true = (int(x) for x in (counts[k, k], counts[:, k].sum(), counts[k].sum()))
+        f1 = _share(2 * hits, predicted + true)
+        scores.append(ClassScores(label, _share(hits, predicted), _share(hits, true), f1, true))
+    return scores
 
 
-def _counts(true: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+def _counts(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
     """Count pairs of reference and answer, [K, K]; a reference that is no label is in no row."""
-    place = {label: k for k, label in enumerate(labels)}
+    index = {label: k for k, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    for reference, answer in zip(true, said, strict=True):
-        if reference in place and answer in place:
-            counts[place[reference], place[answer]] += 1
+    for reference, answer in zip(true, predicted, strict=True):
+        if reference in index and answer in index:
+            counts[index[reference], index[answer]] += 1
     return counts
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _share(part: int, total: int) -> float:
+    return part / total if total else 0.0
 
 
 def _answers(items: Items) -> list[str]:

@@ -1,28 +1,41 @@
-"""What a metric reads: the items of one task as columns, made from records or straight from a stored table."""
+"""The items of one task as columns, which metrics read: from rows in memory or straight from a stored table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from harness.errors import HarnessError
 from harness.records.record import Row
 
-SINGULAR = {"ids": "id", "answers": "answer", "outputs": "output", "clusters": "cluster", "inputs": "input"}
-"""Where a column here is the plural of the field in `Row`; every other name is the same in both."""
-LATER: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
+FIELDS: Mapping[str, str] = {
+    "ids": "id",
+    "answers": "answer",
+    "outputs": "output",
+    "references": "references",
+    "choices": "choices",
+    "clusters": "cluster",
+    "passages": "passages",
+    "evidence": "evidence",
+    "parsed": "parsed",
+    "inputs": "input",
+    "rejected": "rejected",
+    "choice_scores": "choice_scores",
+    "cited": "cited",
+}
+"""Every column of `Items`, and the field of `Row` that it holds."""
+COLUMNS = tuple(FIELDS)
+DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
-
-
-ALIKE = ("ids", "references", "choices", "clusters", "inputs", "evidence")
+SHARED = ("ids", "references", "choices", "clusters", "inputs", "evidence")
 """Columns that are the same in most trials of a task."""
 
-
-Places = tuple[int, ...] | slice
-"""Rows of a table: rising places, or all from one to another."""
+Positions = tuple[int, ...] | slice
+"""Rows of a table: rising positions, or all from one to another."""
+ReadColumn = Callable[[str], tuple[Any, ...]]
+"""Returns a column of `Items` by its name."""
 
 
 class Columns(Protocol):
@@ -38,80 +51,126 @@ class Columns(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
 class Items:
     """The items of one task, one entry an item in every column; n items.
 
-    Stored ones are read column by column, when a metric first looks at one.
+    Make them by `from_rows`, `from_columns` or `pooled`. A column is read at its first use, once.
 
     Attributes:
-        ids: unique within the task; systems are paired on them.
-        answers: what was parsed from the output; None where parsing failed, which counts as wrong.
-        references: the acceptable answers.
-        choices: what could be answered; empty where anything could.
-        clusters: items with one cluster are not independent; None: on its own.
-        passages: ids of the retrieved passages, best first.
-        evidence: ids of the passages that hold the answer; empty where unknown.
-        parsed: how the answer was read.
-        inputs: what was asked; empty where an earlier version did not store it.
-        rejected: an answer that is known to be worse, or out of date; None where there is none.
-        choice_scores: log-likelihood of each choice, nats; empty where the answer was generated.
-        cited: ids of the passages sent in which the answer stands; None where an earlier version did not look.
         labels: the labels of the whole task (not per item); empty where it has no fixed ones.
     """
 
-    ids: tuple[str, ...]
-    answers: tuple[str | None, ...]
-    outputs: tuple[str, ...]
-    references: tuple[tuple[str, ...], ...]
-    choices: tuple[tuple[str, ...], ...]
-    clusters: tuple[str | None, ...]
-    passages: tuple[tuple[str, ...], ...]
-    evidence: tuple[tuple[str, ...], ...]
-    parsed: tuple[str, ...]
-    inputs: tuple[str, ...]
-    rejected: tuple[str | None, ...]
-    choice_scores: tuple[tuple[float, ...], ...]
-    cited: tuple[tuple[str, ...] | None, ...] = field(default_factory=tuple)
-    labels: tuple[str, ...] = ()
+    def __init__(self, read: ReadColumn, labels: Sequence[str] = ()) -> None:
+        """Check the ids; the other columns are read at their first use.
 
-    def __post_init__(self) -> None:
-        """Refuse items that can't be told apart: pairing two systems on them would be arbitrary."""
+        Raises:
+            HarnessError: two items have one id: pairing two systems on them would be arbitrary.
+        """
+        self._read = read
+        self.labels = tuple(labels)
         if len(set(self.ids)) != len(self.ids):
-            twice = next(i for i in self.ids if self.ids.count(i) > 1)
+            repeated = next(name for name in self.ids if self.ids.count(name) > 1)
             raise HarnessError(
-                f"item {twice!r} occurs more than once in one trial: ids must be unique, so remove that result "
+                f"item {repeated!r} occurs more than once in one trial: ids must be unique, so remove that result "
                 "and run the trial again"
             )
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Unique within the task; systems are paired on them."""
+        return self._read("ids")
+
+    @cached_property
+    def answers(self) -> tuple[str | None, ...]:
+        """What was parsed from the output; None where parsing failed, which counts as wrong."""
+        return self._read("answers")
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """What the model wrote."""
+        return self._read("outputs")
+
+    @cached_property
+    def references(self) -> tuple[tuple[str, ...], ...]:
+        """The acceptable answers."""
+        return self._read("references")
+
+    @cached_property
+    def choices(self) -> tuple[tuple[str, ...], ...]:
+        """What could be answered; empty where anything could."""
+        return self._read("choices")
+
+    @cached_property
+    def clusters(self) -> tuple[str | None, ...]:
+        """Items with one cluster are not independent; None: on its own."""
+        return self._read("clusters")
+
+    @cached_property
+    def passages(self) -> tuple[tuple[str, ...], ...]:
+        """Ids of the retrieved passages, best first."""
+        return self._read("passages")
+
+    @cached_property
+    def evidence(self) -> tuple[tuple[str, ...], ...]:
+        """Ids of the passages that hold the answer; empty where unknown."""
+        return self._read("evidence")
+
+    @cached_property
+    def parsed(self) -> tuple[str, ...]:
+        """How the answer was read."""
+        return self._read("parsed")
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What was asked; empty where an earlier version did not store it."""
+        return self._read("inputs")
+
+    @cached_property
+    def rejected(self) -> tuple[str | None, ...]:
+        """An answer that is known to be worse, or out of date; None where there is none."""
+        return self._read("rejected")
+
+    @cached_property
+    def choice_scores(self) -> tuple[tuple[float, ...], ...]:
+        """Log-likelihood of each choice, nats; empty where the answer was generated."""
+        return self._read("choice_scores")
+
+    @cached_property
+    def cited(self) -> tuple[tuple[str, ...] | None, ...]:
+        """Ids of the passages sent in which the answer stands; None where an earlier version did not look."""
+        return self._read("cited")
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
     def from_rows(cls, rows: Sequence[Row], labels: Sequence[str] = ()) -> Items:
-        """Read the rows of one task as columns.
+        """Take the items from the rows of one task.
 
         Args:
             rows: in any order; their `task` and `role` are not looked at.
             labels: the task's labels, in the order in which tables show them.
+
+        Raises:
+            HarnessError: two rows have one id.
         """
-        columns = {name: tuple(getattr(row, SINGULAR.get(name, name)) for row in rows) for name in COLUMNS}
-        return cls(**columns, labels=tuple(labels))
+        rows = tuple(rows)
+        return cls(lambda column: tuple([getattr(row, FIELDS[column]) for row in rows]), labels)
 
     @classmethod
-    def from_columns(cls, columns: Columns, labels: Sequence[str] = (), places: Places | None = None) -> Items:
-        """Take the items of one task out of stored rows.
+    def from_columns(cls, columns: Columns, labels: Sequence[str] = (), positions: Positions | None = None) -> Items:
+        """Take the items of one task from stored rows.
 
         Args:
             columns: of the rows.
             labels: the task's labels, in the order in which tables show them.
-            places: the task's rows; None: all of them.
+            positions: the task's rows; None: all of them.
 
         Raises:
-            HarnessError: a column is not there.
+            HarnessError: a column is missing, or two rows have one id.
         """
         names = columns.names
-        missing = sorted(name for name in _STORED - names if name not in LATER)
+        missing = sorted(field for column, field in FIELDS.items() if field not in names and column not in DEFAULTS)
         if missing:
             raise HarnessError(
                 f"stored rows lack the column {missing[0]!r}: the file was written by another version or is damaged, "
@@ -119,74 +178,44 @@ class Items:
             )
 
         def read(column: str) -> tuple[Any, ...]:
-            name = SINGULAR.get(column, column)
-            if name not in names:
-                return (LATER[column],) * len(read("ids"))
-            values = columns.values(name)
-            if places is None:
-                return values
-            some = values[places] if isinstance(places, slice) else tuple([values[place] for place in places])
-            return _shared(some) if column in ALIKE and some is not values else some
+            if FIELDS[column] not in names:
+                return (DEFAULTS[column],) * len(read("ids"))
+            stored = columns.values(FIELDS[column])
+            if positions is None:
+                return stored
+            selected = stored[positions] if isinstance(positions, slice) else tuple([stored[i] for i in positions])
+            return _interned(selected) if column in SHARED and selected is not stored else selected
 
-        return cls._reading(read, tuple(labels))
+        return cls(read, labels)
 
     @classmethod
-    def pooled(cls, many: Sequence[Items]) -> Items:
-        """Put the items of several seeds one after the other; ids get the place of their seed in front."""
-        if len(many) == 1:
-            return many[0]
+    def pooled(cls, seeds: Sequence[Items]) -> Items:
+        """Put the items of several seeds one after the other; ids get the index of their seed in front."""
+        if len(seeds) == 1:
+            return seeds[0]
 
         def read(column: str) -> tuple[Any, ...]:
             if column == "ids":
-                return tuple(f"{place}/{name}" for place, items in enumerate(many) for name in items.ids)
-            return tuple(chain.from_iterable(getattr(items, column) for items in many))
+                return tuple(f"{seed}/{name}" for seed, items in enumerate(seeds) for name in items.ids)
+            return tuple(chain.from_iterable(getattr(items, column) for items in seeds))
 
-        return cls._reading(read, many[0].labels)
+        return cls(read, seeds[0].labels)
 
     def with_labels(self, labels: Sequence[str]) -> Items:
         """Return the same items with the task's labels set."""
-        return self if self.labels == tuple(labels) else self._changed(labels=tuple(labels))
+        return self if self.labels == tuple(labels) else Items(lambda column: getattr(self, column), labels)
 
-    def answering(self, answers: Sequence[str | None]) -> Items:
+    def with_answers(self, answers: Sequence[str | None]) -> Items:
         """Return the same items with other answers."""
-        return self._changed(answers=tuple(answers))
+        answers = tuple(answers)
+        return Items(lambda column: answers if column == "answers" else getattr(self, column), self.labels)
 
-    def at(self, places: Sequence[int]) -> Items:
-        """Return some of the items, in the given order."""
-        return self._reading(lambda column: tuple([getattr(self, column)[place] for place in places]), self.labels)
-
-    @classmethod
-    def _reading(cls, read: Callable[[str], tuple[Any, ...]], labels: tuple[str, ...]) -> Items:
-        """Make items whose columns are asked of a function, each once."""
-        made = object.__new__(cls)
-        vars(made).update(_read=read, labels=labels)
-        made.__post_init__()
-        return made
-
-    def _changed(self, **changes: Any) -> Items:
-        """Copy without reading: what this one has not read yet, the copy reads itself."""
-        made = object.__new__(type(self))
-        vars(made).update(vars(self) | changes)
-        return made
-
-    if not TYPE_CHECKING:  # or a misspelt column would pass for one that is there
-
-        def __getattr__(self, name: str) -> Any:
-            """Read a column that was not read yet."""
-            read = vars(self).get("_read")
-            if read is None or name not in COLUMNS:
-                raise AttributeError(name)
-            values = vars(self)[name] = read(name)
-            return values
-
-
-COLUMNS = tuple(f.name for f in fields(Items) if f.name != "labels")
-
-
-_STORED = frozenset(SINGULAR.get(name, name) for name in COLUMNS)
+    def at(self, positions: Sequence[int]) -> Items:
+        """Return the items at these positions, in this order."""
+        return Items(lambda column: tuple([getattr(self, column)[i] for i in positions]), self.labels)
 
 
 @lru_cache(maxsize=512)
-def _shared(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Keep a column once where trials have it alike: most ask the same items, and equal ones are then quick to tell."""
-    return values
+def _interned(column: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Keep equal columns of trials as one object: most trials ask the same items, and one object compares quickly."""
+    return column

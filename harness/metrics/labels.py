@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.api import Kind
 from harness.errors import HarnessError
 from harness.metrics.items import Items
-from harness.metrics.metric import FloatArray
+from harness.metrics.metric import CHOICE_KINDS, TEXT_KINDS, FloatArray, Metric
 
 
 def correct(items: Items) -> FloatArray:
@@ -31,18 +32,20 @@ def class_counts(items: Items) -> FloatArray:
     labels = label_set(items)
     index = {label: k for k, label in enumerate(labels)}
     true = np.array([index.get(reference, -1) for reference in true_labels(items)], dtype=np.int64)
-    said = np.array([-1 if answer is None else index.get(answer, -1) for answer in items.answers], dtype=np.int64)
+    predicted = np.array([-1 if answer is None else index.get(answer, -1) for answer in items.answers], dtype=np.int64)
     if (true < 0).any():
-        i, known = int(np.argmax(true < 0)), ", ".join(labels)
+        i, known_labels = int(np.argmax(true < 0)), ", ".join(labels)
         reference = true_labels(items)[i]
-        raise HarnessError(f"item {items.ids[i]!r} has the reference {reference!r}, not one of the labels: {known}")
+        raise HarnessError(
+            f"item {items.ids[i]!r} has the reference {reference!r}, not one of the labels: {known_labels}"
+        )
     classes = np.arange(len(labels))
-    truth, answered = true[:, None] == classes, said[:, None] == classes
-    return np.concatenate([truth & answered, answered, truth], axis=1).astype(np.float64)
+    truth, predictions = true[:, None] == classes, predicted[:, None] == classes
+    return np.concatenate([truth & predictions, predictions, truth], axis=1).astype(np.float64)
 
 
 def pooled_counts(items: Items) -> FloatArray:
-    """The same counts over all classes together: [n, 3]."""
+    """The counts of `class_counts` summed over classes: [n, 3]."""
     return class_counts(items).reshape(len(items), 3, -1).sum(axis=2)
 
 
@@ -101,12 +104,55 @@ def _mean_of_present(values: FloatArray, predicted: FloatArray, reference: Float
     A class that does not occur has the value 0.
     """
     if reference.all():
-        return _added_up(values) / values.shape[-1]
-    return _added_up(values) / _added_up(((predicted + reference) > 0).astype(np.float64))
+        return _sum_last_axis(values) / values.shape[-1]
+    return _sum_last_axis(values) / _sum_last_axis(((predicted + reference) > 0).astype(np.float64))
 
 
-def _added_up(values: FloatArray) -> FloatArray:
+def _sum_last_axis(values: FloatArray) -> FloatArray:
     """Sum over the last axis, which is short: many times faster as a product, unless other axes lie closer."""
     if values.strides[-1] > min(values.strides):
         return values.sum(axis=-1)
     return values @ np.ones(values.shape[-1])
+
+
+_CLASSIFICATION: frozenset[Kind] = frozenset({"classification"})
+_MACRO = "Sokolova & Lapalme 2009; classes that occur in references or answers, as scikit-learn averages"
+
+METRICS = (
+    Metric("accuracy", "share of items answered correctly", CHOICE_KINDS, correct, binary=True),
+    Metric(
+        "macro_f1",
+        "mean over classes of the harmonic mean of precision and recall: rare classes count fully",
+        _CLASSIFICATION,
+        class_counts,
+        macro_f1,
+        source=_MACRO,
+    ),
+    Metric(
+        "micro_f1",
+        "F1 over all classes at once; equals accuracy where every answer could be parsed",
+        _CLASSIFICATION,
+        pooled_counts,
+        micro_f1,
+        source=_MACRO,
+    ),
+    Metric(
+        "macro_precision",
+        "mean over classes of the share of answers with that label which are right",
+        _CLASSIFICATION,
+        class_counts,
+        macro_precision,
+        source=_MACRO,
+    ),
+    Metric(
+        "macro_recall",
+        "mean over classes of the share of that class's items which are found",
+        _CLASSIFICATION,
+        class_counts,
+        macro_recall,
+        source=_MACRO,
+    ),
+    Metric(
+        "parsed", "share of outputs that an answer could be read from", TEXT_KINDS | CHOICE_KINDS, parsed, binary=True
+    ),
+)

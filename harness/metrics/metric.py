@@ -1,4 +1,4 @@
-"""The shape that every metric has: statistics of each item, and a rule from their sums to the value."""
+"""Metric: statistics of each item, and a rule from their sums to the value."""
 
 from __future__ import annotations
 
@@ -19,20 +19,27 @@ Statistics = Callable[[Items], FloatArray]
 Combine = Callable[[FloatArray, FloatArray], FloatArray]
 Defined = Callable[[Items], BoolArray]
 
+TEXT_KINDS: frozenset[Kind] = frozenset({"qa", "generation"})
+"""Kinds of task whose answer is written freely."""
+CHOICE_KINDS: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference"})
+"""Kinds of task whose answer is one of the task's, or of the item's, choices."""
+
 
 def mean(sums: FloatArray, count: FloatArray) -> FloatArray:
     """Mean of a per-item score: sums [..., 1] over count [...] items."""
     return sums[..., 0] / count
 
 
-def everywhere(items: Items) -> BoolArray:
-    """Mask of a metric that every item has: [n], all true."""
+def all_items(items: Items) -> BoolArray:
+    """Mask of a metric that is defined for every item: [n], all true."""
     return np.ones(len(items), dtype=bool)
 
 
 @dataclass(frozen=True)
 class Metric:
     """A number that says how good a set of answers is.
+
+    ``Metric("accuracy", "share of items answered correctly", CHOICE_KINDS, correct, binary=True)``
 
     Attributes:
         name: as written in a suite and in a record.
@@ -46,7 +53,7 @@ class Metric:
         bounds: lowest and highest possible value.
         concern: what a change for the worse means: less of a skill, more bias, or less privacy.
         binary: every item's score is 0 or 1, and the metric is their mean.
-        defined: which items the metric can be told of, as a mask [n]; the others are left out, not wrong.
+        defined: which items the metric is defined for, as a mask [n]; the others are left out, not wrong.
         source: where the definition comes from.
     """
 
@@ -59,7 +66,7 @@ class Metric:
     higher_is_better: bool | None = True
     bounds: tuple[float, float] = (0.0, 1.0)
     binary: bool = False
-    defined: Defined = everywhere
+    defined: Defined = all_items
     concern: Literal["skill", "bias", "privacy"] = "skill"
     source: str = ""
 
@@ -75,3 +82,18 @@ class Metric:
         if not count:
             return None
         return float(self.combine(self.statistics(items)[mask].sum(axis=0), np.float64(count)))  # pyright: ignore[reportArgumentType] - a scalar is an array of no dimensions
+
+
+@dataclass(frozen=True)
+class MetricSeries:
+    """Metrics that differ in a whole number, written ``NAME@N`` such as ``recall@5``.
+
+    Attributes:
+        name: before the ``@``.
+        make: N, from 1 → the metric called ``NAME@N``.
+        listed: the numbers whose metrics are listed with the others.
+    """
+
+    name: str
+    make: Callable[[int], Metric]
+    listed: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""Reading an answer from what a model wrote, by rules that are written down and leave a trace.
+"""Parses an answer from a model's output, by fixed rules, and records how.
 
 A short answer: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
 taken off. A longer text: all of it. Labels: the first such line, if it is a label but for case, punctuation and
@@ -43,7 +43,7 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
 
 
 def reasoning(output: str, labels: Sequence[str]) -> str:
-    """Read a reasoning: all up to where the model answers or makes up another question.
+    """Read the reasoning of an output: all before the model answers or makes up another question.
 
     Args:
         output: what the model wrote.
@@ -58,17 +58,17 @@ def reasoning(output: str, labels: Sequence[str]) -> str:
 
 
 def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, str]:
-    spoken = _plain(line)
-    exact = [choice for choice in choices if choice == line] or [c for c in choices if _plain(c) == spoken]
-    found = exact or mentioned(output, choices)
-    if len(found) == 1:
-        return found[0], "label"
-    if not found:
+    spoken = _words_only(line)
+    exact = [choice for choice in choices if choice == line] or [c for c in choices if _words_only(c) == spoken]
+    matches = exact or mentioned_choices(output, choices)
+    if len(matches) == 1:
+        return matches[0], "label"
+    if not matches:
         return None, "failed: no label in the output"
-    return None, f"failed: {len(found)} labels in the output"
+    return None, f"failed: {len(matches)} labels in the output"
 
 
-def mentioned(output: str, choices: Sequence[str]) -> list[str]:
+def mentioned_choices(output: str, choices: Sequence[str]) -> list[str]:
     """The choices that occur as whole words; where one is part of another, the longer one was meant."""
     longest_first = sorted((c for c in choices if c.strip()), key=len, reverse=True)
     if not longest_first:
@@ -87,6 +87,6 @@ def _clean(line: str) -> str:
     return line
 
 
-def _plain(text: str) -> str:
-    """Words only, in one case; a text without a word (``+``) stays as it is."""
+def _words_only(text: str) -> str:
+    """Return the words of a text, case-folded; a text without a word (``+``) is unchanged."""
     return _NOT_WORD.sub(" ", text).strip().casefold() or text.strip()

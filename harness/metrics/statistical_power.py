@@ -1,4 +1,4 @@
-"""How small a difference a test set can show, and how large it must be: asked before anything is spent.
+"""Power of a paired comparison: the smallest difference that a test set detects, and the items that a difference needs.
 
 Source: Miller 2024, *Adding Error Bars to Evals* (arXiv:2411.00640), section 5.
 """
@@ -12,13 +12,17 @@ from statistics import NormalDist
 
 from harness.errors import HarnessError
 
+ALPHA = 0.05
+"""Level of every test: a difference is clear where its (adjusted) p is at most this."""
+POWER = 0.8
+"""Share of true differences of the planned size that are found."""
 MOST_ITEMS = 10_000_000
 """More test items than anybody collects."""
 MOST_SEEDS = 50
 
 
 def paired_sd(share: float = 0.5, correlation: float = 0.5) -> float:
-    """Standard deviation of the difference of two 0/1 scores on one item, where no pilot tells it.
+    """Standard deviation of the difference of two 0/1 scores on one item, where there is no pilot.
 
     Args:
         share: expected share of right answers, in [0, 1]; 0.5 is the worst case.
@@ -27,7 +31,7 @@ def paired_sd(share: float = 0.5, correlation: float = 0.5) -> float:
     return math.sqrt(2 * share * (1 - share) * (1 - correlation))
 
 
-def detectable_difference(sd: float, n: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def detectable_difference(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float:
     """Smallest true difference that a paired two-sided test shows with the given power.
 
     It is (z(1 - alpha/2) + z(power)) · sd / √n, z being quantiles of the normal distribution.
@@ -46,15 +50,29 @@ def detectable_difference(sd: float, n: int, *, alpha: float = 0.05, power: floa
     return _deviates(alpha, power) * sd / math.sqrt(n)
 
 
-def required_n(sd: float, difference: float, *, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Fewest items on which a true difference of that size is found with the given power.
+def items_to_detect(difference: float, detectable: float, n: int) -> float:
+    """Items on which a difference becomes detectable: n · (detectable / difference)², as the error falls with √n.
 
-    Raises:
-        HarnessError: the difference is zero.
+    ``items_to_detect(0.05, detectable=0.1, n=100)`` is 400.
+
+    Args:
+        difference: to be detected, of either sign.
+        detectable: the smallest difference that is detected on n items (`detectable_difference`).
+        n: items, or other independent observations.
+
+    Returns:
+        Not rounded; infinite where there is no difference.
     """
-    if difference == 0:
-        raise HarnessError("no test set is large enough to show a difference of 0: name the smallest that matters")
-    return max(2, math.ceil((_deviates(alpha, power) * sd / difference) ** 2))
+    if not difference:
+        return math.inf
+    ratio = detectable / difference
+    return n * (ratio * ratio)
+
+
+def two_digits(count: int) -> int:
+    """Round to two significant digits, to the nearest: more are not in an estimate of a sample size."""
+    step = 10 ** max(0, math.floor(math.log10(count)) - 1)
+    return round(count / step) * step
 
 
 def design_effect(cluster_sizes: Sequence[int], correlation: float) -> float:
@@ -71,13 +89,13 @@ def design_effect(cluster_sizes: Sequence[int], correlation: float) -> float:
 
 @dataclass(frozen=True)
 class PowerAssumptions:
-    """What the power of a comparison depends on, besides the numbers of items and of seeds.
+    """Variance of a comparison, which its power depends on besides the numbers of items and seeds.
 
     Attributes:
         sd: standard deviation of two systems' per-item differences, one seed each.
         design: effect of the clusters (`design_effect`).
         per_cluster: mean items of a cluster.
-        seed_sd: standard deviation of a system's score over seeds; 0: seeds change nothing, or it is not known.
+        seed_sd: standard deviation of a system's score over seeds; 0: none, or not known.
         exact: whether the test is McNemar's exact one, which is stricter by half an item on each side.
     """
 
@@ -89,17 +107,17 @@ class PowerAssumptions:
 
 
 def detectable(
-    assumed: PowerAssumptions, items: int, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8
+    assumed: PowerAssumptions, items: int, seeds: int = 1, *, alpha: float = ALPHA, power: float = POWER
 ) -> float:
-    """Smallest true difference that is found with the given power, by a t test with clusters and seeds as they are.
+    """Smallest true difference that a t test with these clusters and seeds finds with the given power.
 
     The standard error is sqrt(design · sd² / n + 2 · seed_sd² / S), its degrees of freedom Satterthwaite's, as in the
-    comparison itself. A single seed's variance cannot be seen, so with one seed it does not enter.
+    comparison itself. With one seed, the variance of seeds is unknown and left out.
 
     Raises:
         HarnessError: there are fewer than two clusters.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - a plain plan need not wait for it
+    from scipy.special import stdtrit  # noqa: PLC0415 - slow to import, and a plain plan does not need it
 
     units = items / assumed.per_cluster
     if units < 2:
@@ -107,15 +125,15 @@ def detectable(
     parts = [(assumed.design * assumed.sd**2 / items, units - 1)]
     parts += [(assumed.seed_sd**2 / seeds, seeds - 1)] * 2 if seeds > 1 and assumed.seed_sd else []
     variance = sum(part for part, _ in parts)
-    df = variance**2 / sum(part**2 / own for part, own in parts) if variance else 1.0
+    df = variance**2 / sum(part**2 / part_df for part, part_df in parts) if variance else 1.0
     deviates = float(stdtrit(df, 1 - alpha / 2) + stdtrit(df, power))
     return deviates * math.sqrt(variance) + (1 / items if assumed.exact and seeds == 1 else 0)
 
 
 def items_needed(
-    assumed: PowerAssumptions, difference: float, seeds: int = 1, *, alpha: float = 0.05, power: float = 0.8
+    assumed: PowerAssumptions, difference: float, seeds: int = 1, *, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
-    """Fewest items with which a true difference of that size is found (`detectable`); None: no number is enough."""
+    """Fewest items with which a true difference of that size is found (`detectable`); None: not by `MOST_ITEMS`."""
     low, high = math.ceil(2 * assumed.per_cluster), MOST_ITEMS
     if detectable(assumed, high, seeds, alpha=alpha, power=power) > difference:
         return None
@@ -129,9 +147,9 @@ def items_needed(
 
 
 def seeds_needed(assumed: PowerAssumptions, difference: float) -> tuple[int, int] | None:
-    """Fewest seeds after which one more would save less than a tenth of the items, and the items with that many.
+    """Fewest seeds after which one more saves less than a tenth of the items, and the items with that many seeds.
 
-    None: not even `MOST_SEEDS` seeds are enough.
+    None: `MOST_SEEDS` seeds are too few.
     """
     best: tuple[int, int] | None = None
     for seeds in range(2, MOST_SEEDS + 1):

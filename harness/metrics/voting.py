@@ -1,4 +1,4 @@
-"""Which of several sampled answers is given: the one that most agree on (Wang et al. 2023, arXiv:2203.11171)."""
+"""Majority vote over sampled answers: self-consistency (Wang et al. 2023, arXiv:2203.11171)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from harness.metrics.text_answers import normalise
 
 
 def winner(kind: Kind, answers: Sequence[str | None], support: Sequence[Mapping[str, float]] = ()) -> int:
-    """Return the place of the first sample whose answer has the most votes.
+    """Return the index of the first sample whose answer has the most votes.
 
-    Free answers are one if they are alike after normalising. A sample without an answer has no vote. Of answers with as
-    many votes, the one wins that the samples support most in sum, or the one that came first.
+    Free answers are equal if they are after normalising. A sample without an answer has no vote. Ties go to the answer
+    with the highest support in sum, then to the first.
 
     Args:
         kind: of the task.
@@ -24,6 +24,6 @@ def winner(kind: Kind, answers: Sequence[str | None], support: Sequence[Mapping[
     cast = list(dict.fromkeys(ballot for ballot in ballots if ballot is not None))
     if not cast:
         return 0
-    backing = {ballot: sum(one.get(ballot, 0.0) for one in support) for ballot in cast}
+    backing = {ballot: sum(choice_scores.get(ballot, 0.0) for choice_scores in support) for ballot in cast}
     best = max(cast, key=lambda ballot: (ballots.count(ballot), backing[ballot]))
     return ballots.index(best)

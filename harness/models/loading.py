@@ -37,7 +37,7 @@ def open_model(
     Raises:
         HarnessError: transformers cannot read the folder.
     """
-    weights = ready(folder, cache)
+    weights = prepare_weights(folder, cache)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=trust_remote_code)
@@ -50,7 +50,7 @@ def open_model(
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise HarnessError(f"the model in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
     module = module.to(device).eval().requires_grad_(False)
-    known = info.model_copy(
+    loaded_info = info.model_copy(
         update={
             "parameters": sum(p.numel() for p in module.parameters()),
             "hash": weights_hash(weights, cache),
@@ -58,10 +58,10 @@ def open_model(
             "dtype": str(module.dtype).removeprefix("torch."),
         }
     )
-    return LocalModel(known, module, tokenizer, packs=prefix_sharing.packs(module))
+    return LocalModel(loaded_info, module, tokenizer, supports_packing=prefix_sharing.supports_packing(module))
 
 
-def ready(folder: Path, cache: Path) -> Path:
+def prepare_weights(folder: Path, cache: Path) -> Path:
     """Return the folder to load a model from; a GGUF is converted to safetensors there, once."""
     weights = gguf_conversion.place(folder, cache)
     if not weights.is_dir():
@@ -81,16 +81,16 @@ def weights_hash(folder: Path, cache: Path) -> str:
     """Return one sha256 over the names and contents of a folder's safetensors, remembered by size and time."""
     files = sorted(folder.glob("*.safetensors"))
     stamps = [f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
-    memory = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
-    if memory.is_file() and len(known := memory.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
-        return known  # a shorter one was cut off when its process was killed
+    hash_file = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
+    if hash_file.is_file() and len(stored_hash := hash_file.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
+        return stored_hash  # a shorter one was cut off when its process was killed
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(digest.hexdigest(), encoding="ascii")
+    hash_file.parent.mkdir(parents=True, exist_ok=True)
+    hash_file.write_text(digest.hexdigest(), encoding="ascii")
     return digest.hexdigest()
 
 
@@ -99,24 +99,24 @@ def _convert(folder: Path, target: Path) -> None:
 
     Without dequantising them transformers would keep the weights in GGUF's blocks: slow, and not trainable.
     """
-    file = next(folder.glob("*.gguf"))
+    gguf_file = next(folder.glob("*.gguf"))
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as scratch:
-        whole = Path(scratch) / "model"
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file.name)
+        model_folder = Path(scratch) / "model"
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf_file.name)
         module: Any = AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file=file.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+            folder, gguf_file=gguf_file.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
         )
         if hasattr(module.config, "quantization_config"):
             del module.config.quantization_config
-        module.save_pretrained(whole)
-        tokenizer.save_pretrained(whole)
+        module.save_pretrained(model_folder)
+        tokenizer.save_pretrained(model_folder)
         try:
-            os.rename(whole, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
+            os.rename(model_folder, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
         except OSError:
             if not target.is_dir():  # unless another process was first
                 raise
 
 
 if __name__ == "__main__":
-    ready(Path(sys.argv[1]), Path(sys.argv[2]))
+    prepare_weights(Path(sys.argv[1]), Path(sys.argv[2]))

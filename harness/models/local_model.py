@@ -33,26 +33,26 @@ class LocalModel:
     info: ModelInfo
     module: Any
     tokenizer: Any
-    packs: bool = True
+    supports_packing: bool = True
     base_changed: bool = False
-    changed: frozenset[str] | None = None
+    changed_weights: frozenset[str] | None = None
     row_tokens: int = ROW_TOKENS
     decode_rows: int = 32
 
-    def tokens(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         """Encode a text as it is, without special tokens of the tokenizer's own."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def lay_out(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
+    def render_prompts(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
         """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
-        window, before = self.info.context_tokens, list(virtual_tokens.ids(self.module))
-        room = window and window - reserve - virtual_tokens.length(self.module)
-        laid = [layout.lay_out(p, self.tokenizer, room=room) for p in prompts]
-        return [replace(one, tokens=before + one.tokens) for one in laid] if before else laid
+        window, virtual_ids = self.info.context_tokens, list(virtual_tokens.ids(self.module))
+        max_tokens = window and window - reserve - virtual_tokens.length(self.module)
+        rendered = [layout.render_prompt(p, self.tokenizer, max_tokens=max_tokens) for p in prompts]
+        return [replace(prompt, tokens=virtual_ids + prompt.tokens) for prompt in rendered] if virtual_ids else rendered
 
     def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
         """Encode an answer as it follows its prompt; the end of the turn is not part of it."""
-        return self.tokens(layout.answer_text(prompt, answer, self.tokenizer))
+        return self.encode(layout.answer_text(prompt, answer, self.tokenizer))
 
     def generate(
         self,
@@ -70,12 +70,12 @@ class LocalModel:
         """
         if not prompts:
             return []
-        laid = self.lay_out(prompts, max_new_tokens)
-        line_ends = self.line_ends if one_line else frozenset[int]()
-        limits = batched_decode.DecodeLimits(max_new_tokens, self.end_ids, line_ends, rows=self.decode_rows)
-        continued = batched_decode.continuations if self.packs else batched_decode.continuations_alone
-        pace = PassTimer(len(laid), self.module.device, progress)
-        found = continued(self.module, [p.tokens for p in laid], limits, sampling, pace)
+        rendered = self.render_prompts(prompts, max_new_tokens)
+        line_ends = self.newline_ids if one_line else frozenset[int]()
+        limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, line_ends, max_rows=self.decode_rows)
+        decode = batched_decode.decode_batched if self.supports_packing else batched_decode.decode_one_by_one
+        timer = PassTimer(len(rendered), self.module.device, progress)
+        outputs = decode(self.module, [p.tokens for p in rendered], limits, sampling, timer)
         return [
             Answer(
                 p.text,
@@ -83,12 +83,12 @@ class LocalModel:
                 prompt_tokens=len(p.tokens),
                 output_tokens=len(tokens),
                 dropped_passages=p.dropped_passages,
-                prefill_s=pace.prefill_s[place],
-                decode_s=pace.decode_s[place],
+                prefill_s=timer.prefill_s[index],
+                decode_s=timer.decode_s[index],
                 decode_tokens=min(len(tokens), max_new_tokens - 1),  # cut there, or ended by a mark before
-                first_token_at=pace.first_token_at[place],
+                first_token_at=timer.first_token_at[index],
             )
-            for place, (p, tokens) in enumerate(zip(laid, found, strict=True))
+            for index, (p, tokens) in enumerate(zip(rendered, outputs, strict=True))
         ]
 
     def score_choices(
@@ -105,10 +105,10 @@ class LocalModel:
             tuple(self.answer_tokens(prompt, choice) for choice in options)
             for prompt, options in zip(prompts, choices, strict=True)
         ]
-        laid = self.lay_out(prompts, max(len(leaf) for group in leaves for leaf in group))
-        branches = [prefix_sharing.Branch(p.tokens, group) for p, group in zip(laid, leaves, strict=True)]
-        pace = PassTimer(len(laid), self.module.device, progress)
-        scores = prefix_sharing.score(self.module, branches, self.row_tokens if self.packs else None, pace)
+        rendered = self.render_prompts(prompts, max(len(leaf) for group in leaves for leaf in group))
+        branches = [prefix_sharing.Branch(p.tokens, group) for p, group in zip(rendered, leaves, strict=True)]
+        timer = PassTimer(len(rendered), self.module.device, progress)
+        scores = prefix_sharing.score_branches(self.module, branches, self.row_tokens if self.supports_packing else None, timer)
         return [
             Answer(
                 p.text,
@@ -121,22 +121,22 @@ class LocalModel:
                 decode_s=0.0,
                 decode_tokens=0,
             )
-            for p, group, found, read_s in zip(laid, leaves, scores, pace.prefill_s, strict=True)
+            for p, group, found, read_s in zip(rendered, leaves, scores, timer.prefill_s, strict=True)
         ]
 
     @property
-    def end_ids(self) -> frozenset[int]:
+    def eos_ids(self) -> frozenset[int]:
         """Ids that end an answer."""
-        named = getattr(self.module.generation_config, "eos_token_id", None)
-        listed = named if isinstance(named, list) else [named]
-        return frozenset(i for i in (*listed, self.tokenizer.eos_token_id) if i is not None)
+        configured = getattr(self.module.generation_config, "eos_token_id", None)
+        configured_ids = configured if isinstance(configured, list) else [configured]
+        return frozenset(i for i in (*configured_ids, self.tokenizer.eos_token_id) if i is not None)
 
     @property
-    def line_ends(self) -> frozenset[int]:
+    def newline_ids(self) -> frozenset[int]:
         """Ids that end a line; some tokenizers put a piece that means a space before them, which ends nothing."""
-        return frozenset(i for i in self.tokens("\n") + self.tokens("\n\n") if "\n" in self.tokenizer.decode([i]))
+        return frozenset(i for i in self.encode("\n") + self.encode("\n\n") if "\n" in self.tokenizer.decode([i]))
 
-    def adapted(self, module: Any, *, base_changed: bool = False, changed: frozenset[str] | None = None) -> LocalModel:
+    def with_module(self, module: Any, *, base_changed: bool = False, changed_weights: frozenset[str] | None = None) -> LocalModel:
         """Return this model with other weights.
 
         Args:
@@ -146,9 +146,9 @@ class LocalModel:
         """
         if not base_changed:
             return replace(self, module=module)
-        earlier = self.changed if self.base_changed else frozenset[str]()
-        both = None if changed is None or earlier is None else earlier | changed
-        return replace(self, module=module, base_changed=True, changed=both)
+        earlier = self.changed_weights if self.base_changed else frozenset[str]()
+        all_changed = None if changed_weights is None or earlier is None else earlier | changed_weights
+        return replace(self, module=module, base_changed=True, changed=all_changed)
 
     @property
     def trained_parameters(self) -> int:
@@ -157,7 +157,7 @@ class LocalModel:
 
     def save_adapted(self, folder: Path) -> None:
         """Write the adapter, and the weights below it that were changed, as safetensors."""
-        saved_weights.save(self.module, self.changed if self.base_changed else frozenset(), folder)
+        saved_weights.save(self.module, self.changed_weights if self.base_changed else frozenset(), folder)
 
     def load_adapted(self, folder: Path) -> LocalModel:
         """Return this model with what `save_adapted` wrote in place of what an earlier step has changed.
@@ -165,11 +165,11 @@ class LocalModel:
         Raises:
             HarnessError: it was written for another model.
         """
-        module, changed = saved_weights.load(self.module, folder)
-        return self.adapted(module, base_changed=bool(changed), changed=changed)
+        module, changed_weights = saved_weights.load(self.module, folder)
+        return self.with_module(module, base_changed=bool(changed_weights), changed_weights=changed_weights)
 
 
-def local_model(model: Model) -> LocalModel:
+def require_local(model: Model) -> LocalModel:
     """Return a model as one whose weights are here.
 
     Raises:

@@ -122,6 +122,6 @@ def _in_four_bits(layer: Any) -> Any:
 
 def _give_back() -> None:
     """Return what the old layers held to the system or the device."""
-    allocator.give_back()
+    allocator.trim()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

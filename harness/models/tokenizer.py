@@ -30,7 +30,7 @@ class PromptLengths:
 
     def prompts(self, prompts: Sequence[Prompt]) -> list[int]:
         """Give the length of each prompt, tokens."""
-        return self._lengths([layout.render(prompt, self.tokenizer) for prompt in prompts])
+        return self._lengths([layout.render_text(prompt, self.tokenizer) for prompt in prompts])
 
     def answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
         """Give the length of answers as they follow a prompt, the end of the turn included, tokens."""

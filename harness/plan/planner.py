@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.api import Capability, ProgressCallback, Provision
 from harness.api.tasks import requirements_of
-from harness.data.fresh import FreshItems, choose
+from harness.data.fresh import FreshItems, parse_split
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
@@ -86,7 +86,7 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         HarnessError: the suite, a task, a strategy or a model is unknown, or the data are wrong.
     """
     suite = load_suite(config.suite)
-    fresh = choose(suite, config.split, config.tasks) if config.split else None
+    fresh = parse_split(suite, config.split, config.tasks) if config.split else None
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     names = [fresh.task] if fresh else names
     chains = _chains(config.strategies or suite.strategies, f" (of {suite.file})" if not config.strategies else "")

@@ -35,8 +35,8 @@ class Prediction:
     @property
     def sent(self) -> tuple[Passage, ...]:
         """The passages that stood in the prompt, best first: those that did not fit the window are left out."""
-        found = self.prompt.passages
-        return found[: len(found) - self.raw.dropped_passages]
+        passages = self.prompt.passages
+        return passages[: len(passages) - self.raw.dropped_passages]
 
 
 def ask(system: System, queries: Sequence[Query], progress: ProgressCallback | None = None) -> list[Prediction]:
@@ -53,7 +53,7 @@ def ask(system: System, queries: Sequence[Query], progress: ProgressCallback | N
     if system.reasoning is None:
         return _answered(system, queries, prompts, progress)
     samples = [_reasoned(system, queries, prompts, sample, progress) for sample in range(system.reasoning.samples)]
-    return [_voted(system, one) for one in zip(*samples, strict=True)]
+    return [_voted(system, query_samples) for query_samples in zip(*samples, strict=True)]
 
 
 def likeliest(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
@@ -119,12 +119,14 @@ def _priors(
     paid = list(raws)
     for question in system.content_free:
         empty = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
-        found = model.score_choices(empty, choices)
+        content_free_answers = model.score_choices(empty, choices)
         totals = [
-            [total + score for total, score in zip(row, one.choice_scores, strict=True)]
-            for row, one in zip(totals, found, strict=True)
+            [total + score for total, score in zip(row, content_free.choice_scores, strict=True)]
+            for row, content_free in zip(totals, content_free_answers, strict=True)
         ]
-        paid = [_with_cost(answer, one) for answer, one in zip(paid, found, strict=True)]
+        paid = [
+            _with_cost(answer, content_free) for answer, content_free in zip(paid, content_free_answers, strict=True)
+        ]
     return paid, [[total / len(system.content_free) for total in row] for row in totals]
 
 
@@ -143,13 +145,15 @@ def _reasoned(
     )
     labels = task.question_label, task.answer_label
     texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
-    told = [replace(prompt, reasoning=text) for prompt, text in zip(prompts, texts, strict=True)]
+    reasoned_prompts = [replace(prompt, reasoning=text) for prompt, text in zip(prompts, texts, strict=True)]
     return [
         replace(
-            one,
-            raw=replace(_with_cost(one.raw, thought), reasoning=(text,), reasoning_tokens=thought.output_tokens),
+            prediction,
+            raw=replace(_with_cost(prediction.raw, thought), reasoning=(text,), reasoning_tokens=thought.output_tokens),
         )
-        for one, thought, text in zip(_answered(system, queries, told, None), thoughts, texts, strict=True)
+        for prediction, thought, text in zip(
+            _answered(system, queries, reasoned_prompts, None), thoughts, texts, strict=True
+        )
     ]
 
 
@@ -159,8 +163,8 @@ def _part(progress: ProgressCallback | None, sample: int, samples: int) -> Progr
         return None
     tell = progress
 
-    def within(done: int, total: int) -> None:
-        tell(sample * total + done, samples * total)
+    def within(count: int, total: int) -> None:
+        tell(sample * total + count, samples * total)
 
     return within
 
@@ -170,24 +174,30 @@ def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
     if len(samples) == 1:
         return samples[0]
     chosen = samples[
-        winner(system.task.kind, [one.answer for one in samples], [_support(system, one) for one in samples])
+        winner(
+            system.task.kind,
+            [prediction.answer for prediction in samples],
+            [_support(system, prediction) for prediction in samples],
+        )
     ]
     raw = chosen.raw
-    for one in samples:
-        if one is not chosen:
-            raw = replace(_with_cost(raw, one.raw), reasoning_tokens=raw.reasoning_tokens + one.raw.reasoning_tokens)
+    for sample in samples:
+        if sample is not chosen:
+            raw = replace(
+                _with_cost(raw, sample.raw), reasoning_tokens=raw.reasoning_tokens + sample.raw.reasoning_tokens
+            )
     raw = replace(
         raw,
-        reasoning=tuple(text for one in samples for text in one.raw.reasoning),
-        votes=tuple(one.answer or "" for one in samples),
+        reasoning=tuple(text for sample in samples for text in sample.raw.reasoning),
+        votes=tuple(sample.answer or "" for sample in samples),
     )
     return replace(chosen, raw=raw)
 
 
-def _support(system: System, one: Prediction) -> dict[str, float]:
+def _support(system: System, prediction: Prediction) -> dict[str, float]:
     """Return how strongly one sample speaks for each choice, nats; empty where nothing was scored."""
-    choices = one.query.choices or system.task.choices
-    scores = one.raw.choice_scores
+    choices = prediction.query.choices or system.task.choices
+    scores = prediction.raw.choice_scores
     if not scores:
         return {}
     return dict(zip(choices, strengths(scores, choices, system.task.kind, system.prior), strict=True))

@@ -63,5 +63,5 @@ def passes_of(predictions: Sequence[Prediction]) -> dict[str, Any]:
 
 def _total(parts: Sequence[float | None]) -> float | None:
     """Sum; unknown if any part is."""
-    known = [part for part in parts if part is not None]
-    return sum(known) if known and len(known) == len(parts) else None
+    measured = [part for part in parts if part is not None]
+    return sum(measured) if measured and len(measured) == len(parts) else None

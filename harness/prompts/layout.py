@@ -28,7 +28,7 @@ class RenderedPrompt:
     dropped_passages: int = 0
 
 
-def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> RenderedPrompt:
+def render_prompt(prompt: Prompt, tokenizer: Any, *, max_tokens: int | None) -> RenderedPrompt:
     """Render a prompt, leaving out its last passages until it fits into `room` tokens.
 
     Raises:
@@ -36,23 +36,23 @@ def lay_out(prompt: Prompt, tokenizer: Any, *, room: int | None) -> RenderedProm
     """
     dropped = 0
     while True:
-        text = render(prompt, tokenizer)
+        text = render_text(prompt, tokenizer)
         tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-        if room is None or len(tokens) <= room:
+        if max_tokens is None or len(tokens) <= max_tokens:
             return RenderedPrompt(text, tokens, dropped)
         if not prompt.passages:
             raise HarnessError(
                 f"the prompt for {prompt.question[:60]!r} has {len(tokens)} tokens, and the context window leaves room"
-                f" for {room}: use fewer exemplars, a shorter input or a model with a longer window."
+                f" for {max_tokens}: use fewer exemplars, a shorter input or a model with a longer window."
             )
         prompt = replace(prompt, passages=prompt.passages[:-1])
         dropped += 1
 
 
-def render(prompt: Prompt, tokenizer: Any) -> str:
+def render_text(prompt: Prompt, tokenizer: Any) -> str:
     """Return the text of a prompt, up to the place where the answer begins."""
     if is_plain(prompt.task.form, tokenizer):
-        return beginning(tokenizer) + without_turns(prompt) or tokenizer.bos_token or tokenizer.eos_token
+        return bos_text(tokenizer) + plain_text(prompt) or tokenizer.bos_token or tokenizer.eos_token
     turns = messages(prompt, system_turn=has_system_turn(tokenizer.chat_template))
     text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     if not prompt.reasoning:
@@ -87,10 +87,10 @@ def has_system_turn(chat_template: str) -> bool:
     return "system" in chat_template and "System role not supported" not in chat_template
 
 
-def beginning(tokenizer: Any) -> str:
+def bos_text(tokenizer: Any) -> str:
     """Return the token that a model's texts begin with, where its tokenizer puts one there; a template has its own."""
-    first = tokenizer("")["input_ids"][:1]
-    return tokenizer.bos_token if first and first[0] == tokenizer.bos_token_id else ""
+    first_ids = tokenizer("")["input_ids"][:1]
+    return tokenizer.bos_token if first_ids and first_ids[0] == tokenizer.bos_token_id else ""
 
 
 def is_plain(form: Form, tokenizer: Any) -> bool:
@@ -109,25 +109,25 @@ def is_plain(form: Form, tokenizer: Any) -> bool:
 def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
     """Return an answer as it follows its prompt: behind a space, unless it begins a text, a turn or a line."""
     if not is_plain(prompt.task.form, tokenizer):
-        begins = not prompt.reasoning
+        starts_text = not prompt.reasoning
     elif prompt.task.template or prompt.task.form == "bare":
-        begins = without_turns(prompt)[-1:].strip() == ""
+        starts_text = plain_text(prompt)[-1:].strip() == ""
     else:  # the plain form ends in a colon: no need to look
-        begins = False
-    return answer if begins else f" {answer}"
+        starts_text = False
+    return answer if starts_text else f" {answer}"
 
 
-def without_turns(prompt: Prompt) -> str:
+def plain_text(prompt: Prompt) -> str:
     """Return the prompt as one text: by the task's template, as it is (``bare``), or in the plain form."""
     if prompt.task.form == "bare" and not prompt.task.template:
-        return bare(prompt)
+        return bare_text(prompt)
     return template.fill(prompt.task.template, prompt)
 
 
-def bare(prompt: Prompt) -> str:
+def bare_text(prompt: Prompt) -> str:
     """Return the texts themselves: passages, exemplars and what is asked, with an empty line between."""
-    shown = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
-    parts = [prompt.task.instruction, *passage_blocks(prompt), *shown, prompt.question, prompt.reasoning]
+    exemplars = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
+    parts = [prompt.task.instruction, *passage_blocks(prompt), *exemplars, prompt.question, prompt.reasoning]
     return "\n\n".join(filter(None, parts))
 
 

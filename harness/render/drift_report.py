@@ -1,13 +1,10 @@
-"""Drift in the terminal, and as JSON: each figure with a sentence of what it says and what it does not."""
+"""Drift in the terminal and as JSON: each figure with a sentence on what it shows and what it does not."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from textwrap import shorten
 
-from rich import box
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,13 +14,13 @@ from harness.compare.drift.permutation_tests import Shift, ShiftSize
 from harness.compare.prose.numbers import change, count, metric_title, score
 from harness.metrics.statistical_power import ALPHA
 from harness.render.text.escape import plain
-
-Part = Text | Table | Padding
+from harness.render.text.json_text import json_text
+from harness.render.text.tables import Part, TableColumn, indented, new_table
 
 TITLES = {"inputs": "what is asked", "labels": "labels", "length": "length, words"}
-LEAST = 0.001
-CHARACTERS = 160
-"""Of a fresh item that are shown."""
+SMALLEST_P = 0.001
+INPUT_CHARACTERS = 160
+"""Characters of a fresh item that are shown."""
 METHOD = (
     "95 % intervals. Shifts: p by permutation; scores: of two sets of items that have none in common; each adjusted "
     "for the tests of its table (Holm). Smallest shifts are for one test alone and 80 % power. A shift of what is "
@@ -31,56 +28,57 @@ METHOD = (
 )
 
 
-def report(found: Drift) -> list[Part]:
+def report(drift: Drift) -> list[Part]:
     """Lay out the tests, the items that are most unlike, and scores on both. A `Text` is for a line of its own."""
-    head = f"{found.suite} · {found.task} · {found.fresh} against the test split"
-    parts: list[Part] = [Text(plain(head), style="bold"), _indented(Text(plain(_sizes(found))))]
-    parts += [_indented(_shifts(found)), *[_indented(Text(plain(line))) for line in sentences(found)]]
-    if found.unlike:
+    head = f"{drift.suite} · {drift.task} · {drift.fresh} against the test split"
+    parts: list[Part] = [Text(plain(head), style="bold"), indented(Text(plain(_sizes(drift))))]
+    parts += [indented(_shifts(drift)), *[indented(Text(plain(line))) for line in sentences(drift)]]
+    if drift.unlike:
         parts += [Text(), Text("Most unlike the test split (cosine with its most similar item)", style="bold")]
-        parts += [_indented(_unlike(found))]
-    title = f"Scores ({metric_title(found.quality[0].metric)})" if found.quality else "Scores"
+        parts += [indented(_unlike(drift))]
+    title = f"Scores ({metric_title(drift.quality[0].metric)})" if drift.quality else "Scores"
     parts += [Text(), Text(title, style="bold")]
-    parts += [_indented(_scores(found.quality))] if found.quality else []
-    parts += [_indented(Text(plain(line))) for line in quality_sentences(found)]
-    if found.commands:
-        parts.append(_indented(Text("To measure what is missing:")))
-        parts += [Text(f"    {plain(line)}", style="cyan") for line in found.commands]
-    parts += [_indented(Text(plain(f"Note: {note}"), style="yellow")) for note in found.notes]
-    return [*parts, Text(), _indented(Text(METHOD, style="dim"), 0)]
+    parts += [indented(_scores(drift.quality))] if drift.quality else []
+    parts += [indented(Text(plain(line))) for line in quality_sentences(drift)]
+    if drift.commands:
+        parts.append(indented(Text("To measure what is missing:")))
+        parts += [Text(f"    {plain(line)}", style="cyan") for line in drift.commands]
+    parts += [indented(Text(plain(f"Note: {note}"), style="yellow")) for note in drift.notes]
+    return [*parts, Text(), indented(Text(METHOD, style="dim"), 0)]
 
 
-def as_json(found: Drift) -> str:
-    """Write what was found, and the sentences, as indented JSON, ending in a newline; unknown is null."""
-    raw = {**found.model_dump(mode="json"), "says": [*sentences(found), *quality_sentences(found)]}
-    return json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def as_json(drift: Drift) -> str:
+    """Write the drift and the sentences as JSON, ending in a newline; unknown is null."""
+    raw = {**drift.model_dump(mode="json"), "says": [*sentences(drift), *quality_sentences(drift)]}
+    return json_text(raw)
 
 
-def sentences(found: Drift) -> list[str]:
-    """Say of each test what it found, what that does not tell, and how small a shift it could have shown."""
-    return [_SAYS[shift.what](shift, found) for shift in found.shifts]
+def sentences(drift: Drift) -> list[str]:
+    """State the outcome of each test, its limits, and the smallest shift that it could have shown."""
+    return [_SENTENCES[shift.quantity](shift, drift) for shift in drift.shifts]
 
 
-def quality_sentences(found: Drift) -> list[str]:
-    """Say of each strategy whether it does worse on fresh items."""
-    if not found.quality:
+def quality_sentences(drift: Drift) -> list[str]:
+    """State for each strategy whether its score is worse on fresh items."""
+    if not drift.quality:
         return ["No strategy has stored answers to both: whether quality moved is not known."]
-    said: list[str] = []
-    for one in found.quality:
-        moved = one.change
-        if (moved.p_holm or 0) > ALPHA:
-            told = f"no clear difference, {change(moved)}; a true one of {moved.detectable:.2f} would be found in 80 %"
+    lines: list[str] = []
+    for quality in drift.quality:
+        difference = quality.change
+        if (difference.p_holm or 0) > ALPHA:
+            power = f"a true one of {difference.detectable:.2f} would be found in 80 %"
+            conclusion = f"no clear difference, {change(difference)}; {power}"
         else:
-            worse = (moved.value < 0) == one.higher_is_better
-            told = f"clearly {'worse' if worse else 'better'} on the fresh items, {change(moved)}"
-        said.append(f"{_name(one, found.quality)}: {told} ({metric_title(one.metric)}).")
-    if any(shift.what == "labels" and _clear(shift) for shift in found.shifts):
-        said.append("Labels shifted: a score can move for that alone, with every label answered as well as before.")
-    return said
+            is_worse = (difference.value < 0) == quality.higher_is_better
+            conclusion = f"clearly {'worse' if is_worse else 'better'} on the fresh items, {change(difference)}"
+        lines.append(f"{_name(quality, drift.quality)}: {conclusion} ({metric_title(quality.metric)}).")
+    if any(shift.quantity == "labels" and _clear(shift) for shift in drift.shifts):
+        lines.append("Labels shifted: a score can move for that alone, with every label answered as well as before.")
+    return lines
 
 
-def _inputs(shift: Shift, found: Drift) -> str:
-    del found
+def _inputs(shift: Shift, drift: Drift) -> str:
+    del drift
     auc = _size(shift.size, ".2f")
     if _clear(shift):
         half = " The AUC is of half of the items, the test of all." if shift.size.low <= shift.size.none else ""
@@ -94,83 +92,83 @@ def _inputs(shift: Shift, found: Drift) -> str:
     )
 
 
-def _labels(shift: Shift, found: Drift) -> str:
-    moved = _size(shift.size, ".0%")
-    shares = ", ".join(f"{one.label} {one.test:.0%} → {one.fresh:.0%}" for one in found.labels)
+def _labels(shift: Shift, drift: Drift) -> str:
+    distance = _size(shift.size, ".0%")
+    shares = ", ".join(f"{label.label} {label.test:.0%} → {label.fresh:.0%}" for label in drift.labels)
     if _clear(shift):
-        return f"Labels occur in other shares: {moved} of the items would have to change theirs ({shares})."
+        return f"Labels occur in other shares: {distance} of the items would have to change theirs ({shares})."
     return (
-        f"Labels: no clear difference, distance {moved} ({shares}); {shift.detectable:.0%} moved from the commonest to "
-        "the next would be found."
+        f"Labels: no clear difference, distance {distance} ({shares}); {shift.detectable:.0%} moved from the commonest "
+        "to the next would be found."
     )
 
 
-def _length(shift: Shift, found: Drift) -> str:
-    del found
+def _length(shift: Shift, drift: Drift) -> str:
+    del drift
     words = _size(shift.size, "+.0f")
     if _clear(shift):
-        more = (
+        caveat = (
             "" if shift.size.low * shift.size.high > 0 else "; the middle need not have moved: lengths may only spread"
         )
-        return f"Lengths differ: the median by {words} words (distance D {shift.statistic:.2f}){more}."
+        return f"Lengths differ: the median by {words} words (distance D {shift.statistic:.2f}){caveat}."
     return (
         f"Length: no clear difference, the median by {words} words (distance D {shift.statistic:.2f}); distributions "
         f"that differ by D {shift.detectable:.2f} would be found."
     )
 
 
-_SAYS = {"inputs": _inputs, "labels": _labels, "length": _length}
+_SENTENCES = {"inputs": _inputs, "labels": _labels, "length": _length}
 
 
 def _clear(shift: Shift) -> bool:
     return shift.p_holm is not None and shift.p_holm <= ALPHA
 
 
-def _sizes(found: Drift) -> str:
-    of = f"{count(found.items[0], 'item')} of the test split, {found.items[1]:,} fresh"
-    units = f" (independent groups: {found.units[0]:,} and {found.units[1]:,})" if found.units else ""
-    return f"{of}{units}; median {found.medians[0]:g} and {found.medians[1]:g} words; embedder {found.embedder}"
+def _sizes(drift: Drift) -> str:
+    of = f"{count(drift.items[0], 'item')} of the test split, {drift.items[1]:,} fresh"
+    units = f" (independent groups: {drift.units[0]:,} and {drift.units[1]:,})" if drift.units else ""
+    return f"{of}{units}; median {drift.medians[0]:g} and {drift.medians[1]:g} words; embedder {drift.embedder}"
 
 
-def _shifts(found: Drift) -> Table:
-    table = _new("compared", "test", "shift [95 %]", "p", "outcome")
+def _shifts(drift: Drift) -> Table:
+    table = _new_table("compared", "test", "shift [95 %]", "p", "outcome")
     tests = {
         "inputs": ("MMD²", "AUC", ".2f"),
         "labels": ("chi²", "distance", ".0%"),
         "length": ("KS D", "median", "+.0f"),
     }
-    for shift in found.shifts:
-        test, unit, form = tests[shift.what]
-        statistic = f"{shift.statistic:.4f}" if shift.what == "inputs" else f"{shift.statistic:.2f}"
+    for shift in drift.shifts:
+        test, unit, form = tests[shift.quantity]
+        statistic = f"{shift.statistic:.4f}" if shift.quantity == "inputs" else f"{shift.statistic:.2f}"
         outcome = Text("differs", style="yellow") if _clear(shift) else Text("not clear", style="dim")
-        shown = f"{unit} {_size(shift.size, form)}"
-        cells = (TITLES[shift.what], f"{test} {statistic}", shown, _p(shift.p_holm))
+        amount = f"{unit} {_size(shift.size, form)}"
+        cells = (TITLES[shift.quantity], f"{test} {statistic}", amount, _p(shift.p_holm))
         table.add_row(*map(Text, cells), outcome)
     return table
 
 
-def _unlike(found: Drift) -> Table:
-    table = _new("item", "cosine", "asked")
-    for one in found.unlike:
-        table.add_row(Text(plain(one.id)), Text(f"{one.similarity:.2f}"), Text(plain(_short(one.input))))
+def _unlike(drift: Drift) -> Table:
+    table = _new_table("item", "cosine", "asked")
+    for item in drift.unlike:
+        table.add_row(Text(plain(item.id)), Text(f"{item.similarity:.2f}"), Text(plain(_short(item.input))))
     return table
 
 
 def _short(text: str) -> str:
     """Put a text on one line, cut at a word."""
-    return shorten(text, CHARACTERS, placeholder=" …")
+    return shorten(text, INPUT_CHARACTERS, placeholder=" …")
 
 
 def _scores(rows: Sequence[QualityShift]) -> Table:
-    table = _new("strategy", "test split", "fresh", "change [95 %]", "p")
-    for one in rows:
-        cells = (score(one.test), score(one.fresh), change(one.change), _p(one.change.p_holm))
-        table.add_row(Text(plain(_name(one, rows))), *map(Text, cells))
+    table = _new_table("strategy", "test split", "fresh", "change [95 %]", "p")
+    for quality in rows:
+        cells = (score(quality.test), score(quality.fresh), change(quality.change), _p(quality.change.p_holm))
+        table.add_row(Text(plain(_name(quality, rows))), *map(Text, cells))
     return table
 
 
-def _name(one: QualityShift, rows: Sequence[QualityShift]) -> str:
-    return one.strategy if len({row.model for row in rows}) == 1 else f"{one.strategy} with {one.model}"
+def _name(quality: QualityShift, rows: Sequence[QualityShift]) -> str:
+    return quality.strategy if len({row.model for row in rows}) == 1 else f"{quality.strategy} with {quality.model}"
 
 
 def _size(size: ShiftSize, form: str) -> str:
@@ -178,15 +176,8 @@ def _size(size: ShiftSize, form: str) -> str:
 
 
 def _p(value: float | None) -> str:
-    return "n/a" if value is None else f"<{LEAST}" if value < LEAST else f"{value:.3f}"
+    return "n/a" if value is None else f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
 
 
-def _new(*titles: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for title in titles:
-        table.add_column(title, overflow="fold", no_wrap=title not in ("strategy", "asked"))
-    return table
-
-
-def _indented(part: Text | Table, by: int = 2) -> Padding:
-    return Padding(part, (0, 0, 0, by), expand=False)
+def _new_table(*titles: str) -> Table:
+    return new_table(TableColumn(title, no_wrap=title not in ("strategy", "asked")) for title in titles)

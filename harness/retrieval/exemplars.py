@@ -26,10 +26,10 @@ class FixedExemplars:
         """Return the exemplars for each query, never the query itself."""
         return [self._for(query.id) for query in queries]
 
-    def _for(self, own: str) -> tuple[Example, ...]:
-        if all(example.query.id != own for example in self.examples):
+    def _for(self, query_id: str) -> tuple[Example, ...]:
+        if all(example.query.id != query_id for example in self.examples):
             return self.examples
-        replaced = [self.spare if example.query.id == own else example for example in self.examples]
+        replaced = [self.spare if example.query.id == query_id else example for example in self.examples]
         return tuple(example for example in replaced if example is not None)
 
 
@@ -60,9 +60,9 @@ class NearestExemplars:
         orders = (-near).argsort(axis=1, kind="stable").tolist()
         return [self._nearest(order, query.id) for order, query in zip(orders, queries, strict=True)]
 
-    def _nearest(self, order: Sequence[int], own: str) -> tuple[Example, ...]:
-        others = (self.examples[i] for i in order if self.examples[i].query.id != own)
-        return tuple(reversed([example for _, example in zip(range(self.k), others, strict=False)]))
+    def _nearest(self, order: Sequence[int], query_id: str) -> tuple[Example, ...]:
+        candidates = (self.examples[i] for i in order if self.examples[i].query.id != query_id)
+        return tuple(reversed([example for _, example in zip(range(self.k), candidates, strict=False)]))
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
@@ -80,5 +80,5 @@ def shuffled_by_label(examples: Sequence[Example], seed: int) -> list[Example]:
         by_label[example.references[0]].append(example)
     if len(by_label) > len(order) // 2:  # answers, not labels
         return order
-    turns = [(place, example) for group in by_label.values() for place, example in enumerate(group)]
+    turns = [(index, example) for group in by_label.values() for index, example in enumerate(group)]
     return [example for _, example in sorted(turns, key=lambda turn: turn[0])]

@@ -59,25 +59,25 @@ def search(
             efSearch; None: 64). Both grow as the share of allowed vectors shrinks: as many of those are looked at.
     """
     may = index.ntotal if allowed is None else int(allowed.sum())
-    wanted = min(depth, may)
-    if not wanted or not len(vectors):
+    count = min(depth, may)
+    if not count or not len(vectors):
         return [[] for _ in vectors]
     chosen = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))}
-    settings = _settings(index, breadth, index.ntotal / may, wanted)
+    settings = _settings(index, breadth, index.ntotal / may, count)
     kind = _parameters(index)
-    found = index.search(vectors, wanted, params=kind(**settings, **chosen))[1]
-    short = np.flatnonzero((found < 0).any(axis=1))
+    positions = index.search(vectors, count, params=kind(**settings, **chosen))[1]
+    short = np.flatnonzero((positions < 0).any(axis=1))
     if len(short):
-        found[short] = _exactly(index, vectors[short], wanted, chosen)
-    return found.tolist()
+        positions[short] = _exactly(index, vectors[short], count, chosen)
+    return positions.tolist()
 
 
-def _settings(index: Any, breadth: int | None, scarcity: float, wanted: int) -> dict[str, int]:
+def _settings(index: Any, breadth: int | None, scarcity: float, count: int) -> dict[str, int]:
     if isinstance(index, faiss.IndexIVF):
         lists = breadth or math.ceil(math.sqrt(index.nlist))
         return {"nprobe": min(index.nlist, math.ceil(lists * scarcity))}
     if isinstance(index, faiss.IndexHNSW):
-        return {"efSearch": min(index.ntotal, max(wanted, math.ceil((breadth or EF_SEARCH) * scarcity)))}
+        return {"efSearch": min(index.ntotal, max(count, math.ceil((breadth or EF_SEARCH) * scarcity)))}
     return {}
 
 
@@ -87,12 +87,12 @@ def _parameters(index: Any) -> Any:
     return faiss.SearchParametersHNSW if isinstance(index, faiss.IndexHNSW) else faiss.SearchParameters
 
 
-def _exactly(index: Any, vectors: NDArray[np.float32], wanted: int, chosen: dict[str, Any]) -> NDArray[np.int64]:
+def _exactly(index: Any, vectors: NDArray[np.float32], count: int, chosen: dict[str, Any]) -> NDArray[np.int64]:
     """Compare with every vector: through all lists, or past the graph."""
     if isinstance(index, faiss.IndexIVF):
-        return index.search(vectors, wanted, params=faiss.SearchParametersIVF(nprobe=index.nlist, **chosen))[1]
-    every = faiss.downcast_index(index.storage)
-    return every.search(vectors, wanted, params=faiss.SearchParameters(**chosen))[1]
+        return index.search(vectors, count, params=faiss.SearchParametersIVF(nprobe=index.nlist, **chosen))[1]
+    storage = faiss.downcast_index(index.storage)
+    return storage.search(vectors, count, params=faiss.SearchParameters(**chosen))[1]
 
 
 @contextmanager

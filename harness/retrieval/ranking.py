@@ -39,7 +39,7 @@ class Searcher(Protocol):
 class Reranker(Protocol):
     """Judges a query and a passage together."""
 
-    def scores(self, queries: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[float]]:
+    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Return a score for each passage found for each query; the higher the better."""
         ...
 
@@ -71,11 +71,11 @@ class PassageRetriever:
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the passages of each query, best first."""
         depth = max(self.k, self.candidates) if self.reranker else self.k
-        found = [[self.passages[place] for place in row] for row in self._places(queries, depth)]
+        retrieved = [[self.passages[position] for position in row] for row in self._places(queries, depth)]
         if self.reranker and queries:
-            scores = self.reranker.scores([query.input for query in queries], found)
-            found = [_by_score(row, own) for row, own in zip(found, scores, strict=True)]
-        return [tuple(row[: self.k]) for row in found]
+            scores = self.reranker.scores([query.input for query in queries], retrieved)
+            retrieved = [_by_score(row, row_scores) for row, row_scores in zip(retrieved, scores, strict=True)]
+        return [tuple(row[: self.k]) for row in retrieved]
 
     def with_model(self, model: Any) -> PassageRetriever:
         """Return the retriever for a system with this model: a reranker may ask it."""
@@ -83,15 +83,15 @@ class PassageRetriever:
 
     def _places(self, queries: Sequence[Query], depth: int) -> list[list[int]]:
         """Return the first `depth` readable places of each query; users are served one after another."""
-        found: list[list[int]] = [[] for _ in queries]
+        positions: list[list[int]] = [[] for _ in queries]
         restricted = any(passage.readers for passage in self.passages)
         for user in dict.fromkeys(query.user for query in queries) if restricted else [None]:
-            own = [n for n, query in enumerate(queries) if query.user == user or not restricted]
+            query_indices = [n for n, query in enumerate(queries) if query.user == user or not restricted]
             allowed = readable(self.passages, user) if restricted else None
-            ranked = self._search([queries[n].input for n in own], allowed, depth) if own else []
-            for n, row in zip(own, ranked, strict=True):
-                found[n] = row
-        return found
+            ranked = self._search([queries[n].input for n in query_indices], allowed, depth) if query_indices else []
+            for n, row in zip(query_indices, ranked, strict=True):
+                positions[n] = row
+        return positions
 
     def _search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
         each = depth if len(self.searchers) == 1 else max(depth, FUSION_DEPTH)
@@ -104,12 +104,14 @@ class PassageRetriever:
 
         The one place that every list goes through: whatever a searcher gave, no place that is not allowed passes.
         """
-        kept = [place for place in row if allowed is None or allowed[place]][:depth]
-        if len(kept) < depth:
-            every = range(len(self.passages)) if allowed is None else np.flatnonzero(allowed).tolist()
-            known = set(kept)
-            kept += [place for place in every if place not in known][: depth - len(kept)]
-        return kept
+        readable_positions = [position for position in row if allowed is None or allowed[position]][:depth]
+        if len(readable_positions) < depth:
+            readable = range(len(self.passages)) if allowed is None else np.flatnonzero(allowed).tolist()
+            present = set(readable_positions)
+            readable_positions += [position for position in readable if position not in present][
+                : depth - len(readable_positions)
+            ]
+        return readable_positions
 
 
 def readable(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:
@@ -124,9 +126,9 @@ def fuse(lists: Sequence[Sequence[int]]) -> list[int]:
     """
     sums: dict[int, float] = {}
     for ranked in lists:
-        for rank, place in enumerate(ranked, 1):
-            sums[place] = sums.get(place, 0.0) + 1 / (FUSION_CONSTANT + rank)
-    return sorted(sums, key=lambda place: (-sums[place], place))
+        for rank, position in enumerate(ranked, 1):
+            sums[position] = sums.get(position, 0.0) + 1 / (FUSION_CONSTANT + rank)
+    return sorted(sums, key=lambda position: (-sums[position], position))
 
 
 def passage_line(passage: Passage) -> str:

@@ -29,7 +29,7 @@ class LikelihoodReranker:
 
     model: Any = None
 
-    def scores(self, queries: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[float]]:
+    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Score all pairs; a passage found for several queries is read once.
 
         Raises:
@@ -37,18 +37,18 @@ class LikelihoodReranker:
         """
         if not isinstance(self.model, ScoresChoices):
             raise unscored(self.model)
-        asked: dict[Passage, list[str]] = {}
-        for query, passages in zip(queries, found, strict=True):
-            for passage in passages:
-                asked.setdefault(passage, []).append(query)
-        prompts = [Prompt(_TASK, _REQUEST, passages=(passage,)) for passage in asked]
-        answers = self.model.score_choices(prompts, list(asked.values()))
+        queries_by_passage: dict[Passage, list[str]] = {}
+        for query, candidates in zip(queries, passages, strict=True):
+            for passage in candidates:
+                queries_by_passage.setdefault(passage, []).append(query)
+        prompts = [Prompt(_TASK, _REQUEST, passages=(passage,)) for passage in queries_by_passage]
+        answers = self.model.score_choices(prompts, list(queries_by_passage.values()))
         scored = {
             (passage, query): float("-inf") if answer.dropped_passages else score
-            for (passage, own), answer in zip(asked.items(), answers, strict=True)
-            for query, score in zip(own, answer.choice_scores, strict=True)
+            for (passage, passage_queries), answer in zip(queries_by_passage.items(), answers, strict=True)
+            for query, score in zip(passage_queries, answer.choice_scores, strict=True)
         }
-        return [[scored[passage, query] for passage in row] for query, row in zip(queries, found, strict=True)]
+        return [[scored[passage, query] for passage in row] for query, row in zip(queries, passages, strict=True)]
 
     def with_model(self, model: Any) -> LikelihoodReranker:
         """Return the reranker for a system with this model."""
@@ -61,11 +61,11 @@ class CrossEncoderReranker:
 
     encoder: Any
 
-    def scores(self, queries: Sequence[str], found: Sequence[Sequence[Passage]]) -> list[list[float]]:
+    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Score all pairs; a pair longer than the encoder's window is cut at its end."""
-        pairs = [(query, passage_line(p)) for query, row in zip(queries, found, strict=True) for p in row]
+        pairs = [(query, passage_line(p)) for query, row in zip(queries, passages, strict=True) for p in row]
         scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
-        return [[next(scores) for _ in row] for row in found]
+        return [[next(scores) for _ in row] for row in passages]
 
     def with_model(self, model: Any) -> CrossEncoderReranker:
         """Return itself: it asks no model but its own."""

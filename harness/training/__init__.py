@@ -1,1 +1,1 @@
-"""Blocks that strategies are composed of: what is trained, by which loss, until when."""
+"""Training blocks that strategies compose: adapters, losses, loops, validation monitoring."""

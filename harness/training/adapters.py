@@ -1,4 +1,4 @@
-"""What a method makes trainable: all weights, the upper blocks, or small parts on a frozen model."""
+"""Make weights trainable: all of them, the upper blocks, or an adapter on a frozen model; and merge adapters."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
 ) -> LocalModel:
     """Return the model with low-rank updates on its linear layers; only they take a gradient.
 
-    An adapter that is already there is merged into the weights first, so that chained steps add up.
+    An earlier adapter is merged into the weights first, so that chained steps add up.
 
     Args:
-        model: stays usable only through what is returned: its module is changed in place.
+        model: its module is changed in place; use the returned model from then on.
         rank: columns of the update matrices.
         alpha: the update is scaled by alpha / rank, by alpha / √rank where rank-stabilised.
         dropout: on the adapter's input, 0 to 1.
         targets: ``all-linear``, or names of layers separated by commas.
         variant: ``rslora`` is rank-stabilised (Kalajdzievski 2023, arXiv:2312.03732); ``dora`` also learns the length
             of each column of the weights (Liu et al. 2024, arXiv:2402.09353).
-        four_bits: whether the linear layers are held in 4 bits from now on (NF4, double quantisation: Dettmers et al.
-            2023, arXiv:2305.14314), layer by layer in place; what they held is given back.
+        four_bits: whether the linear layers are quantised to 4 bits (NF4, double quantisation: Dettmers et al. 2023,
+            arXiv:2305.14314), layer by layer in place; their 16- or 32-bit weights are freed.
     """
     config = LoraConfig(
         r=rank,
@@ -49,7 +49,7 @@ def attach_low_rank(  # noqa: PLR0913 - the adapter's own parameters
         use_dora=variant == "dora",
         task_type="CAUSAL_LM",
     )
-    model = merged(model)
+    model = merge_adapter(model)
     if four_bits:
         quantised.quantise(model.module)
     return attach(model, config)
@@ -71,85 +71,85 @@ def attach_bottleneck(
         after: which sublayers get one: both, or the feed-forward only.
 
     Raises:
-        HarnessError: the blocks have no parts that an adapter could stand behind.
+        HarnessError: the blocks have no attention and feed-forward part to put an adapter behind.
     """
-    model = merged(model)
+    model = merge_adapter(model)
     bottleneck.attach(model.module, bottleneck.Shape(width, activation, after))
     return model
 
 
 def attach_virtual_tokens(model: LocalModel, tokens: int, text: str) -> LocalModel:
-    """Return the model with trained vectors before every prompt; only they take a gradient.
+    """Return the model with virtual tokens before every prompt; only they take a gradient.
 
     Args:
         model: changed in place.
-        tokens: how many vectors.
-        text: they begin as the embeddings of this text, repeated or cut to their number; empty: as those of tokens
-            drawn from the vocabulary.
+        tokens: number of virtual tokens.
+        text: they begin as the embeddings of this text, repeated or cut to their number; empty: as the embeddings of
+            tokens drawn from the vocabulary.
     """
     config = PromptTuningConfig(num_virtual_tokens=tokens, prompt_tuning_init="SAMPLE_VOCAB", task_type="CAUSAL_LM")
-    model = attach(merged(model), config)
+    model = attach(merge_adapter(model), config)
     if text:
-        ids = model.tokens(text)
-        begin = torch.tensor((ids * (tokens // len(ids) + 1))[:tokens], device=model.module.device)
+        ids = model.encode(text)
+        initial_ids = torch.tensor((ids * (tokens // len(ids) + 1))[:tokens], device=model.module.device)
         with torch.no_grad():
-            vectors = prefix_sharing.causal(model.module).get_input_embeddings()(begin)
+            vectors = prefix_sharing.causal(model.module).get_input_embeddings()(initial_ids)
             model.module.prompt_encoder["default"].embedding.weight.copy_(vectors)
     return model
 
 
 def attach(model: LocalModel, config: Any) -> LocalModel:
-    """Return a model without an adapter with the one that a peft configuration describes."""
+    """Return the model, which has no adapter, with the one that a peft configuration describes."""
     # the optimiser keeps 32-bit masters, so the adapter can have the model's own type
     module = get_peft_model(model.module, config, autocast_adapter_dtype=False)
     saved_weights.ready(module)
-    return model.adapted(module)
+    return model.with_module(module)
 
 
-def merged(model: LocalModel) -> LocalModel:
-    """Return the model with its adapter, if it has one, merged into the weights, which are whole again if in 4 bits.
+def merge_adapter(model: LocalModel) -> LocalModel:
+    """Return the model with its adapter, if any, merged into the weights; 4-bit weights are dequantised.
 
     Raises:
-        HarnessError: the adapter is not one that could be merged.
+        HarnessError: the adapter cannot be merged.
     """
     module: Any = model.module
     if bottleneck.attached(module):
-        raise _unmergeable("adapter")
+        raise _merge_error("adapter")
     if not isinstance(model.module, PeftModel):
-        return _whole(model)
+        return _dequantise(model)
     kind = module.active_peft_config.peft_type.value.lower()
     inner = prefix_sharing.causal(module)
     touched = {name.replace(".base_layer.", ".") for name, _ in inner.named_parameters() if ".base_layer." in name}
     if getattr(inner, "is_loaded_in_4bit", False):
-        return _whole(model, merging=kind)
+        return _dequantise(model, merging=kind)
     try:
         plain = module.merge_and_unload()
-    except (AttributeError, NotImplementedError, ValueError) as error:  # virtual tokens have no such method at all
-        raise _unmergeable(kind) from error
-    return model.adapted(plain.requires_grad_(False), base_changed=True, changed=frozenset(touched))
+    except (AttributeError, NotImplementedError, ValueError) as error:  # virtual tokens have no such method
+        raise _merge_error(kind) from error
+    return model.with_module(plain.requires_grad_(False), base_changed=True, changed_weights=frozenset(touched))
 
 
-def unfrozen(model: LocalModel) -> LocalModel:
-    """Return the model with every weight trainable, an adapter merged first."""
-    model = merged(model)
+def unfreeze(model: LocalModel) -> LocalModel:
+    """Return the model with every weight trainable; an adapter is merged first."""
+    model = merge_adapter(model)
     model.module.requires_grad_(True)
-    return model.adapted(model.module, base_changed=True)
+    return model.with_module(model.module, base_changed=True)
 
 
-def frozen_below(model: LocalModel, layers: int | None) -> LocalModel:
-    """Return the model with its upper blocks trainable, and what stands behind them.
+def freeze_lower_blocks(model: LocalModel, layers: int | None) -> LocalModel:
+    """Return the model with its upper blocks, and what stands above them, trainable.
 
-    The embeddings and the first blocks take no gradient, so the way back ends at the lowest trainable block. An output
-    head that shares its weights with the embeddings stays as they are.
+    The embeddings and the first blocks take no gradient, so the backward pass ends at the lowest trainable block. An
+    output head that shares its weights with the embeddings stays frozen.
 
     Args:
         model: changed in place; an adapter is merged first.
-        layers: how many blocks are frozen; None: two thirds of them.
+        layers: number of frozen blocks; None: two thirds of them.
 
     Raises:
         HarnessError: the model has fewer blocks.
     """
-    model = merged(model)
+    model = merge_adapter(model)
     stack = blocks.blocks(model.module)
     count = len(stack) * 2 // 3 if layers is None else layers
     if count > len(stack):
@@ -158,16 +158,16 @@ def frozen_below(model: LocalModel, layers: int | None) -> LocalModel:
     for part in (*stack[count:], *blocks.above(model.module)):
         part.requires_grad_(True)
     names = frozenset(name for name, weight in model.module.named_parameters() if weight.requires_grad)
-    return model.adapted(model.module, base_changed=True, changed=names)
+    return model.with_module(model.module, base_changed=True, changed_weights=names)
 
 
-def _whole(model: LocalModel, merging: str = "") -> LocalModel:
-    """Return a model with 4-bit layers as one with ordinary layers, a low-rank adapter merged in full precision."""
+def _dequantise(model: LocalModel, merging: str = "") -> LocalModel:
+    """Return the model with its 4-bit layers dequantised, and a low-rank adapter merged in full precision."""
     inner: Any = prefix_sharing.causal(model.module)
     if not getattr(inner, "is_loaded_in_4bit", False):
         return model
     if merging not in ("", "lora"):
-        raise _unmergeable(merging)
+        raise _merge_error(merging)
     if merging:
         layers = [name for name, layer in inner.named_modules() if hasattr(layer, "get_delta_weight")]
         for name in layers:
@@ -175,10 +175,10 @@ def _whole(model: LocalModel, merging: str = "") -> LocalModel:
             inner.set_submodule(name, quantised.whole(layer.base_layer, layer.get_delta_weight("default")))
         inner = model.module.unload()
     quantised.dequantise(inner)
-    return model.adapted(inner.requires_grad_(False), base_changed=True)
+    return model.with_module(inner.requires_grad_(False), base_changed=True)
 
 
-def _unmergeable(kind: str) -> HarnessError:
+def _merge_error(kind: str) -> HarnessError:
     return HarnessError(
         f"what {kind} has trained cannot be merged into the weights, so no step that tunes can follow it: put {kind} "
         "last among those."

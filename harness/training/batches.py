@@ -6,11 +6,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, common_prefix, fill_rows, lay_out
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
+
+Sample = TypeVar("Sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +21,8 @@ class TrainingSample:
     """One training example.
 
     Attributes:
-        prompt: tokens that are read only.
-        completion: tokens that are learned, the end of the turn included.
+        prompt: tokens without a loss.
+        completion: tokens to learn, the end of the turn included.
     """
 
     prompt: Tokens
@@ -27,102 +30,103 @@ class TrainingSample:
 
     @property
     def tokens(self) -> int:
-        """Tokens of the example when it stands alone."""
+        """Tokens of the prompt and the completion."""
         return len(self.prompt) + len(self.completion)
 
 
 @dataclass(frozen=True)
 class StackedBatch:
-    """Samples of about equal length side by side, each on its own row, the shorter ones filled up at their ends.
+    """Samples of about equal length side by side, one a row, the shorter ones padded at their ends.
 
-    What fills them up comes after everything that is predicted, so a causal model needs no mask.
+    The padding comes after every prediction, so a causal model needs no mask.
 
     Attributes:
         tokens: int64 [samples, length].
-        rows: int64 [predictions]: the sample that each prediction belongs to.
-        places: int64 [predictions]: the place in the sample whose output predicts the target.
+        rows: int64 [predictions]: index of the sample that each prediction belongs to.
+        positions: int64 [predictions]: position in the sample whose output predicts the target.
         targets: int64 [predictions].
     """
 
     tokens: Tensor
     rows: Tensor
-    places: Tensor
+    positions: Tensor
     targets: Tensor
 
 
-def epoch(samples: Sequence[TrainingSample], batch_size: int, seed: int) -> list[list[TrainingSample]]:
+def epoch_batches(samples: Sequence[Sample], batch_size: int, seed: int) -> list[list[Sample]]:
     """Shuffle the samples and cut them into batches; the last one may be smaller."""
     order = list(samples)
     random.Random(seed).shuffle(order)
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
-def passes(batch: Sequence[TrainingSample], budget: int, *, packs: bool = True) -> list[PackedRow | StackedBatch]:
-    """Divide a batch into forward passes of at most `budget` tokens, in the form that is likely to take less time.
+def divide_into_passes(
+    batch: Sequence[TrainingSample], budget: int, *, packs: bool = True
+) -> list[PackedRow | StackedBatch]:
+    """Divide a batch into forward passes of at most `budget` tokens, packed or stacked, whichever should be faster.
 
-    Packing reads what the prompts begin with alike once, and computes no padding, but every sample of a row is also
-    multiplied with all others before the mask takes them apart. So short samples behind a long shared beginning are
-    packed, and long ones that share little are stacked. Samples of several tasks share little with each other and
-    much among themselves: each family of them has passes of its own.
+    Packing reads a shared prefix once and computes no padding, but its attention multiplies every sample of a row with
+    all others before the mask removes them. So short samples behind a long shared prefix are packed, and long ones
+    that share little are stacked. Samples of several tasks share little across tasks and much within one: each family
+    gets its own passes.
 
     Args:
         batch: one or more samples.
-        budget: tokens in a pass; a longer sample gets a pass of its own.
-        packs: False: the model cannot share rows (`harness.decoding.prefix_sharing.packs`), so they are stacked.
+        budget: tokens in a pass; a longer sample gets its own pass.
+        packs: whether samples may share a row (`harness.decoding.prefix_sharing.packs`); False: all are stacked.
     """
     if not packs:
-        return list(_stacks(batch, budget))
-    families = _families(sorted(batch, key=lambda sample: sample.prompt))
-    found: list[PackedRow | StackedBatch] = []
+        return list(_stack_samples(batch, budget))
+    families = _split_families(sorted(batch, key=lambda sample: sample.prompt))
+    forward_passes: list[PackedRow | StackedBatch] = []
     for family in families if len(families) > 1 else [batch]:
-        packed, stacks = rows(family, budget), _stacks(family, budget)
-        cost_packed = sum(_cost(1, len(row.tokens)) for row in packed)
-        found += packed if cost_packed <= sum(_cost(*stack.tokens.shape) for stack in stacks) else stacks
-    return found
+        packed, stacks = pack_rows(family, budget), _stack_samples(family, budget)
+        cost_packed = sum(_pass_cost(1, len(row.tokens)) for row in packed)
+        forward_passes += packed if cost_packed <= sum(_pass_cost(*stack.tokens.shape) for stack in stacks) else stacks
+    return forward_passes
 
 
-def _families(batch: Sequence[TrainingSample]) -> list[Sequence[TrainingSample]]:
+def _split_families(batch: Sequence[TrainingSample]) -> list[Sequence[TrainingSample]]:
     """Cut samples, sorted by prompt, where neighbours share least, as long as that leaves fewer tokens to read.
 
-    What k samples of a family begin with alike, s tokens, is read once instead of k times: (k - 1) s tokens less.
-    Samples that no cut leaves a neighbour stay together.
+    A prefix of s tokens that k samples of a family share is read once instead of k times: (k - 1) s tokens saved.
+    Samples that a cut leaves without a neighbour form one family.
     """
-    seams = [_shared(pair) for pair in pairwise(batch)]
-    least = min(seams, default=0)
-    cuts = [place for place, seam in enumerate(seams, start=1) if seam == least]
+    seams = [_shared_tokens(pair) for pair in pairwise(batch)]
+    minimum = min(seams, default=0)
+    cuts = [index for index, seam in enumerate(seams, start=1) if seam == minimum]
     parts = [batch[start:end] for start, end in pairwise([0, *cuts, len(batch)])]
-    alone = [part[0] for part in parts if len(part) == 1]
+    singles = [part[0] for part in parts if len(part) == 1]
     families = [part for part in parts if len(part) > 1]
-    spared = sum((len(part) - 1) * _shared(part) for part in (*families, alone) if part)
-    if spared <= len(seams) * least:
+    saved = sum((len(part) - 1) * _shared_tokens(part) for part in (*families, singles) if part)
+    if saved <= len(seams) * minimum:
         return [batch]
-    return [one for part in families for one in _families(part)] + ([alone] if alone else [])
+    return [family for part in families for family in _split_families(part)] + ([singles] if singles else [])
 
 
-def _shared(batch: Sequence[TrainingSample]) -> int:
-    """Return how many tokens all prompts begin with alike."""
-    return common_prefix([sample.prompt for sample in batch])
+def _shared_tokens(batch: Sequence[TrainingSample]) -> int:
+    """Return the length of the prefix that all prompts share, tokens."""
+    return common_prefix_length([sample.prompt for sample in batch])
 
 
-def rows(batch: Sequence[TrainingSample], budget: int) -> list[PackedRow]:
-    """Lay a batch out in rows of at most `budget` tokens; what its prompts begin with alike stands once in each.
+def pack_rows(batch: Sequence[TrainingSample], budget: int) -> list[PackedRow]:
+    """Pack a batch into rows of at most `budget` tokens, each of which holds the shared prefix once.
 
-    The rows give the loss and gradients of the same examples padded side by side: a mask keeps each from seeing
-    the others.
+    Loss and gradients are those of the same samples padded side by side: a mask separates them.
 
     Args:
         batch: one or more samples.
-        budget: tokens in a row; a longer sample gets a row of its own.
+        budget: tokens in a row; a longer sample gets its own row.
     """
-    shared = min(_shared(batch), min(len(sample.prompt) for sample in batch) - 1)
+    shared = min(_shared_tokens(batch), min(len(sample.prompt) for sample in batch) - 1)
     costs = [sample.tokens - shared - 1 for sample in batch]
-    return [_row([batch[i] for i in group], shared) for group in fill_rows(costs, max(budget - shared, 1))]
+    return [_pack_row([batch[i] for i in group], shared) for group in fill_rows(costs, max(budget - shared, 1))]
 
 
-def _cost(samples: int, length: int) -> float:
-    """Predict a pass's time in that of a token's matrix products; attention is counted for at least `_SHORT` places.
+def _pass_cost(samples: int, length: int) -> float:
+    """Predict a pass's time, in units of one token's matrix products; attention counts for at least `_SHORT` tokens.
 
-    The constants are a fit to forward and backward passes of a model of 135 M parameters on a processor.
+    The constants are fitted to forward and backward passes of a model of 135 M parameters on a CPU.
     """
     return samples * length * (1 + _ATTENTION * max(length, _SHORT))
 
@@ -131,18 +135,18 @@ _ATTENTION = 7e-4
 _SHORT = 300
 
 
-def _stacks(batch: Sequence[TrainingSample], budget: int) -> list[StackedBatch]:
+def _stack_samples(batch: Sequence[TrainingSample], budget: int) -> list[StackedBatch]:
     """Stack a batch's samples, longest first."""
     order = sorted(batch, key=lambda sample: -sample.tokens)
     stacks: list[StackedBatch] = []
     while order:
         count = max(1, budget // order[0].tokens)
-        stacks.append(_stack(order[:count]))
+        stacks.append(_stack_batch(order[:count]))
         order = order[count:]
     return stacks
 
 
-def _stack(group: Sequence[TrainingSample]) -> StackedBatch:
+def _stack_batch(group: Sequence[TrainingSample]) -> StackedBatch:
     tokens = torch.zeros(len(group), group[0].tokens - 1, dtype=torch.long)
     for row, sample in zip(tokens, group, strict=True):
         read = (sample.prompt + sample.completion)[:-1]
@@ -150,11 +154,11 @@ def _stack(group: Sequence[TrainingSample]) -> StackedBatch:
     return StackedBatch(
         tokens,
         torch.tensor([row for row, sample in enumerate(group) for _ in sample.completion]),
-        torch.tensor([len(s.prompt) - 1 + place for s in group for place in range(len(s.completion))]),
+        torch.tensor([len(s.prompt) - 1 + offset for s in group for offset in range(len(s.completion))]),
         torch.tensor([target for sample in group for target in sample.completion]),
     )
 
 
-def _row(group: Sequence[TrainingSample], shared: int) -> PackedRow:
+def _pack_row(group: Sequence[TrainingSample], shared: int) -> PackedRow:
     branches = [Branch(sample.prompt[shared:], (sample.completion,)) for sample in group]
-    return lay_out(branches, shared).with_prefix(group[0].prompt[:shared])
+    return pack_row(branches, shared).with_prefix(group[0].prompt[:shared])

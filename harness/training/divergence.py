@@ -1,4 +1,4 @@
-"""When training has gone wrong: a loss that is not a number, or one that only rises."""
+"""Divergence of a training: a loss that is not finite, or one that rises and stays high."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from harness.errors import HarnessError
 
 FACTOR = 2.0
 MARGIN = 1.0
-"""Nats a token: a tenth of what a model of 20,000 tokens loses when it knows nothing."""
+"""Nats a token: a tenth of the loss of a uniform guess over 20,000 tokens."""
 
 
 @dataclass
-class Divergence:
-    """Sees every step's loss, and stops a training that diverges.
+class DivergenceDetector:
+    """Checks every step's loss, and stops a training that diverges.
 
-    It does if each of the last k losses is above twice the mean of the first k, and above the lowest mean of k in a row
-    by one nat or more; where either is above what a uniform guess loses, that takes its place, as some trainings go
-    wrong from their second step on. k is a quarter of all steps, from 3 to 8. Each of the last k, not their mean: small
-    batches give single high losses in a healthy training too, but that begins high and does not stay above where it
-    began.
+    It diverges if each of the last k losses is above twice the mean of the first k, and above the lowest mean of k in a
+    row by one nat or more. The loss of a uniform guess caps both means, as some trainings diverge from their second
+    step on. k is a quarter of all steps, from 3 to 8. Each of the last k counts, not their mean: small batches give
+    single high losses in a healthy training too, but it does not stay above where it began.
 
     Attributes:
         steps: optimiser steps planned.
-        uniform: the loss of a uniform guess, the logarithm of the vocabulary's size; infinite where it is not known.
+        uniform: loss of a uniform guess, the logarithm of the vocabulary's size; infinite where that is not known.
     """
 
     steps: int
@@ -37,8 +36,8 @@ class Divergence:
         """The k of the rule."""
         return min(8, max(3, self.steps // 4))
 
-    def see(self, loss: float) -> None:
-        """Take the loss of the next step, nats a token.
+    def check(self, loss: float) -> None:
+        """Add the loss of the next step, nats a token.
 
         Raises:
             HarnessError: training has diverged.
@@ -54,5 +53,5 @@ class Divergence:
         if len(self.losses) > k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
             raise self._diverged(f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}")
 
-    def _diverged(self, what: str) -> HarnessError:
-        return HarnessError(f"training diverged at step {len(self.losses)}: {what}; lower learning_rate.")
+    def _diverged(self, symptom: str) -> HarnessError:
+        return HarnessError(f"training diverged at step {len(self.losses)}: {symptom}; lower learning_rate.")

@@ -1,4 +1,4 @@
-"""The loss that is minimised: cross-entropy of the completions, computed only where there is a label."""
+"""Cross-entropy of the completions, computed only at labelled positions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.decoding.prefix_sharing import PackedRow, causal, log_likelihoods
-from harness.training.batches import StackedBatch, TrainingSample, passes
+from harness.training.batches import StackedBatch, TrainingSample, divide_into_passes
 
 
 def backward(
@@ -24,50 +24,53 @@ def backward(
 
     Args:
         module: a causal language model.
-        batch: the loss is the mean over all their completion tokens, however they are divided into passes.
+        batch: the loss is the mean over all its completion tokens, however they are divided into passes.
         row_tokens: tokens of one forward pass.
         packs: whether samples may share a row.
-        propagate: takes the loss of a pass and adds its gradients.
+        propagate: runs the backward pass of a loss.
 
     Returns:
         Nats a token.
     """
-    labels = sum(len(sample.completion) for sample in batch)
+    label_count = sum(len(sample.completion) for sample in batch)
     total = 0.0
-    for log in _log_likelihoods(module, passes(batch, row_tokens, packs=packs)):
-        loss = -log.sum() / labels
+    for log_likelihood in _log_likelihoods(module, divide_into_passes(batch, row_tokens, packs=packs)):
+        loss = -log_likelihood.sum() / label_count
         propagate(loss)
         total += loss.item()
     return total
 
 
-def mean_loss(module: Any, data: Sequence[TrainingSample], row_tokens: int, *, packs: bool = True) -> float:
+def mean_loss(module: Any, samples: Sequence[TrainingSample], row_tokens: int, *, packs: bool = True) -> float:
     """Return the mean cross-entropy over all completion tokens, nats a token."""
     with torch.inference_mode():
-        divided = passes(data, row_tokens, packs=packs)
-        total = sum(-log.sum().item() for log in _log_likelihoods(module, divided))
-    return total / sum(len(sample.completion) for sample in data)
+        forward_passes = divide_into_passes(samples, row_tokens, packs=packs)
+        total = sum(-log_likelihood.sum().item() for log_likelihood in _log_likelihoods(module, forward_passes))
+    return total / sum(len(sample.completion) for sample in samples)
 
 
-def _log_likelihoods(module: Any, divided: Sequence[PackedRow | StackedBatch]) -> Iterator[Tensor]:
-    """Give the log-likelihoods of all completion tokens, nats, pass by pass."""
-    for one in divided:
-        yield _stacked(module, one) if isinstance(one, StackedBatch) else log_likelihoods(module, one)
+def _log_likelihoods(module: Any, forward_passes: Sequence[PackedRow | StackedBatch]) -> Iterator[Tensor]:
+    """Yield the log-likelihoods of all completion tokens, nats, pass by pass."""
+    for forward_pass in forward_passes:
+        if isinstance(forward_pass, StackedBatch):
+            yield _stacked_log_likelihoods(module, forward_pass)
+        else:
+            yield log_likelihoods(module, forward_pass)
 
 
-def _stacked(module: Any, stack: StackedBatch) -> Tensor:
+def _stacked_log_likelihoods(module: Any, stack: StackedBatch) -> Tensor:
     """Run a model over a stack and return log p(target) of every prediction, float32 [predictions]."""
-    inner = causal(module)
+    model = causal(module)
     device = module.device
-    rows, places = stack.rows.to(device), stack.places.to(device)
+    rows, positions = stack.rows.to(device), stack.positions.to(device)
 
-    def labelled(_: Any, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return arguments[0][rows, places][None], *arguments[1:]
+    def select_labelled(_: Any, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return arguments[0][rows, positions][None], *arguments[1:]
 
-    # the model's own head is asked, as some scale or cap what comes out of it, but only where there is a label
-    handle = inner.get_output_embeddings().register_forward_pre_hook(labelled)
+    # by the model's own forward, as some models scale or cap the logits, but only at labelled positions
+    handle = model.get_output_embeddings().register_forward_pre_hook(select_labelled)
     try:
-        found = inner(input_ids=stack.tokens.to(device), use_cache=False).logits[0].float()
+        logits = model(input_ids=stack.tokens.to(device), use_cache=False).logits[0].float()
     finally:
         handle.remove()
-    return -torch.nn.functional.cross_entropy(found, stack.targets.to(device), reduction="none")
+    return -torch.nn.functional.cross_entropy(logits, stack.targets.to(device), reduction="none")

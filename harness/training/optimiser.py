@@ -9,19 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.models.footprint import bytes_of
-
-Shape = Literal["cosine", "linear", "constant"]
+from harness.training.settings import ScheduleShape
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate over the steps: a linear warm-up, then a way down to zero, or none.
+    """Learning rate over the steps: a linear warm-up, then a decay to zero or a constant rate.
 
     ``cosine``: Loshchilov and Hutter 2017 (arXiv:1608.03983), one period; ``linear``: as BERT was tuned (Devlin et al.
     2019, arXiv:1810.04805); ``constant``: stays at its peak.
@@ -30,30 +28,31 @@ class Schedule:
         peak: learning rate after warm-up.
         steps: optimiser steps in all.
         warmup: share of the steps spent rising, 0 to 1; at least one step, unless it is 0.
-        shape: of the way down.
+        shape: of the decay.
     """
 
     peak: float
     steps: int
     warmup: float = 0.1
-    shape: Shape = "cosine"
+    shape: ScheduleShape = "cosine"
 
-    def at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
         rise = max(1, round(self.steps * self.warmup)) if self.warmup else 0
         if step < rise:
             return self.peak * (step + 1) / rise
-        done = (step - rise) / max(1, self.steps - rise)
+        decay_share = (step - rise) / max(1, self.steps - rise)
         if self.shape == "cosine":
-            return self.peak * 0.5 * (1 + math.cos(math.pi * done))
-        return self.peak * (1 - done if self.shape == "linear" else 1.0)
+            return self.peak * 0.5 * (1 + math.cos(math.pi * decay_share))
+        return self.peak * (1 - decay_share if self.shape == "linear" else 1.0)
 
 
 class MasterAdamW:
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the given parameters.
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over 32-bit masters of the parameters.
 
     Gradients are clipped to a global L2 norm of `max_norm` (Pascanu et al. 2013, arXiv:1211.5063, section 3.2).
-    `held` is told once, after the first update and before the gradients are cleared, what both hold (`api.Context`).
+    `record_memory` gets the bytes of all gradients and of the optimizer's state once, after the first update and before
+    the gradients are cleared (`harness.api.Context`).
     """
 
     def __init__(
@@ -62,14 +61,14 @@ class MasterAdamW:
         *,
         weight_decay: float,
         max_norm: float = 1.0,
-        held: Callable[[int, int], None] | None = None,
+        record_memory: Callable[[int, int], None] | None = None,
     ) -> None:
         self.parameters = list(parameters)
         self.masters = [p.detach().float() if p.dtype != torch.float32 else p for p in self.parameters]
-        self.max_norm, self._held = max_norm, held
+        self.max_norm, self._record_memory = max_norm, record_memory
         decayed = [m for m in self.masters if m.ndim > 1]
-        others = [m for m in self.masters if m.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        undecayed = [m for m in self.masters if m.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
         self.inner = torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, fused=True)
 
     def step(self, learning_rate: float) -> float:
@@ -86,7 +85,7 @@ class MasterAdamW:
         for group in self.inner.param_groups:
             group["lr"] = learning_rate
         self.inner.step()
-        self._tell()
+        self._report_memory()
         self.inner.zero_grad(set_to_none=True)
         with torch.no_grad():
             for parameter, master in zip(self.parameters, self.masters, strict=True):
@@ -94,12 +93,15 @@ class MasterAdamW:
                     parameter.copy_(master)
         return float(norm)
 
-    def _tell(self) -> None:
-        """Tell the sizes while the gradients are there; later steps hold the same."""
-        if self._held is None:
+    def _report_memory(self) -> None:
+        """Report gradient and optimizer memory while the gradients exist; later steps need the same."""
+        if self._record_memory is None:
             return
-        tell, self._held = self._held, None
+        record_memory, self._record_memory = self._record_memory, None
         gradients = [tensor.grad for tensor in (*self.masters, *self.parameters) if tensor.grad is not None]
-        states = [value for state in self.inner.state.values() for value in state.values() if torch.is_tensor(value)]
+        moments = [
+            tensor for state in self.inner.state.values() for tensor in state.values() if torch.is_tensor(tensor)
+        ]
         pairs = zip(self.parameters, self.masters, strict=True)
-        tell(bytes_of(gradients), bytes_of([*states, *(master for own, master in pairs if master is not own)]))
+        masters = [master for parameter, master in pairs if master is not parameter]
+        record_memory(bytes_of(gradients), bytes_of([*moments, *masters]))

@@ -1,7 +1,7 @@
-"""What an answer is worth: a reward model trained on preference pairs, or a metric that compares it with references.
+"""Rewards of answers: by a reward model trained on preference pairs, or by a metric that compares with references.
 
 The reward model (Ziegler et al. 2019, arXiv:1909.08593; Ouyang et al. 2022, arXiv:2203.02155) is the language model
-itself with a second adapter and a scalar head on the last token of the answer. It is a means: nothing of it is kept.
+itself with a second adapter and a scalar head on the last token of the answer. It is dropped after training.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, Example, System, TaskData
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, causal, lay_out
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, causal, pack_row
 from harness.errors import HarnessError
 from harness.metrics import Items, get
 from harness.metrics.parsing import parse
 from harness.models.local_model import LocalModel
 from harness.records.record import Row as Record
-from harness.training import pairs as laid
+from harness.training import pairs as training_pairs
 from harness.training import preferences
 from harness.training.pairs import PreferencePair
 from harness.training.preferences import PreferenceLoop, PreferenceSettings
@@ -30,18 +30,18 @@ from harness.training.preferences import PreferenceLoop, PreferenceSettings
 ADAPTER = "reward"
 """Name of the reward model's adapter, beside the policy's."""
 
-UNFINISHED = 1.0
-"""Taken off the reward of an answer that was cut off before its end, in standard deviations: the reward model has seen
-whole answers only (Huang et al. 2024, arXiv:2403.17031, "EOS trick")."""
+CUT_OFF_PENALTY = 1.0
+"""Subtracted from the reward of an answer that was cut off, in standard deviations: the reward model was trained on
+complete answers only (Huang et al. 2024, arXiv:2403.17031, "EOS trick")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a policy is asked while it learns.
+    """A question that a policy answers while it learns.
 
     Attributes:
         prompt: tokens, as the system asks it.
-        part: the task that it belongs to.
+        part: the question's task.
     """
 
     example: Example
@@ -50,7 +50,7 @@ class Question:
 
 
 Reward = Callable[[Sequence[Question], Sequence[Sequence[Tokens]]], Tensor]
-"""Takes questions and as many answers to each; gives float32 [questions, answers], higher is better."""
+"""Takes questions and equally many answers to each; returns float32 [questions, answers], higher is better."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class RewardModel:
     """A trained reward model, called as a `Reward`; its rewards are in standard deviations of the training answers'.
 
     Attributes:
-        module: the peft model that holds its adapter.
+        module: the peft model with its adapter.
         head: from the last token's hidden state to the reward.
         mean: of the raw rewards of the training answers; deviation: their standard deviation.
-        end: id that a whole answer ends with.
+        end: token id that a complete answer ends with.
     """
 
     module: Any
@@ -73,49 +73,53 @@ class RewardModel:
 
     def __call__(self, questions: Sequence[Question], answers: Sequence[Sequence[Tokens]]) -> Tensor:
         """Score answers: float32 [questions, answers]."""
-        branches = [Branch(q.prompt, tuple(found)) for q, found in zip(questions, answers, strict=True)]
+        branches = [Branch(q.prompt, tuple(group)) for q, group in zip(questions, answers, strict=True)]
         raw = torch.zeros(len(branches), len(answers[0]))
-        with torch.no_grad(), answering_as(self.module, ADAPTER):
-            for places, rewards in self.rewards(branches):
-                raw[places] = rewards.view(len(places), -1).cpu()
-        unfinished = torch.tensor([[tokens[-1] != self.end for tokens in found] for found in answers])
-        return (raw - self.mean) / self.deviation - UNFINISHED * unfinished
+        with torch.no_grad(), active_adapter(self.module, ADAPTER):
+            for indices, rewards in self.rewards(branches):
+                raw[indices] = rewards.view(len(indices), -1).cpu()
+        cut_off = torch.tensor([[tokens[-1] != self.end for tokens in group] for group in answers])
+        return (raw - self.mean) / self.deviation - CUT_OFF_PENALTY * cut_off
 
     def margins(self, batch: Sequence[PreferencePair]) -> Iterator[Tensor]:
-        """Give the reward of each better answer less that of the worse one; the adapter must be on."""
+        """Yield the reward of each chosen answer minus that of the rejected one; the adapter must be active."""
         for _, rewards in self.rewards([pair.branch for pair in batch]):
             yield rewards[0::2] - rewards[1::2]
 
     def rewards(self, branches: Sequence[Branch]) -> Iterator[tuple[list[int], Tensor]]:
-        """Give raw rewards: places of some branches, and float32 [all their leaves]; gradients flow."""
+        """Yield raw rewards: indices of some branches, and float32 [all their leaves]; gradients flow."""
         if self.row_tokens is None:
-            for place, branch in enumerate(branches):
-                rows = [lay_out([Branch(branch.stem, ([*leaf, self.end],))], 0) for leaf in branch.leaves]
-                yield [place], torch.cat([self._of_row(row, masked=False) for row in rows])
+            for index, branch in enumerate(branches):
+                rows = [pack_row([Branch(branch.stem, ([*leaf, self.end],))], 0) for leaf in branch.leaves]
+                yield [index], torch.cat([self._row_rewards(row, masked=False) for row in rows])
             return
-        whole = [Branch(one.stem, tuple([*leaf, self.end] for leaf in one.leaves)) for one in branches]
-        for places, row in laid.rows(whole, self.row_tokens):
-            yield places, self._of_row(row)
+        complete_branches = [
+            Branch(branch.stem, tuple([*leaf, self.end] for leaf in branch.leaves)) for branch in branches
+        ]
+        for indices, row in training_pairs.pack_branches(complete_branches, self.row_tokens):
+            yield indices, self._row_rewards(row)
 
-    def _of_row(self, row: PackedRow, *, masked: bool = True) -> Tensor:
-        """Read the rewards of a row's leaves, each of which has one token more than is read."""
+    def _row_rewards(self, row: PackedRow, *, masked: bool = True) -> Tensor:
+        """Return the rewards of a row's leaves; the last token of each is the end, which is not read."""
         device, kind = self.module.device, self.module.dtype
         inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": False}
         if masked:
-            mask = torch.zeros(row.allowed.shape, dtype=kind).masked_fill_(~row.allowed, torch.finfo(kind).min)
+            mask = torch.zeros(row.attention_mask.shape, dtype=kind).masked_fill_(
+                ~row.attention_mask, torch.finfo(kind).min
+            )
             inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
         hidden = causal(self.module).get_decoder()(**inputs).last_hidden_state[0]
-        last = row.sources[row.leaf_of.bincount().cumsum(0) - 1]
+        last = row.sources[row.leaf_index.bincount().cumsum(0) - 1]
         return self.head(hidden[last.to(device)].float())[:, 0]
 
 
-def fit(
+def fit_reward_model(
     model: LocalModel, system: System, task: TaskData, settings: PreferenceSettings, context: Context
 ) -> RewardModel:
-    """Train a reward model on a task's pairs, beside the policy that `model` holds as its adapter.
+    """Train a reward model on a task's pairs, beside the policy, which is the adapter of `model`.
 
-    Logs ``reward_accuracy``, the share of the validation pairs whose better answer gets the higher reward, and
-    ``reward_accuracy_n``, how many those are.
+    Logs ``reward_accuracy``, the share of the validation pairs whose chosen answer gets the higher reward, and
+    ``reward_accuracy_n``, the number of validation pairs.
 
     Raises:
         HarnessError: training diverged, or a prompt does not fit the context window.
@@ -126,30 +130,32 @@ def fit(
     head = torch.nn.Linear(size, 1, device=module.device)
     torch.nn.init.normal_(head.weight, std=1 / (size + 1) ** 0.5)
     torch.nn.init.zeros_(head.bias)
-    reward = RewardModel(module, head, settings.row_tokens if model.packs else None, model.tokenizer.eos_token_id)
-    pairs, held_out = (laid.learned(system, task, split) for split in ("train", "validation"))
+    reward = RewardModel(
+        module, head, settings.row_tokens if model.supports_packing else None, model.tokenizer.eos_token_id
+    )
+    pairs, held_out = (training_pairs.build_split_pairs(system, task, split) for split in ("train", "validation"))
     module.eval()
-    with answering_as(module, ADAPTER):
+    with active_adapter(module, ADAPTER):
         parameters = [*(p for p in module.parameters() if p.requires_grad), *head.parameters()]
         preferences.train(
             parameters, pairs, held_out, reward.margins, PreferenceLoop(settings, context, "reward_model_")
         )
         if held_out:
-            found = preferences.evaluate(held_out, reward.margins)
-            context.log({"reward_accuracy": found["preference_accuracy"], "reward_accuracy_n": len(held_out)})
+            metrics = preferences.evaluate(held_out, reward.margins)
+            context.log({"reward_accuracy": metrics["preference_accuracy"], "reward_accuracy_n": len(held_out)})
         with torch.no_grad():
-            raw = torch.cat([some for _, some in reward.rewards([pair.branch for pair in pairs])])
+            raw = torch.cat([rewards for _, rewards in reward.rewards([pair.branch for pair in pairs])])
     return replace(reward, mean=float(raw.mean()), deviation=float(raw.std()) or 1.0)
 
 
-def drop(model: LocalModel) -> None:
-    """Take the reward model's adapter away: what is left is the policy."""
+def drop_adapter(model: LocalModel) -> None:
+    """Delete the reward model's adapter; the policy's stays."""
     model.module.delete_adapter(ADAPTER)
 
 
 @contextmanager
-def answering_as(module: Any, adapter: str) -> Generator[None]:
-    """Switch to an adapter, and back to the policy's."""
+def active_adapter(module: Any, adapter: str) -> Generator[None]:
+    """Activate an adapter for the duration of the ``with`` block, then the policy's."""
     module.set_adapter(adapter)
     try:
         yield
@@ -157,22 +163,22 @@ def answering_as(module: Any, adapter: str) -> Generator[None]:
         module.set_adapter("default")
 
 
-def by_metric(tokenizer: Any) -> Reward:
-    """Return what scores answers by the metric that their task names as its reward, lower-is-better ones negated.
+def metric_reward(tokenizer: Any) -> Reward:
+    """Return a reward by the metric that the task names as its reward; lower-is-better metrics are negated.
 
     Raises:
-        HarnessError: when called: the metric is no mean of one score an item, or has no direction.
+        HarnessError: when called: the metric is not a mean of one score an item, or has no direction.
     """
 
     def reward(questions: Sequence[Question], answers: Sequence[Sequence[Tokens]]) -> Tensor:
-        texts = [[tokenizer.decode(tokens, skip_special_tokens=True) for tokens in found] for found in answers]
-        return torch.tensor([_scores(q, found) for q, found in zip(questions, texts, strict=True)])
+        texts = [[tokenizer.decode(tokens, skip_special_tokens=True) for tokens in group] for group in answers]
+        return torch.tensor([_score_answers(q, group) for q, group in zip(questions, texts, strict=True)])
 
     return reward
 
 
-def _scores(question: Question, texts: Sequence[str]) -> list[float]:
-    """Score several answers to one question; 0 where the metric is not defined."""
+def _score_answers(question: Question, texts: Sequence[str]) -> list[float]:
+    """Score several answers to one question; 0 where the metric is undefined."""
     task, example, metric = question.part.task, question.example, get(question.part.reward)
     if not metric.is_mean or metric.higher_is_better is None:
         raise HarnessError(
@@ -181,12 +187,12 @@ def _scores(question: Question, texts: Sequence[str]) -> list[float]:
         )
     choices = example.query.choices or task.choices
     records: list[Record] = []
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         answer, parsed = parse(task.kind, text, choices)
         records.append(
             Record(
                 task=task.name,
-                id=str(place),
+                id=str(index),
                 references=example.references,
                 choices=choices,
                 input=example.query.input,
@@ -198,4 +204,4 @@ def _scores(question: Question, texts: Sequence[str]) -> list[float]:
     items = Items.from_rows(records, task.choices)
     scores, defined = metric.statistics(items)[:, 0], metric.defined(items)
     sign = 1.0 if metric.higher_is_better else -1.0
-    return [sign * float(score) if there else 0.0 for score, there in zip(scores, defined, strict=True)]
+    return [sign * float(score) if is_defined else 0.0 for score, is_defined in zip(scores, defined, strict=True)]

@@ -1,4 +1,4 @@
-"""Rollouts: questions, answers that a policy draws to them, and rows in which each question is read once."""
+"""Rollouts: questions, answers sampled from the policy, and rows in which each question is read once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from harness.api import Sampling, System, TaskData
 from harness.decoding import batched_decode
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, lay_out, log_likelihoods
-from harness.models.local_model import LocalModel, local_model
-from harness.training.pairs import rows
+from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, log_likelihoods, pack_row
+from harness.models.local_model import LocalModel, require_local
+from harness.training.pairs import pack_branches
 from harness.training.reward import Question
-from harness.training.training_samples import systems
+from harness.training.training_samples import task_systems
 
 
 @dataclass(frozen=True)
@@ -24,72 +24,79 @@ class PackedRollouts:
 
     Attributes:
         advantages: float32 [predictions], of the answer that each token belongs to.
-        masked: whether the row needs its own mask.
+        masked: whether the row needs its mask.
     """
 
     row: PackedRow
     advantages: Tensor
     masked: bool
 
-    def logs(self, module: Any) -> Tensor:
+    def token_log_likelihoods(self, module: Any) -> Tensor:
         """Return log p of every token of the answers: float32 [predictions], nats; gradients flow."""
         return log_likelihoods(module, self.row, masked=self.masked)
 
 
-def asked(system: System, task: TaskData, split: Literal["train", "validation"], room: int) -> list[Question]:
-    """Lay the questions of a split out as they are asked, with `room` for tokens behind, of every task that is learned.
+def build_questions(
+    system: System, task: TaskData, split: Literal["train", "validation"], max_new_tokens: int
+) -> list[Question]:
+    """Return the questions of a split of every task that is learned, laid out to be answered in `max_new_tokens`.
 
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
-    found: list[Question] = []
-    for asking, part in systems(system, task):
+    questions: list[Question] = []
+    for task_system, part in task_systems(system, task):
         examples = part.train if split == "train" else part.validation
-        laid = local_model(system.model).lay_out(asking.prompts([e.query for e in examples]), room)
-        found += [Question(e, prompt.tokens, part) for e, prompt in zip(examples, laid, strict=True)]
-    return found
+        prompts = task_system.prompts([e.query for e in examples])
+        rendered = require_local(system.model).render_prompts(prompts, max_new_tokens)
+        questions += [Question(e, prompt.tokens, part) for e, prompt in zip(examples, rendered, strict=True)]
+    return questions
 
 
-def turns(questions: Sequence[Question], size: int, seed: int) -> Iterator[list[Question]]:
-    """Give `size` questions at a time, without end, in random order; none comes again before all have come."""
-    generator, left = random.Random(seed), list[Question]()
+def draw_batches(questions: Sequence[Question], size: int, seed: int) -> Iterator[list[Question]]:
+    """Yield batches of `size` questions without end, in random order; none repeats before all have come."""
+    generator, remaining = random.Random(seed), list[Question]()
     while True:
-        while len(left) < size:
-            left += generator.sample(questions, len(questions))
-        yield left[:size]
-        left = left[size:]
+        while len(remaining) < size:
+            remaining += generator.sample(questions, len(questions))
+        yield remaining[:size]
+        remaining = remaining[size:]
 
 
-def sample(
+def sample_answers(
     model: LocalModel, questions: Sequence[Question], answers: int, max_new_tokens: int, seed: int
 ) -> list[list[Tokens]]:
-    """Draw answers to each question; one that ended has the end of the turn as its last token."""
-    limits = batched_decode.DecodeLimits(max_new_tokens, model.end_ids, rows=model.decode_rows)
-    draw = batched_decode.continuations if model.packs else batched_decode.continuations_alone
+    """Sample answers to each question; a complete one has the end of the turn as its last token."""
+    limits = batched_decode.DecodeLimits(max_new_tokens, model.eos_ids, max_rows=model.decode_rows)
+    draw = batched_decode.decode_batched if model.supports_packing else batched_decode.decode_one_by_one
     prompts, end = [question.prompt for question in questions], model.tokenizer.eos_token_id
-    drawn = [draw(model.module, prompts, limits, Sampling(seed=seed * answers + place)) for place in range(answers)]
+    drawn = [
+        draw(model.module, prompts, limits, Sampling(seed=seed * answers + draw_index)) for draw_index in range(answers)
+    ]
     return [
-        [tokens if len(tokens) == max_new_tokens else [*tokens, end] for tokens in found]
-        for found in zip(*drawn, strict=True)
+        [tokens if len(tokens) == max_new_tokens else [*tokens, end] for tokens in group]
+        for group in zip(*drawn, strict=True)
     ]
 
 
-def layouts(
+def pack_rollouts(
     model: LocalModel,
     questions: Sequence[Question],
     answers: Sequence[Sequence[Tokens]],
-    values: Tensor,
+    advantages: Tensor,
     row_tokens: int,
 ) -> list[PackedRollouts]:
-    """Lay answers out behind their questions, with their advantages [questions, answers]."""
-    if not model.packs:
+    """Pack answers behind their questions, with their advantages, float32 [questions, answers]."""
+    if not model.supports_packing:
         return [
-            PackedRollouts(lay_out([Branch(question.prompt, (tokens,))], 0), value.expand(len(tokens)), masked=False)
-            for question, found, own in zip(questions, answers, values, strict=True)
-            for tokens, value in zip(found, own, strict=True)
+            PackedRollouts(
+                pack_row([Branch(question.prompt, (tokens,))], 0), advantage.expand(len(tokens)), masked=False
+            )
+            for question, group, group_advantages in zip(questions, answers, advantages, strict=True)
+            for tokens, advantage in zip(group, group_advantages, strict=True)
         ]
-    branches = [Branch(question.prompt, tuple(found)) for question, found in zip(questions, answers, strict=True)]
+    branches = [Branch(question.prompt, tuple(group)) for question, group in zip(questions, answers, strict=True)]
     return [
-        PackedRollouts(row, values[places].flatten()[row.leaf_of], masked=True)
-        for places, row in rows(branches, row_tokens)
+        PackedRollouts(row, advantages[indices].flatten()[row.leaf_index], masked=True)
+        for indices, row in pack_branches(branches, row_tokens)
     ]

@@ -1,4 +1,4 @@
-"""From a task's examples to training samples: the same prompts that the system will be asked with."""
+"""Training samples from a task's examples, with the prompts that the system asks at test time."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.api import Example, System, TaskData
-from harness.models.local_model import local_model
+from harness.models.local_model import require_local
 from harness.training.batches import TrainingSample
 
 
-def learned(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[TrainingSample]:
-    """Give the samples of a split: of the task as the system asks it, and of others learned with it as they stand."""
+def build_split_samples(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[TrainingSample]:
+    """Return the samples of a split: of the task as the system asks it, and of the tasks learned with it, zero-shot."""
     return [
         sample
-        for asked, part in systems(system, task)
-        for sample in samples(asked, part.train if split == "train" else part.validation)
+        for task_system, part in task_systems(system, task)
+        for sample in build_samples(task_system, part.train if split == "train" else part.validation)
     ]
 
 
-def systems(system: System, task: TaskData) -> list[tuple[System, TaskData]]:
-    """Pair every task that is learned with the system that asks it; one pair unless there are `TaskData.parts`."""
+def task_systems(system: System, task: TaskData) -> list[tuple[System, TaskData]]:
+    """Pair every task that is learned with the system that asks it: one pair, or one for each of `TaskData.parts`."""
     return [
         (system if part.task.name == task.task.name else System(system.model, part.task), part)
         for part in task.parts or (task,)
     ]
 
 
-def samples(system: System, examples: Sequence[Example]) -> list[TrainingSample]:
-    """Lay examples out as the system asks them, retrieval and exemplars included, with the answer to be learned.
+def build_samples(system: System, examples: Sequence[Example]) -> list[TrainingSample]:
+    """Return examples laid out as the system asks them, retrieval and exemplars included, with the answer to learn.
 
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
-    model = local_model(system.model)
+    model = require_local(system.model)
     prompts = system.prompts([example.query for example in examples])
     end = [model.tokenizer.eos_token_id]
     answers = [model.answer_tokens(p, e.references[0]) + end for p, e in zip(prompts, examples, strict=True)]
-    laid = model.lay_out(prompts, max(map(len, answers), default=0))
-    return [TrainingSample(prompt.tokens, answer) for prompt, answer in zip(laid, answers, strict=True)]
+    rendered = model.render_prompts(prompts, max(map(len, answers), default=0))
+    return [TrainingSample(prompt.tokens, answer) for prompt, answer in zip(rendered, answers, strict=True)]

@@ -1,4 +1,4 @@
-"""What is looked at while a model trains: losses and metrics, the best weights so far, and whether to go on."""
+"""Validation monitoring: losses and metrics while a model trains, the best weights, and early stopping."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,82 +15,96 @@ from harness.api import Context
 from harness.training.batches import TrainingSample
 from harness.training.losses import mean_loss
 from harness.training.progress import MonitoredTasks
+from harness.training.settings import SupervisedSettings
 
-if TYPE_CHECKING:
-    from harness.training.supervised import SupervisedSettings
 
-BestBy = Literal["loss", "metric"]
+@dataclass(frozen=True)
+class ValidationSet:
+    """What a training is evaluated on.
+
+    Attributes:
+        samples: of the validation split; their loss picks the best weights. Empty: the last weights stay.
+        tasks: their metrics are logged, and pick the best weights if ``best_by=metric``; None: losses only.
+    """
+
+    samples: Sequence[TrainingSample] = ()
+    tasks: MonitoredTasks | None = None
+
+
+NO_VALIDATION = ValidationSet()
 
 
 @dataclass
 class ValidationMonitor:
-    """Evaluates a training now and then, keeps its best weights and knows when it no longer improves.
+    """Evaluates a training now and then, keeps its best weights and tells when it no longer improves.
 
     Attributes:
-        module: what is trained; its parameters that require a gradient are what is kept.
-        held_out: samples of the validation split.
-        asked: gives the task's metric; None: losses only.
+        module: in training; the parameters that require a gradient are kept and restored.
+        packs: whether samples may share a row.
+        losses: of the training steps since the last evaluation.
+        best: lowest validation loss, or highest metric negated.
+        stale_evaluations: in a row without a better one.
     """
 
     module: Any
     settings: SupervisedSettings
     context: Context
-    held_out: Sequence[TrainingSample] = ()
-    asked: MonitoredTasks | None = None
+    validation: ValidationSet = NO_VALIDATION
+    packs: bool = True
     losses: list[float] = field(default_factory=list[float])
     best: float = math.inf
-    idle: int = 0
-    kept: list[Tensor] | None = None
+    stale_evaluations: int = 0
+    best_weights: list[Tensor] | None = None
 
     @property
     def exhausted(self) -> bool:
-        """Whether as many evaluations in a row brought nothing better as patience lasts (Prechelt 1998)."""
-        return 0 < self.settings.patience <= self.idle
+        """Whether patience has run out: so many evaluations in a row without a better one (Prechelt 1998)."""
+        return 0 < self.settings.patience <= self.stale_evaluations
 
     def evaluate(self, step: int, epoch: float, *, last: bool) -> None:
-        """Log one point of the curves, and keep the present weights if they are the best so far.
+        """Log one point of the training curves, and keep the weights if they are the best so far.
 
         Args:
             step: optimiser steps taken.
-            epoch: passes over the training split, partly done ones as a share.
-            last: whether nothing follows, so that the weights need no copy.
+            epoch: passes over the training split; a part of one counts as a fraction.
+            last: no step follows, so the best weights need no copy.
         """
         point = {"step": step, "epoch": epoch, "train_loss": fmean(self.losses)}
         self.losses.clear()
+        samples, tasks = self.validation.samples, self.validation.tasks
         self.module.eval()
-        if self.held_out:
-            point["validation_loss"] = mean_loss(
-                self.module, self.held_out, self.settings.row_tokens, packs=self.settings.packs
-            )
-        scores = self.asked.scores() if self.asked else {}
+        if samples:
+            point["validation_loss"] = mean_loss(self.module, samples, self.settings.row_tokens, packs=self.packs)
+        scores = tasks.scores() if tasks else {}
         self.module.train()
         self.context.log(point | scores)
-        if self.held_out:
-            by_metric = self.settings.best_by == "metric" and self.asked
-            self._offer(-self.asked.better(scores) if by_metric and self.asked else point["validation_loss"], last=last)
+        if samples:
+            by_metric = self.settings.best_by == "metric" and tasks
+            loss = -tasks.validation_score(scores) if by_metric and tasks else point["validation_loss"]
+            self._keep_if_best(loss, last=last)
 
     def restore(self) -> None:
-        """Put the best weights back; those of a training without validation stay as they are."""
-        if self.kept is not None:
+        """Copy the best weights back; without validation the last ones stay."""
+        if self.best_weights is not None:
             with torch.no_grad():
-                for parameter, value in zip(self._parameters, self.kept, strict=True):
-                    parameter.copy_(value)
-            self.kept = None
+                for parameter, weights in zip(self._parameters, self.best_weights, strict=True):
+                    parameter.copy_(weights)
+            self.best_weights = None
 
     @property
     def _parameters(self) -> list[Tensor]:
         return [p for p in self.module.parameters() if p.requires_grad]
 
-    def _offer(self, value: float, *, last: bool) -> None:
-        """Take a value, lower being better."""
-        if value >= self.best:
-            self.idle += 1
+    def _keep_if_best(self, loss: float, *, last: bool) -> None:
+        """Keep the weights if the loss, or the negated metric, is the lowest so far."""
+        if loss >= self.best:
+            self.stale_evaluations += 1
             return
-        self.best, self.idle = value, 0
+        self.best, self.stale_evaluations = loss, 0
         if last:
-            self.kept = None
-        elif self.kept is None:
-            self.kept = [p.detach().clone() for p in self._parameters]
-        else:  # in place: two copies at once would raise the peak
-            for copy, parameter in zip(self.kept, self._parameters, strict=True):
+            self.best_weights = None
+        elif self.best_weights is None:
+            self.best_weights = [p.detach().clone() for p in self._parameters]
+        else:  # in place: a second copy would raise peak memory
+            for copy, parameter in zip(self.best_weights, self._parameters, strict=True):
                 copy.copy_(parameter.detach())

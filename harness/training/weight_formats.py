@@ -1,7 +1,7 @@
-"""The same system with its weights held in another way: adapter merged, or 4-bit weights in full precision again.
+"""Other weight formats of the same model: adapter merged, or 4-bit weights dequantised.
 
-Both happen in place, a layer at a time, so that little more memory is needed than the result takes. What was there is
-gone afterwards: neither merging in 16 bits nor rounding to 4 bits can be undone bit for bit.
+Both happen in place, layer by layer, so they need little more memory than the weights that they produce. Neither can
+be undone bit for bit: merging rounds in 16 bits, quantising in 4.
 """
 
 from __future__ import annotations
@@ -15,75 +15,82 @@ from transformers.pytorch_utils import Conv1D
 
 from harness.decoding import prefix_sharing
 from harness.errors import HarnessError
+from harness.measure.units import gib
 from harness.models import quantised
 from harness.models.local_model import LocalModel
 from harness.training import adapters
 
 
-def in_four_bits(model: Any) -> bool:
-    """Tell whether a model answers with 4-bit weights."""
+def is_four_bit(model: Any) -> bool:
+    """Return whether a model has 4-bit weights."""
     return isinstance(model, LocalModel) and bool(
         getattr(prefix_sharing.causal(model.module), "is_loaded_in_4bit", False)
     )
 
 
-def full_precision(model: LocalModel) -> LocalModel:
-    """Return a model with 4-bit layers as one with ordinary layers that hold the same values, an adapter left as it is.
+def dequantise(model: LocalModel) -> LocalModel:
+    """Return a model with its 4-bit layers dequantised to the same weights; an adapter stays as it is.
 
     Raises:
-        HarnessError: there is no room for the weights.
+        HarnessError: there is not enough free memory for the weights.
     """
-    inner: Any = prefix_sharing.causal(model.module)
-    needed = sum(_growth(layer) for layer in inner.modules() if isinstance(layer, quantised.Linear4bit))
-    spare = _spare_bytes(model.module.device)
-    if needed > spare:
+    causal_model: Any = prefix_sharing.causal(model.module)
+    needed_bytes = sum(
+        _growth_bytes(layer) for layer in causal_model.modules() if isinstance(layer, quantised.Linear4bit)
+    )
+    free_bytes = _free_bytes(model.module.device)
+    if needed_bytes > free_bytes:
         raise HarnessError(
-            f"the weights in full precision need {needed / 2**30:.1f} GiB more, and {spare / 2**30:.1f} GiB are free"
+            f"the weights in full precision need {gib(needed_bytes)} more, and {gib(free_bytes)} are free"
         )
-    quantised.dequantise(inner)
-    return model.adapted(model.module, base_changed=True)
+    quantised.dequantise(causal_model)
+    return model.with_module(model.module, base_changed=True)
 
 
-def mergeable(model: Any) -> bool:
-    """Tell whether a model has an adapter beside its weights that could be added to them."""
+def is_mergeable(model: Any) -> bool:
+    """Return whether a model has a peft adapter that can be merged into its weights."""
     return (
         isinstance(model, LocalModel)
         and isinstance(model.module, PeftModel)
-        and any(_adds(layer) for layer in prefix_sharing.causal(model.module).modules())
+        and any(_is_mergeable_layer(layer) for layer in prefix_sharing.causal(model.module).modules())
     )
 
 
 def has_adapter(model: Any) -> bool:
-    """Tell whether what was trained stands beside a model's own weights, as peft keeps it."""
+    """Return whether a model has a peft adapter beside its own weights."""
     return isinstance(model, LocalModel) and isinstance(model.module, PeftModel)
 
 
-def plain(model: LocalModel) -> LocalModel:
-    """Return a model of ordinary layers in full precision, an adapter added to its weights.
+def merge_in_full_precision(model: LocalModel) -> LocalModel:
+    """Return a model dequantised, with its adapter merged.
 
     Raises:
-        HarnessError: the adapter is not one that could be merged, or there is no room for the weights.
+        HarnessError: the adapter cannot be merged, or there is not enough free memory for the weights.
     """
-    whole = full_precision(model) if in_four_bits(model) else model
-    return merged(whole) if mergeable(whole) else whole
+    model = dequantise(model) if is_four_bit(model) else model
+    return merge_adapter(model) if is_mergeable(model) else model
 
 
-def merged(model: LocalModel) -> LocalModel:
-    """Return a model with its adapter added to the weights, which are in full precision.
+def merge_adapter(model: LocalModel) -> LocalModel:
+    """Return a model in full precision with its adapter merged.
 
     Raises:
-        HarnessError: the adapter is not one that could be merged.
+        HarnessError: the adapter cannot be merged.
     """
-    inner: Any = prefix_sharing.causal(model.module)
-    once_in_four_bits = [name for name, layer in inner.named_modules() if _adds(layer) and "bnb" in _home(layer)]
-    if not once_in_four_bits:
-        return adapters.merged(model)
-    for name in once_in_four_bits:  # peft's layers for 4 bits merge into 4-bit weights only
-        inner.set_submodule(name, _with_update(inner.get_submodule(name)))
-    return model.adapted(model.module.unload().requires_grad_(False), base_changed=True)
+    causal_model: Any = prefix_sharing.causal(model.module)
+    four_bit_layers = [
+        name
+        for name, layer in causal_model.named_modules()
+        if _is_mergeable_layer(layer) and "bnb" in _module_stem(layer)
+    ]
+    if not four_bit_layers:
+        return adapters.merge_adapter(model)
+    for name in four_bit_layers:  # peft's 4-bit layers, dequantised by now, would merge into 4-bit weights only
+        causal_model.set_submodule(name, _add_update(causal_model.get_submodule(name)))
+    return model.with_module(model.module.unload().requires_grad_(False), base_changed=True)
 
 
-def _with_update(layer: Any) -> Any:
+def _add_update(layer: Any) -> Any:
     base, update = layer.base_layer, layer.get_delta_weight("default")
     if isinstance(base, Conv1D):
         update = update.T
@@ -91,21 +98,21 @@ def _with_update(layer: Any) -> Any:
     return base
 
 
-def _adds(layer: Any) -> bool:
+def _is_mergeable_layer(layer: Any) -> bool:
     return hasattr(layer, "base_layer") and hasattr(layer, "merge") and hasattr(layer, "unmerge")
 
 
-def _home(layer: Any) -> str:
+def _module_stem(layer: Any) -> str:
     return type(layer).__module__.rpartition(".")[2]
 
 
-def _growth(layer: Any) -> int:
-    """Bytes that a 4-bit layer takes more in the type that it computes in."""
+def _growth_bytes(layer: Any) -> int:
+    """Return how many bytes more a 4-bit layer takes in its compute type."""
     width = torch.empty((), dtype=layer.weight.quant_state.dtype).element_size()
     return layer.in_features * layer.out_features * width - layer.weight.data.nbytes
 
 
-def _spare_bytes(device: torch.device) -> int:
+def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

@@ -14,12 +14,12 @@ from harness.api import Example, Passage, Query, System
 from harness.data.prepare import PreparedTask
 from harness.records.record import Row, TaskInfo
 
-ORACLE, RANDOM, NONE = "oracle", "random", "none"
+ORACLE, RANDOM, NONE = PASSAGE_ABLATIONS = ("oracle", "random", "none")
 SEPARATOR = "@"
 """Between a task's name and the ablation's; no task's name may contain it."""
-WORDING_TOKENS = 5_000
+PARAPHRASE_TOKENS = 5_000
 """What all paraphrases may cost together, in tokens of a prompt; the first one is always asked."""
-GENERATED = 5
+GENERATED_TOKEN_COST = 5
 """What a written token costs, in tokens that are read."""
 MOST_SAMPLED = 10_000
 """Passages sampled, at most, to find random ones that do not hold the answer."""
@@ -75,7 +75,7 @@ def _paraphrased(
     suite_instruction, instruction = target.task_data.task.instruction, system.task.instruction
     if not suite_instruction or suite_instruction not in instruction:
         return []
-    affordable = max(1, int(WORDING_TOKENS // max(1.0, len(examples) * _item_tokens(rows))))
+    affordable = max(1, int(PARAPHRASE_TOKENS // max(1.0, len(examples) * _item_tokens(rows))))
     return [
         Ablation(
             f"paraphrase-{number}",
@@ -97,7 +97,9 @@ def _item_tokens(rows: Sequence[Row]) -> float:
         return 0.0
     shared = len(commonprefix([row.prompt for row in rows]))  # noqa: RUF071 - of characters, as is wanted
     read = sum(row.prompt_tokens * (1 - shared / max(1, len(row.prompt))) for row in rows)
-    written = sum(row.output_tokens * (1 if row.choice_scores and not row.reasoning else GENERATED) for row in rows)
+    written = sum(
+        row.output_tokens * (1 if row.choice_scores and not row.reasoning else GENERATED_TOKEN_COST) for row in rows
+    )
     return (read + written) / len(rows)
 
 

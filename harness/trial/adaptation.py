@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.api import Context, HoldsWeights, Model, Step, System, TaskData
 from harness.errors import HarnessError
-from harness.measure.environment import versions
+from harness.measure.environment import package_versions
 from harness.models import footprint, registry
 from harness.models.local_backend import folder_hash
 from harness.plan import chain
@@ -37,7 +37,7 @@ def adapt(
         {
             "model": system.model.info.model_dump(),
             "seed": recorder.seed,
-            "packages": versions(),
+            "packages": package_versions(),
         }
     )
     for link in chain.restore(steps, find_step):
@@ -97,7 +97,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     context = Context(
         seed=recorder.seed,
         progress=recorder.reporter(step.phase, link.name, latest),
-        count_tokens=lambda tokens: recorder.meter.tokens(tokens_in=tokens),
+        count_tokens=lambda tokens: recorder.meter.count_tokens(tokens_in=tokens),
         log=log,
         record_memory=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
         locate=_source_folder,

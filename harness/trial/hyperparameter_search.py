@@ -128,7 +128,7 @@ class _Rehearsal:
         system = adapt(within, System(model, task.task), _with(self.planned.trial.steps, values), self.material)
         queries = [example.query for example in task.validation]
         predictions = answering.ask(system, queries, within.reporter("predict"))
-        within.meter.tokens(**prediction_rows.tokens_of(predictions))
+        within.meter.count_tokens(**prediction_rows.tokens_of(predictions))
         rows = prediction_rows.rows_of(system.task, task.validation, predictions, "target")
         value = get(self.info.metrics[0]).value(Items.from_rows(rows, self.info.labels))
         if value is None or not math.isfinite(value):

@@ -11,7 +11,7 @@ from harness.data import canaries
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
-from harness.measure.environment import environment
+from harness.measure.environment import current_environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.models import registry
@@ -60,7 +60,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         rows += _ask(recorder, System(system.model, probe.task_data.task), probe.test, "probe")
     secrets = [probe for probe in target.canaries if _answerable(probe, system.model)]
     for probe in secrets:
-        rows += _ask(recorder, canaries.asking(system, probe.task_data.task), probe.test, "probe")
+        rows += _ask(recorder, canaries.probe_system(system, probe.task_data.task), probe.test, "probe")
     if measurement.seen_items:  # of a shuffled split; last, so that nothing that is compared waits for it
         examples = [example for example in target.task_data.train if example.query.id not in target.planted_ids]
         rows += _ask(recorder, system, examples[: min(measurement.seen_items, len(target.test))], "train")
@@ -86,7 +86,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         serving=serving,
         held=recorder.held,
         checks=(*batch_checks, *tests.checks),
-        environment=environment(energy_source=recorder.meter.energy_source),
+        environment=current_environment(energy_source=recorder.meter.energy_source),
     )
     return record, rows
 
@@ -121,8 +121,8 @@ def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: 
     with recorder.span(phase):
         queries = [example.query for example in examples]
         predictions = answering.ask(system, queries, recorder.reporter(phase))
-        recorder.meter.tokens(**prediction_rows.tokens_of(predictions))
-        recorder.meter.passes(**prediction_rows.passes_of(predictions))
+        recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
+        recorder.meter.set_timing(**prediction_rows.passes_of(predictions))
     return prediction_rows.rows_of(system.task, examples, predictions, role)
 
 

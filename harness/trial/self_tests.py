@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.api import Example, System
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
-from harness.models.local_model import LocalModel, local_model
+from harness.models.local_model import LocalModel, require_local
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
 from harness.records.measurements import Check
@@ -83,10 +83,10 @@ def _weight_changes(system: System) -> dict[str, WeightChange]:
     if not isinstance(system.model, LocalModel):
         return {}
     changes: dict[str, WeightChange] = {}
-    if weight_formats.in_four_bits(system.model):
-        changes["precision"] = weight_formats.full_precision
-    if weight_formats.mergeable(system.model):
-        changes["merged"] = weight_formats.merged
+    if weight_formats.is_four_bit(system.model):
+        changes["precision"] = weight_formats.dequantise
+    if weight_formats.is_mergeable(system.model):
+        changes["merged"] = weight_formats.merge_adapter
     return changes
 
 
@@ -96,7 +96,7 @@ def _compare(recorder: Recorder, reference: _Reference, changes: Mapping[str, We
     system, before = reference.system, reference.predictions
     for name, change in changes.items():
         try:
-            system = system.replace(model=change(local_model(system.model)))
+            system = system.replace(model=change(require_local(system.model)))
         except HarnessError as error:
             checks.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
             break
@@ -125,5 +125,5 @@ def _ask(recorder: Recorder, system: System, examples: Sequence[Example]) -> lis
     """Ask items; progress is reported under the name of the task that they belong to."""
     progress = recorder.reporter("check", system.task.name)
     predictions = answering.ask(system, [example.query for example in examples], progress)
-    recorder.meter.tokens(**prediction_rows.tokens_of(predictions))
+    recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
     return predictions

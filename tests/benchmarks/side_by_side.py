@@ -14,7 +14,7 @@ from harness.data import cache
 from harness.data.locate import locate
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.measure.environment import environment
+from harness.measure.environment import current_environment
 from harness.models import loading
 
 OUT = "HARNESS_BENCHMARKS"
@@ -66,7 +66,7 @@ def write(name, result, peers, file=None):
     if OUT not in os.environ:
         return
     command = f"{OUT}=DIR pytest tests/benchmarks/{file or f'test_{name}_benchmark.py'} --benchmark-only"
-    there = environment(command)
+    there = current_environment(command)
     packages = there.packages | {peer: version(peer) for peer in peers}
     found = {**result, "environment": there.model_copy(update={"packages": packages}).model_dump()}
     path = Path(os.environ[OUT]) / f"{name}.json"

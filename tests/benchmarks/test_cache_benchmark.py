@@ -9,7 +9,7 @@ import side_by_side
 from transformers import DynamicCache
 
 from harness.decoding import batched_decode
-from harness.decoding.batched_decode import DecodeLimits, continuations
+from harness.decoding.batched_decode import DecodeLimits, decode_batched
 from harness.measure import allocator
 
 ROUNDS, TARGET = 5, 1.05
@@ -37,16 +37,16 @@ def drawn(count, shared, between):
 
 
 def test_decoding_is_faster_with_room(benchmark, monkeypatch):
-    allocator.settle()  # as in a trial
+    allocator.configure()  # as in a trial
     module, found = side_by_side.fresh_model().module, {}
     for name, (count, shared, between, written) in SHAPES.items():
         prompts, limits, pairs = drawn(count, shared, between), DecodeLimits(written, frozenset()), side_by_side.Pairs()
 
         def once(prompts=prompts, limits=limits, pairs=pairs):
-            ours, ours_s = side_by_side.timed(lambda: continuations(module, prompts, limits))
+            ours, ours_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             with monkeypatch.context() as patched:
                 patched.setattr(batched_decode, "branch_off", put_together)
-                theirs, theirs_s = side_by_side.timed(lambda: continuations(module, prompts, limits))
+                theirs, theirs_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             assert ours == theirs
             pairs.ours_s.append(ours_s)
             pairs.peer_s.append(theirs_s)

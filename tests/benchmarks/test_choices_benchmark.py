@@ -6,7 +6,7 @@ import pytest
 import side_by_side
 
 from harness.api import Prompt
-from harness.prompts.layout import lay_out
+from harness.prompts.layout import render_prompt
 
 pytest.importorskip("lm_eval", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
@@ -70,7 +70,7 @@ class Peer:
     def __call__(self, what):
         from lm_eval.api.instance import Instance
 
-        texts = [lay_out(prompt, self.model.tokenizer, room=None).text for prompt in what.prompts]
+        texts = [render_prompt(prompt, self.model.tokenizer, max_tokens=None).text for prompt in what.prompts]
         pairs = [(text, f" {choice}") for text, own in zip(texts, what.choices, strict=True) for choice in own]
         requests = [Instance("loglikelihood", {}, arguments=pair, idx=i) for i, pair in enumerate(pairs)]
         found = iter(self.lm.loglikelihood(requests, disable_tqdm=True))
@@ -106,7 +106,7 @@ def test_choices_are_scored_ten_times_as_fast_as_by_lm_eval(benchmark, model, kn
         "items": len(what.prompts),
         "choices": sum(map(len, what.choices)),
         "shots": SHOTS,
-        "prompt_tokens": sum(len(model.tokens(lay_out(p, model.tokenizer, room=None).text)) for p in what.prompts),
+        "prompt_tokens": sum(len(model.encode(render_prompt(p, model.tokenizer, max_tokens=None).text)) for p in what.prompts),
         "peer_batch_size": peer.lm.batch_size,
         "peer_pilot_s": {str(size): round(seconds, 3) for size, seconds in pilots.items()},
         "right_ours": accuracy(scores["ours"], what),

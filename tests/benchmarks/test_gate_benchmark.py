@@ -1,6 +1,6 @@
 """How often the gate is wrong: 200 releases in which nothing changed, and planted losses, on stored answers.
 
-Each release is drawn from the reference results of quickstart: its items (clusters) are drawn again with replacement,
+Each release is drawn from the reference results of quickstart: its items (clusters) are resampled with replacement,
 the same ones for both sides. Nothing changed means: a share of the answers is another, as many for the better as for
 the worse on average (numbers that are rounded differently do that), each run is some per cent faster or slower as a
 whole, each request on its own, and the peak of memory moves; five repeats have told how far runs differ. Planted losses
@@ -17,10 +17,17 @@ import side_by_side
 
 from harness.compare.cost.resources import machine as machine_of
 from harness.compare.release.gate import GateLimits, judge
-from harness.compare.release.pairing import MeasuredSystem, MeasuredTrial, Pairing, ReleasePair, measured, systems
+from harness.compare.release.pairing import (
+    MeasuredSystem,
+    MeasuredTrial,
+    Pairing,
+    ReleasePair,
+    group_systems,
+    read_measured,
+)
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
 from harness.compare.stats.intervals import wilson
-from harness.metrics import get
+from harness.metrics import Items, get
 from harness.metrics.items import COLUMNS
 from harness.records.measurements import Request, Serving
 from harness.store.results_store import Store, newest
@@ -57,39 +64,42 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def stored():
-    found = systems(measured(newest(Store(REFERENCE).load("quickstart")).trials))
-    return {(one.task, one.strategy): one.trials[0] for one in found}
+    systems = group_systems(read_measured(newest(Store(REFERENCE).load("quickstart")).trials))
+    return {(system.task, system.strategy): system.trials[0] for system in systems}
 
 
-def drawn(one, places, tag):
-    """Take the items at these places, each as an item of its own."""
-    task = one.record.trial.task
-    items = one.items[task]
-    columns = {
-        name: tuple(values[i] for i in places) for name in COLUMNS if len(values := getattr(items, name)) == len(items)
-    }
-    ids = tuple(f"{n}" for n in range(len(places)))
+def resampled(trial, positions, tag):
+    """Take the items at these positions, each as an item of its own."""
+    task = trial.record.trial.task
+    items = trial.items[task]
+    columns = {name: tuple(getattr(items, name)[i] for i in positions) for name in COLUMNS}
+    ids = tuple(f"{n}" for n in range(len(positions)))
     clusters = tuple(None if c is None else f"{c}/{t}" for c, t in zip(columns["clusters"], tag, strict=True))
-    tokens = {new: one.tokens[items.ids[i]] for new, i in zip(ids, places, strict=True)}
-    return MeasuredTrial(one.record, {task: replace(items, **columns | {"ids": ids, "clusters": clusters})}, tokens, {})
+    tokens = {new: trial.tokens[items.ids[i]] for new, i in zip(ids, positions, strict=True)}
+    return MeasuredTrial(
+        trial.record,
+        {task: Items((columns | {"ids": ids, "clusters": clusters}).__getitem__, items.labels)},
+        tokens,
+        {},
+    )
 
 
-def draw_places(one, rng):
-    """Draw clusters again with replacement; each draw of a cluster is another one."""
-    items = one.items[one.record.trial.task]
+def draw_positions(trial, rng):
+    """Resample clusters with replacement; each draw of a cluster is a separate one."""
+    items = trial.items[trial.record.trial.task]
     groups = {}
     for i, cluster in enumerate(items.clusters):
         groups.setdefault(i if cluster is None else cluster, []).append(i)
-    every = list(groups.values())
-    chosen = [(every[g], n) for n, g in enumerate(rng.integers(len(every), size=len(every)))]
-    return [i for own, _ in chosen for i in own], [n for own, n in chosen for _ in own]
+    clusters = list(groups.values())
+    chosen = [(clusters[g], n) for n, g in enumerate(rng.integers(len(clusters), size=len(clusters)))]
+    return [i for rows, _ in chosen for i in rows], [n for rows, n in chosen for _ in rows]
 
 
-def flipped(one, rng):
+def flip_answers(trial, rng):
     """Change answers so that nothing is won or lost on average."""
-    task = one.record.trial.task
-    items = one.items[task]
-    metric = get(one.record.tasks[0].metrics[0])
+    task = trial.record.trial.task
+    items = trial.items[task]
+    metric = get(trial.record.tasks[0].metrics[0])
     scores = metric.statistics(items)[:, 0]
     mean = min(0.99, max(0.01, float(scores.mean())))
     answers = list(items.answers)
@@ -98,16 +108,16 @@ def flipped(one, rng):
             answers[i] = next((c for c in items.choices[i] if c not in items.references[i]), None)
         elif 1 - chance < FLIPS / (1 - mean) * (1 - score):
             answers[i] = items.references[i][0]
-    return replace(one, items={task: replace(items, answers=tuple(answers))})
+    return replace(trial, items={task: items.with_answers(answers)})
 
 
-def run(one, rng, at, *, slower=1.0, fatter=1.0, machine=(REQUEST_SD, REQUESTS)):
+def run(trial, rng, at, *, slower=1.0, fatter=1.0, machine=(REQUEST_SD, REQUESTS)):
     """Measure it once: seconds and bytes with the noise of a run and of each request."""
-    record = one.record
+    record = trial.record
     predict = next(span for span in record.spans if span.phase == "predict")
-    typical = predict.wall_s / len(one.tokens) * rng.normal(1, RUN_SD) * slower
+    typical = predict.wall_s / len(trial.tokens) * rng.normal(1, RUN_SD) * slower
     spread, count = machine
-    asked = list(one.tokens)[:count]
+    ids = list(trial.tokens)[:count]
     requests = [
         Request(
             id=name,
@@ -115,45 +125,45 @@ def run(one, rng, at, *, slower=1.0, fatter=1.0, machine=(REQUEST_SD, REQUESTS))
             tokens_in=9,
             tokens_out=1,
         )
-        for name in asked
+        for name in ids
     ]
     more = fatter * rng.normal(1, MEMORY_SD)
     spans = [
         span.model_copy(update={"host_peak_bytes": span.host_peak_bytes and round(span.host_peak_bytes * more)})
         for span in record.spans
     ]
-    told = {"started_at": at, "spans": tuple(spans), "serving": Serving(requests=tuple(requests))}
-    return replace(one, record=record.model_copy(update=told))
+    changes = {"started_at": at, "spans": tuple(spans), "serving": Serving(requests=tuple(requests))}
+    return replace(trial, record=record.model_copy(update=changes))
 
 
 def release(stored, key, rng, *, answers_of=None, machine=(REQUEST_SD, REQUESTS), **changes):
     """Draw one system's baseline and candidate."""
-    places, tag = draw_places(stored[key], rng)
-    before = drawn(stored[key], places, tag)
+    positions, tag = draw_positions(stored[key], rng)
+    before = resampled(stored[key], positions, tag)
     after = before
     if answers_of:
-        other = drawn(stored[key[0], answers_of], places, tag)
+        other = resampled(stored[key[0], answers_of], positions, tag)
         after = replace(before, items=other.items)
-    after = flipped(after, rng)
+    after = flip_answers(after, rng)
     sides = run(before, rng, "2026-01-01", machine=machine), run(after, rng, "2026-02-01", machine=machine, **changes)
-    return ReleasePair(*(MeasuredSystem(*key, one.record.trial.model, None, (one,)) for one in sides))
+    return ReleasePair(*(MeasuredSystem(*key, trial.record.trial.model, None, (trial,)) for trial in sides))
 
 
 def shares(outcomes):
     counted = Counter(outcomes)
-    found = {name: counted[name] / len(outcomes) for name in ("pass", "fail", "inconclusive")}
+    by_outcome = {name: counted[name] / len(outcomes) for name in ("pass", "fail", "inconclusive")}
     low, high = wilson(counted["fail"], len(outcomes))
-    return {**found, "fail_95": [round(low, 4), round(high, 4)], "releases": len(outcomes)}
+    return {**by_outcome, "fail_95": [round(low, 4), round(high, 4)], "releases": len(outcomes)}
 
 
-def known(stored):
-    """Give what five repeats of each system would tell of its seconds."""
-    found = []
-    for (task, strategy), one in stored.items():
-        trial, figure = one.record.trial, FigureNoise(mean=1.0, sd=RUN_SD, n=5)
+def known_noise(stored):
+    """Return the noise that five repeats of each system would measure."""
+    floors = []
+    for (task, strategy), measured in stored.items():
+        trial, figure = measured.record.trial, FigureNoise(mean=1.0, sd=RUN_SD, n=5)
         names = {"suite": trial.suite, "task": task, "strategy": strategy, "model": trial.model}
-        found.append(SystemNoise(machine=machine_of(one.record), **names, figures={"latency": figure}))
-    return Noise(floors=tuple(found))
+        floors.append(SystemNoise(machine=machine_of(measured.record), **names, figures={"latency": figure}))
+    return Noise(floors=tuple(floors))
 
 
 def unchanged(stored, rng, machine, noise):
@@ -169,16 +179,16 @@ def unchanged(stored, rng, machine, noise):
 
 def measure(stored):
     rng = np.random.default_rng(0)
-    repeats = known(stored)
+    repeats = known_noise(stored)
     same = {name: unchanged(stored, rng, machine, repeats) for name, machine in MACHINES.items()}
     same["busy machine, repeats not known"] = unchanged(stored, rng, MACHINES["busy machine"], Noise())
     planted = {}
     for name, (key, change) in PLANTED.items():
-        found = [
+        outcomes = [
             judge(Pairing((release(stored, key, rng, **change),)), GateLimits(), repeats).outcome
             for _ in range(RELEASES)
         ]
-        planted[name] = shares(found)
+        planted[name] = shares(outcomes)
     return {"nothing changed": same, "planted": planted}
 
 
@@ -187,7 +197,7 @@ def test_the_gate_spares_what_did_not_change_and_catches_what_did(benchmark, sto
     noise = {"flips": FLIPS, "run_sd": RUN_SD, "memory_sd": MEMORY_SD, "request_sd and requests": MACHINES}
     limits = GateLimits().model_dump(include={"slowdown", "memory", "cost"}) | {"margin": "5 % of each metric's range"}
     side_by_side.write("gate", {**result, "noise": noise, "limits": limits, "systems": SYSTEMS}, ())
-    for name, found in result["nothing changed"].items():
-        assert found["fail"] <= 0.05, name
-    for name, found in result["planted"].items():
-        assert found["pass"] <= 0.2, name
+    for name, outcomes in result["nothing changed"].items():
+        assert outcomes["fail"] <= 0.05, name
+    for name, outcomes in result["planted"].items():
+        assert outcomes["pass"] <= 0.2, name

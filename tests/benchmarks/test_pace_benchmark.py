@@ -12,10 +12,10 @@ def test_marks_take_less_than_a_hundredth_of_one_pass(benchmark):
     pace, group = PassTimer(32, torch.device("cpu")), list(range(32))
 
     def follow():
-        pace.begin()
-        pace.read(group, answers=True)
-        pace.wrote(group)
-        pace.done(group)
+        pace.start()
+        pace.record_prefill(group, first_tokens=True)
+        pace.record_decode(group)
+        pace.report_progress(group)
 
     benchmark(follow)
     assert benchmark.stats.stats.median <= SHARE * PASS_S

@@ -6,7 +6,7 @@ import side_by_side
 from harness.api import Context, System
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.prompts.layout import lay_out
+from harness.prompts.layout import render_prompt
 from harness.training import adapters, pairs, preferences
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
@@ -30,7 +30,7 @@ def fresh():
 def held_out_margin(model, data):
     """How much more than the untrained model it favours the better answers of the validation split, nats."""
     system = System(model, data.task_data.task)
-    learned = pairs.learned(system, data.task_data, "validation")
+    learned = pairs.build_split_pairs(system, data.task_data, "validation")
     with model.module.disable_adapter():
         learned = preferences.with_reference(model.module, learned, 768)
     how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=1.0)
@@ -43,7 +43,7 @@ def train_ours(data):
     model = fresh()
     system = System(model, data.task_data.task)
     how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=BETA)
-    learned = pairs.learned(system, data.task_data, "train")
+    learned = pairs.build_split_pairs(system, data.task_data, "train")
 
     def work():
         known = preferences.with_reference(model.module, learned, how.row_tokens)
@@ -65,7 +65,7 @@ def train_peer(data, folder, options):
     prompts = system.prompts([e.query for e in data.task_data.train])
     rows = [
         {
-            "prompt": lay_out(prompt, model.tokenizer, room=None).text,
+            "prompt": render_prompt(prompt, model.tokenizer, max_tokens=None).text,
             "chosen": f" {e.references[0]}",
             "rejected": f" {e.rejected}",
         }
@@ -93,7 +93,7 @@ def train_peer(data, folder, options):
         return trainer.model
 
     module, seconds = side_by_side.timed(work)
-    return seconds, held_out_margin(model.adapted(module), data)
+    return seconds, held_out_margin(model.with_module(module), data)
 
 
 @pytest.mark.parametrize("name", WAYS)

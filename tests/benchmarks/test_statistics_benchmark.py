@@ -8,7 +8,8 @@ from harness.compare.stats.bootstrap import bca_p, resample
 from harness.compare.stats.estimates import difference, estimate
 from harness.compare.stats.sample import Sample
 from harness.metrics.items import Items
-from harness.metrics.statistical_power import required_n
+from harness.metrics.statistical_power import PowerAssumptions, items_needed
+from harness.records.record import Row
 
 SUITES = 2_000
 
@@ -17,24 +18,11 @@ def classified(seed, n=1_000, labels=4):
     """A sample of macro-F1, right four times in five; seeds 2k and 2k + 1 are two systems on the same n items."""
     rng = np.random.default_rng(seed)
     truth = np.random.default_rng(seed // 2).integers(labels, size=n)
-    said = np.where(rng.random(n) < 0.8, truth, rng.integers(labels, size=n))
-    empty = ((),) * n
-    items = Items(
-        ids=tuple(f"{i:05d}" for i in range(n)),
-        answers=tuple(map(str, said)),
-        outputs=("",) * n,
-        references=tuple((str(k),) for k in truth),
-        choices=empty,
-        clusters=(None,) * n,
-        passages=empty,
-        evidence=empty,
-        parsed=("",) * n,
-        inputs=("",) * n,
-        rejected=(None,) * n,
-        choice_scores=empty,
-        labels=tuple(map(str, range(labels))),
-    )
-    return Sample.of(metrics.get("macro_f1"), [items])
+    predictions = np.where(rng.random(n) < 0.8, truth, rng.integers(labels, size=n))
+    pairs = zip(map(str, predictions), map(str, truth), strict=True)
+    rows = [Row(task="t", id=f"{i:05d}", answer=a, references=(r,)) for i, (a, r) in enumerate(pairs)]
+    items = Items.from_rows(rows, tuple(map(str, range(labels))))
+    return Sample.from_items(metrics.get("macro_f1"), [items])
 
 
 def test_ten_thousand_resamples_of_a_thousand_items_for_twenty_strategies(benchmark):
@@ -68,8 +56,8 @@ def _sample(metric, scores, clusters):
 def test_a_true_null_is_rejected_in_5_percent_of_suites_and_covered_in_95(benchmark, clusters, size):
     def simulate():
         rng = np.random.default_rng(1)
-        found = [difference(*scored(rng, clusters, size)) for _ in range(SUITES)]
-        return np.mean([d.p < 0.05 for d in found]), np.mean([d.low <= 0 <= d.high for d in found])
+        changes = [difference(*scored(rng, clusters, size)) for _ in range(SUITES)]
+        return np.mean([d.p < 0.05 for d in changes]), np.mean([d.low <= 0 <= d.high for d in changes])
 
     rejected, covered = benchmark.pedantic(simulate, rounds=1, iterations=1)
     assert 0.035 <= rejected <= 0.065
@@ -88,14 +76,14 @@ def test_the_exact_mcnemar_test_never_rejects_more_often_than_it_says(benchmark)
 def test_the_interval_of_a_mean_covers_the_truth_in_95_percent_of_suites(benchmark, clusters, size):
     def simulate():
         rng = np.random.default_rng(3)
-        found = [estimate(scored(rng, clusters, size)[0]) for _ in range(SUITES)]
-        return np.mean([e.low <= 0.5 <= e.high for e in found])
+        intervals = [estimate(scored(rng, clusters, size)[0]) for _ in range(SUITES)]
+        return np.mean([e.low <= 0.5 <= e.high for e in intervals])
 
     assert 0.935 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.965
 
 
 def test_the_planned_number_of_items_gives_the_promised_power(benchmark):
-    n = required_n(0.3, 0.06, power=0.8)
+    n = items_needed(PowerAssumptions(0.3), 0.06)
 
     def simulate():
         rng = np.random.default_rng(4)
@@ -106,13 +94,13 @@ def test_the_planned_number_of_items_gives_the_promised_power(benchmark):
 
 def test_the_bootstrap_of_macro_f1_rejects_a_true_null_in_5_percent_of_suites(benchmark):
     def simulate():
-        found = []
+        rejected = []
         for seed in range(SUITES // 2):
-            one, other = resample(
+            first, other = resample(
                 [classified(2 * seed, 300), classified(2 * seed + 1, 300)], resamples=2_000, seed=seed
             )
-            found.append(bca_p(one.minus(other)) < 0.05)
-        return np.mean(found)
+            rejected.append(bca_p(first.minus(other)) < 0.05)
+        return np.mean(rejected)
 
     assert 0.03 <= benchmark.pedantic(simulate, rounds=1, iterations=1) <= 0.07
 

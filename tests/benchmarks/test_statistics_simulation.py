@@ -41,20 +41,22 @@ EXPECTED = {"null": NULL, "coverage": COVERAGE, "coverage_score": COVERAGE, "pow
 
 
 @pytest.fixture(scope="module")
-def found():
-    """What was found, case by case; written when all have run."""
-    every = {}
-    yield every
-    side_by_side.write("statistics_simulation", {"suites": SUITES, "found": every}, (), "test_statistics_simulation.py")
+def measured_shares():
+    """Shares of each case; written when all have run."""
+    by_case = {}
+    yield by_case
+    side_by_side.write(
+        "statistics_simulation", {"suites": SUITES, "found": by_case}, (), "test_statistics_simulation.py"
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_statistics_do_what_they_say(benchmark, found, case):
+def test_the_statistics_do_what_they_say(benchmark, measured_shares, case):
     simulate, wider = CASES[case]
     shares = benchmark.pedantic(simulate, args=(SUITES,), rounds=1, iterations=1)
-    wanted = EXPECTED | wider
-    found[case] = {name: {"value": float(v), "wanted": wanted.get(name)} for name, v in shares.items()}
+    bounds = EXPECTED | wider
+    measured_shares[case] = {name: {"value": float(v), "wanted": bounds.get(name)} for name, v in shares.items()}
     for name, value in shares.items():
-        if name in wanted:
-            low, high = wanted[name]
+        if name in bounds:
+            low, high = bounds[name]
             assert low <= value <= high, f"{name} {value:.4f}"

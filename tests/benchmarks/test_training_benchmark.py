@@ -4,7 +4,7 @@ import pytest
 import side_by_side
 
 from harness.api import Context, System
-from harness.prompts.layout import lay_out
+from harness.prompts.layout import render_prompt
 from harness.training import adapters, supervised, training_samples
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
@@ -27,7 +27,7 @@ def sentiment():
 
 
 def samples(model, data, examples):
-    return training_samples.samples(System(model, data.task_data.task), examples)
+    return training_samples.build_samples(System(model, data.task_data.task), examples)
 
 
 def held_out_loss(model, data):
@@ -55,7 +55,7 @@ def train_peer(data, folder, options):
     system = System(model, data.task_data.task)
     prompts = system.prompts([e.query for e in data.task_data.train])
     rows = [
-        {"prompt": lay_out(prompt, model.tokenizer, room=None).text, "completion": f" {e.references[0]}"}
+        {"prompt": render_prompt(prompt, model.tokenizer, max_tokens=None).text, "completion": f" {e.references[0]}"}
         for prompt, e in zip(prompts, data.task_data.train, strict=True)
     ]
     settings = SFTConfig(
@@ -79,7 +79,7 @@ def train_peer(data, folder, options):
         peft_config=adapter,
     )
     _, seconds = side_by_side.timed(trainer.train)
-    return seconds, held_out_loss(model.adapted(trainer.model), data)
+    return seconds, held_out_loss(model.with_module(trainer.model), data)
 
 
 @pytest.mark.parametrize("name", WAYS)

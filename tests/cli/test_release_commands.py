@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.compare.release_builders import one, share, store_of
+from tests.compare.release_builders import share, store_of, trial_rows
 
 ROOT = Path(__file__).parents[2]
 LATER = "2026-02-01"
@@ -20,7 +20,7 @@ LATER = "2026-02-01"
 @pytest.fixture
 def released(tmp_path, command):
     """Have a baseline v1 in the default results folder."""
-    store_of(tmp_path / "results", one())
+    store_of(tmp_path / "results", trial_rows())
     code, out, _ = command("baseline", "set", "v1")
     assert code == 0
     assert "1 trial" in out
@@ -32,7 +32,7 @@ def released(tmp_path, command):
     [({}, 0, "PASS"), ({"right": share(0.4)}, 1, "FAIL"), ({"requests": 0}, 3, "INCONCLUSIVE")],
 )
 def test_a_gate_ends_with_what_it_found(released, command, after, code, word):
-    store_of(released / "new", one(at=LATER, **after))
+    store_of(released / "new", trial_rows(at=LATER, **after))
     ended, out, _ = command(
         "gate", "quick", "--baseline", "v1", "--results", "new", "--junit", "out/g.xml", "--summary", "s.md"
     )
@@ -70,14 +70,14 @@ def test_misuse_ends_with_2_and_a_sentence(released, command, arguments, said):
 
 
 def test_off_leaves_a_check_out(released, command):
-    store_of(released / "new", one(at=LATER, requests=0))
+    store_of(released / "new", trial_rows(at=LATER, requests=0))
     code, out, _ = command("gate", "quick", "--baseline", "v1", "--results", "new", "--max-slowdown", "off")
     assert code == 0
     assert "answering time" not in out
 
 
 def test_a_baseline_can_be_named_by_its_folder(released, command):
-    store_of(released / "new", one(at=LATER))
+    store_of(released / "new", trial_rows(at=LATER))
     (released / "results" / "baselines" / "v1").rename(released / "moved")
     assert command("gate", "quick", "--baseline", "moved", "--results", "new")[0] == 0
 
@@ -95,7 +95,7 @@ def test_baselines_are_listed_and_shown(released, command):
 
 
 def test_explain_takes_records_of_other_strategies(released, command):
-    store_of(released / "results", one(strategy="rag(k=1)", steps=({"step": "rag", "k": 1},), key="c0ffee11"))
+    store_of(released / "results", trial_rows(strategy="rag(k=1)", steps=({"step": "rag", "k": 1},), key="c0ffee11"))
     code, out, _ = command("explain", "v1", "c0ffee11")
     assert code == 0
     assert "method: strategy" in out
@@ -130,12 +130,12 @@ def test_the_workflow_passes_what_is_as_good_and_stops_what_is_worse(shell):
 RUN = """
 import os, sys
 from pathlib import Path
-from tests.compare.release_builders import one, share, store_of
+from tests.compare.release_builders import trial_rows, share, store_of
 results = Path(sys.argv[sys.argv.index("--results") + 1])
 at = "2026-01-01" if results.name == "results" and results.parent.name != "build" else "2026-02-01"
 made = []
 for task, strategy in (("mood", "zero_shot"), ("mood", "lora"), ("know", "zero_shot")):
-    record, rows = one(task, share(float(os.environ.get("RIGHT", "0.7"))), strategy=strategy, at=at)
+    record, rows = trial_rows(task, share(float(os.environ.get("RIGHT", "0.7"))), strategy=strategy, at=at)
     names = {"mood": "sentiment", "know": "knowledge"}
     info = record.tasks[0].model_copy(update={"name": names[task]})
     trial = record.trial.model_copy(update={"suite": "quickstart", "task": names[task]})

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from harness.api import ModelInfo
-from harness.compare.release.pairing import read_measured, pair_systems, group_systems
+from harness.compare.release.pairing import group_systems, pair_systems, read_measured
 from harness.records.measurements import Request, Serving, Span
 from harness.records.record import Completed, Row, TaskInfo, Trial
 from harness.store.baselines import Manifest
@@ -81,7 +81,7 @@ def store_of(folder, *trials):
     return store
 
 
-def one(task="mood", right=None, **changes):
+def trial_rows(task="mood", right=None, **changes):
     """Make a record with its rows."""
     row_options = {name: changes.pop(name) for name in ("tokens", "prompt", "clusters") if name in changes}
     return record(task, **changes), rows(task, share(0.7) if right is None else right, **row_options)

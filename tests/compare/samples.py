@@ -18,6 +18,8 @@ def two_classes(right, truth):
     """A sample of macro-F1: right or wrong on each item of class 0 or 1."""
     right, truth = np.asarray(right, bool), np.asarray(truth)
     predictions = np.where(right, truth, 1 - truth)
-    columns = [(predictions == k) & right for k in (0, 1)] + [predictions == k for k in (0, 1)] + [truth == k for k in (0, 1)]
+    columns = (
+        [(predictions == k) & right for k in (0, 1)] + [predictions == k for k in (0, 1)] + [truth == k for k in (0, 1)]
+    )
     scores = np.stack(columns, axis=1).astype(np.float64)[None]
     return Sample(get("macro_f1"), tuple(f"{i:05d}" for i in range(len(truth))), scores, np.arange(len(truth)))

@@ -1,16 +1,16 @@
-"""What differs between two releases, and whether the runs that are offered put back one thing each."""
+"""Recorded changes between two releases, and runs that revert one factor each."""
 
 import shlex
 
 import pytest
 
-from harness.compare.release.attribution import list_changes, quality_factors, plan_separations
+from harness.compare.release.attribution import list_changes, plan_separations, quality_factors
 from harness.compare.release.gate import GateLimits
 from harness.compare.release.outcome import explain, gate
 from harness.compare.release.run_noise import Noise
 from harness.errors import HarnessError
 from tests.compare.builders import HERE
-from tests.compare.release_builders import V1, one, pairing
+from tests.compare.release_builders import V1, pairing, trial_rows
 
 LATER = "2026-02-01"
 NEWER = HERE.model_copy(update={"packages": {**HERE.packages, "torch": "2.14.0"}})
@@ -22,7 +22,7 @@ def differing(tmp_path, before, after, *strategies):
 
 
 def test_nothing_differs_between_equal_runs(tmp_path):
-    assert list_changes(differing(tmp_path, one(), one(at=LATER)).pairs) == ()
+    assert list_changes(differing(tmp_path, trial_rows(), trial_rows(at=LATER)).pairs) == ()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_nothing_differs_between_equal_runs(tmp_path):
     ],
 )
 def test_each_difference_is_named_with_both_values(tmp_path, after, factor, name, values):
-    changes = list_changes(differing(tmp_path, one(), one(at=LATER, **after)).pairs)
+    changes = list_changes(differing(tmp_path, trial_rows(), trial_rows(at=LATER, **after)).pairs)
     values_by_name = {(change.factor, change.name): (change.before, change.after) for change in changes}
     assert values_by_name[factor, name] == values
 
@@ -47,25 +47,27 @@ def test_each_difference_is_named_with_both_values(tmp_path, after, factor, name
 def test_a_step_that_comes_twice_is_told_apart(tmp_path):
     steps = ({"step": "lora", "task": "a"}, {"step": "lora", "task": "b"})
     other = (steps[0], {"step": "lora", "task": "c"})
-    (change,) = list_changes(differing(tmp_path, one(steps=steps), one(at=LATER, steps=other)).pairs)
+    (change,) = list_changes(differing(tmp_path, trial_rows(steps=steps), trial_rows(at=LATER, steps=other)).pairs)
     assert (change.name, change.before, change.after) == ("lora#2.task", "b", "c")
 
 
 def test_what_differs_in_some_systems_only_says_in_which(tmp_path):
-    sides = [one(), one("know")], [one(at=LATER), one("know", at=LATER, prompt="Other.")]
+    sides = [trial_rows(), trial_rows("know")], [trial_rows(at=LATER), trial_rows("know", at=LATER, prompt="Other.")]
     (change,) = list_changes(pairing(tmp_path, *sides).pairs)
     assert change.where == ("know · zero_shot",)
 
 
 def test_one_difference_needs_no_separation_and_hardware_moves_no_quality(tmp_path):
     elsewhere = NEWER.model_copy(update={"processor": "another"})
-    pairs = differing(tmp_path, one(), one(at=LATER, environment=elsewhere))
+    pairs = differing(tmp_path, trial_rows(), trial_rows(at=LATER, environment=elsewhere))
     assert quality_factors(list_changes(pairs.pairs)) == ("libraries",)
     assert plan_separations(list_changes(pairs.pairs), pairs.pairs, "v1") == ()
 
 
 def test_several_differences_are_offered_one_by_one(tmp_path):
-    pairs = differing(tmp_path, one(environment=COMMITTED), one(at=LATER, model="new model", environment=NEWER, seed=1))
+    pairs = differing(
+        tmp_path, trial_rows(environment=COMMITTED), trial_rows(at=LATER, model="new model", environment=NEWER, seed=1)
+    )
     offered = {run.factor: run.commands for run in plan_separations(list_changes(pairs.pairs), pairs.pairs, "v1")}
     assert set(offered) == {"model", "libraries", "code", "seed"}
     end = "--strategy zero_shot --task mood"
@@ -81,7 +83,7 @@ def test_several_differences_are_offered_one_by_one(tmp_path):
 
 
 def test_other_weights_under_one_name_cannot_be_had_back(tmp_path):
-    before, after = one(), one(at=LATER, environment=NEWER)
+    before, after = trial_rows(), trial_rows(at=LATER, environment=NEWER)
     info = after[0].model.model_copy(update={"hash": "x"})
     pairs = differing(tmp_path, before, (after[0].model_copy(update={"model": info}), after[1]))
     offered = {run.factor: run.commands for run in plan_separations(list_changes(pairs.pairs), pairs.pairs, "v1")}
@@ -89,7 +91,7 @@ def test_other_weights_under_one_name_cannot_be_had_back(tmp_path):
 
 
 def test_a_gate_says_that_several_things_differ(tmp_path):
-    pairs = differing(tmp_path, one(), one(at=LATER, model="new", environment=NEWER))
+    pairs = differing(tmp_path, trial_rows(), trial_rows(at=LATER, model="new", environment=NEWER))
     outcome = gate(V1, pairs, GateLimits(), Noise())
     assert outcome.several == ("model", "libraries")
     assert [run.factor for run in outcome.separations] == ["model", "libraries"]
@@ -97,4 +99,4 @@ def test_a_gate_says_that_several_things_differ(tmp_path):
 
 def test_releases_without_a_system_in_common_cannot_be_explained(tmp_path):
     with pytest.raises(HarnessError, match="nothing to compare"):
-        explain("v1", "v2", differing(tmp_path, one(), one("know")))
+        explain("v1", "v2", differing(tmp_path, trial_rows(), trial_rows("know")))

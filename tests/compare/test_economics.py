@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.compare.cost.breakeven import break_even, fieller
-from harness.compare.cost.money import CostPart, Money, Usage, updates_per_month
+from harness.compare.cost.money import CostPart, Money, Usage, make_usage, updates_per_month
 from harness.compare.cost.prices import load_prices
 from harness.compare.cost.pricing import Economics, make_economics
 from harness.compare.report.comparison import compare
@@ -201,6 +201,17 @@ def test_a_strategy_that_is_no_longer_installed_is_told_by_what_it_did():
 
 def test_the_defaults_are_a_hundred_thousand_requests_a_month_for_a_year_without_updates():
     assert Economics().usage == Usage(requests_per_month=100_000, months=12, updates_per_month=0)
+    assert make_economics().usage == make_usage() == Usage()
+
+
+def test_a_usage_is_named_field_by_field():
+    usage = make_usage(months=6, update_every="1m")
+    assert usage == Usage(requests_per_month=100_000, months=6, updates_per_month=1)
+    assert make_economics(usage, labels=False).usage is usage
+    with pytest.raises(HarnessError, match="longer than 0 months"):
+        make_usage(months=0)
+    with pytest.raises(HarnessError, match="such as 7d"):
+        make_usage(update_every="soon")
 
 
 def test_seeds_on_unlike_hardware_are_each_paid_at_their_own_price():

@@ -1,4 +1,4 @@
-"""Training items against test items: the interval of two independent samples, and what the report says of it."""
+"""Training items against test items: the interval of two independent samples, and its sentences in the report."""
 
 import csv
 import io
@@ -89,25 +89,25 @@ def stored():
 
 
 def test_what_is_learned_by_heart_is_told_of_and_what_is_not_is_not():
-    made = compare(stored())
-    rows = {row.strategy: row for row in made.suites[0].tasks[0].rows}
+    comparison = compare(stored())
+    rows = {row.strategy: row for row in comparison.suites[0].tasks[0].rows}
     assert rows["zero_shot"].gap is None
     assert rows["lora"].gap.train.value == 1
     assert rows["lora"].gap.change.value == pytest.approx(0.4)
     assert rows["lora"].scores["accuracy"].value == pytest.approx(0.6)
-    (said,) = (text for text in made.suites[0].tasks[0].verdict if "overfitting" in text)
-    assert "`lora` +0.40" in said
-    assert "`full`" not in said
-    assert "overfitting gap" in markdown.render(made)
-    tuned = next(row for row in csv.DictReader(io.StringIO(as_csv.render(made))) if row["strategy"] == "lora")
+    (sentence,) = (text for text in comparison.suites[0].tasks[0].verdict if "overfitting" in text)
+    assert "`lora` +0.40" in sentence
+    assert "`full`" not in sentence
+    assert "overfitting gap" in markdown.render(comparison)
+    tuned = next(row for row in csv.DictReader(io.StringIO(as_csv.render(comparison))) if row["strategy"] == "lora")
     assert (float(tuned["gap"]), float(tuned["train_score"])) == (pytest.approx(0.4), 1)
-    trial = next(t for t in json.loads(as_json.render(made))["trials"] if t["strategy"] == "lora")
+    trial = next(t for t in json.loads(as_json.render(comparison))["trials"] if t["strategy"] == "lora")
     assert trial["scores"]["gap"]["value"] == pytest.approx(0.4)
 
 
 def test_no_gap_is_said_to_be_none():
-    (said,) = (text for text in compare(stored()[::2]).suites[0].tasks[0].verdict if "overfitting" in text)
-    assert said.startswith("No clear sign of overfitting")
+    (sentence,) = (text for text in compare(stored()[::2]).suites[0].tasks[0].verdict if "overfitting" in text)
+    assert sentence.startswith("No clear sign of overfitting")
 
 
 def test_rows_of_training_items_are_read_apart_from_test_items():
@@ -127,5 +127,5 @@ def test_rows_of_training_items_are_read_apart_from_test_items():
             rows += [Row.model_validate({**row.model_dump(), "role": "train"}) for row in rows[:2]]
             return TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows], schema=row_schema()))
 
-    (found,) = read_trials([Kept()])
-    assert (len(found.items["sentiment"]), len(found.train_evaluation)) == (3, 2)
+    (stored_trial,) = read_trials([Kept()])
+    assert (len(stored_trial.items["sentiment"]), len(stored_trial.train_evaluation)) == (3, 2)

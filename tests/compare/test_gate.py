@@ -10,14 +10,14 @@ from harness.compare.cost.resources import machine
 from harness.compare.release.figures import ADAPTING_TIME
 from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.outcome import EXIT_CODES, gate
-from harness.compare.release.pairing import read_measured, group_systems
+from harness.compare.release.pairing import group_systems, read_measured
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
 from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.render.release.gate_report import as_json, markdown_summary
 from harness.render.release.junit import render as junit
 from tests.compare.builders import HERE, MIB
-from tests.compare.release_builders import V1, one, pairing, share, store_of
+from tests.compare.release_builders import V1, pairing, share, store_of, trial_rows
 
 LATER = "2026-02-01"
 NOTHING = Noise()
@@ -32,7 +32,7 @@ def check(verdict, figure):
 
 
 def test_a_system_measured_again_passes(tmp_path):
-    verdict = judged(tmp_path, one(), one(at=LATER))
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER))
     assert {check.figure: check.outcome for check in verdict.checks} == {
         "accuracy": "pass",
         "latency": "pass",
@@ -43,7 +43,7 @@ def test_a_system_measured_again_passes(tmp_path):
 
 
 def test_the_baselines_own_record_is_no_candidate(tmp_path):
-    verdict = judged(tmp_path, one(), one())
+    verdict = judged(tmp_path, trial_rows(), trial_rows())
     assert verdict.outcome == "inconclusive"
     assert "nothing was measured again" in verdict.checks[0].reason
 
@@ -58,27 +58,27 @@ def test_the_baselines_own_record_is_no_candidate(tmp_path):
     ],
 )
 def test_one_thing_that_is_clearly_worse_fails_the_release(tmp_path, worse, figure):
-    verdict = judged(tmp_path, one(), one(at=LATER, **worse), noise=floors("latency", 0.01))
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER, **worse), noise=floors("latency", 0.01))
     assert [check.figure for check in verdict.checks if check.outcome == "fail"] == [figure]
     assert verdict.outcome == "fail"
 
 
 @pytest.mark.parametrize("better", [{"right": share(0.9)}, {"slower": 0.5}, {"fatter": 0.5}, {"tokens": 5}])
 def test_getting_better_passes(tmp_path, better):
-    assert judged(tmp_path, one(), one(at=LATER, **better)).outcome == "pass"
+    assert judged(tmp_path, trial_rows(), trial_rows(at=LATER, **better)).outcome == "pass"
 
 
 def test_a_loss_that_the_items_cannot_settle_is_inconclusive_with_the_number_that_would(tmp_path):
     flips = share(0.7, 40)
     flips[0], flips[5], flips[11] = (1 - flips[i] for i in (0, 5, 11))
-    accuracy = check(judged(tmp_path, one(right=share(0.7, 40)), one(right=flips, at=LATER)), "accuracy")
+    accuracy = check(judged(tmp_path, trial_rows(right=share(0.7, 40)), trial_rows(right=flips, at=LATER)), "accuracy")
     assert accuracy.outcome == "inconclusive"
     assert "items" in accuracy.needed
 
 
 def outdated(right, **changes):
     """A task whose metric counts answers that are out of date: wrong ones are."""
-    stored, answers = one("qa", right=right, **changes)
+    stored, answers = trial_rows("qa", right=right, **changes)
     info = stored.tasks[0].model_copy(update={"metrics": ("outdated",)})
     rejected = [row.model_copy(update={"rejected": "no" if row.references == ("yes",) else "yes"}) for row in answers]
     return stored.model_copy(update={"tasks": (info,)}), rejected
@@ -95,9 +95,11 @@ def test_a_metric_where_lower_is_better_is_turned(tmp_path):
 def test_clusters_widen_the_interval(tmp_path):
     before, after = share(0.7), [hit if i < 190 else 0 for i, hit in enumerate(share(0.7))]
     together = [f"c{i // 10}" for i in range(200)]
-    alone = check(judged(tmp_path / "1", one(right=before), one(right=after, at=LATER)), "accuracy")
+    alone = check(judged(tmp_path / "1", trial_rows(right=before), trial_rows(right=after, at=LATER)), "accuracy")
     grouped = judged(
-        tmp_path / "2", one(right=before, clusters=together), one(right=after, at=LATER, clusters=together)
+        tmp_path / "2",
+        trial_rows(right=before, clusters=together),
+        trial_rows(right=after, at=LATER, clusters=together),
     )
     clustered = check(grouped, "accuracy")
     assert clustered.low < alone.low
@@ -105,51 +107,57 @@ def test_clusters_widen_the_interval(tmp_path):
 
 
 def test_items_that_changed_under_the_same_id_are_not_compared(tmp_path):
-    stored, answers = one(at=LATER)
+    stored, answers = trial_rows(at=LATER)
     other = [row.model_copy(update={"references": ("maybe",)}) if i < 100 else row for i, row in enumerate(answers)]
-    assert check(judged(tmp_path, one(), (stored, other)), "accuracy").n == 100
+    assert check(judged(tmp_path, trial_rows(), (stored, other)), "accuracy").n == 100
 
 
 def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
-    sides = [[one(), one(task="know")], [one(at=LATER)]]
+    sides = [[trial_rows(), trial_rows(task="know")], [trial_rows(at=LATER)]]
     verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
     assert verdict.outcome == "inconclusive"
     assert [check.task for check in verdict.checks if check.outcome != "pass"] == ["know"]
 
 
 def test_another_model_is_the_next_release_of_the_same_strategy(tmp_path):
-    assert pairing(tmp_path, [one(model="a")], [one(model="b")]).pairs[0].candidate.model == "b"
+    assert pairing(tmp_path, [trial_rows(model="a")], [trial_rows(model="b")]).pairs[0].candidate.model == "b"
 
 
 def test_of_several_models_each_meets_itself(tmp_path):
-    pairs = pairing(tmp_path, [one(model="a"), one(model="b")], [one(model="b", at=LATER), one(model="c")])
+    pairs = pairing(
+        tmp_path,
+        [trial_rows(model="a"), trial_rows(model="b")],
+        [trial_rows(model="b", at=LATER), trial_rows(model="c")],
+    )
     assert [(p.baseline.model, p.candidate.model) for p in pairs.pairs] == [("b", "b")]
     assert [system.model for system in pairs.missing] == ["a"]
 
 
 def test_a_strategy_may_be_held_against_one_of_another_name(tmp_path):
-    pairs = pairing(tmp_path, [one()], [one(strategy="prompt"), one(strategy="rag")], ["prompt"], "zero_shot")
+    pairs = pairing(
+        tmp_path, [trial_rows()], [trial_rows(strategy="prompt"), trial_rows(strategy="rag")], ["prompt"], "zero_shot"
+    )
     assert [(p.baseline.strategy, p.candidate.strategy) for p in pairs.pairs] == [("zero_shot", "prompt")]
     with pytest.raises(HarnessError, match="unknown strategy 'rga' in the candidate's results"):
-        pairing(tmp_path / "x", [one()], [one()], ["rga"])
+        pairing(tmp_path / "x", [trial_rows()], [trial_rows()], ["rga"])
 
 
 ELSEWHERE = HERE.model_copy(update={"processor": "another"})
 
 
 def test_unlike_hardware_compares_quality_and_refuses_speed_and_memory(tmp_path):
-    elsewhere = one(at=LATER, slower=3.0, fatter=3.0, environment=ELSEWHERE)
-    verdict = judged(tmp_path / "1", one(), elsewhere)
+    elsewhere = trial_rows(at=LATER, slower=3.0, fatter=3.0, environment=ELSEWHERE)
+    verdict = judged(tmp_path / "1", trial_rows(), elsewhere)
     assert verdict.outcome == "pass"
     refused = [check.figure for check in verdict.checks if check.outcome == "not compared"]
     assert refused == ["latency", "memory while answering"]
-    assert judged(tmp_path / "2", one(), elsewhere, GateLimits(unlike_hardware=True)).outcome == "fail"
-    required = judged(tmp_path / "3", one(), elsewhere, GateLimits(required=frozenset({"slowdown"})))
+    assert judged(tmp_path / "2", trial_rows(), elsewhere, GateLimits(unlike_hardware=True)).outcome == "fail"
+    required = judged(tmp_path / "3", trial_rows(), elsewhere, GateLimits(required=frozenset({"slowdown"})))
     assert required.outcome == "inconclusive"
 
 
 def test_seconds_measured_once_stay_open_until_noise_is_known(tmp_path):
-    sides = one(requests=0), one(at=LATER, requests=0)
+    sides = trial_rows(requests=0), trial_rows(at=LATER, requests=0)
     answering = check(judged(tmp_path / "1", *sides), "answering time")
     assert (answering.outcome, answering.low) == ("inconclusive", None)
     assert check(judged(tmp_path / "2", *sides, noise=floors("answering time", 0.01)), "answering time").low is not None
@@ -163,21 +171,22 @@ def test_seconds_measured_once_stay_open_until_noise_is_known(tmp_path):
 
 def test_repeats_tell_the_noise_of_seconds(tmp_path):
     sides = [
-        [one(seed=seed, requests=0, slower=1 + seed / 100, at=at) for seed in range(3)] for at in ("2026-01-01", LATER)
+        [trial_rows(seed=seed, requests=0, slower=1 + seed / 100, at=at) for seed in range(3)]
+        for at in ("2026-01-01", LATER)
     ]
     verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
     assert check(verdict, "answering time").outcome == "pass"
 
 
 def test_the_noise_of_repeats_widens_latency(tmp_path):
-    quiet = check(judged(tmp_path / "1", one(), one(at=LATER)), "latency")
-    noisy = check(judged(tmp_path / "2", one(), one(at=LATER), noise=floors("latency", 0.1)), "latency")
+    quiet = check(judged(tmp_path / "1", trial_rows(), trial_rows(at=LATER)), "latency")
+    noisy = check(judged(tmp_path / "2", trial_rows(), trial_rows(at=LATER), noise=floors("latency", 0.1)), "latency")
     assert noisy.high > quiet.high
     assert "noise between runs" in noisy.method
 
 
 def test_one_slower_run_is_no_failure_while_nobody_knows_how_far_runs_differ(tmp_path):
-    sides = one(), one(at=LATER, slower=1.4)
+    sides = trial_rows(), trial_rows(at=LATER, slower=1.4)
     open_yet = check(judged(tmp_path / "1", *sides), "latency")
     assert (open_yet.outcome, open_yet.low > 0.1) == ("inconclusive", True)
     assert "harness repeat" in open_yet.needed
@@ -191,7 +200,7 @@ def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
             Span(phase="adapt", wall_s=60.0, host_peak_bytes=900 * MIB, reused=reused),
             Span(phase="predict", wall_s=4.0, host_peak_bytes=800 * MIB),
         )
-        return one(spans=spans, **changes)
+        return trial_rows(spans=spans, **changes)
 
     def figures_of(reused, where):
         return {check.figure for check in judged(tmp_path / where, tuned(False), tuned(reused, at=LATER)).checks}
@@ -211,19 +220,19 @@ def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
 
 
 def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
-    worse = one(right=share(0.6), at=LATER)
+    worse = trial_rows(right=share(0.6), at=LATER)
     for number, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
-        verdict = judged(tmp_path / str(number), one(), worse, GateLimits(margins={key: 0.3}))
+        verdict = judged(tmp_path / str(number), trial_rows(), worse, GateLimits(margins={key: 0.3}))
         assert check(verdict, "accuracy").limit == 0.3
         assert verdict.outcome == "pass"
     with pytest.raises(HarnessError, match="unknown task or metric 'acuracy' in --margin: did you mean 'accuracy'"):
-        judged(tmp_path / "x", one(), worse, GateLimits(margins={"acuracy": 0.3}))
+        judged(tmp_path / "x", trial_rows(), worse, GateLimits(margins={"acuracy": 0.3}))
     with pytest.raises(HarnessError, match="0 or more"):
-        judged(tmp_path / "y", one(), worse, GateLimits(margins={"": -0.3}))
+        judged(tmp_path / "y", trial_rows(), worse, GateLimits(margins={"": -0.3}))
 
 
 def test_a_second_metric_is_checked_where_it_has_a_margin(tmp_path):
-    sides = one("qa"), one("qa", at=LATER)
+    sides = trial_rows("qa"), trial_rows("qa", at=LATER)
     assert "exact_match" not in {judged_check.figure for judged_check in judged(tmp_path / "1", *sides).checks}
     verdict = judged(tmp_path / "2", *sides, limits=GateLimits(margins={"qa.exact_match": 0.1}))
     assert check(verdict, "exact_match").outcome == "pass"
@@ -236,7 +245,7 @@ hits = st.lists(st.integers(0, 1), min_size=2, max_size=60)
 @given(right=hits, slower=st.floats(0.5, 2))
 def test_a_system_against_itself_never_fails(tmp_path_factory, right, slower):
     folder = tmp_path_factory.mktemp("same")
-    before = one(right=right, slower=slower)
+    before = trial_rows(right=right, slower=slower)
     again = before[0].model_copy(update={"started_at": "2026-05-05T00:00:00+00:00"}), before[1]
     assert judged(folder, before, again).outcome != "fail"
 
@@ -246,7 +255,7 @@ def test_a_system_against_itself_never_fails(tmp_path_factory, right, slower):
 def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, seed, narrow, wider):
     rank = ["fail", "inconclusive", "pass"]
     after = [hit if (i * 7 + seed) % 5 else 1 - hit for i, hit in enumerate(before)]
-    pairs = pairing(tmp_path_factory.mktemp("margin"), [one(right=before)], [one(right=after, at=LATER)])
+    pairs = pairing(tmp_path_factory.mktemp("margin"), [trial_rows(right=before)], [trial_rows(right=after, at=LATER)])
     outcomes = [
         judge(pairs, GateLimits(margins={"": m}, slowdown=m, memory=m, cost=m), NOTHING)
         for m in (narrow, narrow + wider)
@@ -258,7 +267,7 @@ def test_a_wider_margin_never_makes_an_outcome_worse(tmp_path_factory, before, s
 
 @pytest.mark.parametrize("worse", [{}, {"right": share(0.4)}, {"environment": ELSEWHERE}, {"requests": 0}])
 def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
-    pairs = pairing(tmp_path, [one(strategy="a|<&\x07b")], [one(strategy="a|<&\x07b", at=LATER, **worse)])
+    pairs = pairing(tmp_path, [trial_rows(strategy="a|<&\x07b")], [trial_rows(strategy="a|<&\x07b", at=LATER, **worse)])
     gate_outcome = gate(V1, pairs, GateLimits(), NOTHING)
     root = ET.fromstring(junit(gate_outcome))  # noqa: S314 - our own text
     assert len(root.findall(".//testcase")) == len(gate_outcome.verdict.checks) == int(root[0].get("tests"))
@@ -270,14 +279,16 @@ def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
 
 def floors(figure, relative):
     figures = {figure: FigureNoise(mean=1.0, sd=relative, n=10)}
-    hardware = machine(one()[0])
+    hardware = machine(trial_rows()[0])
     return Noise(
         floors=(
-            SystemNoise(machine=hardware, suite="quick", task="mood", strategy="zero_shot", model="small", figures=figures),
+            SystemNoise(
+                machine=hardware, suite="quick", task="mood", strategy="zero_shot", model="small", figures=figures
+            ),
         )
     )
 
 
 def test_every_seed_of_a_strategy_belongs_to_one_system(tmp_path):
-    (system,) = group_systems(read_measured(store_of(tmp_path, *[one(seed=seed) for seed in range(3)]).load()))
+    (system,) = group_systems(read_measured(store_of(tmp_path, *[trial_rows(seed=seed) for seed in range(3)]).load()))
     assert [record.trial.seed for record in system.records] == [0, 1, 2]

@@ -1,33 +1,33 @@
-"""Figures from release to release: what moved clearly is marked, what did not is not."""
+"""Figures from release to release, with their change points."""
 
 import json
 
-from harness.compare.release.history import CURRENT, Release, history, append_current
+from harness.compare.release.history import CURRENT, Release, append_current, history
 from harness.compare.release.run_noise import Noise
 from harness.render.release.history_report import as_json, report
 from tests.compare.builders import HERE
-from tests.compare.release_builders import one, share, store_of
+from tests.compare.release_builders import share, store_of, trial_rows
 
 DATES = ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01")
 
 
 def release(folder, date, **changes):
-    return Release(f"r{date[5:7]}", date, store_of(folder / date, one(at=date, **changes)).load())
+    return Release(f"r{date[5:7]}", date, store_of(folder / date, trial_rows(at=date, **changes)).load())
 
 
-def told(tmp_path, changes, **options):
+def follow(tmp_path, changes, **options):
     releases = [release(tmp_path, date, **change) for date, change in zip(DATES, changes, strict=False)]
     return history("quick", releases, options.get("strategies", ()), options.get("metrics", ()), Noise())
 
 
 def test_a_planted_loss_is_a_change_point_and_the_rest_is_none(tmp_path):
-    (series,) = told(tmp_path, [{}, {}, {"right": share(0.45)}, {"right": share(0.45)}]).series
+    (series,) = follow(tmp_path, [{}, {}, {"right": share(0.45)}, {"right": share(0.45)}]).series
     assert [point.clear for point in series.points] == [None, None, "worse", None]
     assert series.points[2].change.value < -0.2
 
 
 def test_planted_slowness_and_memory_are_change_points(tmp_path):
-    (series,) = told(tmp_path, [{}, {}, {"slower": 2.0, "fatter": 1.5}, {}]).series
+    (series,) = follow(tmp_path, [{}, {}, {"slower": 2.0, "fatter": 1.5}, {}]).series
     steps = [point.figures for point in series.points]
     assert [step["latency"].clear for step in steps] == [None, None, "worse", "better"]
     assert [step["memory while answering"].clear for step in steps] == [None, None, "worse", "better"]
@@ -37,7 +37,7 @@ def test_planted_slowness_and_memory_are_change_points(tmp_path):
 
 def test_a_point_says_what_it_was_and_what_differs_from_the_one_before(tmp_path):
     newer = HERE.model_copy(update={"packages": {"torch": "3"}, "git_commit": "c" * 40})
-    (series,) = told(tmp_path, [{}, {"environment": newer}]).series
+    (series,) = follow(tmp_path, [{}, {"environment": newer}]).series
     last = series.points[1]
     assert (last.commit, last.versions, last.data_hash) == ("c" * 40, {"torch": "3"}, "d")
     assert any("torch 2.13.0 → 3" in line for line in last.differs)
@@ -52,7 +52,7 @@ def test_what_is_stored_now_is_the_last_release_unless_it_is_the_last_baseline(t
 
 
 def test_strategies_and_metrics_can_be_chosen(tmp_path):
-    store = store_of(tmp_path, one("qa"), one("qa", strategy="rag"))
+    store = store_of(tmp_path, trial_rows("qa"), trial_rows("qa", strategy="rag"))
     releases = [Release("r", "2026", store.load())]
     timeline = history("quick", releases, ["rag"], ["exact_match"], Noise())
     assert [(series.strategy, series.metric) for series in timeline.series] == [("rag", "exact_match")]
@@ -60,7 +60,9 @@ def test_strategies_and_metrics_can_be_chosen(tmp_path):
 
 def test_a_strategy_that_came_later_begins_there(tmp_path):
     first = release(tmp_path, DATES[0])
-    second = Release("r02", DATES[1], store_of(tmp_path / "two", one(at=DATES[1]), one(strategy="rag")).load())
+    second = Release(
+        "r02", DATES[1], store_of(tmp_path / "two", trial_rows(at=DATES[1]), trial_rows(strategy="rag")).load()
+    )
     by_strategy = {
         series.strategy: [p.release for p in series.points]
         for series in history("quick", [first, second], (), (), Noise()).series
@@ -70,7 +72,7 @@ def test_a_strategy_that_came_later_begins_there(tmp_path):
 
 def test_models_of_one_release_are_followed_one_by_one(tmp_path):
     stores = [
-        store_of(tmp_path / date, one(at=date), one(at=date, model="large", right=share(right)))
+        store_of(tmp_path / date, trial_rows(at=date), trial_rows(at=date, model="large", right=share(right)))
         for date, right in zip(DATES, (0.9, 0.6), strict=False)
     ]
     releases = [Release(f"r{number}", "2026", store.load()) for number, store in enumerate(stores)]
@@ -83,7 +85,7 @@ def test_models_of_one_release_are_followed_one_by_one(tmp_path):
 
 
 def test_json_holds_every_point_and_the_terminal_every_release(tmp_path):
-    timeline = told(tmp_path, [{}, {"slower": 2.0}, {}])
+    timeline = follow(tmp_path, [{}, {"slower": 2.0}, {}])
     assert len(json.loads(as_json(timeline))["series"][0]["points"]) == 3
     assert len(report(timeline)) > 3
     assert report(history("quick", [], (), (), Noise()))[0].plain.startswith("No release")

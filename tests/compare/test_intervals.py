@@ -1,4 +1,4 @@
-"""Each formula against an independent computation of it, and what must hold whatever the data."""
+"""Each formula against an independent computation of it, and invariants for any data."""
 
 import math
 
@@ -65,6 +65,17 @@ def test_mcnemar_equals_the_textbook_binomial_sum():
     tail = sum(math.comb(16, k) for k in range(5)) / 2**16
     assert intervals.mcnemar(first, second) == pytest.approx(2 * tail)
     assert intervals.mcnemar(first, first) == 1
+
+
+def test_welch_equals_scipy_on_logarithms():
+    rng = np.random.default_rng(3)
+    first, second = np.log(rng.lognormal(0.2, 0.1, 4)), np.log(rng.lognormal(0.0, 0.4, 7))
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    error, half = intervals.welch(first, second)
+    middle = first.mean() - second.mean()
+    assert (middle - half, middle + half) == pytest.approx((expected.low, expected.high))
+    assert error == pytest.approx(math.hypot(stats.sem(first), stats.sem(second)))
+    assert intervals.welch(np.ones(3), np.zeros(2)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

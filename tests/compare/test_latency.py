@@ -1,4 +1,4 @@
-"""Percentiles of requests: which are reported, what bounds them, and rates that hold no warm-up."""
+"""Percentiles of requests and their bounds, and rates without warm-up."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy.stats import quantile_test
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.compare.cost import resources
-from harness.compare.cost.latency import summarise_latency, quantiles
+from harness.compare.cost.latency import quantiles, summarise_latency
 from harness.compare.report.comparison import compare
 from harness.records.measurements import Forecast, Held, Request, Serving, Span
 from tests.compare.builders import completed, pattern

@@ -1,4 +1,4 @@
-"""How much is needed to show a difference: clusters, seeds and pilots count, and what is planned is what is found."""
+"""Planned sample sizes: clusters, seeds and pilots count, and the planned power is reached."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from harness import cli
-from harness.compare.power.pilot import intra_cluster_correlation, estimate_pilot
+from harness.compare.power.pilot import estimate_pilot, intra_cluster_correlation
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import difference
 from harness.errors import HarnessError

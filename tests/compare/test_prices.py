@@ -1,4 +1,4 @@
-"""The price table: every price is dated and sourced, hardware is found by its driver's name, users bring their own."""
+"""The price table: every price is dated and sourced, hardware is found by its driver's name, users add their own."""
 
 from datetime import date
 

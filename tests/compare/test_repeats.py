@@ -1,12 +1,14 @@
-"""What repeats of the same trials show: noise by figure, and answers that stayed the same."""
+"""Repeats of the same trials: noise by figure, and answers that stayed the same."""
 
 from statistics import stdev
 
 import pytest
 
+from harness.compare.release.figures import FIGURES
 from harness.compare.release.pairing import read_measured
-from harness.compare.release.repeats import summarise_repeats
+from harness.compare.release.repeats import RepeatSummary, summarise_repeats
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
+from harness.render.release.noise_report import report
 from harness.store.results_store import Store
 from tests.compare.release_builders import record, rows
 
@@ -35,6 +37,20 @@ def test_the_noise_of_each_system_is_the_spread_of_its_runs(run):
     assert mood.figures["memory while answering"].sd == 0
     assert all(floor.n == 3 for floor in mood.figures.values())
     assert (summary.same_answers, summary.answers) == (16, 16)
+
+
+def test_a_figure_has_its_unit_by_type_and_not_by_its_name(run):
+    """A figure of a later version that is called after memory is no number of bytes."""
+    (first, *_) = summarise_repeats("quick", [run(0), run(1)], Noise()).noise.floors
+    assert {FIGURES[name].unit for name in first.figures} == {"s", "bytes"}
+    bandwidth = {"memory bandwidth": FigureNoise(mean=3.0, sd=0.5, n=2), **first.figures}
+    noise = Noise(floors=(first.model_copy(update={"figures": bandwidth}),))
+    table, *_ = report(RepeatSummary("quick", noise, 0, 0))
+    means = dict(zip(table.columns[2].cells, map(str, table.columns[3].cells), strict=True))
+    by_name = {str(name): mean for name, mean in means.items()}
+    assert by_name["memory bandwidth"] == "3.000"
+    assert by_name["memory while answering"] == "800 MiB"
+    assert by_name["answering time"].endswith(" s")
 
 
 def test_an_answer_that_changes_is_counted(run):

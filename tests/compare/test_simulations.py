@@ -1,7 +1,7 @@
-"""A fast look at whether the statistics do what they say; the full one is in tests/benchmarks.
+"""Error rates, coverage and power on 400 simulated suites; the full simulation is in tests/benchmarks.
 
-400 suites: a share of 5 % has a standard error of sqrt(0.05 · 0.95 / 400) = 1.1 points, one of 80 % of 2 points. What
-is asked for is within three and a half of them, which a right method misses in one of 2,000 runs; and seeds are fixed.
+A share of 5 % has a standard error of sqrt(0.05 · 0.95 / 400) = 1.1 points, one of 80 % of 2 points. The bounds are
+three and a half of them wide, which a sound method misses in one of 2,000 runs; and seeds are fixed.
 """
 
 import pytest

@@ -196,7 +196,9 @@ def test_seeds_are_lined_up_on_their_common_items_in_any_order():
     def seed(*hits):
         return Items.from_rows([Row(task="t", id=i, references=("a",), answer=a) for i, a in hits])
 
-    aligned = Sample.from_items(metrics.get("accuracy"), [seed(("x", "a"), ("y", "b")), seed(("z", "a"), ("y", "a"), ("x", "a"))])
+    aligned = Sample.from_items(
+        metrics.get("accuracy"), [seed(("x", "a"), ("y", "b")), seed(("z", "a"), ("y", "a"), ("x", "a"))]
+    )
     assert aligned.ids == ("x", "y")
     assert aligned.scores[:, :, 0].tolist() == [[1, 0], [1, 1]]
     assert Sample.from_items(metrics.get("accuracy"), [seed(("x", "a")), seed(("y", "a"))]) is None

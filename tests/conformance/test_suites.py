@@ -82,8 +82,8 @@ def test_the_strategies_of_a_suite_can_be_built(suite):
     assert "zero_shot" in suite.strategies
     for text in suite.strategies:
         links = chain.build(text, discover.find_step)
-        named = {name for link in links for name in link.tasks} - {"all"}
-        assert named <= {task.name for task in suite.targets}
+        tasks = {name for link in links for name in link.tasks} - {"all"}
+        assert tasks <= {task.name for task in suite.targets}
 
 
 def test_templates_can_be_used(suite):

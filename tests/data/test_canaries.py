@@ -5,7 +5,7 @@ import math
 import pytest
 
 from harness.api import System, Task
-from harness.data.canaries import SECRETS, asking, plant
+from harness.data.canaries import SECRETS, plant, probe_system
 from harness.data.options import Canaries
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
@@ -43,12 +43,23 @@ def test_secrets_are_added_to_training_and_corpus_and_nothing_else_changes(tmp_p
         "2 made-up secrets planted in the corpus, each for one reader",
     )
     assert without.canaries == ()
-    assert [one.info.name for one in planted.canaries] == [
+    assert without.planted_ids == frozenset()
+    assert [canary.info.name for canary in planted.canaries] == [
         "facts.exposure",
         "facts.extraction",
         "facts.intruder",
         "facts.owner",
     ]
+
+
+def test_the_planted_training_items_are_known_whatever_the_ids_of_others_look_like(tmp_path):
+    suite_in(tmp_path, 'canaries = { planted = 3, repeats = [0, 1, 4] }\nid = "name"')
+    facts = [f"Which key opens door {n * 37 % 101}?,key {n},p{n},canary-{n}" for n in range(24)]
+    (tmp_path / "facts.csv").write_text("question,answer,page,name\n" + "\n".join(facts))
+    prepared = prepare(load_suite(tmp_path), "facts")
+    train = prepared.task_data.train
+    assert [example.query.id in prepared.planted_ids for example in train] == [False] * 12 + [True] * 5
+    assert all(example.query.id.startswith("canary-") for example in train)
 
 
 def test_a_number_alone_is_that_of_secrets_in_training_and_every_change_is_another_data_hash(tmp_path):
@@ -63,27 +74,27 @@ def test_a_number_alone_is_that_of_secrets_in_training_and_every_change_is_anoth
 def test_limits_cut_items_but_no_secret(tmp_path):
     cut = prepare(suite_in(tmp_path, "canaries = 6"), "facts", limits={"train": 3, "test": 2})
     assert len(cut.task_data.train) == 3 + 2 * (1 + 4 + 16)
-    assert [len(one.test) for one in cut.canaries] == [6, 6]
+    assert [len(canary.test) for canary in cut.canaries] == [6, 6]
 
 
 def test_each_secret_stands_in_training_as_often_as_its_question_says():
     planted = plant("t", "qa", Canaries(planted=6, repeats=(0, 1, 16)))
     for item in planted.probes[1].items:
         times = int(item.query.id.rpartition("x")[2])
-        copies = [one for one in planted.train if one.query.input == item.query.input]
+        copies = [example for example in planted.train if example.query.input == item.query.input]
         assert len(copies) == times
-        assert all(one.references == item.references for one in copies)
-    assert len({one.query.id for one in planted.train}) == len(planted.train)
+        assert all(example.references == item.references for example in copies)
+    assert len({example.query.id for example in planted.train}) == len(planted.train)
 
 
 def test_secrets_and_persons_are_drawn_once_each_and_by_the_seed_alone():
-    one, same, other = (plant("t", "qa", Canaries(planted=40, passages=40, seed=seed)) for seed in (0, 0, 1))
-    asked = [item for probe in one.probes if probe.name != "t.owner" for item in probe.items][40:]
-    assert one == same
-    assert one != other
-    assert len({item.query.input for item in asked}) == 80
-    assert len({item.references[0] for item in asked}) == 80
-    assert set(SECRETS) >= {item.references[0] for item in asked}
+    planted, same, other = (plant("t", "qa", Canaries(planted=40, passages=40, seed=seed)) for seed in (0, 0, 1))
+    probe_items = [item for probe in planted.probes if probe.name != "t.owner" for item in probe.items][40:]
+    assert planted == same
+    assert planted != other
+    assert len({item.query.input for item in probe_items}) == 80
+    assert len({item.references[0] for item in probe_items}) == 80
+    assert set(SECRETS) >= {item.references[0] for item in probe_items}
 
 
 def test_an_intruder_is_never_the_owner():
@@ -98,11 +109,12 @@ def test_an_intruder_is_never_the_owner():
 def test_a_probe_is_asked_with_the_systems_instruction_exemplars_and_retriever():
     task = Task("facts", "qa", "Answer. Take it from the text.", form="plain", question_label="Q", max_new_tokens=3)
     system = System("model", task, exemplars="shown", retriever="finds", prior=(1.0,))  # type: ignore[arg-type]
-    asked = asking(system, Task("facts.exposure", "multiple_choice", max_new_tokens=12))
-    assert (asked.exemplars, asked.retriever, asked.prior) == ("shown", "finds", ())
-    assert asked.task.instruction == task.instruction
-    assert asked.task.question_label == "Q"
-    assert (asked.task.name, asked.task.kind, asked.task.max_new_tokens) == ("facts.exposure", "multiple_choice", 12)
+    probing = probe_system(system, Task("facts.exposure", "multiple_choice", max_new_tokens=12))
+    assert (probing.exemplars, probing.retriever, probing.prior) == ("shown", "finds", ())
+    assert probing.task.instruction == task.instruction
+    assert probing.task.question_label == "Q"
+    assert (probing.task.name, probing.task.kind) == ("facts.exposure", "multiple_choice")
+    assert probing.task.max_new_tokens == 12
 
 
 def test_an_item_of_a_multiple_choice_task_has_wrong_choices_too():
@@ -112,15 +124,15 @@ def test_an_item_of_a_multiple_choice_task_has_wrong_choices_too():
 
 
 @pytest.mark.parametrize(
-    ("options", "kind", "said"),
+    ("options", "kind", "message"),
     [
         ("canaries = 2", "classification", "'canaries' are answers that can be learned word for word"),
         ("canaries = -1", "qa", "canaries"),
         ("canaries = { plantet = 2 }", "qa", "unknown key 'plantet'.*'planted'"),
     ],
 )
-def test_a_wrong_option_is_one_sentence(tmp_path, options, kind, said):
-    with pytest.raises(HarnessError, match=said):
+def test_a_wrong_option_is_one_sentence(tmp_path, options, kind, message):
+    with pytest.raises(HarnessError, match=message):
         suite_in(tmp_path, options, kind)
 
 

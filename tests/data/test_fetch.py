@@ -1,7 +1,6 @@
 """The cache of pinned archives, against a real HTTP server on this machine."""
 
 import errno
-import hashlib
 import io
 import json
 import os
@@ -17,11 +16,11 @@ from typing import IO, Any
 
 import pytest
 
-from harness.data import address, archive, cache, download, fetch, sources
+from harness.data import address, cache, download, fetch, sources
 from harness.errors import HarnessError
+from tests.data.small_archive import NAME, source_of
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
-NAME = "tiny-1.0-py3-none-any.whl"
 
 
 class Server:
@@ -45,15 +44,15 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        wanted = request.headers.get("Range")
-        self.asked.append(wanted)
-        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0  # type: ignore[index]
+        byte_range = request.headers.get("Range")
+        self.asked.append(byte_range)
+        start = int(re.fullmatch(r"bytes=(\d+)-", byte_range)[1]) if byte_range else 0  # type: ignore[index]
         if self.status != 200:
             request.send_error(self.status)
             return
         body = self.content[start:]
-        request.send_response(206 if wanted else 200)
-        if wanted:
+        request.send_response(206 if byte_range else 200)
+        if byte_range:
             request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
@@ -76,30 +75,17 @@ def pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Server) -> s
     return source_of(CONTENT)
 
 
-def source_of(content: bytes) -> sources.Source:
-    return sources.Source(
-        name="tiny",
-        use="data",
-        package="tiny",
-        version="1.0",
-        filename=NAME,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        licence="CC0-1.0",
-    )
-
-
 def cached() -> set[str]:
     return {path.name for path in cache.archives().iterdir() if path.suffix != ".lock"}
 
 
 def test_an_archive_is_downloaded_once_and_progress_is_told_up_to_its_size(pinned: sources.Source, server: Server):
-    told: list[tuple[int, int]] = []
-    path = fetch.obtain(pinned, lambda done, total: told.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    path = fetch.obtain(pinned, lambda count, total: progress.append((count, total)))
     assert path.read_bytes() == CONTENT
-    assert told[0] == (0, len(CONTENT))
-    assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert progress[0] == (0, len(CONTENT))
+    assert progress[-1] == (len(CONTENT), len(CONTENT))
+    assert [count for count, _ in progress] == sorted(count for count, _ in progress)
     assert fetch.obtain(pinned) == path
     assert len(server.asked) == 1
     assert cached() == {NAME}
@@ -119,8 +105,8 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(pinned: sources.Sou
 
 
 def test_a_download_interrupted_by_the_user_is_continued_by_the_next_run(pinned: sources.Source, server: Server):
-    def interrupt(done: int, _total: int) -> None:
-        if done:
+    def interrupt(count: int, _total: int) -> None:
+        if count:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -249,104 +235,6 @@ def test_a_file_that_goes_bad_within_a_process_is_noticed(pinned: sources.Source
 def test_a_misspelt_source_gets_the_nearest_name():
     with pytest.raises(HarnessError, match="did you mean 'minilm'"):
         fetch.fetch("minilmm")
-
-
-def wheel() -> bytes:
-    content = io.BytesIO()
-    members = {
-        "tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        "tiny-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "tiny-1.0.dist-info/RECORD": "",
-        "tiny/data/rows.txt": "one\ntwo\n",
-        "tiny/data/deep/more.txt": "three\n",
-    }
-    with zipfile.ZipFile(content, "w") as file:
-        for name, text in members.items():
-            file.writestr(zipfile.ZipInfo(name), text)  # a fixed date: the same bytes each time
-    return content.getvalue()
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package index in a folder, and a pip that knows no other."""
-    folder = tmp_path / "index" / "tiny"
-    folder.mkdir(parents=True)
-    (folder / NAME).write_bytes(wheel())
-    digest = hashlib.sha256(wheel()).hexdigest()
-    (folder / "index.html").write_text(f'<a href="{NAME}#sha256={digest}">{NAME}</a>')
-    for variable in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", folder.parent.as_uri())
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    return folder
-
-
-def test_the_address_comes_from_the_users_pip_and_a_local_mirror_works(index: Path):
-    assert fetch.obtain(source_of(wheel())).read_bytes() == wheel()
-
-
-def test_a_registry_that_lists_another_hash_is_refused_before_the_download(index: Path):
-    with pytest.raises(HarnessError, match="nothing was downloaded"):
-        fetch.obtain(source_of(b"pinned content"))
-
-
-def test_a_release_that_does_not_exist_is_one_clear_error(index: Path):
-    missing = source_of(wheel()).model_copy(update={"version": "9.9"})
-    with pytest.raises(HarnessError, match=r"can't find where to download tiny==9\.9: No matching distribution"):
-        address.find(missing)
-
-
-def test_a_registry_that_cannot_be_reached_is_told_from_a_missing_release(index: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    with pytest.raises(HarnessError, match="no network, or the registry can't be reached"):
-        address.find(source_of(wheel()))
-
-
-def test_a_python_without_pip_is_named(index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    bare = tmp_path / "python"
-    bare.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -S -m pip "$@"\n')
-    bare.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(bare))
-    with pytest.raises(HarnessError, match="has no pip"):
-        address.find(source_of(wheel()))
-
-
-@pytest.fixture
-def archived(pinned: sources.Source, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A pinned source in the cache whose archive is a small wheel."""
-    (cache.archives() / NAME).write_bytes(wheel())
-    monkeypatch.setattr(fetch, "source", lambda _: source_of(wheel()))
-    return "tiny"
-
-
-def test_members_are_read_without_unpacking(archived: str):
-    assert archive.open_member(archived, "tiny/data/rows.txt") == b"one\ntwo\n"
-    with pytest.raises(HarnessError, match=r"no member 'tiny/data/row\.txt'"):
-        archive.open_member(archived, "tiny/data/row.txt")
-
-
-def test_a_part_of_an_archive_becomes_a_folder_without_its_prefix(archived: str, tmp_path: Path):
-    to = archive.extract(archived, "tiny/data/", tmp_path / "out")
-    assert (to / "rows.txt").read_text() == "one\ntwo\n"
-    assert (to / "deep" / "more.txt").read_text() == "three\n"
-    single = archive.extract(archived, "tiny/data/rows.txt", tmp_path / "single")
-    assert [path.name for path in single.iterdir()] == ["rows.txt"]
-
-
-def test_unpacking_that_fails_half_way_leaves_no_folder(archived: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    real = archive.shutil.copyfileobj
-
-    def full(data: IO[bytes], file: IO[bytes]) -> None:
-        if "deep" in str(file.name):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(data, file)
-
-    monkeypatch.setattr(archive.shutil, "copyfileobj", full)
-    with pytest.raises(HarnessError, match="can't be unpacked"):
-        archive.extract(archived, "tiny/data/", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
 
 def test_the_cache_folder_can_be_chosen_and_one_that_cannot_be_made_is_named(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.data.fresh import choose
+from harness.data.fresh import parse_split
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
@@ -36,7 +36,7 @@ def test_only_the_test_split_changes(suite, moods):
     usual, fresh = prepare(suite, "moods"), prepare(suite, "moods", fresh=moods(ROWS))
     assert fresh.task_data == usual.task_data
     assert len(fresh.test) == 12
-    assert all(one.query.id.startswith("fresh/new moods.csv:") for one in fresh.test)
+    assert all(example.query.id.startswith("fresh/new moods.csv:") for example in fresh.test)
     assert fresh.info.data_hash != usual.info.data_hash
     assert fresh.info.sizes == {**usual.info.sizes, "test": 12}
     assert fresh.info.warnings[0] == "the test items are those of new moods.csv, not the suite's own."
@@ -45,12 +45,12 @@ def test_only_the_test_split_changes(suite, moods):
 def test_a_limit_of_the_test_split_is_one_of_fresh_items(suite, moods):
     few = prepare(suite, "moods", limits={"test": 4}, fresh=moods(ROWS)).test
     assert len(few) == 4
-    assert {one.references[0] for one in few} == {"good", "bad"}
+    assert {example.references[0] for example in few} == {"good", "bad"}
 
 
 def test_items_that_training_has_seen_are_told(suite, moods):
-    seen = prepare(suite, "moods").task_data.train[0]
-    fresh = prepare(suite, "moods", fresh=moods([*ROWS, f'"{seen.query.input}",{seen.references[0]}']))
+    leaked = prepare(suite, "moods").task_data.train[0]
+    fresh = prepare(suite, "moods", fresh=moods([*ROWS, f'"{leaked.query.input}",{leaked.references[0]}']))
     assert any("1 test item is in the training data too" in text for text in fresh.info.warnings)
 
 
@@ -64,21 +64,21 @@ def test_other_formats_and_columns_that_need_not_be_there(suite, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("head", "row", "said"),
+    ("head", "row", "message"),
     [
         ("txt,mood", "It was fine.,good", "unknown column 'text' in new moods.csv: did you mean 'txt'?"),
         ("text,mood", "It was fine.,great", "line 2: the reference 'great' isn't among the labels (bad, good)"),
         ("text,mood", ",good", "has no row with an input and a reference"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_place(suite, moods, head, row, said):
+def test_a_wrong_file_is_named_with_its_place(suite, moods, head, row, message):
     with pytest.raises(HarnessError) as error:
         prepare(suite, "moods", fresh=moods([row], head=head))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("written", "tasks", "said"),
+    ("written", "tasks", "message"),
     [
         ("new.csv", (), "names no file of fresh items: write --split fresh=FILE"),
         ("test=new.csv", (), "names no file"),
@@ -89,22 +89,22 @@ def test_a_wrong_file_is_named_with_its_place(suite, moods, head, row, said):
         ("moods.fresh=missing.csv", (), "can't be read"),
     ],
 )
-def test_what_is_asked_for_must_be_clear(suite, written, tasks, said):
+def test_what_is_asked_for_must_be_clear(suite, written, tasks, message):
     with pytest.raises(HarnessError) as error:
-        choose(suite, written, tasks)
-    assert said in str(error.value)
+        parse_split(suite, written, tasks)
+    assert message in str(error.value)
 
 
 def test_the_short_form_takes_the_task_that_was_named(suite, moods):
     file = moods(ROWS)
-    first, second = choose(suite, f"fresh={file}", ("moods",)), choose(suite, f"moods.fresh={file}")
+    first, second = parse_split(suite, f"fresh={file}", ("moods",)), parse_split(suite, f"moods.fresh={file}")
     assert first == second
     assert first.label == f"new moods.csv (sha256 {first.digest[:12]})"
 
 
 def test_each_file_has_a_folder_of_its_own_that_no_report_reads(suite, moods, tmp_path):
-    one = choose(suite, f"moods.fresh={moods(ROWS)}").folder(tmp_path)
-    other = choose(suite, f"moods.fresh={moods(ROWS[1:])}").folder(tmp_path)
-    assert one != other
-    assert one.parent == tmp_path / ".fresh"
-    assert one.name.startswith("new-moods-")
+    first = parse_split(suite, f"moods.fresh={moods(ROWS)}").folder(tmp_path)
+    other = parse_split(suite, f"moods.fresh={moods(ROWS[1:])}").folder(tmp_path)
+    assert first != other
+    assert first.parent == tmp_path / ".fresh"
+    assert first.name.startswith("new-moods-")

@@ -10,7 +10,7 @@ from harness import cli
 from harness.data.inspection import DataInspection, inspect
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
-from harness.render.plan import data_report as shown
+from harness.render.plan import data_report
 
 ROWS = {
     "train": [
@@ -49,42 +49,42 @@ def suite(tmp_path):
 
 
 @pytest.fixture
-def found(suite):
+def inspection(suite):
     return inspect(prepare(suite, "t"), ByCharacter())
 
 
-def split(found, name):
-    return next(one for one in found.splits if one.name == name)
+def split(inspection, name):
+    return next(part for part in inspection.splits if part.name == name)
 
 
-def test_repeats_conflicts_and_labels_are_counted_by_split(found):
-    train, test = split(found, "train"), split(found, "test")
+def test_repeats_conflicts_and_labels_are_counted_by_split(inspection):
+    train, test = split(inspection, "train"), split(inspection, "test")
     assert (train.rows, train.duplicates, train.near_duplicates, train.conflicts) == (6, 1, 2, 1)
     assert (test.rows, test.duplicates, test.near_duplicates, test.conflicts) == (2, 0, 0, 0)
     assert train.labels == {"a": 4, "b": 2}
 
 
-def test_what_two_splits_share_is_told_with_the_pair_most_alike(found):
-    (overlap,) = found.overlaps
+def test_what_two_splits_share_is_told_with_the_pair_most_alike(inspection):
+    (overlap,) = inspection.overlaps
     assert (overlap.earlier, overlap.later, overlap.exact, overlap.near) == ("train", "test", 1, 0)
     assert (overlap.example[1], overlap.similarity) == ("test.csv:2", 1.0)
 
 
-def test_lengths_are_of_question_and_answer_and_what_exceeds_the_window_is_counted(found):
-    lengths = split(found, "test").lengths
+def test_lengths_are_of_question_and_answer_and_what_exceeds_the_window_is_counted(inspection):
+    lengths = split(inspection, "test").lengths
     assert (lengths.median, lengths.longest, lengths.too_long) == (37 + 2, 46 + 2, 0)
 
 
-def test_personal_data_are_counted_and_shown_masked(found):
-    (kind,) = split(found, "train").personal
+def test_personal_data_are_counted_and_shown_masked(inspection):
+    (kind,) = split(inspection, "train").personal
     assert (kind.kind, kind.count, kind.items, kind.example) == ("EMAIL", 2, 1, "a**@*******.***")
 
 
 def test_the_window_is_that_of_the_model(suite):
     short = ByCharacter()
     short.window = 40
-    found = inspect(prepare(suite, "t"), short)
-    assert split(found, "test").lengths.too_long == 1
+    inspection = inspect(prepare(suite, "t"), short)
+    assert split(inspection, "test").lengths.too_long == 1
     short.window = None
     assert split(inspect(prepare(suite, "t"), short), "test").lengths.too_long is None
 
@@ -96,16 +96,18 @@ def test_a_corpus_has_its_own_column(tmp_path):
     )
     (tmp_path / "rows.csv").write_text("q,r\n" + "".join(f"question {n * 7919 % 997},{n}\n" for n in range(20)))
     (tmp_path / "texts.csv").write_text("id,text\n1,Same text\n2,same text.\n3,call +44 20 7946 0958\n")
-    found = inspect(prepare(load_suite(tmp_path), "t"), ByCharacter())
-    corpus = split(found, "corpus")
+    inspection = inspect(prepare(load_suite(tmp_path), "t"), ByCharacter())
+    corpus = split(inspection, "corpus")
     assert (corpus.rows, corpus.duplicates, corpus.near_duplicates, corpus.labels) == (3, 1, None, {})
-    assert [one.kind for one in corpus.personal] == ["PHONE"]
+    assert [match.kind for match in corpus.personal] == ["PHONE"]
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_table_fits_the_terminal_and_shows_no_personal_data(found, width):
+def test_the_table_fits_the_terminal_and_shows_no_personal_data(inspection, width):
     console = Console(file=io.StringIO(), width=width)
-    for part in shown.terminal(DataInspection(suite="mine", version=2, model="m", window=60, tasks=(found,))):
+    for part in data_report.terminal(
+        DataInspection(suite="mine", version=2, model="m", window=60, tasks=(inspection,))
+    ):
         console.print(part)
     text = console.file.getvalue()
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
@@ -129,9 +131,9 @@ def test_the_command_counts_a_models_tokens_without_its_weights(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["window"] == 512
-    assert [task["name"] for task in found["tasks"]] == ["moods", "facts", "quiz"]
-    (train, *_) = found["tasks"][0]["splits"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["window"] == 512
+    assert [task["name"] for task in printed["tasks"]] == ["moods", "facts", "quiz"]
+    (train, *_) = printed["tasks"][0]["splits"]
     assert train["rows"] == 12
     assert 0 < train["lengths"]["median"] <= train["lengths"]["p95"] <= train["lengths"]["longest"] < 512

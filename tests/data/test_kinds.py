@@ -22,8 +22,8 @@ GIVEN = QUESTIONS.replace('data = "rows.csv"', 'test = "rows.csv"\ntrain = "rows
 
 def rows(number=60, **more):
     """A table of questions with a better and a worse answer; a column is made by a function of the number."""
-    made = {"q": "ask {}".format, "good": "right {}".format, "bad": "wrong {}".format, **more}
-    lines = [",".join(made), *(",".join(cell(n * 7919) for cell in made.values()) for n in range(number))]
+    columns = {"q": "ask {}".format, "good": "right {}".format, "bad": "wrong {}".format, **more}
+    lines = [",".join(columns), *(",".join(cell(n * 7919) for cell in columns.values()) for n in range(number))]
     return "\n".join(lines) + "\n"
 
 
@@ -37,22 +37,24 @@ def suite(folder: Path, toml: str, **files: str):
 
 
 def test_a_pair_shows_both_answers_and_not_which_is_better(tmp_path):
-    made = prepare(suite(tmp_path, PAIRS), "t")
-    assert made.info.metrics == ("accuracy",)
-    assert made.info.chance == 0.5
-    assert "preferences" in made.task_data.provides
-    first = [example.query.choices[0] == example.references[0] for example in (*made.test, *made.task_data.train)]
+    prepared = prepare(suite(tmp_path, PAIRS), "t")
+    assert prepared.info.metrics == ("accuracy",)
+    assert prepared.info.chance == 0.5
+    assert "preferences" in prepared.task_data.provides
+    first = [
+        example.query.choices[0] == example.references[0] for example in (*prepared.test, *prepared.task_data.train)
+    ]
     assert 0.25 < sum(first) / len(first) < 0.75
-    for example in made.test:
+    for example in prepared.test:
         assert set(example.query.choices) == {example.references[0], example.rejected}
 
 
 def test_the_order_of_a_pair_goes_by_its_id_alone(tmp_path):
     swapped = PAIRS.replace('reference = "good"\nrejected = "bad"', 'reference = "bad"\nrejected = "good"')
-    one, other = (prepare(suite(tmp_path / n, toml), "t") for n, toml in (("a", PAIRS), ("b", swapped)))
+    first, second = (prepare(suite(tmp_path / n, toml), "t") for n, toml in (("a", PAIRS), ("b", swapped)))
     places = [
-        {e.query.id: e.query.choices.index(e.references[0]) for e in (*made.test, *made.task_data.train)}
-        for made in (one, other)
+        {e.query.id: e.query.choices.index(e.references[0]) for e in (*prepared.test, *prepared.task_data.train)}
+        for prepared in (first, second)
     ]
     shared = places[0].keys() & places[1].keys()
     assert shared
@@ -60,11 +62,11 @@ def test_the_order_of_a_pair_goes_by_its_id_alone(tmp_path):
 
 
 def test_a_question_may_have_a_worse_answer_in_some_rows(tmp_path):
-    some = rows(bad=lambda n: "wrong" if n % 2 else "")
-    made = prepare(suite(tmp_path, QUESTIONS + 'rejected = "bad"\n', rows__csv=some), "t")
-    assert "preferences" in made.task_data.provides
-    assert {example.rejected for example in made.task_data.train} == {"wrong", None}
-    assert not any(example.query.choices for example in made.test)
+    table = rows(bad=lambda n: "wrong" if n % 2 else "")
+    prepared = prepare(suite(tmp_path, QUESTIONS + 'rejected = "bad"\n', rows__csv=table), "t")
+    assert "preferences" in prepared.task_data.provides
+    assert {example.rejected for example in prepared.task_data.train} == {"wrong", None}
+    assert not any(example.query.choices for example in prepared.test)
 
 
 def test_a_worse_answer_that_is_right_is_an_error(tmp_path):
@@ -73,20 +75,20 @@ def test_a_worse_answer_that_is_right_is_an_error(tmp_path):
 
 
 def test_held_out_text_is_asked_as_it_is_behind_nothing(tmp_path):
-    made = prepare(suite(tmp_path, TEXTS), "held")
-    assert made.info.metrics == ("bits_per_byte", "word_perplexity")
-    assert made.info.chance is None
-    assert made.task_data.task.form == "bare"
-    for example in made.test:
+    prepared = prepare(suite(tmp_path, TEXTS), "held")
+    assert prepared.info.metrics == ("bits_per_byte", "word_perplexity")
+    assert prepared.info.chance is None
+    assert prepared.task_data.task.form == "bare"
+    for example in prepared.test:
         assert example.query.input == ""
         assert example.query.choices == example.references
         assert example.references[0].startswith("ask ")
 
 
 def test_a_column_may_say_which_split_a_row_belongs_to(tmp_path):
-    given = rows(part=lambda n: ("train", "test", "test")[n % 3])
-    made = prepare(suite(tmp_path, QUESTIONS + 'split = "part"\n', rows__csv=given), "t")
-    assert made.info.sizes == {"train": 20, "validation": 0, "test": 40}
+    table = rows(part=lambda n: ("train", "test", "test")[n % 3])
+    prepared = prepare(suite(tmp_path, QUESTIONS + 'split = "part"\n', rows__csv=table), "t")
+    assert prepared.info.sizes == {"train": 20, "validation": 0, "test": 40}
     with pytest.raises(HarnessError, match=r"unknown split 'tset' in rows\.csv, line 2: did you mean 'test'"):
         prepare(suite(tmp_path, QUESTIONS + 'split = "part"\n', rows__csv=rows(part=lambda n: "tset")), "t")
 
@@ -95,13 +97,13 @@ def test_users_and_readers_are_read_and_belong_to_the_data(tmp_path):
     toml = QUESTIONS + 'user = "who"\ncorpus = "texts.csv"\n'
     table = rows(who=lambda n: "ann" if n % 2 else "")
     open_to_all, closed = "id,text\np,some text\n", 'id,text,readers\np,some text,"ann, bo"\n'
-    made = prepare(suite(tmp_path, toml, rows__csv=table, texts__csv=closed), "t")
-    assert {example.query.user for example in made.test} == {"ann", None}
-    assert made.task_data.corpus[0].readers == ("ann", "bo")
+    prepared = prepare(suite(tmp_path, toml, rows__csv=table, texts__csv=closed), "t")
+    assert {example.query.user for example in prepared.test} == {"ann", None}
+    assert prepared.task_data.corpus[0].readers == ("ann", "bo")
     other = prepare(suite(tmp_path, toml, rows__csv=table, texts__csv=open_to_all), "t")
-    assert corpus_hash(other.task_data.corpus) != corpus_hash(made.task_data.corpus)
+    assert corpus_hash(other.task_data.corpus) != corpus_hash(prepared.task_data.corpus)
     nobody = prepare(suite(tmp_path, toml.replace('user = "who"\n', ""), rows__csv=table, texts__csv=closed), "t")
-    assert nobody.info.data_hash != made.info.data_hash
+    assert nobody.info.data_hash != prepared.info.data_hash
 
 
 def test_a_reward_is_given_to_training_and_is_part_of_the_data(tmp_path):
@@ -114,10 +116,10 @@ def test_a_reward_is_given_to_training_and_is_part_of_the_data(tmp_path):
 
 def test_templates_are_part_of_a_suite_and_a_task_may_name_one(tmp_path):
     toml, text = QUESTIONS + 'template = "brief"\n', "{{ question }} ->"
-    made = suite(tmp_path, toml, templates___brief__jinja=text)
-    assert prepare(made, "t").task_data.task.template == text
-    assert prepare(made, "t").task_data.templates == {"brief": text}
-    assert suite(tmp_path, toml, templates___brief__jinja=f"{text}\n").hash != made.hash
+    loaded = suite(tmp_path, toml, templates___brief__jinja=text)
+    assert prepare(loaded, "t").task_data.task.template == text
+    assert prepare(loaded, "t").task_data.templates == {"brief": text}
+    assert suite(tmp_path, toml, templates___brief__jinja=f"{text}\n").hash != loaded.hash
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ import json, sys
 from harness.data.locate import locate
 from harness.errors import HarnessError
 try:
-    found = locate(sys.argv[1])
-    print(json.dumps([str(found.path), found.revision, found.licence]))
+    folder = locate(sys.argv[1])
+    print(json.dumps([str(folder.path), folder.revision, folder.licence]))
 except HarnessError as error:
     print(json.dumps(str(error)))
 """
@@ -34,8 +34,8 @@ def run(reference: str, cache: Path, **environment: str) -> Any:
     settings = {"HF_HUB_CACHE": str(cache), "HF_HOME": str(cache.parent), "HF_HUB_DISABLE_TELEMETRY": "1"}
     env = keep | settings | {"NO_PROXY": "127.0.0.1"} | environment
     command = [sys.executable, "-c", PROGRAM, reference]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=120)
-    return json.loads(done.stdout)
+    completed = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(completed.stdout)
 
 
 def snapshot(cache: Path, files: dict[str, str]) -> Path:
@@ -114,8 +114,8 @@ def test_what_the_hub_refuses_is_said_in_one_sentence(hub: str, expected: str, t
 def test_a_local_folder_is_used_as_it_is(tmp_path: Path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     (tmp_path / "README.md").write_text(CARD)
-    found = locate.locate(str(tmp_path))
-    assert (found.path, found.revision, found.licence) == (tmp_path, None, "apache-2.0")
+    folder = locate.locate(str(tmp_path))
+    assert (folder.path, folder.revision, folder.licence) == (tmp_path, None, "apache-2.0")
 
 
 def test_a_local_folder_without_safetensors_is_refused(tmp_path: Path):

@@ -34,7 +34,7 @@ def test_a_suite_with_other_words_has_the_same_data_and_the_same_hash(saying):
 
 
 @pytest.mark.parametrize(
-    ("added", "said"),
+    ("added", "message"),
     [
         ('["a", "b", "c", "d"]', "at most 3 instructions"),
         ('["a", ""]', "must differ"),
@@ -43,8 +43,8 @@ def test_a_suite_with_other_words_has_the_same_data_and_the_same_hash(saying):
         ('"a"', "paraphrases"),
     ],
 )
-def test_what_is_wrong_with_paraphrases_is_said_where_they_stand(saying, added, said):
-    with pytest.raises(HarnessError, match=said) as error:
+def test_what_is_wrong_with_paraphrases_is_said_where_they_stand(saying, added, message):
+    with pytest.raises(HarnessError, match=message) as error:
         saying(f"paraphrases = {added}\n")
     assert "suite.toml" in str(error.value)
 

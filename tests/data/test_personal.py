@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data.personal import anonymised, find, kinds, masked
+from harness.data.personal import anonymise, count_kinds, find_matches, mask
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from harness.data.personal import anonymised, find, kinds, masked
 )
 def test_each_kind_is_found_whole_within_a_sentence(kind, value):
     text = f"Please use {value}, as agreed."
-    assert [(one.kind, text[one.start : one.end]) for one in find(text)] == [(kind, value)]
+    assert [(match.kind, text[match.start : match.end]) for match in find_matches(text)] == [(kind, value)]
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_each_kind_is_found_whole_within_a_sentence(kind, value):
     ],
 )
 def test_what_fails_a_check_or_is_an_ordinary_number_is_left_alone(text):
-    assert find(text) == []
+    assert find_matches(text) == []
 
 
 def test_personal_data_are_replaced_by_their_kind_and_counted():
-    text, counted = anonymised("Ann (ann@example.org, ann2@example.org) has card 4111111111111111.")
+    text, counted = anonymise("Ann (ann@example.org, ann2@example.org) has card 4111111111111111.")
     assert text == "Ann (<EMAIL>, <EMAIL>) has card <CREDIT_CARD>."
     assert counted == {"EMAIL": 2, "CREDIT_CARD": 1}
 
 
 def test_an_example_is_shown_without_what_it_says():
-    assert masked("jane.doe@example.org") == "j***.***@*******.***"
-    assert list(kinds(["mail ann@example.org", "none", "bo@example.org and cy@example.org"])) == [
+    assert mask("jane.doe@example.org") == "j***.***@*******.***"
+    assert list(count_kinds(["mail ann@example.org", "none", "bo@example.org and cy@example.org"])) == [
         ("EMAIL", 3, 2, "a**@*******.***")
     ]
 
@@ -71,5 +71,5 @@ def test_an_example_is_shown_without_what_it_says():
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(["a@b.org", "+44 20 7946 0958", "x", "4111111111111111", "€", "1"]), max_size=12))
 def test_nothing_is_found_in_what_was_anonymised(parts):
-    once, _ = anonymised(" ; ".join(parts))
-    assert anonymised(once)[0] == once
+    once, _ = anonymise(" ; ".join(parts))
+    assert anonymise(once)[0] == once

@@ -37,7 +37,7 @@ def test_the_same_rows_come_from_csv_tsv_json_lines_and_parquet(tmp_path: Path):
 
 def test_a_row_is_placed_at_its_first_line(tmp_path: Path):
     table = read_table(write(tmp_path / "rows.csv", 'text\n"one\ntwo"\nthree\n\nfour\n'))
-    assert [table.place(i) for i in range(3)] == ["rows.csv, line 2", "rows.csv, line 4", "rows.csv, line 6"]
+    assert [table.location(i) for i in range(3)] == ["rows.csv, line 2", "rows.csv, line 4", "rows.csv, line 6"]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path):

@@ -32,10 +32,10 @@ def jsonl(file: Path, rows: list[dict[str, object]]) -> Path:
 
 
 def test_a_table_of_labels_becomes_a_classification_that_can_be_prepared(tickets: Path, tmp_path: Path):
-    made = written(tickets, tmp_path)
-    assert made.path == tmp_path / "mine"
-    assert "'intent' has 3 values in 90 rows" in made.inferred
-    suite = load_suite(made.path)
+    new_suite = written(tickets, tmp_path)
+    assert new_suite.path == tmp_path / "mine"
+    assert "'intent' has 3 values in 90 rows" in new_suite.inferred
+    suite = load_suite(new_suite.path)
     assert suite.task("mine").kind == "classification"
     prepared = prepare(suite, "mine")
     assert prepared.info.sizes == {"train": 45, "validation": 9, "test": 36}
@@ -52,16 +52,16 @@ def test_the_data_sheet_holds_real_counts_an_example_and_the_chance_level(ticket
 
 
 def test_the_suite_needs_nothing_outside_its_folder(tickets: Path, tmp_path: Path):
-    made = written(tickets, tmp_path)
+    new_suite = written(tickets, tmp_path)
     tickets.unlink()
-    moved = made.path.rename(tmp_path / "elsewhere")
+    moved = new_suite.path.rename(tmp_path / "elsewhere")
     assert len(prepare(load_suite(moved), "mine").test) == 36
 
 
 def test_long_tables_train_on_a_part_that_the_suite_states(tmp_path: Path):
     rows = [{"text": f"case {i * 7919} of the long list", "intent": INTENTS[i % 3]} for i in range(2000)]
-    made = written(jsonl(tmp_path / "long.jsonl", rows), tmp_path)
-    assert "sizes = { train = 400, validation = 64, test = 400 }" in (made.path / "suite.toml").read_text()
+    new_suite = written(jsonl(tmp_path / "long.jsonl", rows), tmp_path)
+    assert "sizes = { train = 400, validation = 64, test = 400 }" in (new_suite.path / "suite.toml").read_text()
 
 
 def test_short_answers_become_question_answering_and_long_ones_generation(tmp_path: Path):
@@ -70,8 +70,8 @@ def test_short_answers_become_question_answering_and_long_ones_generation(tmp_pa
     for name, rows, kind in (("a", short, "qa"), ("b", long, "generation")):
         folder = tmp_path / name
         folder.mkdir()
-        made = written(jsonl(folder / "rows.jsonl", rows), folder)
-        assert load_suite(made.path).task("mine").kind == kind
+        new_suite = written(jsonl(folder / "rows.jsonl", rows), folder)
+        assert load_suite(new_suite.path).task("mine").kind == kind
 
 
 def test_a_corpus_makes_it_question_answering_with_passages(tmp_path: Path):
@@ -81,24 +81,24 @@ def test_a_corpus_makes_it_question_answering_with_passages(tmp_path: Path):
     (docs / "deep" / "b.txt").write_text("Parcels take two days.\n")
     (docs / "photo.png").write_bytes(b"\x89PNG")
     rows = [{"text": f"question {i}", "intent": " ".join(f"word{i}" for _ in range(9))} for i in range(30)]
-    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, corpus=docs)
-    suite = load_suite(made.path)
+    new_suite = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, corpus=docs)
+    suite = load_suite(new_suite.path)
     assert suite.task("mine").kind == "qa"
     assert "rag(k=1)" in suite.strategies
     assert [p.id for p in prepare(suite, "mine").task_data.corpus] == ["a.md#1", "deep/b.txt#1"]
-    assert not (made.path / "corpus" / "photo.png").exists()
+    assert not (new_suite.path / "corpus" / "photo.png").exists()
 
 
 def test_lists_of_answers_become_question_answering(tmp_path: Path):
     rows = [{"text": f"q {i}", "intent": [f"a {i}", f"b {i}"]} for i in range(20)]
-    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path)
-    assert prepare(load_suite(made.path), "mine").test[0].references[0].startswith("a ")
+    new_suite = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path)
+    assert prepare(load_suite(new_suite.path), "mine").test[0].references[0].startswith("a ")
 
 
 def test_awkward_columns_and_labels_survive_the_toml(tmp_path: Path):
     rows = [{'the "text"': f"row {i} \\ x", "ünt\tent": ('say "no"', "back\\slash")[i % 2]} for i in range(40)]
-    made = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, input='the "text"', reference="ünt\tent")
-    assert prepare(load_suite(made.path), "mine").task_data.task.choices == ("back\\slash", 'say "no"')
+    new_suite = written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path, input='the "text"', reference="ünt\tent")
+    assert prepare(load_suite(new_suite.path), "mine").task_data.task.choices == ("back\\slash", 'say "no"')
 
 
 def test_a_misspelt_column_gets_the_nearest_name_and_nothing_is_written(tickets: Path, tmp_path: Path):
@@ -116,11 +116,11 @@ def test_data_that_cannot_be_used_leave_nothing_behind(tickets: Path, tmp_path: 
 
 
 def test_a_suite_that_is_there_is_never_overwritten(tickets: Path, tmp_path: Path):
-    made = written(tickets, tmp_path)
-    (made.path / "suite.toml").write_text("mine")
+    new_suite = written(tickets, tmp_path)
+    (new_suite.path / "suite.toml").write_text("mine")
     with pytest.raises(HarnessError, match="is there already"):
         written(tickets, tmp_path)
-    assert (made.path / "suite.toml").read_text() == "mine"
+    assert (new_suite.path / "suite.toml").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "with space", "x" * 65])

@@ -12,7 +12,7 @@ from harness.api import Example, Query
 from harness.data.examples import content_key
 from harness.data.leaks import find_leaks
 from harness.data.schema import Sizes
-from harness.data.splits import ordered, split
+from harness.data.splits import split, stratified_order
 from harness.errors import HarnessError
 
 
@@ -20,12 +20,12 @@ def example(number: int, text: str, label: str = "x", cluster: str | None = None
     return Example(Query(str(number), text), (label,), cluster)
 
 
-def sizes(**given: int | None) -> Sizes:
-    return Sizes.model_validate(given)
+def sizes(**counts: int | None) -> Sizes:
+    return Sizes.model_validate(counts)
 
 
-def divided(examples: list[Example], wanted: Sizes | None = None, **changes: Any):
-    return split(examples, wanted or sizes(), **{"seed": 0, "stratify": True, "probe": False} | changes)
+def divided(examples: list[Example], split_sizes: Sizes | None = None, **changes: Any):
+    return split(examples, split_sizes or sizes(), **{"seed": 0, "stratify": True, "probe": False} | changes)
 
 
 pools = st.lists(
@@ -42,10 +42,10 @@ def test_no_two_splits_share_an_item_a_question_or_a_cluster(pool: list[Example]
         parts = divided(pool, seed=seed)
     except HarnessError:  # everything hangs together in one group
         return
-    for one, other in combinations((parts.train, parts.validation, parts.test), 2):
-        assert not {e.query.id for e in one} & {e.query.id for e in other}
-        assert not {content_key(e) for e in one} & {content_key(e) for e in other}
-        assert not {e.cluster for e in one if e.cluster} & {e.cluster for e in other if e.cluster}
+    for first, second in combinations((parts.train, parts.validation, parts.test), 2):
+        assert not {e.query.id for e in first} & {e.query.id for e in second}
+        assert not {content_key(e) for e in first} & {content_key(e) for e in second}
+        assert not {e.cluster for e in first if e.cluster} & {e.cluster for e in second if e.cluster}
 
 
 @settings(max_examples=40, deadline=None)
@@ -54,7 +54,7 @@ def test_an_order_does_not_depend_on_the_order_of_the_file(pool: list[Example], 
     unique = list({content_key(e): e for e in pool if e.cluster is None}.values())
     shuffled = unique.copy()
     random.shuffle(shuffled)
-    assert ordered(unique, seed=3, stratify=True) == ordered(shuffled, seed=3, stratify=True)
+    assert stratified_order(unique, seed=3, stratify=True) == stratified_order(shuffled, seed=3, stratify=True)
 
 
 def test_every_prefix_of_a_split_is_balanced_as_the_whole_is():
@@ -95,7 +95,7 @@ PARAGRAPH = " ".join(f"word{i * 31 % 97}" for i in range(80))
 
 
 @pytest.mark.parametrize(
-    ("train", "test", "found"),
+    ("train", "test", "likeness"),
     [
         (SENTENCE, "The little film has a great deal of charm, and wit!", "exact"),
         (SENTENCE, SENTENCE.replace("charm", "charms"), "near"),
@@ -108,9 +108,9 @@ PARAGRAPH = " ".join(f"word{i * 31 % 97}" for i in range(80))
         ("ok", "OK", "exact"),
     ],
 )
-def test_what_counts_as_a_leak(train: str, test: str, found: str):
+def test_what_counts_as_a_leak(train: str, test: str, likeness: str):
     leaks = find_leaks([example(0, "something else entirely"), example(1, train)], [example(2, test)])
-    assert ("none" if not leaks else "exact" if leaks[0].exact else "near") == found
+    assert ("none" if not leaks else "exact" if leaks[0].exact else "near") == likeness
     assert all((leak.train_id, leak.test_id) == ("1", "2") for leak in leaks)
 
 
@@ -133,12 +133,12 @@ def test_leaks_are_those_of_a_comparison_pair_by_pair(train: list[list[str]], te
         text = text.ljust(5)
         return {text[i : i + 5] for i in range(len(text) - 4)}
 
-    known = [example(i, " ".join(text)) for i, text in enumerate(train)]
-    asked = [example(i, " ".join(text)) for i, text in enumerate(test)]
+    train_examples = [example(i, " ".join(text)) for i, text in enumerate(train)]
+    test_examples = [example(i, " ".join(text)) for i, text in enumerate(test)]
     best = {}
-    for item in asked:
+    for item in test_examples:
         a = grams(item.query.input)
-        pairs = [(a, grams(other.query.input)) for other in known]
+        pairs = [(a, grams(other.query.input)) for other in train_examples]
         best[item.query.id] = max(len(x & y) / len(x | y) for x, y in pairs)
-    found = {leak.test_id: leak.similarity for leak in find_leaks(known, asked)}
-    assert found == {name: round(value, 4) for name, value in best.items() if value >= 0.8}
+    leaks = {leak.test_id: leak.similarity for leak in find_leaks(train_examples, test_examples)}
+    assert leaks == {name: round(value, 4) for name, value in best.items() if value >= 0.8}

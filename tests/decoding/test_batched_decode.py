@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from harness.decoding.batched_decode import DecodeLimits, continuations, continuations_alone, group_by_length
+from harness.decoding.batched_decode import DecodeLimits, decode_batched, decode_one_by_one, group_by_length
 from harness.decoding.timing import PassTimer
 
 KINDS = ("llama", "tied", "gpt2", "capped")
@@ -41,18 +41,18 @@ def reference(module, prompts, new_tokens, stop=()):
 @pytest.mark.parametrize("rows", [1, 4, 32])
 def test_answers_are_those_of_transformers(open_tiny, kind, prompts, rows):
     module = open_tiny(kind).module
-    assert continuations(module, prompts, DecodeLimits(12, NO_STOP, rows=rows)) == reference(module, prompts, 12)
+    assert decode_batched(module, prompts, DecodeLimits(12, NO_STOP, max_rows=rows)) == reference(module, prompts, 12)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent", "llama"])
 def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny, kind):
     module = open_tiny(kind).module
     expected = reference(module, PROMPTS[:4], 12)
-    assert continuations_alone(module, PROMPTS[:4], DecodeLimits(12, NO_STOP)) == expected
+    assert decode_one_by_one(module, PROMPTS[:4], DecodeLimits(12, NO_STOP)) == expected
     assert len({tuple(answer) for answer in expected}) > 1
 
 
-@pytest.mark.parametrize("run", [continuations, continuations_alone])
+@pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
 def test_an_answer_ends_before_the_first_stop_token(module, run):
     whole = reference(module, PROMPTS, 12)
     stop = {whole[0][3], whole[1][5]}
@@ -62,7 +62,7 @@ def test_an_answer_ends_before_the_first_stop_token(module, run):
     assert max(map(len, found)) > min(map(len, found))
 
 
-@pytest.mark.parametrize("run", [continuations, continuations_alone])
+@pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
 def test_a_line_end_ends_an_answer_only_once_it_has_begun(module, run):
     whole = reference(module, PROMPTS[:1], 12)[0]
     first = frozenset({whole[0]})
@@ -82,20 +82,20 @@ def cut(tokens, line_ends):
 @settings(max_examples=8, deadline=None)
 @given(data=st.data(), rows=st.integers(2, 9), tokens=st.integers(8, 200))
 def test_rows_that_leave_the_batch_do_not_change_the_others(module, data, rows, tokens):
-    whole = continuations(module, PROMPTS, DecodeLimits(10, NO_STOP, rows=1))
+    whole = decode_batched(module, PROMPTS, DecodeLimits(10, NO_STOP, max_rows=1))
     stop = frozenset(data.draw(st.sets(st.sampled_from([t for answer in whole for t in answer]), max_size=4)))
-    expected = [continuations(module, [prompt], DecodeLimits(10, stop))[0] for prompt in PROMPTS]
-    assert continuations(module, PROMPTS, DecodeLimits(10, stop, rows=rows, tokens=tokens)) == expected
+    expected = [decode_batched(module, [prompt], DecodeLimits(10, stop))[0] for prompt in PROMPTS]
+    assert decode_batched(module, PROMPTS, DecodeLimits(10, stop, max_rows=rows, max_prompt_tokens=tokens)) == expected
 
 
 def test_no_more_than_the_allowed_tokens_are_generated(module):
-    assert [len(answer) for answer in continuations(module, PROMPTS, DecodeLimits(1, NO_STOP))] == [1] * 9
+    assert [len(answer) for answer in decode_batched(module, PROMPTS, DecodeLimits(1, NO_STOP))] == [1] * 9
 
 
 def test_progress_counts_every_prompt(module):
     seen = []
     pace = PassTimer(9, module.device, lambda done, total: seen.append((done, total)))
-    continuations(module, PROMPTS, DecodeLimits(2, NO_STOP, rows=4), None, pace)
+    decode_batched(module, PROMPTS, DecodeLimits(2, NO_STOP, max_rows=4), None, pace)
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 
@@ -103,7 +103,7 @@ def test_progress_counts_every_prompt(module):
     lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40), rows=st.integers(1, 8), tokens=st.integers(1, 200)
 )
 def test_groups_hold_every_prompt_once_within_the_limits(lengths, rows, tokens):
-    groups = group_by_length(lengths, DecodeLimits(1, NO_STOP, rows=rows, tokens=tokens))
+    groups = group_by_length(lengths, DecodeLimits(1, NO_STOP, max_rows=rows, max_prompt_tokens=tokens))
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     for group in groups:
         padded = max(lengths[index] for index in group) * len(group)

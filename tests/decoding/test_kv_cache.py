@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from harness.decoding.kv_cache import closed_up, roomy
+from harness.decoding.kv_cache import compact_rows, preallocated_cache
 
 
 def tokens(count, rows=4, heads=2, size=3):
@@ -12,7 +12,7 @@ def tokens(count, rows=4, heads=2, size=3):
 
 
 def test_what_is_written_is_what_the_librarys_own_cache_holds():
-    mine, theirs = roomy(7), DynamicCache()
+    mine, theirs = preallocated_cache(7), DynamicCache()
     for count in (4, 1, 2):
         for layer in range(2):
             new = tokens(count)
@@ -22,18 +22,18 @@ def test_what_is_written_is_what_the_librarys_own_cache_holds():
 
 
 def test_nothing_moves_when_a_token_is_added():
-    cache = roomy(5)
+    cache = preallocated_cache(5)
     before = [part.data_ptr() for part in cache.update(*tokens(2), 0)]
     assert [part.data_ptr() for part in cache.update(*tokens(1), 0)] == before
 
 
 @pytest.mark.parametrize("keep", [[0, 1, 2, 3], [0, 2], [1, 3], [3], [1, 2, 3], [2, 3]])
 def test_rows_that_go_on_keep_what_they_have_and_go_on_being_written(keep):
-    mine, theirs = roomy(6), DynamicCache()
+    mine, theirs = preallocated_cache(6), DynamicCache()
     new = tokens(3)
     mine.update(*new, 0)
     theirs.update(*new, 0)
-    order = torch.tensor(closed_up(keep))
+    order = torch.tensor(compact_rows(keep))
     mine.batch_select_indices(order)
     theirs.batch_select_indices(order)
     more = tokens(2, rows=len(keep))
@@ -43,11 +43,11 @@ def test_rows_that_go_on_keep_what_they_have_and_go_on_being_written(keep):
 
 def test_no_more_rows_are_moved_than_have_ended():
     keep = [0, 1, 3, 4, 5, 7, 8, 9]
-    assert sum(place != index for place, index in enumerate(closed_up(keep))) == 2
+    assert sum(place != index for place, index in enumerate(compact_rows(keep))) == 2
 
 
 def test_what_there_is_no_room_for_makes_more():
-    mine, theirs = roomy(3), DynamicCache()
+    mine, theirs = preallocated_cache(3), DynamicCache()
     for count in (2, 4, 1, 9):
         new = tokens(count)
         assert all(torch.equal(*pair) for pair in zip(mine.update(*new, 0), theirs.update(*new, 0), strict=True))

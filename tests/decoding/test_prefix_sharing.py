@@ -45,13 +45,13 @@ def close(found, expected):
 def test_leaves_of_one_to_four_tokens_score_as_they_do_alone(modules, kind):
     leaves = ([9], [10, 11], [12, 13, 14], [15, 16, 17, 18])
     branches = [Branch([20, 21, 22 + n, 30], leaves) for n in range(5)]
-    assert close(prefix_sharing.score(modules[kind], branches, 64), alone(modules[kind], branches))
+    assert close(prefix_sharing.score_branches(modules[kind], branches, 64), alone(modules[kind], branches))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_prompts_without_a_common_beginning_score_as_they_do_alone(modules, kind):
     branches = [Branch([20 + n, 21, 22], ([9], [10, 11])) for n in range(5)]
-    assert close(prefix_sharing.score(modules[kind], branches, 16), alone(modules[kind], branches))
+    assert close(prefix_sharing.score_branches(modules[kind], branches, 16), alone(modules[kind], branches))
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,48 +62,48 @@ def test_prompts_without_a_common_beginning_score_as_they_do_alone(modules, kind
 )
 def test_any_branches_score_as_they_do_alone(modules, prefix, branches, budget):
     behind = [Branch(prefix + one.stem, one.leaves) for one in branches]
-    assert close(prefix_sharing.score(modules["llama"], behind, budget), alone(modules["llama"], behind))
+    assert close(prefix_sharing.score_branches(modules["llama"], behind, budget), alone(modules["llama"], behind))
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent"])
 def test_a_model_that_cannot_share_rows_scores_each_leaf_alone(open_tiny, modules, kind):
     model = open_tiny(kind)
-    assert not model.packs
+    assert not model.supports_packing
     branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
-    assert close(prefix_sharing.score(model.module, branches, None), alone(modules[kind], branches))
+    assert close(prefix_sharing.score_branches(model.module, branches, None), alone(modules[kind], branches))
 
 
 def test_a_transformer_of_full_attention_shares_rows(open_tiny):
-    assert all(open_tiny(kind).packs for kind in KINDS)
+    assert all(open_tiny(kind).supports_packing for kind in KINDS)
 
 
 def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
     branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
-    assert not close(prefix_sharing.score(modules["sliding"], branches, 99), alone(modules["sliding"], branches))
+    assert not close(prefix_sharing.score_branches(modules["sliding"], branches, 99), alone(modules["sliding"], branches))
 
 
 def test_progress_counts_every_branch(modules):
     seen = []
     branches = [Branch([20 + n, 21, 22], ([9],)) for n in range(5)]
     pace = PassTimer(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
-    prefix_sharing.score(modules["llama"], branches, 6, pace)
+    prefix_sharing.score_branches(modules["llama"], branches, 6, pace)
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_a_prompt_without_tokens_is_refused():
     with pytest.raises(ValueError, match="stem of at least one token"):
-        prefix_sharing.lay_out([Branch([], ([1],))], 0)
+        prefix_sharing.pack_row([Branch([], ([1],))], 0)
 
 
 def test_a_row_takes_no_prefix_of_another_length():
     with pytest.raises(ValueError, match="another prefix"):
-        prefix_sharing.lay_out([Branch([1], ([2],))], 3).with_prefix([4, 5])
+        prefix_sharing.pack_row([Branch([1], ([2],))], 3).with_prefix([4, 5])
 
 
 @given(prefix=st.lists(st.integers(0, 3), max_size=6), ends=st.lists(st.lists(st.integers(0, 3)), max_size=6))
 def test_the_common_prefix_is_the_longest_beginning_of_all(prefix, ends):
     sequences = [prefix + end for end in ends]
-    size = prefix_sharing.common_prefix(sequences)
+    size = prefix_sharing.common_prefix_length(sequences)
     beginnings = {tuple(one[:size]) for one in sequences}
     assert len(beginnings) <= 1
     if sequences:

@@ -36,13 +36,13 @@ def slow_model(open_tiny):
 def test_shares_are_equal_and_add_up():
     pace = PassTimer(3, torch.device("cpu"))
     sleep(0.02)  # before the first mark: nobody's
-    pace.begin()
+    pace.start()
     began = perf_counter()
     sleep(0.01)
-    pace.read([0, 2], answers=True)
+    pace.record_prefill([0, 2], first_tokens=True)
     read = perf_counter()
     sleep(0.03)
-    pace.wrote([0, 2])
+    pace.record_decode([0, 2])
     whole = perf_counter() - began
     assert pace.prefill_s[0] == pace.prefill_s[2] > 0.004
     assert sum(pace.prefill_s) + sum(pace.decode_s) == pytest.approx(whole, abs=0.01)
@@ -84,7 +84,7 @@ def test_one_prompt_alone_is_read_in_one_pass(open_tiny):
 def test_scored_choices_are_all_reading(slow_model):
     model = slow_model()
     for packs in (True, False):
-        answers = replace(model, packs=packs).score_choices(PROMPTS[:4], [("good", "a delight")] * 4)
+        answers = replace(model, supports_packing=packs).score_choices(PROMPTS[:4], [("good", "a delight")] * 4)
         assert sum(a.prefill_s for a in answers) >= 0.02
         assert {(a.decode_s, a.decode_tokens, a.first_token_at) for a in answers} == {(0.0, 0, None)}
 

@@ -51,11 +51,11 @@ def fetched():
     from harness.data.fetch import fetch
     from harness.data.locate import locate
     from harness.data.sources import all_sources
-    from harness.models.loading import ready
+    from harness.models.loading import prepare_weights
 
     for source in all_sources():
         fetch(source.name)
-    ready(locate("smollm2-135m-instruct").path, cache.root())
+    prepare_weights(locate("smollm2-135m-instruct").path, cache.root())
     locate("minilm")
     return cache.root()
 

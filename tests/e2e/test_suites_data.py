@@ -24,9 +24,9 @@ def tokenizer(fetched):
     from transformers import AutoTokenizer
 
     from harness.data.locate import locate
-    from harness.models.loading import ready
+    from harness.models.loading import prepare_weights
 
-    return AutoTokenizer.from_pretrained(ready(locate("smollm2-135m-instruct").path, fetched))
+    return AutoTokenizer.from_pretrained(prepare_weights(locate("smollm2-135m-instruct").path, fetched))
 
 
 def splits(prepared):
@@ -37,7 +37,7 @@ def test_splits_have_the_stated_sizes(made):
     task, prepared = made
     asked = {name: size for name, size in task.sizes.model_dump().items() if size is not None}
     own = {
-        name: sum(not example.query.id.startswith("canary-") for example in examples)
+        name: sum(example.query.id not in prepared.planted_ids for example in examples)
         for name, examples in splits(prepared).items()
     }
     assert {name: own[name] for name in asked} == asked
@@ -92,7 +92,7 @@ def test_prompts_are_short(made, tokenizer):
     prompts = system.prompts([example.query for example in prepared.test])
     choices = [example.query.choices or prepared.task_data.task.choices for example in prepared.test]
     answers = [max((len(tokenizer(choice)["input_ids"]) for choice in group), default=0) for group in choices]
-    sizes = [len(layout.lay_out(prompt, tokenizer, room=WINDOW_TOKENS).tokens) for prompt in prompts]
+    sizes = [len(layout.render_prompt(prompt, tokenizer, max_tokens=WINDOW_TOKENS).tokens) for prompt in prompts]
     assert max(size + answer for size, answer in zip(sizes, answers, strict=True)) < WINDOW_TOKENS
     assert sum(sizes) / len(sizes) < USUAL_TOKENS
 

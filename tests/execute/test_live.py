@@ -10,7 +10,7 @@ from run_doubles import plan, record
 from harness.execute.events import Finished, Progress, Started
 from harness.records.measurements import Forecast
 from harness.records.record import Failed, Skipped
-from harness.render.plan.live import TimeLeft, download_bar, duration, time_left, watch
+from harness.render.plan.live import TimeLeft, download_bar, ending, time_left, watch
 
 
 def test_nothing_is_said_of_the_time_left_before_a_trial_ended():
@@ -53,13 +53,6 @@ def test_a_failed_trial_says_nothing_about_speed():
     assert left.seconds(now=1.0) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 s"), (89, "89 s"), (90, "2 min"), (3600, "60 min"), (7500, "2 h 5 min")]
-)
-def test_durations_are_written_for_people(seconds, text):
-    assert duration(seconds) == text
-
-
 def events(planned):
     first, second, third = planned
     yield Started(first)
@@ -98,6 +91,12 @@ def test_a_terminal_shows_what_is_running_and_keeps_what_ended():
     assert "- t · c · m: skipped: no corpus" in text
     assert "0 of 2, estimating the time left" in text
     assert "2 of 2, done" in text
+
+
+def test_an_ending_shows_a_score_of_its_own_task_where_another_task_begins_with_its_name():
+    (planned,) = plan("a")
+    completed = record(planned.trial).model_copy(update={"scores": {"t2/accuracy": 0.9, "t/token_f1": 0.1}})
+    assert ending(planned, completed, 12.0) == "t · a · m: completed in 12 s, token_f1 0.100"
 
 
 def test_a_training_shows_where_its_curves_are():

@@ -18,7 +18,7 @@ from harness.execute import local_executor
 from harness.execute.events import Finished, Progress, Started
 from harness.execute.local_executor import RunCounts, execute
 from harness.execute.worker import ProgressSender
-from harness.measure.allocator import CODES_KEPT
+from harness.measure.allocator import PRIMITIVE_CACHE_CAPACITY
 from harness.store.results_store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def test_what_is_finished_is_kept_and_what_failed_is_tried_again(store):
 def test_a_trial_runs_with_the_settings_of_memory_and_its_parent_does_not(store, monkeypatch):
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
     run(plan("settings"), store)
-    assert int((store.root.parent / "codes_kept").read_text()) == CODES_KEPT
+    assert int((store.root.parent / "codes_kept").read_text()) == PRIMITIVE_CACHE_CAPACITY
     assert "ONEDNN_PRIMITIVE_CACHE_CAPACITY" not in os.environ
 
 

@@ -1,8 +1,9 @@
-"""Forecasts of trials: more work takes longer, calibrations are kept under what decides them, plans show them."""
+"""Forecasts of trials: more work takes longer, calibrations are cached by machine and model, plans show forecasts."""
 
 import json
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,13 +11,13 @@ from rich.console import Console
 
 from harness.errors import HarnessError
 from harness.forecast import calibration, fits
-from harness.forecast.calibration import Calibration, calibrate, kept, key
-from harness.forecast.forecast_run import SWITCH, ForecastMachine, forecasted
+from harness.forecast.calibration import MachineCalibration, cached_calibration, calibrate, calibration_key
+from harness.forecast.forecast_run import SWITCH, ForecastOptions, add_forecasts
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
 from harness.render.plan import listing
 
-MACHINE = Calibration(
+MACHINE = MachineCalibration(
     made_at="2026-01-01T00:00:00+00:00",
     layers=2,
     base_bytes=4e8,
@@ -52,24 +53,24 @@ MACHINE = Calibration(
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine whose rates are known, and how often it was measured."""
+    """Options with a fixed calibration, the folders that were measured, and the messages."""
     monkeypatch.setenv(SWITCH, "on")
-    measured, said = [], []
+    measured, messages = [], []
 
     def measure(folder, threads, cache):
         measured.append(str(folder))
-        file = calibration._file(folder, threads, cache)
+        file = calibration._cache_file(folder, threads, cache)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(MACHINE.model_dump_json())
         return MACHINE
 
     @contextmanager
-    def busy(what):
-        said.append(what)
+    def busy(message):
+        messages.append(message)
         yield
 
     monkeypatch.setattr("harness.forecast.forecast_run.calibrate", measure)
-    return ForecastMachine(tmp_path, busy, said.append), measured, said
+    return ForecastOptions(tmp_path, busy, messages.append), measured, messages
 
 
 @pytest.fixture
@@ -81,53 +82,53 @@ def plan(tiny_suite, tiny_folders):
     return make
 
 
-def foreseen(made, here):
-    found = forecasted(made.trials, made.prepared, here)
-    return {(one.trial.task, one.trial.label): one.forecast for one in found}
+def forecasts(plan, options):
+    trials = add_forecasts(plan.trials, plan.prepared, options)
+    return {(planned.trial.task, planned.trial.label): planned.forecast for planned in trials}
 
 
 def test_more_work_is_expected_to_take_longer(plan, machine):
-    found = foreseen(plan("zero_shot", "few_shot", "lora", "lora(epochs=3)", tasks=("moods",)), machine[0])
-    assert found["moods", "zero_shot"].total_s < found["moods", "few_shot"].total_s
-    adapting = [found["moods", name].phases_s["adapt"] for name in ("lora", "lora(epochs=3)")]
-    assert 0 < adapting[0] < adapting[1]
+    by_strategy = forecasts(plan("zero_shot", "few_shot", "lora", "lora(epochs=3)", tasks=("moods",)), machine[0])
+    assert by_strategy["moods", "zero_shot"].total_s < by_strategy["moods", "few_shot"].total_s
+    adapt_s = [by_strategy["moods", name].phases_s["adapt"] for name in ("lora", "lora(epochs=3)")]
+    assert 0 < adapt_s[0] < adapt_s[1]
 
 
 def test_fewer_training_items_are_expected_to_take_less_time(plan, machine):
-    made = plan("lora", tasks=("moods",), train_sizes=(6, 12))
-    fewer, more = (one.forecast for one in forecasted(made.trials, made.prepared, machine[0]))
-    assert fewer.phases_s["adapt"] < more.phases_s["adapt"]
-    assert fewer.tokens_in < more.tokens_in
+    sizes = plan("lora", tasks=("moods",), train_sizes=(6, 12))
+    small, large = (planned.forecast for planned in add_forecasts(sizes.trials, sizes.prepared, machine[0]))
+    assert small.phases_s["adapt"] < large.phases_s["adapt"]
+    assert small.tokens_in < large.tokens_in
 
 
 def test_passages_are_read_with_each_question(plan, machine, tiny_embedder):
     name = f"rag(k=2,embedder='{tiny_embedder}')"
-    found = foreseen(plan("zero_shot", name, tasks=("facts",)), machine[0])
-    with_passages = found["facts", name]
-    assert with_passages.tokens_in > found["facts", "zero_shot"].tokens_in
+    by_strategy = forecasts(plan("zero_shot", name, tasks=("facts",)), machine[0])
+    with_passages = by_strategy["facts", name]
+    assert with_passages.tokens_in > by_strategy["facts", "zero_shot"].tokens_in
     assert "index" in with_passages.phases_s
 
 
-def test_asking_for_planted_secrets_is_foreseen(tiny_suite, tiny_folders, tmp_path, machine):
+def test_canary_probes_are_forecast(tiny_suite, tiny_folders, tmp_path, machine):
     folder = tmp_path / "leaky"
     shutil.copytree(tiny_suite, folder)
-    text, marked = (folder / "suite.toml").read_text(), 'evidence = "page"\n'
-    (folder / "suite.toml").write_text(text.replace(marked, f"{marked}canaries = 6\n"))
-    found = []
+    text, anchor = (folder / "suite.toml").read_text(), 'evidence = "page"\n'
+    (folder / "suite.toml").write_text(text.replace(anchor, f"{anchor}canaries = 6\n"))
+    zero_shot = []
     for suite in (tiny_suite, folder):
         config = RunConfig(
             suite=str(suite), models=(str(tiny_folders()),), strategies=("zero_shot",), tasks=("facts",), requests=0
         )
-        found.append(foreseen(make_plan(config), machine[0])["facts", "zero_shot"])
-    usual, leaky = found
+        zero_shot.append(forecasts(make_plan(config), machine[0])["facts", "zero_shot"])
+    usual, leaky = zero_shot
     assert leaky.phases_s["probe"] > usual.phases_s.get("probe", 0)
-    assert leaky.tokens_in > usual.tokens_in + 6 * 256  # a secret has two tokens, of which sixteen share the first
+    assert leaky.tokens_in > usual.tokens_in + 6 * 256  # a canary has two tokens, of which sixteen share the first
     assert leaky.host_peak_bytes > usual.host_peak_bytes
 
 
 def test_full_tuning_is_expected_to_need_the_most_memory(plan, machine):
-    found = foreseen(plan("zero_shot", "lora", "full", tasks=("moods",)), machine[0])
-    peaks = [found["moods", name].host_peak_bytes for name in ("zero_shot", "lora", "full")]
+    by_strategy = forecasts(plan("zero_shot", "lora", "full", tasks=("moods",)), machine[0])
+    peaks = [by_strategy["moods", name].host_peak_bytes for name in ("zero_shot", "lora", "full")]
     assert peaks == sorted(peaks)
     assert peaks[0] > MACHINE.base_bytes
 
@@ -136,19 +137,19 @@ def test_a_search_with_a_larger_budget_is_expected_to_take_longer(plan, machine)
     from harness.records.record import Budget
 
     totals = [
-        foreseen(plan("lora", tasks=("moods",), budget=budget), machine[0]).popitem()[1].total_s
+        forecasts(plan("lora", tasks=("moods",), budget=budget), machine[0]).popitem()[1].total_s
         for budget in (None, Budget(unit="trials", amount=4), Budget(unit="trials", amount=8))
     ]
     assert totals[0] < totals[1] < totals[2]
 
 
 def test_a_machine_is_measured_once_and_that_is_said(plan, machine):
-    here, measured, said = machine
-    made = plan("zero_shot", "lora")
+    options, measured, messages = machine
+    trials = plan("zero_shot", "lora")
     for _ in range(2):
-        forecasted(made.trials, made.prepared, here)
-    assert len(measured) == len(said) == 1
-    forecasted(made.trials, made.prepared, ForecastMachine(here.cache, here.busy, here.note, again=True))
+        add_forecasts(trials.trials, trials.prepared, options)
+    assert len(measured) == len(messages) == 1
+    add_forecasts(trials.trials, trials.prepared, replace(options, recalibrate=True))
     assert len(measured) == 2
 
 
@@ -156,61 +157,53 @@ def test_a_machine_that_cannot_be_measured_costs_the_forecasts_and_not_the_run(p
     def fail(*_):
         raise HarnessError("it is too busy.")
 
-    here, _, said = machine
+    options, _, messages = machine
     monkeypatch.setattr("harness.forecast.forecast_run.calibrate", fail)
-    made = plan("zero_shot")
-    assert not any(one.forecast for one in forecasted(made.trials, made.prepared, here))
-    assert "it is too busy" in said[-1]
+    assert list(forecasts(plan("zero_shot"), options).values()) == [None, None]
+    assert "it is too busy" in messages[-1]
 
 
 def test_nothing_is_measured_where_forecasts_are_switched_off(plan, machine, monkeypatch):
-    here, measured, _ = machine
+    options, measured, _ = machine
     monkeypatch.setenv(SWITCH, "off")
-    made = plan("zero_shot")
-    assert not any(one.forecast for one in forecasted(made.trials, made.prepared, here))
+    assert list(forecasts(plan("zero_shot"), options).values()) == [None, None]
     assert not measured
 
 
 def test_a_calibration_belongs_to_its_model_its_threads_and_its_packages(tiny_folders, monkeypatch):
     first, other = tiny_folders(), tiny_folders("gpt2")
-    keys = {key(first, None), key(first, 7), key(other, None)}
+    keys = {calibration_key(first, None), calibration_key(first, 7), calibration_key(other, None)}
     assert len(keys) == 3
-    real = calibration.environment
-
-    def upgraded(command):
-        here = real(command)
-        return here.model_copy(update={"packages": {**here.packages, "torch": "99"}})
-
-    monkeypatch.setattr(calibration, "environment", upgraded)
-    assert key(first, None) not in keys
+    environment = calibration.current_environment("calibration")
+    upgraded = environment.model_copy(update={"packages": {**environment.packages, "torch": "99"}})
+    monkeypatch.setattr(calibration, "current_environment", lambda command: upgraded)
+    assert calibration_key(first, None) not in keys
 
 
 def test_a_calibration_that_was_cut_off_counts_as_none(tiny_folders, tmp_path):
-    file = calibration._file(tiny_folders(), None, tmp_path)
+    file = calibration._cache_file(tiny_folders(), None, tmp_path)
     file.parent.mkdir()
     file.write_text(MACHINE.model_dump_json()[:100])
-    assert kept(tiny_folders(), None, tmp_path) is None
+    assert cached_calibration(tiny_folders(), None, tmp_path) is None
 
 
 @pytest.mark.e2e
 def test_this_machine_can_be_measured(tiny_folders, tmp_path):
-    made = calibrate(tiny_folders(), 1, tmp_path)
-    assert kept(tiny_folders(), 1, tmp_path) == made
-    seconds = {name: value for name, value in made.model_dump().items() if name.endswith("_s")}
-    assert all(value >= 0 for value in seconds.values()), json.dumps(seconds)
-    assert made.read_short_s > 0
-    assert made.base_bytes > 1e7
+    measured = calibrate(tiny_folders(), 1, tmp_path)
+    assert cached_calibration(tiny_folders(), 1, tmp_path) == measured
+    rates = {name: rate for name, rate in measured.model_dump().items() if name.endswith("_s")}
+    assert all(rate >= 0 for rate in rates.values()), json.dumps(rates)
+    assert measured.read_short_s > 0
+    assert measured.base_bytes > 1e7
 
 
 def test_a_plan_shows_memory_time_and_what_does_not_fit(plan, machine):
-    made = plan("zero_shot", "lora", tasks=("moods",))
-    trials = forecasted(made.trials, made.prepared, machine[0])
+    planned = plan("zero_shot", "lora", tasks=("moods",))
+    trials = add_forecasts(planned.trials, planned.prepared, machine[0])
     huge = trials[0].forecast.model_copy(update={"host_peak_bytes": 2**60})
     trials[0] = trials[0].model_copy(update={"forecast": huge})
     screen = Console(file=StringIO(), width=140)
-    from dataclasses import replace
-
-    for part in listing.plan(replace(made, trials=tuple(trials)), trials):
+    for part in listing.planned_trials(replace(planned, trials=tuple(trials)), trials):
         screen.print(part)
     text = " ".join(screen.file.getvalue().split())
     assert "memory time" in text
@@ -221,11 +214,11 @@ def test_a_plan_shows_memory_time_and_what_does_not_fit(plan, machine):
 
 def test_sizes_can_be_given_in_place_of_a_model(tmp_path):
     sizes = "hidden=4096,layers=32,heads=32,kv_heads=8,intermediate=14336,vocab=128256"
-    assert fits.architecture(sizes, tmp_path) == fits.KNOWN["llama-3.1-8b"]
+    assert fits.find_architecture(sizes, tmp_path) == fits.KNOWN_ARCHITECTURES["llama-3.1-8b"]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("hidden=64,layers=2", "names no heads"),
         ("hidden=many,layers=2", "is no size"),
@@ -233,11 +226,11 @@ def test_sizes_can_be_given_in_place_of_a_model(tmp_path):
         ("llama-3.1-9b", "did you mean 'llama-3.1-8b'"),
     ],
 )
-def test_a_model_that_is_none_is_told_of(name, said, tmp_path):
-    with pytest.raises(HarnessError, match=said):
-        fits.architecture(name, tmp_path)
+def test_a_model_that_is_none_is_told_of(name, message, tmp_path):
+    with pytest.raises(HarnessError, match=message):
+        fits.find_architecture(name, tmp_path)
 
 
 def test_an_unknown_gpu_is_told_of_with_the_nearest_one():
     with pytest.raises(HarnessError, match="did you mean 'rtx4090'"):
-        fits.gpu("rtx4091")
+        fits.find_gpu("rtx4091")

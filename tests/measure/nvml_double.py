@@ -1,4 +1,4 @@
-"""Stands in for NVIDIA's management library, where its answers must be known."""
+"""Double of NVIDIA's management library (NVML), with given answers."""
 
 # ruff: noqa: N802, N815 - the names are NVML's own
 
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 
 class Nvml:
-    """The part of NVIDIA's management library that is used, with one device and the processes given."""
+    """The functions of NVML that are called, with the given devices and processes."""
 
     nvmlMemory_v2 = 2
 
@@ -16,7 +16,7 @@ class Nvml:
     def __init__(self, *, compute=(), graphics=(), used=None, devices=1):
         self.compute, self.graphics, self.devices = compute, graphics, devices
         self.used = sum(size or 0 for _, size in (*compute, *graphics)) if used is None else used
-        self.asked = []
+        self.opened = []
 
     def nvmlInit(self):
         if not self.devices:
@@ -25,11 +25,11 @@ class Nvml:
     def nvmlDeviceGetHandleByIndex(self, index):
         if index >= self.devices:
             raise self.NVMLError("Invalid Argument")
-        self.asked.append(index)
+        self.opened.append(index)
         return f"device {index}"
 
     def nvmlDeviceGetHandleByUUID(self, uuid):
-        self.asked.append(uuid)
+        self.opened.append(uuid)
         return uuid
 
     def nvmlDeviceGetMemoryInfo(self, handle, version):

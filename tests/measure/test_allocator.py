@@ -1,4 +1,4 @@
-"""How a trial's process takes memory: large blocks go back when they are freed, and pages of others are used again."""
+"""Memory of a trial's process: large blocks are returned when they are freed, pages of small ones are reused."""
 
 import os
 import subprocess
@@ -65,43 +65,44 @@ calibration._child(SimpleNamespace(send=print), "")
 
 def test_large_blocks_that_are_freed_do_not_stay():
     churn = _CHURN.format(mib=12) + "print(resident_mib())"
-    assert _printed("allocator.settle()" + churn) < _printed(churn) - 300
+    assert _print("allocator.configure()" + churn) < _print(churn) - 300
 
 
-def test_what_a_phase_leaves_in_the_heap_is_given_back_before_the_next():
-    churn = "allocator.settle()" + _CHURN.format(mib=4)
-    kept = _printed(churn + "print(resident_mib())")
-    assert _printed(churn + "allocator.give_back()\nprint(resident_mib())") < kept - 100
+def test_memory_that_a_phase_freed_is_returned_before_the_next():
+    churn = "allocator.configure()" + _CHURN.format(mib=4)
+    untrimmed = _print(churn + "print(resident_mib())")
+    assert _print(churn + "allocator.trim()\nprint(resident_mib())") < untrimmed - 100
 
 
-def test_pages_of_what_a_pass_computes_are_used_again():
+def test_pages_of_activations_are_reused():
     mapped = "import ctypes\nctypes.CDLL(None).mallopt(-3, 2**20)\n"
-    assert _printed("allocator.settle()\n" + _PASSES) < _printed(mapped + _PASSES) / 2
+    assert _print("allocator.configure()\n" + _PASSES) < _print(mapped + _PASSES) / 2
 
 
-def test_code_for_products_of_sizes_long_past_does_not_stay():
-    assert _printed("allocator.settle()\n" + _LENGTHS) < _printed(_LENGTHS) - 60
+def test_only_the_newest_generated_code_is_cached():
+    assert _print("allocator.configure()\n" + _LENGTHS) < _print(_LENGTHS) - 60
 
 
 def test_a_machine_is_calibrated_with_the_settings_of_a_trial(monkeypatch, tmp_path):
-    given = {}
+    environments = []
 
-    def begun(call, *, env, **options):
-        given["env"] = env
-        return SimpleNamespace(returncode=1, stdout="", stderr="seen enough")
+    def fail(call, *, env, **options):
+        environments.append(env)
+        return SimpleNamespace(returncode=1, stdout="", stderr="no more")
 
-    monkeypatch.setattr(calibration.subprocess, "run", begun)
-    monkeypatch.setattr(calibration, "read", lambda folder: None)
-    with pytest.raises(HarnessError, match="seen enough"):
+    monkeypatch.setattr(calibration.subprocess, "run", fail)
+    monkeypatch.setattr(calibration, "read_architecture", lambda folder: None)
+    with pytest.raises(HarnessError, match="no more"):
         calibration.calibrate(tmp_path, 2, tmp_path)
     monkeypatch.undo()
+    (environ,) = environments
     churn = _CHURN.format(mib=12)
     measured = _MEASURE.format(churn="\n".join(f"    {line}" for line in churn.splitlines()))
-    assert _printed(measured, given["env"]) < _printed(churn + "print(resident_mib())", given["env"]) - 300
+    assert _print(measured, environ) < _print(churn + "print(resident_mib())", environ) - 300
 
 
-def _printed(steps, environ=os.environ):
+def _print(steps, environ=os.environ):
     script = _SCRIPT.format(steps=steps)
-    own = {name: value for name, value in environ.items() if not name.endswith("CACHE_CAPACITY")}
+    env = {name: setting for name, setting in environ.items() if not name.endswith("CACHE_CAPACITY")}
     call = [sys.executable, "-c", script]
-    return int(subprocess.run(call, capture_output=True, text=True, check=True, env=own).stdout)
+    return int(subprocess.run(call, capture_output=True, text=True, check=True, env=env).stdout)

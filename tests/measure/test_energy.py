@@ -1,4 +1,4 @@
-"""Joules by codecarbon: of each stretch alone, offline and silent; without it, an error that says what to install."""
+"""Joules by codecarbon: of each interval alone, offline and silent; without it, an error that says what to install."""
 
 import socket
 import time
@@ -16,7 +16,7 @@ def quiet_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def meter(quiet_folder):
-    """A real meter, made where any use of the network would be seen."""
+    """A real meter, made where any use of the network fails the test."""
     pytest.importorskip("codecarbon", reason="pip install -e '.[energy]'")
 
     def refuse(*arguments, **options):
@@ -35,10 +35,10 @@ def joules(meter, seconds):
     return meter.stop()
 
 
-def test_a_longer_stretch_takes_more_joules_and_each_is_counted_alone(meter):
-    short, long, again = joules(meter, 0.1), joules(meter, 0.5), joules(meter, 0.1)
-    assert 0 < short < long
-    assert again < long
+def test_a_longer_interval_takes_more_joules_and_each_is_counted_alone(meter):
+    first, long, last = joules(meter, 0.1), joules(meter, 0.5), joules(meter, 0.1)
+    assert 0 < first < long
+    assert last < long
 
 
 def test_the_source_says_what_was_measured_and_what_estimated(meter):
@@ -52,7 +52,7 @@ def test_nothing_is_printed_or_written(meter, quiet_folder, capfd):
     assert list(quiet_folder.iterdir()) == []
 
 
-def named(name, **attributes):
+def device(name, **attributes):
     return type(name, (), attributes)()
 
 
@@ -60,11 +60,11 @@ def named(name, **attributes):
     ("hardware", "source"),
     [
         (
-            [named("RAM"), named("CPU", _mode="cpu_load")],
+            [device("RAM"), device("CPU", _mode="cpu_load")],
             "processor estimated from its model and load, memory estimated from its size",
         ),
         (
-            [named("RAM"), named("CPU", _mode="intel_rapl"), named("GPU")],
+            [device("RAM"), device("CPU", _mode="intel_rapl"), device("GPU")],
             "processor by its own counters, GPU by its own counter, memory estimated from its size",
         ),
     ],

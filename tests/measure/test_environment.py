@@ -1,9 +1,9 @@
-"""A record's surroundings: what is installed, what the machine has, which commit ran."""
+"""A record's environment: package versions, memory, commit."""
 
 import subprocess
 
 from harness.measure import environment as module
-from harness.measure.environment import environment, memory_bytes
+from harness.measure.environment import current_environment, memory_bytes
 
 
 def git(folder, *arguments):
@@ -13,15 +13,15 @@ def git(folder, *arguments):
 
 def test_versions_of_what_is_installed_are_kept_and_the_rest_left_out(monkeypatch):
     monkeypatch.setattr(module, "PACKAGES", ("pydantic", "no-such-package"))
-    found = environment()
-    assert list(found.packages) == ["pydantic"]
-    assert found.cores >= 1
-    assert found.threads >= 1
-    assert found.processor
+    environment = current_environment()
+    assert list(environment.packages) == ["pydantic"]
+    assert environment.cores >= 1
+    assert environment.threads >= 1
+    assert environment.processor
 
 
 def test_the_command_is_the_one_that_was_given():
-    assert environment("harness run quickstart").command == "harness run quickstart"
+    assert current_environment("harness run quickstart").command == "harness run quickstart"
 
 
 def test_a_containers_limit_counts_as_the_memory(monkeypatch, tmp_path):
@@ -39,15 +39,15 @@ def test_the_commit_says_whether_files_were_changed(monkeypatch, tmp_path):
     (tmp_path / "a").write_text("1")
     git(tmp_path, "add", "a")
     git(tmp_path, "commit", "-m", "a")
-    clean = environment().git_commit
+    clean = current_environment().git_commit
     assert len(clean) == 40
     (tmp_path / "new").write_text("untracked files change no result")
-    assert environment().git_commit == clean
+    assert current_environment().git_commit == clean
     (tmp_path / "a").write_text("2")
-    assert environment().git_commit == f"{clean}-dirty"
+    assert current_environment().git_commit == f"{clean}-dirty"
 
 
 def test_no_checkout_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert environment().git_commit is None
+    assert current_environment().git_commit is None

@@ -1,4 +1,4 @@
-"""A busy GPU is refused by name; what the whole device holds is NVML's to tell. A stand-in plays NVML."""
+"""A busy GPU is refused, with the processes by name; memory of the whole device comes from NVML, here a double."""
 
 import os
 import subprocess
@@ -21,24 +21,25 @@ def _all_devices_are_visible(monkeypatch):
 
 
 @pytest.fixture
-def other():
-    """The id of a process that is not ours: a parent is nobody's child."""
+def other_pid():
+    """The id of another process: the test's parent."""
     return os.getppid()
 
 
-def test_a_gpu_that_others_use_is_refused_with_their_names_and_what_to_do(other):
-    name = gpu._name(other)
+def test_a_gpu_that_others_use_is_refused_with_their_names_and_what_to_do(other_pid):
+    name = gpu._process_name(other_pid)
     with pytest.raises(HarnessError) as caught:
-        refuse_busy(Nvml(compute=[(other, 600 * MIB)], graphics=[(2**22 + 1, 20 * MIB)]))
-    said = str(caught.value)
-    assert f"others hold 620 MiB of it ({name}, pid {other}: 600 MiB; unknown process, pid {2**22 + 1}: 20 MiB)" in said
-    assert "CUDA_VISIBLE_DEVICES" in said
-    assert "--share-gpu" in said
+        refuse_busy(Nvml(compute=[(other_pid, 600 * MIB)], graphics=[(2**22 + 1, 20 * MIB)]))
+    message = str(caught.value)
+    processes = f"{name}, pid {other_pid}: 600 MiB; unknown process, pid {2**22 + 1}: 20 MiB"
+    assert f"others hold 620 MiB of it ({processes})" in message
+    assert "CUDA_VISIBLE_DEVICES" in message
+    assert "--share-gpu" in message
 
 
 @pytest.mark.parametrize(("used", "busy"), [(499_000_000, False), (501_000_000, True)])
-def test_half_a_gigabyte_is_the_limit(other, used, busy):
-    nvml = Nvml(compute=[(other, used)])
+def test_half_a_gigabyte_is_the_limit(other_pid, used, busy):
+    nvml = Nvml(compute=[(other_pid, used)])
     if busy:
         with pytest.raises(HarnessError, match="busy"):
             refuse_busy(nvml)
@@ -59,37 +60,37 @@ def test_memory_of_processes_that_are_hidden_counts_too():
         refuse_busy(Nvml(used=700 * MIB))
 
 
-def test_a_process_whose_share_is_not_told_is_named(other):
-    with pytest.raises(HarnessError, match=rf"others hold 800 MiB of it \(.*, pid {other}: unknown\)"):
-        refuse_busy(Nvml(compute=[(other, None)], used=800 * MIB))
+def test_a_process_whose_share_is_not_told_is_named(other_pid):
+    with pytest.raises(HarnessError, match=rf"others hold 800 MiB of it \(.*, pid {other_pid}: unknown\)"):
+        refuse_busy(Nvml(compute=[(other_pid, None)], used=800 * MIB))
 
 
-def test_where_the_device_is_not_told_apart_from_the_driver_only_processes_count(other):
-    refuse_busy(Nvml(compute=[(other, 100 * MIB)], used="unknown"))
+def test_where_the_device_is_not_told_apart_from_the_driver_only_processes_count(other_pid):
+    refuse_busy(Nvml(compute=[(other_pid, 100 * MIB)], used="unknown"))
     with pytest.raises(HarnessError, match="600 MiB"):
-        refuse_busy(Nvml(compute=[(other, 600 * MIB)], used="unknown"))
+        refuse_busy(Nvml(compute=[(other_pid, 600 * MIB)], used="unknown"))
 
 
 @pytest.mark.parametrize(
-    ("visible", "asked"), [(None, [0]), ("2,1", [2]), ("GPU-ab12", ["GPU-ab12"]), ("", []), ("-1", []), ("7", [])]
+    ("visible", "opened"), [(None, [0]), ("2,1", [2]), ("GPU-ab12", ["GPU-ab12"]), ("", []), ("-1", []), ("7", [])]
 )
-def test_the_device_is_the_first_that_cuda_is_shown(monkeypatch, visible, asked):
+def test_the_device_is_the_first_that_cuda_is_shown(monkeypatch, visible, opened):
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     nvml = Nvml(devices=3)
-    assert (open_device(nvml) is not None) == bool(asked)
-    assert nvml.asked == asked
+    assert (open_device(nvml) is not None) == bool(opened)
+    assert nvml.opened == opened
 
 
 def test_without_a_driver_there_is_nothing_to_refuse():
     refuse_busy(Nvml(devices=0))
 
 
-def test_holders_are_listed_by_size(other):
-    device = open_device(Nvml(compute=[(os.getpid(), 5)], graphics=[(other, 9)]))
-    assert [(one.pid, one.used_bytes) for one in device.holders()] == [(other, 9), (os.getpid(), 5)]
+def test_processes_are_listed_by_memory(other_pid):
+    device = open_device(Nvml(compute=[(os.getpid(), 5)], graphics=[(other_pid, 9)]))
+    assert [(process.pid, process.used_bytes) for process in device.processes()] == [(other_pid, 9), (os.getpid(), 5)]
     assert device.used_bytes() == 14
-    assert device.holders()[1] == GpuProcess(os.getpid(), gpu._name(os.getpid()), 5)
+    assert device.processes()[1] == GpuProcess(os.getpid(), gpu._process_name(os.getpid()), 5)
 
 
 def test_a_torch_without_cuda_uses_no_gpu(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""A span's figures are its own: real allocations are seen, and the next span does not see them."""
+"""A span measures its own memory, seconds, tokens and joules; real allocations, and a double of the GPU."""
 
 import sys
 import time
@@ -39,24 +39,24 @@ def test_a_second_span_does_not_see_the_peak_of_the_first():
 
 
 @linux
-def test_memory_held_from_before_counts_into_the_start():
-    held = bytearray(100 * MIB)
+def test_earlier_memory_counts_into_the_start():
+    block = bytearray(100 * MIB)
     meter = Meter()
     with meter.span("predict"):
         pass
     (span,) = meter.spans
     assert span.host_peak_bytes >= span.host_start_bytes - MIB
-    assert span.host_start_bytes > len(held)
+    assert span.host_start_bytes > len(block)
 
 
-def test_freed_memory_is_given_back_before_each_phase_but_scoring(monkeypatch):
-    given = []
-    monkeypatch.setattr(meter_module.allocator, "give_back", lambda: given.append(True))
+def test_freed_memory_is_returned_before_each_phase_but_scoring(monkeypatch):
+    trims = []
+    monkeypatch.setattr(meter_module.allocator, "trim", lambda: trims.append(True))
     meter = Meter()
     for phase, times in (("load", 1), ("adapt", 2), ("predict", 3), ("score", 3)):
         with meter.span(phase):
             pass
-        assert len(given) == times
+        assert len(trims) == times
 
 
 def test_seconds_are_those_of_the_block():
@@ -71,8 +71,8 @@ def test_seconds_are_those_of_the_block():
 def test_tokens_add_up_and_one_never_counted_stays_unknown():
     meter = Meter()
     with meter.span("predict"):
-        meter.tokens(tokens_in=5)
-        meter.tokens(tokens_in=7, tokens_out=0)
+        meter.count_tokens(tokens_in=5)
+        meter.count_tokens(tokens_in=7, tokens_out=0)
     with meter.span("score"):
         pass
     assert [(span.tokens_in, span.tokens_out) for span in meter.spans] == [(12, 0), (None, None)]
@@ -80,13 +80,13 @@ def test_tokens_add_up_and_one_never_counted_stays_unknown():
 
 def test_tokens_outside_a_span_are_a_mistake():
     with pytest.raises(RuntimeError, match="outside a span"):
-        Meter().tokens(tokens_in=1)
+        Meter().count_tokens(tokens_in=1)
 
 
 def test_spans_do_not_nest_and_the_outer_one_is_not_spoilt_for_the_next():
     meter = Meter()
-    said = "'predict' began inside span 'adapt'"
-    with pytest.raises(RuntimeError, match=said), meter.span("adapt"), meter.span("predict"):
+    message = "'predict' began inside span 'adapt'"
+    with pytest.raises(RuntimeError, match=message), meter.span("adapt"), meter.span("predict"):
         pass
     with meter.span("score"):
         pass
@@ -140,7 +140,7 @@ def test_gpu_figures_are_those_of_the_span(monkeypatch):
     for size in (500, 50):
         with meter.span("predict"):
             device.allocate(size)
-            time.sleep(0.15)  # the device is looked at every 50 ms
+            time.sleep(0.15)  # the device is sampled every 50 ms
             device.allocate(-size)
     first, second = meter.spans
     assert (first.gpu_allocated_peak_bytes, second.gpu_allocated_peak_bytes) == (500, 50)
@@ -149,7 +149,7 @@ def test_gpu_figures_are_those_of_the_span(monkeypatch):
     assert device.synchronised == 4
 
 
-def test_what_the_whole_gpu_holds_is_asked_of_nvml_where_it_is_there(monkeypatch):
+def test_memory_of_the_whole_gpu_is_read_from_nvml_where_it_is_installed(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     device, nvml = Device(), Nvml(used=70)
     monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": device}))
@@ -171,21 +171,21 @@ def test_each_of_several_spans_has_the_peak_of_its_own_allocations():
         with meter.span("predict"):
             block = np.ones(size * MIB, dtype=np.uint8)
             del block
-    found = [(span.host_peak_bytes - span.host_start_bytes) / MIB for span in meter.spans]
-    assert found == pytest.approx(sizes, abs=8)
+    peaks = [(span.host_peak_bytes - span.host_start_bytes) / MIB for span in meter.spans]
+    assert peaks == pytest.approx(sizes, abs=8)
 
 
 class Joules:
-    """Gives 3 joules for the first stretch, 6 for the second, and so on."""
+    """Returns 3 joules for the first interval, 6 for the second, and so on."""
 
     source = "counted"
 
     def __init__(self):
-        self.begun = self.ended = 0
+        self.started = self.ended = 0
 
     def start(self):
-        assert self.begun == self.ended
-        self.begun += 1
+        assert self.started == self.ended
+        self.started += 1
 
     def stop(self):
         self.ended += 1

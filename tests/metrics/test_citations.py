@@ -20,7 +20,7 @@ PASSAGES = (
 
 
 @pytest.mark.parametrize(
-    ("answer", "found"),
+    ("answer", "ids"),
     [
         ("the Amber river.", ("p1", "p2")),
         ("amber", ("p1", "p2", "p4")),
@@ -31,8 +31,8 @@ PASSAGES = (
         (None, ()),
     ],
 )
-def test_a_passage_supports_an_answer_that_stands_in_it_as_whole_words(answer, found):
-    assert citations(answer, PASSAGES) == found
+def test_a_passage_supports_an_answer_that_stands_in_it_as_whole_words(answer, ids):
+    assert citations(answer, PASSAGES) == ids
 
 
 def row(name, passages=("p1",), cited=()):

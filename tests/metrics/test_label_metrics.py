@@ -34,13 +34,15 @@ pairs = st.lists(st.tuples(st.sampled_from([*LABELS, None, "elsewhere"]), st.sam
 def test_macro_metrics_equal_scikit_learn_with_unparsed_answers_as_wrong(drawn):
     answers, references = zip(*drawn, strict=True)
     present = sorted(set(references) | (set(answers) & set(LABELS)))
-    said = [a if a in LABELS else "?" for a in answers]
+    predictions = [a if a in LABELS else "?" for a in answers]
     for name, score in SKLEARN.items():
-        expected = score(references, said, labels=present, average="macro", zero_division=0)
+        expected = score(references, predictions, labels=present, average="macro", zero_division=0)
         assert metrics.get(name).value(items(answers, references)) == pytest.approx(expected)
-    micro = f1_score(references, said, labels=present, average="micro", zero_division=0)
+    micro = f1_score(references, predictions, labels=present, average="micro", zero_division=0)
     assert metrics.get("micro_f1").value(items(answers, references)) == pytest.approx(micro)
-    assert metrics.get("accuracy").value(items(answers, references)) == pytest.approx(accuracy_score(references, said))
+    assert metrics.get("accuracy").value(items(answers, references)) == pytest.approx(
+        accuracy_score(references, predictions)
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -52,17 +54,17 @@ def test_labels_that_never_occur_do_not_move_macro_f1(drawn):
 
 
 def test_sums_of_many_resamples_combine_at_once():
-    some = items(["a", "b", None, "c"], ["a", "a", "b", "c"])
+    four_items = items(["a", "b", None, "c"], ["a", "a", "b", "c"])
     metric = metrics.get("macro_f1")
     counts = np.array([[1, 1, 1, 1], [2, 0, 0, 2]], dtype=float)
-    values = metric.combine(counts @ metric.statistics(some), counts.sum(axis=1))
-    assert values == pytest.approx([metric.value(some), 1.0])
+    values = metric.combine(counts @ metric.statistics(four_items), counts.sum(axis=1))
+    assert values == pytest.approx([metric.value(four_items), 1.0])
 
 
 def test_an_unparsed_answer_is_wrong_and_counted_as_unparsed():
-    some = items(["a", None], ["a", "a"])
-    assert metrics.get("accuracy").value(some) == 0.5
-    assert metrics.get("parsed").value(some) == 0.5
+    two_items = items(["a", None], ["a", "a"])
+    assert metrics.get("accuracy").value(two_items) == 0.5
+    assert metrics.get("parsed").value(two_items) == 0.5
 
 
 def test_any_of_several_references_is_right():
@@ -106,24 +108,26 @@ def test_a_stored_table_gives_the_same_items_as_its_rows():
     columns = TableColumns(pa.Table.from_pylist([row.model_dump() for row in rows]))
     for places, labels in ((slice(0, 2), ("a", "b")), ((0, 2), ())):
         stored = Items.from_columns(columns, labels, places)
-        kept = Items.from_rows([rows[0], rows[1 if labels else 2]], labels)
-        assert {name: getattr(stored, name) for name in (*COLUMNS, "labels")} == vars(kept)
+        in_memory = Items.from_rows([rows[0], rows[1 if labels else 2]], labels)
+        assert [getattr(stored, name) for name in (*COLUMNS, "labels")] == [
+            getattr(in_memory, name) for name in (*COLUMNS, "labels")
+        ]
 
 
 def test_items_read_a_column_when_it_is_first_asked_for_and_so_do_copies_of_them():
-    asked = []
+    columns_read = []
 
     class Stored(TableColumns):
         def values(self, name):
-            asked.append(name)
+            columns_read.append(name)
             return super().values(name)
 
     rows = [Row(task="t", id=str(i), references=("a",), answer="a", output="b") for i in range(3)]
     columns = Stored(pa.Table.from_pylist([row.model_dump() for row in rows]))
-    items = Items.from_columns(columns).with_labels(("a", "b")).answering(["c"] * 3)
-    assert (asked, items.answers, items.labels) == (["id"], ("c",) * 3, ("a", "b"))
+    items = Items.from_columns(columns).with_labels(("a", "b")).with_answers(["c"] * 3)
+    assert (columns_read, items.answers, items.labels) == (["id"], ("c",) * 3, ("a", "b"))
     assert [items.outputs, items.outputs, items.at([2, 0]).ids] == [("b",) * 3, ("b",) * 3, ("2", "0")]
-    assert asked == ["id", "output"]
+    assert columns_read == ["id", "output"]
     with pytest.raises(AttributeError, match="answrs"):
         items.answrs  # noqa: B018 - a misspelt column is none
 

@@ -11,7 +11,7 @@ from harness.metrics.text_answers import normalise, overlap
 from harness.records.record import Row
 
 
-def one(answer, *references, output=""):
+def answered(answer, *references, output=""):
     return Items.from_rows([Row(task="t", id="0", references=references, answer=answer, output=output)])
 
 
@@ -43,8 +43,8 @@ def test_text_is_normalised_as_the_squad_script_does(text, expected):
     ],
 )
 def test_exact_match_and_f1_take_the_best_reference(answer, references, exact, f1):
-    assert metrics.get("exact_match").value(one(answer, *references)) == exact
-    assert metrics.get("token_f1").value(one(answer, *references)) == pytest.approx(f1)
+    assert metrics.get("exact_match").value(answered(answer, *references)) == exact
+    assert metrics.get("token_f1").value(answered(answer, *references)) == pytest.approx(f1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,15 +55,15 @@ def test_overlap_is_symmetric_and_bounded(one_text, other):
 
 
 @pytest.mark.parametrize(
-    ("output", "reference", "held"),
+    ("output", "reference", "expected"),
     [
         ("It was the Denver Broncos, I think.", "Denver Broncos", 1),
         ("I know nothing", "no", 0),
         ("Anything", "the", 0),
     ],
 )
-def test_contains_looks_for_whole_words_of_the_output(output, reference, held):
-    assert metrics.get("contains").value(one(None, reference, output=output)) == held
+def test_contains_looks_for_whole_words_of_the_output(output, reference, expected):
+    assert metrics.get("contains").value(answered(None, reference, output=output)) == expected
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ class OnlyGenerates:
 
 def log_likelihood(model, beginning, text):
     """Score a text token by token in one plain forward pass."""
-    before, after = model.tokens(beginning), model.tokens(text)
+    before, after = model.encode(beginning), model.encode(text)
     with torch.inference_mode():
         logits = model.module(torch.tensor([before + after])).logits[0].float().log_softmax(-1)
     places = range(len(before) - 1, len(before) + len(after) - 1)

@@ -38,7 +38,7 @@ def test_scores_do_not_depend_on_the_batch(model):
 
 def test_tokens_are_counted_without_padding(model):
     for prompt, answer in zip(PROMPTS, model.generate(PROMPTS, max_new_tokens=4, one_line=False), strict=True):
-        assert answer.prompt_tokens == len(model.tokens(answer.text))
+        assert answer.prompt_tokens == len(model.encode(answer.text))
         assert answer.output_tokens <= 4
         assert prompt.question in answer.text
     scored = model.score_choices(PROMPTS, [LABELS] * len(PROMPTS))
@@ -71,7 +71,7 @@ def test_a_question_longer_than_the_window_is_an_error(open_tiny):
 
 def test_only_pieces_with_a_line_break_end_a_line(open_tiny):
     model = open_tiny()
-    ends = model.line_ends
+    ends = model.newline_ids
     assert ends
     assert all("\n" in model.tokenizer.decode([token]) for token in ends)
 
@@ -79,12 +79,12 @@ def test_only_pieces_with_a_line_break_end_a_line(open_tiny):
         """A tokenizer that puts a space piece before every text, as some do."""
 
         def __call__(self, text, **options):
-            return {"input_ids": [model.tokens(" ")[0], *model.tokens(text)]}
+            return {"input_ids": [model.encode(" ")[0], *model.encode(text)]}
 
         def decode(self, tokens):
             return model.tokenizer.decode(tokens)
 
-    assert replace(model, tokenizer=Spaced()).line_ends == ends
+    assert replace(model, tokenizer=Spaced()).newline_ids == ends
 
 
 def test_a_label_is_chosen_by_its_score_less_the_prior():

@@ -37,7 +37,7 @@ def in_front(request, open_tiny):
 
 def plain(model, prompt):
     """A prompt's tokens, without virtual ones."""
-    return model.lay_out([prompt], 8)[0].tokens[len(virtual_tokens.ids(model.module)) :]
+    return model.render_prompts([prompt], 8)[0].tokens[len(virtual_tokens.ids(model.module)) :]
 
 
 def by_peft(model, tokens):
@@ -66,7 +66,7 @@ def without_hooks(model):
 def test_choices_get_the_scores_of_the_plain_forward_pass(in_front, kind):
     model = in_front(kind)
     packed = [answer.choice_scores for answer in model.score_choices(PROMPTS, CHOICES)]
-    alone = [answer.choice_scores for answer in replace(model, packs=False).score_choices(PROMPTS, CHOICES)]
+    alone = [answer.choice_scores for answer in replace(model, supports_packing=False).score_choices(PROMPTS, CHOICES)]
     expected = [[nats(model, p, c) for c in choices] for p, choices in zip(PROMPTS, CHOICES, strict=True)]
     for one, two, three in zip(packed, alone, expected, strict=True):
         assert one == pytest.approx(three, abs=1e-4)
@@ -79,7 +79,7 @@ def test_generation_continues_as_the_plain_forward_pass(in_front, kind, prompts)
     model = in_front(kind)
     found = [a.output for a in model.generate(prompts, max_new_tokens=5, one_line=False)]
     stems = [plain(model, prompt) for prompt in prompts]
-    ends = model.end_ids
+    ends = model.eos_ids
     without_hooks(model)
     for stem, output in zip(stems, found, strict=True):
         tokens: list[int] = []
@@ -97,21 +97,21 @@ def test_places_in_the_window_are_left_for_what_stands_in_front(in_front):
     assert virtual_tokens.length(model.module) == in_front.size
     long = Prompt(TASK, "x " * 2)
     room = window - in_front.size - len(plain(model, long))
-    assert model.lay_out([long], room)
+    assert model.render_prompts([long], room)
     with pytest.raises(HarnessError, match="leaves room"):
-        model.lay_out([long], room + 1)
+        model.render_prompts([long], room + 1)
 
 
 def test_a_text_gives_virtual_tokens_their_beginning(open_tiny):
     model = open_tiny()
-    ids = model.tokens("good film")
+    ids = model.encode("good film")
     tuned = adapters.attach_virtual_tokens(model, len(ids) + 2, "good film")
     vectors = tuned.module.get_prompt(1)[0]
     expected = tuned.module.get_base_model().get_input_embeddings().weight[torch.tensor([*ids, *ids[:2]])]
     assert torch.equal(vectors, expected)
     prompt = PROMPTS[0]
     assert math.isfinite(tuned.score_choices([prompt], [("good",)])[0].choice_scores[0])
-    assert model.lay_out([prompt], 0)[0].tokens == ids[:0] + plain(tuned, prompt)
+    assert model.render_prompts([prompt], 0)[0].tokens == ids[:0] + plain(tuned, prompt)
 
 
 def test_a_prefix_needs_full_attention(open_tiny):

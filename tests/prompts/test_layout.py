@@ -4,7 +4,7 @@ import pytest
 
 from harness.api import Passage, Prompt, Task
 from harness.errors import HarnessError
-from harness.prompts.layout import lay_out, render
+from harness.prompts.layout import render_prompt, render_text
 from tests.tiny import CHAT, NO_SYSTEM, make_tokenizer
 
 TASK = Task("t", "qa", instruction="Be brief.", question_label="Q", answer_label="A")
@@ -13,7 +13,7 @@ PASSAGES = (Passage("p1", "It rained.", "Weather"), Passage("p2", "Trains ran.")
 
 
 def text(prompt, template=None, **options):
-    return render(prompt, make_tokenizer(template, **options))
+    return render_text(prompt, make_tokenizer(template, **options))
 
 
 def test_plain_question():
@@ -42,7 +42,7 @@ def test_plain_passages_stand_between_the_exemplars_and_the_question():
 
 def test_a_base_model_that_begins_with_a_token_gets_it_once():
     tokenizer = make_tokenizer(None, adds_bos=True)
-    laid = lay_out(Prompt(TASK, "three?"), tokenizer, room=None)
+    laid = render_prompt(Prompt(TASK, "three?"), tokenizer, max_tokens=None)
     assert laid.text == "<s>Be brief.\nQ: three?\nA:"
     assert laid.tokens.count(tokenizer.bos_token_id) == 1
     assert laid.tokens[0] == tokenizer.bos_token_id
@@ -83,9 +83,9 @@ def test_the_last_passages_are_left_out_whole_until_the_prompt_fits(template, ke
     tokenizer = make_tokenizer(template)
     passages = tuple(Passage(f"p{n}", f"The film {n} was good. " * (3 + n)) for n in range(3))
     fitting = Prompt(TASK, "three?", SHOWN, passages[:kept])
-    room = len(tokenizer(render(fitting, tokenizer), add_special_tokens=False)["input_ids"])
-    laid = lay_out(Prompt(TASK, "three?", SHOWN, passages), tokenizer, room=room)
-    assert laid.text == render(fitting, tokenizer)
+    room = len(tokenizer(render_text(fitting, tokenizer), add_special_tokens=False)["input_ids"])
+    laid = render_prompt(Prompt(TASK, "three?", SHOWN, passages), tokenizer, max_tokens=room)
+    assert laid.text == render_text(fitting, tokenizer)
     assert laid.dropped_passages == 3 - kept
     assert len(laid.tokens) == room
 
@@ -93,6 +93,6 @@ def test_the_last_passages_are_left_out_whole_until_the_prompt_fits(template, ke
 def test_a_question_that_does_not_fit_is_named_with_both_counts():
     tokenizer = make_tokenizer(None)
     prompt = Prompt(TASK, "Which river runs through the city? " * 20, (), PASSAGES)
-    size = len(tokenizer(render(Prompt(TASK, prompt.question), tokenizer))["input_ids"])
+    size = len(tokenizer(render_text(Prompt(TASK, prompt.question), tokenizer))["input_ids"])
     with pytest.raises(HarnessError, match=f"'Which river .* has {size} tokens, .* room for 50: use fewer"):
-        lay_out(prompt, tokenizer, room=50)
+        render_prompt(prompt, tokenizer, max_tokens=50)

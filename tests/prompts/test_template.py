@@ -87,8 +87,8 @@ def test_what_goes_wrong_in_a_template_is_one_sentence(text):
 
 def test_a_task_s_own_template_is_the_whole_text_without_turns_and_the_user_s_turn_with_them():
     prompt = Prompt(replace(TASK, template=SHORT), "three")
-    assert layout.render(prompt, make_tokenizer(None)) == "Be brief. three?"
-    assert layout.render(prompt, make_tokenizer(CHAT)) == "<|user|>Be brief. three?</s>\n<|assistant|>"
+    assert layout.render_text(prompt, make_tokenizer(None)) == "Be brief. three?"
+    assert layout.render_text(prompt, make_tokenizer(CHAT)) == "<|user|>Be brief. three?</s>\n<|assistant|>"
 
 
 @pytest.mark.parametrize(("ends", "expected"), [("A:", " yes"), ("A:\n\n", "yes"), ("A: ", "yes")])
@@ -100,10 +100,10 @@ def test_an_answer_follows_a_template_behind_one_space_or_line(ends, expected):
 def test_reasoning_begins_the_model_s_turn_and_the_answer_follows_its_label():
     tokenizer = make_tokenizer(CHAT)
     thinking = Prompt(TASK, "three?", reasoning="Let's think.", thinking=True)
-    begun = layout.render(thinking, tokenizer)
+    begun = layout.render_text(thinking, tokenizer)
     assert begun == "<|system|>Be brief.</s>\n<|user|>three?</s>\n<|assistant|>Let's think."
     done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
-    assert layout.render(done, tokenizer) == f"{begun} It is.\n\nA:"
+    assert layout.render_text(done, tokenizer) == f"{begun} It is.\n\nA:"
     assert layout.answer_text(done, "yes", tokenizer) == " yes"
     assert layout.answer_text(replace(done, reasoning=""), "yes", tokenizer) == "yes"
 
@@ -112,5 +112,5 @@ def test_the_reasoning_s_prompt_is_the_beginning_of_the_answer_s():
     tokenizer = make_tokenizer(None)
     thinking = Prompt(TASK, "three?", (("one?", "yes"),), reasoning="Let's think.", thinking=True)
     done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
-    assert layout.render(done, tokenizer).startswith(layout.render(thinking, tokenizer))
-    assert layout.render(done, tokenizer).endswith("It is.\nA:")
+    assert layout.render_text(done, tokenizer).startswith(layout.render_text(thinking, tokenizer))
+    assert layout.render_text(done, tokenizer).endswith("It is.\nA:")

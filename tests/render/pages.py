@@ -8,7 +8,7 @@ from harness.compare.decide.decision import decide
 from harness.compare.report.comparison import compare
 from harness.compare.report.provenance import provenance
 from harness.compare.report.shown_items import examples_of
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.records.record import Row
 from harness.render.html.page import render
 from harness.store.baselines import set_baseline
@@ -84,7 +84,7 @@ def write_releases(root):
 def page_of(store, *, decided=True):
     """The comparison that a store holds, and the page about it."""
     chosen = newest(store.load())
-    stored = read(chosen.trials)
+    stored = read_trials(chosen.trials)
     comparison = compare(stored)
     came = provenance(one.record for one in chosen.trials)
     examples = examples_of(chosen.trials, comparison)

@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from harness.compare.cost.money import make_usage
 from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
@@ -17,7 +18,7 @@ from tests.compare.test_decision import suite, trial
 @pytest.fixture(scope="module")
 def made():
     limits = Constraints(max_memory_gb=2, must_cite=True, max_latency_p95_ms=800)
-    return decide(suite(), limits, make_economics((None, None, "7d")))
+    return decide(suite(), limits, make_economics(make_usage(update_every="7d")))
 
 
 def printed(decision, width):

@@ -9,12 +9,12 @@ import pytest
 from harness.cli.pages import history_of
 from harness.compare.release.history import CURRENT
 from harness.compare.report.comparison import compare
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.metrics import get
 from harness.render.html import canvas
 from harness.render.html import history_page as page_of_history
 from harness.render.html.page import render
-from harness.render.html.release_charts import ChartMark, Strip, strips
+from harness.render.html.release_charts import ChartMark, Strip, draw_strips
 from tests.render.pages import TAG, Scan, figures, write_releases
 
 
@@ -34,7 +34,7 @@ def page(found):
 
 
 def test_planted_changes_are_said_with_interval_and_releases_and_nothing_else_is(found):
-    said = page_of_history.changes_of(found)
+    said = page_of_history.change_sentences(found)
     assert [re.search(r": (.+?) is (\w+) in `(\w+)` than in `(\w+)`: \S+ \[.+\]", line).groups() for line in said] == [
         ("accuracy", "worse", "v2", "v1"),
         ("latency", "worse", CURRENT, "v2"),
@@ -82,7 +82,7 @@ def test_charts_have_texts_headings_an_order_and_ids_are_unique(page):
 
 
 def test_a_report_has_a_history_only_where_there_are_releases(store, found):
-    comparison = compare(read(store.load("quick")))
+    comparison = compare(read_trials(store.load("quick")))
     assert 'id="history"' in render(comparison, histories=[found])
     assert 'id="history"' not in render(comparison)
 
@@ -101,7 +101,7 @@ def test_a_drawing_says_what_changed_and_marks_no_value_beyond_the_bounds():
         "accuracy", (ChartMark(0, 0.97, 0.94, 1.0), ChartMark(1, 0.8, 0.7, 0.9, "worse")), get("accuracy").bounds
     )
     with canvas.style():
-        figure = strips([shown], ["v1", "a-release-with-a-long-name"])
+        figure = draw_strips([shown], ["v1", "a-release-with-a-long-name"])
         drawn = canvas.as_svg(figure)
     texts = re.findall(r">([^<>\n]+)</text>", drawn)
     assert {"worse", "accuracy", "v1"} <= set(texts)

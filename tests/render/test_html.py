@@ -11,13 +11,13 @@ import pytest
 from harness.compare.cost.breakeven import break_even
 from harness.compare.decide.confidence import confidence, front, would_change
 from harness.render.html import canvas
-from harness.render.html.all_charts import charts_of, save
+from harness.render.html.all_charts import task_charts, save
 from harness.render.html.canvas import WIDTH
-from harness.render.html.chart_labels import LONGEST, Box, place_labels, shortened, spread, width_of
-from harness.render.html.dot_charts import Dot, DotPanel, dots
+from harness.render.html.chart_labels import MAX_NAME_LENGTH, Box, place_labels, shorten, spread, text_width
+from harness.render.html.dot_charts import Dot, DotPanel, draw_dots
 from harness.render.html.embedded_data import as_script
-from harness.render.html.page import MOST_BYTES
-from harness.render.html.page_text import coded, dollars, number
+from harness.render.html.page import MAX_PAGE_BYTES
+from harness.render.html.page_text import mark_code, dollars, number
 from harness.render.report import json as as_json
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
 
@@ -101,7 +101,7 @@ def test_a_page_refers_to_nothing_outside_itself(page):
 
 
 def test_a_page_is_small_and_the_same_every_time(store, page):
-    assert len(page.encode()) < MOST_BYTES / 10
+    assert len(page.encode()) < MAX_PAGE_BYTES / 10
     assert page_of(store)[1] == page
 
 
@@ -148,12 +148,12 @@ def test_charts_are_saved_as_svg_and_png_and_are_the_same_every_time(made, tmp_p
 
 
 def test_charts_show_training_seeds_and_what_strategies_take(made):
-    names = {chart.name for chart in charts_of(made[0].suites[0].tasks[0])}
+    names = {chart.name for chart in task_charts(made[0].suites[0].tasks[0])}
     assert {"scores", "quality_cost", "quality_time", "training", "seeds"} <= names
 
 
 def test_an_inline_chart_follows_the_page_and_keeps_its_texts(made):
-    chart = charts_of(made[0].suites[0].tasks[0])[0]
+    chart = task_charts(made[0].suites[0].tasks[0])[0]
     with canvas.style():
         svg = canvas.inline(canvas.as_svg(chart.draw()), "x")
     assert "#0b5fa5" not in svg
@@ -162,8 +162,8 @@ def test_an_inline_chart_follows_the_page_and_keeps_its_texts(made):
 
 
 def test_a_sentence_keeps_its_code_and_escapes_the_rest():
-    assert str(coded("`a<b>` & c")) == "<code>a&lt;b&gt;</code> &amp; c"
-    assert str(coded("one ` alone")) == "one ` alone"
+    assert str(mark_code("`a<b>` & c")) == "<code>a&lt;b&gt;</code> &amp; c"
+    assert str(mark_code("one ` alone")) == "one ` alone"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_labels_do_not_lie_on_one_another():
     room = Box(0, 0, 300, 300)
     found = [box for box in place_labels([("same place", 150.0, 150.0)] * 6, [], room) if box]
     assert len(found) == 6
-    assert not any(a.meets(b) for place, a in enumerate(found) for b in found[:place])
+    assert not any(a.overlaps(b) for place, a in enumerate(found) for b in found[:place])
     assert spread([10, 10, 10], 0, 100) == pytest.approx([0, 14, 28], abs=4.1)
 
 
@@ -237,6 +237,6 @@ def test_help_does_not_import_what_draws():
 
 def test_a_chart_has_room_for_the_longest_name():
     name = "lora(task=sentiment)+lora(task=questions)"
-    assert len(shortened(name)) == LONGEST
-    figure = dots([DotPanel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
-    assert figure.axes[0].get_position().x0 * WIDTH >= width_of(shortened(name)) + 8
+    assert len(shorten(name)) == MAX_NAME_LENGTH
+    figure = draw_dots([DotPanel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
+    assert figure.axes[0].get_position().x0 * WIDTH >= text_width(shorten(name)) + 8

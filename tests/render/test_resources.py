@@ -45,7 +45,7 @@ def task_of(comparison):
 
 
 def test_a_line_says_what_training_held_of_the_peak():
-    said = legend.trained(task_of(compared()))
+    said = legend.training_lines(task_of(compared()))
     assert said[-1] == (
         "memory of qlora: weights 257 MiB (111 MiB as tuned), gradients 9.0 MiB, optimizer 28 MiB of a 1.4 GiB peak "
         "while adapting"
@@ -56,7 +56,7 @@ def test_a_line_says_what_training_held_of_the_peak():
 
 
 def test_on_a_gpu_the_peak_is_the_gpus():
-    assert "of a 900 MiB peak" in legend.trained(task_of(compared(gpu=900 * MIB)))[-1]
+    assert "of a 900 MiB peak" in legend.training_lines(task_of(compared(gpu=900 * MIB)))[-1]
 
 
 def test_json_and_csv_have_the_parts_of_memory():

@@ -181,12 +181,12 @@ def test_whole_passages_are_left_out_last_first_until_exemplars_and_question_fit
     passages = tuple(Passage(str(n), f"{'river ' * 10}{n}.") for n in range(8))
     shown = (("Which film?", "none"), ("Which city?", "the old one"))
     prompt = Prompt(Task("t", "qa", "Answer."), "Which river?", shown, passages)
-    room = len(layout.lay_out(prompt, tokenizer, room=None).tokens) - 1
-    laid = layout.lay_out(prompt, tokenizer, room=room)
+    room = len(layout.render_prompt(prompt, tokenizer, max_tokens=None).tokens) - 1
+    laid = layout.render_prompt(prompt, tokenizer, max_tokens=room)
     assert laid.dropped_passages == 1
     assert len(laid.tokens) <= room
     for text in (*(p.text for p in passages[:7]), *itertools.chain(*shown), "Which river?"):
         assert text in laid.text
     assert passages[7].text not in laid.text
-    tight = layout.lay_out(prompt, tokenizer, room=room // 2)
+    tight = layout.render_prompt(prompt, tokenizer, max_tokens=room // 2)
     assert sum(passage.text in tight.text for passage in passages) == 8 - tight.dropped_passages < 7

@@ -4,18 +4,20 @@ import json
 
 import pytest
 
-from harness.compare.release.pairing import measured
+from harness.compare.release.pairing import read_measured
 from harness.errors import HarnessError
 from harness.metrics import get
 from harness.store import baselines
 from harness.store.baselines import find_baseline, list_baselines, read_baseline, set_baseline
 from harness.store.trial_lookup import choose
-from tests.compare.release_builders import one, store_of
+from tests.compare.release_builders import store_of, trial_rows
 
 
 @pytest.fixture
 def store(tmp_path):
-    return store_of(tmp_path / "results", one(prompt="a long prompt " * 50), one(task="know", strategy="rag"))
+    return store_of(
+        tmp_path / "results", trial_rows(prompt="a long prompt " * 50), trial_rows(task="know", strategy="rag")
+    )
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def kept(store):
 
 def test_a_baseline_holds_what_its_scores_were_made_from(store, kept):
     assert (kept.manifest.suite, kept.manifest.note, kept.manifest.measured_at[:10]) == ("quick", "first", "2026-01-01")
-    for before, after in zip(measured(store.load()), measured(kept.trials), strict=True):
+    for before, after in zip(read_measured(store.load()), read_measured(kept.trials), strict=True):
         task = before.record.trial.task
         assert get("accuracy").value(after.items[task]) == get("accuracy").value(before.items[task])
         assert after.tokens == before.tokens
@@ -39,12 +41,12 @@ def test_prompts_are_not_kept_as_they_were(kept):
 
 
 def test_inputs_are_kept_only_where_a_metric_reads_them(tmp_path):
-    made, own = one()
+    made, own = trial_rows()
     summary = made.tasks[0].model_copy(update={"metrics": ("extractive_coverage",), "kind": "generation"})
     made = made.model_copy(update={"tasks": (summary,)})
     first = set_baseline(store := store_of(tmp_path / "a", (made, own)), "v1", store.load())
     assert {bool(row.input) for row in first.trials[0].rows()} == {True}
-    second = set_baseline(store := store_of(tmp_path / "b", one()), "v1", store.load())
+    second = set_baseline(store := store_of(tmp_path / "b", trial_rows()), "v1", store.load())
     assert {bool(row.input) for row in second.trials[0].rows()} == {False}
 
 
@@ -109,9 +111,9 @@ def test_a_misspelt_baseline_is_answered_with_the_nearest(store, kept):
 
 
 def test_baselines_are_listed_by_when_they_were_measured(tmp_path):
-    store = store_of(tmp_path, one(at="2026-03-01"))
+    store = store_of(tmp_path, trial_rows(at="2026-03-01"))
     set_baseline(store, "b", store.load())
-    older = store_of(tmp_path / "older", one(at="2026-02-01"))
+    older = store_of(tmp_path / "older", trial_rows(at="2026-02-01"))
     set_baseline(store, "a-late-but-older", older.load())
     assert [found.name for found in list_baselines(tmp_path)[0]] == ["a-late-but-older", "b"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare.report.comparison import compare
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.records.record import SCHEMA_VERSION, Completed
 from harness.store.results_store import Store, newest
 
@@ -27,7 +27,7 @@ def test_a_store_of_an_earlier_version_gives_the_report_that_it_gave(version):
     (finished,) = (one for one in stored if isinstance(one.record, Completed))
     written = json.loads((finished.folder / "record.json").read_text(encoding="utf-8"))
     assert written["schema_version"] == version
-    tables = [task for suite in compare(read(newest(stored).trials)).suites for task in suite.tasks]
+    tables = [task for suite in compare(read_trials(newest(stored).trials)).suites for task in suite.tasks]
     scores = {
         f"{task.name}/{name}": row.scores[name].value for task in tables for row in task.rows for name in row.scores
     }

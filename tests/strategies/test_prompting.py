@@ -154,13 +154,13 @@ def test_the_present_prompt_stays_unless_another_is_better(tmp_path):
 
 
 def test_judges_are_never_shown_and_half_of_the_training_items_stay_to_be_shown():
-    from strategies.optimised import held_out
+    from strategies.optimised import split_for_search
 
-    judged, may_be_shown = held_out(DATA, 100, seed=3)
+    judged, may_be_shown = split_for_search(DATA, 100, seed=3)
     assert {e.query.id for e in judged}.isdisjoint(e.query.id for e in may_be_shown)
     assert len(judged) == 8 + 10
     assert len(may_be_shown) == 10
-    only_validation, rest = held_out(DATA, 5, seed=3)
+    only_validation, rest = split_for_search(DATA, 5, seed=3)
     assert {e.query.id for e in only_validation} <= {e.query.id for e in DATA.validation}
     assert len(rest) == 20
 

@@ -10,9 +10,9 @@ from harness.training.adapters import (
     attach_bottleneck,
     attach_low_rank,
     attach_virtual_tokens,
-    frozen_below,
-    merged,
-    unfrozen,
+    freeze_lower_blocks,
+    merge_adapter,
+    unfreeze,
 )
 from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
@@ -80,7 +80,7 @@ def test_only_the_named_layers_get_an_update(open_tiny):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_full_tuning_reaches_every_weight(open_tiny, kind):
-    model = unfrozen(open_tiny(kind))
+    model = unfreeze(open_tiny(kind))
     before = base(model.module)
     after = base(tuned(model).module)
     assert not any(torch.equal(after[name], before[name]) for name in before)
@@ -89,11 +89,11 @@ def test_full_tuning_reaches_every_weight(open_tiny, kind):
 def test_merging_gives_the_same_answers(open_tiny):
     adapted = tuned(low_rank(open_tiny()))
     expected = asked(adapted)
-    whole = merged(adapted)
+    whole = merge_adapter(adapted)
     assert whole.base_changed
     assert whole.trained_parameters == 0
     assert agree(asked(whole), expected)
-    assert merged(whole) is whole
+    assert merge_adapter(whole) is whole
 
 
 def lora(model):
@@ -101,7 +101,7 @@ def lora(model):
 
 
 def full(model):
-    return tuned(unfrozen(model))
+    return tuned(unfreeze(model))
 
 
 def variant(name):
@@ -113,7 +113,7 @@ def qlora(model):
 
 
 def frozen(model):
-    return tuned(frozen_below(model, 1))
+    return tuned(freeze_lower_blocks(model, 1))
 
 
 def bottleneck(model):
@@ -215,11 +215,11 @@ def test_a_kept_chain_can_be_trained_further(open_tiny, tmp_path):
 def test_frozen_blocks_and_embeddings_take_no_gradient_and_no_optimiser_state(open_tiny, kind):
     model = open_tiny(kind)
     before = base(model.module)
-    model = frozen_below(model, 1)
+    model = freeze_lower_blocks(model, 1)
     below = ("embed_tokens", "layers.0.", "wte", "wpe", ".h.0.") + (("lm_head",) if kind == "tied" else ())
     learning = {name for name, weight in model.module.named_parameters() if weight.requires_grad}
     assert learning == {name for name in before if not any(part in name for part in below)}
-    assert model.changed == learning
+    assert model.changed_weights == learning
     optimiser = MasterAdamW([p for p in model.module.parameters() if p.requires_grad], weight_decay=0.0)
     held = sum(master.numel() for master in optimiser.masters)
     assert held == model.trained_parameters < sum(p.numel() for p in model.module.parameters()) * 0.6
@@ -231,7 +231,7 @@ def test_frozen_blocks_and_embeddings_take_no_gradient_and_no_optimiser_state(op
 
 
 def test_the_way_back_ends_at_the_lowest_trainable_block(open_tiny):
-    model = frozen_below(open_tiny(), 1)
+    model = freeze_lower_blocks(open_tiny(), 1)
     seen = {}
     for place, block in enumerate(model.module.model.layers):
         block.register_forward_hook(lambda _m, _i, out, place=place: seen.update({place: out}))
@@ -241,11 +241,11 @@ def test_the_way_back_ends_at_the_lowest_trainable_block(open_tiny):
 
 
 def test_two_thirds_of_the_blocks_are_frozen_unless_told_and_never_more_than_there_are(open_tiny):
-    default = frozen_below(open_tiny(), None)
-    assert default.changed == frozen_below(open_tiny(), 1).changed
-    assert any("norm" in name for name in frozen_below(open_tiny(), 2).changed)
+    default = freeze_lower_blocks(open_tiny(), None)
+    assert default.changed_weights == freeze_lower_blocks(open_tiny(), 1).changed_weights
+    assert any("norm" in name for name in freeze_lower_blocks(open_tiny(), 2).changed_weights)
     with pytest.raises(HarnessError, match="the model has 2 blocks"):
-        frozen_below(open_tiny(), 3)
+        freeze_lower_blocks(open_tiny(), 3)
 
 
 @pytest.mark.parametrize("chain", ["frozen", "full+frozen"])
@@ -263,7 +263,7 @@ def test_only_changed_weights_are_kept(open_tiny, tmp_path, chain):
 def test_a_variant_merged_answers_the_same(open_tiny, chain):
     model = CHAINS[chain][0](open_tiny())
     expected = asked(model)
-    whole = merged(model)
+    whole = merge_adapter(model)
     assert not quantised.is_quantised(whole.module)
     assert agree(asked(whole), expected)
 
@@ -280,12 +280,12 @@ def test_a_variant_is_what_it_says(open_tiny):
 
 def test_low_rank_updates_on_4_bits_have_the_model_s_own_type(open_tiny, tmp_path):
     model = open_tiny()
-    model = low_rank(model.adapted(model.module.to(torch.bfloat16)), four_bits=True)
+    model = low_rank(model.with_module(model.module.to(torch.bfloat16)), four_bits=True)
     assert {p.dtype for p in model.module.parameters() if p.requires_grad} == {torch.bfloat16}
     model.save_adapted(tmp_path)
     assert {file.name for file in tmp_path.glob("*.safetensors")} == {"adapter_model.safetensors"}
     other = open_tiny()
-    back = other.adapted(other.module.to(torch.bfloat16)).load_adapted(tmp_path)
+    back = other.with_module(other.module.to(torch.bfloat16)).load_adapted(tmp_path)
     assert {p.dtype for name, p in back.module.named_parameters() if "lora_" in name} == {torch.bfloat16}
     assert quantised.is_quantised(back.module.get_base_model())
 

@@ -45,7 +45,7 @@ def test_a_model_whose_weights_are_elsewhere_has_no_size():
 
 
 def test_full_tuning_holds_a_gradient_and_two_moments_of_every_weight(open_tiny):
-    model = adapters.unfrozen(open_tiny())
+    model = adapters.unfreeze(open_tiny())
     count, tensors = trained(model)
     assert count == sum(p.numel() for p in model.module.parameters())
     assert train(model) == (4 * count, 2 * 4 * count + STEP_BYTES * tensors)
@@ -54,13 +54,13 @@ def test_full_tuning_holds_a_gradient_and_two_moments_of_every_weight(open_tiny)
 def test_weights_of_16_bits_have_masters_that_belong_to_the_optimizer(open_tiny):
     model = open_tiny()
     model.module.to(torch.bfloat16)
-    model = adapters.unfrozen(model)
+    model = adapters.unfreeze(model)
     count, tensors = trained(model)
     assert train(model) == (4 * count, (2 + 1) * 4 * count + STEP_BYTES * tensors)
 
 
 def test_frozen_blocks_have_neither_gradient_nor_state(open_tiny):
-    model = adapters.frozen_below(open_tiny(), 1)
+    model = adapters.freeze_lower_blocks(open_tiny(), 1)
     count, tensors = trained(model)
     inner = model.module.model
     frozen = [*inner.embed_tokens.parameters(), *inner.layers[0].parameters()]
@@ -95,7 +95,7 @@ def test_4_bit_weights_count_codes_and_scales(open_tiny):
 def test_it_is_told_once_and_before_the_gradients_are_cleared():
     weight = torch.nn.Parameter(torch.ones(3, 5))
     told = []
-    optimiser = MasterAdamW([weight], weight_decay=0.0, held=lambda *sizes: told.append(sizes))
+    optimiser = MasterAdamW([weight], weight_decay=0.0, record_memory=lambda *sizes: told.append(sizes))
     for _ in range(3):
         weight.grad = torch.ones_like(weight)
         optimiser.step(1e-3)

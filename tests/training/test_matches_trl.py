@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Query, System, Task
-from harness.prompts.layout import lay_out
-from harness.training.adapters import unfrozen
-from harness.training.batches import epoch
+from harness.prompts.layout import render_prompt
+from harness.training.adapters import unfreeze
+from harness.training.batches import epoch_batches
 from harness.training.supervised import SupervisedSettings, train
-from harness.training.training_samples import samples
+from harness.training.training_samples import build_samples
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=8)
 ANSWERS = ("good", "a delight", "bad film", "it was awful , a bad film and a long one")
@@ -26,10 +26,10 @@ def by_trl(model, schedule, accumulated, folder):
 
     prompts = System(model, TASK).prompts([e.query for e in EXAMPLES])
     pairs = {
-        e.query.id: {"prompt": lay_out(p, model.tokenizer, room=None).text, "completion": f" {e.references[0]}"}
+        e.query.id: {"prompt": render_prompt(p, model.tokenizer, max_tokens=None).text, "completion": f" {e.references[0]}"}
         for p, e in zip(prompts, EXAMPLES, strict=True)
     }
-    order = [e for number in range(EPOCHS) for batch in epoch(EXAMPLES, BATCH, number) for e in batch]
+    order = [e for number in range(EPOCHS) for batch in epoch_batches(EXAMPLES, BATCH, number) for e in batch]
     arguments = SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=BATCH // accumulated,
@@ -72,13 +72,13 @@ def test_every_step_has_the_loss_of_trl_and_the_weights_end_the_same(
     open_tiny, tmp_path, schedule, accumulated, divided
 ):
     pytest.importorskip("trl")
-    ours, theirs = (unfrozen(open_tiny(template=None)) for _ in range(2))
+    ours, theirs = (unfreeze(open_tiny(template=None)) for _ in range(2))
     expected = by_trl(theirs, schedule, accumulated, tmp_path)
     points = []
     settings = SupervisedSettings(
         RATE, EPOCHS, BATCH, weight_decay=DECAY, schedule=schedule, warmup=0.0, max_norm=NORM, **divided
     )
-    own = samples(System(ours, TASK), EXAMPLES)
+    own = build_samples(System(ours, TASK), EXAMPLES)
     assert len({sample.tokens for sample in own}) > 4
     train(ours.module, own, settings, Context(log=points.append))
     losses = [point["loss"] for point in points if "loss" in point]

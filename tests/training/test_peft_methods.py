@@ -34,7 +34,7 @@ def asked(model):
     ]
 
 
-@pytest.mark.parametrize("method", peft_methods.known())
+@pytest.mark.parametrize("method", peft_methods.trainable_methods())
 def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     torch.manual_seed(0)
     model = peft_methods.attach(open_tiny(), method, SMALL.get(method, ""))
@@ -44,18 +44,18 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     train(model.module, data, SupervisedSettings(1e-2, epochs=2, batch_size=4), Context())
     assert mean_loss(model.module, data, 768) < before
     expected = asked(model)
-    assert asked(replace(model, packs=False)) == pytest.approx(expected, abs=1e-4)
+    assert asked(replace(model, supports_packing=False)) == pytest.approx(expected, abs=1e-4)
     model.save_adapted(tmp_path)
     torch.manual_seed(1)
     assert asked(open_tiny().load_adapted(tmp_path)) == pytest.approx(expected, abs=1e-5)
     if method in STAYS:
         with pytest.raises(HarnessError, match=f"{method} has trained cannot be merged"):
-            adapters.merged(model)
+            adapters.merge_adapter(model)
     else:
-        assert asked(adapters.merged(model)) == pytest.approx(expected, abs=1e-3)
+        assert asked(adapters.merge_adapter(model)) == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("method", peft_methods.REFUSED)
+@pytest.mark.parametrize("method", peft_methods.UNSUPPORTED)
 def test_what_cannot_be_trained_here_is_refused_with_the_reason(open_tiny, method):
     with pytest.raises(HarnessError, match=f"method={method}.*cannot be trained here: it "):
         peft_methods.attach(open_tiny(), method)
@@ -65,7 +65,7 @@ def test_every_method_of_peft_is_either_known_or_refused():
     from peft import PeftType
 
     names = {kind.value.lower() for kind in PeftType}
-    assert names <= {*peft_methods.known(), *peft_methods.REFUSED}
+    assert names <= {*peft_methods.trainable_methods(), *peft_methods.UNSUPPORTED}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
-from harness.training.adapters import attach_low_rank, unfrozen
+from harness.training.adapters import attach_low_rank, unfreeze
 from harness.training.optimiser import Schedule
-from harness.training.pairs import PreferencePair, batches, learned, pairs_of
+from harness.training.pairs import PreferencePair, batches, build_split_pairs, build_pairs
 from harness.training.preferences import (
     PreferenceLoop,
     PreferenceSettings,
@@ -96,7 +96,7 @@ def test_the_reference_of_a_fresh_adapter_is_the_model_below(open_tiny):
 def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
     found = []
     for size in (768, budget):
-        model = unfrozen(open_tiny())
+        model = unfreeze(open_tiny())
         how = PreferenceSettings(1e-3, 1, 4, row_tokens=size)
         pairs = with_reference(model.module, DATA, size)
         train(trained(model.module), pairs, [], log_ratio_margins(model.module, how), PreferenceLoop(how, Context()))
@@ -152,11 +152,11 @@ def test_pairs_are_laid_out_as_the_system_asks_and_end_with_the_turn(open_tiny):
     task = Task("t", "preference", instruction="Be brief.")
     examples = (Example(Query("1", "Which film?"), ("good",), rejected="bad"), Example(Query("2", "And?"), ("good",)))
     system = System(model, task)
-    (pair,) = pairs_of(system, examples)
-    (asked, _) = model.lay_out(system.prompts([example.query for example in examples]), 4)
+    (pair,) = build_pairs(system, examples)
+    (asked, _) = model.render_prompts(system.prompts([example.query for example in examples]), 4)
     assert pair.prompt == asked.tokens
-    assert pair.chosen == [*model.tokens("good"), model.tokenizer.eos_token_id]
-    assert pair.rejected == [*model.tokens("bad"), model.tokenizer.eos_token_id]
+    assert pair.chosen == [*model.encode("good"), model.tokenizer.eos_token_id]
+    assert pair.rejected == [*model.encode("bad"), model.tokenizer.eos_token_id]
 
 
 def test_tasks_that_are_learned_together_bring_their_pairs(open_tiny):
@@ -167,7 +167,7 @@ def test_tasks_that_are_learned_together_bring_their_pairs(open_tiny):
         for name in ("one", "two")
     )
     together = TaskData(first.task, first.train, parts=(first, second))
-    found = learned(System(open_tiny(), first.task), together, "train")
+    found = build_split_pairs(System(open_tiny(), first.task), together, "train")
     assert len(found) == 2
     assert found[0].prompt != found[1].prompt
 

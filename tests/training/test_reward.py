@@ -10,7 +10,7 @@ from harness.decoding.prefix_sharing import Branch
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank
 from harness.training.preferences import PreferenceSettings
-from harness.training.reward import ADAPTER, UNFINISHED, Question, RewardModel, answering_as, by_metric, drop, fit
+from harness.training.reward import ADAPTER, CUT_OFF_PENALTY, Question, RewardModel, active_adapter, metric_reward, drop_adapter, fit_reward_model
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(
@@ -28,7 +28,7 @@ def policy(model):
 @pytest.mark.parametrize("budget", [None, 14, 768])
 def test_a_reward_is_the_heads_value_at_the_answers_last_token(open_tiny, kind, budget):
     model = open_tiny(kind)
-    if not model.packs and budget is not None:
+    if not model.supports_packing and budget is not None:
         pytest.skip("its branches cannot share a row")
     reward = RewardModel(model.module.eval(), torch.nn.Linear(64, 1), budget, end=2)
     branches = [Branch([10, 11, 12 + n], ([20, 21, 2], [30 + n, 2])) for n in range(3)]
@@ -47,7 +47,7 @@ def test_a_reward_is_the_heads_value_at_the_answers_last_token(open_tiny, kind, 
 
 def fitted(model, points, **changes):
     how = {"learning_rate": 5e-3, "epochs": 4, "batch_size": 4} | changes
-    return fit(model, System(model, TASK), DATA, PreferenceSettings(**how), Context(log=points.append))
+    return fit_reward_model(model, System(model, TASK), DATA, PreferenceSettings(**how), Context(log=points.append))
 
 
 def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tiny):
@@ -58,7 +58,7 @@ def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tin
     assert [p for p in points if "reward_accuracy" in p] == [{"reward_accuracy": 1.0, "reward_accuracy_n": 4}]
     assert points[0].keys() >= {"step", "reward_model_loss", "reward_model_preference_accuracy"}
     questions = questions_of(model)
-    texts = [[[*model.tokens(text), 2] for text in ("good 1", "bad 1")] for _ in questions]
+    texts = [[[*model.encode(text), 2] for text in ("good 1", "bad 1")] for _ in questions]
     found = reward(questions, texts)
     assert found.shape == (4, 2)
     assert (found[:, 0] > found[:, 1]).all()
@@ -67,16 +67,16 @@ def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tin
 
 
 def questions_of(model):
-    prompts = model.lay_out(System(model, TASK).prompts([e.query for e in DATA.validation]), 4)
+    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in DATA.validation]), 4)
     return [Question(e, prompt.tokens, DATA) for e, prompt in zip(DATA.validation, prompts, strict=True)]
 
 
 def test_rewards_of_the_training_answers_have_mean_zero_and_deviation_one(open_tiny):
     model = policy(open_tiny())
     reward = fitted(model, [])
-    prompts = model.lay_out(System(model, TASK).prompts([e.query for e in DATA.train]), 4)
+    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in DATA.train]), 4)
     questions = [Question(e, prompt.tokens, DATA) for e, prompt in zip(DATA.train, prompts, strict=True)]
-    answers = [[[*model.tokens(text), 2] for text in (e.references[0], e.rejected)] for e in DATA.train]
+    answers = [[[*model.encode(text), 2] for text in (e.references[0], e.rejected)] for e in DATA.train]
     found = reward(questions, answers)
     assert found.mean().item() == pytest.approx(0, abs=1e-4)
     assert found.std().item() == pytest.approx(1, abs=1e-4)
@@ -90,14 +90,14 @@ def test_an_answer_that_was_cut_off_is_worth_less(open_tiny):
     torch.nn.init.zeros_(reward.head.weight)
     (question, *_) = questions_of(model)
     whole, cut = reward([question], [[[20, 21, end], [20, 21]]])[0].tolist()
-    assert whole - cut == pytest.approx(UNFINISHED)
+    assert whole - cut == pytest.approx(CUT_OFF_PENALTY)
 
 
 def test_only_the_policy_is_left_of_it(open_tiny, tmp_path):
     model = policy(open_tiny())
     fitted(model, [], epochs=1)
     assert model.module.active_adapter == "default"
-    drop(model)
+    drop_adapter(model)
     assert list(model.module.peft_config) == ["default"]
     assert all("default" in name for name, p in model.module.named_parameters() if p.requires_grad)
     model.save_adapted(tmp_path)
@@ -111,7 +111,7 @@ def test_only_the_policy_is_left_of_it(open_tiny, tmp_path):
 def test_the_policys_adapter_comes_back_even_after_an_error(open_tiny):
     model = policy(open_tiny())
     model.module.add_adapter(ADAPTER, model.module.peft_config["default"])
-    with suppress(RuntimeError), answering_as(model.module, ADAPTER):
+    with suppress(RuntimeError), active_adapter(model.module, ADAPTER):
         assert model.module.active_adapter == ADAPTER
         raise RuntimeError
     assert model.module.active_adapter == "default"
@@ -121,8 +121,8 @@ def test_a_metric_rewards_the_answer_as_it_would_be_read(open_tiny):
     model = open_tiny()
     (question, *_) = questions_of(model)
     right = question.example.references[0]
-    answers = [[model.tokens(text) for text in (f"Answer: {right}\nand more", "good", "")]]
-    assert by_metric(model.tokenizer)([question], answers).tolist() == [[1.0, 0.0, 0.0]]
+    answers = [[model.encode(text) for text in (f"Answer: {right}\nand more", "good", "")]]
+    assert metric_reward(model.tokenizer)([question], answers).tolist() == [[1.0, 0.0, 0.0]]
 
 
 def test_a_metric_that_scores_no_single_answer_is_no_reward(open_tiny):
@@ -130,4 +130,4 @@ def test_a_metric_that_scores_no_single_answer_is_no_reward(open_tiny):
     (question, *_) = questions_of(model)
     question = Question(question.example, question.prompt, TaskData(TASK, reward="macro_f1"))
     with pytest.raises(HarnessError, match="'macro_f1' cannot be the reward of task 't'"):
-        by_metric(model.tokenizer)([question], [[[20]]])
+        metric_reward(model.tokenizer)([question], [[[20]]])

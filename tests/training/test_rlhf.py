@@ -11,8 +11,8 @@ from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
 from harness.plan.planner import make_plan
 from harness.training.adapters import attach_low_rank
-from harness.training.policy import PolicySettings, advantages, optimise, surrogate
-from harness.training.rollouts import asked, layouts, sample, turns
+from harness.training.policy import PolicySettings, advantages, optimise_policy, surrogate_loss
+from harness.training.rollouts import build_questions, pack_rollouts, sample_answers, draw_batches
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(Example(Query(str(n), f"Which film {n}?"), ("good",), rejected="bad") for n in range(12))
@@ -33,14 +33,14 @@ def wants(token):
 
 def favourite(system):
     """A token that the untrained policy draws now and then."""
-    found = sample(system.model, asked(system, DATA, "train", 3), 8, 3, seed=1)
+    found = sample_answers(system.model, build_questions(system, DATA, "train", 3), 8, 3, seed=1)
     tokens = [token for answers in found for one in answers for token in one]
     return max(set(tokens), key=tokens.count)
 
 
 def optimised(system, reward, how, seed=0):
     points = []
-    found = optimise(system, DATA, reward, how, Context(seed=seed, log=points.append))
+    found = optimise_policy(system, DATA, reward, how, Context(seed=seed, log=points.append))
     return found, points
 
 
@@ -87,11 +87,11 @@ def test_one_seed_gives_one_policy_and_another_seed_another(open_tiny):
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
 def test_answers_laid_out_together_have_the_likelihoods_that_they_have_alone(open_tiny, kind):
     model = open_tiny(kind)
-    questions = asked(System(model, TASK), DATA, "train", 3)
-    answers = sample(model, questions, 3, 3, seed=0)
+    questions = build_questions(System(model, TASK), DATA, "train", 3)
+    answers = sample_answers(model, questions, 3, 3, seed=0)
     values = torch.arange(24.0).view(8, 3)
     found = {}
-    for one in layouts(model, questions, answers, values, 60):
+    for one in pack_rollouts(model, questions, answers, values, 60):
         logs = one.logs(model.module)
         for value in one.advantages.unique():
             found[value.item()] = logs[one.advantages == value].sum().item()
@@ -105,7 +105,7 @@ def test_answers_laid_out_together_have_the_likelihoods_that_they_have_alone(ope
 
 def test_an_answer_ends_with_the_turn_or_is_cut_off_and_draws_differ(open_tiny):
     model = open_tiny()
-    answers = sample(model, asked(System(model, TASK), DATA, "train", 6), 4, 6, seed=3)
+    answers = sample_answers(model, build_questions(System(model, TASK), DATA, "train", 6), 4, 6, seed=3)
     end = model.tokenizer.eos_token_id
     assert all(one[-1] == end or len(one) == 6 for found in answers for one in found)
     assert all(end not in one[:-1] for found in answers for one in found)
@@ -113,11 +113,11 @@ def test_an_answer_ends_with_the_turn_or_is_cut_off_and_draws_differ(open_tiny):
 
 
 def test_every_question_comes_before_one_comes_again():
-    given = list(islice(turns(EXAMPLES, 5, 0), 12))
+    given = list(islice(draw_batches(EXAMPLES, 5, 0), 12))
     flat = [example.query.id for step in given for example in step]
     assert all(len(set(flat[i : i + 12])) == 12 for i in range(0, 60, 12))
-    assert flat == [e.query.id for step in islice(turns(EXAMPLES, 5, 0), 12) for e in step]
-    assert len(next(turns(EXAMPLES, 30, 0))) == 30
+    assert flat == [e.query.id for step in islice(draw_batches(EXAMPLES, 5, 0), 12) for e in step]
+    assert len(next(draw_batches(EXAMPLES, 30, 0))) == 30
 
 
 def test_answers_that_are_all_worth_the_same_teach_nothing():
@@ -169,7 +169,7 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
         "ref_per_token_logps": reference,
     }
     peer = trainer._compute_loss(trainer.model, inputs).item()
-    ours, kl = surrogate(new, old, reference, values[:, None].expand(2, 4), how)
+    ours, kl = surrogate_loss(new, old, reference, values[:, None].expand(2, 4), how)
     assert (ours * mask).sum().item() / 6 == pytest.approx(peer, abs=1e-5)
     assert (kl >= 0).all()
 

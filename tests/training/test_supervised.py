@@ -8,17 +8,17 @@ import torch
 
 from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
-from harness.training.adapters import unfrozen
+from harness.training.adapters import unfreeze
 from harness.training.batches import TrainingSample
 from harness.training.supervised import SupervisedSettings, fit, mean_loss, train
-from harness.training.training_samples import samples
+from harness.training.training_samples import build_samples
 
 DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
 FAST = SupervisedSettings(learning_rate=3e-3, epochs=3, batch_size=4)
 
 
 def trainable(open_tiny, kind="llama"):
-    return unfrozen(open_tiny(kind)).module
+    return unfreeze(open_tiny(kind)).module
 
 
 def weights(module):
@@ -102,12 +102,12 @@ def test_how_a_batch_is_divided_does_not_change_what_is_learned(open_tiny):
 def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
     task = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
     examples = tuple(Example(Query(str(n), f"Which film {n}?"), ("good", "other")) for n in range(6))
-    model = unfrozen(open_tiny(kind))
+    model = unfreeze(open_tiny(kind))
     system = System(model, task, prior=(0.5,))
-    seen = samples(system, examples)
-    (asked, *_) = model.lay_out(system.prompts([examples[0].query]), 4)
+    seen = build_samples(system, examples)
+    (asked, *_) = model.render_prompts(system.prompts([examples[0].query]), 4)
     assert seen[0].prompt == asked.tokens
-    assert seen[0].completion == [*model.tokens("good"), model.tokenizer.eos_token_id]
+    assert seen[0].completion == [*model.encode("good"), model.tokenizer.eos_token_id]
     tuned = fit(
         model,
         system,
@@ -123,7 +123,7 @@ def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
 def test_a_plain_answer_stands_behind_a_space(open_tiny):
     model = open_tiny(template=None)
     task = Task("t", "qa")
-    (sample,) = samples(System(model, task), (Example(Query("1", "Which film?"), ("good",)),))
+    (sample,) = build_samples(System(model, task), (Example(Query("1", "Which film?"), ("good",)),))
     assert model.tokenizer.decode(sample.completion) == " good</s>"
     assert model.tokenizer.decode(sample.prompt).endswith("Answer:")
 

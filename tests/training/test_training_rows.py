@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.decoding.prefix_sharing import PackedRow
-from harness.training.batches import StackedBatch, TrainingSample, epoch, passes, rows
+from harness.training.batches import StackedBatch, TrainingSample, epoch_batches, divide_into_passes, pack_rows
 from harness.training.losses import backward, mean_loss
 
 TOKEN = st.integers(6, 60)
@@ -107,61 +107,61 @@ def test_the_mean_counts_every_token_alike(module):
 
 @given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60), packs=st.booleans())
 def test_every_completion_token_is_learned_once(batch, budget, packs):
-    learned = sorted(token for one in passes(batch, budget, packs=packs) for token in one.targets.tolist())
+    learned = sorted(token for one in divide_into_passes(batch, budget, packs=packs) for token in one.targets.tolist())
     assert learned == sorted(token for sample in batch for token in sample.completion)
 
 
 @given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))
 def test_stacks_keep_the_budget_and_hold_every_sample_once(batch, budget):
-    stacks = passes(batch, budget, packs=False)
+    stacks = divide_into_passes(batch, budget, packs=False)
     assert sum(len(stack.tokens) for stack in stacks) == len(batch)
     assert all(stack.tokens.numel() <= budget or len(stack.tokens) == 1 for stack in stacks)
 
 
 def test_short_samples_behind_a_long_beginning_are_packed_and_long_ones_that_share_little_are_stacked():
     short = [TrainingSample([*range(10, 30), *range(30 + n, 40 + n)], [50, 2]) for n in range(16)]
-    assert all(isinstance(one, PackedRow) for one in passes(short, 768))
+    assert all(isinstance(one, PackedRow) for one in divide_into_passes(short, 768))
     long = [TrainingSample([10 + n, *range(10, 230)], [50, 2]) for n in range(16)]
-    assert all(isinstance(one, StackedBatch) and one.tokens.shape[0] == 3 for one in passes(long, 768)[:-1])
+    assert all(isinstance(one, StackedBatch) and one.tokens.shape[0] == 3 for one in divide_into_passes(long, 768)[:-1])
 
 
 def test_samples_of_several_tasks_have_passes_of_their_own_and_read_what_they_share_once():
     first = [TrainingSample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
     second = [TrainingSample([5, *range(90, 120), 130 + n], [9, 2]) for n in range(4)]
     mixed = [one for pair in zip(first, second, strict=False) for one in pair] + first[4:]
-    assert sum(len(one.tokens) for one in rows(mixed, 768)) > 2 * 130
-    assert sorted(len(one.tokens) for one in passes(mixed, 768)) == [31 + 4 * 2, 41 + 5 * 2]
+    assert sum(len(one.tokens) for one in pack_rows(mixed, 768)) > 2 * 130
+    assert sorted(len(one.tokens) for one in divide_into_passes(mixed, 768)) == [31 + 4 * 2, 41 + 5 * 2]
 
 
 def test_samples_without_a_neighbour_stay_together():
     family = [TrainingSample([5, *range(10, 50), 60 + n], [8, 2]) for n in range(5)]
     alone = [TrainingSample([5, 200 + n, *range(70, 90)], [8, 2]) for n in range(3)]
-    sizes = [len(one.targets) for one in passes([*family, *alone], 768)]
+    sizes = [len(one.targets) for one in divide_into_passes([*family, *alone], 768)]
     assert sorted(sizes) == [3 * 2, 5 * 2]
 
 
 @given(batch=st.lists(SAMPLE, min_size=1, max_size=8), budget=st.integers(1, 60))
 def test_rows_hold_every_sample_once(batch, budget):
-    laid = rows(batch, budget)
+    laid = pack_rows(batch, budget)
     learned = sorted(token for row in laid for token in row.targets.tolist())
     assert learned == sorted(token for sample in batch for token in sample.completion)
-    assert sum(row.leaves for row in laid) == len(batch)
+    assert sum(row.leaf_count for row in laid) == len(batch)
     assert all(len(row.tokens) <= max(budget, *(sample.tokens for sample in batch)) for row in laid)
 
 
 def test_what_prompts_begin_with_alike_is_computed_once_a_row():
     batch = [TrainingSample([*range(10, 30), 40 + n], [50, 2]) for n in range(8)]
-    (row,) = rows(batch, 100)
+    (row,) = pack_rows(batch, 100)
     assert len(row.tokens) == 20 + 8 * 2
 
 
 @given(size=st.integers(1, 40), batch_size=st.integers(1, 10), seed=st.integers(0, 5))
 def test_an_epoch_holds_every_sample_once_in_an_order_of_its_seed(size, batch_size, seed):
     data = [TrainingSample([n + 1], [2]) for n in range(size)]
-    batches = epoch(data, batch_size, seed)
+    batches = epoch_batches(data, batch_size, seed)
     flat = [sample for batch in batches for sample in batch]
     assert sorted(sample.prompt[0] for sample in flat) == list(range(1, size + 1))
     assert all(len(batch) == batch_size for batch in batches[:-1])
-    assert epoch(data, batch_size, seed) == batches
+    assert epoch_batches(data, batch_size, seed) == batches
     if size > 15:
-        assert epoch(data, batch_size, seed + 1) != batches
+        assert epoch_batches(data, batch_size, seed + 1) != batches

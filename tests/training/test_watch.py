@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from harness.api import Context, Example, Passage, Query, System, Task, TaskData
 from harness.errors import HarnessError
-from harness.training.adapters import attach_low_rank, unfrozen
+from harness.training.adapters import attach_low_rank, unfreeze
 from harness.training.batches import TrainingSample
-from harness.training.divergence import Divergence
-from harness.training.progress import asked
+from harness.training.divergence import DivergenceDetector
+from harness.training.progress import monitor_tasks
 from harness.training.supervised import SupervisedSettings, fit, train
 
 DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
@@ -44,7 +44,7 @@ def points_of(model, material=MATERIAL, system=None, **changes):
 
 
 def test_each_evaluation_has_losses_and_the_metric_on_both_splits(open_tiny):
-    points = points_of(unfrozen(open_tiny()))
+    points = points_of(unfreeze(open_tiny()))
     assert [(point["step"], point["epoch"]) for point in points] == [(3, 1), (6, 2), (9, 3)]
     names = {"train_loss", "validation_loss", "train_accuracy", "validation_accuracy"}
     assert all(point.keys() == {"step", "epoch", *names} for point in points)
@@ -53,14 +53,14 @@ def test_each_evaluation_has_losses_and_the_metric_on_both_splits(open_tiny):
 
 
 def test_the_metric_is_that_of_the_system_after_training(open_tiny):
-    model = unfrozen(open_tiny())
+    model = unfreeze(open_tiny())
     points = points_of(model)
-    final = asked(System(model, TASK), MATERIAL, 32).scores()
+    final = monitor_tasks(System(model, TASK), MATERIAL, 32).scores()
     assert final == {name: points[-1][name] for name in final}
 
 
 def test_evaluations_can_be_more_than_one_an_epoch(open_tiny):
-    points = points_of(unfrozen(open_tiny()), evaluate_every=2)
+    points = points_of(unfreeze(open_tiny()), evaluate_every=2)
     assert [point["step"] for point in points] == [2, 3, 4, 6, 8, 9]
     assert points[0]["epoch"] == pytest.approx(0.667)
 
@@ -92,15 +92,15 @@ def weights_of_seed(module):
 
 def train_only(model, material, how):
     """Train without the choice of the best epoch, in which the number of evaluations would show."""
-    from harness.training.training_samples import learned
+    from harness.training.training_samples import build_split_samples
 
     system = System(model, material.task)
-    metric = asked(system, material, how.watch_items)
-    train(model.module, learned(system, material, "train"), how, Context(), (), metric)
+    metric = monitor_tasks(system, material, how.watch_items)
+    train(model.module, build_split_samples(system, material, "train"), how, Context(), (), metric)
 
 
 def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
-    module = unfrozen(open_tiny()).module
+    module = unfreeze(open_tiny()).module
     points, steps = [], []
     context = Context(log=points.append, progress=lambda done, total: steps.append((done, total)))
     train(module, DATA, SupervisedSettings(3e-3, epochs=30, batch_size=4, patience=2), context, OPPOSED)
@@ -111,21 +111,21 @@ def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
 
 
 def test_without_patience_every_epoch_is_run(open_tiny):
-    module = unfrozen(open_tiny()).module
+    module = unfreeze(open_tiny()).module
     points = []
     train(module, DATA, SupervisedSettings(3e-3, epochs=8, batch_size=4), Context(log=points.append), OPPOSED)
     assert sum("validation_loss" in point for point in points) == 8
 
 
 def test_the_best_can_be_chosen_by_the_metric(open_tiny):
-    model = unfrozen(open_tiny())
+    model = unfreeze(open_tiny())
     system = System(model, TASK)
     turned = tuple(Example(e.query, ("bad" if e.references == ("good",) else "good",)) for e in MATERIAL.validation)
     material = TaskData(TASK, MATERIAL.train, turned, metrics=("accuracy",))
     points = points_of(model, material, system, best_by="metric", evaluate_every=1)
     values = [point["validation_accuracy"] for point in points]
     assert values[-1] < max(values)
-    assert asked(system, material, 32).scores()["validation_accuracy"] == max(values)
+    assert monitor_tasks(system, material, 32).scores()["validation_accuracy"] == max(values)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_best_can_be_chosen_by_the_metric(open_tiny):
 )
 def test_the_best_by_a_metric_that_there_is_not_is_refused(open_tiny, material):
     with pytest.raises(HarnessError, match="best_by=metric needs a metric and a validation split of task 'moods'"):
-        points_of(unfrozen(open_tiny()), material, best_by="metric")
+        points_of(unfreeze(open_tiny()), material, best_by="metric")
 
 
 def test_tasks_that_are_learned_together_are_scored_each_by_its_own_metric(open_tiny):
@@ -145,12 +145,12 @@ def test_tasks_that_are_learned_together_are_scored_each_by_its_own_metric(open_
         Task("more", "classification", choices=("good", "bad")), *((MATERIAL.train[:4],) * 2), metrics=("accuracy",)
     )
     both = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",), parts=(MATERIAL, second, third))
-    points = points_of(unfrozen(open_tiny()), both)
+    points = points_of(unfreeze(open_tiny()), both)
     assert {"validation_accuracy", "train_accuracy", "validation_token_f1", "train_token_f1"} <= points[-1].keys()
     model = open_tiny()
     system = System(model, TASK)
-    alone = [asked(System(model, one.task), one, 32).scores()["validation_accuracy"] for one in (MATERIAL, third)]
-    assert asked(system, both, 32).scores()["validation_accuracy"] == pytest.approx(sum(alone) / 2)
+    alone = [monitor_tasks(System(model, one.task), one, 32).scores()["validation_accuracy"] for one in (MATERIAL, third)]
+    assert monitor_tasks(system, both, 32).scores()["validation_accuracy"] == pytest.approx(sum(alone) / 2)
 
 
 def test_passages_are_found_once_however_often_a_system_is_asked(open_tiny):
@@ -161,13 +161,13 @@ def test_passages_are_found_once_however_often_a_system_is_asked(open_tiny):
             calls.append(len(queries))
             return [(Passage("p", "A delight."),) for _ in queries]
 
-    one = asked(System(open_tiny(), TASK, retriever=Finds()), MATERIAL, 4)
+    one = monitor_tasks(System(open_tiny(), TASK, retriever=Finds()), MATERIAL, 4)
     assert one.scores() == one.scores()
     assert calls == [4, 4]
 
 
 def test_a_learning_rate_that_is_far_too_high_stops_the_training(open_tiny):
-    module = unfrozen(open_tiny()).module
+    module = unfreeze(open_tiny()).module
     with pytest.raises(
         HarnessError, match=r"diverged at step \d+: the (last 8 losses were \d+|loss is nan).*; lower learning_rate\."
     ):
@@ -175,7 +175,7 @@ def test_a_learning_rate_that_is_far_too_high_stops_the_training(open_tiny):
 
 
 def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
-    module = unfrozen(open_tiny()).module
+    module = unfreeze(open_tiny()).module
     points = []
     train(module, DATA, SupervisedSettings(1e-3, epochs=6, batch_size=1), Context(log=points.append))
     losses = [point["loss"] for point in points if "loss" in point]
@@ -186,13 +186,13 @@ def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
 @settings(max_examples=60, deadline=None)
 @given(noise=st.lists(st.floats(0.02, 3.0), min_size=10, max_size=80))
 def test_noise_around_a_level_is_no_divergence(noise):
-    divergence = Divergence(len(noise))
+    divergence = DivergenceDetector(len(noise))
     for value in noise:
         divergence.see(1.5 + value)
 
 
 def test_rare_hard_examples_in_a_learned_task_are_no_divergence():
-    divergence = Divergence(200)
+    divergence = DivergenceDetector(200)
     draw = random.Random(0)
     for _ in range(200):
         divergence.see(4.0 if draw.random() < 0.3 else 0.02)
@@ -205,12 +205,12 @@ def see_all(divergence, losses):
 
 def test_a_loss_that_stays_where_it_rose_to_is_a_divergence():
     with pytest.raises(HarnessError, match=r"at step 18: the last 8 losses were 9\.00 or more, from 2\.00; lower"):
-        see_all(Divergence(40), [2.0] * 10 + [9.0] * 30)
+        see_all(DivergenceDetector(40), [2.0] * 10 + [9.0] * 30)
 
 
 def test_a_loss_that_is_worse_than_guessing_from_the_second_step_on_is_a_divergence():
     with pytest.raises(HarnessError, match="diverged at step 9"):
-        see_all(Divergence(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
+        see_all(DivergenceDetector(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
 
 
 @pytest.mark.parametrize("packs", [True, False])
@@ -220,7 +220,7 @@ def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, pa
     for checkpointing in (False, True):
         torch.manual_seed(0)
         low = {"rank": 4, "alpha": 8.0, "dropout": 0.3, "targets": "all-linear"}
-        model = unfrozen(open_tiny()) if how == "full" else attach_low_rank(open_tiny(), **low)
+        model = unfreeze(open_tiny()) if how == "full" else attach_low_rank(open_tiny(), **low)
         seen = []
         inner = next(m for name, m in model.module.named_modules() if name.endswith("layers.0.self_attn"))
         inner.register_forward_hook(lambda *_, seen=seen: seen.append(1))

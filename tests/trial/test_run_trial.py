@@ -60,7 +60,7 @@ def test_each_phase_is_a_span(run, strategy, task, expected):
     record, _ = run(strategy, task)
     assert [f"{span.phase} {span.step}" if span.step else span.phase for span in record.spans] == expected
     assert all(span.wall_s > 0 and span.host_peak_bytes > 0 and not span.reused for span in record.spans)
-    assert all(span.gpu_allocated_peak_bytes is None for span in record.spans) or module.environment().gpu
+    assert all(span.gpu_allocated_peak_bytes is None for span in record.spans) or module.current_environment().gpu
 
 
 def test_items_are_asked_as_requests_once_they_were_asked_in_batches(run):
@@ -97,10 +97,10 @@ def test_scored_choices_are_tokens_that_are_read(run):
 
 def test_training_counts_the_tokens_of_every_epoch(run, open_tiny, tiny_suite):
     from harness.api import System
-    from harness.training.training_samples import samples
+    from harness.training.training_samples import build_samples
 
     data = prepare(load_suite(tiny_suite), "moods").task_data
-    one_epoch = sum(sample.tokens for sample in samples(System(open_tiny(), data.task), data.train))
+    one_epoch = sum(sample.tokens for sample in build_samples(System(open_tiny(), data.task), data.train))
     record, _ = run(LORA)
     assert only(record, "adapt", "lora").tokens_in == 2 * one_epoch
 

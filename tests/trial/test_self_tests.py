@@ -8,7 +8,7 @@ import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 
 from harness.api import Prompt, System, Task
-from harness.compare.trials.stored_trials import read
+from harness.compare.trials.stored_trials import read_trials
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.models import quantised
@@ -133,10 +133,10 @@ def test_dequantising_keeps_every_value_bit_for_bit_and_leaves_the_adapter_besid
         if isinstance(layer, layers.Linear4bit)
     }
     assert stood_for
-    assert weight_formats.in_four_bits(model)
-    whole = weight_formats.full_precision(model)
-    assert not weight_formats.in_four_bits(whole)
-    assert weight_formats.mergeable(whole)
+    assert weight_formats.is_four_bit(model)
+    whole = weight_formats.dequantise(model)
+    assert not weight_formats.is_four_bit(whole)
+    assert weight_formats.is_mergeable(whole)
     for name, (weight, transposed) in stood_for.items():
         assert torch.equal(whole.module.get_submodule(name).weight, weight.T if transposed else weight)
 
@@ -145,20 +145,20 @@ def test_dequantising_keeps_every_value_bit_for_bit_and_leaves_the_adapter_besid
 @pytest.mark.parametrize("four_bits", [False, True])
 def test_merging_adds_the_update_to_the_weights_and_leaves_no_adapter(open_tiny, kind, four_bits):
     model = adapted(open_tiny(kind), four_bits=four_bits)
-    whole = weight_formats.full_precision(model) if four_bits else model
+    whole = weight_formats.dequantise(model) if four_bits else model
     prompt = [Prompt(Task("t", "qa", form="plain"), "Which key?")]
     choices = [("key 1", "lock 2", "a delight")]
     before = whole.score_choices(prompt, choices)[0].choice_scores
-    merged = weight_formats.merged(whole)
-    assert not weight_formats.mergeable(merged)
+    merged = weight_formats.merge_adapter(whole)
+    assert not weight_formats.is_mergeable(merged)
     assert not any("lora" in name for name, _ in merged.module.named_parameters())
     assert merged.score_choices(prompt, choices)[0].choice_scores == pytest.approx(before, abs=1e-3)
 
 
 def test_a_model_without_an_adapter_has_nothing_to_merge(open_tiny):
-    assert not weight_formats.mergeable(open_tiny())
-    assert not weight_formats.mergeable(adapters.attach_bottleneck(open_tiny(), width=2))
-    assert not weight_formats.mergeable(adapters.attach_virtual_tokens(open_tiny(), 2, ""))
+    assert not weight_formats.is_mergeable(open_tiny())
+    assert not weight_formats.is_mergeable(adapters.attach_bottleneck(open_tiny(), width=2))
+    assert not weight_formats.is_mergeable(adapters.attach_virtual_tokens(open_tiny(), 2, ""))
 
 
 def test_a_tuned_trial_says_how_many_answers_stayed_the_same(run):
@@ -213,7 +213,7 @@ def test_a_strategy_with_words_of_its_own_is_not_asked_in_others(run):
 def test_of_a_system_that_is_dear_to_ask_only_the_first_paraphrase_is(run, monkeypatch):
     from harness.trial import ablations as module
 
-    monkeypatch.setattr(module, "WORDING_TOKENS", 1)
+    monkeypatch.setattr(module, "PARAPHRASE_TOKENS", 1)
     record, _ = run("zero_shot", check_items=3)
     assert [info.name for info in record.tasks] == ["facts", "facts@paraphrase-1"]
 
@@ -226,7 +226,7 @@ def test_what_is_asked_besides_changes_no_score_and_no_other_answer(run, tmp_pat
     assert without.checks == () == tuple(info for info in without.tasks if info.role == "control")
     store = Store(tmp_path)
     store.write(with_checks, rows)
-    (one,) = read(store.load())
+    (one,) = read_trials(store.load())
     assert set(one.items) == {"facts"}
     assert sorted(one.controls) == sorted(WAYS)
     assert {len(items) for items in one.controls.values()} == {6}

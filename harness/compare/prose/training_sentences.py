@@ -10,7 +10,7 @@ from harness.compare.table.result import StrategyResult
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def in_words(row: StrategyResult) -> list[str]:
+def run_sentences(row: StrategyResult) -> list[str]:
     """Say how the training of a row's first seed went, a line for each run; nothing where nothing was trained."""
     curves = next((trial.curves for trial in row.trials if trial.curves), ())
     return [line for curve in curves if (line := _line(curve))]

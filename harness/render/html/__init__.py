@@ -1,1 +1,1 @@
-"""The report as one HTML file, and its charts as files; `page.render` and `figures.save` are what others call."""
+"""The report as one HTML file, and its charts as files; other packages call `page.render` and `all_charts.save`."""

@@ -16,7 +16,7 @@ from harness.render.html.training_charts import learning_charts
 from harness.store.results_store import slug
 
 
-def charts_of(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
+def task_charts(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
     """The charts of one task, the most important first."""
     return [*quality_charts(task, models), *effect_charts(task), *learning_charts(task)]
 
@@ -25,24 +25,24 @@ def save(comparison: Comparison, folder: Path, models: Sequence[ModelInfo] = ())
     """Write every chart as ``SUITE-TASK-CHART.svg`` and ``.png``.
 
     Args:
-        comparison: what is drawn.
-        folder: where to; made if it is not there.
-        models: of the trials, for charts by model size.
+        comparison: source of the charts.
+        folder: target, created if missing.
+        models: those of the trials, for charts by model size.
 
     Raises:
         HarnessError: the folder cannot be written to.
     """
-    written: list[Path] = []
+    paths: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for task in (task for suite in comparison.suites for task in suite.tasks):
-            for chart in charts_of(task, models):
+            for chart in task_charts(task, models):
                 path = folder / f"{slug(task.suite)}-{slug(task.name)}-{chart.name}"
                 with canvas.style():
                     figure = chart.draw()
                     path.with_suffix(".svg").write_text(canvas.as_svg(figure), encoding="utf-8")
                     path.with_suffix(".png").write_bytes(canvas.as_png(figure))
-                written += [path.with_suffix(".svg"), path.with_suffix(".png")]
+                paths += [path.with_suffix(".svg"), path.with_suffix(".png")]
     except OSError as error:
         raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
-    return written
+    return paths

@@ -1,4 +1,4 @@
-"""What every chart is drawn on: one size, few colours, text that stays text, and the same bytes every time.
+"""Matplotlib style shared by all charts: one width, few colours, SVG text kept as text, reproducible bytes.
 
 Colours are drawn as fixed values; in the page each becomes a CSS variable, so that charts follow light and dark.
 """
@@ -17,15 +17,15 @@ from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
 WIDTH = 440
-"""Units across; one unit is a CSS pixel where the chart is as wide as a telephone's screen allows."""
+"""Figure width in units; one unit is a CSS pixel where the chart fills a phone's screen."""
 INK, MUTED, GRID, PAPER = "#1b2530", "#5c6875", "#dde2e7", "#fdfdfc"
 ACCENT, QUIET = "#0b5fa5", "#7b8794"
 SERIES = ("#0b5fa4", "#b84a00", "#00755a", "#9c3f80", "#7d6100", "#4a5a68")
-"""Told apart by people who see few colours (after Okabe & Ito 2008), each at least 4.5 : 1 on paper."""
+"""Colour-blind safe (after Okabe & Ito 2008), each with a contrast of at least 4.5 : 1 on `PAPER`."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", ACCENT: "accent", QUIET: "quiet"} | {
-    colour: f"series-{place + 1}" for place, colour in enumerate(SERIES)
+    colour: f"series-{index + 1}" for index, colour in enumerate(SERIES)
 }
 _STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
@@ -62,17 +62,17 @@ _STYLE: dict[RcKeyType, Any] = {
 
 @contextmanager
 def style() -> Generator[None]:
-    """Draw and save within this."""
+    """Context in which charts are drawn and saved."""
     with rc_context(_STYLE):
         yield
 
 
-def sheet(height: float) -> Figure:
+def new_figure(height: float) -> Figure:
     """A figure `WIDTH` units wide, a unit being a point at 72 dots an inch."""
     return Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
 
 
-def area(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
+def add_axes(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
     """Add axes with these margins, in units."""
     height = figure.get_figheight() * 72
     return figure.add_axes(
@@ -81,21 +81,21 @@ def area(figure: Figure, left: float, bottom: float, right: float, top: float) -
 
 
 def as_svg(figure: Figure) -> str:
-    """Write a figure as a file of its own."""
-    return _written(figure, "svg").decode()
+    """Render a figure as a standalone SVG file."""
+    return _save_figure(figure, "svg").decode()
 
 
 def as_png(figure: Figure) -> bytes:
-    """Write a figure as pixels, sharp enough for print."""
-    return _written(figure, "png", dpi=216)
+    """Render a figure as PNG at 216 dpi, for print."""
+    return _save_figure(figure, "png", dpi=216)
 
 
 def inline(svg: str, name: str) -> str:
-    """Make a written SVG part of a page: no ids but its own, colours by variable, the page's font.
+    """Prepare an SVG for a page: prefixed ids, colours as CSS variables, the page's font.
 
     Args:
-        svg: of `as_svg`.
-        name: unique in the page; goes in front of every id.
+        svg: from `as_svg`.
+        name: unique in the page; prefix of every id.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
@@ -103,14 +103,14 @@ def inline(svg: str, name: str) -> str:
     body = re.sub(r'(<g) id="([^"]+)"', lambda m: m[0] if m[2] in used else m[1], body)
     for old in used:
         body = re.sub(rf'(?<=["#]){re.escape(old)}(?=["\)])', f"{name}-{old}", body)
-    body = re.sub(r"<[^>]+>", lambda tag: _light(tag[0]), body)
+    body = re.sub(r"<[^>]+>", lambda tag: _simplify_tag(tag[0]), body)
     body = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" focusable="false">', body, count=1)
     body = re.sub(r"\s*\n\s*(?=[LMQCz\"])", "", re.sub(r">\s+<", "><", body))
     return re.sub(r"<g/>|<g></g>", "", body).strip()
 
 
-def _light(tag: str) -> str:
-    """Shorten one tag: colours by variable, the page's font, two decimals. The texts between tags stay as they are."""
+def _simplify_tag(tag: str) -> str:
+    """Shorten one tag: CSS variables, the page's font, two decimals. Text between tags is unchanged."""
     for colour, variable in _VARIABLES.items():
         tag = tag.replace(colour, f"var(--{variable})")
     tag = re.sub(r"; font-family: [^;\"]+", "", tag)
@@ -118,7 +118,7 @@ def _light(tag: str) -> str:
     return re.sub(r"(\d+\.\d\d)\d+", r"\1", tag)
 
 
-def _written(figure: Figure, form: str, dpi: float = 72) -> bytes:
+def _save_figure(figure: Figure, form: str, dpi: float = 72) -> bytes:
     out = io.BytesIO()
     metadata = {"Date": None} if form == "svg" else {"Software": None}
     figure.savefig(out, format=form, metadata=metadata, dpi=dpi)

@@ -1,4 +1,4 @@
-"""What a chart of the report is: a drawing, what it shows in words, and the table behind it."""
+"""Charts of the report: a drawing, its description, and the table behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.render.text.escape import plain
 
 
 class Cell(NamedTuple):
-    """A cell: how it reads, and the number that it was made of."""
+    """A table cell: its text, and the number behind it."""
 
     text: str
     value: float | None = None
@@ -36,34 +36,34 @@ class Chart:
 
     Attributes:
         name: unique within its task, fit for a file name.
-        said: what it shows, in a sentence or two; stands below it, and for it where it can't be seen.
-        draw: draws it anew, within `canvas.style`.
+        description: what it shows, in a sentence or two; caption and text alternative.
+        draw: draws a new figure; call it within `canvas.style`.
     """
 
     name: str
     title: str
-    said: str
+    description: str
     draw: Callable[[], Figure]
     table: ChartTable
 
 
 def row_name(task: TaskResult, row: StrategyResult) -> str:
-    """What a row is called: its strategy, and its model where there are several."""
+    """Name of a row: its strategy, and its model where there are several."""
     return f"{plain(row.label)} · {plain(row.model)}" if several_models(task) else plain(row.label)
 
 
-def estimate_cell(found: Estimate | None) -> Cell:
+def estimate_cell(estimate: Estimate | None) -> Cell:
     """A score with its interval."""
-    return Cell(score(found), found.value) if found else Cell(UNKNOWN)
+    return Cell(score(estimate), estimate.value) if estimate else Cell(UNKNOWN)
 
 
-def change_cell(found: Difference | None) -> Cell:
+def change_cell(difference: Difference | None) -> Cell:
     """A difference with its interval."""
-    return Cell(change(found), found.value) if found else Cell(UNKNOWN)
+    return Cell(change(difference), difference.value) if difference else Cell(UNKNOWN)
 
 
 def number_cell(value: float | None, write: Callable[[float], str]) -> Cell:
-    """A number, or the sign for one that is not known."""
+    """A number, or the sign for unknown."""
     return Cell(UNKNOWN) if value is None else Cell(write(value), value)
 
 

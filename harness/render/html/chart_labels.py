@@ -1,4 +1,4 @@
-"""Names in a chart: how wide they are, how they are shortened, and where there is room for them."""
+"""Labels in a chart: width, shortening, and placement without overlap."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LONGEST = 26
-HEIGHT = 14.0
+MAX_NAME_LENGTH = 26
+NAME_HEIGHT = 14.0
 
 
 class Box(NamedTuple):
@@ -18,77 +18,83 @@ class Box(NamedTuple):
     right: float
     top: float
 
-    def meets(self, other: Box) -> bool:
+    def overlaps(self, other: Box) -> bool:
         """Whether the two overlap."""
         return not (
             self.right <= other.left or other.right <= self.left or self.top <= other.bottom or other.top <= self.bottom
         )
 
-    def inside(self, room: Box) -> bool:
-        """Whether all of it lies in the room."""
+    def inside(self, frame: Box) -> bool:
+        """Whether all of it lies in the frame."""
         return (
-            self.left >= room.left and self.right <= room.right and self.bottom >= room.bottom and self.top <= room.top
+            self.left >= frame.left
+            and self.right <= frame.right
+            and self.bottom >= frame.bottom
+            and self.top <= frame.top
         )
 
 
-def shortened(name: str, most: int = LONGEST) -> str:
-    """Cut a long name, which stands in full in the table behind the chart."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    """Cut a long name; the table behind the chart has it in full."""
+    return name if len(name) <= max_length else f"{name[: max_length - 1]}…"
 
 
-def width_of(text: str, size: float = 12) -> float:
-    """Estimate how wide a text is in a page's usual fonts, in units."""
+def text_width(text: str, size: float = 12) -> float:
+    """Estimate the width of a text in common page fonts, in units."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return size * (0.56 * (len(text) - wide) + wide)
 
 
-def place_labels(wanted: Sequence[tuple[str, float, float]], taken: Sequence[Box], room: Box) -> list[Box | None]:
-    """Find a place beside its point for each label, the first ones first.
+def place_labels(labels: Sequence[tuple[str, float, float]], obstacles: Sequence[Box], frame: Box) -> list[Box | None]:
+    """Place each label beside its point, in order of priority.
 
     Args:
-        wanted: each text with the x and y of its point.
-        taken: where no label may lie.
-        room: where labels must lie.
+        labels: each text with the x and y of its point.
+        obstacles: where no label may lie.
+        frame: where labels must lie.
 
     Returns:
-        A box for each label; None where there is no room.
+        A box for each label; None where none fits.
     """
-    occupied = list(taken)
-    found: list[Box | None] = []
-    for text, x, y in wanted:
-        spot = next((box for box in _around(text, x, y) if box.inside(room) and not _hits(box, occupied)), None)
-        if spot:
-            occupied.append(spot)
-        found.append(spot)
-    return found
+    occupied = list(obstacles)
+    boxes: list[Box | None] = []
+    for text, x, y in labels:
+        position = next(
+            (box for box in _candidate_boxes(text, x, y) if box.inside(frame) and not _overlaps_any(box, occupied)),
+            None,
+        )
+        if position:
+            occupied.append(position)
+        boxes.append(position)
+    return boxes
 
 
-def spread(centres: Sequence[float], low: float, high: float, gap: float = HEIGHT) -> list[float]:
-    """Push rising heights apart until they are `gap` from one another, as near to where they were as can be.
+def spread(centres: Sequence[float], low: float, high: float, gap: float = NAME_HEIGHT) -> list[float]:
+    """Push rising heights apart until they are `gap` from one another, moving each as little as possible.
 
     Args:
         centres: in rising order.
         low: the lowest allowed.
-        high: the highest, as far as there is room.
-        gap: between two.
+        high: the highest, exceeded where they do not fit.
+        gap: the least distance between two.
     """
-    placed = list(centres)
+    heights = list(centres)
     for _ in range(200):
-        moved = False
-        for place in range(1, len(placed)):
-            if (missing := gap - (placed[place] - placed[place - 1])) > 0.01:
-                placed[place - 1] -= missing / 2
-                placed[place] += missing / 2
-                moved = True
-        if placed and (shift := max(0.0, low - placed[0]) - max(0.0, placed[-1] - high)):
-            placed = [one + shift for one in placed]
-        if not moved:
+        overlap = False
+        for index in range(1, len(heights)):
+            if (missing := gap - (heights[index] - heights[index - 1])) > 0.01:
+                heights[index - 1] -= missing / 2
+                heights[index] += missing / 2
+                overlap = True
+        if heights and (shift := max(0.0, low - heights[0]) - max(0.0, heights[-1] - high)):
+            heights = [height + shift for height in heights]
+        if not overlap:
             break
-    return placed
+    return heights
 
 
-def _around(text: str, x: float, y: float) -> list[Box]:
-    width, half = width_of(text, 11), HEIGHT / 2
+def _candidate_boxes(text: str, x: float, y: float) -> list[Box]:
+    width, half = text_width(text, 11), NAME_HEIGHT / 2
     lefts = {"right": x + 8, "left": x - 8 - width, "middle": x - width / 2}
     order = [("right", 0), ("left", 0), ("right", 11), ("right", -11), ("left", 11), ("left", -11)]
     order += [("middle", 15), ("middle", -15), ("right", 20), ("right", -20), ("left", 20), ("left", -20)]
@@ -96,5 +102,5 @@ def _around(text: str, x: float, y: float) -> list[Box]:
     return [Box(lefts[side], y + up - half, lefts[side] + width, y + up + half) for side, up in order]
 
 
-def _hits(box: Box, occupied: Sequence[Box]) -> bool:
-    return any(box.meets(other) for other in occupied)
+def _overlaps_any(box: Box, occupied: Sequence[Box]) -> bool:
+    return any(box.overlaps(other) for other in occupied)

@@ -1,4 +1,4 @@
-"""The cost section as it stands without a script: totals at the usage that was asked for, and one break-even."""
+"""Cost section without scripts: totals at the assumed usage, and one break-even."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from harness.compare.cost.breakeven import break_even
 from harness.compare.cost.money import CostPart, Money, Usage
 from harness.compare.table.result import Comparison
 from harness.render.html.chart import Cell, ChartTable, table
-from harness.render.html.embedded_data import priced, task_name
+from harness.render.html.embedded_data import priced_rows, task_name
 from harness.render.html.page_text import dollars, number
 
 
 @dataclass(frozen=True)
 class Costs:
-    """One task's money.
+    """Costs of one task.
 
     Attributes:
-        totals: a row a strategy; parts: what each amount is made of.
-        first, second: places of the two whose break-even is shown first.
-        prices: names of the prices that amounts are made with.
+        totals: a row per strategy; parts: components of each amount.
+        first, second: row indices of the pair whose break-even is shown first.
+        prices: names of the prices used.
     """
 
     name: str
@@ -32,53 +32,53 @@ class Costs:
     prices: tuple[str, ...]
 
 
-def costs_of(comparison: Comparison) -> list[Costs]:
-    """The tasks of which at least one row has a price."""
+def task_costs(comparison: Comparison) -> list[Costs]:
+    """Costs of each task with at least one priced row."""
     usage = comparison.assumed.usage
     tasks = [task for suite in comparison.suites for task in suite.tasks]
-    return [_costs(task_name(comparison, task), rows, usage) for task in tasks if (rows := priced(task))]
+    return [_costs(task_name(comparison, task), rows, usage) for task in tasks if (rows := priced_rows(task))]
 
 
-def say_break_even(names: tuple[str, str], money: tuple[Money, Money], usage: Usage) -> str:
-    """Say from how many requests a month on the one costs less than the other, over the whole horizon."""
-    found = break_even(*money, usage)
-    if found.cheaper_below is None or found.cheaper_above is None:
+def break_even_sentence(names: tuple[str, str], money: tuple[Money, Money], usage: Usage) -> str:
+    """State the monthly requests above which one costs less than the other, over the whole horizon."""
+    crossing = break_even(*money, usage)
+    if crossing.cheaper_below is None or crossing.cheaper_above is None:
         return f"`{names[0]}` and `{names[1]}` cost the same."
-    if found.per_month is None:
-        return f"`{names[found.cheaper_above]}` costs less than `{names[1 - found.cheaper_above]}` at any volume."
-    between = f" ({found.note})" if found.note else ""
-    if found.low is not None and found.high is not None:
-        between = f" [{number(found.low / usage.months)}, {number(found.high / usage.months)}]"
+    if crossing.per_month is None:
+        return f"`{names[crossing.cheaper_above]}` costs less than `{names[1 - crossing.cheaper_above]}` at any volume."
+    between = f" ({crossing.note})" if crossing.note else ""
+    if crossing.low is not None and crossing.high is not None:
+        between = f" [{number(crossing.low / usage.months)}, {number(crossing.high / usage.months)}]"
     return (
-        f"Above {number(found.per_month)} requests a month{between}, `{names[found.cheaper_above]}` costs less than "
-        f"`{names[found.cheaper_below]}`; below, it is the other way round."
+        f"Above {number(crossing.per_month)} requests a month{between}, `{names[crossing.cheaper_above]}` costs less "
+        f"than `{names[crossing.cheaper_below]}`; below, it is the other way round."
     )
 
 
 def _costs(name: str, rows: list[tuple[str, Money]], usage: Usage) -> Costs:
     first, second = _pair(rows, usage)
     pair = (rows[first], rows[second])
-    said = say_break_even((pair[0][0], pair[1][0]), (pair[0][1], pair[1][1]), usage) if first != second else ""
-    every = [part for _, money in rows for part in _parts(money)]
+    sentence = break_even_sentence((pair[0][0], pair[1][0]), (pair[0][1], pair[1][1]), usage) if first != second else ""
+    cost_parts = [part for _, money in rows for part in _parts(money)]
     return Costs(
         name=name,
         names=tuple(name for name, _ in rows),
         totals=table(
             ["strategy", "made once", "1,000 requests", "kept, a month", "made again", "a month", "whole horizon"],
-            [[own, *_amounts(money, usage)] for own, money in rows],
+            [[strategy, *_amounts(money, usage)] for strategy, money in rows],
         ),
         parts=table(
             ["strategy", "paid", "for what", "quantity", "price", "amount"],
             [
-                (own, when, part.what, f"{part.quantity:.4g} {part.unit}", f"{part.price}: ${part.price_usd:g}",
+                (strategy, period, part.what, f"{part.quantity:.4g} {part.unit}", f"{part.price}: ${part.price_usd:g}",
                  Cell(dollars(part.usd), part.usd))
-                for own, money in rows for when, parts in _times(money) for part in parts
+                for strategy, money in rows for period, parts in _parts_by_period(money) for part in parts
             ],
         ),
         first=first,
         second=second,
-        break_even=said,
-        prices=tuple(dict.fromkeys(part.price for part in every)),
+        break_even=sentence,
+        prices=tuple(dict.fromkeys(part.price for part in cost_parts)),
     )  # fmt: skip
 
 
@@ -88,16 +88,16 @@ def _amounts(money: Money, usage: Usage) -> list[Cell]:
 
 
 def _pair(rows: list[tuple[str, Money]], usage: Usage) -> tuple[int, int]:
-    """The best strategy, and the cheapest other one that has a break-even with it; else just the cheapest other."""
-    others = sorted(range(1, len(rows)), key=lambda place: rows[place][1].total_usd(usage))
-    crossing = [place for place in others if break_even(rows[0][1], rows[place][1], usage).requests is not None]
-    return 0, next(iter([*crossing, *others]), 0)
+    """Row indices: the best strategy, and the cheapest other with a break-even against it, else the cheapest other."""
+    candidates = sorted(range(1, len(rows)), key=lambda index: rows[index][1].total_usd(usage))
+    crossing = [index for index in candidates if break_even(rows[0][1], rows[index][1], usage).requests is not None]
+    return 0, next(iter([*crossing, *candidates]), 0)
 
 
-def _times(money: Money) -> list[tuple[str, tuple[CostPart, ...]]]:
-    named = {"once": money.fixed, "a request": money.per_request, "a month": money.per_month}
-    return [*named.items(), ("an update", money.per_update)]
+def _parts_by_period(money: Money) -> list[tuple[str, tuple[CostPart, ...]]]:
+    periods = {"once": money.fixed, "a request": money.per_request, "a month": money.per_month}
+    return [*periods.items(), ("an update", money.per_update)]
 
 
 def _parts(money: Money) -> list[CostPart]:
-    return [part for _, parts in _times(money) for part in parts]
+    return [part for _, parts in _parts_by_period(money) for part in parts]

@@ -1,4 +1,4 @@
-"""Dot charts: one row a name, a dot with its interval; several side by side share the names."""
+"""Dot charts: a row per name, a dot with its interval; panels side by side share the names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from harness.compare.prose.numbers import count
-from harness.render.html.canvas import ACCENT, INK, MUTED, PAPER, QUIET, WIDTH, area, sheet
-from harness.render.html.chart_labels import shortened, width_of
+from harness.render.html.canvas import ACCENT, INK, MUTED, PAPER, QUIET, WIDTH, add_axes, new_figure
+from harness.render.html.chart_labels import shorten, text_width
 
-ROW = 25
-MOST = 24
-"""Rows that are drawn; the table behind a chart has all."""
-NAMES = 200
-"""Units that names take at most, left of a chart."""
+ROW_HEIGHT = 25
+MAX_ROWS = 24
+"""Rows drawn; the table behind a chart has all."""
+MAX_NAME_WIDTH = 200
+"""Units for names, left of a chart."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Dot:
     Attributes:
         low, high: None where there is no interval.
         strong: drawn in the accent colour: the best, and what is tied with it.
-        single: values behind it, e.g. of each seed.
+        seed_values: the value of each seed.
     """
 
     name: str
@@ -35,16 +35,16 @@ class Dot:
     low: float | None = None
     high: float | None = None
     strong: bool = False
-    single: tuple[float, ...] = ()
+    seed_values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class DotPanel:
-    """One column of a dot chart: a value for each name; a name without one is left empty.
+    """One column of a dot chart: a value per name; empty for a name without a value.
 
     Attributes:
         title: may have two lines.
-        line: where a vertical line stands, e.g. at no change.
+        line: x of a vertical line, e.g. 0 for no change.
     """
 
     title: str
@@ -52,29 +52,29 @@ class DotPanel:
     line: float | None = None
 
 
-def dots(panels: Sequence[DotPanel], *, same_scale: bool = False) -> Figure:
-    """Draw dots with intervals, a row a name, at most `MOST`.
+def draw_dots(panels: Sequence[DotPanel], *, same_scale: bool = False) -> Figure:
+    """Draw dots with intervals, a row per name, at most `MAX_ROWS`.
 
     Args:
-        panels: stand side by side and share the names.
-        same_scale: whether they share the values as well.
+        panels: side by side; they share the names.
+        same_scale: whether they share the x axis as well.
     """
-    names = list(dict.fromkeys(dot.name for panel in panels for dot in panel.dots))[:MOST]
-    left = min(NAMES, 16 + max(width_of(shortened(name)) for name in names))
+    names = list(dict.fromkeys(dot.name for panel in panels for dot in panel.dots))[:MAX_ROWS]
+    left = min(MAX_NAME_WIDTH, 16 + max(text_width(shorten(name)) for name in names))
     title = 30 + 15 * max(panel.title.count("\n") for panel in panels)
-    figure = sheet(28 + title + ROW * len(names))
-    each = (WIDTH - left - 10) / len(panels)
-    for place, panel in enumerate(panels):
-        start = left + place * each
-        axes = area(figure, start + 4, 28, WIDTH - start - each + 14, title)
+    figure = new_figure(28 + title + ROW_HEIGHT * len(names))
+    panel_width = (WIDTH - left - 10) / len(panels)
+    for index, panel in enumerate(panels):
+        start = left + index * panel_width
+        axes = add_axes(figure, start + 4, 28, WIDTH - start - panel_width + 14, title)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_yticks(range(len(names)), [shortened(name) for name in names] if place == 0 else [""] * len(names))
+        axes.set_yticks(range(len(names)), [shorten(name) for name in names] if index == 0 else [""] * len(names))
         axes.tick_params(axis="y", labelcolor=INK, labelsize=12, pad=8)
         axes.grid(visible=False, axis="y")
-        lines = [shortened(line, int(each / 6.4)) for line in panel.title.split("\n")]
+        lines = [shorten(line, int(panel_width / 6.4)) for line in panel.title.split("\n")]
         axes.set_title("\n".join(lines), fontsize=12, color=MUTED, loc="left", pad=9)
         axes.xaxis.set_major_locator(MaxNLocator({1: 5, 2: 3}.get(len(panels), 2)))
-        _panel(axes, panel, names)
+        _draw_panel(axes, panel, names)
     if same_scale:
         ends = [axes.get_xlim() for axes in figure.axes]
         for axes in figure.axes:
@@ -82,21 +82,23 @@ def dots(panels: Sequence[DotPanel], *, same_scale: bool = False) -> Figure:
     return figure
 
 
-def undrawn(names: Sequence[str]) -> str:
-    """Say how many rows there is no room for; nothing where all are drawn."""
-    left = len(set(names)) - MOST
-    return f" Not drawn: {count(left, 'more row')}, which the table has." if left > 0 else ""
+def omission_note(names: Sequence[str]) -> str:
+    """Sentence with the number of rows beyond `MAX_ROWS`; empty where all are drawn."""
+    surplus = len(set(names)) - MAX_ROWS
+    return f" Not drawn: {count(surplus, 'more row')}, which the table has." if surplus > 0 else ""
 
 
-def _panel(axes: Axes, panel: DotPanel, names: Sequence[str]) -> None:
+def _draw_panel(axes: Axes, panel: DotPanel, names: Sequence[str]) -> None:
     if panel.line is not None:
         axes.axvline(panel.line, color=QUIET, linewidth=1, dashes=(2, 3))
-    for dot in (one for one in panel.dots if one.name in names):
+    for dot in (panel_dot for panel_dot in panel.dots if panel_dot.name in names):
         y, colour = names.index(dot.name), ACCENT if dot.strong else QUIET
         if dot.low is not None and dot.high is not None:
             axes.plot([dot.low, dot.high], [y, y], color=colour, linewidth=2, alpha=0.75)
-        if dot.single:
-            axes.plot(dot.single, [y] * len(dot.single), marker="|", markersize=11, color=INK, linestyle="none")
+        if dot.seed_values:
+            axes.plot(
+                dot.seed_values, [y] * len(dot.seed_values), marker="|", markersize=11, color=INK, linestyle="none"
+            )
         axes.plot([dot.value], [y], marker="o", markersize=7, color=colour, markeredgecolor=PAPER, markeredgewidth=1)
     if not panel.dots:
         axes.set_xticks([])

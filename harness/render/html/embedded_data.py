@@ -1,4 +1,4 @@
-"""Data that the page's own script reads: what costs are made of, and examples, with every text stored once."""
+"""JSON data for the page's scripts: components of costs, and examples with every text stored once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.render.html.chart import row_name
 
 
 def as_script(data: Any) -> str:
-    """Write data as JSON that can stand in a script element: no character of it can end one."""
+    """Write data as JSON for a script element, escaped so that it cannot close the element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -21,65 +21,70 @@ def as_script(data: Any) -> str:
 
 
 def money_data(comparison: Comparison) -> dict[str, Any]:
-    """What the cost section computes with: the parts of every strategy's money, and the usage that totals are for."""
-    tasks = [task for suite in comparison.suites for task in suite.tasks if priced(task)]
+    """Inputs of the cost section: the cost parts of every strategy, and the assumed usage."""
+    tasks = [task for suite in comparison.suites for task in suite.tasks if priced_rows(task)]
     return {
         "usage": comparison.assumed.usage.model_dump(),
         "tasks": [{"name": task_name(comparison, task), "rows": _rows(task)} for task in tasks],
     }
 
 
-def priced(task: TaskResult) -> list[tuple[str, Money]]:
-    """The rows of a task that have a price, by name."""
+def priced_rows(task: TaskResult) -> list[tuple[str, Money]]:
+    """The priced rows of a task, by name."""
     return [(row_name(task, row), row.money) for row in task.rows if row.money]
 
 
 def task_name(comparison: Comparison, task: TaskResult) -> str:
-    """A task's name, with its suite's where there are several."""
+    """Name of a task, with its suite's where there are several."""
     return f"{task.suite}: {task.name}" if len(comparison.suites) > 1 else task.name
 
 
 def example_data(comparison: Comparison, examples: Sequence[TaskExamples]) -> dict[str, Any]:
-    """The examples, with prompts divided into what all of one strategy's begin with and the rest."""
-    texts = _Texts()
+    """Examples; each strategy's prompts are split into their common prefix and the remainder."""
+    texts = _TextTable()
     tasks = {(task.suite, task.name): task for suite in comparison.suites for task in suite.tasks}
-    shown = [_task(comparison, tasks[one.suite, one.task], one, texts) for one in examples]
-    return {"tasks": shown, "texts": texts.every}
+    entries = [
+        _task(comparison, tasks[task_examples.suite, task_examples.task], task_examples, texts)
+        for task_examples in examples
+    ]
+    return {"tasks": entries, "texts": texts.texts}
 
 
-class _Texts:
-    """Texts by number, each kept once."""
+class _TextTable:
+    """Unique texts, referred to by index."""
 
     def __init__(self) -> None:
-        self.every: list[str] = []
-        self._places: dict[str, int] = {}
+        self.texts: list[str] = []
+        self._indices: dict[str, int] = {}
 
-    def place(self, text: str) -> int:
-        if text not in self._places:
-            self._places[text] = len(self.every)
-            self.every.append(text)
-        return self._places[text]
+    def index(self, text: str) -> int:
+        if text not in self._indices:
+            self._indices[text] = len(self.texts)
+            self.texts.append(text)
+        return self._indices[text]
 
 
-def _task(comparison: Comparison, task: TaskResult, found: TaskExamples, texts: _Texts) -> dict[str, Any]:
-    rows = sorted({answer.row for one in found.examples for answer in one.answers})
-    prompts = {row: [a.prompt for one in found.examples for a in one.answers if a.row == row] for row in rows}
-    begin = {row: _beginning(own) for row, own in prompts.items()}
+def _task(comparison: Comparison, task: TaskResult, task_examples: TaskExamples, texts: _TextTable) -> dict[str, Any]:
+    rows = sorted({answer.row for example in task_examples.examples for answer in example.answers})
+    prompts = {
+        row: [a.prompt for example in task_examples.examples for a in example.answers if a.row == row] for row in rows
+    }
+    prefixes = {row: _common_prefix(row_prompts) for row, row_prompts in prompts.items()}
     return {
         "name": task_name(comparison, task),
-        "metric": found.metric,
-        "items": found.items,
-        "disagreeing": found.disagreeing,
+        "metric": task_examples.metric,
+        "items": task_examples.items,
+        "disagreeing": task_examples.disagreeing,
         "rows": [row_name(task, task.rows[row]) for row in rows],
-        "begin": [texts.place(begin[row]) for row in rows],
-        "examples": [_example(one, begin, texts) for one in found.examples],
+        "begin": [texts.index(prefixes[row]) for row in rows],
+        "examples": [_example(example, prefixes, texts) for example in task_examples.examples],
     }
 
 
-def _example(example: ShownItem, begin: dict[int, str], texts: _Texts) -> dict[str, Any]:
+def _example(example: ShownItem, prefixes: dict[int, str], texts: _TextTable) -> dict[str, Any]:
     return {
         "id": example.id,
-        "input": texts.place(example.input),
+        "input": texts.index(example.input),
         "references": example.references,
         "choices": example.choices,
         "evidence": example.evidence,
@@ -88,10 +93,10 @@ def _example(example: ShownItem, begin: dict[int, str], texts: _Texts) -> dict[s
                 "a": answer.answer,
                 "r": answer.right,
                 "s": None if answer.score is None else round(answer.score, 4),
-                "o": texts.place(answer.output),
-                "p": texts.place(answer.prompt[len(begin[answer.row]) :]),
+                "o": texts.index(answer.output),
+                "p": texts.index(answer.prompt[len(prefixes[answer.row]) :]),
                 "d": answer.passages,
-                "h": texts.place(answer.parsed),
+                "h": texts.index(answer.parsed),
             }
             for answer in example.answers
         ],
@@ -107,7 +112,7 @@ def _rows(task: TaskResult) -> list[dict[str, Any]]:
             "month": [_part(part) for part in money.per_month],
             "update": [_part(part) for part in money.per_update],
         }
-        for name, money in priced(task)
+        for name, money in priced_rows(task)
     ]
 
 
@@ -124,9 +129,9 @@ def _part(part: CostPart) -> dict[str, Any]:
     }
 
 
-def _beginning(texts: Sequence[str]) -> str:
-    """What all texts begin with; nothing of a single one."""
+def _common_prefix(texts: Sequence[str]) -> str:
+    """Longest common prefix; empty for a single text."""
     first, last = min(texts), max(texts)
     if len(texts) < 2:
         return ""
-    return first[: next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
+    return first[: next((index for index, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]

@@ -1,4 +1,4 @@
-"""The report as one HTML file: everything is in it, and nothing that a model or a record wrote can run."""
+"""The report as one self-contained HTML file; text from models and records is escaped and cannot run."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from harness.compare.report.provenance import Provenance
 from harness.compare.report.shown_items import TaskExamples
 from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
-from harness.render.decision_report import basis, excluded, remarks, rules
-from harness.render.html.all_charts import charts_of
+from harness.render.decision_report import basis, exclusions, remarks, rules
+from harness.render.html.all_charts import task_charts
 from harness.render.html.chart import Cell, ChartTable, row_name, table
-from harness.render.html.cost_section import costs_of
+from harness.render.html.cost_section import task_costs
 from harness.render.html.embedded_data import as_script, example_data, money_data, task_name
 from harness.render.html.history_page import history_parts
-from harness.render.html.page_assets import EmbeddedChart, environment, own_files, shown, trusted
-from harness.render.report.columns import UNKNOWN, columns_of, finished
-from harness.render.report.legend import heading, legend, unfinished
+from harness.render.html.page_assets import EmbeddedChart, embed_chart, embedded_files, mark_safe, template_environment
+from harness.render.report.columns import UNKNOWN, columns_of, completed_rows
+from harness.render.report.legend import heading, legend, unfinished_lines
 from harness.render.text.escape import plain
 
 SCRIPTS = ("page.js", "costs.js", "examples.js")
-MOST_BYTES = 5_000_000
-"""Of the page; examples are left out until it is no larger."""
-DETAILED = 12
-"""Rows of a task of which each label's scores are shown; the JSON report has those of all."""
-WIDEST = 12
-"""Labels in a confusion matrix that can still be read."""
+MAX_PAGE_BYTES = 5_000_000
+"""Size limit of the page; examples are halved until it fits."""
+MAX_LABEL_ROWS = 12
+"""Rows of a task with per-label scores; the JSON report has all."""
+MAX_CONFUSION_LABELS = 12
+"""Labels in a readable confusion matrix."""
 LEVELS = {"clear": "Clear", "tied": "Tied", "alone": "Not compared", "unknown": "Not known"}
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Scores of each label for one row, with the counts by reference and answer as shares of the row."""
+    """Per-label scores of one row; `shares` is its confusion matrix, normalised by reference."""
 
     name: str
     table: ChartTable
@@ -46,14 +46,14 @@ class Classes:
 
 @dataclass(frozen=True)
 class TaskPage:
-    """What the page shows of one task."""
+    """Contents of one task's section."""
 
     id: str
     name: str
     heading: str
     confidence: Confidence
     level: str
-    says: str
+    headline: str
     verdict: tuple[str, ...]
     would_change: tuple[str, ...]
     smallest: str | None
@@ -75,69 +75,77 @@ def render(
     """Write the page.
 
     Args:
-        comparison: what it is about; every figure of the page is one of its.
+        comparison: source of every figure on the page.
         examples: items to show.
-        provenance: where the figures come from; None: it is not told.
-        decisions: what to choose, of those suites that have a choice; where there is none, the tables' verdicts stand.
-        histories: of the suites that have several releases.
+        provenance: where the figures come from; None: unknown.
+        decisions: of suites that have one; for other tasks the verdicts of `comparison` are shown.
+        histories: of suites with several releases.
 
     Returns:
         HTML that needs no other file.
     """
-    came = provenance or Provenance()
+    provenance = provenance or Provenance()
     tasks = [task for suite in comparison.suites for task in suite.tasks]
-    chosen = {(one.suite, task.task): task for one in decisions for task in one.tasks}
+    task_decisions = {(decision.suite, task.task): task for decision in decisions for task in decision.tasks}
     context = {
         "title": " and ".join(plain(suite.name) for suite in comparison.suites) or "nothing stored",
         "tasks": [
-            _task(task, (f"task-{place + 1}", task_name(comparison, task)), came, chosen.get((task.suite, task.name)))
-            for place, task in enumerate(tasks)
+            _task(
+                task,
+                (f"task-{index + 1}", task_name(comparison, task)),
+                provenance,
+                task_decisions.get((task.suite, task.name)),
+            )
+            for index, task in enumerate(tasks)
         ],
-        "decisions": [(one.verdict, basis(one), rules(one)) for one in decisions],
+        "decisions": [(decision.verdict, basis(decision), rules(decision)) for decision in decisions],
         "histories": history_parts(histories),
-        "costs": costs_of(comparison),
+        "costs": task_costs(comparison),
         "assumed": comparison.assumed,
         "usage": comparison.assumed.usage,
-        "came": came,
+        "provenance": provenance,
         "legend": legend(comparison),
         "notes": comparison.notes,
         "suite_warnings": [warning for suite in comparison.suites for warning in suite.warnings],
-        "money_json": trusted(as_script(money_data(comparison))),
+        "money_json": mark_safe(as_script(money_data(comparison))),
     }
-    template = environment().get_template("page.html.j2")
+    template = template_environment().get_template("page.html.j2")
     while True:
-        data = trusted(as_script(example_data(comparison, examples)))
-        page = template.render(context, **own_files(SCRIPTS), examples=examples, example_json=data)
-        written = page.encode("utf-8", errors="replace")
-        if len(written) <= MOST_BYTES or not any(one.examples for one in examples):
-            return written.decode("utf-8")
-        examples = [one.model_copy(update={"examples": one.examples[: len(one.examples) // 2]}) for one in examples]
+        data = mark_safe(as_script(example_data(comparison, examples)))
+        page = template.render(context, **embedded_files(SCRIPTS), examples=examples, example_json=data)
+        page_bytes = page.encode("utf-8", errors="replace")
+        if len(page_bytes) <= MAX_PAGE_BYTES or not any(task_examples.examples for task_examples in examples):
+            return page_bytes.decode("utf-8")
+        examples = [
+            task_examples.model_copy(update={"examples": task_examples.examples[: len(task_examples.examples) // 2]})
+            for task_examples in examples
+        ]
 
 
-def _task(task: TaskResult, names: tuple[str, str], came: Provenance, chosen: TaskDecision | None) -> TaskPage:
-    sure, (place, name) = confidence(task), names
-    changes = (*excluded(chosen), *remarks(chosen), *with_less(task)) if chosen else would_change(task)
+def _task(task: TaskResult, names: tuple[str, str], provenance: Provenance, decision: TaskDecision | None) -> TaskPage:
+    task_confidence, (page_id, name) = confidence(task), names
+    changes = (*exclusions(decision), *remarks(decision), *with_less(task)) if decision else would_change(task)
     return TaskPage(
-        id=place,
+        id=page_id,
         name=plain(name),
         heading=heading(task).partition(" · ")[2],
-        confidence=sure,
-        level=LEVELS[sure.level],
-        says=chosen.verdict if chosen else next(iter(task.verdict), ""),
+        confidence=task_confidence,
+        level=LEVELS[task_confidence.level],
+        headline=decision.verdict if decision else next(iter(task.verdict), ""),
         verdict=task.verdict,
         would_change=changes,
-        smallest=smallest_model(task, came.models),
-        charts=tuple(shown(chart, place) for chart in charts_of(task, came.models)),
-        table=_table(task),
+        smallest=smallest_model(task, provenance.models),
+        charts=tuple(embed_chart(chart, page_id) for chart in task_charts(task, provenance.models)),
+        table=_task_table(task),
         classes=_classes(task),
-        checks=_checks(task),
-        notes=tuple(unfinished(task)),
+        checks=_check_table(task),
+        notes=tuple(unfinished_lines(task)),
         warnings=task.warnings,
     )
 
 
-def _table(task: TaskResult) -> ChartTable | None:
-    rows = finished(task)
+def _task_table(task: TaskResult) -> ChartTable | None:
+    rows = completed_rows(task)
     if not rows:
         return None
     columns = columns_of(task)
@@ -146,39 +154,39 @@ def _table(task: TaskResult) -> ChartTable | None:
 
 
 def _classes(task: TaskResult) -> tuple[Classes, ...]:
-    return tuple(_of_labels(task, row) for row in scored(task)[:DETAILED] if row.classes)
+    return tuple(_label_scores(task, row) for row in scored(task)[:MAX_LABEL_ROWS] if row.classes)
 
 
-def _of_labels(task: TaskResult, row: StrategyResult) -> Classes:
+def _label_scores(task: TaskResult, row: StrategyResult) -> Classes:
     labels, counts = row.confusion or ((), ())
-    if len(labels) > WIDEST:
+    if len(labels) > MAX_CONFUSION_LABELS:
         labels, counts = (), ()
     titles = ["label", "precision", "recall", "F1", "items", *[f"answered {plain(label)}" for label in labels]]
     cells: list[list[Cell | str]] = []
-    for place, one in enumerate(row.classes):
-        shares = [Cell(f"{share:.2f}", share) for share in (one.precision, one.recall, one.f1)]
-        answered = [Cell(f"{n:,}", n) for n in counts[place]] if labels else []
-        cells.append([plain(one.label), *shares, Cell(f"{one.support:,}", one.support), *answered])
-    shares = tuple(tuple(n / max(1, sum(own)) for n in own) for own in counts)
+    for index, scores in enumerate(row.classes):
+        shares = [Cell(f"{share:.2f}", share) for share in (scores.precision, scores.recall, scores.f1)]
+        answer_counts = [Cell(f"{n:,}", n) for n in counts[index]] if labels else []
+        cells.append([plain(scores.label), *shares, Cell(f"{scores.support:,}", scores.support), *answer_counts])
+    shares = tuple(tuple(n / max(1, sum(label_counts)) for n in label_counts) for label_counts in counts)
     return Classes(row_name(task, row), table(titles, cells), shares)
 
 
-def _checks(task: TaskResult) -> ChartTable | None:
-    found = [(row_name(task, row), agreement(one)) for row in finished(task) for one in row.checks]
+def _check_table(task: TaskResult) -> ChartTable | None:
+    agreements = [(row_name(task, row), agreement(check)) for row in completed_rows(task) for check in row.checks]
     cells = [
         (
             name,
-            TITLES.get(one.name, plain(one.name)),
-            f"{one.agreeing} of {one.items}",
-            _share(one),
-            plain(note(one) or ""),
+            TITLES.get(tally.name, plain(tally.name)),
+            f"{tally.agreeing} of {tally.items}",
+            _share_cell(tally),
+            plain(note(tally) or ""),
         )
-        for name, one in found
+        for name, tally in agreements
     ]
     return table(["strategy", "answers alike", "items", "share", "note"], cells) if cells else None
 
 
-def _share(one: Agreement) -> Cell:
-    if one.share is None or one.low is None or one.high is None:
+def _share_cell(tally: Agreement) -> Cell:
+    if tally.share is None or tally.low is None or tally.high is None:
         return Cell(UNKNOWN)
-    return Cell(f"{one.share:.2f} [{one.low:.2f}, {one.high:.2f}]", one.share)
+    return Cell(f"{tally.share:.2f} [{tally.low:.2f}, {tally.high:.2f}]", tally.share)

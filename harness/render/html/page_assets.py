@@ -1,4 +1,4 @@
-"""What every page is made with: the templates, the page's own style and scripts, and charts drawn into it."""
+"""Assets shared by all pages: templates, style, scripts, and charts as inline SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.render.html import canvas
 from harness.render.html.chart import Chart, ChartTable
-from harness.render.html.page_text import coded
+from harness.render.html.page_text import mark_code
 from harness.render.text.escape import plain
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -25,42 +25,42 @@ class EmbeddedChart:
 
     id: str
     title: str
-    said: str
+    description: str
     svg: Markup
     table: ChartTable
 
 
-def shown(chart: Chart, page_part: str) -> EmbeddedChart:
-    """Draw a chart; its id is unique where those of the parts are."""
-    own = f"{page_part}-{chart.name}"
+def embed_chart(chart: Chart, page_part: str) -> EmbeddedChart:
+    """Draw a chart as inline SVG; its id is unique if `page_part` is."""
+    chart_id = f"{page_part}-{chart.name}"
     with canvas.style():
-        svg = canvas.inline(canvas.as_svg(chart.draw()), own)
-    return EmbeddedChart(own, chart.title, chart.said, trusted(svg), chart.table)
+        svg = canvas.inline(canvas.as_svg(chart.draw()), chart_id)
+    return EmbeddedChart(chart_id, chart.title, chart.description, mark_safe(svg), chart.table)
 
 
-def environment() -> Environment:
-    """The templates; what they are given is escaped, and a name that they are not given is an error."""
-    made = Environment(
+def template_environment() -> Environment:
+    """Jinja environment: values are escaped, and an undefined name is an error."""
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"coded": coded, "plain": plain}
-    return made
+    environment.filters |= {"coded": mark_code, "plain": plain}
+    return environment
 
 
-def own_files(scripts: Sequence[str]) -> dict[str, object]:
-    """The page's style and script, and the digest by which a browser knows the script as the page's own."""
+def embedded_files(scripts: Sequence[str]) -> dict[str, object]:
+    """CSS and script of the page, and the script's SHA-256 digest for the content security policy."""
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in scripts)
     return {
-        "css": trusted((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        "script": trusted(script),
+        "css": mark_safe((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "script": mark_safe(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
 
 
-def trusted(text: str) -> Markup:
-    """Mark what is not to be escaped: this package's own files, and what `as_script` or matplotlib has escaped."""
+def mark_safe(text: str) -> Markup:
+    """Exempt from escaping: this package's own files, and text that `as_script` or matplotlib has escaped."""
     return Markup(text)  # noqa: S704 - see above

@@ -1,4 +1,4 @@
-"""How texts and amounts read in the page."""
+"""Format sentences, amounts of money and counts for the page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from markupsafe import Markup, escape
 from harness.render.text.escape import plain
 
 
-def coded(text: str) -> Markup:
-    """A sentence in which what stands between backticks is shown as code; everything else is escaped."""
+def mark_code(text: str) -> Markup:
+    """Turn text between backticks into code elements; everything else is escaped."""
     parts = plain(text).split("`")
     if len(parts) % 2 == 0:
         return escape(plain(text))
-    pieces = [Markup("<code>{}</code>").format(p) if place % 2 else escape(p) for place, p in enumerate(parts)]
+    pieces = [Markup("<code>{}</code>").format(p) if index % 2 else escape(p) for index, p in enumerate(parts)]
     return Markup("").join(pieces)
 
 
@@ -34,7 +34,7 @@ def dollars(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Write a count with two digits that matter, so that it claims no more than it knows: ``52,000``."""
+    """Round a count to two significant digits: ``52,000``."""
     if value < 100:
         return f"{value:,.0f}"
     step = 10 ** (len(str(round(value))) - 2)

@@ -1,4 +1,4 @@
-"""Charts of how good strategies are, alone and against what they take: money, time, memory, latency, model size."""
+"""Quality charts: scores, and scores against cost, time, memory, latency and model size."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from harness.api import ModelInfo
 from harness.compare.decide.confidence import front, scored
-from harness.compare.prose.numbers import metric_title, seconds, size
+from harness.compare.prose.numbers import metric_title
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import GIB, seconds, size
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
+from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
 from harness.render.html.page_text import dollars
-from harness.render.html.scatter import Axis, ScatterPoint, scatter
+from harness.render.html.scatter import Axis, ScatterPoint, draw_scatter
 from harness.render.report.columns import UNKNOWN
 
-LATENCY_SHARE = 0.95
-GIB = 1024.0**3
+MAX_LATENCY_SHARE = 0.95
 
 
 @dataclass(frozen=True)
 class ResourceAmount:
-    """What a strategy takes of something, with its interval where there is one."""
+    """Amount of a resource that a strategy uses, with its interval where there is one."""
 
     value: float
     low: float | None = None
@@ -30,12 +30,12 @@ class ResourceAmount:
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that is taken, against which a score is drawn.
+    """A resource against which a score is drawn.
 
     Attributes:
-        measure: of a row; None where it is not known.
-        note: what a reader must know about it.
-        unit: in which the axis is marked at round numbers.
+        measure: amount of a row; None where unknown.
+        note: sentence for the chart's description.
+        unit: the axis has ticks at round multiples of it.
     """
 
     name: str
@@ -48,54 +48,61 @@ class Resource:
 
 
 def quality_charts(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
-    """The scores, and the score against each thing that is known of at least two rows."""
+    """The scores, and the score against each resource known for at least two rows."""
     rows = scored(task)
     if len(rows) < 2:
         return []
-    shown = [_scores(task, rows)]
+    charts = [_score_chart(task, rows)]
     for resource in _resources(task, rows, {model.name: model for model in models}):
-        known = [(row, found) for row in rows if (found := resource.measure(row)) is not None]
-        if len(known) > 1 and len({found.value for _, found in known}) > 1:
-            shown.append(_against(task, resource, known))
-    return shown
+        amounts = [(row, amount) for row in rows if (amount := resource.measure(row)) is not None]
+        if len(amounts) > 1 and len({amount.value for _, amount in amounts}) > 1:
+            charts.append(_resource_chart(task, resource, amounts))
+    return charts
 
 
-def _scores(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
+def _score_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
     primary = task.primary or ""
-    found = [(row, row.scores[primary]) for row in rows]
-    shown = [Dot(row_name(task, row), one.value, one.low, one.high, bool(row.tied_for_best)) for row, one in found]
+    estimates = [(row, row.scores[primary]) for row in rows]
+    dots = [
+        Dot(row_name(task, row), estimate.value, estimate.low, estimate.high, bool(row.tied_for_best))
+        for row, estimate in estimates
+    ]
     title = metric_title(primary)
     lower = "" if task.higher_is_better else " Lower is better."
-    lower += undrawn([dot.name for dot in shown])
+    lower += omission_note([dot.name for dot in dots])
     over = title if task.chance is None else f"{title} (dashed line: guessing)"
     return Chart(
         name="scores",
         title=f"Quality: {title}",
-        said=f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best.{lower}",
-        draw=lambda: dots([DotPanel(over, tuple(shown), line=task.chance)]),
+        description=(
+            f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best.{lower}"
+        ),
+        draw=lambda: draw_dots([DotPanel(over, tuple(dots), line=task.chance)]),
         table=table(
             ["strategy", title, "against the best", "against zero_shot"],
             [
-                (row_name(task, row), estimate_cell(one), change_cell(row.to_best), change_cell(row.to_baseline))
-                for row, one in found
+                (row_name(task, row), estimate_cell(estimate), change_cell(row.to_best), change_cell(row.to_baseline))
+                for row, estimate in estimates
             ],
         ),
     )
 
 
-def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[StrategyResult, ResourceAmount]]) -> Chart:
+def _resource_chart(
+    task: TaskResult, resource: Resource, amounts: Sequence[tuple[StrategyResult, ResourceAmount]]
+) -> Chart:
     primary = task.primary or ""
-    at = {place: (taken.value, row.scores[primary].value) for place, (row, taken) in enumerate(known)}
-    best = front(at, higher_is_better=task.higher_is_better)
-    points = [_point(task, row, taken, front=place in best) for place, (row, taken) in enumerate(known)]
-    names = [row_name(task, known[place][0]) for place in best]
+    coordinates = {index: (amount.value, row.scores[primary].value) for index, (row, amount) in enumerate(amounts)}
+    front_indices = front(coordinates, higher_is_better=task.higher_is_better)
+    points = [_point(task, row, amount, front=index in front_indices) for index, (row, amount) in enumerate(amounts)]
+    names = [row_name(task, amounts[index][0]) for index in front_indices]
     title = metric_title(primary)
-    said = f"Line: beaten by none in both ({', '.join(names)}). Bars: 95 % intervals. {resource.note}"
+    description = f"Line: beaten by none in both ({', '.join(names)}). Bars: 95 % intervals. {resource.note}"
     return Chart(
         name=f"quality_{resource.name}",
         title=f"Quality against {resource.title}",
-        said=said.strip(),
-        draw=lambda: scatter(
+        description=description.strip(),
+        draw=lambda: draw_scatter(
             points, title=title, axis=Axis(resource.axis, resource.write, resource.unit), chance=task.chance
         ),
         table=table(
@@ -103,53 +110,53 @@ def _against(task: TaskResult, resource: Resource, known: Sequence[tuple[Strateg
             [
                 (
                     row_name(task, row),
-                    _taken_cell(taken, resource.write),
+                    _amount_cell(amount, resource.write),
                     estimate_cell(row.scores[primary]),
-                    "yes" if place in best else "no",
+                    "yes" if index in front_indices else "no",
                 )
-                for place, (row, taken) in enumerate(known)
+                for index, (row, amount) in enumerate(amounts)
             ],
         ),
     )
 
 
-def _point(task: TaskResult, row: StrategyResult, taken: ResourceAmount, *, front: bool) -> ScatterPoint:
-    found = row.scores[task.primary or ""]
+def _point(task: TaskResult, row: StrategyResult, amount: ResourceAmount, *, front: bool) -> ScatterPoint:
+    estimate = row.scores[task.primary or ""]
     return ScatterPoint(
         name=row_name(task, row),
-        x=taken.value,
-        y=found.value,
-        x_low=taken.low,
-        x_high=taken.high,
-        y_low=found.low,
-        y_high=found.high,
+        x=amount.value,
+        y=estimate.value,
+        x_low=amount.low,
+        x_high=amount.high,
+        y_low=estimate.low,
+        y_high=estimate.high,
         strong=bool(row.tied_for_best),
         front=front,
     )
 
 
-def _taken_cell(taken: ResourceAmount, write: Callable[[float], str]) -> Cell:
-    cell = number_cell(taken.value, write)
-    if taken.low is None and taken.high is None:
+def _amount_cell(amount: ResourceAmount, write: Callable[[float], str]) -> Cell:
+    cell = number_cell(amount.value, write)
+    if amount.low is None and amount.high is None:
         return cell
-    low, high = (UNKNOWN if end is None else write(end) for end in (taken.low, taken.high))
+    low, high = (UNKNOWN if end is None else write(end) for end in (amount.low, amount.high))
     return cell._replace(text=f"{cell.text} [{low}, {high}]")
 
 
 def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping[str, ModelInfo]) -> list[Resource]:
-    shown: list[Resource] = []
+    resources: list[Resource] = []
     if any(row.money for row in rows):
-        shown.append(
+        resources.append(
             Resource("cost", "cost", "USD for 1,000 requests", _money, dollars, "What is paid once is not in it.")
         )
     if task.speed_comparable:
-        shown += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
-        shown.append(_latency(rows) if any(row.cost and row.cost.latency for row in rows) else _ITEM)
+        resources += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
+        resources.append(_latency(rows) if any(row.cost and row.cost.latency for row in rows) else _ITEM)
     if len({row.model for row in rows}) > 1:
-        shown.append(
+        resources.append(
             Resource("model", "the model's size", "parameters", lambda row: _parameters(row, models), parameters)
         )
-    return shown
+    return resources
 
 
 def parameters(value: float) -> str:
@@ -167,8 +174,12 @@ def _money(row: StrategyResult) -> ResourceAmount | None:
 def _time(row: StrategyResult) -> ResourceAmount | None:
     if row.cost is None:
         return None
-    each = [trial.cost.total_s for trial in row.trials if trial.cost]
-    return ResourceAmount(row.cost.total_s, min(each), max(each)) if len(each) > 1 else ResourceAmount(row.cost.total_s)
+    seed_times = [trial.cost.total_s for trial in row.trials if trial.cost]
+    return (
+        ResourceAmount(row.cost.total_s, min(seed_times), max(seed_times))
+        if len(seed_times) > 1
+        else ResourceAmount(row.cost.total_s)
+    )
 
 
 def _memory(row: StrategyResult) -> ResourceAmount | None:
@@ -180,17 +191,29 @@ def _gpu(row: StrategyResult) -> ResourceAmount | None:
 
 
 def _latency(rows: Sequence[StrategyResult]) -> Resource:
-    """The highest percentile that every row with requests has enough of them for."""
-    shares = [{one.share for one in row.cost.latency.wall} for row in rows if row.cost and row.cost.latency]
-    share = max((one for one in set.intersection(*shares) if one <= LATENCY_SHARE), default=LATENCY_SHARE)
+    """Latency at the highest percentile, up to `MAX_LATENCY_SHARE`, that every row with requests has."""
+    shares = [
+        {percentile.share for percentile in row.cost.latency.wall} for row in rows if row.cost and row.cost.latency
+    ]
+    share = max(
+        (candidate for candidate in set.intersection(*shares) if candidate <= MAX_LATENCY_SHARE),
+        default=MAX_LATENCY_SHARE,
+    )
 
-    def of(row: StrategyResult) -> ResourceAmount | None:
-        found = row.cost.latency.wall if row.cost and row.cost.latency else ()
-        return next((ResourceAmount(one.value_s, one.low_s, one.high_s) for one in found if one.share == share), None)
+    def measure(row: StrategyResult) -> ResourceAmount | None:
+        percentiles = row.cost.latency.wall if row.cost and row.cost.latency else ()
+        return next(
+            (
+                ResourceAmount(percentile.value_s, percentile.low_s, percentile.high_s)
+                for percentile in percentiles
+                if percentile.share == share
+            ),
+            None,
+        )
 
     title = f"latency that {share:.0%} of the requests keep to"
     note = "From question to answer; no bar across where so few requests leave an end open."
-    return Resource("latency", "latency", title, of, seconds, note)
+    return Resource("latency", "latency", title, measure, seconds, note)
 
 
 def _item(row: StrategyResult) -> ResourceAmount | None:
@@ -202,10 +225,6 @@ def _parameters(row: StrategyResult, models: Mapping[str, ModelInfo]) -> Resourc
     return ResourceAmount(model.parameters) if model and model.parameters else None
 
 
-def _bytes(value: float) -> str:
-    return size(round(value))
-
-
 _TIME = Resource(
     "time", "time", "total time, training and testing", _time, seconds,
     "All phases, loading included; across: the fastest to the slowest seed.",
@@ -215,7 +234,7 @@ _MEMORY = Resource(
     "memory",
     "peak memory",
     _memory,
-    _bytes,
+    size,
     "The highest of any phase; without an interval, for it was measured once.",
     GIB,
 )
@@ -224,7 +243,7 @@ _GPU = Resource(
     "GPU memory",
     "peak GPU memory",
     _gpu,
-    _bytes,
+    size,
     "The highest of any phase; without an interval, for it was measured once.",
     GIB,
 )

@@ -1,25 +1,26 @@
-"""Charts of what comes with a gain: forgetting, bias and memorisation; whose fault a miss is; what was predicted."""
+"""Charts of side effects (forgetting, bias, memorisation), of retrieval and instruction ablations, and of forecasts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from harness.compare.decide.confidence import scored
-from harness.compare.prose.numbers import metric_title, seconds, size
+from harness.compare.prose.numbers import metric_title
 from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.measure.units import seconds, size
 from harness.metrics import get
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
-from harness.render.html.scatter import Axis, ScatterPoint, scatter
+from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
+from harness.render.html.scatter import Axis, ScatterPoint, draw_scatter
 from harness.render.text.escape import plain
 
 Reader = Callable[[StrategyResult], Difference | None]
 Effect = tuple[str, str, str, Reader]
 
-SIDE_BY_SIDE = 3
-"""Panels in which intervals can still be read on a small screen."""
-WAYS = {
+MAX_PANELS = 3
+"""Panels with readable intervals on a small screen."""
+CONTROL_TITLES = {
     "oracle": "passages with\nthe answer",
     "random": "random\npassages",
     "none": "no\npassages",
@@ -27,35 +28,37 @@ WAYS = {
 
 
 def effect_charts(task: TaskResult) -> list[Chart]:
-    """Those that the records fill."""
+    """The charts for which the records have data."""
     rows = scored(task)
-    forecast = _forecast(task, rows)
-    return [*_side_effects(task, rows), *_controls(task, rows), *([forecast] if forecast else [])]
+    forecast = _forecast_chart(task, rows)
+    return [*_side_effect_charts(task, rows), *_control_charts(task, rows), *([forecast] if forecast else [])]
 
 
-def _side_effects(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
-    """The gain, and beside it every change that came with it; a chart for each two of them."""
-    found = [(title, kind, lower, {row_name(task, row): change for row in rows if (change := of(row))})
-             for title, kind, lower, of in _effects(rows)]  # fmt: skip
-    changed = {name for _, _, _, by_name in found for name in by_name}
+def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
+    """The gain beside every side effect, two side effects per chart."""
+    effects = [(title, kind, lower, {row_name(task, row): change for row in rows if (change := read(row))})
+             for title, kind, lower, read in _effects(rows)]  # fmt: skip
+    changed = {name for _, _, _, by_name in effects for name in by_name}
     names = [row_name(task, row) for row in rows if row_name(task, row) in changed]
     gains = {row_name(task, row): row.to_baseline for row in rows if row.to_baseline}
-    if not found:
+    if not effects:
         return []
     charts: list[Chart] = []
-    for first in range(0, len(found), SIDE_BY_SIDE - 1):
-        part = found[first : first + SIDE_BY_SIDE - 1]
+    for first in range(0, len(effects), MAX_PANELS - 1):
+        part = effects[first : first + MAX_PANELS - 1]
         columns = [("gain", {name: gains[name] for name in names if name in gains}), *((t, by) for t, _, _, by in part)]
         panels = [DotPanel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
         kinds = "; ".join(f"{title}: {kind}{lower}" for title, kind, lower, _ in part)
-        place = first // (SIDE_BY_SIDE - 1) + 1
-        number = f"_{place}" if first else ""
+        part_number = first // (MAX_PANELS - 1) + 1
+        number = f"_{part_number}" if first else ""
         charts.append(
             Chart(
                 name=f"effects{number}",
-                title=f"Gains and what came with them{f', part {place}' if first else ''}",
-                said=f"Change against zero_shot or before (95 %). Gain: on this task. {kinds}.{undrawn(names)}",
-                draw=lambda panels=panels: dots(panels),
+                title=f"Gains and what came with them{f', part {part_number}' if first else ''}",
+                description=(
+                    f"Change against zero_shot or before (95 %). Gain: on this task. {kinds}.{omission_note(names)}"
+                ),
+                draw=lambda panels=panels: draw_dots(panels),
                 table=table(
                     ["strategy", *(title for title, _ in columns)],
                     [[name, *(change_cell(by.get(name)) for _, by in columns)] for name in names],
@@ -71,99 +74,108 @@ def _dots(names: Sequence[str], changes: dict[str, Difference]) -> tuple[Dot, ..
 
 def _effects(rows: Sequence[StrategyResult]) -> list[Effect]:
     """Title, meaning, direction and reader of each side effect that any row has."""
-    shown: list[Effect] = []
-    for name, metric in dict.fromkeys((kept.task, kept.metric) for row in rows for kept in row.retention):
-        about = get(metric)
-        kind = {"skill": "retained", "bias": "bias", "privacy": "memorised"}[about.concern]
-        lower = ", lower is better" if about.higher_is_better is False else ""
-        said = f"{metric_title(metric)} on {plain(name)}, which it was not trained on, after minus before"
-        shown.append((f"{kind}: {plain(name)}", said, lower, _reader(name, metric)))
+    effects: list[Effect] = []
+    for name, metric in dict.fromkeys(
+        (retention.task, retention.metric) for row in rows for retention in row.retention
+    ):
+        definition = get(metric)
+        kind = {"skill": "retained", "bias": "bias", "privacy": "memorised"}[definition.concern]
+        lower = ", lower is better" if definition.higher_is_better is False else ""
+        meaning = f"{metric_title(metric)} on {plain(name)}, which it was not trained on, after minus before"
+        effects.append((f"{kind}: {plain(name)}", meaning, lower, _reader(name, metric)))
     if any(row.forgetting for row in rows):
-        said = "this task, once others were learned after it"
-        shown.append(("forgotten", said, "", lambda row: row.forgetting.change if row.forgetting else None))
+        meaning = "this task, once others were learned after it"
+        effects.append(("forgotten", meaning, "", lambda row: row.forgetting.change if row.forgetting else None))
     if any(row.gap for row in rows):
-        said = "score on training items minus score on test items"
-        shown.append(("overfitting gap", said, ", lower is better", lambda row: row.gap.change if row.gap else None))
-    return shown
+        meaning = "score on training items minus score on test items"
+        effects.append(
+            ("overfitting gap", meaning, ", lower is better", lambda row: row.gap.change if row.gap else None)
+        )
+    return effects
 
 
 def _reader(task: str, metric: str) -> Reader:
-    def of(row: StrategyResult) -> Difference | None:
-        return next((kept.change for kept in row.retention if (kept.task, kept.metric) == (task, metric)), None)
+    def read(row: StrategyResult) -> Difference | None:
+        return next(
+            (retention.change for retention in row.retention if (retention.task, retention.metric) == (task, metric)),
+            None,
+        )
 
-    return of
+    return read
 
 
-def _controls(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
-    """What asking in other ways changes: a chart for passages, and one for words."""
-    ways = list(dict.fromkeys(control.way for row in rows for control in row.controls))
+def _control_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
+    """Ablations: one chart for other passages, one for paraphrased instructions."""
+    variants = list(dict.fromkeys(control.way for row in rows for control in row.controls))
     groups = {
-        "passages": ("Retriever or reader", [way for way in ways if way in WAYS]),
-        "words": ("The instruction in other words", [way for way in ways if way not in WAYS]),
+        "passages": ("Retriever or reader", [variant for variant in variants if variant in CONTROL_TITLES]),
+        "words": ("The instruction in other words", [variant for variant in variants if variant not in CONTROL_TITLES]),
     }
-    return [_asked(task, rows, (name, title), own) for name, (title, own) in groups.items() if own]
+    return [_control_chart(task, rows, (name, title), group) for name, (title, group) in groups.items() if group]
 
 
-def _asked(task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, str], ways: Sequence[str]) -> Chart:
-    found = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in ways]
+def _control_chart(
+    task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, str], variants: Sequence[str]
+) -> Chart:
+    controls = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in variants]
     panels = [
         DotPanel(
-            WAYS.get(way, plain(way)),
-            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in found if c.way == way),
+            CONTROL_TITLES.get(variant, plain(variant)),
+            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in controls if c.way == variant),
             line=0,
         )
-        for way in ways[:SIDE_BY_SIDE]
+        for variant in variants[:MAX_PANELS]
     ]
-    more = f" The table has {len(ways) - SIDE_BY_SIDE} more." if len(ways) > SIDE_BY_SIDE else ""
-    score, left = metric_title(task.primary or ""), undrawn([name for name, _ in found])
+    remainder = f" The table has {len(variants) - MAX_PANELS} more." if len(variants) > MAX_PANELS else ""
+    score, omission = metric_title(task.primary or ""), omission_note([name for name, _ in controls])
     return Chart(
         name=f"controls_{names[0]}",
         title=names[1],
-        said=f"Change of {score} against the usual way, on the same items, with 95 % intervals.{more}{left}",
-        draw=lambda: dots(panels, same_scale=True),
+        description=(
+            f"Change of {score} against the usual way, on the same items, with 95 % intervals.{remainder}{omission}"
+        ),
+        draw=lambda: draw_dots(panels, same_scale=True),
         table=table(
             ["strategy", "asked", score, "change", "instruction"],
             [
                 (name, plain(c.way), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
-                for name, c in found
+                for name, c in controls
             ],
         ),
     )
 
 
-def _forecast(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
-    known = [(row, row.cost, row.cost.forecast) for row in rows if row.cost and row.cost.forecast]
-    if not known:
+def _forecast_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+    forecasts = [(row, row.cost, row.cost.forecast) for row in rows if row.cost and row.cost.forecast]
+    if not forecasts:
         return None
-    points = [ScatterPoint(row_name(task, row), told.total_s, cost.total_s) for row, cost, told in known]
+    points = [ScatterPoint(row_name(task, row), forecast.total_s, cost.total_s) for row, cost, forecast in forecasts]
     cells: list[Sequence[Cell | str]] = []
-    for row, cost, told in known:
-        off = cost.total_s / told.total_s - 1 if told.total_s else None
-        bytes_ = [number_cell(told.host_peak_bytes, _size), number_cell(cost.host_peak_bytes, _size)]
-        memory = (
-            cost.host_peak_bytes / told.host_peak_bytes - 1 if cost.host_peak_bytes and told.host_peak_bytes else None
+    for row, cost, forecast in forecasts:
+        time_error = cost.total_s / forecast.total_s - 1 if forecast.total_s else None
+        bytes_ = [number_cell(forecast.host_peak_bytes, size), number_cell(cost.host_peak_bytes, size)]
+        memory_error = (
+            cost.host_peak_bytes / forecast.host_peak_bytes - 1
+            if cost.host_peak_bytes and forecast.host_peak_bytes
+            else None
         )
-        times = [number_cell(told.total_s, seconds), number_cell(cost.total_s, seconds)]
+        times = [number_cell(forecast.total_s, seconds), number_cell(cost.total_s, seconds)]
         cells.append(
             [
                 row_name(task, row),
                 *times,
-                number_cell(off, "{:+.0%}".format),
+                number_cell(time_error, "{:+.0%}".format),
                 *bytes_,
-                number_cell(memory, "{:+.0%}".format),
+                number_cell(memory_error, "{:+.0%}".format),
             ]
         )
     return Chart(
         name="forecast",
         title="Predicted against measured",
-        said="Seconds that were measured, against those that were predicted before the trials ran.",
-        draw=lambda: scatter(points, title="measured seconds", axis=Axis("predicted time", seconds)),
+        description="Seconds that were measured, against those that were predicted before the trials ran.",
+        draw=lambda: draw_scatter(points, title="measured seconds", axis=Axis("predicted time", seconds)),
         table=table(
             ["strategy", "predicted time", "measured time", "off by", "predicted memory", "measured memory", "off by"],
             cells,
         ),
     )
-
-
-def _size(value: float) -> str:
-    return size(round(value))

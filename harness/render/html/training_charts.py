@@ -1,4 +1,4 @@
-"""Charts of training: its curves, what more training items bring, and how far seeds lie apart."""
+"""Charts of training curves, learning curves and the spread over seeds."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from harness.compare.table.findings import Curve
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.render.html.canvas import SERIES
 from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, dots, undrawn
-from harness.render.html.line_charts import Line, lines
+from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
+from harness.render.html.line_charts import Line, draw_lines
 from harness.render.report.columns import UNKNOWN
 
-MOST_LINES = len(SERIES)
-"""Lines of one chart that can still be told apart; the others stand in the table."""
+MAX_LINES = len(SERIES)
+"""Distinguishable lines of one chart; the table has all."""
 
 
 def learning_charts(task: TaskResult) -> list[Chart]:
-    """Those of the three that the records fill."""
+    """The charts for which the records have data."""
     rows = scored(task)
-    return [chart for chart in (_training(task, rows), _learning(task, rows), _seeds(task, rows)) if chart]
+    return [
+        chart for chart in (_training_chart(task, rows), _learning_chart(task, rows), _seed_chart(task, rows)) if chart
+    ]
 
 
-def _training(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+def _training_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
     runs: dict[str, tuple[Curve, list[str]]] = {}
     for row in rows:
         curves = next((trial.curves for trial in row.trials if trial.curves), ())
-        for place, curve in enumerate(curves):
-            part = f", part {place + 1}" if len(curves) > 1 else ""
+        for index, curve in enumerate(curves):
+            part = f", part {index + 1}" if len(curves) > 1 else ""
             if curve.loss:
                 _, names = runs.setdefault(curve.model_dump_json(), (curve, []))
                 names.append(f"{row_name(task, row)}{part}")
     if not runs:
         return None
-    shown: list[Line] = []
-    for place, (curve, names) in enumerate(list(runs.values())[:MOST_LINES]):
+    chart_lines: list[Line] = []
+    for index, (curve, names) in enumerate(list(runs.values())[:MAX_LINES]):
         name = listing(names)
-        shown.append(Line(name, tuple((float(step), loss) for step, loss in curve.loss), series=place))
+        chart_lines.append(Line(name, tuple((float(step), loss) for step, loss in curve.loss), series=index))
         if checks := _checks(curve):
-            shown.append(Line(name, checks, series=place, dashed=True, named=False))
-    more = f" The table has {len(runs) - MOST_LINES} more." if len(runs) > MOST_LINES else ""
+            chart_lines.append(Line(name, checks, series=index, dashed=True, show_name=False))
+    remainder = f" The table has {len(runs) - MAX_LINES} more." if len(runs) > MAX_LINES else ""
     return Chart(
         name="training",
         title="Training curves",
-        said=f"Loss, nats a token, by optimiser step: solid on training items, broken on validation items.{more}",
-        draw=lambda: lines(shown, title="loss, nats a token", x_title="optimiser step"),
+        description=(
+            f"Loss, nats a token, by optimiser step: solid on training items, broken on validation items.{remainder}"
+        ),
+        draw=lambda: draw_lines(chart_lines, title="loss, nats a token", x_title="optimiser step"),
         table=table(
             [
                 "strategy",
@@ -57,12 +61,12 @@ def _training(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
                 "last validation loss",
                 "best check",
             ],
-            [_run(listing(names), curve) for curve, names in runs.values()],
+            [_run_cells(listing(names), curve) for curve, names in runs.values()],
         ),
     )
 
 
-def _run(name: str, curve: Curve) -> list[Cell | str]:
+def _run_cells(name: str, curve: Curve) -> list[Cell | str]:
     losses = [loss for _, loss in curve.loss]
     checks = [loss for _, loss in _checks(curve)]
     best = UNKNOWN if curve.best is None else f"{curve.best + 1} of {len(curve.checks)}"
@@ -78,19 +82,19 @@ def _checks(curve: Curve) -> tuple[tuple[float, float], ...]:
     )
 
 
-def _learning(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+def _learning_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
     curved = [row for row in rows if row.learning_curve]
     if not curved:
         return None
     title = metric_title(task.primary or "")
-    shown = [
+    chart_lines = [
         Line(
             row_name(task, row),
             tuple((float(point.train_items), point.score.value) for point in row.learning_curve),
             tuple((point.score.low, point.score.high) for point in row.learning_curve),
-            series=place,
+            series=index,
         )
-        for place, row in enumerate(curved[:MOST_LINES])
+        for index, row in enumerate(curved[:MAX_LINES])
     ]
     sizes = sorted({point.train_items for row in curved for point in row.learning_curve})
     cells = [
@@ -98,38 +102,48 @@ def _learning(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
         for row in curved
         for p in row.learning_curve
     ]
-    more = f" The table has {len(curved) - MOST_LINES} more." if len(curved) > MOST_LINES else ""
+    remainder = f" The table has {len(curved) - MAX_LINES} more." if len(curved) > MAX_LINES else ""
     return Chart(
         name="learning",
         title="Learning curves",
-        said=f"{title.capitalize()} by number of training items, on the same test items, with 95 % intervals.{more}",
-        draw=lambda: lines(shown, title=title, x_title="training items", ticks=sizes),
+        description=(
+            f"{title.capitalize()} by number of training items, on the same test items, with 95 % intervals.{remainder}"
+        ),
+        draw=lambda: draw_lines(chart_lines, title=title, x_title="training items", ticks=sizes),
         table=table(["strategy", "training items", title, "gain over the next smaller"], cells),
     )
 
 
-def _seeds(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
+def _seed_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | None:
     primary = task.primary or ""
-    several = [row for row in rows if row.scores[primary].seeds > 1]
-    if not several:
+    multi_seed_rows = [row for row in rows if row.scores[primary].seeds > 1]
+    if not multi_seed_rows:
         return None
-    shown: list[Dot] = []
+    chart_dots: list[Dot] = []
     cells: list[Sequence[Cell | str]] = []
-    for row in several:
-        found = row.scores[primary]
-        each = [(trial.seed, trial.scores[primary].value) for trial in row.trials if primary in trial.scores]
-        values = tuple(value for _, value in each)
-        shown.append(Dot(row_name(task, row), found.value, found.low, found.high, bool(row.tied_for_best), values))
-        share = number_cell(found.seed_share, "{:.0%}".format)
-        single = ", ".join(f"{seed}: {value:.3f}" for seed, value in each)
-        cells.append(
-            [row_name(task, row), estimate_cell(found), number_cell(found.seed_sd, "{:.3f}".format), share, single]
+    for row in multi_seed_rows:
+        estimate = row.scores[primary]
+        seed_scores = [(trial.seed, trial.scores[primary].value) for trial in row.trials if primary in trial.scores]
+        values = tuple(value for _, value in seed_scores)
+        chart_dots.append(
+            Dot(row_name(task, row), estimate.value, estimate.low, estimate.high, bool(row.tied_for_best), values)
         )
-    title, more = metric_title(primary), undrawn([dot.name for dot in shown])
+        share = number_cell(estimate.seed_share, "{:.0%}".format)
+        single = ", ".join(f"{seed}: {value:.3f}" for seed, value in seed_scores)
+        cells.append(
+            [
+                row_name(task, row),
+                estimate_cell(estimate),
+                number_cell(estimate.seed_sd, "{:.3f}".format),
+                share,
+                single,
+            ]
+        )
+    title, omission = metric_title(primary), omission_note([dot.name for dot in chart_dots])
     return Chart(
         name="seeds",
         title="Spread over seeds",
-        said=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).{more}",
-        draw=lambda: dots([DotPanel(title, tuple(shown))]),
+        description=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).{omission}",
+        draw=lambda: draw_dots([DotPanel(title, tuple(chart_dots))]),
         table=table(["strategy", title, "standard deviation", "seeds' share of the variance", "each seed"], cells),
     )

@@ -1,33 +1,34 @@
-"""How small a difference a run can show and what a given one needs, for the terminal."""
+"""Smallest difference that a run can show, and what a given one needs, for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.compare.power.sample_size import TaskPower
 from harness.compare.prose.numbers import count, metric_title
 from harness.render.report.columns import UNKNOWN
 from harness.render.text.escape import plain
+from harness.render.text.tables import WIDE, TableColumn, new_table
 
 
 def power(tasks: Sequence[TaskPower], difference: float) -> Iterator[RenderableType]:
-    """Show each task in a line, then what stands behind it.
+    """Show each task in a row, then the assumptions.
 
     Args:
         tasks: of a run.
-        difference: that was asked for.
+        difference: the true difference of scores that is to be shown.
     """
     yield Text()
     yield Text(f"To show a true difference of {difference:g} between two strategies", style="bold")
     titles = ("task", "metric", "test items", "shows", "items needed", "seeds needed", "SD", "design effect", "seed SD")
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for place, title in enumerate(titles):
-        table.add_column(title, justify="right" if place > 1 else "left", no_wrap=place > 1, vertical="bottom")
+    columns = [
+        TableColumn(title, right=index > 1, no_wrap=index > 1, overflow="ellipsis", vertical="bottom")
+        for index, title in enumerate(titles)
+    ]
+    table = new_table(columns, padding=WIDE)
     for task in tasks:
         table.add_row(*map(Text, _cells(task)))
     yield table
@@ -56,11 +57,11 @@ def _remarks(tasks: Sequence[TaskPower]) -> Iterator[str]:
         f"are there and {count(seeds, 'seed')}. One comparison alone: adjusting for several strategies needs more."
     )
     yield "SD is of the differences of one item's scores; design effect is what clusters add to the variance."
-    known = [task for task in tasks if task.pilot]
-    if known:
-        told = [f"{plain(task.task)} {count(task.pilot.pairs, 'pair')}" for task in known if task.pilot]
-        yield f"From stored results, medians over pairs of strategies: {', '.join(told)}."
-    if len(known) < len(tasks):
+    piloted = [task for task in tasks if task.pilot]
+    if piloted:
+        pairs = [f"{plain(task.task)} {count(task.pilot.pairs, 'pair')}" for task in piloted if task.pilot]
+        yield f"From stored results, medians over pairs of strategies: {', '.join(pairs)}."
+    if len(piloted) < len(tasks):
         names = ", ".join(plain(task.task) for task in tasks if not task.pilot)
         yield (
             f"Assumed for {names}, of which no pairs are stored: half of the answers right, two strategies' scores "

@@ -1,60 +1,59 @@
-"""What a strategy needs on a GPU, for the terminal: parts, headroom, and which GPUs hold it."""
+"""GPU memory of a model and a strategy, for the terminal: parts, headroom, and the GPUs that it fits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from harness.compare.prose.numbers import size
 from harness.forecast.fits import Gpu, MemoryNeed
+from harness.measure.units import size
+from harness.render.text.tables import WIDE, TableColumn, new_table
 
 
-def need(what: str, needed: MemoryNeed) -> Iterator[RenderableType]:
-    """Show what is needed, part by part."""
-    share = f", {needed.trained:,} of them or beside them trained" if needed.trained else ""
-    yield Text.assemble((what, "bold"), f": {needed.parameters:,} parameters{share}")
-    table = Table(box=None, show_header=False, show_edge=False, pad_edge=True)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in needed.peak.parts.items():
-        if value:
-            table.add_row(Text(_WORDS[name]), Text(size(round(value))))
-    table.add_row(Text("in all", style="bold"), Text(size(round(needed.peak.total)), style="bold"))
+def need(title: str, memory: MemoryNeed) -> Iterator[RenderableType]:
+    """Show the memory that is needed, part by part."""
+    trained = memory.trained_parameters
+    share = f", {trained:,} of them or beside them trained" if trained else ""
+    yield Text.assemble((title, "bold"), f": {memory.parameters:,} parameters{share}")
+    columns = [TableColumn(overflow="ellipsis"), TableColumn(right=True, overflow="ellipsis")]
+    table = new_table(columns, padding=WIDE, header=False, pad_edge=True)
+    for part, part_bytes in memory.peak.parts.items():
+        if part_bytes:
+            table.add_row(Text(_PARTS[part]), Text(size(part_bytes)))
+    table.add_row(Text("in all", style="bold"), Text(size(memory.peak.total), style="bold"))
     yield table
 
 
-def headroom(needed: MemoryNeed, gpu: Gpu) -> Iterator[RenderableType]:
-    """Say whether one GPU holds it, and by how much."""
-    left = needed.headroom(gpu)
-    if left >= 0:
-        yield Text(f"It fits {gpu.title}: {size(round(left))} of {gpu.memory_gib:g} GiB are left.", style="green")
+def headroom(memory: MemoryNeed, gpu: Gpu) -> Iterator[RenderableType]:
+    """Say whether it fits one GPU, and by how much."""
+    spare_bytes = memory.headroom(gpu)
+    if spare_bytes >= 0:
+        yield Text(f"It fits {gpu.title}: {size(spare_bytes)} of {gpu.memory_gib:g} GiB are left.", style="green")
     else:
-        yield Text(f"It does not fit {gpu.title}: {size(round(-left))} are missing.", style="red")
+        yield Text(f"It does not fit {gpu.title}: {size(-spare_bytes)} are missing.", style="red")
     yield from _about()
 
 
-def fitting(needed: MemoryNeed, table: Sequence[Gpu], all_of_them: int) -> Iterator[RenderableType]:
-    """List the GPUs that hold it."""
-    if not table:
-        yield Text(f"None of {all_of_them} known GPUs holds it.", style="red")
+def fitting(memory: MemoryNeed, gpus: Sequence[Gpu], known_gpus: int) -> Iterator[RenderableType]:
+    """List the GPUs that it fits, of so many known ones."""
+    if not gpus:
+        yield Text(f"None of {known_gpus} known GPUs holds it.", style="red")
     else:
-        shown = Table("fits", "left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        shown.columns[1].justify = "right"
-        for one in table:
-            shown.add_row(Text(f"{one.name} ({one.title})"), Text(size(round(needed.headroom(one)))))
-        yield shown
+        columns = [TableColumn("fits", overflow="ellipsis"), TableColumn("left", right=True, overflow="ellipsis")]
+        table = new_table(columns, padding=WIDE)
+        for gpu in gpus:
+            table.add_row(Text(f"{gpu.name} ({gpu.title})"), Text(size(memory.headroom(gpu))))
+        yield table
     yield from _about()
 
 
-_WORDS = {
+_PARTS = {
     "base": "driver and libraries",
     "weights": "weights",
     "optimizer": "optimizer, 32-bit copies included",
-    "kept": "copy of the best weights",
+    "best_weights": "copy of the best weights",
     "gradients": "gradients",
     "activations": "activations",
     "logits": "logits",

@@ -1,4 +1,4 @@
-"""What is forecast of a run, for the terminal: cells of the plan's table, totals, and what will not fit."""
+"""Forecasts of a run for the terminal: cells of the plan's table, totals, and trials that will not fit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from harness.compare.prose.numbers import size, usd
-from harness.measure.environment import environment, memory_bytes
+from harness.compare.prose.numbers import usd
+from harness.measure.environment import current_environment, memory_bytes
+from harness.measure.units import decimal_duration, size
 
 if TYPE_CHECKING:
     from harness.compare.cost.pricing import Economics
@@ -18,59 +19,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rate:
-    """What an hour of this machine costs, US dollars, and how that comes about."""
+    """Price of an hour of this machine, US dollars, and the sum in words."""
 
     usd: float
-    said: str
+    explanation: str
 
 
 def rate(economics: Economics) -> Rate | None:
-    """Price an hour of this machine, as the entry that was asked for or by its cores; None where that has no price."""
-    here = environment("plan")
-    price = economics.prices.hardware(economics.hardware) if economics.hardware else economics.prices.named("vcpu")
-    if here.gpu and not economics.hardware:
+    """Price an hour of this machine by ``--hardware``, or else by its cores; None where that has no price."""
+    machine = current_environment("plan")
+    price = economics.prices.hardware(economics.hardware) if economics.hardware else economics.prices.price("vcpu")
+    if machine.gpu and not economics.hardware:
         return None
-    units = here.cores if price.kind == "cpu" else 1
+    units = machine.cores if price.kind == "cpu" else 1
     return Rate(units * price.usd, f"{units} {price.name} of {price.usd:g} USD an hour each ({price.as_of})")
 
 
-def foretold(one: PlannedTrial, hour: Rate | None = None) -> tuple[str, ...]:
+def forecast_cells(planned: PlannedTrial, rate: Rate | None = None) -> tuple[str, ...]:
     """Write the memory, the time and, with a rate, the US dollars that a trial is expected to take."""
-    if one.forecast is None:
-        return ("", "") if hour is None else ("", "", "")
-    peak = one.forecast.host_peak_bytes
-    found = "" if peak is None else size(peak), seconds(one.forecast.total_s)
-    return found if hour is None else (*found, usd(one.forecast.total_s / 3600 * hour.usd))
+    if planned.forecast is None:
+        return ("", "") if rate is None else ("", "", "")
+    peak = planned.forecast.host_peak_bytes
+    cells = "" if peak is None else size(peak), decimal_duration(planned.forecast.total_s)
+    return cells if rate is None else (*cells, usd(planned.forecast.total_s / 3600 * rate.usd))
 
 
-def forecast_lines(waiting: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[Text]:
-    """Write the totals of what has yet to be run, and name each trial that needs more memory than there is.
+def forecast_lines(pending: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[Text]:
+    """Write the totals of the trials to run, and warn of each that needs more memory than the machine has.
 
     Args:
-        waiting: trials that have yet to be run.
-        rate: what an hour of this machine costs; None: no money is named.
+        pending: trials that have yet to be run.
+        rate: price of an hour of this machine; None: no money is named.
     """
-    known = [one for one in waiting if one.forecast]
-    if not known:
+    forecasts = [(planned.trial, planned.forecast) for planned in pending if planned.forecast]
+    if not forecasts:
         return
-    total_s = sum(one.forecast.total_s for one in known if one.forecast)
-    peak = max((one.forecast.host_peak_bytes or 0 for one in known if one.forecast), default=0)
-    rest = "" if len(known) == len(waiting) else f" of {len(known)} of {len(waiting)} trials"
-    there = memory_bytes()
-    money = "" if rate is None else f", {usd(total_s / 3600 * rate.usd)} USD at {rate.said}"
+    total_s = sum(forecast.total_s for _, forecast in forecasts)
+    peak_bytes = max(forecast.host_peak_bytes or 0 for _, forecast in forecasts)
+    coverage = "" if len(forecasts) == len(pending) else f" of {len(forecasts)} of {len(pending)} trials"
+    memory = memory_bytes()
+    money = "" if rate is None else f", {usd(total_s / 3600 * rate.usd)} USD at {rate.explanation}"
+    peak = f"at most {size(peak_bytes)} of {size(memory)} at once"
     yield Text(
-        f"\nForecast{rest}: {seconds(total_s)} in all{money}, at most {size(peak)} of {size(there)} at once. These are "
-        "predictions without an interval; the report says how far they were off."
+        f"\nForecast{coverage}: {decimal_duration(total_s)} in all{money}, {peak}. These are predictions without an "
+        "interval; the report says how far they were off."
     )
-    for one in known:
-        needed = one.forecast.host_peak_bytes if one.forecast else None
-        if needed and needed > there:
-            what = f"{one.trial.label} on {one.trial.task} is expected to need {size(needed)}"
-            yield Text(f"Warning: {what}, more than the {size(there)} there are.", style="yellow")
-
-
-def seconds(value: float) -> str:
-    """Write seconds for people: ``8 s``, ``3.4 min``, ``2.1 h``."""
-    if value < 90:
-        return f"{max(1, round(value))} s"
-    return f"{value / 60:.1f} min" if value < 5400 else f"{value / 3600:.1f} h"
+    for trial, forecast in forecasts:
+        if forecast.host_peak_bytes and forecast.host_peak_bytes > memory:
+            need = f"{trial.label} on {trial.task} is expected to need {size(forecast.host_peak_bytes)}"
+            yield Text(f"Warning: {need}, more than the {size(memory)} there are.", style="yellow")

@@ -1,15 +1,17 @@
-"""What is there to choose from, and what a run would do: strategies, suites and plans for the terminal."""
+"""Strategies, suites, sources and plans, listed for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from harness.render.text.tables import WIDE, TableColumn, indented, new_table
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
@@ -20,110 +22,85 @@ if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.render.plan.forecast_cells import Rate
 
 
-def strategies(listed: Sequence[StrategyListing]) -> Iterator[RenderableType]:
+def strategies(listings: Sequence[StrategyListing]) -> Iterator[RenderableType]:
     """Show each strategy in a line."""
     table = _table("", "")
-    for one in listed:
-        table.add_row(Text(one.name, style="bold"), Text(one.summary or one.error or ""))
+    for strategy in listings:
+        table.add_row(Text(strategy.name, style="bold"), Text(strategy.summary or strategy.error or ""))
     yield table
     yield Text("Chain them with '+': 'rag(k=1)+lora(rank=16)'.", style="dim")
     yield Text("'harness strategies lora' shows what one needs, its paper and its parameters.", style="dim")
 
 
-def strategy_details(listed: Sequence[StrategyListing]) -> Iterator[RenderableType]:
-    """Show strategies with what each needs and its parameters."""
-    for one in listed:
-        yield Text.assemble((one.name, "bold"), "  ", one.summary)
-        if one.error:
-            yield _indented(f"cannot be used: {one.error}", "red")
-        if one.needs:
-            yield _indented(f"needs: {', '.join(one.needs)}", "dim")
-        if one.paper:
-            yield _indented(one.paper, "dim")
-        if one.parameters:
+def strategy_details(listings: Sequence[StrategyListing]) -> Iterator[RenderableType]:
+    """Show strategies with their requirements, papers and parameters."""
+    for strategy in listings:
+        yield Text.assemble((strategy.name, "bold"), "  ", strategy.summary)
+        if strategy.error:
+            yield _line(f"cannot be used: {strategy.error}", "red")
+        if strategy.needs:
+            yield _line(f"needs: {', '.join(strategy.needs)}", "dim")
+        if strategy.paper:
+            yield _line(strategy.paper, "dim")
+        if strategy.parameters:
             table = _table("", "", "")
-            for parameter in one.parameters:
+            for parameter in strategy.parameters:
                 default = "(required)" if parameter.default is None else f"= {parameter.default}"
                 table.add_row(Text(parameter.name), Text(default), Text(parameter.description))
-            yield Padding(table, (0, 0, 0, 4), expand=False)
+            yield indented(table, 4)
 
 
-def suites(listed: Sequence[Suite], broken: Mapping[str, str]) -> Iterator[RenderableType]:
-    """Show each suite with its tasks, and by name what is wrong with those that cannot be read."""
-    for suite in listed:
+def suites(loaded: Sequence[Suite], broken: Mapping[str, str]) -> Iterator[RenderableType]:
+    """Show each suite with its tasks, and by name the errors of those that cannot be read."""
+    for suite in loaded:
         yield Text.assemble((suite.name, "bold"), f"  version {suite.version}  ", suite.description)
         for task in suite.tasks:
             role = ", asked before and after only" if task.role == "probe" else ""
-            yield _indented(f"{task.name}: {task.kind}{role}; {', '.join(task.all_metrics)}", "")
-        yield _indented(f"strategies: {', '.join(suite.strategies)}", "dim")
+            yield _line(f"{task.name}: {task.kind}{role}; {', '.join(task.all_metrics)}")
+        yield _line(f"strategies: {', '.join(suite.strategies)}", "dim")
     for name, error in broken.items():
         yield Text(name, style="bold")
-        yield _indented(f"cannot be used: {error}", "red")
+        yield _line(f"cannot be used: {error}", "red")
 
 
-def sources(listed: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]:
+def sources(archives: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]:
     """Show each pinned source, and whether it is in the cache."""
     table = _table("name", "use", "MB", "", "licence", header=True)
-    for one, here in listed:
-        mark = Text("here", style="green") if here else Text("not fetched", style="dim")
-        table.add_row(Text(one.name), Text(one.use), f"{one.size_bytes / 1e6:.0f}", mark, Text(one.licence))
+    for source, fetched in archives:
+        mark = Text("here", style="green") if fetched else Text("not fetched", style="dim")
+        table.add_row(Text(source.name), Text(source.use), f"{source.size_bytes / 1e6:.0f}", mark, Text(source.licence))
     yield table
 
 
-def plan(planned: Plan, waiting: Sequence[PlannedTrial], hour: Rate | None = None) -> Iterator[RenderableType]:
-    """Show what a run would do, what it would skip and why, and how much the test sets can tell.
+def planned_trials(plan: Plan, pending: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[RenderableType]:
+    """Show the trials of a plan, those that are skipped and why, and the difference that the test sets can show.
 
     Args:
-        planned: the whole plan.
-        waiting: those of its trials that have yet to be run.
-        hour: what an hour of this machine costs; None: no money is named.
+        plan: the whole plan.
+        pending: those of its trials that have yet to be run.
+        rate: price of an hour of this machine; None: no money is named.
     """
-    from harness.render.plan.forecast_cells import forecast_lines, foretold  # noqa: PLC0415 - a list of strategies needs none of it
+    from harness.render.plan.forecast_cells import forecast_lines  # noqa: PLC0415 - a list of strategies needs none of it
 
-    left = {one.trial.key for one in waiting}
-    sized = any(one.trial.train_items for one in planned.trials)
-    foreseen = any(one.forecast for one in planned.trials)
-    told = ("memory", "time", *(["USD"] if hour else [])) if foreseen else ()
-    several = len({one.trial.model for one in planned.trials}) > 1
-    titles = ("task", "strategy", *(["model"] if several else []), "seed", *(["items"] if sized else []), *told, "")
-    table = _table(*titles, header=True)
-    for one in planned.trials:
-        why = "skipped" if foreseen else f"skipped: {one.skip}"  # with a forecast there is no room for the reason
-        state = why if one.skip else ("to run" if one.trial.key in left else "finished")
-        trial = one.trial
-        style = "yellow" if one.skip else ("" if one.trial.key in left else "dim")
-        items = [f"{trial.train_items:,}" if trial.train_items else "all"] if sized else []
-        cells = (
-            trial.task,
-            trial.label,
-            *([trial.model] if several else []),
-            str(trial.seed),
-            *items,
-            *(foretold(one, hour) if foreseen else ()),
-            state,
-        )
-        table.add_row(*map(Text, cells), style=style)
-    yield table
-    if foreseen:
-        for reason in dict.fromkeys(one.skip for one in planned.trials if one.skip):
-            labels = ", ".join(dict.fromkeys(one.trial.label for one in planned.trials if one.skip == reason))
-            yield Text(f"skipped: {labels}: {reason}", style="yellow")
-    yield from forecast_lines(waiting, hour)
+    yield _trial_table(plan, {planned.trial.key for planned in pending}, rate)
+    if any(planned.forecast for planned in plan.trials):  # there was no room for reasons in the table
+        for reason in dict.fromkeys(planned.skip for planned in plan.trials if planned.skip):
+            labels = dict.fromkeys(planned.trial.label for planned in plan.trials if planned.skip == reason)
+            yield Text(f"skipped: {', '.join(labels)}: {reason}", style="yellow")
+    yield from forecast_lines(pending, rate)
     yield Text()
-    for task in planned.tasks:
+    for task in plan.tasks:
         sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)
         points = 100 * task.detectable_difference
         yield Text.assemble((task.name, "bold"), f" ({task.role}): {sizes}")
-        yield _indented(f"smallest difference that {task.sizes['test']} test items show: {points:.1f} points", "")
-        yield from (_indented(f"Warning: {warning}", "yellow") for warning in task.warnings)
-    yield Text(
-        f"\n{len(waiting)} of {len(planned.trials)} trials of suite {planned.suite} version {planned.version} to run."
-    )
-    budget = next((one.trial.budget for one in planned.trials if one.trial.budget), None)
+        yield _line(f"smallest difference that {task.sizes['test']} test items show: {points:.1f} points")
+        yield from (_line(f"Warning: {warning}", "yellow") for warning in task.warnings)
+    yield Text(f"\n{len(pending)} of {len(plan.trials)} trials of suite {plan.suite} version {plan.version} to run.")
+    budget = next((planned.trial.budget for planned in plan.trials if planned.trial.budget), None)
     if budget:
-        rest = list(dict.fromkeys(one.trial.strategy for one in planned.trials if not one.trial.budget))
-        nothing = f" There is nothing to search in {', '.join(rest)}." if rest else ""
-        yield Text(f"Parameters are searched on the validation split with {budget} for each trial.{nothing}")
+        fixed = list(dict.fromkeys(planned.trial.strategy for planned in plan.trials if not planned.trial.budget))
+        exceptions = f" There is nothing to search in {', '.join(fixed)}." if fixed else ""
+        yield Text(f"Parameters are searched on the validation split with {budget} for each trial.{exceptions}")
     yield Text(
         "Smallest difference: between two strategies' shares of right answers, found in 80 % of runs at the 5 % level, "
         "if half the answers are right and the two strategies' scores correlate by 0.5.",
@@ -131,12 +108,37 @@ def plan(planned: Plan, waiting: Sequence[PlannedTrial], hour: Rate | None = Non
     )
 
 
-def _table(*titles: str, header: bool = False) -> Table:
-    table = Table(*titles, box=box.SIMPLE_HEAD if header else None, show_header=header, show_edge=False, pad_edge=False)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
+def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: Rate | None) -> Table:
+    """One row a trial; columns that say nothing are left out."""
+    from harness.render.plan.forecast_cells import forecast_cells  # noqa: PLC0415 - as above
+
+    with_models = len({planned.trial.model for planned in plan.trials}) > 1
+    with_sizes = any(planned.trial.train_items for planned in plan.trials)
+    with_forecasts = any(planned.forecast for planned in plan.trials)
+    forecast_titles = ("memory", "time", *(["USD"] if rate else [])) if with_forecasts else ()
+    model_titles, size_titles = ("model",) if with_models else (), ("items",) if with_sizes else ()
+    table = _table("task", "strategy", *model_titles, "seed", *size_titles, *forecast_titles, "", header=True)
+    for planned in plan.trials:
+        trial, is_pending = planned.trial, planned.trial.key in pending_keys
+        skipped = "skipped" if with_forecasts else f"skipped: {planned.skip}"  # with a forecast there is no room
+        cells = (
+            trial.task,
+            trial.label,
+            *([trial.model] if with_models else []),
+            str(trial.seed),
+            *([f"{trial.train_items:,}" if trial.train_items else "all"] if with_sizes else []),
+            *(forecast_cells(planned, rate) if with_forecasts else ()),
+            skipped if planned.skip else "to run" if is_pending else "finished",
+        )
+        table.add_row(*map(Text, cells), style="yellow" if planned.skip else "" if is_pending else "dim")
     return table
 
 
-def _indented(text: str, style: str) -> Padding:
-    return Padding(Text(text, style=style), (0, 0, 0, 2), expand=False)
+def _table(*titles: str, header: bool = False) -> Table:
+    last = len(titles) - 1
+    columns = [TableColumn(title, no_wrap=index != last, overflow="ellipsis") for index, title in enumerate(titles)]
+    return new_table(columns, padding=WIDE, header=header)
+
+
+def _line(text: str, style: str = "") -> Padding:
+    return indented(Text(text, style=style))

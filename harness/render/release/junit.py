@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 
 from harness.compare.release.gate import GateCheck
 from harness.compare.release.outcome import Gate
-from harness.render.release.gate_report import SENTENCES, TITLES, cells_of
+from harness.render.release.gate_report import SENTENCES, TITLES, check_cells
 from harness.render.text.escape import plain
 
 _ELEMENTS = {"fail": "failure", "inconclusive": "error", "not compared": "skipped"}
@@ -20,15 +20,15 @@ def render(gate: Gate) -> str:
     """Write a gate as an XML document, ending in a newline."""
     checks = gate.verdict.checks
     counts = {element: sum(check.outcome == outcome for check in checks) for outcome, element in _ELEMENTS.items()}
-    told = {
+    attributes = {
         "name": plain(f"{gate.suite} against {gate.baseline}"),
         "tests": str(len(checks)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
         "skipped": str(counts["skipped"]),
     }
-    root = ET.Element("testsuites", {name: value for name, value in told.items() if name != "skipped"})
-    suite = ET.SubElement(root, "testsuite", told)
+    root = ET.Element("testsuites", {name: value for name, value in attributes.items() if name != "skipped"})
+    suite = ET.SubElement(root, "testsuite", attributes)
     for check in checks:
         _case(suite, gate, check)
     output = ET.SubElement(suite, "system-out")
@@ -38,7 +38,7 @@ def render(gate: Gate) -> str:
 
 
 def _case(suite: ET.Element, gate: Gate, check: GateCheck) -> None:
-    name, *cells, _ = map(plain, cells_of(check))
+    name, *cells, _ = map(plain, check_cells(check))
     case = ET.SubElement(
         suite, "testcase", {"classname": plain(f"{gate.suite}.{check.task}"), "name": name, "time": "0"}
     )

@@ -1,10 +1,9 @@
-"""The noise of repeats in the terminal: how far each figure moves with nothing changed."""
+"""Noise of repeats for the terminal: standard deviation of each figure with nothing changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,29 +13,28 @@ from harness.compare.release.repeats import RepeatSummary
 from harness.compare.release.run_noise import SystemNoise
 from harness.render.release.gate_report import amount
 from harness.render.text.escape import plain
+from harness.render.text.tables import WIDE, TableColumn, new_table
 
 
-def report(found: RepeatSummary) -> Iterator[RenderableType]:
+def report(summary: RepeatSummary) -> Iterator[RenderableType]:
     """Lay out a table of each system of the suite, and how many answers stayed the same."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, right in (("task", False), ("strategy", False), ("figure", False), ("mean", True), ("sd", True)):
-        table.add_column(name, justify="right" if right else "left")
-    table.add_column("of the mean", justify="right")
-    table.add_column("runs", justify="right")
-    for one in found.noise.floors:
-        if one.suite == found.suite:
-            _add(table, one)
+    names, figures = ("task", "strategy", "figure"), ("mean", "sd", "of the mean", "runs")
+    columns = [TableColumn(title, right=title in figures, overflow="ellipsis") for title in (*names, *figures)]
+    table = new_table(columns, padding=WIDE, edge=True)
+    for noise in summary.noise.floors:
+        if noise.suite == summary.suite:
+            _add(table, noise)
     yield table
-    if found.answers:
-        yield Text(f"{found.same:,} of {found.answers:,} answers of later runs are those of the first.")
+    if summary.answers:
+        yield Text(f"{summary.same_answers:,} of {summary.answers:,} answers of later runs are those of the first.")
     yield Text(
         "sd is the standard deviation of single runs of the same trial: what a gate takes for noise on this machine.",
         style="dim",
     )
 
 
-def _add(table: Table, one: SystemNoise) -> None:
-    for name, floor in one.figures.items():
+def _add(table: Table, noise: SystemNoise) -> None:
+    for name, floor in noise.figures.items():
         unit = FIGURES[name].unit if name in FIGURES else ""
         cells = (amount(unit, floor.mean), amount(unit, floor.sd), f"{floor.relative:.1%}", str(floor.n))
-        table.add_row(*[Text(plain(text)) for text in (one.task, one.strategy, name, *cells)])
+        table.add_row(*[Text(plain(text)) for text in (noise.task, noise.strategy, name, *cells)])

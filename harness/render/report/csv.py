@@ -27,7 +27,7 @@ def render(comparison: Comparison) -> str:
 
 
 def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
-    found: dict[str, Value] = {
+    cells: dict[str, Value] = {
         "suite": task.suite,
         "task": task.name,
         "strategy": row.strategy,
@@ -40,31 +40,32 @@ def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
         "tied_for_best": row.tied_for_best,
         "unparsed": row.unparsed,
     }
-    found |= {f"check/{one.name}_{part}": getattr(one, part) for one in row.checks for part in ("items", "agreeing")}
-    return found | _compared(row) | (_cost(row.cost) if row.cost else {}) | _money(row) | _scores(row)
+    for check in row.checks:
+        cells |= {f"check/{check.name}_{part}": getattr(check, part) for part in ("items", "agreeing")}
+    return cells | _comparisons(row) | (_cost(row.cost) if row.cost else {}) | _money(row) | _scores(row)
 
 
-def _compared(row: StrategyResult) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+def _comparisons(row: StrategyResult) -> dict[str, Value]:
+    cells: dict[str, Value] = {}
     for name, change in (("to_best", row.to_best), ("to_zero_shot", row.to_baseline)):
         if change:
             parts = {"": change.value, "_low": change.low, "_high": change.high, "_p": change.p}
-            found |= {f"{name}{part}": value for part, value in parts.items()} | {f"{name}_p_holm": change.p_holm}
+            cells |= {f"{name}{part}": value for part, value in parts.items()} | {f"{name}_p_holm": change.p_holm}
     if row.forgetting:
         change = row.forgetting.change
-        found |= {"forgetting": change.value, "forgetting_low": change.low, "forgetting_high": change.high}
-    for one in row.interactions[:1]:  # of a longer chain, the JSON report has every way of taking it apart
-        change = one.change
-        found |= {"interaction": change.value, "interaction_low": change.low, "interaction_high": change.high}
+        cells |= {"forgetting": change.value, "forgetting_low": change.low, "forgetting_high": change.high}
+    for interaction in row.interactions[:1]:  # of a longer chain, the JSON report has every way of taking it apart
+        change = interaction.change
+        cells |= {"interaction": change.value, "interaction_low": change.low, "interaction_high": change.high}
     if row.gap:
         change, train = row.gap.change, row.gap.train
-        found |= {"train_score": train.value, "gap": change.value, "gap_low": change.low, "gap_high": change.high}
-    return found
+        cells |= {"train_score": train.value, "gap": change.value, "gap_low": change.low, "gap_high": change.high}
+    return cells
 
 
 def _cost(cost: Cost) -> dict[str, Value]:
-    found: dict[str, Value] = {f"{name}_s": phase.wall_s for name, phase in cost.phases.items()}
-    return found | {
+    cells: dict[str, Value] = {f"{name}_s": phase.wall_s for name, phase in cost.phases.items()}
+    return cells | {
         "total_s": cost.total_s,
         "host_peak_bytes": cost.host_peak_bytes,
         "gpu_peak_bytes": cost.gpu_peak_bytes,
@@ -97,21 +98,21 @@ def _money(row: StrategyResult) -> dict[str, Value]:
 
 
 def _scores(row: StrategyResult) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+    cells: dict[str, Value] = {}
     for name, score in row.scores.items():
-        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+        cells |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
         if score.seed_sd is not None:
             spread = {"sd": score.seed_sd, "low": score.seed_low, "high": score.seed_high, "share": score.seed_share}
-            found |= {f"{name}_seed_{part}": value for part, value in spread.items()}
+            cells |= {f"{name}_seed_{part}": value for part, value in spread.items()}
     for point in row.learning_curve:
         name, score = f"score@{point.train_items}", point.score
-        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
-    for one in row.controls:
-        name, score, change = f"control/{one.way}", one.score, one.change
-        found |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
+        cells |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+    for control in row.controls:
+        name, score, change = f"control/{control.way}", control.score, control.change
+        cells |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
         parts = {"": change.value, "_low": change.low, "_high": change.high}
-        found |= {f"{name}_change{part}": value for part, value in parts.items()}
-    for kept in row.retention:
-        name, change = f"retention/{kept.task}", kept.change
-        found |= {name: change.value, f"{name}_low": change.low, f"{name}_high": change.high, f"{name}_n": change.n}
-    return found
+        cells |= {f"{name}_change{part}": value for part, value in parts.items()}
+    for probe in row.retention:
+        name, change = f"retention/{probe.task}", probe.change
+        cells |= {name: change.value, f"{name}_low": change.low, f"{name}_high": change.high, f"{name}_n": change.n}
+    return cells

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from harness.compare.cost.resource_types import Cost, PhaseCost
@@ -15,32 +14,33 @@ from harness.compare.table.agreement import agreement
 from harness.compare.table.findings import Extraction
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult, TrialResult
 from harness.records.measurements import Check
+from harness.render.text.json_text import json_text
 
 
 def render(comparison: Comparison) -> str:
     """Write a comparison as indented JSON, ending in a newline; unknown is null, and no number is NaN."""
     tasks = [task for suite in comparison.suites for task in suite.tasks]
-    shown = {
+    report = {
         "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in _trials(row)],
         "tasks": [_task(task) for task in tasks],
         "warnings": [warning for suite in comparison.suites for warning in suite.warnings],
         "assumed": comparison.assumed.model_dump(mode="json"),
         "notes": list(comparison.notes),
     }
-    return json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(report)
 
 
 def _trials(row: StrategyResult) -> list[TrialResult]:
     """The trials of the table, and those of the learning curve that are not in it."""
     smaller = [trial for point in row.learning_curve for trial in point.trials]
-    own = {trial.train_items for trial in row.trials}
-    return [*row.trials, *[trial for trial in smaller if trial.train_items not in own]]
+    table_sizes = {trial.train_items for trial in row.trials}
+    return [*row.trials, *[trial for trial in smaller if trial.train_items not in table_sizes]]
 
 
 def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[str, Any]:
-    scores = {name: _interval(found) for name, found in trial.scores.items()}
+    scores = {name: _interval(estimate) for name, estimate in trial.scores.items()}
     scores |= {"gap": _interval(trial.gap.change)} if trial.gap else {}
-    scores |= {f"retention/{kept.task}": _interval(kept.change) for kept in trial.retention}
+    scores |= {f"retention/{probe.task}": _interval(probe.change) for probe in trial.retention}
     return {
         "suite": task.suite,
         "task": task.name,
@@ -62,7 +62,7 @@ def _trial(task: TaskResult, row: StrategyResult, trial: TrialResult) -> dict[st
 
 
 def _task(task: TaskResult) -> dict[str, Any]:
-    """The task's table: what `trials` cannot say, because it is about several of them."""
+    """The task's table: statements about several trials."""
     return {
         "suite": task.suite,
         "task": task.name,
@@ -76,8 +76,8 @@ def _task(task: TaskResult) -> dict[str, Any]:
     }
 
 
-def _extraction(found: Extraction | None) -> dict[str, Any] | None:
-    return None if found is None else found.model_dump() | {"flips": found.flips}
+def _extraction(extraction: Extraction | None) -> dict[str, Any] | None:
+    return None if extraction is None else extraction.model_dump() | {"flips": extraction.flips}
 
 
 def _row(row: StrategyResult) -> dict[str, Any]:
@@ -88,11 +88,11 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "status": row.status,
         "seeds": row.seeds,
         "tied_for_best": row.tied_for_best,
-        "scores": {name: found.model_dump() for name, found in row.scores.items()},
+        "scores": {name: estimate.model_dump() for name, estimate in row.scores.items()},
         "to_best": row.to_best.model_dump() if row.to_best else None,
         "to_zero_shot": row.to_baseline.model_dump() if row.to_baseline else None,
-        "retention": {kept.task: kept.model_dump(exclude={"task"}) for kept in row.retention},
-        "interactions": [one.model_dump() for one in row.interactions],
+        "retention": {probe.task: probe.model_dump(exclude={"task"}) for probe in row.retention},
+        "interactions": [interaction.model_dump() for interaction in row.interactions],
         "forgetting": row.forgetting.model_dump() if row.forgetting else None,
         "learning_curve": [point.model_dump(exclude={"trials"}) for point in row.learning_curve],
         "gap": row.gap.model_dump() if row.gap else None,
@@ -100,18 +100,18 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "money": _money(row),
         "traits": row.traits.model_dump() if row.traits else None,
         "checks": [_agreement(check) for check in row.checks],
-        "controls": {one.way: one.model_dump(exclude={"way"}) for one in row.controls},
-        "planted": [one.model_dump() for one in row.planted],
+        "controls": {control.way: control.model_dump(exclude={"way"}) for control in row.controls},
+        "planted": [canary.model_dump() for canary in row.planted],
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,
         **_speed(row.cost),
-        "classes": [one.model_dump() for one in row.classes],
+        "classes": [label.model_dump() for label in row.classes],
         "confusion": {"labels": row.confusion[0], "counts": row.confusion[1]} if row.confusion else None,
     }
 
 
 def _money(row: StrategyResult) -> dict[str, Any] | None:
-    """The parts with the sums that reports show."""
+    """The parts of the money, with the sums that reports show."""
     if row.money is None:
         return None
     parts = row.money.model_dump(mode="json", exclude={"usage"})
@@ -125,7 +125,7 @@ def _money(row: StrategyResult) -> dict[str, Any] | None:
 
 
 def _speed(cost: Cost | None) -> dict[str, Any]:
-    """How fast a model read and wrote in batches, and how fast requests were answered."""
+    """Speed of batches, energy, memory and latency of requests."""
     return {
         "prefill_tokens_per_s": cost.prefill_tokens_per_s if cost else None,
         "decode_tokens_per_s": cost.decode_tokens_per_s if cost else None,
@@ -136,16 +136,16 @@ def _speed(cost: Cost | None) -> dict[str, Any]:
     }
 
 
-def _interval(found: Estimate | Difference) -> dict[str, Any]:
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+def _interval(estimate: Estimate | Difference) -> dict[str, Any]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
 
 
 def _span(phase: PhaseCost) -> dict[str, Any]:
     """One trial's phase, whose tokens are whole numbers: only means over seeds are not."""
-    found = phase.model_dump(include={"wall_s", "host_peak_bytes", "gpu_peak_bytes"})
+    span = phase.model_dump(include={"wall_s", "host_peak_bytes", "gpu_peak_bytes"})
     tokens = {"tokens_in": phase.tokens_in, "tokens_out": phase.tokens_out}
-    whole = {name: None if count is None else round(count) for name, count in tokens.items()}
-    return found | whole | {"reused": phase.reused}
+    token_counts = {name: None if count is None else round(count) for name, count in tokens.items()}
+    return span | token_counts | {"reused": phase.reused}
 
 
 def _agreement(check: Check) -> dict[str, Any]:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from harness.compare.cost.money import PricingAssumptions
 from harness.compare.prose.numbers import count, listing, metric_title, usd
-from harness.compare.prose.training_sentences import in_words
+from harness.compare.prose.training_sentences import run_sentences
 from harness.compare.prose.warnings import machine_text
 from harness.compare.table.result import Comparison, Status, SuiteResult, TaskResult
 from harness.metrics import get
 from harness.render.report import latency_cells, memory_text
-from harness.render.report.columns import REUSED, TIED, finished, several_models
+from harness.render.report.columns import REUSED, TIED, completed_rows, several_models
 from harness.render.text.escape import plain
 
-HAPPENED = {
+ENDINGS = {
     "failed": ("failed", "failed"),
     "skipped": ("was skipped", "were skipped"),
     "completed": ("did not finish with every seed", "did not finish with every seed"),
 }
-"""What became of one strategy, and of several."""
+"""How a strategy ended, in the singular and the plural."""
 KINDS = {"qa": "question answering", "multiple_choice": "multiple choice"}
 
 
 def heading(task: TaskResult) -> str:
-    """What was asked of whom: task, kind, number of items, the score of guessing, and the model if there is one."""
+    """Task, kind, number of items, the score of guessing, and the model if there is only one."""
     parts = [plain(task.name)]
     if task.kind:
         parts.append(KINDS.get(task.kind, task.kind))
@@ -37,25 +37,28 @@ def heading(task: TaskResult) -> str:
 
 
 def learning_heading(task: TaskResult) -> str:
-    """What stands over a task's learning curves."""
+    """Heading of a task's learning curves."""
     return f"{plain(metric_title(task.primary or 'score'))} by number of training items, on the same test items"
 
 
-def trained(task: TaskResult) -> list[str]:
-    """How the training of each strategy went, a line a run, and what it held of memory."""
-    went = [f"{plain(row.label)}: {line}" for row in finished(task) for line in in_words(row)]
-    return went + memory_text.memory(finished(task))
+def training_lines(task: TaskResult) -> list[str]:
+    """Losses and memory of each strategy that trained, a line a run."""
+    runs = [f"{plain(row.label)}: {line}" for row in completed_rows(task) for line in run_sentences(row)]
+    return runs + memory_text.memory(completed_rows(task))
 
 
-def unfinished(task: TaskResult) -> list[str]:
-    """What happened to the strategies that did not finish, or not with every seed, and why; one line a reason."""
+def unfinished_lines(task: TaskResult) -> list[str]:
+    """The strategies that did not finish, or not with every seed, a line a reason."""
     models = several_models(task)
-    names: dict[tuple[Status, str], list[str]] = {}
+    strategies: dict[tuple[Status, str], list[str]] = {}
     for row in task.rows:
         if row.reason:
             name = f"{plain(row.label)}{f' with {plain(row.model)}' if models else ''}"
-            names.setdefault((row.status, plain(row.reason)), []).append(name)
-    return [f"{listing(own)} {HAPPENED[status][len(own) > 1]}: {reason}" for (status, reason), own in names.items()]
+            strategies.setdefault((row.status, plain(row.reason)), []).append(name)
+    return [
+        f"{listing(names)} {ENDINGS[status][len(names) > 1]}: {reason}"
+        for (status, reason), names in strategies.items()
+    ]
 
 
 def hardware(suite: SuiteResult) -> str:
@@ -65,12 +68,12 @@ def hardware(suite: SuiteResult) -> str:
 
 
 def pricing(assumed: PricingAssumptions, *, several_seeds: bool) -> str:
-    """What the money stands for: at what usage, by which prices, and how sure it is."""
+    """Explain the money columns: usage, prices, and the meaning of ±."""
     usage = assumed.usage
     often = f", {usd(usage.updates_per_month)} updates a month" if usage.updates_per_month else ", never updated"
     days = sorted({price.as_of for price in assumed.prices})
     dated = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" if days else "no date"
-    named = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
+    price_list = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
     sure = (
         "± is half of the 95 % interval, where several seeds ran"
         if several_seeds
@@ -80,7 +83,7 @@ def pricing(assumed: PricingAssumptions, *, several_seeds: bool) -> str:
         f"USD per 1,000 is for requests served in batches on a machine that is busy; fixed USD is paid once"
         f"{', labels of training items included' if assumed.labels else ''}; total USD is for "
         f"{usage.requests_per_month:,.0f} requests a month, {count_months(usage.months)}{often}; {sure}. "
-        f"List prices of {dated}: {named}."
+        f"List prices of {dated}: {price_list}."
     )
 
 
@@ -90,8 +93,8 @@ def count_months(months: float) -> str:
 
 
 def legend(comparison: Comparison) -> list[str]:
-    """What the marks, intervals and columns mean; nothing where no table is shown."""
-    rows = [row for suite in comparison.suites for task in suite.tasks for row in finished(task)]
+    """Explain marks, intervals and columns; nothing where no table is shown."""
+    rows = [row for suite in comparison.suites for task in suite.tasks for row in completed_rows(task)]
     if not rows:
         return []
     seeds = sorted({row.seeds for row in rows})
@@ -119,7 +122,7 @@ def legend(comparison: Comparison) -> list[str]:
         lines.append(f"{REUSED} made by an earlier trial, measured then and charged to this one too.")
     if any(row.retention for row in rows):
         lines.append("retention is the score on a task that was not trained on, after minus before.")
-    if any(get(kept.metric).concern == "privacy" for row in rows for kept in row.retention):
+    if any(get(probe.metric).concern == "privacy" for row in rows for probe in row.retention):
         lines.append(
             "exposure change is by how many bits planted secrets became easier to guess; extraction change and "
             "intruder change are of the share that is written out when asked for, the latter by a user who may not "

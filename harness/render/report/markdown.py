@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from harness.compare.prose import self_test_sentences
 from harness.compare.table.findings import ClassResult
 from harness.compare.table.result import Comparison, StrategyResult, SuiteResult, TaskResult
-from harness.render.report.columns import Column, columns_of, finished, learning_columns
-from harness.render.report.legend import hardware, heading, learning_heading, legend, trained, unfinished
+from harness.render.report.columns import Column, columns_of, completed_rows, learning_columns
+from harness.render.report.legend import hardware, heading, learning_heading, legend, training_lines, unfinished_lines
 from harness.render.text.escape import cell, markdown, plain
+from harness.render.text.tables import markdown_table
 
 WIDEST = 12
 """Labels in a confusion matrix that is still read; of more, only each label's scores are shown."""
@@ -40,15 +41,15 @@ def _suite(suite: SuiteResult) -> list[str]:
 
 def _task(task: TaskResult) -> list[str]:
     blocks = [f"### {cell(heading(task))}"]
-    rows = finished(task)
+    rows = completed_rows(task)
     if rows:
         blocks.append(_columns(columns_of(task), rows))
     if curves := learning_columns(task):
-        shown = [row for row in rows if row.learning_curve]
-        blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, shown)]
-    happened = [*self_test_sentences.sentences(task), *unfinished(task), *trained(task)]
-    said = [*task.verdict, *happened, *[f"Warning: {warning}" for warning in task.warnings]]
-    blocks.append(_list(said))
+        curve_rows = [row for row in rows if row.learning_curve]
+        blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, curve_rows)]
+    endings = [*self_test_sentences.sentences(task), *unfinished_lines(task), *training_lines(task)]
+    lines = [*task.verdict, *endings, *[f"Warning: {warning}" for warning in task.warnings]]
+    blocks.append(_list(lines))
     return blocks + [block for row in rows if (block := _classes(row))]
 
 
@@ -64,21 +65,20 @@ def _classes(row: StrategyResult) -> str:
     if len(labels) > WIDEST:
         labels, counts = (), [()] * len(counts)
     titles = ["label", "precision", "recall", "F1", "items", *[f"answered {label}" for label in labels]]
-    table = [_class_cells(one, counts[place]) for place, one in enumerate(row.classes)]
+    table = [_class_cells(label, counts[index]) for index, label in enumerate(row.classes)]
     body = _table(titles, [False, *[True] * (len(titles) - 1)], [list(column) for column in zip(*table, strict=True)])
     name = html.escape(plain(row.strategy))  # the line is HTML, where a backslash escapes nothing
     return f"<details><summary>{name}: scores of each label</summary>\n\n{body}\n\n</details>"
 
 
-def _class_cells(one: ClassResult, counts: Sequence[int]) -> list[str]:
-    shares = [f"{share:.2f}" for share in (one.precision, one.recall, one.f1)]
-    return [one.label, *shares, str(one.support), *map(str, counts)]
+def _class_cells(label: ClassResult, counts: Sequence[int]) -> list[str]:
+    shares = [f"{share:.2f}" for share in (label.precision, label.recall, label.f1)]
+    return [label.label, *shares, str(label.support), *map(str, counts)]
 
 
 def _table(titles: Sequence[str], right: Sequence[bool], columns: Sequence[Sequence[str]]) -> str:
     rules = ["---:" if aligned else ":---" for aligned in right]
-    rows = [map(cell, row) for row in zip(*columns, strict=True)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [map(cell, titles), rules, *rows])
+    return markdown_table(titles, rules, zip(*columns, strict=True))
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -1,23 +1,23 @@
-"""Memory and energy in words: what training held of a peak, and where joules come from."""
+"""Memory and energy in words: parts of the peak in training, and the source of the joules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from harness.compare.cost.resource_types import Cost
-from harness.compare.prose.numbers import size
 from harness.compare.table.result import StrategyResult
+from harness.measure.units import size
 from harness.records.measurements import Held
 from harness.render.text.escape import plain
 
 
 def memory(rows: Sequence[StrategyResult]) -> list[str]:
-    """Say of each strategy that trained what weights, gradients and optimizer were of the peak; a line each."""
-    known = [(row, row.cost, row.cost.held) for row in rows if row.cost and row.cost.held]
+    """Give weights, gradients and optimizer state of each strategy that trained, a line each."""
+    measured = [(row, row.cost, row.cost.held) for row in rows if row.cost and row.cost.held]
     return [
-        f"memory of {plain(row.label)}: {_parts(held)}{_peak(cost)}"
-        for row, cost, held in known
-        if held.gradient_bytes is not None
+        f"memory of {plain(row.label)}: {_parts(parts)}{_peak(cost)}"
+        for row, cost, parts in measured
+        if parts.gradient_bytes is not None
     ]
 
 
@@ -29,7 +29,7 @@ def joules(value: float) -> str:
 
 
 def legend(rows: Sequence[StrategyResult]) -> list[str]:
-    """Say how the parts of memory are known; what energy is of, and what was measured of it and what estimated."""
+    """Explain how the parts of memory are known, what the energy covers, and what of it was measured or estimated."""
     lines: list[str] = []
     if memory(rows):
         lines.append(
@@ -37,10 +37,10 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
             "without an interval; the rest of the peak are libraries, activations and the best weights so far."
         )
     sources = dict.fromkeys(row.cost.energy_source for row in rows if row.cost and row.cost.energy_j is not None)
-    told = [plain(source) for source in sources if source]
+    meters = [plain(source) for source in sources if source]
     if not sources:
         return lines
-    by = "; and by ".join(told) or "an unknown meter"
+    by = "; and by ".join(meters) or "an unknown meter"
     text = (
         "energy is of all phases but requests and self-tests, a mean over seeds; it has no interval, for each phase is "
         f"measured once a seed, by {by}."
@@ -50,20 +50,20 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
 
 def figures(cost: Cost) -> dict[str, int | float | str | None]:
     """Give the parts of memory and the energy by name, for a table of raw numbers; unknown ones are left out."""
-    found = cost.held.model_dump() if cost.held else {}
-    found |= {"energy_j": cost.energy_j, "energy_source": cost.energy_source}
-    return {name: value for name, value in found.items() if value is not None}
+    amounts = cost.held.model_dump() if cost.held else {}
+    amounts |= {"energy_j": cost.energy_j, "energy_source": cost.energy_source}
+    return {name: value for name, value in amounts.items() if value is not None}
 
 
-def _parts(held: Held) -> str:
-    weights = f"weights {_size(held.weights_bytes)}"
-    if held.tuned_weights_bytes not in (None, held.weights_bytes):
-        weights += f" ({_size(held.tuned_weights_bytes)} as tuned)"
-    return f"{weights}, gradients {_size(held.gradient_bytes)}, optimizer {_size(held.optimizer_bytes)}"
+def _parts(parts: Held) -> str:
+    weights = f"weights {_size(parts.weights_bytes)}"
+    if parts.tuned_weights_bytes not in (None, parts.weights_bytes):
+        weights += f" ({_size(parts.tuned_weights_bytes)} as tuned)"
+    return f"{weights}, gradients {_size(parts.gradient_bytes)}, optimizer {_size(parts.optimizer_bytes)}"
 
 
 def _peak(cost: Cost) -> str:
-    """Name the peak that these were a part of: the GPU's where it was one that trained."""
+    """Name the peak that these are a part of: the GPU's where training ran on one."""
     phase = cost.phases.get("adapt")
     peak = (phase.gpu_peak_bytes or phase.host_peak_bytes) if phase else None
     return f" of a {size(peak)} peak while adapting" if peak else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -18,12 +17,10 @@ from rich.text import Text
 
 from harness.compare.prose import self_test_sentences
 from harness.compare.table.result import Comparison, StrategyResult, SuiteResult, TaskResult
-from harness.render.report.columns import ESSENTIAL, Column, columns_of, finished, learning_columns
-from harness.render.report.legend import hardware, heading, learning_heading, legend, trained, unfinished
+from harness.render.report.columns import ESSENTIAL, Column, columns_of, completed_rows, learning_columns
+from harness.render.report.legend import hardware, heading, learning_heading, legend, training_lines, unfinished_lines
 from harness.render.text.escape import plain
-
-MARGIN = (0, 0, 0, 2)
-"""Of all that belongs to a task."""
+from harness.render.text.tables import INDENT, TableColumn, indented, new_table
 
 
 @dataclass(frozen=True)
@@ -53,59 +50,67 @@ def render(comparison: Comparison) -> TerminalReport:
 def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
     yield Text()
     yield Text(heading(task), style="bold")
-    if finished(task):
-        inner = options.update(max_width=options.max_width - MARGIN[3])
+    if completed_rows(task):
+        inner = options.update(max_width=options.max_width - INDENT)
         yield from _tables(task, console, inner)
         yield from _learning(task, console, inner)
-    yield from (_indented(line, "red") for line in unfinished(task))
-    yield from (_indented(line, "dim") for line in trained(task))
-    yield from (_indented(sentence.replace("`", ""), "") for sentence in map(plain, task.verdict))
-    yield from (_indented(line.replace("`", ""), "dim") for line in map(plain, self_test_sentences.sentences(task)))
-    yield from (_indented(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
+    yield from (_line(reason, "red") for reason in unfinished_lines(task))
+    yield from (_line(run, "dim") for run in training_lines(task))
+    yield from (_line(sentence.replace("`", "")) for sentence in map(plain, task.verdict))
+    yield from (_line(sentence.replace("`", ""), "dim") for sentence in map(plain, self_test_sentences.sentences(task)))
+    yield from (_line(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
 
 
 def _tables(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
     columns = columns_of(task)
-    shown = [_fitting(finished(task), columns, console, options)]
-    if any(column.rank <= ESSENTIAL for column in shown[0][1]):
+    tables = [_fitting(completed_rows(task), columns, console, options)]
+    if any(column.rank <= ESSENTIAL for column in tables[0].hidden):
         halves = [[c for c in columns if c.about in (None, about)] for about in ("quality", "cost")]
-        shown = [_fitting(finished(task), half, console, options) for half in halves]
-    for place, (table, _) in enumerate(shown):
-        if place:
+        tables = [_fitting(completed_rows(task), half, console, options) for half in halves]
+    for index, fitting in enumerate(tables):
+        if index:
             yield Text()
-        yield Padding(table, MARGIN, expand=False)
-    if left_out := [column.title for _, names in shown for column in names]:
-        yield _indented(f"No room for: {', '.join(left_out)}. A wider terminal or --format csv shows them.", "dim")
+        yield indented(fitting.table)
+    if titles := [column.title for fitting in tables for column in fitting.hidden]:
+        yield _line(f"No room for: {', '.join(titles)}. A wider terminal or --format csv shows them.", "dim")
     yield Text()
 
 
 def _learning(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
     if columns := learning_columns(task):
-        rows = [row for row in finished(task) if row.learning_curve]
-        yield _indented(learning_heading(task), "")
-        yield Padding(_fitting(rows, columns, console, options)[0], MARGIN, expand=False)
+        rows = [row for row in completed_rows(task) if row.learning_curve]
+        yield _line(learning_heading(task))
+        yield indented(_fitting(rows, columns, console, options).table)
         yield Text()
 
 
+@dataclass(frozen=True)
+class FittingTable:
+    """A table no wider than the terminal, and the columns that it has no room for."""
+
+    table: Table
+    hidden: tuple[Column, ...]
+
+
 def _fitting(
-    rows: Sequence[StrategyResult], every: Sequence[Column], console: Console, options: ConsoleOptions
-) -> tuple[Table, list[Column]]:
+    rows: Sequence[StrategyResult], all_columns: Sequence[Column], console: Console, options: ConsoleOptions
+) -> FittingTable:
     """Drop the least important columns until the table fits; the score always stays."""
-    columns, left_out = list(every), list[Column]()
-    cells = {column.title: column.cells(rows) for column in every}
+    columns, hidden = list(all_columns), list[Column]()
+    cells = {column.title: column.cells(rows) for column in all_columns}
     longest = {title: [max(texts, key=cell_len, default="")] for title, texts in cells.items()}  # as wide as all rows
     while True:
-        spare = [column for column in columns if column.rank > 0]
+        optional = [column for column in columns if column.rank > 0]
         probe = _table(rows[:1], columns, longest, options.max_width)
-        wide = Measurement.get(console, options.update(max_width=10_000), probe).maximum
-        if wide <= options.max_width:
-            return _table(rows, columns, cells, options.max_width, longest), left_out
-        if not spare:
-            return _table(rows, columns, cells, options.max_width), left_out
-        # of equally important ones, the one on the right goes first
-        least = max(enumerate(spare), key=lambda pair: (pair[1].rank, pair[0]))[1]
-        columns = [column for column in columns if column is not least]
-        left_out.insert(0, least)
+        width = Measurement.get(console, options.update(max_width=10_000), probe).maximum
+        if width <= options.max_width:
+            return FittingTable(_table(rows, columns, cells, options.max_width, longest), tuple(hidden))
+        if not optional:
+            return FittingTable(_table(rows, columns, cells, options.max_width), tuple(hidden))
+        # of equally important columns, the one on the right goes first
+        dropped = max(enumerate(optional), key=lambda pair: (pair[1].rank, pair[0]))[1]
+        columns = [column for column in columns if column is not dropped]
+        hidden.insert(0, dropped)
 
 
 def _table(
@@ -118,30 +123,30 @@ def _table(
     """Make the table.
 
     Args:
-        rows: what it shows.
-        columns: of it, from the left.
+        rows: strategies, from the top.
+        columns: from the left.
         cells: of each column, by title.
         width: of the terminal.
-        longest: cell of each column, where all have room, so that nothing has to be measured again.
+        longest: the longest cell of each column where all columns fit, so that nothing has to be measured again.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in columns:
-        title = column.title.replace(" ", "\n") if column.right else column.title
-        most = None if column.right else max(20, width // 3)
-        wide = max(map(cell_len, [*title.split("\n"), *longest[column.title]])) if longest else None
-        table.add_column(
-            Text(title),
-            justify="right" if column.right else "left",
-            no_wrap=column.right,
-            overflow="fold",
-            vertical="bottom",
-            width=wide if wide is None or most is None else min(wide, most),
-            max_width=most,
-        )
-    for place, row in enumerate(rows):
-        texts = [Text(cells[column.title][place]) for column in columns]
-        table.add_row(*texts, style="bold" if row.tied_for_best else "")
+    texts = longest or {}
+    table = new_table(_terminal_column(column, width, texts.get(column.title)) for column in columns)
+    for index, row in enumerate(rows):
+        row_texts = [Text(cells[column.title][index]) for column in columns]
+        table.add_row(*row_texts, style="bold" if row.tied_for_best else "")
     return table
+
+
+def _terminal_column(column: Column, terminal_width: int, texts: Sequence[str] | None) -> TableColumn:
+    """Lay a column out: words of a number's title stand one below the other, names may take a third of the terminal."""
+    title = column.title.replace(" ", "\n") if column.right else column.title
+    max_width = None if column.right else max(20, terminal_width // 3)
+    width = None if texts is None else max(map(cell_len, [*title.split("\n"), *texts]))
+    if width is not None and max_width is not None:
+        width = min(width, max_width)
+    return TableColumn(
+        title, right=column.right, no_wrap=column.right, vertical="bottom", width=width, max_width=max_width
+    )
 
 
 def _remarks(suite: SuiteResult) -> RenderResult:
@@ -151,5 +156,5 @@ def _remarks(suite: SuiteResult) -> RenderResult:
         yield Text(line, style="dim")
 
 
-def _indented(text: str, style: str) -> Padding:
-    return Padding(Text(text, style=style), MARGIN, expand=False)
+def _line(text: str, style: str = "") -> Padding:
+    return indented(Text(text, style=style))

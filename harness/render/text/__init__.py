@@ -1,1 +1,1 @@
-"""How foreign text and tables are shown, the same in every view."""
+"""Escaped text, tables and JSON, the same in every report."""

@@ -1,4 +1,4 @@
-"""Making foreign text safe to show: names, reasons and warnings may hold anything that a model or a file wrote."""
+"""Escaping of foreign text: names, reasons and warnings may hold anything that a model or a file wrote."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _EMPHASIS = re.compile(r"(?<!\w)_|_(?!\w)")
 
 def plain(text: str | None) -> str:
     """One line without control, direction or surrogate characters, which could steer a terminal; spaces joined."""
-    shown = "".join(" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(shown.split())
+    line = "".join(" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join(line.split())
 
 
 def markdown(text: str) -> str:
@@ -22,7 +22,7 @@ def markdown(text: str) -> str:
     parts = line.split("`")
     if len(parts) % 2 == 0:
         return _no_block(_literal(line))
-    return _no_block("".join(f"`{part}`" if place % 2 and part else _literal(part) for place, part in enumerate(parts)))
+    return _no_block("".join(f"`{part}`" if index % 2 and part else _literal(part) for index, part in enumerate(parts)))
 
 
 def cell(text: str) -> str:
@@ -32,8 +32,8 @@ def cell(text: str) -> str:
 
 def spreadsheet(text: str) -> str:
     """Text that a spreadsheet takes for text: what would begin a formula gets an apostrophe in front."""
-    shown = plain(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
+    line = plain(text)
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
 def _literal(text: str) -> str:

@@ -1,0 +1,58 @@
+"""Bytes and seconds: how large their units are, and how amounts of them are written."""
+
+from __future__ import annotations
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def size(value: float) -> str:
+    """Write bytes in the binary unit that fits: ``1.7 GiB``, ``512 MiB``."""
+    amount = float(round(value))
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1023.5:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def gib(value: float) -> str:
+    """Write bytes in GiB, however many they are: ``0.3 GiB``."""
+    return f"{value / GIB:.1f} GiB"
+
+
+def seconds(value: float) -> str:
+    """Write a measured duration: ``0.42 s``, ``34 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    if value < 9.95:
+        return f"{value:.2g} s" if value < 0.095 else f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rounded_duration(value: float) -> str:
+    """Write a duration of which only the size matters, such as the time left: ``4 s``, ``3 min``, ``2 h 5 min``."""
+    if value < 90:
+        return f"{max(1, round(value))} s"
+    minutes = round(value / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def decimal_duration(value: float) -> str:
+    """Write a forecast, which minutes and seconds would make too exact: ``8 s``, ``3.4 min``, ``2.1 h``."""
+    if value < 90:
+        return f"{max(1, round(value))} s"
+    return f"{value / 60:.1f} min" if value < 5400 else f"{value / 3600:.1f} h"
+
+
+def seconds_cell(value: float) -> str:
+    """Write seconds for a column that names the unit: ``1,240``, ``12``, ``3.4``, ``<0.1``."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.05 else "<0.1"
+
+
+def latency_cell(value: float) -> str:
+    """Write seconds of one request with three digits, for a column: ``124``, ``1.24``, ``0.124``, ``0.0124``."""
+    return f"{value:.0f}" if value >= 99.5 else f"{value:#.3g}" if value >= 0.0095 else f"{value:.4f}"
