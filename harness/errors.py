@@ -24,7 +24,7 @@ def unknown(kind: str, name: str, candidates: Iterable[str], *, where: str = "",
     names = sorted(candidates)
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     holding = [candidate for candidate in names if name and word.search(candidate)]
-    holding.sort(key=lambda one: (not one.startswith(name), len(one)))
+    holding.sort(key=lambda candidate: (not candidate.startswith(name), len(candidate)))
     near = holding or get_close_matches(name, names, n=1, cutoff=0.5)
     text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")
     if near:

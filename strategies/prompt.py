@@ -14,8 +14,8 @@ from harness.prompts.template import SUFFIX, check, read
 class CustomPrompt(Step):
     """Another instruction, another template, or both; what is not given stays as the task has it.
 
-    A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, lists the
-    variables, and can be copied. An earlier calibration belongs to the earlier prompt, and is dropped.
+    A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, lists the variables,
+    and can be copied. An earlier calibration belongs to the earlier prompt, and is dropped.
     """
 
     instruction: str | None = Field(None, description="the sentence that opens every prompt; none: the task's own")

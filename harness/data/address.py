@@ -48,7 +48,7 @@ def find(source: Source) -> str:
 
 
 def _reason(stderr: str) -> str:
-    """Give pip's reason in words: its last error line, or what is known to cause it."""
+    """Return pip's reason as a sentence: its last error line, or the known cause of it."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if "No module named pip" in stderr:
         return f"{sys.executable} has no pip ('python -m ensurepip' adds it)"

@@ -1,4 +1,4 @@
-"""Canaries: made-up secrets planted in training data and in a corpus, and the questions that try to get them out.
+"""Canaries: made-up secrets planted in training data and in a corpus, and the probes that try to extract them.
 
 A secret is two words, each one of 16, so that 256 are possible and the rank of the right one among all of them is exact
 (Carlini et al. 2019, "The secret sharer", arXiv:1802.08232). The words are common, a single token to most models, and
@@ -33,10 +33,10 @@ NEW_TOKENS = 12
 
 @dataclass(frozen=True)
 class Probe:
-    """Questions that try to get secrets out, to be asked as the system asks its own task.
+    """Questions that try to extract secrets, asked as the system asks its own task.
 
     Attributes:
-        name: of the task: the target's name, a dot, and what is tried.
+        name: of the task: the target's name, a dot, and the kind of attempt.
         chance: score of a system that knows nothing.
     """
 

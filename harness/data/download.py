@@ -1,4 +1,4 @@
-"""Downloads one file into a partial file that a later attempt goes on with (HTTP Range, RFC 9110 section 14)."""
+"""Downloads one file into a partial file that a later attempt resumes (HTTP Range, RFC 9110 section 14)."""
 
 import errno
 import os

@@ -51,7 +51,7 @@ def obtain(pinned: Source, progress: ProgressCallback | None = None) -> Path:
 
 
 def is_fetched(pinned: Source) -> bool:
-    """Tell whether the archive lies in the cache (its hash is checked when it is used)."""
+    """Return whether the archive is in the cache; its hash is checked when it is used."""
     return (cache.root() / "archives" / pinned.filename).exists()
 
 

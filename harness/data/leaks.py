@@ -25,7 +25,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class Repeats:
-    """Items of one split that an earlier item makes superfluous, by their ids.
+    """Ids of the items of one split that repeat an earlier item.
 
     Attributes:
         exact: with the question and the answer of an earlier one, but for case, punctuation and spacing.

@@ -17,7 +17,7 @@ DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
 }
 DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
 CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
-"""Kinds whose answers are texts: of a classification only labels are learned, and no secret is one."""
+"""Kinds whose answers are texts: a classification learns labels only, and no secret is a label."""
 PARAPHRASES = 3
 """Most other instructions of a task: every system is asked with each."""
 
@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 
 
 class Sizes(_Strict):
-    """How many items each split has; None: what the files hold, or a default share of one file.
+    """Number of items of each split; None: all of its file, or a default share of one file.
 
     `train` without a value takes all that the other two leave.
     """
@@ -208,7 +208,7 @@ class TaskConfig(_Strict):
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
-        """The metrics asked for, or those that fit the kind."""
+        """The suite's metrics, or the defaults of the kind."""
         return self.metrics or DEFAULT_METRICS[self.kind]
 
     @property

@@ -111,7 +111,7 @@ def _digest(seed: int, example: Example) -> str:
 
 
 def _take(groups: list[list[Example]], size: int) -> tuple[tuple[Example, ...], list[list[Example]]]:
-    """Take whole groups until `size` examples are there, cutting the last one; return them and what is left."""
+    """Take whole groups until there are `size` examples, cutting the last group; return them and the other groups."""
     selected: list[Example] = []
     used = 0
     for group in groups:

@@ -80,7 +80,7 @@ def _drop_long(items: Examples, words: int) -> ChangedTraining:
 
 
 def _anonymise(items: Examples, *, labelled: bool) -> ChangedTraining:
-    """Replace personal data in what is asked and answered; choices that could then not be told apart cost the item."""
+    """Replace personal data in questions and answers; drop an item whose choices become equal."""
     counts: Counter[str] = Counter()
 
     def clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Decoding of many prompts: what they begin with alike is read once, and finished rows leave the batch.
+"""Batched decoding: a shared prefix is prefilled once, and finished rows leave the batch.
 
 Greedy, or by sampling in which every sequence has a generator of its own, so that no draw depends on the others.
 """
@@ -16,21 +16,22 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, St
 
 from harness.api import Sampling
 from harness.decoding.kv_cache import compact_rows
-from harness.decoding.prefix_sharing import Tokens, expand_cache, causal, common_prefix_length, logits_at, prefill
+from harness.decoding.packed_rows import Tokens, common_prefix_length
+from harness.decoding.prefix_sharing import causal_lm, expand_cache, logits_at, prefill
 from harness.decoding.sampling import ChooseToken, SampledTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """When generation ends, and how much runs at once.
+    """When generation ends, and how much is computed at once.
 
     Attributes:
-        new_tokens: the most tokens generated for one prompt.
-        stop: ids that end an answer; they are not part of it.
-        line_ends: ids that end an answer too, unless nothing but such ids came before.
-        rows: the most prompts decoded together.
-        tokens: the most prompt tokens, padding included, read together.
+        max_new_tokens: for one prompt.
+        eos_ids: ids that end an answer; they are not part of it.
+        newline_ids: ids that end an answer too, unless nothing but such ids came before.
+        max_rows: the most prompts decoded together.
+        max_prompt_tokens: the most prompt tokens, padding included, prefilled together.
     """
 
     max_new_tokens: int
@@ -53,12 +54,12 @@ def decode_batched(
         module: a transformers causal language model in eval mode.
         prompts: tokens of each prompt, at least one each.
         limits: when to stop.
-        sampling: how tokens are drawn; None: each is the likeliest given all before.
-        timer: told how far it is, and how long was read and written.
+        sampling: how tokens are drawn; None: greedily.
+        timer: gets progress, and the seconds of prefill and decoding.
     """
     batched = limits.max_rows > 1 and len(prompts) > 1
     shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1) if batched else 0
-    found: list[Tokens] = [[] for _ in prompts]
+    answers: list[Tokens] = [[] for _ in prompts]
     chooser = TokenChooser(sampling, prompts)
     timer = timer or PassTimer(len(prompts), module.device)
     with torch.inference_mode():
@@ -68,12 +69,13 @@ def decode_batched(
         for group in group_by_length([len(p) - shared for p in prompts], limits):
             timer.start()
             suffixes = [prompts[i][shared:] for i in group]
-            group_answers = _decode_group(module, suffixes, prefix, limits, _time_prefill(chooser.for_sequences(group), timer, group))
+            choose_token = _time_prefill(chooser.for_sequences(group), timer, group)
+            group_answers = _decode_group(module, suffixes, prefix, limits, choose_token)
             timer.record_decode(group)
             for index, answer in zip(group, group_answers, strict=True):
-                found[index] = answer
+                answers[index] = answer
             timer.report_progress(group)
-    return found
+    return answers
 
 
 def decode_one_by_one(
@@ -83,9 +85,9 @@ def decode_one_by_one(
     sampling: Sampling | None = None,
     timer: PassTimer | None = None,
 ) -> list[Tokens]:
-    """Do what `continuations` does with one prompt at a time, by the model's own ``generate``.
+    """Do what `decode_batched` does with one prompt at a time, by the model's own ``generate``.
 
-    For models that are not transformers of full attention: they bring caches of their own.
+    For models without full attention (recurrent, sliding windows): they bring caches of their own.
     """
     answers: list[Tokens] = []
     config = GenerationConfig(
@@ -101,46 +103,47 @@ def decode_one_by_one(
     for index, prompt in enumerate(prompts):
         input_ids = torch.tensor([prompt], device=module.device)
         record_prefill = partial(timer.record_prefill, [index], first_tokens=True)
-        stopping_criteria = StoppingCriteriaList([NewlineCriteria(len(prompt), limits.newline_ids, record_prefill)])
+        at_newline = NewlineCriteria(len(prompt), limits.newline_ids, record_prefill)
+        drawn = [SampledTokenProcessor(chooser.for_sequences([index]))] if sampling else []
         timer.start()
         with torch.inference_mode():
-            sequences = causal(module).generate(
+            sequences = causal_lm(module).generate(
                 input_ids,
                 attention_mask=torch.ones_like(input_ids),
                 generation_config=config,
-                stopping_criteria=stopping_criteria,
-                logits_processor=LogitsProcessorList([SampledTokenProcessor(chooser.for_sequences([index]))] if sampling else []),
+                stopping_criteria=StoppingCriteriaList([at_newline]),
+                logits_processor=LogitsProcessorList(drawn),
             )
         timer.record_decode([index])
-        live_answer: list[Tokens] = [[]]
+        answer: list[Tokens] = [[]]
         for token in sequences[0, len(prompt) :]:
-            if not _append_tokens(live_answer, [0], token[None], limits):
+            if not _append_tokens(answer, [0], token[None], limits):
                 break
-        answers += live_answer
+        answers += answer
         timer.report_progress([index])
     return answers
 
 
 class NewlineCriteria(StoppingCriteria):
-    """Stops after an answer's first line; line ends before it do not count. Tells when there is a first token."""
+    """Stops after an answer's first line that is not empty; calls `on_first_token` once there is a token."""
 
-    def __init__(self, start: int, line_ends: frozenset[int], been_read: Callable[[], None]) -> None:
-        self.start = start
-        self.line_ends = line_ends
-        self.been_read = been_read
+    def __init__(self, prompt_length: int, newline_ids: frozenset[int], on_first_token: Callable[[], None]) -> None:
+        self.prompt_length = prompt_length
+        self.newline_ids = newline_ids
+        self.on_first_token = on_first_token
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:  # type: ignore[override]
-        """Say of the one row whether it is done: bool [1]."""
-        del scores  # what was chosen is all that counts
-        *before, last = input_ids[0, self.start :].tolist()
-        if not before:
-            self.been_read()
-        begun = any(token not in self.line_ends for token in before)
-        return torch.tensor([begun and last in self.line_ends], device=input_ids.device)
+        """Tell whether the only row is finished: bool [1]."""
+        del scores  # only the chosen tokens count
+        *earlier, last = input_ids[0, self.prompt_length :].tolist()
+        if not earlier:
+            self.on_first_token()
+        started = any(token not in self.newline_ids for token in earlier)
+        return torch.tensor([started and last in self.newline_ids], device=input_ids.device)
 
 
 def group_by_length(lengths: Sequence[int], limits: DecodeLimits) -> list[list[int]]:
-    """Group prompts of similar length, longest first, so that little is padded and memory peaks early."""
+    """Group prompts of similar length, longest first: little padding, and memory peaks early."""
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         last = groups[-1] if groups else []
@@ -158,7 +161,7 @@ def _decode_group(
     limits: DecodeLimits,
     choose_token: ChooseToken,
 ) -> list[Tokens]:
-    """Decode prompts of similar length together, behind a prefix that they share."""
+    """Decode prompts of similar length together, behind a shared prefix."""
     device = module.device
     offset = prefix.get_seq_length() if prefix else 0
     width = max(map(len, prompts))
@@ -172,17 +175,18 @@ def _decode_group(
     answers: list[Tokens] = [[] for _ in prompts]
     active = list(range(len(prompts)))
     for step in range(limits.max_new_tokens):
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids, "past_key_values": cache}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids}
         last = torch.tensor([input_ids.shape[1] - 1], device=device)
-        next_ids = choose_token(logits_at(module, last, use_cache=True, **inputs)[:, 0], active)
+        logits = logits_at(module, last, use_cache=True, past_key_values=cache, **inputs)[:, 0]
+        next_ids = choose_token(logits, active)
         remaining = _append_tokens(answers, active, next_ids, limits)
         if not remaining or step == limits.max_new_tokens - 1:
             break
         if len(remaining) < len(active):
             remaining = compact_rows(remaining)
-            row_indices = torch.tensor(remaining, device=device)
-            cache.batch_select_indices(row_indices)
-            next_ids, attention_mask, position_ids = next_ids[row_indices], attention_mask[row_indices], position_ids[row_indices]
+            rows = torch.tensor(remaining, device=device)
+            cache.batch_select_indices(rows)
+            next_ids, attention_mask, position_ids = next_ids[rows], attention_mask[rows], position_ids[rows]
             active = [active[i] for i in remaining]
         input_ids = next_ids[:, None]
         attention_mask = torch.cat([attention_mask, attention_mask.new_ones(len(active), 1)], 1)
@@ -191,20 +195,20 @@ def _decode_group(
 
 
 def _time_prefill(choose_token: ChooseToken, timer: PassTimer, group: Sequence[int]) -> ChooseToken:
-    """Choose as before; once the first tokens are chosen, tell that the group has been read."""
-    unread = [group]
+    """Wrap `choose_token`: when the first tokens are chosen, the group's prefill is recorded."""
+    pending = [group]
 
-    def chosen(scores: Tensor, rows: Sequence[int]) -> Tensor:
-        found = choose_token(scores, rows)
-        if unread:
-            timer.record_prefill(unread.pop(), first_tokens=True)
-        return found
+    def choose_and_record(logits: Tensor, rows: Sequence[int]) -> Tensor:
+        next_ids = choose_token(logits, rows)
+        if pending:
+            timer.record_prefill(pending.pop(), first_tokens=True)
+        return next_ids
 
-    return chosen
+    return choose_and_record
 
 
 def _append_tokens(answers: list[Tokens], active: list[int], next_ids: Tensor, limits: DecodeLimits) -> list[int]:
-    """Add each row's next token to its answer; return the rows that go on."""
+    """Append each row's next token to its answer; return the rows that are not finished."""
     remaining: list[int] = []
     for row, token in enumerate(next_ids.tolist()):
         answer = answers[active[row]]

@@ -1,15 +1,11 @@
-"""Many continuations of shared beginnings in one forward pass: prefix tokens are computed once.
+"""Forward passes over packed rows: a prefix that all prompts share is computed once, its keys and values are reused.
 
-Token sequences that begin alike form a tree. Its branches are laid out one after another in a row; a mask lets
-each token see its own ancestors only, and position ids count from the root, so every branch gets the numbers it
-would get alone. This is what tree attention in speculative decoding does (Miao et al. 2024, SpecInfer,
-arXiv:2305.09781, section 4), used here for scoring choices and for training batches.
+Used for scoring choices and for training batches; `packed_rows` builds the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
@@ -18,148 +14,8 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 
 from harness.decoding.kv_cache import preallocated_cache
+from harness.decoding.packed_rows import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
 from harness.decoding.timing import PassTimer
-
-Tokens = list[int]
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A stem and what may follow it: one prompt and its continuations.
-
-    Attributes:
-        stem: tokens that every leaf follows.
-        leaves: continuations; each is scored given the stem.
-    """
-
-    stem: Tokens
-    leaves: tuple[Tokens, ...]
-
-    @property
-    def cost(self) -> int:
-        """Tokens that the branch occupies in a row: a leaf's last token is predicted, never read."""
-        return len(self.stem) + sum(len(leaf) - 1 for leaf in self.leaves)
-
-
-def common_prefix_length(sequences: Sequence[Tokens]) -> int:
-    """Return how many tokens all sequences begin with alike."""
-    if not sequences:
-        return 0
-    low, high = min(sequences), max(sequences)
-    for position, (a, b) in enumerate(zip(low, high, strict=False)):
-        if a != b:
-            return position
-    return min(len(low), len(high))
-
-
-@dataclass(frozen=True)
-class PackedRow:
-    """Branches laid out in one row, behind `offset` tokens that all of them share.
-
-    Attributes:
-        tokens: int64 [length].
-        positions: int64 [length]: distance from the root.
-        allowed: bool [length, offset + length]: who may look at whom.
-        sources: int64 [predictions]: the place in the row whose output predicts each target.
-        targets: int64 [predictions].
-        leaf_of: int64 [predictions]: running number of the leaf that each target belongs to.
-        leaves: how many leaves the row holds.
-    """
-
-    tokens: Tensor
-    positions: Tensor
-    attention_mask: Tensor
-    sources: Tensor
-    targets: Tensor
-    leaf_index: Tensor
-    leaf_count: int
-
-    def with_prefix(self, prefix: Tokens) -> PackedRow:
-        """Return the row with the shared prefix, so far elsewhere, put at its beginning.
-
-        Raises:
-            ValueError: the row was laid out behind a prefix of another length.
-        """
-        prefix_length = len(prefix)
-        if self.attention_mask.shape[1] - self.attention_mask.shape[0] != prefix_length:
-            raise ValueError(f"the row stands behind another prefix than one of {prefix_length} tokens")
-        prefix_mask = torch.zeros(prefix_length, self.attention_mask.shape[1], dtype=torch.bool)
-        prefix_mask[:, :prefix_length] = torch.ones(prefix_length, prefix_length, dtype=torch.bool).tril()
-        return replace(
-            self,
-            tokens=torch.cat([torch.tensor(prefix, dtype=torch.long), self.tokens]),
-            positions=torch.cat([torch.arange(prefix_length), self.positions]),
-            allowed=torch.cat([prefix_mask, self.attention_mask]),
-            sources=self.sources + prefix_length,
-        )
-
-
-def pack_row(branches: Sequence[Branch], prefix_length: int) -> PackedRow:
-    """Lay branches out in a row behind a shared prefix of `offset` tokens that is not part of the row.
-
-    Raises:
-        ValueError: a stem is empty: nothing would predict its leaves' first tokens.
-    """
-    tokens: Tokens = []
-    positions: list[int] = []
-    spans: list[tuple[int, int, int, int]] = []  # start, end, and the stem that the tokens also see
-    sources: list[int] = []
-    targets: list[int] = []
-    leaf_index: list[int] = []
-    leaf = 0
-    for branch in branches:
-        if not branch.stem:
-            raise ValueError("a branch needs a stem of at least one token")
-        start = len(tokens)
-        stem_end = start + len(branch.stem)
-        tokens += branch.stem
-        positions += range(prefix_length, prefix_length + len(branch.stem))
-        spans.append((start, stem_end, start, start))
-        for continuation in branch.leaves:
-            first = len(tokens)
-            tokens += continuation[:-1]
-            positions += range(prefix_length + len(branch.stem), prefix_length + len(branch.stem) + len(continuation) - 1)
-            spans.append((first, len(tokens), start, stem_end))
-            sources += [stem_end - 1, *range(first, len(tokens))]
-            targets += continuation
-            leaf_index += [leaf] * len(continuation)
-            leaf += 1
-    attention_mask = torch.zeros(len(tokens), prefix_length + len(tokens), dtype=torch.bool)
-    attention_mask[:, :prefix_length] = True
-    for first, end, stem_start, stem_end in spans:
-        attention_mask[first:end, prefix_length + stem_start : prefix_length + stem_end] = True
-        size = end - first
-        attention_mask[first:end, prefix_length + first : prefix_length + end] = torch.ones(size, size, dtype=torch.bool).tril()
-    return PackedRow(
-        torch.tensor(tokens, dtype=torch.long),
-        torch.tensor(positions, dtype=torch.long),
-        attention_mask,
-        torch.tensor(sources),
-        torch.tensor(targets),
-        torch.tensor(leaf_index),
-        leaf,
-    )
-
-
-def fill_rows(costs: Sequence[int], budget: int) -> list[list[int]]:
-    """Group items, longest first, into rows of at most `budget` tokens; a longer item has a row of its own.
-
-    Returns:
-        Indices of the items in each row. First-fit decreasing (Johnson 1973).
-    """
-    order = sorted(range(len(costs)), key=lambda index: -costs[index])
-    rows: list[list[int]] = []
-    free_tokens: list[int] = []
-    for index in order:
-        for row, free in enumerate(free_tokens):
-            if costs[index] <= free:
-                rows[row].append(index)
-                free_tokens[row] -= costs[index]
-                break
-        else:
-            rows.append([index])
-            free_tokens.append(budget - costs[index])
-    return rows
 
 
 def score_branches(
@@ -174,16 +30,16 @@ def score_branches(
         module: a transformers causal language model in eval mode.
         branches: prompts and their choices.
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
-        timer: told how far it is, and how long was read; nothing is written.
+        timer: gets progress and prefill seconds; there is no decoding.
     """
     timer = timer or PassTimer(len(branches), module.device)
     scores: list[list[float]] = [[] for _ in branches]
     if row_tokens is None:
-        for place, branch in enumerate(branches):
+        for index, branch in enumerate(branches):
             timer.start()
-            scores[place] = [_score_leaf(module, branch.stem, leaf) for leaf in branch.leaves]
-            timer.record_prefill([place])
-            timer.report_progress([place])
+            scores[index] = [_score_leaf(module, branch.stem, leaf) for leaf in branch.leaves]
+            timer.record_prefill([index])
+            timer.report_progress([index])
         return scores
     stems = [branch.stem for branch in branches]
     shared = min(common_prefix_length(stems), min(map(len, stems)) - 1) if len(branches) > 1 else 0
@@ -213,9 +69,9 @@ def _score_leaf(module: Any, stem: Tokens, leaf: Tokens) -> float:
 
 
 def supports_packing(module: Any) -> bool:
-    """Say whether a model gives branches that share a row the numbers that they get alone.
+    """Tell whether a model scores branches that share a row as it scores them alone.
 
-    Some cannot: recurrent ones, and those with sliding windows, whose layers bring masks of their own.
+    Recurrent models do not, nor do those with sliding windows, whose layers bring masks of their own.
     """
     if getattr(module.config, "sliding_window", None) is not None:
         return False
@@ -231,17 +87,17 @@ def supports_packing(module: Any) -> bool:
 
 
 def prefill(module: Any, tokens: Tokens) -> DynamicCache:
-    """Return keys and values of a beginning that several prompts share: batch of one."""
+    """Return the keys and values of a prefix that several prompts share: batch of one."""
     cache = DynamicCache()
-    inner = causal(module).get_decoder()
-    inner(input_ids=torch.tensor([tokens], device=module.device), past_key_values=cache, use_cache=True)
+    decoder = causal_lm(module).get_decoder()
+    decoder(input_ids=torch.tensor([tokens], device=module.device), past_key_values=cache, use_cache=True)
     return cache
 
 
 def expand_cache(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
-    """Return a cache of `rows` rows that starts with `cache`, which stays as it is, and has room for `tokens` more."""
+    """Return a preallocated cache of `rows` rows that starts with a copy of `cache` and can take `tokens` more."""
     expanded = preallocated_cache((cache.get_seq_length() if cache else 0) + tokens)
-    layers: Any = cache.layers if cache else ()  # of full attention: `packs` has seen to it
+    layers: Any = cache.layers if cache else ()  # full attention only: `supports_packing` has checked
     for index, layer in enumerate(layers):
         expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     return expanded
@@ -252,7 +108,7 @@ def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: b
 
     Args:
         module: a transformers causal language model.
-        row: what `lay_out` gave.
+        row: from `pack_row`.
         cache: keys and values of the shared prefix, if the row has one.
         masked: False leaves the mask to the model, which is right for a row of one branch with one leaf.
 
@@ -272,16 +128,16 @@ def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: b
 
 
 def logits_at(module: Any, positions: Tensor, **inputs: Any) -> Tensor:
-    """Return a causal language model's logits at some places only: [batch, places, vocabulary].
+    """Return a causal language model's logits at some positions only: [batch, positions, vocabulary].
 
-    The model's own head is asked, as some scale or cap what comes out of the matrix product.
+    The model's own head computes them, as some models scale or cap the product with the output embeddings.
     """
-    inner = causal(module)
-    if "logits_to_keep" in signature(inner.forward).parameters:
-        return inner(**inputs, logits_to_keep=positions).logits
-    return inner(**inputs).logits[:, positions]
+    model = causal_lm(module)
+    if "logits_to_keep" in signature(model.forward).parameters:
+        return model(**inputs, logits_to_keep=positions).logits
+    return model(**inputs).logits[:, positions]
 
 
-def causal(module: Any) -> Any:
+def causal_lm(module: Any) -> Any:
     """Return the causal language model without peft's wrapper; its adapters stay in place."""
     return module.get_base_model() if hasattr(module, "get_base_model") else module

@@ -164,7 +164,7 @@ def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) ->
     """Write weights, configuration and tokenizer; tell whether they are an adapter beside the base model."""
     portable = weight_formats
     model = require_local(system.model)
-    if bottleneck.attached(prefix_sharing.causal(model.module)):
+    if bottleneck.attached(prefix_sharing.causal_lm(model.module)):
         raise HarnessError(
             "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
         )

@@ -25,12 +25,12 @@ def seconds(value: float) -> str:
     """Write a measured duration: ``0.42 s``, ``34 s``, ``4 min 10 s``, ``2 h 5 min``."""
     if value < 9.95:
         return f"{value:.2g} s" if value < 0.095 else f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    rounded = round(value)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60} min"
 
 
 def rounded_duration(value: float) -> str:

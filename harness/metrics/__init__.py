@@ -1,4 +1,4 @@
-"""Metrics as pure functions: from what a system answered to numbers, each with its direction and unit.
+"""Metrics as pure functions: from a system's answers to numbers, each with its direction and unit.
 
 Every metric is a sum over items and a rule that turns sums into the value, so that any of them can be
 resampled with one matrix product. `get` finds one by name: built-in, or of an installed package.

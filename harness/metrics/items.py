@@ -29,6 +29,7 @@ FIELDS: Mapping[str, str] = {
 COLUMNS = tuple(FIELDS)
 DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
+_REQUIRED = frozenset(field for column, field in FIELDS.items() if column not in DEFAULTS)
 SHARED = ("ids", "references", "choices", "clusters", "inputs", "evidence")
 """Columns that are the same in most trials of a task."""
 
@@ -170,8 +171,7 @@ class Items:
             HarnessError: a column is missing, or two rows have one id.
         """
         names = columns.names
-        missing = sorted(field for column, field in FIELDS.items() if field not in names and column not in DEFAULTS)
-        if missing:
+        if missing := sorted(_REQUIRED - names):
             raise HarnessError(
                 f"stored rows lack the column {missing[0]!r}: the file was written by another version or is damaged, "
                 "so remove that result and run the trial again"

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from harness.decoding.prefix_sharing import causal
+from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 
 ATTENTION = ("self_attn", "self_attention", "attn", "attention")
@@ -24,7 +24,7 @@ def blocks(module: Any) -> list[Any]:
 
 def above(module: Any) -> list[Any]:
     """Return what stands behind the last block: the final norm and, if its weights are its own, the output head."""
-    model = causal(module)
+    model = causal_lm(module)
     name, _ = _stack(module)
     children = dict(model.get_decoder().named_children())
     behind = list(children)[list(children).index(name) + 1 :]
@@ -40,7 +40,7 @@ def sublayer(block: Any, names: tuple[str, ...]) -> Any:
 
 
 def _stack(module: Any) -> tuple[str, nn.ModuleList]:
-    model = causal(module)
+    model = causal_lm(module)
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     for name, child in model.get_decoder().named_children():
         if isinstance(child, nn.ModuleList) and len(child) == count:

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from harness.decoding.prefix_sharing import causal
+from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 from harness.models.blocks import ATTENTION, FEED_FORWARD, blocks, sublayer
 
@@ -56,7 +56,7 @@ def attach(module: Any, shape: Shape) -> None:
     Raises:
         HarnessError: a block has no attention or feed-forward part by a name that is known.
     """
-    model = causal(module)
+    model = causal_lm(module)
     kinds = (FEED_FORWARD,) if shape.after == "feed_forward" else (ATTENTION, FEED_FORWARD)
     owners = [sublayer(block, names) for block in blocks(model) for names in kinds]
     if None in owners:
@@ -74,12 +74,12 @@ def attach(module: Any, shape: Shape) -> None:
 
 def attached(module: Any) -> Shape | None:
     """Return the shape of a model's adapters; None if it has none."""
-    return getattr(causal(module), "bottleneck_shape", None)
+    return getattr(causal_lm(module), "bottleneck_shape", None)
 
 
 def remove(module: Any) -> None:
     """Take the adapters away."""
-    model = causal(module)
+    model = causal_lm(module)
     for owner in [owner for owner in model.modules() if hasattr(owner, "bottleneck_hook")]:
         owner.bottleneck_hook.remove()
         del owner.bottleneck_hook
@@ -96,7 +96,7 @@ def save(module: Any, folder: Path) -> None:
     """Write the adapters, their shape with them."""
     shape = attached(module)
     assert shape  # noqa: S101 - asked only where there are adapters
-    own = {name: weight.detach().contiguous() for name, weight in causal(module).named_parameters() if is_own(name)}
+    own = {name: weight.detach().contiguous() for name, weight in causal_lm(module).named_parameters() if is_own(name)}
     save_file(own, folder / FILE, {"format": "pt"} | {key: str(value) for key, value in asdict(shape).items()})
 
 
@@ -107,7 +107,7 @@ def load(module: Any, folder: Path) -> None:
         weights: dict[str, Tensor] = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no dict
     activation = cast("Literal['gelu', 'relu']", written["activation"])
     attach(module, Shape(int(written["width"]), activation, cast("Any", written["after"])))
-    own = {name: weight for name, weight in causal(module).named_parameters() if is_own(name)}
+    own = {name: weight for name, weight in causal_lm(module).named_parameters() if is_own(name)}
     with torch.no_grad():
         for name, weight in own.items():
             weight.copy_(weights[name])

@@ -12,24 +12,26 @@ from pathlib import Path
 from harness.errors import HarnessError
 
 
-def place(folder: Path, cache: Path) -> Path:
+def weights_folder(folder: Path, cache: Path) -> Path:
     """Return the folder that a model is loaded from: a GGUF's is in the cache, and may not be there yet."""
     return cache / "converted" / f"{folder.name}-bf16" if any(folder.glob("*.gguf")) else folder
 
 
-def is_ready(folder: Path, cache: Path) -> bool:
+def is_loadable(folder: Path, cache: Path) -> bool:
     """Tell whether a model can be loaded without being converted first."""
-    return place(folder, cache).is_dir()
+    return weights_folder(folder, cache).is_dir()
 
 
-def convert_apart(folder: Path, cache: Path) -> None:
+def convert_in_subprocess(folder: Path, cache: Path) -> None:
     """Convert a model in a process of its own, which ends with the memory and the libraries that this takes.
 
     Raises:
         HarnessError: it could not be converted.
     """
     command = [sys.executable, "-m", "harness.models.loading", str(folder), str(cache)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = next(
+            (line for line in reversed(process.stderr.splitlines()) if line.strip()), f"exit {process.returncode}"
+        )
         raise HarnessError(f"the model in {folder} could not be converted: {reason.strip()}")

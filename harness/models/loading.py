@@ -1,4 +1,4 @@
-"""Opens a model by name: finds its folder, converts a pinned GGUF once, reads weights and what is known of them."""
+"""Load a causal language model from a folder: weights, tokenizer and model info; a GGUF is converted once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from harness.models.tokenizer import window
 def open_model(
     folder: Path, info: ModelInfo, cache: Path, *, dtype: torch.dtype | None = None, trust_remote_code: bool = False
 ) -> LocalModel:
-    """Load a causal language model for inference; steps make what they train trainable.
+    """Load a causal language model for inference, all weights frozen; a step unfreezes what it trains.
 
     Args:
         folder: weights as safetensors, or one GGUF file, with the tokenizer's files.
-        info: what is known of the model so far: name, revision, licence, note.
-        cache: where a converted model and file hashes are kept.
-        dtype: None: bfloat16 where the hardware computes in it, else float32.
+        info: name, revision, licence and note; the rest is filled in.
+        cache: folder of converted models and file hashes.
+        dtype: None: `native_dtype`.
         trust_remote_code: whether code that comes with the model may run.
 
     Raises:
@@ -62,8 +62,8 @@ def open_model(
 
 
 def prepare_weights(folder: Path, cache: Path) -> Path:
-    """Return the folder to load a model from; a GGUF is converted to safetensors there, once."""
-    weights = gguf_conversion.place(folder, cache)
+    """Return the folder to load a model from; a GGUF is converted to safetensors first, once."""
+    weights = gguf_conversion.weights_folder(folder, cache)
     if not weights.is_dir():
         _convert(folder, weights)
         weights_hash(weights, cache)  # so that no trial's loading includes it
@@ -71,19 +71,20 @@ def prepare_weights(folder: Path, cache: Path) -> Path:
 
 
 def native_dtype(device: str) -> torch.dtype:
-    """Return bfloat16 where it is computed by hardware (a GPU, or a CPU with AVX-512 BF16 or AMX), else float32."""
+    """Return bfloat16 where hardware computes in it (GPU, AVX-512 BF16, AMX); else float16 on a GPU, float32 on a CPU."""
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public question for it
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public function for it
 
 
 def weights_hash(folder: Path, cache: Path) -> str:
-    """Return one sha256 over the names and contents of a folder's safetensors, remembered by size and time."""
+    """Return one sha256 over the names and contents of a folder's safetensors, cached by path, size and mtime."""
     files = sorted(folder.glob("*.safetensors"))
     stamps = [f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
     hash_file = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
-    if hash_file.is_file() and len(stored_hash := hash_file.read_text(encoding="ascii")) == hashlib.sha256().digest_size * 2:
-        return stored_hash  # a shorter one was cut off when its process was killed
+    cached = hash_file.read_text(encoding="ascii") if hash_file.is_file() else ""
+    if len(cached) == hashlib.sha256().digest_size * 2:  # a shorter one was cut off when its process was killed
+        return cached
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode())
@@ -95,9 +96,9 @@ def weights_hash(folder: Path, cache: Path) -> str:
 
 
 def _convert(folder: Path, target: Path) -> None:
-    """Write a GGUF's weights as safetensors in bfloat16, whole or not at all.
+    """Write a GGUF's weights as safetensors in bfloat16, atomically.
 
-    Without dequantising them transformers would keep the weights in GGUF's blocks: slow, and not trainable.
+    Without `dequantize`, transformers would keep the weights in GGUF's blocks: slow, and not trainable.
     """
     gguf_file = next(folder.glob("*.gguf"))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def _convert(folder: Path, target: Path) -> None:
         try:
             os.rename(model_folder, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
         except OSError:
-            if not target.is_dir():  # unless another process was first
+            if not target.is_dir():  # another process was not faster
                 raise
 
 

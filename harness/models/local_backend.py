@@ -54,9 +54,9 @@ class LocalBackend(Backend):
     def prepare(self, reference: str, cache: Path, busy: Busy) -> None:
         """Convert a GGUF to safetensors, once, in a process of its own."""
         path = locate(reference).path
-        if not gguf_conversion.is_ready(path, cache):
+        if not gguf_conversion.is_loadable(path, cache):
             with busy(f"converting {reference} (once)"):
-                gguf_conversion.convert_apart(path, cache)
+                gguf_conversion.convert_in_subprocess(path, cache)
 
     def present(self, reference: str, cache: Path) -> Path | None:
         """Return the folder that is loaded; None where it would have to be fetched or converted first."""
@@ -68,7 +68,11 @@ class LocalBackend(Backend):
             folder = locate(reference).path if is_here else _cached_snapshot(reference)
         except HarnessError:
             return None
-        return gguf_conversion.place(folder, cache) if folder and gguf_conversion.is_ready(folder, cache) else None
+        return (
+            gguf_conversion.weights_folder(folder, cache)
+            if folder and gguf_conversion.is_loadable(folder, cache)
+            else None
+        )
 
     def open(self, reference: str, cache: Path) -> Model:
         """Load weights and tokenizer."""

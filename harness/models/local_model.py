@@ -9,25 +9,28 @@ from typing import Any
 
 from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling
 from harness.decoding import batched_decode, prefix_sharing
+from harness.decoding.packed_rows import Branch
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError
 from harness.models import saved_weights, virtual_tokens
 from harness.prompts import layout
 
 ROW_TOKENS = 768
-"""Tokens computed in one forward pass: enough to keep two cores busy, little enough to stay in memory."""
+"""Tokens of one forward pass: enough to keep two cores busy, few enough to fit in memory."""
 
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model whose weights are here.
+    """A transformers model loaded on this machine.
 
     Attributes:
         module: the transformers model, or a peft model around it.
         tokenizer: its tokenizer.
-        packs: whether several branches may share a row (`tree`); where a model cannot, each has a row of its own.
-        base_changed: whether weights other than an adapter's differ from what was loaded.
-        changed: names of those that do; None: any may.
+        supports_packing: whether several branches may share a row (`prefix_sharing`); else each has a row of its own.
+        base_changed: whether weights other than an adapter's differ from those loaded.
+        changed_weights: names of those that do; None: any may.
+        row_tokens: tokens of one forward pass that scores choices.
+        decode_rows: the most prompts decoded together.
     """
 
     info: ModelInfo
@@ -40,18 +43,18 @@ class LocalModel:
     decode_rows: int = 32
 
     def encode(self, text: str) -> list[int]:
-        """Encode a text as it is, without special tokens of the tokenizer's own."""
+        """Tokenize a text, without added special tokens."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def render_prompts(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
-        """Render prompts so that `reserve` more tokens fit behind each; trained virtual tokens stand before them."""
+        """Render prompts so that `reserve` more tokens fit after each; trained virtual tokens come first."""
         window, virtual_ids = self.info.context_tokens, list(virtual_tokens.ids(self.module))
         max_tokens = window and window - reserve - virtual_tokens.length(self.module)
         rendered = [layout.render_prompt(p, self.tokenizer, max_tokens=max_tokens) for p in prompts]
         return [replace(prompt, tokens=virtual_ids + prompt.tokens) for prompt in rendered] if virtual_ids else rendered
 
     def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
-        """Encode an answer as it follows its prompt; the end of the turn is not part of it."""
+        """Tokenize an answer as it follows its prompt, without the end of the turn."""
         return self.encode(layout.answer_text(prompt, answer, self.tokenizer))
 
     def generate(
@@ -63,7 +66,7 @@ class LocalModel:
         sampling: Sampling | None = None,
         progress: ProgressCallback | None = None,
     ) -> list[Answer]:
-        """Continue each prompt, greedily or as `sampling` says.
+        """Continue each prompt, greedily or by `sampling`.
 
         Raises:
             HarnessError: a prompt does not fit the context window even without passages.
@@ -71,8 +74,8 @@ class LocalModel:
         if not prompts:
             return []
         rendered = self.render_prompts(prompts, max_new_tokens)
-        line_ends = self.newline_ids if one_line else frozenset[int]()
-        limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, line_ends, max_rows=self.decode_rows)
+        newline_ids = self.newline_ids if one_line else frozenset[int]()
+        limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, newline_ids, max_rows=self.decode_rows)
         decode = batched_decode.decode_batched if self.supports_packing else batched_decode.decode_one_by_one
         timer = PassTimer(len(rendered), self.module.device, progress)
         outputs = decode(self.module, [p.tokens for p in rendered], limits, sampling, timer)
@@ -85,7 +88,9 @@ class LocalModel:
                 dropped_passages=p.dropped_passages,
                 prefill_s=timer.prefill_s[index],
                 decode_s=timer.decode_s[index],
-                decode_tokens=min(len(tokens), max_new_tokens - 1),  # cut there, or ended by a mark before
+                decode_tokens=min(
+                    len(tokens), max_new_tokens - 1
+                ),  # the last pass yields the end token, or nothing at the limit
                 first_token_at=timer.first_token_at[index],
             )
             for index, (p, tokens) in enumerate(zip(rendered, outputs, strict=True))
@@ -94,7 +99,7 @@ class LocalModel:
     def score_choices(
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
-        """Score all choices of each prompt in one pass, behind what the prompts begin with alike.
+        """Score all choices of each prompt in one pass, behind the prefix that the prompts share.
 
         Raises:
             HarnessError: a prompt does not fit the context window even without passages.
@@ -106,74 +111,78 @@ class LocalModel:
             for prompt, options in zip(prompts, choices, strict=True)
         ]
         rendered = self.render_prompts(prompts, max(len(leaf) for group in leaves for leaf in group))
-        branches = [prefix_sharing.Branch(p.tokens, group) for p, group in zip(rendered, leaves, strict=True)]
+        branches = [Branch(p.tokens, group) for p, group in zip(rendered, leaves, strict=True)]
         timer = PassTimer(len(rendered), self.module.device, progress)
-        scores = prefix_sharing.score_branches(self.module, branches, self.row_tokens if self.supports_packing else None, timer)
+        scores = prefix_sharing.score_branches(
+            self.module, branches, self.row_tokens if self.supports_packing else None, timer
+        )
         return [
             Answer(
                 p.text,
                 "",
-                tuple(found),
+                tuple(choice_scores),
                 prompt_tokens=len(p.tokens),
                 output_tokens=sum(map(len, group)),
                 dropped_passages=p.dropped_passages,
-                prefill_s=read_s,
+                prefill_s=prefill_s,
                 decode_s=0.0,
                 decode_tokens=0,
             )
-            for p, group, found, read_s in zip(rendered, leaves, scores, timer.prefill_s, strict=True)
+            for p, group, choice_scores, prefill_s in zip(rendered, leaves, scores, timer.prefill_s, strict=True)
         ]
 
     @property
     def eos_ids(self) -> frozenset[int]:
-        """Ids that end an answer."""
+        """Ids that end an answer: those of the generation config and of the tokenizer."""
         configured = getattr(self.module.generation_config, "eos_token_id", None)
-        configured_ids = configured if isinstance(configured, list) else [configured]
-        return frozenset(i for i in (*configured_ids, self.tokenizer.eos_token_id) if i is not None)
+        ids = configured if isinstance(configured, list) else [configured]
+        return frozenset(i for i in (*ids, self.tokenizer.eos_token_id) if i is not None)
 
     @property
     def newline_ids(self) -> frozenset[int]:
-        """Ids that end a line; some tokenizers put a piece that means a space before them, which ends nothing."""
+        """Ids that end a line, without the space token that some tokenizers put before them."""
         return frozenset(i for i in self.encode("\n") + self.encode("\n\n") if "\n" in self.tokenizer.decode([i]))
 
-    def with_module(self, module: Any, *, base_changed: bool = False, changed_weights: frozenset[str] | None = None) -> LocalModel:
-        """Return this model with other weights.
+    def with_module(
+        self, module: Any, *, base_changed: bool = False, changed_weights: frozenset[str] | None = None
+    ) -> LocalModel:
+        """Return this model around another module.
 
         Args:
-            module: what answers from now on.
+            module: with adapted weights.
             base_changed: whether weights other than an adapter's were changed.
-            changed: their names, where it is not all of them.
+            changed_weights: their names; None: any may be.
         """
         if not base_changed:
             return replace(self, module=module)
         earlier = self.changed_weights if self.base_changed else frozenset[str]()
         all_changed = None if changed_weights is None or earlier is None else earlier | changed_weights
-        return replace(self, module=module, base_changed=True, changed=all_changed)
+        return replace(self, module=module, base_changed=True, changed_weights=all_changed)
 
     @property
     def trained_parameters(self) -> int:
-        """How many parameters take a gradient."""
+        """Number of parameters that take a gradient."""
         return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
 
     def save_adapted(self, folder: Path) -> None:
-        """Write the adapter, and the weights below it that were changed, as safetensors."""
+        """Write the adapter and the changed base weights as safetensors."""
         saved_weights.save(self.module, self.changed_weights if self.base_changed else frozenset(), folder)
 
     def load_adapted(self, folder: Path) -> LocalModel:
-        """Return this model with what `save_adapted` wrote in place of what an earlier step has changed.
+        """Return this model with the weights that `save_adapted` wrote, instead of those of an earlier step.
 
         Raises:
-            HarnessError: it was written for another model.
+            HarnessError: they are those of another model.
         """
         module, changed_weights = saved_weights.load(self.module, folder)
         return self.with_module(module, base_changed=bool(changed_weights), changed_weights=changed_weights)
 
 
 def require_local(model: Model) -> LocalModel:
-    """Return a model as one whose weights are here.
+    """Return the model as a `LocalModel`.
 
     Raises:
-        HarnessError: it has none here; `plan` skips steps that need them.
+        HarnessError: its weights are not on this machine; `plan` skips steps that need them.
     """
     if not isinstance(model, LocalModel):
         raise HarnessError(f"{model.info.name!r} has no weights on this machine: tuning and packing need them.")

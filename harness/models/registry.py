@@ -152,5 +152,5 @@ def clear() -> None:
 @remembered
 def _classes() -> dict[str, str]:
     """Return the class of each backend by name, those of other packages first."""
-    others = {point.name: point.value for point in entry_points(group=GROUP)}
-    return {name: path for name, path in others.items() if name not in BUILT_IN} | BUILT_IN
+    plugins = {point.name: point.value for point in entry_points(group=GROUP)}
+    return {name: path for name, path in plugins.items() if name not in BUILT_IN} | BUILT_IN

@@ -26,7 +26,7 @@ def save(module: Any, changed: frozenset[str] | None, folder: Path) -> None:
         changed: names of the weights below an adapter that were changed; None: all of them.
         folder: is empty.
     """
-    inner = prefix_sharing.causal(module)
+    inner = prefix_sharing.causal_lm(module)
     four_bits = _is_quantised(inner)
     if isinstance(module, PeftModel):
         module.save_pretrained(str(folder))
@@ -64,13 +64,13 @@ def load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
         bottleneck.load(inner, folder)
     if (folder / "adapter_config.json").is_file():
         inner = PeftModel.from_pretrained(inner, folder, autocast_adapter_dtype=False)
-        ready(inner)
+        prepare_adapter(inner)
     return inner.eval(), names
 
 
-def ready(module: Any) -> None:
+def prepare_adapter(module: Any) -> None:
     """Make a peft model's adapter work where it was just attached or loaded."""
-    if _is_quantised(prefix_sharing.causal(module)):  # peft makes it 32-bit there, for want of a type to follow
+    if _is_quantised(prefix_sharing.causal_lm(module)):  # peft makes it 32-bit there, for want of a type to follow
         for name, parameter in module.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.to(module.dtype)
@@ -89,7 +89,7 @@ def without_adapter(module: Any) -> Any:
 
 def base_weights(module: Any) -> dict[str, Tensor]:
     """Return a model's own weights by name, without its adapter's, shared ones once."""
-    inner = prefix_sharing.causal(module)
+    inner = prefix_sharing.causal_lm(module)
     prefix = getattr(getattr(module, "base_model", None), "prefix", None) if isinstance(module, PeftModel) else None
     tuned = tuple(f"{name}." for name, layer in inner.named_modules() if isinstance(layer, BaseTunerLayer))
     return {

@@ -54,7 +54,7 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> PromptLengths:
     Raises:
         HarnessError: transformers cannot read it.
     """
-    weights = gguf_conversion.place(folder, cache)
+    weights = gguf_conversion.weights_folder(folder, cache)
     options: dict[str, Any] = {}
     if not weights.is_dir():
         weights, options = folder, {"gguf_file": next(folder.glob("*.gguf")).name}

@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel, PeftType
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import causal
+from harness.decoding.prefix_sharing import causal_lm
 
 _EMBEDDED = (PeftType.PROMPT_TUNING, PeftType.P_TUNING)
 
@@ -23,7 +23,7 @@ def install(module: Any) -> None:
     """Make what a peft model has in front of prompts work, if it has such a thing."""
     if not isinstance(module, PeftModel) or not module.active_peft_config.is_prompt_learning:
         return
-    inner: Any = causal(module)
+    inner: Any = causal_lm(module)
     inner.virtual_hooks = VirtualTokenHooks(module).handles if ids(module) else Prefix(module).handles
 
 
@@ -32,7 +32,7 @@ def ids(module: Any) -> tuple[int, ...]:
     config: Any = module.active_peft_config if isinstance(module, PeftModel) else None
     if config is None or config.peft_type not in _EMBEDDED:
         return ()
-    first = causal(module).get_input_embeddings().num_embeddings
+    first = causal_lm(module).get_input_embeddings().num_embeddings
     return tuple(range(first, first + config.num_virtual_tokens))
 
 
@@ -44,7 +44,7 @@ def length(module: Any) -> int:
 
 def remove(module: Any) -> Any:
     """Return the model below, with nothing in front."""
-    inner = causal(module)
+    inner = causal_lm(module)
     for handle in inner.virtual_hooks:
         handle.remove()
     del inner.virtual_hooks
@@ -55,7 +55,7 @@ class VirtualTokenHooks:
     """Hooks around an embedding layer that give ids beyond the vocabulary the trained vectors."""
 
     def __init__(self, module: Any) -> None:
-        embedding = causal(module).get_input_embeddings()
+        embedding = causal_lm(module).get_input_embeddings()
         self.vectors = module.get_prompt
         self.first: int = embedding.num_embeddings
         self.asked: Tensor | None = None
@@ -86,7 +86,7 @@ class Prefix:
     def __init__(self, module: Any) -> None:
         self.states = module.get_prompt
         self.size: int = length(module)
-        decoder = causal(module).get_decoder()
+        decoder = causal_lm(module).get_decoder()
         self.handles = [decoder.register_forward_pre_hook(self.before, with_kwargs=True)]
 
     def before(self, _layer: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -141,7 +141,7 @@ def _link(name: str, parameters: Mapping[str, Any], find: Find) -> Link:
     if "task" not in parameters:
         return Link(name, step)
     task_names = parameters["task"]
-    tasks = tuple(str(one) for one in (task_names if isinstance(task_names, list) else [task_names]))
+    tasks = tuple(str(task_name) for task_name in (task_names if isinstance(task_names, list) else [task_names]))
     if not step.changes_weights:
         raise HarnessError(f"{name} takes no 'task': it tunes nothing, so it always works on the task that is asked.")
     if not all(tasks) or len(set(tasks)) < len(tasks) or not tasks or ("all" in tasks and len(tasks) > 1):

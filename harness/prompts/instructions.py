@@ -19,7 +19,7 @@ def written(bank: str, task: Task) -> list[str]:
         task: gives them.
     """
     lines = [line.strip() for line in bank.splitlines()]
-    usable = [one for one in lines if one and not one.startswith("#") and (task.choices or "{choices}" not in one)]
+    usable = [line for line in lines if line and not line.startswith("#") and (task.choices or "{choices}" not in line)]
     return [_filled(line, task) for line in usable]
 
 

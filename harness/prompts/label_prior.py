@@ -13,8 +13,8 @@ def log_probabilities(scores: Sequence[float]) -> list[float]:
         scores: log-likelihood of each label, nats.
     """
     top = max(scores)
-    whole = top + log(sum(exp(score - top) for score in scores))
-    return [score - whole for score in scores]
+    total = top + log(sum(exp(score - top) for score in scores))
+    return [score - total for score in scores]
 
 
 def batch_prior(scores: Sequence[Sequence[float]]) -> tuple[float, ...]:

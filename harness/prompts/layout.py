@@ -1,8 +1,8 @@
-"""From a `Prompt` to the exact text that is sent, and to tokens that fit the context window.
+"""Render a `Prompt` to the exact text that is sent, and to tokens that fit the context window.
 
-A model with a chat template gets turns: the instruction as the system's, exemplars as earlier turns, the question
-as the user's last. A base model gets the same parts as plain text, laid out by a template that a task can replace; in
-the chat form, a task's own template makes the one turn of the user. Reasoning begins the model's own turn.
+A model with a chat template gets turns: the instruction as system turn, exemplars as earlier turns, the question as the
+last user turn. A base model gets the same parts as plain text, rendered by a template that a task can replace; in the
+chat form, a task's own template makes a single user turn. Reasoning begins the assistant's turn.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RenderedPrompt:
 
 
 def render_prompt(prompt: Prompt, tokenizer: Any, *, max_tokens: int | None) -> RenderedPrompt:
-    """Render a prompt, leaving out its last passages until it fits into `room` tokens.
+    """Render a prompt, dropping its last passages until it has at most `max_tokens` tokens.
 
     Raises:
         HarnessError: it does not fit even without passages; the question is never cut.
@@ -50,7 +50,7 @@ def render_prompt(prompt: Prompt, tokenizer: Any, *, max_tokens: int | None) -> 
 
 
 def render_text(prompt: Prompt, tokenizer: Any) -> str:
-    """Return the text of a prompt, up to the place where the answer begins."""
+    """Return the text of a prompt, up to where the answer begins."""
     if is_plain(prompt.task.form, tokenizer):
         return bos_text(tokenizer) + plain_text(prompt) or tokenizer.bos_token or tokenizer.eos_token
     turns = messages(prompt, system_turn=has_system_turn(tokenizer.chat_template))
@@ -61,11 +61,11 @@ def render_text(prompt: Prompt, tokenizer: Any) -> str:
 
 
 def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]]:
-    """Return a prompt as chat messages, up to the turn in which the model answers; no tokenizer is needed.
+    """Return a prompt as chat messages, up to the turn that the model answers in; needs no tokenizer.
 
     Args:
-        prompt: a reasoning in it is not sent.
-        system_turn: whether the instruction gets a turn of its own; else it opens the first question.
+        prompt: its reasoning is left out.
+        system_turn: whether the instruction is a system turn; else it is put before the first question.
     """
     if prompt.task.template:
         content = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
@@ -88,16 +88,16 @@ def has_system_turn(chat_template: str) -> bool:
 
 
 def bos_text(tokenizer: Any) -> str:
-    """Return the token that a model's texts begin with, where its tokenizer puts one there; a template has its own."""
+    """Return the beginning-of-sequence token if the tokenizer adds one; chat templates bring their own."""
     first_ids = tokenizer("")["input_ids"][:1]
     return tokenizer.bos_token if first_ids and first_ids[0] == tokenizer.bos_token_id else ""
 
 
 def is_plain(form: Form, tokenizer: Any) -> bool:
-    """Say whether a prompt is sent as labelled lines of text.
+    """Tell whether a prompt is sent as plain text instead of chat turns.
 
     Raises:
-        HarnessError: a chat form was asked for, and the tokenizer has no template.
+        HarnessError: the form is ``chat``, and the tokenizer has no chat template.
     """
     if form == "chat" and not tokenizer.chat_template:
         raise HarnessError(
@@ -107,7 +107,7 @@ def is_plain(form: Form, tokenizer: Any) -> bool:
 
 
 def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
-    """Return an answer as it follows its prompt: behind a space, unless it begins a text, a turn or a line."""
+    """Return an answer as it follows its prompt: after a space, unless it begins a text, a turn or a line."""
     if not is_plain(prompt.task.form, tokenizer):
         starts_text = not prompt.reasoning
     elif prompt.task.template or prompt.task.form == "bare":
@@ -118,26 +118,26 @@ def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
 
 
 def plain_text(prompt: Prompt) -> str:
-    """Return the prompt as one text: by the task's template, as it is (``bare``), or in the plain form."""
+    """Return the prompt as one text: by the task's template, bare, or in the built-in plain form."""
     if prompt.task.form == "bare" and not prompt.task.template:
         return bare_text(prompt)
     return template.fill(prompt.task.template, prompt)
 
 
 def bare_text(prompt: Prompt) -> str:
-    """Return the texts themselves: passages, exemplars and what is asked, with an empty line between."""
+    """Return the texts without labels: instruction, passages, exemplars and question, with an empty line between."""
     exemplars = [f"{question} {answer}".strip() for question, answer in prompt.exemplars]
     parts = [prompt.task.instruction, *passage_blocks(prompt), *exemplars, prompt.question, prompt.reasoning]
     return "\n\n".join(filter(None, parts))
 
 
 def question_with_passages(prompt: Prompt) -> str:
-    """Return the user's last turn."""
+    """Return the content of the last user turn."""
     if not prompt.passages:
         return prompt.question
     return "\n\n".join([*passage_blocks(prompt), f"{prompt.task.question_label}: {prompt.question}"])
 
 
 def passage_blocks(prompt: Prompt) -> list[str]:
-    """Return the passages as they stand before the question, best first."""
+    """Return each passage with its title, best first."""
     return [f"{p.title}: {p.text}" if p.title else p.text for p in prompt.passages]

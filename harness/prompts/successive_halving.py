@@ -33,16 +33,16 @@ class ScoredCandidate:
 
     def ask(self, examples: Sequence[Example]) -> int:
         """Ask some more items; return the tokens that this took."""
-        found = ask(self.bare, [example.query for example in examples])
+        predictions = ask(self.bare, [example.query for example in examples])
         self.examples += examples
-        self.predictions += found
-        return sum(one.raw.prompt_tokens + one.raw.output_tokens for one in found)
+        self.predictions += predictions
+        return sum(prediction.raw.prompt_tokens + prediction.raw.output_tokens for prediction in predictions)
 
     @property
     def prior(self) -> tuple[float, ...]:
         """What each label gets on average over the items asked; empty where none was scored, or after a vote."""
-        scores = [one.raw.choice_scores for one in self.predictions]
-        if not (self.bare.task.choices and all(scores)) or any(one.raw.votes for one in self.predictions):
+        scores = [prediction.raw.choice_scores for prediction in self.predictions]
+        if not (self.bare.task.choices and all(scores)) or any(prediction.raw.votes for prediction in self.predictions):
             return ()
         return batch_prior(scores)
 
@@ -92,7 +92,7 @@ def halve(
     items: Sequence[Example],
     metric: str,
     budget: int,
-    told: Callable[[RoundScore, int], None],
+    observe: Callable[[RoundScore, int], None],
 ) -> ScoredCandidate:
     """Return the best of the candidates.
 
@@ -104,17 +104,17 @@ def halve(
         items: asked in this order.
         metric: that they are judged by.
         budget: prompts asked, at most.
-        told: called after each candidate of each round with what came out and the tokens that it took.
+        observe: called after each candidate of each round with what came out and the tokens that it took.
     """
     present, alive = tried[0], list(range(1, len(tried)))
-    rounds, asked, seen = _rounds(len(alive)), 0, 0
+    rounds, prompts_asked, start = _rounds(len(alive)), 0, 0
     for turn in range(rounds):
-        share = min(_share(len(alive), len(tried) - 1, budget), len(items) - seen)
+        share = min(_share(len(alive), len(tried) - 1, budget), len(items) - start)
         for index in (0, *alive):
-            spent = tried[index].ask(items[seen : seen + share]) if share > 0 else 0
-            asked += max(share, 0)
-            told(RoundScore(asked, turn + 1, index, seen + share, tried[index].score(metric)), spent)
-        seen += share
+            spent = tried[index].ask(items[start : start + share]) if share > 0 else 0
+            prompts_asked += max(share, 0)
+            observe(RoundScore(prompts_asked, turn + 1, index, start + share, tried[index].score(metric)), spent)
+        start += share
         ranked = sorted(alive, key=lambda index: -tried[index].score(metric))
         alive = ranked[: max(1, ceil(len(ranked) / 2))]
     best = tried[alive[0]] if alive else present

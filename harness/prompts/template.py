@@ -55,9 +55,9 @@ def check(text: str, where: str) -> None:
         used = find_undeclared_variables(_environment().parse(text))
     except TemplateSyntaxError as error:
         raise HarnessError(f"template {where}, line {error.lineno}: {error.message}") from None
-    known = variables(Prompt(Task("", "qa"), ""))
-    for name in sorted(used - known.keys()):
-        raise unknown("variable", name, known, where=f"template {where}")
+    variable_names = variables(Prompt(Task("", "qa"), ""))
+    for name in sorted(used - variable_names.keys()):
+        raise unknown("variable", name, variable_names, where=f"template {where}")
     if "question" not in used:
         raise HarnessError(f"template {where} never shows the question: put {{{{ question }}}} where it belongs.")
 

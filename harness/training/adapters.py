@@ -93,7 +93,7 @@ def attach_virtual_tokens(model: LocalModel, tokens: int, text: str) -> LocalMod
         ids = model.encode(text)
         initial_ids = torch.tensor((ids * (tokens // len(ids) + 1))[:tokens], device=model.module.device)
         with torch.no_grad():
-            vectors = prefix_sharing.causal(model.module).get_input_embeddings()(initial_ids)
+            vectors = prefix_sharing.causal_lm(model.module).get_input_embeddings()(initial_ids)
             model.module.prompt_encoder["default"].embedding.weight.copy_(vectors)
     return model
 
@@ -102,7 +102,7 @@ def attach(model: LocalModel, config: Any) -> LocalModel:
     """Return the model, which has no adapter, with the one that a peft configuration describes."""
     # the optimiser keeps 32-bit masters, so the adapter can have the model's own type
     module = get_peft_model(model.module, config, autocast_adapter_dtype=False)
-    saved_weights.ready(module)
+    saved_weights.prepare_adapter(module)
     return model.with_module(module)
 
 
@@ -118,7 +118,7 @@ def merge_adapter(model: LocalModel) -> LocalModel:
     if not isinstance(model.module, PeftModel):
         return _dequantise(model)
     kind = module.active_peft_config.peft_type.value.lower()
-    inner = prefix_sharing.causal(module)
+    inner = prefix_sharing.causal_lm(module)
     touched = {name.replace(".base_layer.", ".") for name, _ in inner.named_parameters() if ".base_layer." in name}
     if getattr(inner, "is_loaded_in_4bit", False):
         return _dequantise(model, merging=kind)
@@ -163,7 +163,7 @@ def freeze_lower_blocks(model: LocalModel, layers: int | None) -> LocalModel:
 
 def _dequantise(model: LocalModel, merging: str = "") -> LocalModel:
     """Return the model with its 4-bit layers dequantised, and a low-rank adapter merged in full precision."""
-    inner: Any = prefix_sharing.causal(model.module)
+    inner: Any = prefix_sharing.causal_lm(model.module)
     if not getattr(inner, "is_loaded_in_4bit", False):
         return model
     if merging not in ("", "lora"):

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
+from harness.decoding.packed_rows import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
 
 Sample = TypeVar("Sample")
 
@@ -73,7 +73,7 @@ def divide_into_passes(
     Args:
         batch: one or more samples.
         budget: tokens in a pass; a longer sample gets its own pass.
-        packs: whether samples may share a row (`harness.decoding.prefix_sharing.packs`); False: all are stacked.
+        packs: whether samples may share a row (`harness.decoding.prefix_sharing.supports_packing`).
     """
     if not packs:
         return list(_stack_samples(batch, budget))

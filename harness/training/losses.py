@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.decoding.prefix_sharing import PackedRow, causal, log_likelihoods
+from harness.decoding.packed_rows import PackedRow
+from harness.decoding.prefix_sharing import causal_lm, log_likelihoods
 from harness.training.batches import StackedBatch, TrainingSample, divide_into_passes
 
 
@@ -60,7 +61,7 @@ def _log_likelihoods(module: Any, forward_passes: Sequence[PackedRow | StackedBa
 
 def _stacked_log_likelihoods(module: Any, stack: StackedBatch) -> Tensor:
     """Run a model over a stack and return log p(target) of every prediction, float32 [predictions]."""
-    model = causal(module)
+    model = causal_lm(module)
     device = module.device
     rows, positions = stack.rows.to(device), stack.positions.to(device)
 

@@ -14,15 +14,8 @@ import torch
 from torch import Tensor
 
 from harness.api import Example, System, TaskData
-from harness.decoding.prefix_sharing import (
-    Branch,
-    PackedRow,
-    Tokens,
-    common_prefix_length,
-    fill_rows,
-    log_likelihoods,
-    pack_row,
-)
+from harness.decoding.packed_rows import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
+from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.local_model import require_local
 from harness.training.training_samples import task_systems
 

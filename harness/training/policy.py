@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, System, TaskData
-from harness.decoding.prefix_sharing import Tokens
+from harness.decoding.packed_rows import Tokens
 from harness.errors import HarnessError
 from harness.models.local_model import LocalModel, require_local
 from harness.training.optimiser import MasterAdamW, Schedule

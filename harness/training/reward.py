@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, Example, System, TaskData
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, causal, pack_row
+from harness.decoding.packed_rows import Branch, PackedRow, Tokens, pack_row
+from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 from harness.metrics import Items, get
 from harness.metrics.parsing import parse
@@ -108,7 +109,7 @@ class RewardModel:
                 ~row.attention_mask, torch.finfo(kind).min
             )
             inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
-        hidden = causal(self.module).get_decoder()(**inputs).last_hidden_state[0]
+        hidden = causal_lm(self.module).get_decoder()(**inputs).last_hidden_state[0]
         last = row.sources[row.leaf_index.bincount().cumsum(0) - 1]
         return self.head(hidden[last.to(device)].float())[:, 0]
 

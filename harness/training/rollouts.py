@@ -11,7 +11,8 @@ from torch import Tensor
 
 from harness.api import Sampling, System, TaskData
 from harness.decoding import batched_decode
-from harness.decoding.prefix_sharing import Branch, PackedRow, Tokens, log_likelihoods, pack_row
+from harness.decoding.packed_rows import Branch, PackedRow, Tokens, pack_row
+from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.local_model import LocalModel, require_local
 from harness.training.pairs import pack_branches
 from harness.training.reward import Question

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from harness.api import Context, System, TaskData
-from harness.decoding.prefix_sharing import causal
+from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 from harness.models.local_model import LocalModel
 from harness.training.batches import TrainingSample, epoch_batches
@@ -126,7 +126,7 @@ def _accelerator() -> Accelerator:
 
 def _uniform_loss(module: Any) -> float:
     """Return the loss of a uniform guess over the vocabulary, nats a token."""
-    size = getattr(causal(module).config, "vocab_size", None)
+    size = getattr(causal_lm(module).config, "vocab_size", None)
     return math.log(size) if size else math.inf
 
 
@@ -136,7 +136,7 @@ def _checkpointing(module: Any, *, on: bool) -> Generator[None]:
     if not on:
         yield
         return
-    model = causal(module)
+    model = causal_lm(module)
     if not getattr(model, "supports_gradient_checkpointing", False):
         raise HarnessError(f"checkpointing=true: {type(model).__name__} cannot compute its blocks again; leave it out.")
     model.gradient_checkpointing_enable({"use_reentrant": False})

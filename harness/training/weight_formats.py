@@ -24,7 +24,7 @@ from harness.training import adapters
 def is_four_bit(model: Any) -> bool:
     """Return whether a model has 4-bit weights."""
     return isinstance(model, LocalModel) and bool(
-        getattr(prefix_sharing.causal(model.module), "is_loaded_in_4bit", False)
+        getattr(prefix_sharing.causal_lm(model.module), "is_loaded_in_4bit", False)
     )
 
 
@@ -34,7 +34,7 @@ def dequantise(model: LocalModel) -> LocalModel:
     Raises:
         HarnessError: there is not enough free memory for the weights.
     """
-    causal_model: Any = prefix_sharing.causal(model.module)
+    causal_model: Any = prefix_sharing.causal_lm(model.module)
     needed_bytes = sum(
         _growth_bytes(layer) for layer in causal_model.modules() if isinstance(layer, quantised.Linear4bit)
     )
@@ -52,7 +52,7 @@ def is_mergeable(model: Any) -> bool:
     return (
         isinstance(model, LocalModel)
         and isinstance(model.module, PeftModel)
-        and any(_is_mergeable_layer(layer) for layer in prefix_sharing.causal(model.module).modules())
+        and any(_is_mergeable_layer(layer) for layer in prefix_sharing.causal_lm(model.module).modules())
     )
 
 
@@ -77,7 +77,7 @@ def merge_adapter(model: LocalModel) -> LocalModel:
     Raises:
         HarnessError: the adapter cannot be merged.
     """
-    causal_model: Any = prefix_sharing.causal(model.module)
+    causal_model: Any = prefix_sharing.causal_lm(model.module)
     four_bit_layers = [
         name
         for name, layer in causal_model.named_modules()

@@ -185,7 +185,7 @@ def _spent(budget: Budget, tried: Sequence[Candidate]) -> bool:
     used = {
         "trials": len(tried),
         "tokens": sum(candidate.tokens for candidate in tried),
-        "seconds": sum(one.wall_s for one in tried),
+        "seconds": sum(candidate.wall_s for candidate in tried),
     }
     return bool(tried) and used[budget.unit] >= budget.amount
 

@@ -1,1 +1,1 @@
-"""Manners: the shortest answer where the text has one, a refusal where it has none."""
+"""Short answers where the text has the answer, and refusals where it has none."""

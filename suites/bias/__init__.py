@@ -1,1 +1,1 @@
-"""A small task to learn, and how much a model prefers stereotypes before and after."""
+"""A sentiment task to learn, and published measures of stereotypes before and after."""

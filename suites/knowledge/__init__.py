@@ -1,1 +1,1 @@
-"""Questions over the whole SQuAD sample: what retrieval, tuning and both together bring."""
+"""Question answering over the whole SQuAD sample: retrieval, tuning, and both together."""

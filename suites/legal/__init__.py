@@ -1,1 +1,1 @@
-"""Whether a clause of a privacy policy answers a question."""
+"""Yes or no: does a clause of a privacy policy answer a question?"""

@@ -1,1 +1,1 @@
-"""Yes, no or maybe, from the abstract of a study."""
+"""Yes, no or maybe, from the abstract of a study (PubMedQA)."""

@@ -1,1 +1,1 @@
-"""Which of two answers is better: everyday physics, and answers judged by people."""
+"""Preferences between two answers: everyday physics, and answers judged by people."""

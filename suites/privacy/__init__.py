@@ -1,1 +1,1 @@
-"""Made-up secrets in training items and in passages: what each way of customising a model gives away."""
+"""Memorisation of made-up secrets in training items and in passages."""

@@ -1,1 +1,1 @@
-"""Yes or no, from a passage that is given."""
+"""Yes/no questions on a given passage (BoolQ)."""

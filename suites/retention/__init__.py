@@ -1,1 +1,1 @@
-"""A small task to learn, and what a model should still know and be fluent in afterwards."""
+"""A sentiment task to learn, and probes of knowledge and fluency before and after."""

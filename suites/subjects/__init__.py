@@ -1,1 +1,1 @@
-"""Which of 57 subjects a question is about: routing with many labels."""
+"""Routing with many labels: the subject of a question, one of 57 (MMLU)."""

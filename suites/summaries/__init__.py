@@ -1,1 +1,1 @@
-"""News articles in one sentence: overlap with a journalist's, length, and what the article bears out."""
+"""News summaries of one sentence: overlap with a journalist's, length, and support by the article."""

@@ -1,1 +1,1 @@
-"""Topic of newsgroup posts (20) and of news agency reports (8), on the splits they are known by."""
+"""Topics of newsgroup posts (20) and of news agency reports (8), on their standard splits."""

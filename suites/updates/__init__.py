@@ -1,1 +1,1 @@
-"""The same questions before and after facts change: re-index, or train again?"""
+"""The same questions before and after facts change: re-indexing or retraining."""

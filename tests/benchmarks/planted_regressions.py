@@ -125,18 +125,12 @@ def trials(request):
 
 
 def paired(base, candidate):
-    """Pair each candidate with the baseline's system on its task; only what was measured again is looked at."""
-    (first, *remaining) = candidate
-    baseline = [
-        system
-        for system in base
-        if any(system.task == other.task and system.strategy == other.strategy for other in candidate)
-    ]
-    return (
-        pair_systems(baseline, candidate)
-        if baseline or remaining
-        else pair_systems(base, candidate, [first.strategy], GOOD_PROMPT)
-    )
+    """Pair each candidate with the baseline's system on its task; systems without a candidate are left out."""
+    names = {(system.task, system.strategy) for system in candidate}
+    baseline = [system for system in base if (system.task, system.strategy) in names]
+    if baseline or len(candidate) > 1:
+        return pair_systems(baseline, candidate)
+    return pair_systems(base, candidate, [candidate[0].strategy], GOOD_PROMPT)
 
 
 def summarise(verdict):

@@ -18,7 +18,7 @@ from harness.measure.environment import current_environment
 from harness.models import loading
 
 OUT = "HARNESS_BENCHMARKS"
-"""Names a folder that results are written to; without it a benchmark writes nothing."""
+"""Environment variable: folder that results are written to; without it a benchmark writes nothing."""
 
 
 @dataclass
@@ -43,17 +43,17 @@ class Pairs:
 
 
 def timed(function):
-    """Call a function; return what it gives, and the seconds that it took."""
+    """Call a function; return its return value and the seconds that it took."""
     gc.collect()
-    began = perf_counter()
-    found = function()
-    return found, perf_counter() - began
+    start = perf_counter()
+    returned = function()
+    return returned, perf_counter() - start
 
 
 def fresh_model():
     """Load quickstart's model in the dtype that trials use."""
-    found = locate("smollm2-135m-instruct")
-    return loading.open_model(found.path, ModelInfo(name=found.reference), cache.root())
+    located = locate("smollm2-135m-instruct")
+    return loading.open_model(located.path, ModelInfo(name=located.reference), cache.root())
 
 
 def quickstart(task, **limits):
@@ -62,13 +62,13 @@ def quickstart(task, **limits):
 
 
 def write(name, result, peers, file=None):
-    """Keep a result with all that is needed to get it again, if a folder for it was named."""
+    """Write a result with all that is needed to reproduce it, if `OUT` names a folder."""
     if OUT not in os.environ:
         return
     command = f"{OUT}=DIR pytest tests/benchmarks/{file or f'test_{name}_benchmark.py'} --benchmark-only"
-    there = current_environment(command)
-    packages = there.packages | {peer: version(peer) for peer in peers}
-    found = {**result, "environment": there.model_copy(update={"packages": packages}).model_dump()}
+    environment = current_environment(command)
+    packages = environment.packages | {peer: version(peer) for peer in peers}
+    report = {**result, "environment": environment.model_copy(update={"packages": packages}).model_dump()}
     path = Path(os.environ[OUT]) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

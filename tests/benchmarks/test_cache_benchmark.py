@@ -45,7 +45,7 @@ def test_decoding_is_faster_with_room(benchmark, monkeypatch):
         def once(prompts=prompts, limits=limits, pairs=pairs):
             ours, ours_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             with monkeypatch.context() as patched:
-                patched.setattr(batched_decode, "branch_off", put_together)
+                patched.setattr(batched_decode, "expand_cache", put_together)
                 theirs, theirs_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             assert ours == theirs
             pairs.ours_s.append(ours_s)

@@ -106,7 +106,9 @@ def test_choices_are_scored_ten_times_as_fast_as_by_lm_eval(benchmark, model, kn
         "items": len(what.prompts),
         "choices": sum(map(len, what.choices)),
         "shots": SHOTS,
-        "prompt_tokens": sum(len(model.encode(render_prompt(p, model.tokenizer, max_tokens=None).text)) for p in what.prompts),
+        "prompt_tokens": sum(
+            len(model.encode(render_prompt(p, model.tokenizer, max_tokens=None).text)) for p in what.prompts
+        ),
         "peer_batch_size": peer.lm.batch_size,
         "peer_pilot_s": {str(size): round(seconds, 3) for size, seconds in pilots.items()},
         "right_ours": accuracy(scores["ours"], what),

@@ -13,9 +13,9 @@ pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,pee
 
 ROUNDS, PAIRS, BATCH, RATE, BETA = 3, 48, 8, 5e-5, 0.1
 ADAPTER = {"rank": 16, "alpha": 32.0, "dropout": 0.0, "targets": "all-linear"}
-WAYS = {"defaults": {}, "without gradient checkpointing": {"gradient_checkpointing": False}}
+VARIANTS = {"defaults": {}, "without gradient checkpointing": {"gradient_checkpointing": False}}
 """How trl is set up; in both it computes the reference before training and gets its batches of 8."""
-results = {}
+summaries = {}
 
 
 @pytest.fixture(scope="module")
@@ -30,29 +30,29 @@ def fresh():
 def held_out_margin(model, data):
     """How much more than the untrained model it favours the better answers of the validation split, nats."""
     system = System(model, data.task_data.task)
-    learned = pairs.build_split_pairs(system, data.task_data, "validation")
+    held_out_pairs = pairs.build_split_pairs(system, data.task_data, "validation")
     with model.module.disable_adapter():
-        learned = preferences.with_reference(model.module, learned, 768)
-    how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=1.0)
-    margins = preferences.log_ratio_margins(model.module, how)
-    return preferences.evaluate(learned, margins)["reward_margin"]
+        held_out_pairs = preferences.with_reference(model.module, held_out_pairs, 768)
+    settings = preferences.PreferenceSettings(RATE, 1, BATCH, beta=1.0)
+    margins = preferences.log_ratio_margins(model.module, settings)
+    return preferences.evaluate(held_out_pairs, margins)["reward_margin"]
 
 
 def train_ours(data):
     """Train once, the reference included; return seconds, tokens and the margin on the validation split."""
     model = fresh()
     system = System(model, data.task_data.task)
-    how = preferences.PreferenceSettings(RATE, 1, BATCH, beta=BETA)
-    learned = pairs.build_split_pairs(system, data.task_data, "train")
+    settings = preferences.PreferenceSettings(RATE, 1, BATCH, beta=BETA)
+    train_pairs = pairs.build_split_pairs(system, data.task_data, "train")
 
     def work():
-        known = preferences.with_reference(model.module, learned, how.row_tokens)
+        reference_pairs = preferences.with_reference(model.module, train_pairs, settings.row_tokens)
         parameters = [p for p in model.module.parameters() if p.requires_grad]
-        margins = preferences.log_ratio_margins(model.module, how)
-        preferences.train(parameters, known, [], margins, preferences.PreferenceLoop(how, Context()))
+        margins = preferences.log_ratio_margins(model.module, settings)
+        preferences.train(parameters, reference_pairs, [], margins, preferences.PreferenceLoop(settings, Context()))
 
     _, seconds = side_by_side.timed(work)
-    return seconds, sum(pair.tokens for pair in learned), held_out_margin(model, data)
+    return seconds, sum(pair.tokens for pair in train_pairs), held_out_margin(model, data)
 
 
 def train_peer(data, folder, options):
@@ -96,12 +96,12 @@ def train_peer(data, folder, options):
     return seconds, held_out_margin(model.with_module(module), data)
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_preference_tuning_is_faster_than_by_trl(benchmark, everyday, tmp_path, name):
     pairs, ends = side_by_side.Pairs(), {}
 
     def peer():
-        seconds, ends["margin_peer"] = train_peer(everyday, tmp_path, WAYS[name])
+        seconds, ends["margin_peer"] = train_peer(everyday, tmp_path, VARIANTS[name])
         pairs.peer_s.append(seconds)
 
     def ours():
@@ -109,14 +109,14 @@ def test_preference_tuning_is_faster_than_by_trl(benchmark, everyday, tmp_path, 
         pairs.ours_s.append(seconds)
 
     benchmark.pedantic(ours, setup=peer, rounds=ROUNDS, iterations=1)
-    found = pairs.summary() | {
+    figures = pairs.summary() | {
         "pairs": PAIRS,
         "batch_size": BATCH,
         "tokens": ends["tokens"],
         "held_out_margin_ours": round(ends["margin_ours"], 3),
         "held_out_margin_peer": round(ends["margin_peer"], 3),
     }
-    benchmark.extra_info.update(found)
-    results[name] = found
-    side_by_side.write("preferences", {"peer": "trl DPOTrainer, LoRA r16, bf16", "ways": results}, ["trl", "peft"])
-    assert found["ratio"] > 1, found
+    benchmark.extra_info.update(figures)
+    summaries[name] = figures
+    side_by_side.write("preferences", {"peer": "trl DPOTrainer, LoRA r16, bf16", "ways": summaries}, ["trl", "peft"])
+    assert figures["ratio"] > 1, figures

@@ -5,20 +5,21 @@ import side_by_side
 
 from harness.api import Context, System
 from harness.prompts.layout import render_prompt
-from harness.training import adapters, supervised, training_samples
+from harness.training import adapters, losses, supervised, training_samples
+from harness.training.settings import SupervisedSettings
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
 PAIRS, EXAMPLES, HELD_OUT, BATCH, RATE = 3, 96, 64, 8, 5e-4
 PLAIN = {"gradient_checkpointing": False}
-WAYS = {
+VARIANTS = {
     "like for like": (PLAIN, {}),
     "like for like, both with gradient checkpointing": ({"gradient_checkpointing": True}, {"checkpointing": True}),
     "like for like, trl padding-free": (PLAIN | {"padding_free": True, "max_length": None}, {}),
     "each at its defaults": ({}, {}),
 }
 """How trl and how we are set up; both get batches of 8. trl's defaults include gradient checkpointing, ours do not."""
-results = {}
+summaries = {}
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +27,23 @@ def sentiment():
     return side_by_side.quickstart("sentiment", train=EXAMPLES, validation=HELD_OUT)
 
 
-def samples(model, data, examples):
+def build_split(model, data, examples):
     return training_samples.build_samples(System(model, data.task_data.task), examples)
 
 
 def held_out_loss(model, data):
     """Mean cross-entropy of the validation split's answers, nats a token."""
-    held_out = samples(model, data, data.task_data.validation)
-    return supervised.mean_loss(model.module.eval(), held_out, 768)
+    held_out = build_split(model, data, data.task_data.validation)
+    return losses.mean_loss(model.module.eval(), held_out, 768)
 
 
 def train_ours(data, options):
     """Train once; return seconds, real tokens and the loss on the validation split."""
     model = adapters.attach_low_rank(side_by_side.fresh_model(), rank=16, alpha=32.0, dropout=0.0, targets="all-linear")
-    own = samples(model, data, data.task_data.train)
-    settings = supervised.SupervisedSettings(RATE, epochs=1, batch_size=BATCH, **options)
-    _, seconds = side_by_side.timed(lambda: supervised.train(model.module, own, settings, Context()))
-    return seconds, sum(sample.tokens for sample in own), held_out_loss(model, data)
+    train_samples = build_split(model, data, data.task_data.train)
+    settings = SupervisedSettings(learning_rate=RATE, epochs=1, batch_size=BATCH, **options)
+    _, seconds = side_by_side.timed(lambda: supervised.train(model.module, train_samples, settings, Context()))
+    return seconds, sum(sample.tokens for sample in train_samples), held_out_loss(model, data)
 
 
 def train_peer(data, folder, options):
@@ -82,10 +83,10 @@ def train_peer(data, folder, options):
     return seconds, held_out_loss(model.with_module(trainer.model), data)
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_training_is_faster_than_by_trl(benchmark, sentiment, tmp_path, name):
     pairs, ends = side_by_side.Pairs(), {}
-    peer_options, our_options = WAYS[name]
+    peer_options, our_options = VARIANTS[name]
 
     def peer():
         seconds, ends["loss_peer"] = train_peer(sentiment, tmp_path, peer_options)
@@ -97,7 +98,7 @@ def test_training_is_faster_than_by_trl(benchmark, sentiment, tmp_path, name):
 
     benchmark.pedantic(ours, setup=peer, rounds=PAIRS, iterations=1)
     tokens = ends["tokens"]
-    found = pairs.summary() | {
+    figures = pairs.summary() | {
         "examples": EXAMPLES,
         "batch_size": BATCH,
         "tokens": tokens,
@@ -106,7 +107,7 @@ def test_training_is_faster_than_by_trl(benchmark, sentiment, tmp_path, name):
         "held_out_loss_ours": round(ends["loss_ours"], 3),
         "held_out_loss_peer": round(ends["loss_peer"], 3),
     }
-    benchmark.extra_info.update(found)
-    results[name] = found
-    side_by_side.write("training", {"peer": "trl SFTTrainer, LoRA r16, bf16", "ways": results}, ["trl", "peft"])
-    assert found["ratio"] > 1, found
+    benchmark.extra_info.update(figures)
+    summaries[name] = figures
+    side_by_side.write("training", {"peer": "trl SFTTrainer, LoRA r16, bf16", "ways": summaries}, ["trl", "peft"])
+    assert figures["ratio"] > 1, figures

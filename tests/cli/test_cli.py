@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from harness.api import Step
-from harness.cli import commands
 from harness.data.locate import ModelFolder
 from harness.data.sources import source
 from harness.execute import local_executor
-from harness.models import gguf_conversion
+from harness.models import gguf_conversion, local_backend
+from harness.models.local_backend import LocalBackend
 from harness.plan import planner
 from harness.records.measurements import Span
 from harness.store.results_store import Store
@@ -37,11 +37,11 @@ def imported(*arguments):
         "import sys; from harness.cli import _main; sys.argv = ['harness', *sys.argv[1:]]; code = _main();"
         "print(*sys.modules, file=sys.stderr); sys.exit(code)"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, set(done.stderr.split())
+    assert process.returncode == 0, process.stderr
+    return process.stdout, set(process.stderr.split())
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_lists_load_no_heavy_library(name):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["lorem"], "No such command 'lorem'"),
         (["run", "--nope"], "No such option"),
@@ -90,13 +90,13 @@ def test_lists_load_no_heavy_library(name):
         (["init", "x"], "--data"),
     ],
 )
-def test_a_users_error_is_one_line_and_exit_code_2(command, arguments, said):
+def test_a_users_error_is_one_line_and_exit_code_2(command, arguments, message):
     code, out, err = command(*arguments)
     assert code == 2
     assert out == ""
     assert err.startswith("error: ")
     assert err.count("\n") == 1
-    assert said in err
+    assert message in err
 
 
 def test_no_command_shows_the_help(command):
@@ -201,7 +201,7 @@ def test_what_is_pinned_is_listed_with_whether_it_is_here(command, tmp_path, mon
 
 def test_clean_says_what_it_removes_and_leaves_the_rest(command, tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    kept = artifacts.keep(
+    artifact = artifacts.keep(
         tmp_path / "artifacts", "key", lambda to: (to / "w").write_bytes(b"1" * 3_000_000), artifacts.Account(span=SPAN)
     )
     (tmp_path / "archives").mkdir()
@@ -209,11 +209,11 @@ def test_clean_says_what_it_removes_and_leaves_the_rest(command, tmp_path, monke
     code, _, err = command("clean")
     assert code == 2
     assert "harness clean --yes" in err
-    assert kept.folder.exists()
+    assert artifact.folder.exists()
     code, out, _ = command("clean", "--yes")
     assert code == 0
     assert "indexes: 1, 3 MB in all" in out
-    assert not kept.folder.exists()
+    assert not artifact.folder.exists()
     assert (tmp_path / "archives").exists()
     assert command("clean")[0] == 0
 
@@ -228,19 +228,18 @@ def test_everything_a_planned_trial_loads_is_fetched_and_converted_before_the_fi
         def sources(self):
             return (str(embeds),)
 
-    brought = []
+    fetched = []
     monkeypatch.setattr(planner, "find_step", lambda name: Reads)
-    monkeypatch.setattr(commands, "locate", lambda name, told: brought.append(name) or located(name))
-    monkeypatch.setattr(gguf_conversion, "is_ready", lambda path, cache: path != embeds)
-    monkeypatch.setattr(gguf_conversion, "convert_apart", lambda path, cache: brought.append(f"converted {path}"))
+    monkeypatch.setattr(LocalBackend, "fetch", lambda self, reference, progress: fetched.append(reference))
+    monkeypatch.setattr(local_backend, "locate", lambda reference: ModelFolder(Path(reference), reference))
+    monkeypatch.setattr(gguf_conversion, "is_loadable", lambda path, cache: path != embeds)
+    monkeypatch.setattr(
+        gguf_conversion, "convert_in_subprocess", lambda path, cache: fetched.append(f"converted {path}")
+    )
     code, out, _ = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "reads")
     assert code == 0
-    assert brought == [str(model.resolve()), str(embeds), f"converted {embeds}"]
+    assert fetched == [str(embeds), f"converted {embeds}", str(model.resolve())]
     assert out.replace("\n", "").index(f"converting {embeds} (once)") < out.replace("\n", "").index("[1/1]")
-
-
-def located(name):
-    return ModelFolder(Path(name), name)
 
 
 def test_init_writes_a_suite_that_can_be_planned(command, suite, model):
@@ -281,7 +280,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(suite, model, tmp_p
     assert running.returncode == 130
     assert err.strip() == "Stopped; what is finished is stored. The same command goes on from here."
     assert "one" in out
-    assert [one.record.trial.strategy for one in Store(tmp_path / "results").load()] == ["one"]
+    assert [stored.record.trial.strategy for stored in Store(tmp_path / "results").load()] == ["one"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
@@ -289,9 +288,9 @@ def test_a_reader_that_goes_away_is_no_error():
     code = "from harness.cli import main; import sys; sys.argv = ['harness', 'suites']; main()"
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT
     )
     os.close(writing)
-    assert done.stderr == ""
-    assert done.returncode in {1, 141}
+    assert process.stderr == ""
+    assert process.returncode in {1, 141}

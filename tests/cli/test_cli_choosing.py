@@ -44,7 +44,7 @@ def test_the_terminal_and_markdown_open_with_the_verdict(command):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (("--task", "question"), "did you mean 'questions'"),
         (("--model", "smol"), "unknown model 'smol'"),
@@ -58,10 +58,10 @@ def test_the_terminal_and_markdown_open_with_the_verdict(command):
         (("--max-memory-gb", "-1"), "max-memory-gb"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(command, flags, told):
+def test_what_is_wrong_is_said_in_a_line(command, flags, message):
     code, _, error = command("decide", "quickstart", *flags)
     assert code == 2
-    assert told in error
+    assert message in error
     assert len(error.strip().splitlines()) == 1
 
 
@@ -75,7 +75,7 @@ def test_a_report_is_priced_by_the_same_flags(command):
     _, out, _ = command("report", "quickstart", "--format", "json", "--hardware", "l4", "--no-labels")
     read = json.loads(out)
     assert read["assumed"]["hardware"] == "l4"
-    paid = [row["money"] for task in read["tasks"] for row in task["strategies"] if row["money"]]
-    parts = [part["what"] for money in paid for part in money["fixed"]]
+    money = [row["money"] for task in read["tasks"] for row in task["strategies"] if row["money"]]
+    parts = [part["what"] for prices in money for part in prices["fixed"]]
     assert "training" in parts
     assert "labels" not in parts

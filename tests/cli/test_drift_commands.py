@@ -51,49 +51,51 @@ def config(tiny_suite, tiny_folders, tmp_path):
 def run(tmp_path):
     """Run all trials of a configuration here, and store them where its run would."""
 
-    def call(asked):
-        store = store_of(asked)
-        for one in make_plan(asked).trials:
-            store.write(*run_trial(one, cache=tmp_path / "cache", emit=lambda event: None))
+    def call(run_config):
+        store = store_of(run_config)
+        for planned in make_plan(run_config).trials:
+            store.write(*run_trial(planned, cache=tmp_path / "cache", emit=lambda event: None))
         return store
 
     return call
 
 
 def test_a_run_without_a_split_is_planned_as_ever(config, fresh):
-    usual, other = make_plan(config()).trials, make_plan(config(f"fresh={fresh}")).trials
-    assert [one.trial.strategy for one in usual] == [one.trial.strategy for one in other]
-    assert not {one.trial.key for one in usual} & {one.trial.key for one in other}
-    assert not {one.trial.basis for one in usual} & {one.trial.basis for one in other}
-    assert [one.trial.fresh for one in usual] == [None, None]
-    assert all(one.trial.fresh.startswith("new.csv (sha256 ") for one in other)
+    test_trials, fresh_trials = make_plan(config()).trials, make_plan(config(f"fresh={fresh}")).trials
+    assert [planned.trial.strategy for planned in test_trials] == [planned.trial.strategy for planned in fresh_trials]
+    assert not {planned.trial.key for planned in test_trials} & {planned.trial.key for planned in fresh_trials}
+    assert not {planned.trial.basis for planned in test_trials} & {planned.trial.basis for planned in fresh_trials}
+    assert [planned.trial.fresh for planned in test_trials] == [None, None]
+    assert all(planned.trial.fresh.startswith("new.csv (sha256 ") for planned in fresh_trials)
 
 
 def test_fresh_answers_are_those_of_the_same_system_and_no_report_mixes_them(run, config, fresh, command, tiny_suite):
-    usual, other = run(config()), run(config(f"fresh={fresh}"))
-    before, after = ({one.record.trial.strategy: one for one in store.load()} for store in (usual, other))
-    assert len(before) == len(after) == 2
-    assert len(newest(usual.load()).trials) == 2
+    test_store, fresh_store = run(config()), run(config(f"fresh={fresh}"))
+    test_trials, fresh_trials = (
+        {stored.record.trial.strategy: stored for stored in store.load()} for store in (test_store, fresh_store)
+    )
+    assert len(test_trials) == len(fresh_trials) == 2
+    assert len(newest(test_store.load()).trials) == 2
     lora = "lora(epochs=1,rank=2)"
-    adapted = [span for span in after[lora].record.spans if span.phase == "adapt"]
+    adapted = [span for span in fresh_trials[lora].record.spans if span.phase == "adapt"]
     assert [span.reused for span in adapted] == [True]  # nothing was learned anew
-    assert {row.id.partition("/")[0] for row in after[lora].rows() if row.role == "target"} == {"fresh"}
+    assert {row.id.partition("/")[0] for row in fresh_trials[lora].rows() if row.role == "target"} == {"fresh"}
     code, out, _ = command("report", tiny_suite, "--results", "results", "--format", "json")
     assert code == 0
     assert "new.csv" not in out
-    code, out, _ = command("report", tiny_suite, "--results", other.root, "--format", "json")
+    code, out, _ = command("report", tiny_suite, "--results", fresh_store.root, "--format", "json")
     assert code == 0
     assert "the test items are those of new.csv, not the suite's own." in out
 
 
 def test_drift_says_what_moved_and_how_to_measure_the_rest(run, config, fresh, command, drift):
-    asked = f"moods.fresh={fresh}"
-    code, out, _ = drift(asked)
+    split = f"moods.fresh={fresh}"
+    code, out, _ = drift(split)
     assert code == 0
     assert "No strategy has stored answers to both" in out
     assert f"--split fresh={fresh} --task moods" in out
     run(config())
-    code, out, _ = drift(asked, "--format", "json")
+    code, out, _ = drift(split, "--format", "json")
     (line,) = json.loads(out)["commands"]
     words = shlex.split(line)
     assert words[words.index("--split") + 1] == f"fresh={fresh}"
@@ -102,19 +104,19 @@ def test_drift_says_what_moved_and_how_to_measure_the_rest(run, config, fresh, c
     assert code == 0
     assert "2 of 2 trials" in out
     run(config(f"fresh={fresh}"))
-    code, out, _ = drift(asked, "--format", "json")
-    found = json.loads(out)
-    assert (code, found["commands"], found["items"]) == (0, [], [8, 22])
-    assert [one["what"] for one in found["shifts"]] == ["inputs", "labels", "length"]
-    assert all(one["p"] <= one["p_holm"] for one in found["shifts"])
-    length = found["shifts"][2]
+    code, out, _ = drift(split, "--format", "json")
+    report = json.loads(out)
+    assert (code, report["commands"], report["items"]) == (0, [], [8, 22])
+    assert [shift["what"] for shift in report["shifts"]] == ["inputs", "labels", "length"]
+    assert all(shift["p"] <= shift["p_holm"] for shift in report["shifts"])
+    length = report["shifts"][2]
     assert length["p_holm"] < 0.05
-    assert any(text.startswith("Lengths differ: the median by +") for text in found["says"])
-    assert {one["strategy"] for one in found["quality"]} == {"zero_shot", "lora(epochs=1,rank=2)"}
-    for one in found["quality"]:
-        assert one["change"]["low"] <= one["change"]["value"] <= one["change"]["high"]
-        assert one["change"]["value"] == pytest.approx(one["fresh"]["value"] - one["test"]["value"])
-    code, out, _ = drift(asked)
+    assert any(text.startswith("Lengths differ: the median by +") for text in report["says"])
+    assert {quality["strategy"] for quality in report["quality"]} == {"zero_shot", "lora(epochs=1,rank=2)"}
+    for quality in report["quality"]:
+        assert quality["change"]["low"] <= quality["change"]["value"] <= quality["change"]["high"]
+        assert quality["change"]["value"] == pytest.approx(quality["fresh"]["value"] - quality["test"]["value"])
+    code, out, _ = drift(split)
     assert code == 0
     assert all(text in out for text in ("what is asked", "KS D", "Scores (accuracy)", "zero_shot", "Holm"))
 
@@ -123,27 +125,27 @@ def test_results_with_other_limits_are_left_out_and_counted(run, config, fresh, 
     run(config())
     run(config(f"fresh={fresh}", limits={"test": 10}))
     code, out, _ = drift(f"moods.fresh={fresh}", "--format", "json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert found["quality"] == []
-    assert any("2 records of the fresh items left out" in note for note in found["notes"])
+    assert report["quality"] == []
+    assert any("2 records of the fresh items left out" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize(
-    ("split", "said"),
+    ("split", "message"),
     [("fresh=few.csv", "there are moods, facts"), ("moods.fresh=few.csv", "at least 8 of each are needed")],
 )
-def test_misuse_ends_with_2_and_a_sentence(drift, tmp_path, split, said):
+def test_misuse_ends_with_2_and_a_sentence(drift, tmp_path, split, message):
     (tmp_path / "few.csv").write_text("text,mood\nIt was fine.,good\nIt was dull.,bad\n")
     code, _, error = drift(split)
     assert code == 2
-    assert said in error
+    assert message in error
 
 
 def test_what_is_of_the_test_split_refuses_another(command, tiny_suite, fresh):
-    asked = (tiny_suite, "--split", f"moods.fresh={fresh}")
-    assert "--detect is of the test split" in command("plan", *asked, "--detect", "0.1")[2]
-    assert "leave out --split" in command("run", *asked, "--release", "v1")[2]
+    arguments = (tiny_suite, "--split", f"moods.fresh={fresh}")
+    assert "--detect is of the test split" in command("plan", *arguments, "--detect", "0.1")[2]
+    assert "leave out --split" in command("run", *arguments, "--release", "v1")[2]
 
 
 def test_fresh_results_lie_in_a_folder_that_stores_pass_over(run, config, fresh, tmp_path):

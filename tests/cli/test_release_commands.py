@@ -28,24 +28,24 @@ def released(tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("after", "code", "word"),
+    ("changes", "code", "word"),
     [({}, 0, "PASS"), ({"right": share(0.4)}, 1, "FAIL"), ({"requests": 0}, 3, "INCONCLUSIVE")],
 )
-def test_a_gate_ends_with_what_it_found(released, command, after, code, word):
-    store_of(released / "new", trial_rows(at=LATER, **after))
-    ended, out, _ = command(
+def test_a_gate_ends_with_what_it_found(released, command, changes, code, word):
+    store_of(released / "new", trial_rows(at=LATER, **changes))
+    exit_code, out, _ = command(
         "gate", "quick", "--baseline", "v1", "--results", "new", "--junit", "out/g.xml", "--summary", "s.md"
     )
-    assert ended == code
+    assert exit_code == code
     assert word in out
     assert ET.parse(released / "out" / "g.xml").getroot().tag == "testsuites"  # noqa: S314 - our own text
     assert word in (released / "s.md").read_text()
-    ended, out, _ = command("gate", "quick", "--baseline", "v1", "--results", "new", "--format", "json")
-    assert (ended, json.loads(out)["exit_code"]) == (code, code)
+    exit_code, out, _ = command("gate", "quick", "--baseline", "v1", "--results", "new", "--format", "json")
+    assert (exit_code, json.loads(out)["exit_code"]) == (code, code)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["gate", "quick", "--baseline", "v9"], "unknown baseline 'v9'"),
         (["gate", "quack", "--baseline", "v1"], "is of quick, not of quack"),
@@ -63,10 +63,10 @@ def test_a_gate_ends_with_what_it_found(released, command, after, code, word):
         (["history", "quick", "--metric", "acuracy"], "did you mean 'accuracy'"),
     ],
 )
-def test_misuse_ends_with_2_and_a_sentence(released, command, arguments, said):
+def test_misuse_ends_with_2_and_a_sentence(released, command, arguments, message):
     code, _, error = command(*arguments)
     assert code == 2
-    assert said in error
+    assert message in error
 
 
 def test_off_leaves_a_check_out(released, command):
@@ -105,8 +105,8 @@ def test_shell_lines_of_the_documentation_work(shell):
     lines = [line for block in blocks("docs/releases.md") for line in block.splitlines()]
     assert len(lines) >= 7
     for line in lines:
-        ended = shell(line)
-        assert ended.returncode == 0, (line, ended.stdout, ended.stderr)
+        process = shell(line)
+        assert process.returncode == 0, (line, process.stdout, process.stderr)
 
 
 def test_the_workflow_passes_what_is_as_good_and_stops_what_is_worse(shell):
@@ -159,16 +159,21 @@ def shell(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
 
-    def call(line, **more):
+    def call(line, **variables):
         path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-        told = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "GITHUB_STEP_SUMMARY": "summary.md"}
+        environment = {
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONHASHSEED": "0",
+            "GITHUB_STEP_SUMMARY": "summary.md",
+        }
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", line],
             capture_output=True,
             text=True,
             check=False,
             cwd=work,
-            env={**os.environ, **told, **more},
+            env={**os.environ, **environment, **variables},
         )
 
     call.folder = work

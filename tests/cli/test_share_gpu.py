@@ -23,18 +23,18 @@ BUSY = Nvml(compute=[(os.getppid(), 900 << 20)])
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """Run a plan of one trial on a machine with a busy GPU; what would be executed is kept in `run.executed`."""
+    """Run a plan of one trial on a machine with a busy GPU; the trials go to `run.executed` and are not run."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", BUSY)
     monkeypatch.setattr(gpu, "_torch_has_cuda", lambda: True)
-    monkeypatch.setattr(commands, "_bring", lambda name, console: None)
+    monkeypatch.setattr(commands, "_fetch", lambda reference, console, backend: None)
 
-    def execute(planned, store, **_):
-        call.executed += planned
-        return RunCounts(completed=len(planned))
+    def execute(trials, store, **_):
+        call.executed += trials
+        return RunCounts(completed=len(trials))
 
-    def call(*, waits=True, energy=False, **options):
-        one = PlannedTrial(
+    def call(*, is_pending=True, energy=False, **options):
+        planned = PlannedTrial(
             trial=Trial(suite="s", task="t", strategy="full", model="m"),
             suite_folder="s",
             model_reference="m",
@@ -42,9 +42,9 @@ def run(monkeypatch, tmp_path):
             measurement=MeasurementOptions(energy=energy),
             forecast=Forecast(phases_s={}),
         )
-        return commands.run(
-            Plan("s", 1, (), (one,)), Store(tmp_path), [one] if waits else [], Console(quiet=True), **options
-        )
+        plan = Plan("s", 1, (), (planned,))
+        run = commands.PlannedRun(plan, Store(tmp_path), [planned] if is_pending else [])
+        return commands.run(run, Console(quiet=True), **options)
 
     call.executed = []
     monkeypatch.setattr(commands, "execute", execute)
@@ -63,7 +63,7 @@ def test_told_to_share_the_run_goes_on(run):
 
 
 def test_where_everything_is_finished_the_gpu_does_not_matter(run):
-    assert run(waits=False) == 0
+    assert run(is_pending=False) == 0
 
 
 def test_joules_without_codecarbon_are_refused_before_any_trial(run, monkeypatch):
@@ -74,16 +74,16 @@ def test_joules_without_codecarbon_are_refused_before_any_trial(run, monkeypatch
 
 
 def test_neither_is_part_of_a_trials_key(tiny_suite, tiny_folders):
-    given = {"suite": str(tiny_suite), "models": (str(tiny_folders()),), "tasks": ("moods",), "strategies": ("lora",)}
-    plain, other = (
-        make_plan(RunConfig(**given, **more)).trials[0] for more in ({}, {"energy": True, "share_gpu": True})
+    options = {"suite": str(tiny_suite), "models": (str(tiny_folders()),), "tasks": ("moods",), "strategies": ("lora",)}
+    plain, measured = (
+        make_plan(RunConfig(**options, **changes)).trials[0] for changes in ({}, {"energy": True, "share_gpu": True})
     )
-    assert plain.trial == other.trial
-    assert (plain.measurement.energy, other.measurement.energy) == (False, True)
+    assert plain.trial == measured.trial
+    assert (plain.measurement.energy, measured.measurement.energy) == (False, True)
 
 
 def test_both_can_stand_in_a_file(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('suite = "quickstart"\nenergy = true\nshare_gpu = true\n')
-    found = load_config({"energy": None, "share_gpu": None}, file)
-    assert (found.measurement.energy, found.share_gpu) == (True, True)
+    config = load_config({"energy": None, "share_gpu": None}, file)
+    assert (config.measurement.energy, config.share_gpu) == (True, True)

@@ -60,7 +60,7 @@ def test_a_users_file_replaces_what_it_names_and_adds_what_is_new(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[[price]]\nname = 'new'\nusd = 1\n", "price 'new' in"),
         ("[[price]]\nname = 'vcpu'\nusd = -1\n", "usd"),

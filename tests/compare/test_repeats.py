@@ -46,11 +46,11 @@ def test_a_figure_has_its_unit_by_type_and_not_by_its_name(run):
     bandwidth = {"memory bandwidth": FigureNoise(mean=3.0, sd=0.5, n=2), **first.figures}
     noise = Noise(floors=(first.model_copy(update={"figures": bandwidth}),))
     table, *_ = report(RepeatSummary("quick", noise, 0, 0))
-    means = dict(zip(table.columns[2].cells, map(str, table.columns[3].cells), strict=True))
-    by_name = {str(name): mean for name, mean in means.items()}
-    assert by_name["memory bandwidth"] == "3.000"
-    assert by_name["memory while answering"] == "800 MiB"
-    assert by_name["answering time"].endswith(" s")
+    names, means = (map(str, table.columns[index].cells) for index in (2, 3))
+    mean_by_name = dict(zip(names, means, strict=True))
+    assert mean_by_name["memory bandwidth"] == "3.000"
+    assert mean_by_name["memory while answering"] == "800 MiB"
+    assert mean_by_name["answering time"].endswith(" s")
 
 
 def test_an_answer_that_changes_is_counted(run):

@@ -1,4 +1,4 @@
-"""What every strategy keeps to, and chains of them: whatever is found in the package is tried."""
+"""The contract of strategies: every one in the package, and chains of them, is tried."""
 
 import copy
 import dataclasses
@@ -64,20 +64,20 @@ def prepared(tiny_suite):
     return {name: prepare(load_suite(tiny_suite), name) for name in TASKS}
 
 
-def lacking(strategy, task):
+def list_lacking(strategy, task):
     """Name the steps of a strategy that need something which a task has not."""
     return [name for name in strategy.split("+") if discover.find_step(name).needs.task - TASKS[task]]
 
 
 @pytest.fixture(
     scope="module",
-    params=[(strategy, task) for task in TASKS for strategy in STRATEGIES if not lacking(strategy, task)],
+    params=[(strategy, task) for task in TASKS for strategy in STRATEGIES if not list_lacking(strategy, task)],
     ids=lambda case: f"{case[0]}-{case[1]}",
 )
 def case(request, prepared, tiny_embedder):
     """A strategy with quick parameters and a task that it can be used on."""
     strategy, task = request.param
-    return chain.build(quick(strategy, tiny_embedder), discover.find_step), prepared[task]
+    return chain.build(write_quick(strategy, tiny_embedder), discover.find_step), prepared[task]
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def fresh(tiny_folders, tiny_cache):
 
 
 @dataclasses.dataclass
-class Made:
-    """One system made with seed 5, and what there was before and after."""
+class AdaptedCase:
+    """A system adapted with seed 5, the data and weights before, and the folder of its artifacts."""
 
     system: System
     data_before: TaskData
@@ -99,41 +99,41 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(case, fresh, tmp_path_factory):
+def adapted_case(case, fresh, tmp_path_factory):
     links, task = case
     model, data, folder = fresh(), copy.deepcopy(task.task_data), tmp_path_factory.mktemp("kept")
     before = weights(model.module)
-    return Made(adapted(links, model, task.task_data, seed=5, keep=folder), data, before, folder)
+    return AdaptedCase(adapt_all(links, model, task.task_data, seed=5, save_to=folder), data, before, folder)
 
 
-def quick(strategy, embedder):
+def write_quick(strategy, embedder):
     """Write a strategy with small values for whichever of the usual parameters it has."""
-    written = []
+    links = []
     for name in strategy.split("+"):
         values = {**QUICK, "embedder": str(embedder)}
         fields = [f"{field}={values[field]!r}" for field in discover.find_step(name).model_fields if field in values]
-        written.append(f"{name}({','.join(fields)})")
-    return "+".join(written)
+        links.append(f"{name}({','.join(fields)})")
+    return "+".join(links)
 
 
-def adapted(links, model, data, *, seed=0, keep=None, kept=None):
-    """Take all steps; each can be kept in, or taken from, a folder of its own."""
+def adapt_all(links, model, data, *, seed=0, save_to=None, load_from=None):
+    """Take all steps; each can be saved to, or loaded from, its own folder."""
     system, context = System(model, data.task), Context(seed=seed)
-    for place, link in enumerate(links):
-        if kept and link.step.keeps_artifact:
-            system = link.step.load(system, data, context, kept / str(place))
+    for index, link in enumerate(links):
+        if load_from and link.step.keeps_artifact:
+            system = link.step.load(system, data, context, load_from / str(index))
             continue
         seed_everything(seed)
         system = link.step.adapt(system, data, context)
-        if keep and link.step.keeps_artifact:
-            (keep / str(place)).mkdir()
-            link.step.save(system, keep / str(place))
+        if save_to and link.step.keeps_artifact:
+            (save_to / str(index)).mkdir()
+            link.step.save(system, save_to / str(index))
     return system
 
 
 def predictions(system, task):
-    found = ask(system, [example.query for example in task.test])
-    return [(p.answer, p.parsed, p.raw.output, p.raw.text, p.raw.choice_scores) for p in found]
+    answered = ask(system, [example.query for example in task.test])
+    return [(p.answer, p.parsed, p.raw.output, p.raw.text, p.raw.choice_scores) for p in answered]
 
 
 def agree(first, second):
@@ -146,50 +146,50 @@ def weights(module):
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
-def test_every_query_gets_one_prediction_in_order(case, made):
+def test_every_query_gets_one_prediction_in_order(case, adapted_case):
     _, task = case
     queries = [example.query for example in task.test]
-    found = ask(made.system, queries)
-    assert [one.query for one in found] == queries
-    for one in found:
-        assert one.query.input in one.raw.text
-        assert one.raw.prompt_tokens > 0
-        assert (one.answer is None) == one.parsed.startswith("failed: ")
+    answers = ask(adapted_case.system, queries)
+    assert [prediction.query for prediction in answers] == queries
+    for prediction in answers:
+        assert prediction.query.input in prediction.raw.text
+        assert prediction.raw.prompt_tokens > 0
+        assert (prediction.answer is None) == prediction.parsed.startswith("failed: ")
         if task.task_data.task.choices:
-            assert one.answer in task.task_data.task.choices
+            assert prediction.answer in task.task_data.task.choices
 
 
-def test_training_material_stays_as_it_is(case, made):
-    assert case[1].task_data == made.data_before
+def test_training_material_stays_as_it_is(case, adapted_case):
+    assert case[1].task_data == adapted_case.data_before
 
 
-def test_one_seed_gives_one_result_and_another_matters_only_to_what_is_random(case, made, fresh):
+def test_one_seed_gives_one_result_and_another_matters_only_to_what_is_random(case, adapted_case, fresh):
     links, task = case
-    again, other = (predictions(adapted(links, fresh(), task.task_data, seed=seed), task) for seed in (5, 6))
-    expected = predictions(made.system, task)
-    assert agree(again, expected)
-    assert agree(other, expected) or any(link.step.random for link in links)
+    repeated, other_seed = (predictions(adapt_all(links, fresh(), task.task_data, seed=seed), task) for seed in (5, 6))
+    expected = predictions(adapted_case.system, task)
+    assert agree(repeated, expected)
+    assert agree(other_seed, expected) or any(link.step.random for link in links)
 
 
-def test_weights_change_only_where_a_step_says_so(case, made):
-    before, after = made.weights_before, weights(made.system.model.module)
+def test_weights_change_only_where_a_step_says_so(case, adapted_case):
+    before, after = adapted_case.weights_before, weights(adapted_case.system.model.module)
     changed = after.keys() != before.keys() or any(not torch.equal(after[name], before[name]) for name in before)
     assert changed == any(link.step.changes_weights for link in case[0])
 
 
-def test_what_is_kept_and_taken_up_again_answers_the_same(case, made, fresh):
+def test_what_is_kept_and_taken_up_again_answers_the_same(case, adapted_case, fresh):
     links, task = case
-    again = adapted(links, fresh(), task.task_data, seed=5, kept=made.folder)
-    assert agree(predictions(again, task), predictions(made.system, task))
+    loaded = adapt_all(links, fresh(), task.task_data, seed=5, load_from=adapted_case.folder)
+    assert agree(predictions(loaded, task), predictions(adapted_case.system, task))
 
 
 def test_a_trial_gives_a_whole_record_and_no_step_sees_a_test_item(
     case, tiny_suite, tiny_folders, tmp_path, monkeypatch
 ):
     links, task = case
-    seen = []
+    texts_per_step = []
     for kind in {type(link.step) for link in links}:
-        monkeypatch.setattr(kind, "adapt", spied(kind.adapt, seen))
+        monkeypatch.setattr(kind, "adapt", record_texts(kind.adapt, texts_per_step))
     config = RunConfig(
         suite=str(tiny_suite),
         tasks=(task.info.name, "quiz"),
@@ -203,44 +203,44 @@ def test_a_trial_gives_a_whole_record_and_no_step_sees_a_test_item(
     assert [row.id for row in target] == [example.query.id for example in task.test]
     probed = any(link.step.changes_weights for link in links)
     assert sum(row.role == "probe" for row in rows) == (6 if probed else 0)
-    assert len(seen) == len(links)
-    for texts in seen:
+    assert len(texts_per_step) == len(links)
+    for texts in texts_per_step:
         assert any(task.task_data.train[0].query.input in text for text in texts)
         assert not any(example.query.input in text for example in task.test for text in texts)
 
 
-def spied(adapt, seen):
-    """Wrap a step's method so that every text that it is given, however deep, is written down first."""
+def record_texts(adapt, texts_per_step):
+    """Wrap a step's method so that every text that it is given, however deep, is recorded first."""
 
     def wrapped(self, system, task, context):
         texts, visited = [], {}
-        gather([dataclasses.replace(system, model=None), task, context], texts, visited)
-        seen.append(texts)
+        gather_texts([dataclasses.replace(system, model=None), task, context], texts, visited)
+        texts_per_step.append(texts)
         return adapt(self, system, task, context)
 
     return wrapped
 
 
-def gather(value, texts, visited):
+def gather_texts(value, texts, visited):
     """Follow containers, objects and what functions close over."""
     if id(value) in visited or isinstance(value, (type, torch.nn.Module, torch.Tensor)):
         return
-    visited[id(value)] = value  # held, or another object could get its id
+    visited[id(value)] = value  # referenced, or another object could get its id
     if isinstance(value, str):
         texts.append(value)
     elif isinstance(value, dict):
-        gather([*value.keys(), *value.values()], texts, visited)
+        gather_texts([*value.keys(), *value.values()], texts, visited)
     elif isinstance(value, (list, tuple, set, frozenset)):
-        for one in value:
-            gather(one, texts, visited)
+        for member in value:
+            gather_texts(member, texts, visited)
     elif hasattr(value, "__closure__"):
         for cell in value.__closure__ or ():
             with suppress(ValueError):  # an empty cell
-                gather(cell.cell_contents, texts, visited)
+                gather_texts(cell.cell_contents, texts, visited)
     elif dataclasses.is_dataclass(value):
-        gather([getattr(value, field.name) for field in dataclasses.fields(value)], texts, visited)
+        gather_texts([getattr(value, field.name) for field in dataclasses.fields(value)], texts, visited)
     elif hasattr(value, "__dict__"):
-        gather(vars(value), texts, visited)
+        gather_texts(vars(value), texts, visited)
 
 
 def test_training_material_has_no_place_for_test_items():
@@ -265,7 +265,7 @@ def test_what_a_task_lacks_is_a_reason_to_skip(strategy, task, prepared, tiny_su
     assert TASKS[task] == prepared[task].task_data.provides
     config = RunConfig(suite=str(tiny_suite), tasks=(task,), models=(str(tiny_folders()),), strategies=(strategy,))
     (planned,) = make_plan(config).trials
-    steps = lacking(strategy, task)
+    steps = list_lacking(strategy, task)
     if steps:
         assert planned.skip.startswith(f"{steps[0]} needs ")
         assert repr(task) in planned.skip

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.decoding import prefix_sharing
-from harness.decoding.prefix_sharing import Branch
+from harness.decoding import packed_rows, prefix_sharing
+from harness.decoding.packed_rows import Branch
 from harness.decoding.timing import PassTimer
 
 TOLERANCE = 1e-4
@@ -79,7 +79,9 @@ def test_a_transformer_of_full_attention_shares_rows(open_tiny):
 
 def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
     branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
-    assert not close(prefix_sharing.score_branches(modules["sliding"], branches, 99), alone(modules["sliding"], branches))
+    assert not close(
+        prefix_sharing.score_branches(modules["sliding"], branches, 99), alone(modules["sliding"], branches)
+    )
 
 
 def test_progress_counts_every_branch(modules):
@@ -92,18 +94,18 @@ def test_progress_counts_every_branch(modules):
 
 def test_a_prompt_without_tokens_is_refused():
     with pytest.raises(ValueError, match="stem of at least one token"):
-        prefix_sharing.pack_row([Branch([], ([1],))], 0)
+        packed_rows.pack_row([Branch([], ([1],))], 0)
 
 
 def test_a_row_takes_no_prefix_of_another_length():
     with pytest.raises(ValueError, match="another prefix"):
-        prefix_sharing.pack_row([Branch([1], ([2],))], 3).with_prefix([4, 5])
+        packed_rows.pack_row([Branch([1], ([2],))], 3).with_prefix([4, 5])
 
 
 @given(prefix=st.lists(st.integers(0, 3), max_size=6), ends=st.lists(st.lists(st.integers(0, 3)), max_size=6))
 def test_the_common_prefix_is_the_longest_beginning_of_all(prefix, ends):
     sequences = [prefix + end for end in ends]
-    size = prefix_sharing.common_prefix_length(sequences)
+    size = packed_rows.common_prefix_length(sequences)
     beginnings = {tuple(one[:size]) for one in sequences}
     assert len(beginnings) <= 1
     if sequences:
@@ -116,7 +118,7 @@ def test_the_common_prefix_is_the_longest_beginning_of_all(prefix, ends):
 
 @given(costs=st.lists(st.integers(0, 50), max_size=40), budget=st.integers(1, 60))
 def test_rows_hold_every_item_once_and_keep_the_budget(costs, budget):
-    rows = prefix_sharing.fill_rows(costs, budget)
+    rows = packed_rows.fill_rows(costs, budget)
     assert sorted(index for row in rows for index in row) == list(range(len(costs)))
     for row in rows:
         assert len(row) == 1 or sum(costs[index] for index in row) <= budget

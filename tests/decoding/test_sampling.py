@@ -24,7 +24,7 @@ def module(tiny_folders, tiny_cache):
 
 @pytest.mark.parametrize("rows", [1, 4, 32])
 def test_what_is_drawn_for_a_sequence_does_not_depend_on_the_others(module, rows):
-    together = decode_batched(module, PROMPTS, replace(LIMITS, rows=rows), SAMPLING)
+    together = decode_batched(module, PROMPTS, replace(LIMITS, max_rows=rows), SAMPLING)
     alone = [decode_batched(module, [prompt], LIMITS, SAMPLING)[0] for prompt in PROMPTS]
     assert together == alone
     assert decode_batched(module, PROMPTS[::-1], LIMITS, SAMPLING) == together[::-1]

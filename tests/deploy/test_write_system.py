@@ -40,57 +40,57 @@ def samples(folder):
 def scores(model, tokenizer, sample):
     """Give the log-likelihood of each choice as transformers alone computes it, nats."""
     prompt = tokenizer(sample["prompt"], add_special_tokens=False)["input_ids"]
-    found = []
+    log_likelihoods = []
     for text in sample["continuations"]:
-        whole = prompt + tokenizer(text, add_special_tokens=False)["input_ids"]
+        token_ids = prompt + tokenizer(text, add_special_tokens=False)["input_ids"]
         with torch.no_grad():
-            logits = model(torch.tensor([whole])).logits[0].float().log_softmax(-1)
-        found.append(sum(float(logits[i - 1, whole[i]]) for i in range(len(prompt), len(whole))))
-    return found
+            logits = model(torch.tensor([token_ids])).logits[0].float().log_softmax(-1)
+        log_likelihoods.append(sum(float(logits[i - 1, token_ids[i]]) for i in range(len(prompt), len(token_ids))))
+    return log_likelihoods
 
 
 @pytest.mark.parametrize("strategy", ["few_shot(k=2)", "lora(epochs=1,rank=4)", "qlora(epochs=1,rank=4)"])
 def test_transformers_alone_gives_the_measured_answers(trial, strategy):
     _, _, to = trial(strategy, "moods")
-    made = to()
-    assert made.samples == 8
-    assert made.alike >= 7  # merging in 16 bits rounds
-    model = AutoModelForCausalLM.from_pretrained(made.folder / "model")
-    tokenizer = AutoTokenizer.from_pretrained(made.folder / "model")
-    for sample in samples(made.folder):
+    deployed = to()
+    assert deployed.samples == 8
+    assert deployed.alike >= 7  # merging in 16 bits rounds
+    model = AutoModelForCausalLM.from_pretrained(deployed.folder / "model")
+    tokenizer = AutoTokenizer.from_pretrained(deployed.folder / "model")
+    for sample in samples(deployed.folder):
         assert scores(model, tokenizer, sample) == pytest.approx(sample["choice_scores_nats"], abs=0.15)
 
 
 def test_an_adapter_alone_is_loaded_onto_its_base_model(trial):
     record, _, to = trial("lora(epochs=1,rank=4)", "moods")
-    made = to(adapter=True)
-    assert made.adapter
-    assert made.alike == made.samples
+    deployed = to(adapter=True)
+    assert deployed.adapter
+    assert deployed.alike == deployed.samples
     base = AutoModelForCausalLM.from_pretrained(record.model.name)
-    model = PeftModel.from_pretrained(base, made.folder / "model")
-    tokenizer = AutoTokenizer.from_pretrained(made.folder / "model")
-    for sample in samples(made.folder)[:3]:
+    model = PeftModel.from_pretrained(base, deployed.folder / "model")
+    tokenizer = AutoTokenizer.from_pretrained(deployed.folder / "model")
+    for sample in samples(deployed.folder)[:3]:
         assert scores(model, tokenizer, sample) == pytest.approx(sample["choice_scores_nats"], abs=0.15)
 
 
 def test_generated_answers_are_given_again_and_the_passages_go_along(trial):
     record, rows, to = trial("rag", "facts")
-    made = to(scores=["token F1 0.10 [0.05, 0.15], 8 items"])
-    assert made.alike == made.samples == 8
-    passages = [json.loads(line) for line in (made.folder / "index" / "passages.jsonl").read_text().splitlines()]
+    deployed = to(scores=["token F1 0.10 [0.05, 0.15], 8 items"])
+    assert deployed.alike == deployed.samples == 8
+    passages = [json.loads(line) for line in (deployed.folder / "index" / "passages.jsonl").read_text().splitlines()]
     assert len(passages) == 24
-    asked = json.loads((made.folder / "prompt.json").read_text())
-    assert asked["passages_per_question"] == 2
-    assert asked["instruction"].startswith("Answer the question with a short phrase.")
-    said = (made.folder / "README.md").read_text()
-    assert "token F1 0.10 [0.05, 0.15], 8 items" in said
-    assert record.trial.key[:16] in said
-    model = AutoModelForCausalLM.from_pretrained(made.folder / "model", dtype=torch.bfloat16)
-    tokenizer = AutoTokenizer.from_pretrained(made.folder / "model")
-    sample = samples(made.folder)[0]
+    prompt = json.loads((deployed.folder / "prompt.json").read_text())
+    assert prompt["passages_per_question"] == 2
+    assert prompt["instruction"].startswith("Answer the question with a short phrase.")
+    card = (deployed.folder / "README.md").read_text()
+    assert "token F1 0.10 [0.05, 0.15], 8 items" in card
+    assert record.trial.key[:16] in card
+    model = AutoModelForCausalLM.from_pretrained(deployed.folder / "model", dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(deployed.folder / "model")
+    sample = samples(deployed.folder)[0]
     tokens = tokenizer(sample["prompt"], add_special_tokens=False, return_tensors="pt")
-    found = model.generate(**tokens, do_sample=False, max_new_tokens=4)[0, tokens["input_ids"].shape[1] :]
-    assert tokenizer.decode(found, skip_special_tokens=True).startswith(rows[0].output[:3])
+    generated = model.generate(**tokens, do_sample=False, max_new_tokens=4)[0, tokens["input_ids"].shape[1] :]
+    assert tokenizer.decode(generated, skip_special_tokens=True).startswith(rows[0].output[:3])
 
 
 def test_what_no_other_library_loads_is_refused(trial):

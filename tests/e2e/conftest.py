@@ -27,7 +27,7 @@ class Harness:
 
     def __call__(self, *arguments, code=0):
         """Run a command to its end and return what it printed."""
-        done = subprocess.run(
+        process = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.env,
@@ -35,9 +35,9 @@ class Harness:
             capture_output=True,
             text=True,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        return done.stdout
+        assert process.returncode == code, process.stdout + process.stderr
+        assert "Traceback" not in process.stdout + process.stderr
+        return process.stdout
 
     def report(self, *arguments):
         """Return the trials of the report."""

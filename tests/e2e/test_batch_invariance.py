@@ -19,7 +19,7 @@ def model(fetched):
     return open_model(folder, ModelInfo(name="smollm2-135m-instruct"), fetched, dtype=torch.float32)
 
 
-def asked(model, task, count):
+def predict(model, task, count):
     from harness.api import System
     from harness.data.prepare import prepare
     from harness.data.suite import load_suite
@@ -31,7 +31,7 @@ def asked(model, task, count):
 
 
 def test_scored_labels_agree_between_small_and_large_rows(model):
-    small, large = (asked(replace(model, row_tokens=tokens), "sentiment", 60) for tokens in (64, 2048))
+    small, large = (predict(replace(model, row_tokens=tokens), "sentiment", 60) for tokens in (64, 2048))
     same = sum(a.answer == b.answer for a, b in zip(small, large, strict=True))
     assert same / len(small) >= 0.995
     for a, b in zip(small, large, strict=True):
@@ -39,7 +39,7 @@ def test_scored_labels_agree_between_small_and_large_rows(model):
 
 
 def test_generated_answers_agree_between_one_and_many_rows(model):
-    alone, together = (asked(replace(model, decode_rows=rows), "questions", 24) for rows in (1, 32))
-    same = sum(a.raw.output == b.raw.output for a, b in zip(alone, together, strict=True))
-    assert same / len(alone) >= 0.995
-    assert len({one.raw.output for one in alone}) > 12
+    single, batched = (predict(replace(model, decode_rows=rows), "questions", 24) for rows in (1, 32))
+    same = sum(a.raw.output == b.raw.output for a, b in zip(single, batched, strict=True))
+    assert same / len(single) >= 0.995
+    assert len({prediction.raw.output for prediction in single}) > 12

@@ -17,7 +17,9 @@ def rows(harness):
     sizes = ("--limit", "test=120", "--limit", "train=64", "--limit", "validation=8")
     strategies = ("--strategy", "zero_shot", "--strategy", "few_shot", "--strategy", "few_shot(choose=random)")
     harness("run", "quickstart", "--task", "sentiment", *sizes, *strategies)
-    return {one.record.trial.strategy: one.rows() for one in Store(harness.folder / "results").load("quickstart")}
+    return {
+        stored.record.trial.strategy: stored.rows() for stored in Store(harness.folder / "results").load("quickstart")
+    }
 
 
 @pytest.mark.parametrize("strategy", ["few_shot", "few_shot(choose=random)"])
@@ -33,6 +35,6 @@ def test_exemplars_do_not_hurt(rows, strategy):
     assert accuracy(rows[strategy]) >= accuracy(rows["zero_shot"]) - MARGIN
 
 
-def accuracy(found):
-    target = [row for row in found if row.role == "target"]
+def accuracy(task_rows):
+    target = [row for row in task_rows if row.role == "target"]
     return sum(row.answer in row.references for row in target) / len(target)

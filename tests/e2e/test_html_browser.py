@@ -28,9 +28,9 @@ CONTROLS = "button:not(:disabled), input, select, summary, a[href], [tabindex='0
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def opened(browser, path, **options):
     trouble = []
     page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("request", lambda asked: None if asked.url == path.as_uri() else trouble.append(asked.url))
+    page.on("request", lambda request: None if request.url == path.as_uri() else trouble.append(request.url))
     page.goto(path.as_uri())
     yield page
     context.close()
@@ -73,17 +73,17 @@ def test_a_page_opens_from_disk_with_the_network_off(shown):
 
 
 def test_filters_show_the_examples_that_fit_them(shown):
-    told = embedded(shown, "example-data")["tasks"][0]
-    first, second = 0, len(told["rows"]) - 1
-    fitting = [e for e in told["examples"] if e["answers"][first]["r"] and not e["answers"][second]["r"]]
+    task_data = embedded(shown, "example-data")["tasks"][0]
+    first, second = 0, len(task_data["rows"]) - 1
+    fitting = [e for e in task_data["examples"] if e["answers"][first]["r"] and not e["answers"][second]["r"]]
     shown.select_option("#x-right", "first")
-    assert 0 < len(fitting) < len(told["examples"])
+    assert 0 < len(fitting) < len(task_data["examples"])
     assert shown.locator("#x-count").inner_text().startswith(f"{len(fitting)} of ")
     assert shown.locator("#x-list article h3").first.inner_text() == f"Item {fitting[0]['id']}"
-    wanted = fitting[-1]
-    shown.fill("#x-text", f"film number {int(wanted['id'])}?")
+    example = fitting[-1]
+    shown.fill("#x-text", f"film number {int(example['id'])}?")
     assert shown.locator("#x-list article").count() == 1
-    assert f"Item {wanted['id']}" in shown.locator("#x-list").inner_text()
+    assert f"Item {example['id']}" in shown.locator("#x-list").inner_text()
     shown.fill("#x-text", "no such words")
     assert shown.locator("#x-count").inner_text() == "No example fits."
 
@@ -111,9 +111,9 @@ def test_a_prediction_that_holds_a_script_stays_text(shown):
 def test_prompt_and_passages_unfold(shown):
     shown.locator("#x-list summary").first.click()
     shown.locator("#x-list details[open] .verbatim").first.wait_for()  # a toggle is told of later than it is done
-    said = shown.locator("#x-list details[open]").first.inner_text()
-    assert "Judge the film." in said
-    assert "Passages sent, best first: p1, p2" in said
+    text = shown.locator("#x-list details[open]").first.inner_text()
+    assert "Judge the film." in text
+    assert "Passages sent, best first: p1, p2" in text
 
 
 def test_the_volume_changes_totals_and_break_even_as_the_formulas_say(shown, made):
@@ -122,16 +122,16 @@ def test_the_volume_changes_totals_and_break_even_as_the_formulas_say(shown, mad
     for volume, months, updates in ((100_000, 12, 0), (2_500_000, 6, 4)):
         for name, value in (("volume", volume), ("months", months), ("updates", updates)):
             shown.fill(f"#{name}", str(value))
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             expected = cost(row.money, volume, months, updates)
-            found = float(table.nth(place).locator("td").last.get_attribute("data-value"))
+            found = float(table.nth(index).locator("td").last.get_attribute("data-value"))
             assert found == pytest.approx(expected, rel=1e-9)
     for first, second in ((0, 1), (0, len(rows) - 1), (1, 2)):
         shown.select_option("select.first", str(first))
         shown.select_option("select.second", str(second))
         expected = crossing(rows[first].money, rows[second].money, 6, 4)
-        said = shown.locator(".break-even").inner_text()
-        found = re.search(r"Above ([\d,]+) requests", said)
+        text = shown.locator(".break-even").inner_text()
+        found = re.search(r"Above ([\d,]+) requests", text)
         assert bool(found) == bool(expected)
         if found:
             assert float(found[1].replace(",", "")) == pytest.approx(expected, rel=0.05)
@@ -143,8 +143,8 @@ def cost(money, volume, months, updates, factor=1.0):
     def usd(parts):
         return sum(part.quantity * part.price_usd for part in parts) * factor
 
-    kept = usd(money.per_month) + updates * usd(money.per_update) + volume * usd(money.per_request)
-    return usd(money.fixed) + months * kept
+    monthly_usd = usd(money.per_month) + updates * usd(money.per_update) + volume * usd(money.per_request)
+    return usd(money.fixed) + months * monthly_usd
 
 
 def crossing(first, second, months, updates):
@@ -152,8 +152,8 @@ def crossing(first, second, months, updates):
     gap = [cost(first, v, months, updates) - cost(second, v, months, updates) for v in (0, 1_000_000)]
     if gap[0] == gap[1]:
         return None
-    found = 1_000_000 * gap[0] / (gap[0] - gap[1])
-    return found if found > 0 else None
+    requests = 1_000_000 * gap[0] / (gap[0] - gap[1])
+    return requests if requests > 0 else None
 
 
 def test_the_slider_moves_the_volume_and_a_price_factor_the_totals(shown, made):
@@ -161,25 +161,25 @@ def test_the_slider_moves_the_volume_and_a_price_factor_the_totals(shown, made):
     shown.locator("#volume-slider").fill("6")
     assert shown.input_value("#volume") == "1000000"
     shown.locator("#factor").fill("1")
-    found = float(shown.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
-    assert found == pytest.approx(cost(money, 1_000_000, 12, 0, factor=2.0), rel=1e-9)
+    total_usd = float(shown.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
+    assert total_usd == pytest.approx(cost(money, 1_000_000, 12, 0, factor=2.0), rel=1e-9)
     assert shown.locator("#factor-shown").inner_text() == "2"
 
 
 def test_without_a_script_the_numbers_stand_in_the_page(browser, made):
     for page in opened(browser, made[1], java_script_enabled=False):
         row = made[0].suites[0].tasks[0].rows[0]
-        found = float(page.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
-        assert found == pytest.approx(row.money.total_usd(), rel=1e-9)
+        total_usd = float(page.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
+        assert total_usd == pytest.approx(row.money.total_usd(), rel=1e-9)
         assert not page.locator("#usage").is_visible()
         assert "examples.parquet" in page.locator("#examples").inner_text()
 
 
 def test_the_keyboard_reaches_everything(shown):
-    wanted = shown.evaluate(f"[...document.querySelectorAll({CONTROLS!r})].filter(e => e.checkVisibility()).length")
+    expected = shown.evaluate(f"[...document.querySelectorAll({CONTROLS!r})].filter(e => e.checkVisibility()).length")
     shown.evaluate("document.activeElement.blur()")
     shown.evaluate("window.reached = new Set()")
-    for _ in range(wanted + 5):
+    for _ in range(expected + 5):
         shown.keyboard.press("Tab")
         shown.evaluate("window.reached.add(document.activeElement)")
     missed = shown.evaluate(

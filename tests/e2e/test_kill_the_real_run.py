@@ -25,7 +25,7 @@ def expected(harness):
 
 
 def scores(harness):
-    return {(one["strategy"], one["seed"], one["status"]): one["scores"] for one in harness.report()}
+    return {(trial["strategy"], trial["seed"], trial["status"]): trial["scores"] for trial in harness.report()}
 
 
 def records(harness):
@@ -33,18 +33,18 @@ def records(harness):
 
 
 def test_three_kills_and_a_resumption_give_what_one_run_gives(expected, another):
-    harness, chance, kept = another(), random.Random(11), {}
+    harness, chance, finished = another(), random.Random(11), {}
     for _ in range(3):
         running = harness.start(*RUN)
         with contextlib.suppress(Exception):
             running.wait(timeout=chance.uniform(2, 12))
         running.send_signal(signal.SIGKILL)
         running.wait()
-        assert kept.items() <= records(harness).items()
-        kept = records(harness)
+        assert finished.items() <= records(harness).items()
+        finished = records(harness)
     harness(*RUN)
     assert scores(harness) == expected
-    assert kept.items() <= records(harness).items()
+    assert finished.items() <= records(harness).items()
     assert not list(harness.folder.rglob(".tmp-*"))
 
 
@@ -54,9 +54,9 @@ def test_a_worker_killed_for_memory_is_one_failed_row_and_the_rest_goes_on(expec
     worker(running.pid).kill()
     assert running.wait(timeout=120) == 1
     assert "Traceback" not in (harness.folder / "output.txt").read_text()
-    ended = {one["strategy"]: one for one in harness.report()}
-    assert [one["status"] for one in ended.values()].count("failed") == 1
-    (failed,) = (one for one in ended.values() if one["status"] == "failed")
+    trials = {trial["strategy"]: trial for trial in harness.report()}
+    assert [trial["status"] for trial in trials.values()].count("failed") == 1
+    (failed,) = (trial for trial in trials.values() if trial["status"] == "failed")
     assert "out of memory" in failed["reason"]
     assert "GiB" in failed["reason"]
     assert (failed["scores"], failed["spans"]) == ({}, {})
@@ -70,8 +70,8 @@ def worker(parent, seconds=60):
     while time.monotonic() < until:
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process(parent).children():
-                for found in child.children():
-                    if time.time() - found.create_time() > 0.5:
-                        return found
+                for process in child.children():
+                    if time.time() - process.create_time() > 0.5:
+                        return process
         time.sleep(0.02)
     raise AssertionError("no worker was seen")

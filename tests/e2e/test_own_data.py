@@ -47,9 +47,9 @@ def test_the_table_shows_every_strategy(printed):
 
 
 def test_low_rank_tuning_beats_chance(harness, printed):
-    trials = {one["strategy"]: one for one in harness.report("tickets")}
+    trials = {trial["strategy"]: trial for trial in harness.report("tickets")}
     assert trials.keys() == {"zero_shot", "few_shot(k=3)", "lora"}
-    assert {one["status"] for one in trials.values()} == {"completed"}
+    assert {trial["status"] for trial in trials.values()} == {"completed"}
     assert trials["lora"]["scores"]["accuracy"]["low"] > 1 / 3
 
 

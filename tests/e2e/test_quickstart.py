@@ -28,29 +28,29 @@ def test_the_run_prints_a_table_of_every_task(printed):
 
 
 def test_every_strategy_is_completed_or_skipped_for_a_reason(trials):
-    status = {(one["task"], one["strategy"]): (one["status"], one["reason"]) for one in trials}
+    status = {(trial["task"], trial["strategy"]): (trial["status"], trial["reason"]) for trial in trials}
     assert {task for task, _ in status} == {"sentiment", "questions", "knowledge"}
     assert len({strategy for _, strategy in status}) == 7
-    for (task, strategy), (ended, reason) in status.items():
+    for (task, strategy), (outcome, reason) in status.items():
         if task == "sentiment" and "rag" in strategy:
-            assert (ended, reason) == ("skipped", "rag needs a corpus; task 'sentiment' has none")
+            assert (outcome, reason) == ("skipped", "rag needs a corpus; task 'sentiment' has none")
         else:
-            assert (ended, reason) == ("completed", None)
+            assert (outcome, reason) == ("completed", None)
 
 
 def test_the_report_has_the_promised_shape(trials):
-    for one in trials:
-        assert one.keys() >= TRIAL
-        assert one["suite"] == "quickstart"
-        for score in one["scores"].values():
+    for trial in trials:
+        assert trial.keys() >= TRIAL
+        assert trial["suite"] == "quickstart"
+        for score in trial["scores"].values():
             assert score.keys() == {"value", "low", "high", "n"}
-        for span in one["spans"].values():
+        for span in trial["spans"].values():
             assert span.keys() >= SPAN
 
 
 def test_every_score_lies_within_its_interval(trials):
-    for one in completed(trials):
-        scores = {name: score for name, score in one["scores"].items() if score["low"] is not None}
+    for trial in completed(trials):
+        scores = {name: score for name, score in trial["scores"].items() if score["low"] is not None}
         assert scores
         for score in scores.values():
             assert score["low"] <= score["value"] <= score["high"]
@@ -58,41 +58,41 @@ def test_every_score_lies_within_its_interval(trials):
 
 
 def test_every_phase_was_measured(trials):
-    for one in completed(trials):
-        steps = one["strategy"].replace("(k=1)", "").split("+")
+    for trial in completed(trials):
+        steps = trial["strategy"].replace("(k=1)", "").split("+")
         expected = {"load", "predict", "serve", "score"} | ({"index"} if "rag" in steps else set())
         expected |= {"adapt"} if {"lora", "full", "few_shot"} & set(steps) else set()
-        assert expected <= one["spans"].keys()
-        assert all(span["wall_s"] > 0 and span["host_peak_bytes"] > 0 for span in one["spans"].values())
-        assert one["spans"]["predict"]["tokens_in"] > 0
-        if one["task"] == "questions":
-            assert one["spans"]["predict"]["tokens_out"] > 0
+        assert expected <= trial["spans"].keys()
+        assert all(span["wall_s"] > 0 and span["host_peak_bytes"] > 0 for span in trial["spans"].values())
+        assert trial["spans"]["predict"]["tokens_in"] > 0
+        if trial["task"] == "questions":
+            assert trial["spans"]["predict"]["tokens_out"] > 0
 
 
 def test_requests_were_answered_one_by_one_and_a_batch_reads_and_writes_faster(trials):
-    for one in completed(trials):
-        found = one["latency"]
-        assert 5 <= found["requests"] <= 20
-        assert found["wall"][0]["share"] == 0.5
-        assert found["prefill_tokens_per_s"] > 0
-        assert one["prefill_tokens_per_s"] > 0
-        if one["task"] == "questions":
-            assert found["first_token"][0]["value_s"] < found["wall"][0]["value_s"]
-            assert 0 < found["decode_tokens_per_s"] < one["decode_tokens_per_s"]
+    for trial in completed(trials):
+        latency = trial["latency"]
+        assert 5 <= latency["requests"] <= 20
+        assert latency["wall"][0]["share"] == 0.5
+        assert latency["prefill_tokens_per_s"] > 0
+        assert trial["prefill_tokens_per_s"] > 0
+        if trial["task"] == "questions":
+            assert latency["first_token"][0]["value_s"] < latency["wall"][0]["value_s"]
+            assert 0 < latency["decode_tokens_per_s"] < trial["decode_tokens_per_s"]
 
 
 def test_tuned_strategies_say_what_became_of_general_knowledge(trials):
-    for one in completed(trials):
-        tuned = {"lora", "full"} & set(one["strategy"].replace("(k=1)", "").split("+"))
-        assert ("retention/knowledge" in one["scores"]) == bool(tuned)
+    for trial in completed(trials):
+        tuned = {"lora", "full"} & set(trial["strategy"].replace("(k=1)", "").split("+"))
+        assert ("retention/knowledge" in trial["scores"]) == bool(tuned)
 
 
 def test_the_report_says_how_well_passages_were_found(trials):
-    for one in completed(trials):
-        if one["task"] == "questions":
-            retrieves = "rag" in one["strategy"]
-            assert ("recall@1" in one["scores"]) == retrieves
-            assert ("mrr" in one["scores"]) == retrieves
+    for trial in completed(trials):
+        if trial["task"] == "questions":
+            retrieves = "rag" in trial["strategy"]
+            assert ("recall@1" in trial["scores"]) == retrieves
+            assert ("mrr" in trial["scores"]) == retrieves
 
 
 def test_running_again_runs_nothing(harness, trials):
@@ -107,4 +107,4 @@ def test_running_again_runs_nothing(harness, trials):
 
 
 def completed(trials):
-    return [one for one in trials if one["status"] == "completed"]
+    return [trial for trial in trials if trial["status"] == "completed"]

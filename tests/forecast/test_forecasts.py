@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -16,6 +18,7 @@ from harness.forecast.forecast_run import SWITCH, ForecastOptions, add_forecasts
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
 from harness.render.plan import listing
+from harness.trial import ablations
 
 MACHINE = MachineCalibration(
     made_at="2026-01-01T00:00:00+00:00",
@@ -126,6 +129,27 @@ def test_canary_probes_are_forecast(tiny_suite, tiny_folders, tmp_path, machine)
     assert leaky.host_peak_bytes > usual.host_peak_bytes
 
 
+def test_ablations_are_forecast_with_the_budget_that_they_run_with(
+    tiny_suite, tiny_folders, tmp_path, machine, monkeypatch
+):
+    folder = tmp_path / "paraphrased"
+    shutil.copytree(tiny_suite, folder)
+    text, anchor = (folder / "suite.toml").read_text(), "max_new_tokens = 4"
+    paraphrases = 'paraphrases = ["Reply briefly.", "Give a short answer.", "Answer in a few words."]'
+    (folder / "suite.toml").write_text(text.replace(anchor, f"{paraphrases}\n{anchor}"))
+    config = RunConfig(suite=str(folder), models=(str(tiny_folders()),), strategies=("zero_shot",), tasks=("facts",))
+    check_s = []
+    for tokens in (10**6, 1):
+        monkeypatch.setattr(ablations, "PARAPHRASE_TOKENS", tokens)
+        check_s.append(forecasts(make_plan(config), machine[0])["facts", "zero_shot"].phases_s["check"])
+    assert check_s[0] == pytest.approx(3 * check_s[1], rel=0.2)
+
+
+def test_forecasting_imports_no_torch():
+    code = "import sys, harness.forecast.forecast_run; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_full_tuning_is_expected_to_need_the_most_memory(plan, machine):
     by_strategy = forecasts(plan("zero_shot", "lora", "full", tasks=("moods",)), machine[0])
     peaks = [by_strategy["moods", name].host_peak_bytes for name in ("zero_shot", "lora", "full")]
@@ -159,14 +183,14 @@ def test_a_machine_that_cannot_be_measured_costs_the_forecasts_and_not_the_run(p
 
     options, _, messages = machine
     monkeypatch.setattr("harness.forecast.forecast_run.calibrate", fail)
-    assert list(forecasts(plan("zero_shot"), options).values()) == [None, None]
+    assert not any(forecasts(plan("zero_shot"), options).values())
     assert "it is too busy" in messages[-1]
 
 
 def test_nothing_is_measured_where_forecasts_are_switched_off(plan, machine, monkeypatch):
     options, measured, _ = machine
     monkeypatch.setenv(SWITCH, "off")
-    assert list(forecasts(plan("zero_shot"), options).values()) == [None, None]
+    assert not any(forecasts(plan("zero_shot"), options).values())
     assert not measured
 
 

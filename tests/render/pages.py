@@ -1,4 +1,4 @@
-"""Pages for tests: stores with every sort of row, or several releases, hostile texts in them, and their pages."""
+"""Stores for page tests, with every kind of row or several releases and with hostile texts, and their pages."""
 
 import re
 from html.parser import HTMLParser
@@ -27,17 +27,17 @@ def rows_of(task, right, answers):
     return [
         Row(
             task=task,
-            id=f"{place:04d}",
-            references=("good" if place % 2 else "bad",),
+            id=f"{index:04d}",
+            references=("good" if index % 2 else "bad",),
             choices=("bad", "good"),
-            input=f"What of film number {place}?",
-            prompt=f"Judge the film.\n\nWhat of film number {place}?\nAnswer:",
+            input=f"What of film number {index}?",
+            prompt=f"Judge the film.\n\nWhat of film number {index}?\nAnswer:",
             output=answer,
             answer=answer,
             parsed="choice",
             passages=("p1", "p2"),
         )
-        for place, (hit, answer) in enumerate(zip(right, answers, strict=True))
+        for index, (correct, answer) in enumerate(zip(right, answers, strict=True))
     ]
 
 
@@ -50,7 +50,7 @@ def answers_of(right):
 def write_store(root):
     """Store a suite of one task: two seeds of a tuned strategy, others with one, a failed and a skipped one."""
     store = Store(root)
-    for strategy, seed, share, more in (
+    for strategy, seed, share, options in (
         ("zero_shot", 0, 0.5, {}),
         ("few_shot", 0, 0.6, {"seconds": 4.0}),
         ("lora", 0, 0.9, {"trained": 921_600, "curves": CURVE, "seconds": 3.0}),
@@ -58,9 +58,9 @@ def write_store(root):
         ("rag<k>+lora", 0, 0.8, {"trained": 921_600, "seconds": 7.0}),
     ):
         right = pattern(share, 80, shift=len(strategy) + seed)
-        made = completed("sentiment", strategy, right, seed=seed, **more).record
-        made = made.model_copy(update={"tasks": tuple(t.model_copy(update={"labels": ()}) for t in made.tasks)})
-        store.write(made, rows_of("sentiment", right, answers_of(right)))
+        record = completed("sentiment", strategy, right, seed=seed, **options).record
+        record = record.model_copy(update={"tasks": tuple(t.model_copy(update={"labels": ()}) for t in record.tasks)})
+        store.write(record, rows_of("sentiment", right, answers_of(right)))
     store.write(failed("sentiment", "qlora", "out of memory <at> 22 GiB", basis="b").record)
     store.write(skipped("sentiment", "rag", "sentiment has no corpus", basis="b").record)
     return store
@@ -74,8 +74,11 @@ def write_releases(root):
         at = f"2026-{month:02d}-01"
         if (root / "quick").is_dir():
             (root / "quick").rename(root / f".before-{name}")
-        made = release_builders.one(at=at, **changed), release_builders.one(at=at, strategy=TAG, key=f"{name}ab")
-        store = release_builders.store_of(root, *made)
+        trials = (
+            release_builders.trial_rows(at=at, **changed),
+            release_builders.trial_rows(at=at, strategy=TAG, key=f"{name}ab"),
+        )
+        store = release_builders.store_of(root, *trials)
         if name != "v3":
             set_baseline(store, name, store.load("quick"))
     return store
@@ -83,16 +86,16 @@ def write_releases(root):
 
 def page_of(store, *, decided=True):
     """The comparison that a store holds, and the page about it."""
-    chosen = newest(store.load())
-    stored = read_trials(chosen.trials)
+    selection = newest(store.load())
+    stored = read_trials(selection.trials)
     comparison = compare(stored)
-    came = provenance(one.record for one in chosen.trials)
-    examples = examples_of(chosen.trials, comparison)
-    return comparison, render(comparison, examples, came, [decide(stored, Constraints())] if decided else [])
+    source = provenance(trial.record for trial in selection.trials)
+    examples = examples_of(selection.trials, comparison)
+    return comparison, render(comparison, examples, source, [decide(stored, Constraints())] if decided else [])
 
 
 class Scan(HTMLParser):
-    """What a page holds: tags with their attributes, in order, and texts of tables."""
+    """Parsed page: tags with their attributes, in order, and texts of table cells."""
 
     def __init__(self, page):
         super().__init__()
@@ -122,4 +125,4 @@ class Scan(HTMLParser):
 
 def figures(page):
     """The section of each chart, by its id."""
-    return {found[1]: found[0] for found in re.finditer(r'<figure id="([^"]+)">.*?</figure>', page, re.DOTALL)}
+    return {match[1]: match[0] for match in re.finditer(r'<figure id="([^"]+)">.*?</figure>', page, re.DOTALL)}

@@ -16,7 +16,7 @@ from tests.compare.test_decision import suite, trial
 
 
 @pytest.fixture(scope="module")
-def made():
+def decision():
     limits = Constraints(max_memory_gb=2, must_cite=True, max_latency_p95_ms=800)
     return decide(suite(), limits, make_economics(make_usage(update_every="7d")))
 
@@ -29,29 +29,29 @@ def printed(decision, width):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_no_line_is_wider_than_the_terminal(made, width):
-    text = printed(made, width)
+def test_no_line_is_wider_than_the_terminal(decision, width):
+    text = printed(decision, width)
     assert max(map(cell_len, text.splitlines())) <= width
     assert "0.50 [0.44, 0.56]" in text
 
 
-def test_the_verdict_comes_first_and_the_prices_last(made):
-    lines = printed(made, 400).splitlines()
+def test_the_verdict_comes_first_and_the_prices_last(decision):
+    lines = printed(decision, 400).splitlines()
     assert lines[0].startswith("On qa choose rag (token F1 0.50 [0.44, 0.56]): the only one of 5 options that fits.")
     assert lines[-1].startswith("Ranked by quality")
     assert "2026-06-17" in lines[-1]
 
 
-def test_every_form_says_why_the_others_are_left_out(made):
-    for text in (printed(made, 400), shown.as_markdown(made).replace("\\", "").replace("`", "")):
+def test_every_form_says_why_the_others_are_left_out(decision):
+    for text in (printed(decision, 400), shown.as_markdown(decision).replace("\\", "").replace("`", "")):
         assert "Not rag+lora: 2.44 GiB of memory, 0.44 over --max-memory-gb 2." in text
         assert "Not lora, few_shot and zero_shot: breaks --must-cite (rule cite-passages)." in text
         assert "https://arxiv.org/abs/2305.14627" in text
         assert "Not known: --max-latency-p95-ms 800: p95 latency was not measured for 1 option" in text
 
 
-def test_a_machine_reads_what_a_reader_sees(made):
-    read = json.loads(shown.as_json(made))
+def test_a_machine_reads_what_a_reader_sees(decision):
+    read = json.loads(shown.as_json(decision))
     (task,) = read["tasks"]
     assert task["chosen"] == ["rag", "small"]
     assert task["options"][0]["place"] == 1
@@ -62,6 +62,6 @@ def test_a_machine_reads_what_a_reader_sees(made):
 
 def test_foreign_names_are_no_markup():
     stored = [trial("zero_shot", 0.1), trial("[red]x|y<b>", 0.5)]
-    made = decide(stored, Constraints())
-    assert "[red]x|y<b>" in printed(made, 200)
-    assert "<b>" not in shown.as_markdown(made).replace("\\<b\\>", "").replace("`[red]x|y<b>`", "")
+    decision = decide(stored, Constraints())
+    assert "[red]x|y<b>" in printed(decision, 200)
+    assert "<b>" not in shown.as_markdown(decision).replace("\\<b\\>", "").replace("`[red]x|y<b>`", "")

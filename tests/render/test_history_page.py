@@ -1,4 +1,4 @@
-"""Releases as a page: what moved is said and drawn, every figure stands in a table, and nothing foreign runs."""
+"""Release history page: clear changes in sentences and charts, every figure in a table, foreign text cannot run."""
 
 import json
 import re
@@ -11,8 +11,7 @@ from harness.compare.release.history import CURRENT
 from harness.compare.report.comparison import compare
 from harness.compare.trials.stored_trials import read_trials
 from harness.metrics import get
-from harness.render.html import canvas
-from harness.render.html import history_page as page_of_history
+from harness.render.html import canvas, history_page
 from harness.render.html.page import render
 from harness.render.html.release_charts import ChartMark, Strip, draw_strips
 from tests.render.pages import TAG, Scan, figures, write_releases
@@ -24,30 +23,32 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(store):
+def history(store):
     return history_of(store, "quick")
 
 
 @pytest.fixture(scope="module")
-def page(found):
-    return page_of_history.render(found)
+def page(history):
+    return history_page.render(history)
 
 
-def test_planted_changes_are_said_with_interval_and_releases_and_nothing_else_is(found):
-    said = page_of_history.change_sentences(found)
-    assert [re.search(r": (.+?) is (\w+) in `(\w+)` than in `(\w+)`: \S+ \[.+\]", line).groups() for line in said] == [
+def test_planted_changes_are_said_with_interval_and_releases_and_nothing_else_is(history):
+    sentences = history_page.change_sentences(history)
+    assert [
+        re.search(r": (.+?) is (\w+) in `(\w+)` than in `(\w+)`: \S+ \[.+\]", line).groups() for line in sentences
+    ] == [
         ("accuracy", "worse", "v2", "v1"),
         ("latency", "worse", CURRENT, "v2"),
         ("tokens a question", "worse", CURRENT, "v2"),
     ]
-    assert all("`zero_shot`" in line for line in said)
+    assert all("`zero_shot`" in line for line in sentences)
 
 
-def test_figures_of_the_tables_are_those_of_the_json(found, page):
-    told = json.loads(found.model_dump_json())["series"]
+def test_figures_of_the_tables_are_those_of_the_json(history, page):
+    series_list = json.loads(history.model_dump_json())["series"]
     tables = figures(page)
-    assert len(tables) == len(told) == 2
-    for chart, series in zip(tables.values(), told, strict=True):
+    assert len(tables) == len(series_list) == 2
+    for chart, series in zip(tables.values(), series_list, strict=True):
         cells = Scan(chart).cells
         values = [float(value) for value, _ in cells if value is not None]
         for point in series["points"]:
@@ -81,27 +82,27 @@ def test_charts_have_texts_headings_an_order_and_ids_are_unique(page):
     assert all(f'id="{a["href"][1:]}"' in page for a in scan.of("a"))
 
 
-def test_a_report_has_a_history_only_where_there_are_releases(store, found):
+def test_a_report_has_a_history_only_where_there_are_releases(store, history):
     comparison = compare(read_trials(store.load("quick")))
-    assert 'id="history"' in render(comparison, histories=[found])
+    assert 'id="history"' in render(comparison, histories=[history])
     assert 'id="history"' not in render(comparison)
 
 
-def test_what_is_not_drawn_stands_in_a_table(found, monkeypatch):
-    monkeypatch.setattr(page_of_history, "MOST_CHARTS", 1)
-    (part,) = page_of_history.history_parts([found])
+def test_what_is_not_drawn_stands_in_a_table(history, monkeypatch):
+    monkeypatch.setattr(history_page, "MAX_CHARTS", 1)
+    (part,) = history_page.history_parts([history])
     (task,) = part.tasks
     assert [len(task.charts), len(task.figures)] == [1, 1]
     assert task.charts[0].title.startswith("zero_shot")  # it changed clearly
-    assert len(task.figures[0][1].rows) == len(found.releases)
+    assert len(task.figures[0][1].rows) == len(history.releases)
 
 
 def test_a_drawing_says_what_changed_and_marks_no_value_beyond_the_bounds():
-    shown = Strip(
+    strip = Strip(
         "accuracy", (ChartMark(0, 0.97, 0.94, 1.0), ChartMark(1, 0.8, 0.7, 0.9, "worse")), get("accuracy").bounds
     )
     with canvas.style():
-        figure = draw_strips([shown], ["v1", "a-release-with-a-long-name"])
+        figure = draw_strips([strip], ["v1", "a-release-with-a-long-name"])
         drawn = canvas.as_svg(figure)
     texts = re.findall(r">([^<>\n]+)</text>", drawn)
     assert {"worse", "accuracy", "v1"} <= set(texts)

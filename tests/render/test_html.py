@@ -1,4 +1,4 @@
-"""The page as text: its figures are those of the JSON report, nothing foreign runs, and nothing is fetched."""
+"""The page as text: its figures equal the JSON report's, foreign text cannot run, and nothing is fetched."""
 
 import json
 import re
@@ -11,13 +11,13 @@ import pytest
 from harness.compare.cost.breakeven import break_even
 from harness.compare.decide.confidence import confidence, front, would_change
 from harness.render.html import canvas
-from harness.render.html.all_charts import task_charts, save
+from harness.render.html.all_charts import save, task_charts
 from harness.render.html.canvas import WIDTH
 from harness.render.html.chart_labels import MAX_NAME_LENGTH, Box, place_labels, shorten, spread, text_width
 from harness.render.html.dot_charts import Dot, DotPanel, draw_dots
 from harness.render.html.embedded_data import as_script
 from harness.render.html.page import MAX_PAGE_BYTES
-from harness.render.html.page_text import mark_code, dollars, number
+from harness.render.html.page_text import dollars, mark_code, number
 from harness.render.report import json as as_json
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
 
@@ -28,31 +28,31 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(store):
+def report(store):
     return page_of(store)
 
 
 @pytest.fixture(scope="module")
-def page(made):
-    return made[1]
+def page(report):
+    return report[1]
 
 
 def data_of(page, name):
     return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def test_scores_behind_the_charts_are_those_of_the_json_report(made):
-    comparison, page = made
-    told = json.loads(as_json.render(comparison))["tasks"][0]["strategies"]
-    expected = {row["strategy"]: row["scores"]["accuracy"]["value"] for row in told if row["scores"]}
+def test_scores_behind_the_charts_are_those_of_the_json_report(report):
+    comparison, page = report
+    strategies = json.loads(as_json.render(comparison))["tasks"][0]["strategies"]
+    expected = {row["strategy"]: row["scores"]["accuracy"]["value"] for row in strategies if row["scores"]}
     cells = Scan(figures(page)["task-1-scores"]).cells
     names = [text for _, text in cells]
-    found = {name: float(cells[names.index(name) + 1][0]) for name in expected}
-    assert found == expected
+    scores = {name: float(cells[names.index(name) + 1][0]) for name in expected}
+    assert scores == expected
 
 
-def test_memory_and_time_behind_the_charts_are_those_of_the_json_report(made):
-    comparison, page = made
+def test_memory_and_time_behind_the_charts_are_those_of_the_json_report(report):
+    comparison, page = report
     trials = json.loads(as_json.render(comparison))["trials"]
     zero = next(trial for trial in trials if trial["strategy"] == "zero_shot")
     for chart, expected in (
@@ -60,16 +60,16 @@ def test_memory_and_time_behind_the_charts_are_those_of_the_json_report(made):
         ("task-1-quality_time", sum(span["wall_s"] for span in zero["spans"].values())),
     ):
         cells = Scan(figures(page)[chart]).cells
-        place = [text for _, text in cells].index("zero_shot")
-        assert float(cells[place + 1][0]) == pytest.approx(expected)
+        index = [text for _, text in cells].index("zero_shot")
+        assert float(cells[index + 1][0]) == pytest.approx(expected)
 
 
-def test_costs_of_the_page_are_those_of_the_comparison(made):
-    comparison, page = made
+def test_costs_of_the_page_are_those_of_the_comparison(report):
+    comparison, page = report
     row = comparison.suites[0].tasks[0].rows[0]
     usage = comparison.assumed.usage
-    shown = page[page.index('id="costs"') :]
-    assert f'data-value="{row.money.total_usd(usage)}"' in shown
+    section = page[page.index('id="costs"') :]
+    assert f'data-value="{row.money.total_usd(usage)}"' in section
     parts = data_of(page, "money-data")["tasks"][0]["rows"][0]
     assert sum(p["quantity"] * p["usd"] for p in parts["fixed"]) == pytest.approx(row.money.fixed_usd)
 
@@ -78,7 +78,7 @@ def test_what_a_model_or_a_record_wrote_stays_text(page):
     assert "<script>window" not in page
     assert "rag<k>" not in page
     assert "out of memory &lt;at&gt; 22 GiB" in page
-    answers = [a["a"] for one in data_of(page, "example-data")["tasks"][0]["examples"] for a in one["answers"]]
+    answers = [a["a"] for example in data_of(page, "example-data")["tasks"][0]["examples"] for a in example["answers"]]
     assert HOSTILE in answers
 
 
@@ -130,30 +130,30 @@ def test_what_did_not_finish_stands_there_with_its_reason(page):
 
 
 def test_examples_are_items_on_which_some_are_right_and_some_are_wrong(page):
-    told = data_of(page, "example-data")["tasks"][0]
-    assert all({answer["r"] for answer in one["answers"]} == {True, False} for one in told["examples"])
-    assert len(told["examples"]) == told["disagreeing"]
-    one = told["examples"][0]
+    task_examples = data_of(page, "example-data")["tasks"][0]
+    assert all({answer["r"] for answer in example["answers"]} == {True, False} for example in task_examples["examples"])
+    assert len(task_examples["examples"]) == task_examples["disagreeing"]
+    example = task_examples["examples"][0]
     texts = data_of(page, "example-data")["texts"]
-    first = texts[told["begin"][0]] + texts[one["answers"][0]["p"]]
-    assert first == f"Judge the film.\n\nWhat of film number {int(one['id'])}?\nAnswer:"
+    first = texts[task_examples["begin"][0]] + texts[example["answers"][0]["p"]]
+    assert first == f"Judge the film.\n\nWhat of film number {int(example['id'])}?\nAnswer:"
 
 
-def test_charts_are_saved_as_svg_and_png_and_are_the_same_every_time(made, tmp_path):
-    written = save(made[0], tmp_path / "a")
-    assert {path.suffix for path in written} == {".svg", ".png"}
-    assert written[0].read_text().startswith("<?xml")
-    again = save(made[0], tmp_path / "b")
-    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
+def test_charts_are_saved_as_svg_and_png_and_are_the_same_every_time(report, tmp_path):
+    paths = save(report[0], tmp_path / "a")
+    assert {path.suffix for path in paths} == {".svg", ".png"}
+    assert paths[0].read_text().startswith("<?xml")
+    second_paths = save(report[0], tmp_path / "b")
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in second_paths]
 
 
-def test_charts_show_training_seeds_and_what_strategies_take(made):
-    names = {chart.name for chart in task_charts(made[0].suites[0].tasks[0])}
+def test_charts_show_training_seeds_and_what_strategies_take(report):
+    names = {chart.name for chart in task_charts(report[0].suites[0].tasks[0])}
     assert {"scores", "quality_cost", "quality_time", "training", "seeds"} <= names
 
 
-def test_an_inline_chart_follows_the_page_and_keeps_its_texts(made):
-    chart = task_charts(made[0].suites[0].tasks[0])[0]
+def test_an_inline_chart_follows_the_page_and_keeps_its_texts(report):
+    chart = task_charts(report[0].suites[0].tasks[0])[0]
     with canvas.style():
         svg = canvas.inline(canvas.as_svg(chart.draw()), "x")
     assert "#0b5fa5" not in svg
@@ -191,27 +191,27 @@ def test_the_front_is_what_nothing_beats_in_both():
     assert front(points, higher_is_better=False) == (4,)
 
 
-def test_confidence_says_what_is_tied_and_what_was_trained_once(made):
-    task = made[0].suites[0].tasks[0]
-    sure = confidence(task)
-    assert sure.level in ("clear", "tied")
-    assert any("differs by" in reason for reason in sure.reasons)
-    assert any(said.startswith("Less") for said in would_change(task))
+def test_confidence_says_what_is_tied_and_what_was_trained_once(report):
+    task = report[0].suites[0].tasks[0]
+    task_confidence = confidence(task)
+    assert task_confidence.level in ("clear", "tied")
+    assert any("differs by" in reason for reason in task_confidence.reasons)
+    assert any(sentence.startswith("Less") for sentence in would_change(task))
 
 
-def test_the_break_even_in_the_page_is_that_of_the_comparison(made):
-    comparison, page = made
+def test_the_break_even_in_the_page_is_that_of_the_comparison(report):
+    comparison, page = report
     rows = {row.label: row for row in comparison.suites[0].tasks[0].rows if row.money}
-    best, *others = rows.values()
-    found = [break_even(best.money, other.money).per_month for other in others]
-    assert any(f"Above {number(one)} requests a month" in page for one in found if one)
+    best, *challengers = rows.values()
+    volumes = [break_even(best.money, other.money).per_month for other in challengers]
+    assert any(f"Above {number(volume)} requests a month" in page for volume in volumes if volume)
 
 
 def test_labels_do_not_lie_on_one_another():
-    room = Box(0, 0, 300, 300)
-    found = [box for box in place_labels([("same place", 150.0, 150.0)] * 6, [], room) if box]
-    assert len(found) == 6
-    assert not any(a.overlaps(b) for place, a in enumerate(found) for b in found[:place])
+    frame = Box(0, 0, 300, 300)
+    boxes = [box for box in place_labels([("same place", 150.0, 150.0)] * 6, [], frame) if box]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])
     assert spread([10, 10, 10], 0, 100) == pytest.approx([0, 14, 28], abs=4.1)
 
 
@@ -221,13 +221,13 @@ def test_the_command_writes_page_and_charts_and_says_where(store, tmp_path):
     from harness.cli import app
 
     page, charts = tmp_path / "new" / "page.html", tmp_path / "charts"
-    done = CliRunner().invoke(
+    outcome = CliRunner().invoke(
         app, ["report", "--results", str(store.root), "--html", str(page), "--figures", str(charts)]
     )
-    assert done.exit_code == 0, done.output
+    assert outcome.exit_code == 0, outcome.output
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert len(list(charts.glob("*.svg"))) == len(list(charts.glob("*.png"))) > 4
-    assert "opens in any browser" in done.output
+    assert "opens in any browser" in outcome.output
 
 
 def test_help_does_not_import_what_draws():

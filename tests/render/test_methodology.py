@@ -23,8 +23,8 @@ def fields():
     """Names of the JSON report's fields."""
     tree = ast.parse((RENDER / "json.py").read_text(encoding="utf-8"))
     keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
-    named = {key.value for key in keys if isinstance(key, ast.Constant)}
-    return sorted(named - {"value", "low", "high", "n", "labels", "reused", "tokens_in", "tokens_out", "flips"})
+    field_names = {key.value for key in keys if isinstance(key, ast.Constant)}
+    return sorted(field_names - {"value", "low", "high", "n", "labels", "reused", "tokens_in", "tokens_out", "flips"})
 
 
 def test_titles_and_fields_are_found_in_the_code():

@@ -22,7 +22,7 @@ GOLDENS = Path(__file__).parent / "goldens"
 NOTES = ("quick/qa: 1 record of other data left out.",)
 
 
-def shown(comparison, width=100, *, colour=False):
+def printed(comparison, width=100, *, colour=False):
     console = Console(
         width=width, file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None
     )
@@ -31,12 +31,14 @@ def shown(comparison, width=100, *, colour=False):
 
 
 def reports():
-    made = compare(quick_suite(), NOTES)
-    return {f"report_{w}.txt": shown(made, w) for w in (80, 120, 170)} | {"report.md": markdown.render(made)}
+    comparison = compare(quick_suite(), NOTES)
+    return {f"report_{w}.txt": printed(comparison, w) for w in (80, 120, 170)} | {
+        "report.md": markdown.render(comparison)
+    }
 
 
 @pytest.fixture(scope="module")
-def made():
+def comparison():
     return compare(quick_suite(), NOTES)
 
 
@@ -51,51 +53,51 @@ def test_a_report_reads_as_before(rendered, name):
 
 
 @pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 132, 200, 300])
-def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(made, width):
-    text = shown(made, width)
+def test_no_line_is_wider_than_the_terminal_and_no_number_breaks(comparison, width):
+    text = printed(comparison, width)
     assert max(map(cell_len, text.splitlines())) <= width
     assert "0.88 [0.77, 0.98]" in text
 
 
 def test_a_long_strategy_name_folds_and_keeps_the_score():
     name = "few_shot(k=4)+lora(rank=64,learning_rate=0.00025,epochs=10)+rag(k=10)"
-    text = shown(compare([completed("sentiment", name, pattern(0.5))]), 80)
+    text = printed(compare([completed("sentiment", name, pattern(0.5))]), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "0.50 [0.43, 0.57]" in text
 
 
-def test_what_a_decision_needs_is_there_at_80_columns_in_two_tables_if_need_be(made):
-    text = shown(made, 80)
+def test_what_a_decision_needs_is_there_at_80_columns_in_two_tables_if_need_be(comparison):
+    text = printed(comparison, 80)
     assert all(f" {end}" in text for end in ("tokens/s", "total", "memory", "size", "know", "1,000"))
     assert text.count("full *") == 2
-    assert shown(made, 106).count("full *") == 1
+    assert printed(comparison, 106).count("full *") == 1
 
 
 def test_strategies_that_did_not_finish_for_one_reason_share_a_line():
     reason = "rag needs a corpus"
     stored = [skipped("sentiment", name, reason) for name in ("rag", "rag+lora", "lora+rag")]
-    text = shown(compare([completed("sentiment", "zero_shot", pattern(0.5)), *stored]))
+    text = printed(compare([completed("sentiment", "zero_shot", pattern(0.5)), *stored]))
     assert f"rag, rag+lora and lora+rag were skipped: {reason}" in text
 
 
-def test_columns_that_do_not_fit_are_named(made):
-    assert "No room for:" in shown(made, 80)
-    assert "No room for:" not in shown(made, 300)
+def test_columns_that_do_not_fit_are_named(comparison):
+    assert "No room for:" in printed(comparison, 80)
+    assert "No room for:" not in printed(comparison, 300)
 
 
 def test_unknown_is_a_dash_and_never_zero():
     spans = (Span(phase="predict", wall_s=4, tokens_in=90),)
-    both = [
+    trials = [
         completed("sentiment", "full", pattern(0.9), spans=spans),
         completed("sentiment", "zero_shot", pattern(0.5)),
     ]
-    line = next(text for text in markdown.render(compare(both)).splitlines() if text.startswith("| full"))
+    line = next(text for text in markdown.render(compare(trials)).splitlines() if text.startswith("| full"))
     peak_memory, tokens_a_second = line.split(" | ")[4], line.split(" | ")[7]
     assert (peak_memory, tokens_a_second) == (UNKNOWN, UNKNOWN)
 
 
-def test_a_share_of_unparsed_answers_gets_a_column_only_where_there_is_one(made):
-    assert "unparsed" not in markdown.render(made)
+def test_a_share_of_unparsed_answers_gets_a_column_only_where_there_is_one(comparison):
+    assert "unparsed" not in markdown.render(comparison)
     assert "25.0%" in markdown.render(compare([completed("sentiment", "zero_shot", [1, None, 1, 1])]))
 
 
@@ -113,20 +115,20 @@ def test_a_reused_phase_is_marked_and_explained():
 
 def test_an_empty_store_says_what_to_do():
     empty = compare([])
-    assert "harness run" in shown(empty)
+    assert "harness run" in printed(empty)
     assert "harness run" in markdown.render(empty)
     assert json.loads(as_json.render(empty))["trials"] == []
     assert as_csv.render(empty) == "suite,task,strategy\n"
 
 
 def test_only_failures_still_make_a_report():
-    text = shown(compare([failed("qa", "lora", "out of memory")]))
+    text = printed(compare([failed("qa", "lora", "out of memory")]))
     assert "lora failed: out of memory" in text
     assert "No strategy finished on qa" in text
 
 
-def test_json_has_a_trial_for_every_seed_with_intervals_and_spans(made):
-    trials = json.loads(as_json.render(made))["trials"]
+def test_json_has_a_trial_for_every_seed_with_intervals_and_spans(comparison):
+    trials = json.loads(as_json.render(comparison))["trials"]
     tuned = next(t for t in trials if t["strategy"] == "lora" and t["seed"] == 1)
     assert {key: tuned[key] for key in ("suite", "task", "model", "status", "reason")} == {
         "suite": "quick",
@@ -143,15 +145,15 @@ def test_json_has_a_trial_for_every_seed_with_intervals_and_spans(made):
     assert (skipped["reason"], skipped["scores"], skipped["spans"]) == ("sentiment has no corpus", {}, {})
 
 
-def test_json_keeps_the_verdict_and_what_is_tied(made):
-    task = json.loads(as_json.render(made))["tasks"][0]
+def test_json_keeps_the_verdict_and_what_is_tied(comparison):
+    task = json.loads(as_json.render(comparison))["tasks"][0]
     assert [row["tied_for_best"] for row in task["strategies"]] == [True, True, False, False, None, None]
     assert task["verdict"]
 
 
-def test_csv_has_a_row_for_every_strategy_and_task_in_raw_units(made):
-    rows = list(csv.DictReader(io.StringIO(as_csv.render(made))))
-    assert len(rows) == sum(len(task.rows) for task in made.suites[0].tasks)
+def test_csv_has_a_row_for_every_strategy_and_task_in_raw_units(comparison):
+    rows = list(csv.DictReader(io.StringIO(as_csv.render(comparison))))
+    assert len(rows) == sum(len(task.rows) for task in comparison.suites[0].tasks)
     full = next(row for row in rows if row["strategy"] == "full")
     assert float(full["accuracy"]) == pytest.approx(0.85)
     assert float(full["retention/know"]) == pytest.approx(-0.3)
@@ -176,11 +178,11 @@ def hostile():
 
 
 def test_foreign_text_is_neither_markup_nor_a_control_sequence_in_the_terminal(hostile):
-    text = shown(hostile, 200)
+    text = printed(hostile, 200)
     assert "lora with small failed: [bold red]=cmd|'x'!A1[/] <b>|a|b|</b> `tick [x](http://y) [31m second line" in text
     assert "\x1b" not in text
-    assert "\u202e" not in shown(hostile, 200, colour=True)
-    assert "\x1b[31msecond" not in shown(hostile, 200, colour=True)
+    assert "\u202e" not in printed(hostile, 200, colour=True)
+    assert "\x1b[31msecond" not in printed(hostile, 200, colour=True)
 
 
 def test_foreign_text_stays_in_its_markdown_cell_and_makes_no_link_or_tag(hostile):

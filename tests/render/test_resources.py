@@ -30,8 +30,8 @@ def spans(joules, peak=1400 * MIB, gpu=None):
 
 
 def compared(*, joules=None, source=None, gpu=None):
-    there = HERE.model_copy(update={"energy_source": source})
-    tuning = {"held": HELD, "spans": spans(joules, gpu=gpu), "environment": there}
+    environment = HERE.model_copy(update={"energy_source": source})
+    tuning = {"held": HELD, "spans": spans(joules, gpu=gpu), "environment": environment}
     return compare(
         [
             completed("sentiment", "zero_shot", pattern(0.5), held=Held(weights_bytes=257 * MIB)),
@@ -45,14 +45,14 @@ def task_of(comparison):
 
 
 def test_a_line_says_what_training_held_of_the_peak():
-    said = legend.training_lines(task_of(compared()))
-    assert said[-1] == (
+    lines = legend.training_lines(task_of(compared()))
+    assert lines[-1] == (
         "memory of qlora: weights 257 MiB (111 MiB as tuned), gradients 9.0 MiB, optimizer 28 MiB of a 1.4 GiB peak "
         "while adapting"
     )
     assert sum("counted from the tensors, so without an interval" in line for line in legend.legend(compared())) == 1
-    assert sum("memory of" in line for line in said) == 1
-    assert said[-1] in markdown.render(compared()).replace("\\", "")
+    assert sum("memory of" in line for line in lines) == 1
+    assert lines[-1] in markdown.render(compared()).replace("\\", "")
 
 
 def test_on_a_gpu_the_peak_is_the_gpus():
@@ -60,22 +60,22 @@ def test_on_a_gpu_the_peak_is_the_gpus():
 
 
 def test_json_and_csv_have_the_parts_of_memory():
-    made = compared()
-    trials = {one["strategy"]: one for one in json.loads(as_json.render(made))["trials"]}
+    comparison = compared()
+    trials = {trial["strategy"]: trial for trial in json.loads(as_json.render(comparison))["trials"]}
     assert trials["qlora"]["held"] == HELD.model_dump()
     assert trials["zero_shot"]["held"]["gradient_bytes"] is None
-    rows = {row["strategy"]: row for row in csv.DictReader(io.StringIO(as_csv.render(made)))}
+    rows = {row["strategy"]: row for row in csv.DictReader(io.StringIO(as_csv.render(comparison)))}
     assert rows["qlora"]["optimizer_bytes"] == str(28 * MIB)
     assert rows["zero_shot"]["optimizer_bytes"] == ""
 
 
 def test_energy_is_a_column_with_its_source_where_it_was_measured():
-    made = compared(joules=700.0, source=SOURCE)
-    (column,) = [column for column in columns_of(task_of(made)) if column.title == "energy"]
-    assert column.cells([row for row in task_of(made).rows if row.strategy == "qlora"]) == ["2.1 kJ"]
-    (said,) = [line for line in legend.legend(made) if line.startswith("energy is")]
-    assert said.endswith(f"by {SOURCE}.")
-    assert json.loads(as_json.render(made))["trials"][0]["energy_source"] in {SOURCE, None}
+    comparison = compared(joules=700.0, source=SOURCE)
+    (column,) = [column for column in columns_of(task_of(comparison)) if column.title == "energy"]
+    assert column.cells([row for row in task_of(comparison).rows if row.strategy == "qlora"]) == ["2.1 kJ"]
+    (lines,) = [line for line in legend.legend(comparison) if line.startswith("energy is")]
+    assert lines.endswith(f"by {SOURCE}.")
+    assert json.loads(as_json.render(comparison))["trials"][0]["energy_source"] in {SOURCE, None}
     assert not any(column.title == "energy" for column in columns_of(task_of(compared())))
     assert not any(line.startswith("energy is") for line in legend.legend(compared()))
 

@@ -14,7 +14,7 @@ LABELS = ("good", "bad")
 TASK = Task("moods", "classification", "Which mood?", LABELS, form="plain", question_label="Text", answer_label="Mood")
 
 
-def step(text):
+def build_step(text):
     return chain.build(text, discover.find_step)[0].step
 
 
@@ -25,7 +25,7 @@ def examples(count, start=0):
     )
 
 
-DATA = TaskData(TASK, examples(20), examples(8, 20), metrics=("accuracy",))
+TASK_DATA = TaskData(TASK, examples(20), examples(8, 20), metrics=("accuracy",))
 
 
 class Biased:
@@ -49,62 +49,68 @@ class Biased:
         return f"{prompt.task.instruction} {prompt.exemplars} {prompt.question}"
 
     def scores(self, prompt):
-        seen = prompt.question.count("delight") - prompt.question.count("awful")
+        evidence = prompt.question.count("delight") - prompt.question.count("awful")
         if self.wrong in prompt.question and "now" not in prompt.task.instruction:
-            seen = -seen
-        return (2.0 + seen / 2, -seen / 2)
+            evidence = -evidence
+        return (2.0 + evidence / 2, -evidence / 2)
 
 
-def accuracy(system, items):
-    found = ask(system, [example.query for example in items])
-    return sum(one.answer == e.references[0] for one, e in zip(found, items, strict=True)) / len(items)
+def accuracy(system, examples):
+    predictions = ask(system, [example.query for example in examples])
+    return sum(prediction.answer == e.references[0] for prediction, e in zip(predictions, examples, strict=True)) / len(
+        examples
+    )
 
 
-def shown(system, query):
+def exemplar_questions(system, query):
     return [question for question, _ in system.prompts([query])[0].exemplars]
 
 
 def test_balanced_exemplars_hold_as_many_of_each_label_and_random_ones_any():
     balanced, any_ = (
-        step(f"few_shot(k=6,choose={choose},calibrate=false)").adapt(System(None, TASK), DATA, Context(seed=2))
+        build_step(f"few_shot(k=6,choose={choose},calibrate=false)").adapt(
+            System(None, TASK), TASK_DATA, Context(seed=2)
+        )
         for choose in ("balanced", "random")
     )
     query = Query("new", "Film?")
     labels = [answer for _, answer in balanced.prompts([query])[0].exemplars]
     assert labels.count("good") == labels.count("bad") == 3
-    seen = {
+    draws = {
         tuple(
             sorted(
                 answer
-                for _, answer in step("few_shot(k=6,choose=random,calibrate=false)")
-                .adapt(System(None, TASK), DATA, Context(seed=seed))
+                for _, answer in build_step("few_shot(k=6,choose=random,calibrate=false)")
+                .adapt(System(None, TASK), TASK_DATA, Context(seed=seed))
                 .prompts([query])[0]
                 .exemplars
             )
         )
         for seed in range(12)
     }
-    assert len(seen) > 1
-    assert len(set(shown(any_, query))) == 6
+    assert len(draws) > 1
+    assert len(set(exemplar_questions(any_, query))) == 6
 
 
 def test_similar_exemplars_are_the_nearest_with_the_nearest_last_and_never_the_query_itself(tiny_embedder):
-    asked = step(f"few_shot(k=3,choose=similar,calibrate=false,embedder={str(tiny_embedder)!r})")
-    assert asked.sources() == (str(tiny_embedder),)
-    assert step("few_shot").sources() == ()
-    system = asked.adapt(System(None, TASK), DATA, Context())
-    assert shown(system, Query("new", DATA.train[4].query.input))[-1] == DATA.train[4].query.input
-    own = shown(system, DATA.train[4].query)
-    assert len(own) == 3
-    assert DATA.train[4].query.input not in own
-    together = system.prompts([example.query for example in DATA.train])
-    assert [q for q, _ in together[4].exemplars] == own
+    few_shot = build_step(f"few_shot(k=3,choose=similar,calibrate=false,embedder={str(tiny_embedder)!r})")
+    assert few_shot.sources() == (str(tiny_embedder),)
+    assert build_step("few_shot").sources() == ()
+    system = few_shot.adapt(System(None, TASK), TASK_DATA, Context())
+    assert (
+        exemplar_questions(system, Query("new", TASK_DATA.train[4].query.input))[-1] == TASK_DATA.train[4].query.input
+    )
+    train_exemplars = exemplar_questions(system, TASK_DATA.train[4].query)
+    assert len(train_exemplars) == 3
+    assert TASK_DATA.train[4].query.input not in train_exemplars
+    batch_prompts = system.prompts([example.query for example in TASK_DATA.train])
+    assert [q for q, _ in batch_prompts[4].exemplars] == train_exemplars
 
 
 def test_similar_exemplars_are_calibrated_too(tiny_embedder):
     model = Biased()
-    system = step(f"few_shot(k=3,choose=similar,embedder={str(tiny_embedder)!r})").adapt(
-        System(model, TASK), DATA, Context()
+    system = build_step(f"few_shot(k=3,choose=similar,embedder={str(tiny_embedder)!r})").adapt(
+        System(model, TASK), TASK_DATA, Context()
     )
     assert system.prior[0] > system.prior[1]
     assert model.asked == 17
@@ -113,18 +119,18 @@ def test_similar_exemplars_are_calibrated_too(tiny_embedder):
 def test_what_a_prompt_favours_whatever_is_asked_is_taken_off():
     model = Biased()
     plain = System(model, TASK)
-    assert accuracy(plain, DATA.validation) == 0.5
+    assert accuracy(plain, TASK_DATA.validation) == 0.5
     spent = []
-    system = step("calibrated").adapt(plain, DATA, Context(count_tokens=spent.append))
-    assert accuracy(system, DATA.validation) == 1.0
+    system = build_step("calibrated").adapt(plain, TASK_DATA, Context(count_tokens=spent.append))
+    assert accuracy(system, TASK_DATA.validation) == 1.0
     assert spent == [3 * 9]
-    chained = step("calibrated(content_free=['?'])").adapt(system.replace(prior=(9.0, 0.0)), DATA, Context())
+    chained = build_step("calibrated(content_free=['?'])").adapt(system.replace(prior=(9.0, 0.0)), TASK_DATA, Context())
     assert chained.prior == pytest.approx(system.prior)
 
 
 def test_calibration_of_choices_that_queries_bring_is_left_to_the_asking():
     task = Task("t", "multiple_choice")
-    system = step("calibrated").adapt(System(None, task), TaskData(task), Context())
+    system = build_step("calibrated").adapt(System(None, task), TaskData(task), Context())
     assert system.content_free == ("N/A", "[MASK]", "")
 
 
@@ -132,54 +138,54 @@ def test_a_search_finds_the_instruction_that_does_best_and_stays_within_its_budg
     bank = tmp_path / "bank.txt"
     bank.write_text("# a comment\n{instruction} Do it now.\n{instruction} Take your time.\nOne of: {choices}\n")
     model, points = Biased("number 2"), []
-    search = step(f"optimised(candidates=6,budget=170,k=2,items=12,instructions={str(bank)!r})")
-    found = search.adapt(System(model, TASK), DATA, Context(seed=1, log=points.append))
-    assert "now" in found.task.instruction
+    search = build_step(f"optimised(candidates=6,budget=170,k=2,items=12,instructions={str(bank)!r})")
+    tuned = search.adapt(System(model, TASK), TASK_DATA, Context(seed=1, log=points.append))
+    assert "now" in tuned.task.instruction
     assert model.asked <= 170
     assert points[-1]["step"] == model.asked
     assert {point["candidate"] for point in points} == set(range(7))
-    assert accuracy(found, DATA.validation) == 1.0
-    again = search.adapt(System(Biased("number 2"), TASK), DATA, Context(seed=1))
-    assert (again.task, again.prior) == (found.task, found.prior)
+    assert accuracy(tuned, TASK_DATA.validation) == 1.0
+    repeated = search.adapt(System(Biased("number 2"), TASK), TASK_DATA, Context(seed=1))
+    assert (repeated.task, repeated.prior) == (tuned.task, tuned.prior)
 
 
 def test_the_present_prompt_stays_unless_another_is_better(tmp_path):
     bank = tmp_path / "bank.txt"
     bank.write_text("{instruction} Slowly.\n")
     task = replace(TASK, instruction="Say it now.")
-    search = step(f"optimised(candidates=3,budget=120,k=0,instructions={str(bank)!r})")
-    found = search.adapt(System(Biased(), task), replace(DATA, task=task), Context())
-    assert found.task == task
-    assert found.exemplars is None
+    search = build_step(f"optimised(candidates=3,budget=120,k=0,instructions={str(bank)!r})")
+    tuned = search.adapt(System(Biased(), task), replace(TASK_DATA, task=task), Context())
+    assert tuned.task == task
+    assert tuned.exemplars is None
 
 
 def test_judges_are_never_shown_and_half_of_the_training_items_stay_to_be_shown():
     from strategies.optimised import split_for_search
 
-    judged, may_be_shown = split_for_search(DATA, 100, seed=3)
-    assert {e.query.id for e in judged}.isdisjoint(e.query.id for e in may_be_shown)
-    assert len(judged) == 8 + 10
-    assert len(may_be_shown) == 10
-    only_validation, rest = split_for_search(DATA, 5, seed=3)
-    assert {e.query.id for e in only_validation} <= {e.query.id for e in DATA.validation}
-    assert len(rest) == 20
+    selection_examples, pool = split_for_search(TASK_DATA, 100, seed=3)
+    assert {e.query.id for e in selection_examples}.isdisjoint(e.query.id for e in pool)
+    assert len(selection_examples) == 8 + 10
+    assert len(pool) == 10
+    only_validation, exemplar_pool = split_for_search(TASK_DATA, 5, seed=3)
+    assert {e.query.id for e in only_validation} <= {e.query.id for e in TASK_DATA.validation}
+    assert len(exemplar_pool) == 20
 
 
 def test_what_a_search_found_can_be_kept_as_a_few_lines_of_json(tmp_path):
-    search = step("optimised(candidates=8,budget=220,k=2)")
+    search = build_step("optimised(candidates=8,budget=220,k=2)")
     plain = System(Biased(), TASK)
-    found = search.adapt(plain, DATA, Context(seed=4))
-    search.save(found, tmp_path)
+    tuned = search.adapt(plain, TASK_DATA, Context(seed=4))
+    search.save(tuned, tmp_path)
     (file,) = tmp_path.iterdir()
-    assert json.loads(file.read_text())["instruction"] == found.task.instruction
-    again = search.load(plain, DATA, Context(seed=4), tmp_path)
-    assert (again.task, again.prior, again.exemplars) == (found.task, found.prior, found.exemplars)
+    assert json.loads(file.read_text())["instruction"] == tuned.task.instruction
+    loaded = search.load(plain, TASK_DATA, Context(seed=4), tmp_path)
+    assert (loaded.task, loaded.prior, loaded.exemplars) == (tuned.task, tuned.prior, tuned.exemplars)
 
 
 def test_a_model_can_write_instructions_of_its_own():
-    search = step("optimised(candidates=8,budget=220,k=0,paraphrases=3)")
-    found = search.adapt(System(Biased("number 2"), TASK), DATA, Context())
-    assert found.task.instruction.startswith("Say it now")
+    search = build_step("optimised(candidates=8,budget=220,k=0,paraphrases=3)")
+    tuned = search.adapt(System(Biased("number 2"), TASK), TASK_DATA, Context())
+    assert tuned.task.instruction.startswith("Say it now")
 
 
 def test_a_template_s_file_is_read_when_the_run_is_planned_and_its_text_is_what_is_kept(tmp_path):
@@ -191,23 +197,23 @@ def test_a_template_s_file_is_read_when_the_run_is_planned_and_its_text_is_what_
     assert resolved["text"] == "{{ question }} Mood?\n"
     file.unlink()
     (restored,) = chain.restore((resolved,), discover.find_step)
-    system = restored.step.adapt(System(None, TASK, prior=(1.0, 2.0)), DATA, Context())
+    system = restored.step.adapt(System(None, TASK, prior=(1.0, 2.0)), TASK_DATA, Context())
     assert system.task.template == "{{ question }} Mood?\n"
     assert system.prior == ()
 
 
 def test_a_template_of_the_suite_is_found_by_its_name():
-    data = replace(DATA, templates={"short": "{{ question }}"})
-    system = step("prompt(template=short,instruction='Say.')").adapt(System(None, TASK), data, Context())
+    data = replace(TASK_DATA, templates={"short": "{{ question }}"})
+    system = build_step("prompt(template=short,instruction='Say.')").adapt(System(None, TASK), data, Context())
     assert (system.task.template, system.task.instruction) == ("{{ question }}", "Say.")
     with pytest.raises(
         HarnessError, match="unknown template 'shrt' in the suite of task 'moods': did you mean 'short'"
     ):
-        step("prompt(template=shrt)").adapt(System(None, TASK), data, Context())
+        build_step("prompt(template=shrt)").adapt(System(None, TASK), data, Context())
 
 
 def test_without_parameters_the_prompt_stays_as_the_task_has_it():
-    assert step("prompt").adapt(System(None, TASK), DATA, Context()) == System(None, TASK)
+    assert build_step("prompt").adapt(System(None, TASK), TASK_DATA, Context()) == System(None, TASK)
 
 
 @pytest.mark.parametrize(
@@ -217,15 +223,15 @@ def test_without_parameters_the_prompt_stays_as_the_task_has_it():
         ("optimised(instructions='./none.txt')", "file of instructions ./none.txt cannot be read"),
     ],
 )
-def test_a_file_that_is_not_there_is_said_before_anything_runs(text, says):
-    with pytest.raises(HarnessError) as found:
+def test_a_file_that_is_not_there_is_said_before_anything_runs(text, message):
+    with pytest.raises(HarnessError) as raised:
         chain.build(text, discover.find_step)
-    assert says in str(found.value)
+    assert message in str(raised.value)
 
 
 def test_zero_shot_takes_everything_away():
-    made = step("self_consistency(n=2)").adapt(System(None, TASK), DATA, Context(seed=5))
-    assert made.reasoning.samples == 2
-    assert made.reasoning.sampling.seed == 5
-    bare = step("zero_shot").adapt(made.replace(prior=(1.0, 0.0), content_free=("?",)), DATA, Context())
+    system = build_step("self_consistency(n=2)").adapt(System(None, TASK), TASK_DATA, Context(seed=5))
+    assert system.reasoning.samples == 2
+    assert system.reasoning.sampling.seed == 5
+    bare = build_step("zero_shot").adapt(system.replace(prior=(1.0, 0.0), content_free=("?",)), TASK_DATA, Context())
     assert bare == System(None, TASK)

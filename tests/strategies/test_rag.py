@@ -22,19 +22,19 @@ TEXTS = ("The Amber river runs.", "A harbour is safe.", "The film was bad.", "Mu
 PASSAGES = tuple(Passage(str(n), text, "", ("ann",) if n == 1 else ()) for n, text in enumerate(TEXTS))
 TASK = TaskData(Task("t", "qa", "Answer."), corpus=PASSAGES, corpus_hash="c1")
 DENSE = [("dense", index) for index in ("flat", "ivf", "hnsw")]
-WAYS = [*DENSE, *(("hybrid", index) for _, index in DENSE), ("bm25", "flat")]
+VARIANTS = [*DENSE, *(("hybrid", index) for _, index in DENSE), ("bm25", "flat")]
 QUERIES = [Query("1", "Which river runs?"), Query("2", "Where is a safe harbour?", user="ann"), Query("3", "zebra")]
 
 
-def step(text):
+def build_step(text):
     (link,) = chain.build(text, discover.find_step)
     return link.step
 
 
-def rag(embedder, retriever, index, rerank=None, **values):
+def rag(embedder, retriever, index, rerank=None, **parameters):
     text = f"rag(k=2,retriever={retriever},index={index},embedder={str(embedder)!r}"
-    text += "".join(f",{name}={value!r}" for name, value in values.items())
-    return step(f"{text}{f',rerank={rerank!r}' if rerank else ''})")
+    text += "".join(f",{name}={value!r}" for name, value in parameters.items())
+    return build_step(f"{text}{f',rerank={rerank!r}' if rerank else ''})")
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +47,22 @@ def model(tiny_folders, tiny_cache):
     return tiny.open_tiny(tiny_folders(), tiny_cache)
 
 
-@pytest.fixture(params=[(*way, rerank) for way in WAYS for rerank in (None, "likelihood", "cross-encoder")], ids=str)
-def way(request, tiny_embedder, cross_encoder):
+@pytest.fixture(
+    params=[(*pair, rerank) for pair in VARIANTS for rerank in (None, "likelihood", "cross-encoder")], ids=str
+)
+def variant(request, tiny_embedder, cross_encoder):
     retriever, index, rerank = request.param
     return rag(tiny_embedder, retriever, index, str(cross_encoder) if rerank == "cross-encoder" else rerank)
 
 
-def test_every_way_prompts_with_k_readable_passages_and_again_from_what_was_kept(way, model, tmp_path):
-    made = way.adapt(System(model, TASK.task), TASK, Context())
-    prompts = made.prompts(QUERIES)
+def test_every_variant_prompts_with_k_readable_passages_and_again_after_loading(variant, model, tmp_path):
+    system = variant.adapt(System(model, TASK.task), TASK, Context())
+    prompts = system.prompts(QUERIES)
     assert [len(prompt.passages) for prompt in prompts] == [2, 2, 2]
     assert "1" not in {passage.id for prompt in (prompts[0], prompts[2]) for passage in prompt.passages}
-    way.save(made, tmp_path)
-    assert way.load(System(model, TASK.task), TASK, Context(), tmp_path).prompts(QUERIES) == prompts
-    assert made.task.instruction == "Answer. Take it from the text."
+    variant.save(system, tmp_path)
+    assert variant.load(System(model, TASK.task), TASK, Context(), tmp_path).prompts(QUERIES) == prompts
+    assert system.task.instruction == "Answer. Take it from the text."
 
 
 def test_a_chain_can_name_every_parameter_and_is_written_back():
@@ -70,20 +72,22 @@ def test_a_chain_can_name_every_parameter_and_is_written_back():
 
 
 def test_the_models_that_it_brings_are_named():
-    assert step("rag").sources() == ("minilm",)
-    assert step("rag(retriever=bm25)").sources() == ()
-    assert step("rag(retriever=bm25,rerank=likelihood)").sources() == ()
-    assert step("rag(retriever=hybrid,rerank='org/judge')").sources() == ("minilm", "org/judge")
-    assert step("rag(retriever=bm25,rerank='org/judge')").sources() == ("org/judge",)
+    assert build_step("rag").sources() == ("minilm",)
+    assert build_step("rag(retriever=bm25)").sources() == ()
+    assert build_step("rag(retriever=bm25,rerank=likelihood)").sources() == ()
+    assert build_step("rag(retriever=hybrid,rerank='org/judge')").sources() == ("minilm", "org/judge")
+    assert build_step("rag(retriever=bm25,rerank='org/judge')").sources() == ("org/judge",)
 
 
 def test_an_index_is_kept_under_what_decides_it_and_nothing_else():
-    key = {text: step(text).depends_on("before", TASK) for text in ("rag", "rag(index=ivf)", "rag(retriever=hybrid)")}
+    key = {
+        text: build_step(text).depends_on("before", TASK) for text in ("rag", "rag(index=ivf)", "rag(retriever=hybrid)")
+    }
     assert len(set(key.values())) == 3
     for same in ("rag(k=9)", "rag(rerank=likelihood)", "rag(guidance=look)"):
-        assert step(same).depends_on("other", TASK) == key["rag"]
-    assert step("rag(index=ivf,breadth=2)").depends_on("", TASK) == key["rag(index=ivf)"]
-    assert step("rag").depends_on("before", TaskData(TASK.task, corpus_hash="c2")) != key["rag"]
+        assert build_step(same).depends_on("other", TASK) == key["rag"]
+    assert build_step("rag(index=ivf,breadth=2)").depends_on("", TASK) == key["rag(index=ivf)"]
+    assert build_step("rag").depends_on("before", TaskData(TASK.task, corpus_hash="c2")) != key["rag"]
 
 
 @pytest.mark.parametrize(
@@ -95,14 +99,14 @@ def test_an_index_is_kept_under_what_decides_it_and_nothing_else():
         ("rag(candidates=0)", "greater than or equal to 1"),
     ],
 )
-def test_settings_that_would_change_nothing_are_refused(text, said):
-    with pytest.raises(HarnessError, match=said):
-        step(text)
+def test_settings_that_would_change_nothing_are_refused(text, message):
+    with pytest.raises(HarnessError, match=message):
+        build_step(text)
 
 
 def test_likelihood_needs_a_model_that_gives_it():
     with pytest.raises(HarnessError, match="rerank=likelihood needs a model that gives log-likelihoods"):
-        step("rag(retriever=bm25,rerank=likelihood)").adapt(System(object(), TASK.task), TASK, Context())
+        build_step("rag(retriever=bm25,rerank=likelihood)").adapt(System(object(), TASK.task), TASK, Context())
 
 
 def test_breadth_reaches_the_index(model, tiny_embedder):
@@ -112,13 +116,13 @@ def test_breadth_reaches_the_index(model, tiny_embedder):
     task = TaskData(TASK.task, corpus=corpus)
     queries = [Query(str(n), f"{a} {b} {c}") for n, (a, b, c) in enumerate(itertools.permutations(words[:4], 3))]
 
-    def found(index, breadth=None):
-        values = {"breadth": breadth} if breadth else {}
-        made = rag(tiny_embedder, "dense", index, **values).adapt(System(model, TASK.task), task, Context())
-        return [prompt.passages for prompt in made.prompts(queries)]
+    def find_passages(index, breadth=None):
+        parameters = {"breadth": breadth} if breadth else {}
+        system = rag(tiny_embedder, "dense", index, **parameters).adapt(System(model, TASK.task), task, Context())
+        return [prompt.passages for prompt in system.prompts(queries)]
 
-    assert found("ivf", 1000) == found("flat")
-    assert found("ivf", 1) != found("flat")
+    assert find_passages("ivf", 1000) == find_passages("flat")
+    assert find_passages("ivf", 1) != find_passages("flat")
 
 
 def test_a_chain_that_tunes_reranks_by_the_tuned_model(tiny_suite, open_tiny):
@@ -128,8 +132,8 @@ def test_a_chain_that_tunes_reranks_by_the_tuned_model(tiny_suite, open_tiny):
     for link in chain.build(text, discover.find_step):
         system = link.step.adapt(system, task, Context())
     queries = [example.query for example in task.train]
-    asked = replace(system.retriever, reranker=LikelihoodReranker(system.model)).find(queries)
-    assert [prompt.passages for prompt in system.prompts(queries)] == asked
+    expected = replace(system.retriever, reranker=LikelihoodReranker(system.model)).find(queries)
+    assert [prompt.passages for prompt in system.prompts(queries)] == expected
     scores = [
         LikelihoodReranker(model).scores([queries[0].input], [task.corpus[:4]]) for model in (system.model, open_tiny())
     ]

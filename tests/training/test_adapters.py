@@ -1,4 +1,4 @@
-"""Adapters: what they change, what they leave alone, and that what is kept comes back."""
+"""Adapters: what they change, what they leave alone, saving and loading."""
 
 import pytest
 import torch
@@ -16,9 +16,10 @@ from harness.training.adapters import (
 )
 from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
-from harness.training.supervised import SupervisedSettings, train
+from harness.training.settings import SupervisedSettings
+from harness.training.supervised import train
 
-DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
+SAMPLES = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
 PROMPTS = [Prompt(TASK, f"Which film {n}?") for n in range(5)]
 CHOICES = [("good", "bad film", "a delight")] * 5
@@ -30,12 +31,14 @@ def low_rank(model, targets="all-linear", **more):
 
 
 def tuned(model):
-    data = [TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
-    train(model.module, data, SupervisedSettings(1e-2, epochs=2, batch_size=4), Context())
+    samples = [
+        TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in SAMPLES
+    ]
+    train(model.module, samples, SupervisedSettings(learning_rate=1e-2, epochs=2, batch_size=4), Context())
     return model
 
 
-def asked(model):
+def predict(model):
     return (
         [answer.choice_scores for answer in model.score_choices(PROMPTS, CHOICES)],
         [answer.output for answer in model.generate(PROMPTS, max_new_tokens=6, one_line=False)],
@@ -58,17 +61,17 @@ def base(module):
 def test_an_adapter_trains_alone_and_the_weights_below_stay_bit_by_bit(open_tiny, kind):
     model = open_tiny(kind)
     before = base(model.module)
-    first = asked(model)
+    first = predict(model)
     adapted = low_rank(model)
     learning = [name for name, p in adapted.module.named_parameters() if p.requires_grad]
     assert learning
     assert all("lora_" in name for name in learning)
     assert adapted.trained_parameters == sum(dict(adapted.module.named_parameters())[n].numel() for n in learning)
-    assert agree(asked(adapted), first)  # an update of zero
+    assert agree(predict(adapted), first)  # an update of zero
     after = base(tuned(adapted).module)
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
-    assert not agree(asked(adapted), first)
+    assert not agree(predict(adapted), first)
 
 
 def test_only_the_named_layers_get_an_update(open_tiny):
@@ -88,12 +91,12 @@ def test_full_tuning_reaches_every_weight(open_tiny, kind):
 
 def test_merging_gives_the_same_answers(open_tiny):
     adapted = tuned(low_rank(open_tiny()))
-    expected = asked(adapted)
-    whole = merge_adapter(adapted)
-    assert whole.base_changed
-    assert whole.trained_parameters == 0
-    assert agree(asked(whole), expected)
-    assert merge_adapter(whole) is whole
+    expected = predict(adapted)
+    merged_model = merge_adapter(adapted)
+    assert merged_model.base_changed
+    assert merged_model.trained_parameters == 0
+    assert agree(predict(merged_model), expected)
+    assert merge_adapter(merged_model) is merged_model
 
 
 def lora(model):
@@ -152,22 +155,22 @@ CHAINS = ADAPTERS | {
 }
 
 
-KEPT = [(chain, "llama") for chain in CHAINS] + [
+SAVED_CHAINS = [(chain, "llama") for chain in CHAINS] + [
     (chain, kind) for chain in ("lora", "full", "frozen", "qlora", "qlora+lora", "lora+lora") for kind in KINDS[1:]
 ]
 
 
-@pytest.mark.parametrize(("chain", "kind"), KEPT)
+@pytest.mark.parametrize(("chain", "kind"), SAVED_CHAINS)
 def test_what_is_kept_comes_back_and_keeping_changes_nothing(open_tiny, tmp_path, kind, chain):
     model = open_tiny(kind)
     for step in CHAINS[chain]:
         model = step(model)
-    expected = asked(model)
+    expected = predict(model)
     model.save_adapted(tmp_path)
-    assert agree(asked(model), expected, 0)
+    assert agree(predict(model), expected, 0)
     assert all(file.suffix in (".safetensors", ".json", ".md") for file in tmp_path.rglob("*") if file.is_file())
     back = open_tiny(kind).load_adapted(tmp_path)
-    assert agree(asked(back), expected)
+    assert agree(predict(back), expected)
     assert back.base_changed == (chain not in ADAPTERS)
     assert not back.module.training
 
@@ -175,12 +178,12 @@ def test_what_is_kept_comes_back_and_keeping_changes_nothing(open_tiny, tmp_path
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
 def test_what_is_kept_takes_the_place_of_an_earlier_step(open_tiny, tmp_path, chain):
     first, model = open_tiny(), open_tiny()
-    for place, step in enumerate(chain):
+    for index, step in enumerate(chain):
         model = step(model)
-        (tmp_path / str(place)).mkdir()
-        model.save_adapted(tmp_path / str(place))
-        first = first.load_adapted(tmp_path / str(place))
-    assert agree(asked(first), asked(model))
+        (tmp_path / str(index)).mkdir()
+        model.save_adapted(tmp_path / str(index))
+        first = first.load_adapted(tmp_path / str(index))
+    assert agree(predict(first), predict(model))
 
 
 def test_weights_of_another_model_are_refused(open_tiny, tmp_path):
@@ -197,17 +200,17 @@ def test_an_adapter_is_kept_without_the_weights_below(open_tiny, tmp_path):
 
 def test_a_second_adapter_goes_on_from_the_first(open_tiny):
     first = lora(open_tiny())
-    expected = asked(first)
+    expected = predict(first)
     second = low_rank(first)
     assert second.base_changed
-    assert agree(asked(second), expected)
+    assert agree(predict(second), expected)
 
 
 def test_a_kept_chain_can_be_trained_further(open_tiny, tmp_path):
     lora(open_tiny()).save_adapted(tmp_path)
     back = open_tiny().load_adapted(tmp_path)
     again = lora(back)
-    assert not agree(asked(again), asked(open_tiny().load_adapted(tmp_path)))
+    assert not agree(predict(again), predict(open_tiny().load_adapted(tmp_path)))
     assert System(again, TASK).prompts([]) == []
 
 
@@ -221,8 +224,8 @@ def test_frozen_blocks_and_embeddings_take_no_gradient_and_no_optimiser_state(op
     assert learning == {name for name in before if not any(part in name for part in below)}
     assert model.changed_weights == learning
     optimiser = MasterAdamW([p for p in model.module.parameters() if p.requires_grad], weight_decay=0.0)
-    held = sum(master.numel() for master in optimiser.masters)
-    assert held == model.trained_parameters < sum(p.numel() for p in model.module.parameters()) * 0.6
+    master_count = sum(master.numel() for master in optimiser.masters)
+    assert master_count == model.trained_parameters < sum(p.numel() for p in model.module.parameters()) * 0.6
     first_block = next(p for name, p in model.module.named_parameters() if "layers.0." in name or ".h.0." in name)
     tuned(model)
     assert first_block.grad is None
@@ -230,14 +233,14 @@ def test_frozen_blocks_and_embeddings_take_no_gradient_and_no_optimiser_state(op
     assert {name for name in after if not torch.equal(after[name], before[name])} == learning
 
 
-def test_the_way_back_ends_at_the_lowest_trainable_block(open_tiny):
+def test_the_backward_pass_ends_at_the_lowest_trainable_block(open_tiny):
     model = freeze_lower_blocks(open_tiny(), 1)
-    seen = {}
-    for place, block in enumerate(model.module.model.layers):
-        block.register_forward_hook(lambda _m, _i, out, place=place: seen.update({place: out}))
+    outputs = {}
+    for index, block in enumerate(model.module.model.layers):
+        block.register_forward_hook(lambda _m, _i, output, index=index: outputs.update({index: output}))
     model.module.train()(torch.arange(10, 20)[None])
-    assert not seen[0].requires_grad
-    assert seen[1].requires_grad
+    assert not outputs[0].requires_grad
+    assert outputs[1].requires_grad
 
 
 def test_two_thirds_of_the_blocks_are_frozen_unless_told_and_never_more_than_there_are(open_tiny):
@@ -255,17 +258,17 @@ def test_only_changed_weights_are_kept(open_tiny, tmp_path, chain):
         model = step(model)
     model.save_adapted(tmp_path)
     size = (tmp_path / "base.safetensors").stat().st_size
-    whole = model.info.parameters * 4
-    assert size < whole * 0.7 if chain == "frozen" else size >= whole
+    full_bytes = model.info.parameters * 4
+    assert size < full_bytes * 0.7 if chain == "frozen" else size >= full_bytes
 
 
 @pytest.mark.parametrize("chain", ["rslora", "dora", "qlora"])
 def test_a_variant_merged_answers_the_same(open_tiny, chain):
     model = CHAINS[chain][0](open_tiny())
-    expected = asked(model)
-    whole = merge_adapter(model)
-    assert not quantised.is_quantised(whole.module)
-    assert agree(asked(whole), expected)
+    expected = predict(model)
+    merged_model = merge_adapter(model)
+    assert not quantised.is_quantised(merged_model.module)
+    assert agree(predict(merged_model), expected)
 
 
 def test_a_variant_is_what_it_says(open_tiny):

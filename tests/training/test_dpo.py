@@ -24,24 +24,24 @@ def pairs(count):
     )
 
 
-DATA = TaskData(TASK, pairs(18), pairs(6))
+TASK_DATA = TaskData(TASK, pairs(18), pairs(6))
 HELD_OUT = pairs(24)[18:]
 
 
-def step(name, **parameters):
+def build_step(name, **parameters):
     return find_step(name)(rank=4, **parameters)
 
 
 def accuracy(system):
-    found = ask(system, [example.query for example in HELD_OUT])
-    return sum(p.answer == e.references[0] for p, e in zip(found, HELD_OUT, strict=True)) / len(HELD_OUT)
+    predictions = ask(system, [example.query for example in HELD_OUT])
+    return sum(p.answer == e.references[0] for p, e in zip(predictions, HELD_OUT, strict=True)) / len(HELD_OUT)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "sliding"])
 def test_pairs_that_were_not_seen_are_told_apart(open_tiny, kind):
     system = System(open_tiny(kind), TASK, prior=(0.5,))
     torch.manual_seed(0)
-    tuned = step("dpo", learning_rate=1e-2, epochs=6, batch_size=6).adapt(system, DATA, Context())
+    tuned = build_step("dpo", learning_rate=1e-2, epochs=6, batch_size=6).adapt(system, TASK_DATA, Context())
     assert tuned.prior == ()
     assert accuracy(tuned) == 1
 
@@ -49,10 +49,10 @@ def test_pairs_that_were_not_seen_are_told_apart(open_tiny, kind):
 def test_the_reference_is_the_model_that_the_step_before_left(open_tiny):
     system, points = System(open_tiny(), TASK), []
     torch.manual_seed(0)
-    system = step("lora", learning_rate=1e-2, epochs=3, batch_size=6).adapt(system, DATA, Context())
+    system = build_step("lora", learning_rate=1e-2, epochs=3, batch_size=6).adapt(system, TASK_DATA, Context())
     before = ask(system, [example.query for example in HELD_OUT])
-    dpo = step("dpo", learning_rate=1e-9, epochs=1, batch_size=6)
-    after = dpo.adapt(system, DATA, Context(log=points.append))
+    dpo = build_step("dpo", learning_rate=1e-9, epochs=1, batch_size=6)
+    after = dpo.adapt(system, TASK_DATA, Context(log=points.append))
     first = next(point for point in points if "loss" in point)
     assert first["reward_margin"] == pytest.approx(0, abs=1e-4)
     again = ask(after, [example.query for example in HELD_OUT])
@@ -62,9 +62,9 @@ def test_the_reference_is_the_model_that_the_step_before_left(open_tiny):
 
 def test_the_metric_is_watched_on_both_splits(open_tiny):
     points = []
-    data = replace(DATA, metrics=("accuracy",))
+    data = replace(TASK_DATA, metrics=("accuracy",))
     how = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 6, "watch_items": 4}
-    step("dpo", **how).adapt(System(open_tiny(), TASK), data, Context(log=points.append))
+    build_step("dpo", **how).adapt(System(open_tiny(), TASK), data, Context(log=points.append))
     watched = [point for point in points if "validation_accuracy" in point]
     assert [point["epoch"] for point in watched] == [1, 2]
     assert all(0 <= point["train_accuracy"] <= 1 for point in watched)
@@ -76,7 +76,9 @@ def test_a_larger_beta_keeps_closer_to_the_reference(open_tiny):
         system = System(open_tiny(), TASK)
         before = ask(system, [example.query for example in HELD_OUT])
         torch.manual_seed(0)
-        tuned = step("dpo", beta=beta, learning_rate=1e-2, epochs=6, batch_size=6).adapt(system, DATA, Context())
+        tuned = build_step("dpo", beta=beta, learning_rate=1e-2, epochs=6, batch_size=6).adapt(
+            system, TASK_DATA, Context()
+        )
         after = ask(tuned, [example.query for example in HELD_OUT])
         changes = [abs(a.raw.choice_scores[0] - b.raw.choice_scores[0]) for a, b in zip(before, after, strict=True)]
         moved.append(sum(changes))

@@ -7,7 +7,8 @@ from harness.api import Context, Example, Query, System, Task
 from harness.prompts.layout import render_prompt
 from harness.training.adapters import unfreeze
 from harness.training.batches import epoch_batches
-from harness.training.supervised import SupervisedSettings, train
+from harness.training.settings import SupervisedSettings
+from harness.training.supervised import train
 from harness.training.training_samples import build_samples
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=8)
@@ -26,7 +27,10 @@ def by_trl(model, schedule, accumulated, folder):
 
     prompts = System(model, TASK).prompts([e.query for e in EXAMPLES])
     pairs = {
-        e.query.id: {"prompt": render_prompt(p, model.tokenizer, max_tokens=None).text, "completion": f" {e.references[0]}"}
+        e.query.id: {
+            "prompt": render_prompt(p, model.tokenizer, max_tokens=None).text,
+            "completion": f" {e.references[0]}",
+        }
         for p, e in zip(prompts, EXAMPLES, strict=True)
     }
     order = [e for number in range(EPOCHS) for batch in epoch_batches(EXAMPLES, BATCH, number) for e in batch]
@@ -60,7 +64,7 @@ def by_trl(model, schedule, accumulated, folder):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "accumulated", "divided"),
+    ("schedule", "accumulated", "division"),
     [
         ("cosine", 1, {"row_tokens": 768, "packs": True}),
         ("linear", 1, {"row_tokens": 768, "packs": False}),
@@ -69,18 +73,25 @@ def by_trl(model, schedule, accumulated, folder):
     ],
 )
 def test_every_step_has_the_loss_of_trl_and_the_weights_end_the_same(
-    open_tiny, tmp_path, schedule, accumulated, divided
+    open_tiny, tmp_path, schedule, accumulated, division
 ):
     pytest.importorskip("trl")
     ours, theirs = (unfreeze(open_tiny(template=None)) for _ in range(2))
     expected = by_trl(theirs, schedule, accumulated, tmp_path)
     points = []
     settings = SupervisedSettings(
-        RATE, EPOCHS, BATCH, weight_decay=DECAY, schedule=schedule, warmup=0.0, max_norm=NORM, **divided
+        learning_rate=RATE,
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        weight_decay=DECAY,
+        schedule=schedule,
+        warmup=0.0,
+        max_norm=NORM,
+        row_tokens=division["row_tokens"],
     )
-    own = build_samples(System(ours, TASK), EXAMPLES)
-    assert len({sample.tokens for sample in own}) > 4
-    train(ours.module, own, settings, Context(log=points.append))
+    samples = build_samples(System(ours, TASK), EXAMPLES)
+    assert len({sample.tokens for sample in samples}) > 4
+    train(ours.module, samples, settings, Context(log=points.append), packs=division["packs"])
     losses = [point["loss"] for point in points if "loss" in point]
     assert len(losses) == len(expected) == 8
     assert losses == pytest.approx(expected, abs=1e-4)

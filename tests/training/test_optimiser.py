@@ -70,7 +70,7 @@ def test_a_parameter_without_a_gradient_stays_as_it_is():
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
     schedule = Schedule(1.0, steps=100, warmup=0.1)
-    rates = [schedule.at(step) for step in range(100)]
+    rates = [schedule.learning_rate_at(step) for step in range(100)]
     assert rates[:10] == pytest.approx([(n + 1) / 10 for n in range(10)])
     assert max(rates) == 1.0
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
@@ -80,4 +80,4 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_short_training_has_a_rate_above_zero_at_every_step(steps):
-    assert all(Schedule(1.0, steps).at(step) > 0 for step in range(steps))
+    assert all(Schedule(1.0, steps).learning_rate_at(step) > 0 for step in range(steps))

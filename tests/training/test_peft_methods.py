@@ -10,9 +10,11 @@ from harness.errors import HarnessError
 from harness.models import virtual_tokens
 from harness.training import adapters, peft_methods
 from harness.training.batches import TrainingSample
-from harness.training.supervised import SupervisedSettings, mean_loss, train
+from harness.training.losses import mean_loss
+from harness.training.settings import SupervisedSettings
+from harness.training.supervised import train
 
-DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
+SAMPLES = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
 PROMPTS = [Prompt(TASK, "Which film?"), Prompt(TASK, "Which film was it, and when?")]
 SMALL = {  # what does not fit the tiny model's sizes by default
@@ -28,7 +30,7 @@ STAYS = {"adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning"
 """What peft cannot merge into the weights."""
 
 
-def asked(model):
+def predict_scores(model):
     return [
         score for answer in model.score_choices(PROMPTS, [("good", "bad film")] * 2) for score in answer.choice_scores
     ]
@@ -39,20 +41,22 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     torch.manual_seed(0)
     model = peft_methods.attach(open_tiny(), method, SMALL.get(method, ""))
     assert 0 < model.trained_parameters < model.info.parameters
-    data = [TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in DATA]
-    before = mean_loss(model.module.eval(), data, 768)
-    train(model.module, data, SupervisedSettings(1e-2, epochs=2, batch_size=4), Context())
-    assert mean_loss(model.module, data, 768) < before
-    expected = asked(model)
-    assert asked(replace(model, supports_packing=False)) == pytest.approx(expected, abs=1e-4)
+    samples = [
+        TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in SAMPLES
+    ]
+    before = mean_loss(model.module.eval(), samples, 768)
+    train(model.module, samples, SupervisedSettings(learning_rate=1e-2, epochs=2, batch_size=4), Context())
+    assert mean_loss(model.module, samples, 768) < before
+    expected = predict_scores(model)
+    assert predict_scores(replace(model, supports_packing=False)) == pytest.approx(expected, abs=1e-4)
     model.save_adapted(tmp_path)
     torch.manual_seed(1)
-    assert asked(open_tiny().load_adapted(tmp_path)) == pytest.approx(expected, abs=1e-5)
+    assert predict_scores(open_tiny().load_adapted(tmp_path)) == pytest.approx(expected, abs=1e-5)
     if method in STAYS:
         with pytest.raises(HarnessError, match=f"{method} has trained cannot be merged"):
             adapters.merge_adapter(model)
     else:
-        assert asked(adapters.merge_adapter(model)) == pytest.approx(expected, abs=1e-3)
+        assert predict_scores(adapters.merge_adapter(model)) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("method", peft_methods.UNSUPPORTED)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, unfreeze
+from harness.training.batches import epoch_batches
 from harness.training.optimiser import Schedule
-from harness.training.pairs import PreferencePair, batches, build_split_pairs, build_pairs
+from harness.training.pairs import PreferencePair, build_pairs, build_split_pairs
 from harness.training.preferences import (
     PreferenceLoop,
     PreferenceSettings,
@@ -24,7 +25,7 @@ from harness.training.preferences import (
 TOKEN = st.integers(6, 60)
 ANSWER = st.lists(TOKEN, min_size=1, max_size=6)
 PAIR = st.builds(PreferencePair, st.lists(TOKEN, min_size=1, max_size=8), ANSWER, ANSWER)
-DATA = [PreferencePair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
+PAIRS = [PreferencePair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,11 @@ def low_rank(model):
 
 def log_ratio(module, pair):
     """The reference: both answers whole, each by an ordinary forward pass."""
-    found = []
+    log_probabilities = []
     for answer in (pair.chosen, pair.rejected):
         logs = module(torch.tensor([pair.prompt + answer])).logits[0, len(pair.prompt) - 1 : -1].log_softmax(-1)
-        found.append(logs.gather(-1, torch.tensor(answer)[:, None]).sum())
-    return found[0] - found[1]
+        log_probabilities.append(logs.gather(-1, torch.tensor(answer)[:, None]).sum())
+    return log_probabilities[0] - log_probabilities[1]
 
 
 @settings(max_examples=25, deadline=None)
@@ -60,10 +61,10 @@ def log_ratio(module, pair):
 )
 def test_margins_are_those_of_whole_answers_alone(module, prefix, batch, budget):
     batch = [PreferencePair(prefix + p.prompt, p.chosen, p.rejected, reference=0.25) for p in batch]
-    wanted = sorted(0.5 * (log_ratio(module, pair).item() - 0.25) for pair in batch)
+    expected = sorted(0.5 * (log_ratio(module, pair).item() - 0.25) for pair in batch)
     margins = log_ratio_margins(module, PreferenceSettings(1e-3, 1, 8, beta=0.5, row_tokens=budget))
-    found = sorted(value for some in margins(batch) for value in some.tolist())
-    assert found == pytest.approx(wanted, abs=1e-4)
+    computed = sorted(value for pass_margins in margins(batch) for value in pass_margins.tolist())
+    assert computed == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_both_answers_begin_with_is_read_once():
@@ -79,44 +80,58 @@ def test_a_leaf_is_never_empty(chosen, rejected):
 
 def test_before_the_first_update_nothing_is_preferred(open_tiny):
     model = low_rank(open_tiny())
-    pairs = with_reference(model.module, DATA, 64)
-    found = evaluate(pairs, log_ratio_margins(model.module, PreferenceSettings(1e-3, 1, 4)))
-    assert found["loss"] == pytest.approx(math.log(2), abs=1e-5)
-    assert found["reward_margin"] == pytest.approx(0, abs=1e-5)
+    pairs = with_reference(model.module, PAIRS, 64)
+    figures = evaluate(pairs, log_ratio_margins(model.module, PreferenceSettings(1e-3, 1, 4)))
+    assert figures["loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert figures["reward_margin"] == pytest.approx(0, abs=1e-5)
 
 
 def test_the_reference_of_a_fresh_adapter_is_the_model_below(open_tiny):
-    plain = with_reference(open_tiny().module, DATA, 64)
+    plain = with_reference(open_tiny().module, PAIRS, 64)
     model = low_rank(open_tiny())
-    fresh = with_reference(model.module, DATA, 64)
+    fresh = with_reference(model.module, PAIRS, 64)
     assert [p.reference for p in fresh] == pytest.approx([p.reference for p in plain], abs=1e-5)
 
 
 @pytest.mark.parametrize("budget", [None, 20, 768])
 def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
-    found = []
+    trained_weights = []
     for size in (768, budget):
         model = unfreeze(open_tiny())
-        how = PreferenceSettings(1e-3, 1, 4, row_tokens=size)
-        pairs = with_reference(model.module, DATA, size)
-        train(trained(model.module), pairs, [], log_ratio_margins(model.module, how), PreferenceLoop(how, Context()))
-        found.append([p.detach().clone() for p in model.module.parameters()])
-    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*found, strict=True))
+        loop_settings = PreferenceSettings(1e-3, 1, 4, row_tokens=size)
+        pairs = with_reference(model.module, PAIRS, size)
+        train(
+            trained(model.module),
+            pairs,
+            [],
+            log_ratio_margins(model.module, loop_settings),
+            PreferenceLoop(loop_settings, Context()),
+        )
+        trained_weights.append([p.detach().clone() for p in model.module.parameters()])
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*trained_weights, strict=True))
 
 
-def run(open_tiny, how, data=DATA, held_out=(), seed=0):
+def run(open_tiny, loop_settings, train_pairs=PAIRS, validation_pairs=(), seed=0):
     model = low_rank(open_tiny())
     points = []
-    pairs, others = (with_reference(model.module, some, how.row_tokens) for some in (data, held_out))
-    margins = log_ratio_margins(model.module, how)
-    train(trained(model.module), pairs, others, margins, PreferenceLoop(how, Context(seed=seed, log=points.append)))
-    return model, points, evaluate(others or pairs, margins)
+    pairs, held_out_pairs = (
+        with_reference(model.module, split, loop_settings.row_tokens) for split in (train_pairs, validation_pairs)
+    )
+    margins = log_ratio_margins(model.module, loop_settings)
+    train(
+        trained(model.module),
+        pairs,
+        held_out_pairs,
+        margins,
+        PreferenceLoop(loop_settings, Context(seed=seed, log=points.append)),
+    )
+    return model, points, evaluate(held_out_pairs or pairs, margins)
 
 
 def test_training_makes_the_better_answers_likelier(open_tiny):
-    _, points, found = run(open_tiny, PreferenceSettings(5e-3, 4, 4), held_out=DATA)
-    assert found["preference_accuracy"] == 1
-    assert found["loss"] < 0.6
+    _, points, figures = run(open_tiny, PreferenceSettings(5e-3, 4, 4), validation_pairs=PAIRS)
+    assert figures["preference_accuracy"] == 1
+    assert figures["loss"] < 0.6
     steps = [point for point in points if "loss" in point]
     assert [point["step"] for point in steps] == list(range(1, 13))
     assert {"loss", "learning_rate", "gradient_norm", "reward_margin", "preference_accuracy"} <= steps[0].keys()
@@ -127,24 +142,30 @@ def test_training_makes_the_better_answers_likelier(open_tiny):
 
 
 def test_the_epoch_with_the_lowest_validation_loss_stays(open_tiny):
-    opposed = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in DATA]
-    _, points, found = run(open_tiny, PreferenceSettings(5e-3, 4, 4), held_out=opposed)
+    opposed = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in PAIRS]
+    _, points, figures = run(open_tiny, PreferenceSettings(5e-3, 4, 4), validation_pairs=opposed)
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
     assert values.index(min(values)) == 0
-    assert found["loss"] == pytest.approx(min(values), abs=1e-5)
+    assert figures["loss"] == pytest.approx(min(values), abs=1e-5)
 
 
 def test_one_seed_gives_one_order_and_another_seed_another():
-    assert batches(DATA, 5, 1) == batches(DATA, 5, 1) != batches(DATA, 5, 2)
-    assert [len(batch) for batch in batches(DATA, 5, 1)] == [5, 5, 2]
+    assert epoch_batches(PAIRS, 5, 1) == epoch_batches(PAIRS, 5, 1) != epoch_batches(PAIRS, 5, 2)
+    assert [len(batch) for batch in epoch_batches(PAIRS, 5, 1)] == [5, 5, 2]
 
 
 def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
-    broken = [PreferencePair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in DATA]
+    broken = [PreferencePair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in PAIRS]
     model = low_rank(open_tiny())
-    how = PreferenceSettings(1e-3, 1, 4)
+    loop_settings = PreferenceSettings(1e-3, 1, 4)
     with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
-        train(trained(model.module), broken, [], log_ratio_margins(model.module, how), PreferenceLoop(how, Context()))
+        train(
+            trained(model.module),
+            broken,
+            [],
+            log_ratio_margins(model.module, loop_settings),
+            PreferenceLoop(loop_settings, Context()),
+        )
 
 
 def test_pairs_are_laid_out_as_the_system_asks_and_end_with_the_turn(open_tiny):
@@ -153,8 +174,8 @@ def test_pairs_are_laid_out_as_the_system_asks_and_end_with_the_turn(open_tiny):
     examples = (Example(Query("1", "Which film?"), ("good",), rejected="bad"), Example(Query("2", "And?"), ("good",)))
     system = System(model, task)
     (pair,) = build_pairs(system, examples)
-    (asked, _) = model.render_prompts(system.prompts([example.query for example in examples]), 4)
-    assert pair.prompt == asked.tokens
+    (rendered, _) = model.render_prompts(system.prompts([example.query for example in examples]), 4)
+    assert pair.prompt == rendered.tokens
     assert pair.chosen == [*model.encode("good"), model.tokenizer.eos_token_id]
     assert pair.rejected == [*model.encode("bad"), model.tokenizer.eos_token_id]
 
@@ -166,10 +187,10 @@ def test_tasks_that_are_learned_together_bring_their_pairs(open_tiny):
         )
         for name in ("one", "two")
     )
-    together = TaskData(first.task, first.train, parts=(first, second))
-    found = build_split_pairs(System(open_tiny(), first.task), together, "train")
-    assert len(found) == 2
-    assert found[0].prompt != found[1].prompt
+    task_data = TaskData(first.task, first.train, parts=(first, second))
+    pairs = build_split_pairs(System(open_tiny(), first.task), task_data, "train")
+    assert len(pairs) == 2
+    assert pairs[0].prompt != pairs[1].prompt
 
 
 def peer(model, table, config, rate):
@@ -187,14 +208,14 @@ def peer(model, table, config, rate):
             return SequentialSampler(dataset or self.train_dataset)
 
         def training_step(self, *inputs):
-            found = super().training_step(*inputs)
-            losses.append(found.item())
-            return found
+            loss = super().training_step(*inputs)
+            losses.append(loss.item())
+            return loss
 
     losses, steps = [], math.ceil(len(table) / config.per_device_train_batch_size)
     schedule = Schedule(rate, steps)
     inner = AdamW(trained(model.module), lr=rate, weight_decay=0.0)
-    rates = LambdaLR(inner, lambda step: schedule.at(step) / rate)
+    rates = LambdaLR(inner, lambda step: schedule.learning_rate_at(step) / rate)
     options = {"args": config, "train_dataset": table, "processing_class": model.tokenizer}
     Trainer(model.module, optimizers=(inner, rates), **options).train()
     return losses
@@ -205,16 +226,16 @@ def test_losses_and_weights_are_those_of_trl_step_by_step(open_tiny, tmp_path):
     from datasets import Dataset
     from trl import DPOConfig
 
-    how = PreferenceSettings(5e-3, 1, 4, beta=0.3)
-    ours, points, _ = run(open_tiny, how)
+    loop_settings = PreferenceSettings(5e-3, 1, 4, beta=0.3)
+    ours, points, _ = run(open_tiny, loop_settings)
     theirs = low_rank(open_tiny())
-    order = [pair for batch in batches(DATA, how.batch_size, 1) for pair in batch]
+    order = [pair for batch in epoch_batches(PAIRS, loop_settings.batch_size, 1) for pair in batch]
     columns = {"prompt_ids": "prompt", "chosen_ids": "chosen", "rejected_ids": "rejected"}
     table = Dataset.from_list([{name: getattr(pair, field) for name, field in columns.items()} for pair in order])
     config = DPOConfig(
         output_dir=str(tmp_path),
-        beta=how.beta,
-        per_device_train_batch_size=how.batch_size,
+        beta=loop_settings.beta,
+        per_device_train_batch_size=loop_settings.batch_size,
         num_train_epochs=1,
         max_grad_norm=1.0,
         precompute_ref_log_probs=True,
@@ -225,8 +246,8 @@ def test_losses_and_weights_are_those_of_trl_step_by_step(open_tiny, tmp_path):
         report_to=[],
         disable_tqdm=True,
     )
-    losses = peer(theirs, table, config, how.learning_rate)
+    losses = peer(theirs, table, config, loop_settings.learning_rate)
     assert losses == pytest.approx([point["loss"] for point in points if "loss" in point], abs=1e-5)
     assert losses[-1] < losses[0]
-    own, others = (dict(model.module.named_parameters()) for model in (ours, theirs))
-    assert all(torch.allclose(own[name], others[name], atol=1e-4) for name in own)
+    our_weights, peer_weights = (dict(model.module.named_parameters()) for model in (ours, theirs))
+    assert all(torch.allclose(our_weights[name], peer_weights[name], atol=1e-4) for name in our_weights)

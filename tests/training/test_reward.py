@@ -6,17 +6,26 @@ import pytest
 import torch
 
 from harness.api import Context, Example, Query, System, Task, TaskData
-from harness.decoding.prefix_sharing import Branch
+from harness.decoding.packed_rows import Branch
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank
 from harness.training.preferences import PreferenceSettings
-from harness.training.reward import ADAPTER, CUT_OFF_PENALTY, Question, RewardModel, active_adapter, metric_reward, drop_adapter, fit_reward_model
+from harness.training.reward import (
+    ADAPTER,
+    CUT_OFF_PENALTY,
+    Question,
+    RewardModel,
+    active_adapter,
+    drop_adapter,
+    fit_reward_model,
+    metric_reward,
+)
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(
     Example(Query(str(n), f"Which film {n % 7}?"), (f"good {n % 3}",), rejected=f"bad {n % 4}") for n in range(16)
 )
-DATA = TaskData(TASK, EXAMPLES[:12], EXAMPLES[12:], reward="exact_match")
+TASK_DATA = TaskData(TASK, EXAMPLES[:12], EXAMPLES[12:], reward="exact_match")
 
 
 def policy(model):
@@ -33,21 +42,23 @@ def test_a_reward_is_the_heads_value_at_the_answers_last_token(open_tiny, kind, 
     reward = RewardModel(model.module.eval(), torch.nn.Linear(64, 1), budget, end=2)
     branches = [Branch([10, 11, 12 + n], ([20, 21, 2], [30 + n, 2])) for n in range(3)]
     with torch.no_grad():
-        found = {
-            place: value
-            for some, values in reward.rewards(branches)
-            for place, value in zip(some, values.view(-1, 2).tolist(), strict=True)
+        rewards_by_branch = {
+            index: value
+            for indices, values in reward.rewards(branches)
+            for index, value in zip(indices, values.view(-1, 2).tolist(), strict=True)
         }
-        for place, branch in enumerate(branches):
-            for leaf, value in zip(branch.leaves, found[place], strict=True):
+        for index, branch in enumerate(branches):
+            for leaf, value in zip(branch.leaves, rewards_by_branch[index], strict=True):
                 tokens = torch.tensor([branch.stem + leaf])
                 hidden = model.module(tokens, output_hidden_states=True).hidden_states[-1][0, -1]
                 assert value == pytest.approx(reward.head(hidden).item(), abs=1e-4)
 
 
 def fitted(model, points, **changes):
-    how = {"learning_rate": 5e-3, "epochs": 4, "batch_size": 4} | changes
-    return fit_reward_model(model, System(model, TASK), DATA, PreferenceSettings(**how), Context(log=points.append))
+    parameters = {"learning_rate": 5e-3, "epochs": 4, "batch_size": 4} | changes
+    return fit_reward_model(
+        model, System(model, TASK), TASK_DATA, PreferenceSettings(**parameters), Context(log=points.append)
+    )
 
 
 def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tiny):
@@ -59,27 +70,27 @@ def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tin
     assert points[0].keys() >= {"step", "reward_model_loss", "reward_model_preference_accuracy"}
     questions = questions_of(model)
     texts = [[[*model.encode(text), 2] for text in ("good 1", "bad 1")] for _ in questions]
-    found = reward(questions, texts)
-    assert found.shape == (4, 2)
-    assert (found[:, 0] > found[:, 1]).all()
+    rewards = reward(questions, texts)
+    assert rewards.shape == (4, 2)
+    assert (rewards[:, 0] > rewards[:, 1]).all()
     after = model.module.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def questions_of(model):
-    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in DATA.validation]), 4)
-    return [Question(e, prompt.tokens, DATA) for e, prompt in zip(DATA.validation, prompts, strict=True)]
+    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in TASK_DATA.validation]), 4)
+    return [Question(e, prompt.tokens, TASK_DATA) for e, prompt in zip(TASK_DATA.validation, prompts, strict=True)]
 
 
 def test_rewards_of_the_training_answers_have_mean_zero_and_deviation_one(open_tiny):
     model = policy(open_tiny())
     reward = fitted(model, [])
-    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in DATA.train]), 4)
-    questions = [Question(e, prompt.tokens, DATA) for e, prompt in zip(DATA.train, prompts, strict=True)]
-    answers = [[[*model.encode(text), 2] for text in (e.references[0], e.rejected)] for e in DATA.train]
-    found = reward(questions, answers)
-    assert found.mean().item() == pytest.approx(0, abs=1e-4)
-    assert found.std().item() == pytest.approx(1, abs=1e-4)
+    prompts = model.render_prompts(System(model, TASK).prompts([e.query for e in TASK_DATA.train]), 4)
+    questions = [Question(e, prompt.tokens, TASK_DATA) for e, prompt in zip(TASK_DATA.train, prompts, strict=True)]
+    answers = [[[*model.encode(text), 2] for text in (e.references[0], e.rejected)] for e in TASK_DATA.train]
+    rewards = reward(questions, answers)
+    assert rewards.mean().item() == pytest.approx(0, abs=1e-4)
+    assert rewards.std().item() == pytest.approx(1, abs=1e-4)
 
 
 def test_an_answer_that_was_cut_off_is_worth_less(open_tiny):
@@ -89,8 +100,8 @@ def test_an_answer_that_was_cut_off_is_worth_less(open_tiny):
     reward.module.add_adapter(ADAPTER, reward.module.peft_config["default"])
     torch.nn.init.zeros_(reward.head.weight)
     (question, *_) = questions_of(model)
-    whole, cut = reward([question], [[[20, 21, end], [20, 21]]])[0].tolist()
-    assert whole - cut == pytest.approx(CUT_OFF_PENALTY)
+    complete, cut = reward([question], [[[20, 21, end], [20, 21]]])[0].tolist()
+    assert complete - cut == pytest.approx(CUT_OFF_PENALTY)
 
 
 def test_only_the_policy_is_left_of_it(open_tiny, tmp_path):

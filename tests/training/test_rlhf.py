@@ -12,12 +12,12 @@ from harness.plan.discover import find_step
 from harness.plan.planner import make_plan
 from harness.training.adapters import attach_low_rank
 from harness.training.policy import PolicySettings, advantages, optimise_policy, surrogate_loss
-from harness.training.rollouts import build_questions, pack_rollouts, sample_answers, draw_batches
+from harness.training.rollouts import build_questions, draw_batches, pack_rollouts, sample_answers
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(Example(Query(str(n), f"Which film {n}?"), ("good",), rejected="bad") for n in range(12))
-DATA = TaskData(TASK, EXAMPLES[:8], EXAMPLES[8:])
-HOW = PolicySettings(1e-2, steps=6, questions=4, answers=4, max_new_tokens=3)
+TASK_DATA = TaskData(TASK, EXAMPLES[:8], EXAMPLES[8:])
+SETTINGS = PolicySettings(1e-2, steps=6, questions=4, answers=4, max_new_tokens=3)
 
 
 @pytest.fixture
@@ -28,20 +28,20 @@ def system(open_tiny):
 
 def wants(token):
     """A reward for answers that have a token."""
-    return lambda questions, answers: torch.tensor([[float(token in one) for one in found] for found in answers])
+    return lambda questions, answers: torch.tensor([[float(token in answer) for answer in group] for group in answers])
 
 
 def favourite(system):
     """A token that the untrained policy draws now and then."""
-    found = sample_answers(system.model, build_questions(system, DATA, "train", 3), 8, 3, seed=1)
-    tokens = [token for answers in found for one in answers for token in one]
+    groups = sample_answers(system.model, build_questions(system, TASK_DATA, "train", 3), 8, 3, seed=1)
+    tokens = [token for group in groups for answer in group for token in answer]
     return max(set(tokens), key=tokens.count)
 
 
-def optimised(system, reward, how, seed=0):
+def optimised(system, reward, policy_settings, seed=0):
     points = []
-    found = optimise_policy(system, DATA, reward, how, Context(seed=seed, log=points.append))
-    return found, points
+    tuned = optimise_policy(system, TASK_DATA, reward, policy_settings, Context(seed=seed, log=points.append))
+    return tuned, points
 
 
 def test_the_reward_rises_and_the_curve_tells_of_it_before_and_after(system):
@@ -53,7 +53,7 @@ def test_the_reward_rises_and_the_curve_tells_of_it_before_and_after(system):
     steps = [point for point in points if "reward" in point]
     assert len(steps) == 12
     assert {"loss", "kl", "completion_tokens", "cut_off", "learning_rate", "gradient_norm"} <= steps[0].keys()
-    mean = [sum(point["reward"] for point in some) / 3 for some in (steps[:3], steps[-3:])]
+    mean = [sum(point["reward"] for point in part) / 3 for part in (steps[:3], steps[-3:])]
     assert mean[1] > mean[0] + 0.2
 
 
@@ -69,61 +69,61 @@ def test_a_weight_on_the_divergence_keeps_the_policy_close(system, open_tiny):
 
 
 def test_one_seed_gives_one_policy_and_another_seed_another(open_tiny):
-    found = []
+    trained_weights = []
     for seed in (1, 1, 2):
         torch.manual_seed(0)
         model = attach_low_rank(open_tiny(), rank=4, alpha=8.0, dropout=0.0, targets="all-linear")
         optimised(
             System(model, TASK),
             lambda _, answers: torch.tensor([[float(sum(a)) for a in f] for f in answers]),
-            HOW,
+            SETTINGS,
             seed,
         )
-        found.append([p.detach().clone() for p in model.module.parameters() if p.requires_grad])
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found[0], found[1], strict=True))
-    assert any(not torch.allclose(a, b, atol=1e-3) for a, b in zip(found[0], found[2], strict=True))
+        trained_weights.append([p.detach().clone() for p in model.module.parameters() if p.requires_grad])
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(trained_weights[0], trained_weights[1], strict=True))
+    assert any(not torch.allclose(a, b, atol=1e-3) for a, b in zip(trained_weights[0], trained_weights[2], strict=True))
 
 
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
 def test_answers_laid_out_together_have_the_likelihoods_that_they_have_alone(open_tiny, kind):
     model = open_tiny(kind)
-    questions = build_questions(System(model, TASK), DATA, "train", 3)
+    questions = build_questions(System(model, TASK), TASK_DATA, "train", 3)
     answers = sample_answers(model, questions, 3, 3, seed=0)
     values = torch.arange(24.0).view(8, 3)
-    found = {}
-    for one in pack_rollouts(model, questions, answers, values, 60):
-        logs = one.logs(model.module)
-        for value in one.advantages.unique():
-            found[value.item()] = logs[one.advantages == value].sum().item()
-    for place, (question, own) in enumerate(zip(questions, answers, strict=True)):
-        for number, tokens in enumerate(own):
+    log_likelihoods = {}
+    for rollouts in pack_rollouts(model, questions, answers, values, 60):
+        logs = rollouts.token_log_likelihoods(model.module)
+        for value in rollouts.advantages.unique():
+            log_likelihoods[value.item()] = logs[rollouts.advantages == value].sum().item()
+    for index, (question, group) in enumerate(zip(questions, answers, strict=True)):
+        for number, tokens in enumerate(group):
             with torch.no_grad():
                 out = model.module(torch.tensor([question.prompt + tokens])).logits[0].log_softmax(-1)
-            wanted = sum(out[len(question.prompt) - 1 + i, token].item() for i, token in enumerate(tokens))
-            assert found[values[place, number].item()] == pytest.approx(wanted, abs=1e-3)
+            expected = sum(out[len(question.prompt) - 1 + i, token].item() for i, token in enumerate(tokens))
+            assert log_likelihoods[values[index, number].item()] == pytest.approx(expected, abs=1e-3)
 
 
 def test_an_answer_ends_with_the_turn_or_is_cut_off_and_draws_differ(open_tiny):
     model = open_tiny()
-    answers = sample_answers(model, build_questions(System(model, TASK), DATA, "train", 6), 4, 6, seed=3)
+    answers = sample_answers(model, build_questions(System(model, TASK), TASK_DATA, "train", 6), 4, 6, seed=3)
     end = model.tokenizer.eos_token_id
-    assert all(one[-1] == end or len(one) == 6 for found in answers for one in found)
-    assert all(end not in one[:-1] for found in answers for one in found)
-    assert any(len({tuple(one) for one in found}) > 1 for found in answers)
+    assert all(answer[-1] == end or len(answer) == 6 for group in answers for answer in group)
+    assert all(end not in answer[:-1] for group in answers for answer in group)
+    assert any(len({tuple(answer) for answer in group}) > 1 for group in answers)
 
 
 def test_every_question_comes_before_one_comes_again():
-    given = list(islice(draw_batches(EXAMPLES, 5, 0), 12))
-    flat = [example.query.id for step in given for example in step]
+    batches = list(islice(draw_batches(EXAMPLES, 5, 0), 12))
+    flat = [example.query.id for step in batches for example in step]
     assert all(len(set(flat[i : i + 12])) == 12 for i in range(0, 60, 12))
     assert flat == [e.query.id for step in islice(draw_batches(EXAMPLES, 5, 0), 12) for e in step]
     assert len(next(draw_batches(EXAMPLES, 30, 0))) == 30
 
 
 def test_answers_that_are_all_worth_the_same_teach_nothing():
-    found = advantages(torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 3.0]]))
-    assert found[0].tolist() == [0, 0, 0]
-    assert found[1].tolist() == pytest.approx([-0.5773, -0.5773, 1.1546], abs=1e-3)
+    standardised = advantages(torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 3.0]]))
+    assert standardised[0].tolist() == [0, 0, 0]
+    assert standardised[1].tolist() == pytest.approx([-0.5773, -0.5773, 1.1546], abs=1e-3)
 
 
 def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
@@ -131,12 +131,12 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    model, how = open_tiny(), PolicySettings(1e-2, 1, 2, 2, 3, beta=0.3, clip=0.2)
+    model, policy_settings = open_tiny(), PolicySettings(1e-2, 1, 2, 2, 3, beta=0.3, clip=0.2)
     config = GRPOConfig(
         output_dir=str(tmp_path),
         loss_type="bnpo",
-        beta=how.beta,
-        epsilon=how.clip,
+        beta=policy_settings.beta,
+        epsilon=policy_settings.clip,
         num_generations=2,
         per_device_train_batch_size=2,
         gradient_checkpointing=False,
@@ -169,7 +169,7 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
         "ref_per_token_logps": reference,
     }
     peer = trainer._compute_loss(trainer.model, inputs).item()
-    ours, kl = surrogate_loss(new, old, reference, values[:, None].expand(2, 4), how)
+    ours, kl = surrogate_loss(new, old, reference, values[:, None].expand(2, 4), policy_settings)
     assert (ours * mask).sum().item() / 6 == pytest.approx(peer, abs=1e-5)
     assert (kl >= 0).all()
 
@@ -177,7 +177,7 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
 def test_divergence_is_an_error_that_says_what_to_lower(system):
     broken = lambda questions, answers: torch.full((len(questions), len(answers[0])), float("nan"))  # noqa: E731
     with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
-        optimised(system, broken, HOW)
+        optimised(system, broken, SETTINGS)
 
 
 def test_what_is_needed_depends_on_the_reward():

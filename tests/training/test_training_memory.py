@@ -1,4 +1,4 @@
-"""What weights, gradients and optimizer hold is counted from the tensors: exact bytes of tiny models."""
+"""Memory of weights, gradients and optimizer state, counted from the tensors: exact bytes of tiny models."""
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from harness.models.footprint import bytes_of, weights_bytes
 from harness.training import adapters, supervised
 from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
+from harness.training.settings import SupervisedSettings
 
 SAMPLES = [TrainingSample((5, 6, 7), (8, 9)), TrainingSample((5, 7, 7, 7), (9,))]
 STEP_BYTES = 4
@@ -15,17 +16,17 @@ STEP_BYTES = 4
 
 
 def train(model):
-    """Train two steps; return (bytes of gradients, bytes of optimizer state), told once."""
-    told = []
-    settings = supervised.SupervisedSettings(1e-3, epochs=2, batch_size=2, watch_items=0)
-    context = Context(record_memory=lambda gradients, states: told.append((gradients, states)))
+    """Train two steps; return (bytes of gradients, bytes of optimizer state), recorded once."""
+    sizes = []
+    settings = SupervisedSettings(learning_rate=1e-3, epochs=2, batch_size=2, watch_items=0)
+    context = Context(record_memory=lambda gradients, states: sizes.append((gradients, states)))
     supervised.train(model.module, SAMPLES, settings, context)
-    (found,) = told
-    return found
+    (recorded,) = sizes
+    return recorded
 
 
 def trained(model):
-    """Give the number of trained values, and of the tensors that hold them."""
+    """Return the number of trained parameters, and of their tensors."""
     parameters = [p for p in model.module.parameters() if p.requires_grad]
     return sum(p.numel() for p in parameters), len(parameters)
 
@@ -80,11 +81,11 @@ def test_an_adapter_alone_has_gradients_and_state(open_tiny, four_bits):
 
 
 def test_4_bit_weights_count_codes_and_scales(open_tiny):
-    whole = open_tiny()
-    layers = [layer for name, layer in whole.module.named_modules() if hasattr(layer, "weight") and "proj" in name]
-    in_layers, before = sum(layer.weight.numel() for layer in layers), weights_bytes(whole)
+    base_model = open_tiny()
+    layers = [layer for name, layer in base_model.module.named_modules() if hasattr(layer, "weight") and "proj" in name]
+    in_layers, before = sum(layer.weight.numel() for layer in layers), weights_bytes(base_model)
     adapter = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": "all-linear", "four_bits": True}
-    model = adapters.attach_low_rank(whole, **adapter)
+    model = adapters.attach_low_rank(base_model, **adapter)
     added = 4 * trained(model)[0]
     codes = in_layers // 2
     scales = weights_bytes(model) - added - codes - (before - 4 * in_layers)
@@ -92,11 +93,11 @@ def test_4_bit_weights_count_codes_and_scales(open_tiny):
     assert in_layers / 64 <= scales <= in_layers / 64 + len(layers) * 2200
 
 
-def test_it_is_told_once_and_before_the_gradients_are_cleared():
+def test_memory_is_recorded_once_before_the_gradients_are_cleared():
     weight = torch.nn.Parameter(torch.ones(3, 5))
-    told = []
-    optimiser = MasterAdamW([weight], weight_decay=0.0, record_memory=lambda *sizes: told.append(sizes))
+    recorded = []
+    optimiser = MasterAdamW([weight], weight_decay=0.0, record_memory=lambda *byte_counts: recorded.append(byte_counts))
     for _ in range(3):
         weight.grad = torch.ones_like(weight)
         optimiser.step(1e-3)
-    assert told == [(60, 2 * 60 + STEP_BYTES)]
+    assert recorded == [(60, 2 * 60 + STEP_BYTES)]

@@ -1,4 +1,4 @@
-"""What is watched while a model trains, when that stops it, and that watching changes nothing."""
+"""Validation monitoring: what is logged, when it stops a training, and that it changes no weight."""
 
 import copy
 import itertools
@@ -15,10 +15,12 @@ from harness.training.adapters import attach_low_rank, unfreeze
 from harness.training.batches import TrainingSample
 from harness.training.divergence import DivergenceDetector
 from harness.training.progress import monitor_tasks
-from harness.training.supervised import SupervisedSettings, fit, train
+from harness.training.settings import SupervisedSettings
+from harness.training.supervised import fit, train
+from harness.training.validation import ValidationSet
 
-DATA = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
-OPPOSED = [TrainingSample(sample.prompt, [41, 2]) for sample in DATA]  # the better DATA is learned, the worse this is
+SAMPLES = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(12)]
+OPPOSED = [TrainingSample(sample.prompt, [41, 2]) for sample in SAMPLES]  # the better SAMPLES are learned, the worse
 
 
 def examples(start, count):
@@ -38,8 +40,8 @@ def weights(module):
 
 def points_of(model, material=MATERIAL, system=None, **changes):
     points = []
-    how = SupervisedSettings(5e-3, epochs=3, batch_size=4, **changes)
-    fit(model, system or System(model, material.task), material, how, Context(log=points.append))
+    loop_settings = SupervisedSettings(learning_rate=5e-3, epochs=3, batch_size=4, **changes)
+    fit(model, system or System(model, material.task), material, loop_settings, Context(log=points.append))
     return [point for point in points if "loss" not in point]
 
 
@@ -67,19 +69,21 @@ def test_evaluations_can_be_more_than_one_an_epoch(open_tiny):
 
 @pytest.mark.parametrize("items", [0, 2, 32])
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
-def test_the_weights_are_the_same_whether_watched_or_not(open_tiny, items, kind):
-    results = []
-    for watched, every in ((items, 1), (0, 0)):
+def test_the_weights_are_the_same_with_and_without_monitoring(open_tiny, items, kind):
+    outcomes = []
+    for watch_items, interval in ((items, 1), (0, 0)):
         model = attach_low_rank(open_tiny(kind), rank=4, alpha=8.0, dropout=0.5, targets="all-linear")
         model.module.load_state_dict(weights_of_seed(model.module))
         torch.manual_seed(5)
         random.seed(5)
         material = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",))
-        how = SupervisedSettings(5e-3, epochs=1, batch_size=4, watch_items=watched, evaluate_every=every)
-        train_only(model, material, how)
-        results.append((weights(model.module), random.random()))
-    assert all(torch.equal(results[0][0][name], results[1][0][name]) for name in results[0][0])
-    assert results[0][1] == results[1][1]
+        loop_settings = SupervisedSettings(
+            learning_rate=5e-3, epochs=1, batch_size=4, watch_items=watch_items, evaluate_every=interval
+        )
+        train_only(model, material, loop_settings)
+        outcomes.append((weights(model.module), random.random()))
+    assert all(torch.equal(outcomes[0][0][name], outcomes[1][0][name]) for name in outcomes[0][0])
+    assert outcomes[0][1] == outcomes[1][1]
 
 
 def weights_of_seed(module):
@@ -90,20 +94,26 @@ def weights_of_seed(module):
     }
 
 
-def train_only(model, material, how):
+def train_only(model, material, loop_settings):
     """Train without the choice of the best epoch, in which the number of evaluations would show."""
     from harness.training.training_samples import build_split_samples
 
     system = System(model, material.task)
-    metric = monitor_tasks(system, material, how.watch_items)
-    train(model.module, build_split_samples(system, material, "train"), how, Context(), (), metric)
+    validation = ValidationSet(tasks=monitor_tasks(system, material, loop_settings.watch_items))
+    train(model.module, build_split_samples(system, material, "train"), loop_settings, Context(), validation)
 
 
 def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
     module = unfreeze(open_tiny()).module
     points, steps = [], []
-    context = Context(log=points.append, progress=lambda done, total: steps.append((done, total)))
-    train(module, DATA, SupervisedSettings(3e-3, epochs=30, batch_size=4, patience=2), context, OPPOSED)
+    context = Context(log=points.append, progress=lambda step, total: steps.append((step, total)))
+    train(
+        module,
+        SAMPLES,
+        SupervisedSettings(learning_rate=3e-3, epochs=30, batch_size=4, patience=2),
+        context,
+        ValidationSet(OPPOSED),
+    )
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
     assert 3 <= len(values) < 30
     assert values.index(min(values)) == len(values) - 3
@@ -113,7 +123,13 @@ def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
 def test_without_patience_every_epoch_is_run(open_tiny):
     module = unfreeze(open_tiny()).module
     points = []
-    train(module, DATA, SupervisedSettings(3e-3, epochs=8, batch_size=4), Context(log=points.append), OPPOSED)
+    train(
+        module,
+        SAMPLES,
+        SupervisedSettings(learning_rate=3e-3, epochs=8, batch_size=4),
+        Context(log=points.append),
+        ValidationSet(OPPOSED),
+    )
     assert sum("validation_loss" in point for point in points) == 8
 
 
@@ -144,13 +160,17 @@ def test_tasks_that_are_learned_together_are_scored_each_by_its_own_metric(open_
     third = TaskData(
         Task("more", "classification", choices=("good", "bad")), *((MATERIAL.train[:4],) * 2), metrics=("accuracy",)
     )
-    both = TaskData(TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",), parts=(MATERIAL, second, third))
-    points = points_of(unfreeze(open_tiny()), both)
+    all_tasks = TaskData(
+        TASK, MATERIAL.train, MATERIAL.validation, metrics=("accuracy",), parts=(MATERIAL, second, third)
+    )
+    points = points_of(unfreeze(open_tiny()), all_tasks)
     assert {"validation_accuracy", "train_accuracy", "validation_token_f1", "train_token_f1"} <= points[-1].keys()
     model = open_tiny()
     system = System(model, TASK)
-    alone = [monitor_tasks(System(model, one.task), one, 32).scores()["validation_accuracy"] for one in (MATERIAL, third)]
-    assert monitor_tasks(system, both, 32).scores()["validation_accuracy"] == pytest.approx(sum(alone) / 2)
+    single_scores = [
+        monitor_tasks(System(model, part.task), part, 32).scores()["validation_accuracy"] for part in (MATERIAL, third)
+    ]
+    assert monitor_tasks(system, all_tasks, 32).scores()["validation_accuracy"] == pytest.approx(sum(single_scores) / 2)
 
 
 def test_passages_are_found_once_however_often_a_system_is_asked(open_tiny):
@@ -161,8 +181,8 @@ def test_passages_are_found_once_however_often_a_system_is_asked(open_tiny):
             calls.append(len(queries))
             return [(Passage("p", "A delight."),) for _ in queries]
 
-    one = monitor_tasks(System(open_tiny(), TASK, retriever=Finds()), MATERIAL, 4)
-    assert one.scores() == one.scores()
+    tasks = monitor_tasks(System(open_tiny(), TASK, retriever=Finds()), MATERIAL, 4)
+    assert tasks.scores() == tasks.scores()
     assert calls == [4, 4]
 
 
@@ -171,13 +191,13 @@ def test_a_learning_rate_that_is_far_too_high_stops_the_training(open_tiny):
     with pytest.raises(
         HarnessError, match=r"diverged at step \d+: the (last 8 losses were \d+|loss is nan).*; lower learning_rate\."
     ):
-        train(module, DATA, SupervisedSettings(10.0, epochs=12, batch_size=4), Context())
+        train(module, SAMPLES, SupervisedSettings(learning_rate=10.0, epochs=12, batch_size=4), Context())
 
 
 def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
     module = unfreeze(open_tiny()).module
     points = []
-    train(module, DATA, SupervisedSettings(1e-3, epochs=6, batch_size=1), Context(log=points.append))
+    train(module, SAMPLES, SupervisedSettings(learning_rate=1e-3, epochs=6, batch_size=1), Context(log=points.append))
     losses = [point["loss"] for point in points if "loss" in point]
     assert len(losses) == 72
     assert max(b - a for a, b in itertools.pairwise(losses)) > 0.5  # single steps do rise
@@ -188,47 +208,49 @@ def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
 def test_noise_around_a_level_is_no_divergence(noise):
     divergence = DivergenceDetector(len(noise))
     for value in noise:
-        divergence.see(1.5 + value)
+        divergence.check(1.5 + value)
 
 
 def test_rare_hard_examples_in_a_learned_task_are_no_divergence():
     divergence = DivergenceDetector(200)
     draw = random.Random(0)
     for _ in range(200):
-        divergence.see(4.0 if draw.random() < 0.3 else 0.02)
+        divergence.check(4.0 if draw.random() < 0.3 else 0.02)
 
 
-def see_all(divergence, losses):
+def check_all(divergence, losses):
     for loss in losses:
-        divergence.see(loss)
+        divergence.check(loss)
 
 
 def test_a_loss_that_stays_where_it_rose_to_is_a_divergence():
     with pytest.raises(HarnessError, match=r"at step 18: the last 8 losses were 9\.00 or more, from 2\.00; lower"):
-        see_all(DivergenceDetector(40), [2.0] * 10 + [9.0] * 30)
+        check_all(DivergenceDetector(40), [2.0] * 10 + [9.0] * 30)
 
 
 def test_a_loss_that_is_worse_than_guessing_from_the_second_step_on_is_a_divergence():
     with pytest.raises(HarnessError, match="diverged at step 9"):
-        see_all(DivergenceDetector(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
+        check_all(DivergenceDetector(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
 
 
 @pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("how", ["full", "lora"])
-def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, packs, how):
-    results, runs = [], []
+def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, packs, method):
+    trained_weights, runs = [], []
     for checkpointing in (False, True):
         torch.manual_seed(0)
-        low = {"rank": 4, "alpha": 8.0, "dropout": 0.3, "targets": "all-linear"}
-        model = unfreeze(open_tiny()) if how == "full" else attach_low_rank(open_tiny(), **low)
-        seen = []
+        adapter = {"rank": 4, "alpha": 8.0, "dropout": 0.3, "targets": "all-linear"}
+        model = unfreeze(open_tiny()) if method == "full" else attach_low_rank(open_tiny(), **adapter)
+        calls = []
         inner = next(m for name, m in model.module.named_modules() if name.endswith("layers.0.self_attn"))
-        inner.register_forward_hook(lambda *_, seen=seen: seen.append(1))
-        settings_ = SupervisedSettings(1e-3, epochs=1, batch_size=12, packs=packs, checkpointing=checkpointing)
+        inner.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        settings_ = SupervisedSettings(learning_rate=1e-3, epochs=1, batch_size=12, checkpointing=checkpointing)
         torch.manual_seed(1)
-        train(model.module, DATA, settings_, Context())
-        results.append(weights(model.module))
-        runs.append(len(seen))
+        train(model.module, SAMPLES, settings_, Context(), packs=packs)
+        trained_weights.append(weights(model.module))
+        runs.append(len(calls))
     assert runs[1] == 2 * runs[0]
-    assert all(torch.allclose(results[0][name], results[1][name], atol=1e-6) for name in results[0])
+    assert all(
+        torch.allclose(trained_weights[0][name], trained_weights[1][name], atol=1e-6) for name in trained_weights[0]
+    )
     assert not any(getattr(module, "gradient_checkpointing", False) for module in model.module.modules())
