@@ -34,9 +34,9 @@ class Calibrated(Step):
         if not task.task.choices:
             return system.replace(content_free=tuple(self.content_free))
         queries = [Query(f"content-free/{index}", text) for index, text in enumerate(self.content_free)]
-        from harness.predict.answering import ask
+        from harness.predict.answering import predict
 
-        predictions = ask(system, queries, context.progress)
+        predictions = predict(system, queries, context.progress)
         answers = [prediction.raw for prediction in predictions]
         context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
         return system.replace(prior=contextual_prior([answer.choice_scores for answer in answers]))

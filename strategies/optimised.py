@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from harness.api import Architecture, Context, Example, Footprint, Needs, Step, System, TaskData
-from harness.prompts.instructions import BUILT_IN, paraphrased, written
-from harness.prompts.template import built_in, read
+from harness.prompts.instructions import BUILT_IN, paraphrase, read_bank
+from harness.prompts.template import built_in, read_text
 from harness.retrieval.exemplars import FixedExemplars, shuffled_by_label
 
 FILE = "prompt.json"
@@ -50,7 +50,7 @@ class Optimised(Step):
         if not isinstance(parameters, dict) or parameters.get("bank"):
             return parameters
         path = str(parameters.get("instructions") or "")
-        text = read(path, "file of instructions") if path else built_in(BUILT_IN)
+        text = read_text(path, "file of instructions") if path else built_in(BUILT_IN)
         return {**parameters, "bank": text}
 
     def footprint(self, shape: Architecture) -> Footprint:
@@ -60,12 +60,12 @@ class Optimised(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Search, log each round, and return the system with the best prompt."""
-        from harness.prompts.successive_halving import RoundScore, ScoredCandidate, affordable, halve
+        from harness.prompts.successive_halving import RoundScore, ScoredCandidate, affordable_candidates, halve
 
         selection_examples, exemplar_pool = split_for_search(task, self.items, context.seed)
         bare = system.replace(prior=())
         instructions = self._instructions(system, context)
-        count = affordable(self.candidates, self.budget)
+        count = affordable_candidates(self.candidates, self.budget)
         challengers = draw_candidates(bare, instructions, exemplar_pool, k=self.k, count=count, seed=context.seed)
         candidates = [ScoredCandidate(candidate) for candidate in (bare, *challengers)]
 
@@ -76,7 +76,7 @@ class Optimised(Step):
 
         metric = task.metrics[0] if task.metrics else "accuracy" if "choices" in task.provides else "token_f1"
         best = halve(candidates, selection_examples, metric, self.budget, log_round)
-        return best.bare.replace(prior=best.prior)
+        return best.system.replace(prior=best.prior)
 
     def save(self, system: System, folder: Path) -> None:
         """Write the instruction, the ids of the exemplars (null: those of the steps before) and the prior as JSON."""
@@ -105,9 +105,9 @@ class Optimised(Step):
     def _instructions(self, system: System, context: Context) -> list[str]:
         """List the instructions to try."""
         task = system.task
-        answers = paraphrased(system.model, task, self.paraphrases, context.seed)
+        answers = paraphrase(system.model, task, self.paraphrases, context.seed)
         context.count_tokens(sum(answer.prompt_tokens + answer.output_tokens for answer in answers))
-        instructions = [task.instruction, *written(self.bank, task), *(answer.output.strip() for answer in answers)]
+        instructions = [task.instruction, *read_bank(self.bank, task), *(answer.output.strip() for answer in answers)]
         return list(dict.fromkeys(instructions))
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.api import Context, Step, System, TaskData
 from harness.errors import unknown
-from harness.prompts.template import SUFFIX, check, read
+from harness.prompts.template import SUFFIX, validate, read_text
 
 
 class CustomPrompt(Step):
@@ -35,8 +35,8 @@ class CustomPrompt(Step):
         path = parameters.get("template") if isinstance(parameters, dict) else None
         if not isinstance(path, str) or not is_file(path) or parameters.get("text"):
             return parameters
-        text = read(path, "template")
-        check(text, path)
+        text = read_text(path, "template")
+        validate(text, path)
         return {**parameters, "text": text}
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
@@ -58,7 +58,7 @@ class CustomPrompt(Step):
             hint = "A template is templates/NAME.jinja in the suite's folder, or a file with its path."
             where = f"the suite of task {task.task.name!r}"
             raise unknown("template", self.template, task.templates, where=where, hint=hint)
-        check(task.templates[self.template], self.template)
+        validate(task.templates[self.template], self.template)
         return task.templates[self.template]
 
 

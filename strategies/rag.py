@@ -126,5 +126,5 @@ class Rag(Step):
         if self.rerank != "likelihood":
             return rerank.open_cross_encoder(context.locate(self.rerank))
         if not isinstance(system.model, ScoresChoices):
-            raise rerank.unscored(system.model)
+            raise rerank.likelihood_error(system.model)
         return rerank.LikelihoodReranker()

@@ -22,7 +22,7 @@ def _limit(flag: str, metavar: str, text: str) -> Any:
 
 @dataclass(frozen=True)
 class ConstraintOptions:
-    """What a strategy must keep to, and what decides among those that do."""
+    """Constraints on a strategy, and the objective among those that meet them."""
 
     objective: Annotated[
         Literal["quality", "cost", "latency", "memory"],

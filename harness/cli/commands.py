@@ -174,7 +174,7 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         suite=suite.name,
         version=suite.version,
         model=model,
-        window=tokens.window,
+        window=tokens.context_tokens,
         tasks=tuple(inspect(task, tokens) for task in prepared),
     )
 

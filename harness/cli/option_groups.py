@@ -62,7 +62,7 @@ def _options(group: Any) -> list[inspect.Parameter]:
 
 @dataclass(frozen=True)
 class PricingOptions:
-    """What measured seconds and tokens are priced by."""
+    """Usage and prices of the costs."""
 
     volume: Annotated[
         float | None, typer.Option("--volume", metavar="N", min=0, help="Requests a month [default: 100000].")

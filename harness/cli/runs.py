@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is run, where its results go, and how it is measured."""
+    """Suite parts, seeds, measurements and results folder of a run."""
 
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None
     model: Annotated[list[str] | None, repeatable("--model", "NAME", "A pinned model, a folder or a hub id")] = None
@@ -100,7 +100,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What a plan shows, and whether only the plan is wanted."""
+    """Contents of a plan, and planning instead of running."""
 
     detect: Annotated[
         float | None, typer.Option("--detect", metavar="D", help="Items and seeds that showing this difference needs.")

@@ -52,7 +52,7 @@ def deploy(  # noqa: PLR0913 - one for each flag
         files = write(record, stored.rows(), to, cache.root(), suite=suite, adapter=adapter, scores=scores)
     weights = "adapter" if files.adapter else "weights"
     typer.echo(f"Written: {files.folder} ({weights}, prompt, samples, model card).")
-    typer.echo(f"{files.alike} of {files.samples} stored answers are given again by what was written.")
+    typer.echo(f"{files.reproduced} of {files.samples} stored answers are given again by what was written.")
 
 
 def _single_trial(trials: Sequence[StoredTrial], task: str | None, seed: int | None) -> StoredTrial:

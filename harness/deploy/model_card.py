@@ -1,4 +1,4 @@
-"""The model card of a deployed system: what it is, how it was measured, how it is loaded, and what is not known."""
+"""Model card of a deployed system: identity, measured scores, loading, check, and what is not known."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib import metadata
 from harness.records.record import Completed
 
 
-def card(record: Completed, *, adapter: bool, samples: int, alike: int, scores: Sequence[str]) -> str:
+def card(record: Completed, *, adapter: bool, samples: int, reproduced: int, scores: Sequence[str]) -> str:
     """Write the card as Markdown with the front matter that model hubs read.
 
     Args:
         record: of the trial that was deployed.
-        adapter: whether the weights are an adapter beside the base model.
-        samples: stored answers that were asked again.
-        alike: those of them with the same answer.
+        adapter: the weights are an adapter for the base model.
+        samples: stored answers that were compared.
+        reproduced: those that the written model gives again.
         scores: the measured figures, a line each.
     """
     trial, model = record.trial, record.model
@@ -27,14 +27,14 @@ def card(record: Completed, *, adapter: bool, samples: int, alike: int, scores: 
         f"{model.name} ({_hash(model.hash)}), customised by `{trial.strategy}` with seed {trial.seed}. "
         + (f"Note: {model.note}." if model.note else ""),
         "## Measured\n\n" + ("\n".join(f"- {line}" for line in scores) or "No figures were given."),
-        _loading(record, adapter=adapter),
-        _checked(record, samples, alike),
-        _made_with(record),
+        _load_section(record, adapter=adapter),
+        _check_section(record, samples, reproduced),
+        _origin_section(record),
     ]
     return "\n\n".join(part.strip() for part in sections) + "\n"
 
 
-def _loading(record: Completed, *, adapter: bool) -> str:
+def _load_section(record: Completed, *, adapter: bool) -> str:
     if adapter:
         code = (
             "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
@@ -42,33 +42,35 @@ def _loading(record: Completed, *, adapter: bool) -> str:
             f'base = AutoModelForCausalLM.from_pretrained("{record.model.name}")\n'
             'model = PeftModel.from_pretrained(base, "model")'
         )
-        served = f"vllm serve {record.model.name} --enable-lora --lora-modules tuned=./model"
+        command = f"vllm serve {record.model.name} --enable-lora --lora-modules tuned=./model"
     else:
         code = (
             "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
             'tokenizer = AutoTokenizer.from_pretrained("model")\nmodel = AutoModelForCausalLM.from_pretrained("model")'
         )
-        served = "vllm serve ./model"
-    loading = (
+        command = "vllm serve ./model"
+    explanation = (
         "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
         "`prompt.json`; do not add special tokens. Where the system retrieves, `index/` has the passages and the index "
         "that they are found with."
     )
-    return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{served}\n```\n\n{loading}"
+    return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{command}\n```\n\n{explanation}"
 
 
-def _checked(record: Completed, samples: int, alike: int) -> str:
+def _check_section(record: Completed, samples: int, reproduced: int) -> str:
     how = ", greedily and to the end of the line" if record.tasks[0].kind == "qa" else ""
     caveat = (
-        "" if alike == samples else " Merging or rounding has changed the others: measure it before you rely on it."
+        ""
+        if reproduced == samples
+        else " Merging or rounding has changed the others: measure it before you rely on it."
     )
     return (
-        f"## Checked\n\n{alike} of {samples} stored answers were given again by what lies in `model/`.{caveat} "
+        f"## Checked\n\n{reproduced} of {samples} stored answers were given again by what lies in `model/`.{caveat} "
         f"`samples.jsonl` has the exact prompts and answers, so that a server can be checked by them too{how}."
     )
 
 
-def _made_with(record: Completed) -> str:
+def _origin_section(record: Completed) -> str:
     environment = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment.packages.items())
     return (

@@ -1,7 +1,7 @@
-"""The system of a finished trial as files that others load: weights, prompt, index, replies to check it by, model card.
+"""Write the system of a finished trial as files that other libraries load: weights, prompt, index, samples, model card.
 
-The weights are taken from what the trial kept, or made once more by the same steps; the first answers that were stored
-are then asked of what was written.
+The weights come from the trial's artifact, or from running the same steps again. The written files are then checked:
+they answer the trial's first questions, and their answers are compared with the stored ones.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from harness.trial.adaptation import adapt
 from harness.trial.recorder import Emit, Recorder
 
 SAMPLES = 20
-"""Stored answers that go with a system, and that it is checked by."""
+"""Stored answers that are written with a system, and that it is checked against."""
 
 
-def _silent(_: object) -> None:
-    """Tell nobody."""
+def _ignore(_: object) -> None:
+    """Drop a progress event."""
 
 
 @dataclass(frozen=True)
 class DeployedFiles:
-    """What was written.
+    """The written folder, and the outcome of its check.
 
     Attributes:
-        adapter: whether the weights are an adapter beside the base model, not merged into it.
-        samples: stored answers that were asked again of what was written; alike: those with the same answer.
+        adapter: the weights are an adapter for the base model, not merged into it.
+        samples: stored answers that were compared; reproduced: those that the written model gives again.
     """
 
     folder: Path
     adapter: bool
     samples: int
-    alike: int
+    reproduced: int
 
 
 def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
@@ -63,19 +63,19 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
     suite: str | None = None,
     adapter: bool = False,
     scores: Sequence[str] = (),
-    emit: Emit = _silent,
+    emit: Emit = _ignore,
 ) -> DeployedFiles:
-    """Write a trial's system, and check it by the trial's own answers.
+    """Write a trial's system, and check it against the trial's stored answers.
 
     Args:
         record: of the trial.
         rows: of the trial.
-        folder: is made, and must not hold anything.
-        cache: with converted models and kept artifacts.
+        folder: a new or empty one.
+        cache: has converted models and artifacts.
         suite: name or folder of its suite; None: the name in the record.
         adapter: write the adapter alone, for the base model to be served with; it is merged into the weights otherwise.
         scores: the measured figures in words, for the model card.
-        emit: told the progress.
+        emit: receives progress events.
 
     Raises:
         HarnessError: the folder is in use, the data or the model are no longer those of the record, or no other
@@ -83,21 +83,20 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HarnessError(f"{folder} is there already and not empty: name a new folder.")
-    planned = plan_again(record, suite or record.trial.suite)
+    planned = replan(record, suite or record.trial.suite)
     system, target = _rebuild(record, planned, cache, emit)
     scratch = folder.with_name(f".{folder.name}.making")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)
-        beside = _write_weights(system, planned.model_reference, scratch / "model", adapter=adapter)
-        _write_way_of_asking(system, scratch)
+        adapter = _write_weights(system, planned.model_reference, scratch / "model", adapter=adapter)
+        _write_prompt_and_index(system, scratch)
         samples = [row for row in rows if row.role == "target"][:SAMPLES]
         _write_lines(scratch / "samples.jsonl", [_sample(system, row) for row in samples])
         emit({"phase": "check"})
-        alike = _alike(
-            _reopened(planned.model_reference, scratch / "model", cache, adapter=beside), system, target, samples
-        )
-        text = card(record, adapter=beside, samples=len(samples), alike=alike, scores=scores)
+        model = _reopen(planned.model_reference, scratch / "model", cache, adapter=adapter)
+        reproduced = _count_reproduced(model, system, target, samples)
+        text = card(record, adapter=adapter, samples=len(samples), reproduced=reproduced, scores=scores)
         (scratch / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         scratch.rename(folder)
@@ -105,14 +104,14 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
         raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return DeployedFiles(folder, beside, len(samples), alike)
+    return DeployedFiles(folder, adapter, len(samples), reproduced)
 
 
-def plan_again(record: Completed, suite: str) -> PlannedTrial:
-    """Plan a stored trial once more.
+def replan(record: Completed, suite: str) -> PlannedTrial:
+    """Plan a stored trial again.
 
     Raises:
-        HarnessError: it would be another one, because data, model or versions have changed.
+        HarnessError: its key would differ, because data, model or versions have changed.
     """
     trial, sizes = record.trial, record.tasks[0].sizes
     names = tuple(info.name for info in record.tasks if info.role != "control" and not info.name.count("."))
@@ -130,7 +129,7 @@ def plan_again(record: Completed, suite: str) -> PlannedTrial:
     exact = [name for name in ("train", "validation", "test") if sizes.get(name)]
     for limits in (SplitLimits.model_validate({}), SplitLimits.model_validate({name: sizes[name] for name in exact})):
         for planned in make_plan(config.model_copy(update={"limits": limits})).trials:
-            if planned.trial.key == trial.key or _alike_but_for_questions(planned, record):
+            if planned.trial.key == trial.key or _makes_same_system(planned, record):
                 return planned
     raise HarnessError(
         f"{trial.label} on {trial.suite}/{trial.task} can no longer be planned as it was: its data, wording or model "
@@ -138,55 +137,54 @@ def plan_again(record: Completed, suite: str) -> PlannedTrial:
     )
 
 
-def _alike_but_for_questions(planned: PlannedTrial, record: Completed) -> bool:
-    """Whether a trial makes the same system as a stored one, whatever it is asked besides."""
-    mine, stored = planned.trial, record.trial
-    learned_alike = mine.train_items == stored.train_items and not planned.train_tasks
-    return learned_alike and (mine.task, mine.basis, mine.steps) == (stored.task, stored.basis, stored.steps)
+def _makes_same_system(planned: PlannedTrial, record: Completed) -> bool:
+    """True where a trial adapts the model as a stored one did; its test items may differ."""
+    trial, stored = planned.trial, record.trial
+    same_training = trial.train_items == stored.train_items and not planned.train_tasks
+    return same_training and (trial.task, trial.basis, trial.steps) == (stored.task, stored.basis, stored.steps)
 
 
 def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) -> tuple[System, PreparedTask]:
-    loaded = load_suite(planned.suite_folder)
-    prepared = [prepare(loaded, name, limits=planned.limits) for name in (planned.trial.task, *planned.train_tasks)]
+    suite = load_suite(planned.suite_folder)
+    prepared = [prepare(suite, name, limits=planned.limits) for name in (planned.trial.task, *planned.train_tasks)]
     target = prepared[0]
     if target.info.data_hash != record.tasks[0].data_hash:
         raise HarnessError(f"the data of task {target.info.name!r} are no longer those of the record: run it again.")
-    stage = Recorder(cache, emit, planned.trial.seed)
-    with stage.span("load"):
+    recorder = Recorder(cache, emit, planned.trial.seed)
+    with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     if model.info.hash != record.model.hash:
         raise HarnessError(f"the weights of {record.model.name!r} are no longer those of the record: run it again.")
     steps = record.search.steps if record.search else record.trial.steps
-    return adapt(stage, System(model, target.task_data.task), steps, [part.task_data for part in prepared]), target
+    return adapt(recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared]), target
 
 
 def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) -> bool:
-    """Write weights, configuration and tokenizer; tell whether they are an adapter beside the base model."""
-    portable = weight_formats
+    """Write weights, configuration and tokenizer; return True where they are an adapter for the base model."""
     model = require_local(system.model)
-    if bottleneck.attached(prefix_sharing.causal_lm(model.module)):
+    if bottleneck.attached_shape(prefix_sharing.causal_lm(model.module)):
         raise HarnessError(
             "bottleneck adapters are blocks of this project that no other library loads: deploy lora or full instead."
         )
-    beside = portable.has_adapter(model) and (adapter or not portable.is_mergeable(model))
-    if adapter and not beside:
+    is_adapter = weight_formats.has_adapter(model) and (adapter or not weight_formats.is_mergeable(model))
+    if adapter and not is_adapter:
         raise HarnessError("this system has no adapter of its own: deploy it without --adapter.")
-    if beside and (model.base_changed or portable.is_four_bit(model)):
+    if is_adapter and (model.base_changed or weight_formats.is_four_bit(model)):
         raise HarnessError(
             "the weights below this adapter are not those of the base model: deploy it merged, without --adapter."
         )
-    if beside:
+    if is_adapter:
         for settings in model.module.peft_config.values():
             settings.base_model_name_or_path = base
     else:
-        model = portable.merge_in_full_precision(model)
+        model = weight_formats.merge_in_full_precision(model)
     model.module.save_pretrained(str(folder), safe_serialization=True)
     model.tokenizer.save_pretrained(str(folder))
-    return beside
+    return is_adapter
 
 
-def _write_way_of_asking(system: System, folder: Path) -> None:
-    """Write what a system is besides its weights: the prompt's parts, and the index with its passages."""
+def _write_prompt_and_index(system: System, folder: Path) -> None:
+    """Write the parts of the prompt, its template, and the index with its passages."""
     task = system.task
     prompt_parts: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
     exemplars = getattr(system.exemplars, "examples", ())
@@ -208,23 +206,23 @@ def _write_way_of_asking(system: System, folder: Path) -> None:
         _write_lines(folder / "index" / "passages.jsonl", [asdict(passage) for passage in retriever.passages])
 
 
-def _reopened(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:
-    """Open what was written as a user would."""
+def _reopen(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:
+    """Open the written model as a user would."""
     if adapter:
         return require_local(registry.open_model(base, cache)).load_adapted(folder)
     return registry.open_model(str(folder), cache)
 
 
-def _alike(model: Model, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
+def _count_reproduced(model: Model, system: System, target: PreparedTask, samples: Sequence[Row]) -> int:
     """Count the stored answers that the reopened model gives again."""
     answers = {row.id: row.answer for row in samples}
     queries = [example.query for example in target.test if example.query.id in answers]
-    predictions = answering.ask(replace(system, model=model), queries)
+    predictions = answering.predict(replace(system, model=model), queries)
     return sum(prediction.answer == answers[prediction.query.id] for prediction in predictions)
 
 
 def _sample(system: System, row: Row) -> dict[str, Any]:
-    """Tell one stored answer, with each choice as it follows the prompt."""
+    """One stored answer, with each choice as it follows the prompt."""
     sample: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
     if row.choice_scores:
         prompt, tokenizer = Prompt(system.task, row.input), require_local(system.model).tokenizer

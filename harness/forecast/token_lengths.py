@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import Any
 
 from pydantic import ValidationError
 
 from harness.api import Example, Prompt, Task
 from harness.data.prepare import PreparedTask
-from harness.models import tokenizer
+from harness.models.tokenizer import TokenCounter, open_tokenizer
 from harness.prompts import layout
 from harness.records.measurements import StoredModel
 
@@ -69,7 +68,7 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
     try:
         return TokenLengths.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
-        lengths = _count(task, tokenizer.open_tokenizer(folder, name, cache))
+        lengths = _count(task, open_tokenizer(folder, name, cache))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(lengths.model_dump_json(), encoding="utf-8")
     return lengths
@@ -82,25 +81,19 @@ def sample_passages(task: PreparedTask) -> list[str]:
     return [f"{passage.title}: {passage.text}" if passage.title else passage.text for passage in corpus[::step]]
 
 
-def _count(task: PreparedTask, counter: Any) -> TokenLengths:
-    """Count the tokens of a task's texts.
-
-    Args:
-        task: read and split.
-        counter: a tokenizer of `harness.models.tokenizer`.
-    """
+def _count(task: PreparedTask, counter: TokenCounter) -> TokenLengths:
     definition, train = task.task_data.task, task.task_data.train
     test_prompts, train_prompts = _prompts(definition, task.test), _prompts(definition, train)
     prompts = (*test_prompts, *train_prompts)
     texts = [layout.render_text(prompt, counter.tokenizer) for prompt in prompts]
-    counts = counter.prompts(prompts)
+    counts = counter.count_prompts(prompts)
     shared = len(counter.tokenizer(_common_prefix(texts), add_special_tokens=False)["input_ids"]) if texts else 0
     test_counts, train_counts = counts[: len(test_prompts)], counts[len(test_prompts) :]
     blank = Prompt(definition, "")
-    answers = counter.answers(blank, [example.references[0] for example in train])
+    answers = counter.count_answers(blank, [example.references[0] for example in train])
     scored = "choices" in task.task_data.provides
     groups = [example.query.choices or definition.choices for example in task.test] if scored else []
-    choices = [count - 1 for count in counter.answers(blank, [choice for group in groups for choice in group])]
+    choices = [count - 1 for count in counter.count_answers(blank, [choice for group in groups for choice in group])]
     texts = sample_passages(task)
     passages = [len(ids) for ids in counter.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
     return TokenLengths(

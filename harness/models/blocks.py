@@ -13,19 +13,19 @@ ATTENTION = ("self_attn", "self_attention", "attn", "attention")
 FEED_FORWARD = ("mlp", "feed_forward", "ffn", "block_sparse_moe", "moe")
 
 
-def blocks(module: Any) -> list[Any]:
+def decoder_blocks(module: Any) -> list[Any]:
     """Return a decoder's blocks, the first one nearest to the embeddings.
 
     Raises:
         HarnessError: the model's inside is not a list of blocks.
     """
-    return list(_stack(module)[1])
+    return list(_block_list(module)[1])
 
 
-def above(module: Any) -> list[Any]:
+def final_modules(module: Any) -> list[Any]:
     """Return what stands behind the last block: the final norm and, if its weights are its own, the output head."""
     model = causal_lm(module)
-    name, _ = _stack(module)
+    name, _ = _block_list(module)
     children = dict(model.get_decoder().named_children())
     behind = list(children)[list(children).index(name) + 1 :]
     head = model.get_output_embeddings()
@@ -39,7 +39,7 @@ def sublayer(block: Any, names: tuple[str, ...]) -> Any:
     return next((getattr(block, name) for name in names if isinstance(getattr(block, name, None), nn.Module)), None)
 
 
-def _stack(module: Any) -> tuple[str, nn.ModuleList]:
+def _block_list(module: Any) -> tuple[str, nn.ModuleList]:
     model = causal_lm(module)
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     for name, child in model.get_decoder().named_children():

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
-from harness.models.blocks import ATTENTION, FEED_FORWARD, blocks, sublayer
+from harness.models.blocks import ATTENTION, FEED_FORWARD, decoder_blocks, sublayer
 
 FILE = "bottleneck.safetensors"
 _NAME = "bottleneck"
 
 
 @dataclass(frozen=True)
-class Shape:
+class BottleneckShape:
     """How the adapters look.
 
     Attributes:
@@ -36,7 +36,7 @@ class Shape:
 class Bottleneck(nn.Module):
     """``h + up(activation(down(h)))``; `up` begins at zero, so the model answers as before until it is trained."""
 
-    def __init__(self, size: int, shape: Shape, like: Tensor) -> None:
+    def __init__(self, size: int, shape: BottleneckShape, like: Tensor) -> None:
         super().__init__()
         self.down = nn.Linear(size, shape.width, device=like.device, dtype=like.dtype)
         self.up = nn.Linear(shape.width, size, device=like.device, dtype=like.dtype)
@@ -50,7 +50,7 @@ class Bottleneck(nn.Module):
         return hidden + self.up(self.activation(self.down(hidden)))
 
 
-def attach(module: Any, shape: Shape) -> None:
+def attach(module: Any, shape: BottleneckShape) -> None:
     """Put trainable adapters behind the sublayers of every block; nothing else of the model takes a gradient.
 
     Raises:
@@ -58,7 +58,7 @@ def attach(module: Any, shape: Shape) -> None:
     """
     model = causal_lm(module)
     kinds = (FEED_FORWARD,) if shape.after == "feed_forward" else (ATTENTION, FEED_FORWARD)
-    owners = [sublayer(block, names) for block in blocks(model) for names in kinds]
+    owners = [sublayer(block, names) for block in decoder_blocks(model) for names in kinds]
     if None in owners:
         raise HarnessError(
             f"the blocks of {type(model).__name__} have no attention and feed-forward part that an adapter could "
@@ -72,7 +72,7 @@ def attach(module: Any, shape: Shape) -> None:
     model.bottleneck_shape = shape
 
 
-def attached(module: Any) -> Shape | None:
+def attached_shape(module: Any) -> BottleneckShape | None:
     """Return the shape of a model's adapters; None if it has none."""
     return getattr(causal_lm(module), "bottleneck_shape", None)
 
@@ -87,29 +87,33 @@ def remove(module: Any) -> None:
     del model.bottleneck_shape
 
 
-def is_own(name: str) -> bool:
+def is_bottleneck_weight(name: str) -> bool:
     """Tell whether a parameter of this name is an adapter's."""
     return f".{_NAME}." in name
 
 
 def save(module: Any, folder: Path) -> None:
     """Write the adapters, their shape with them."""
-    shape = attached(module)
+    shape = attached_shape(module)
     assert shape  # noqa: S101 - asked only where there are adapters
-    own = {name: weight.detach().contiguous() for name, weight in causal_lm(module).named_parameters() if is_own(name)}
-    save_file(own, folder / FILE, {"format": "pt"} | {key: str(value) for key, value in asdict(shape).items()})
+    weights = {
+        name: weight.detach().contiguous()
+        for name, weight in causal_lm(module).named_parameters()
+        if is_bottleneck_weight(name)
+    }
+    save_file(weights, folder / FILE, {"format": "pt"} | {key: str(value) for key, value in asdict(shape).items()})
 
 
 def load(module: Any, folder: Path) -> None:
     """Put adapters back that `save` wrote."""
     with safe_open(folder / FILE, framework="pt") as stream:  # type: ignore[no-untyped-call]
-        written: dict[str, str] = stream.metadata()
+        metadata: dict[str, str] = stream.metadata()
         weights: dict[str, Tensor] = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no dict
-    activation = cast("Literal['gelu', 'relu']", written["activation"])
-    attach(module, Shape(int(written["width"]), activation, cast("Any", written["after"])))
-    own = {name: weight for name, weight in causal_lm(module).named_parameters() if is_own(name)}
+    activation = cast("Literal['gelu', 'relu']", metadata["activation"])
+    attach(module, BottleneckShape(int(metadata["width"]), activation, cast("Any", metadata["after"])))
+    parameters = {name: weight for name, weight in causal_lm(module).named_parameters() if is_bottleneck_weight(name)}
     with torch.no_grad():
-        for name, weight in own.items():
+        for name, weight in parameters.items():
             weight.copy_(weights[name])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 
-def bytes_of(tensors: Iterable[Tensor]) -> int:
+def storage_bytes(tensors: Iterable[Tensor]) -> int:
     """Add up the storages behind some tensors, bytes; tied weights and views share one, which counts once."""
     storages = (tensor.untyped_storage() for tensor in tensors)
     return sum({(storage.device, storage.data_ptr()): storage.nbytes() for storage in storages}.values())
@@ -21,20 +21,20 @@ def weights_bytes(model: Any) -> int | None:
         model: a `harness.models.local_model.LocalModel`, or anything else that answers.
     """
     module = getattr(model, "module", None)
-    return None if module is None else bytes_of(_tensors(module))
+    return None if module is None else storage_bytes(_tensors(module))
 
 
 def _tensors(module: Any) -> Iterator[Tensor]:
     for parameter in module.parameters():
         yield parameter
-        yield from _scales(getattr(parameter, "quant_state", None))
+        yield from _quantisation_scales(getattr(parameter, "quant_state", None))
     yield from module.buffers()
 
 
-def _scales(state: Any) -> Iterator[Tensor]:
+def _quantisation_scales(state: Any) -> Iterator[Tensor]:
     """Give what 4-bit codes are scaled by; scales may be quantised themselves (double quantisation)."""
     for value in vars(state).values() if state is not None else ():
         if isinstance(value, Tensor):
             yield value
         elif hasattr(value, "absmax"):
-            yield from _scales(value)
+            yield from _quantisation_scales(value)

@@ -19,7 +19,7 @@ from harness.decoding import prefix_sharing
 from harness.errors import HarnessError
 from harness.models import gguf_conversion
 from harness.models.local_model import LocalModel
-from harness.models.tokenizer import window
+from harness.models.tokenizer import context_window
 
 
 def open_model(
@@ -54,7 +54,7 @@ def open_model(
         update={
             "parameters": sum(p.numel() for p in module.parameters()),
             "hash": weights_hash(weights, cache),
-            "context_tokens": window(module.config, tokenizer),
+            "context_tokens": context_window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
         }
     )
@@ -71,7 +71,7 @@ def prepare_weights(folder: Path, cache: Path) -> Path:
 
 
 def native_dtype(device: str) -> torch.dtype:
-    """Return bfloat16 where hardware computes in it (GPU, AVX-512 BF16, AMX); else float16 on a GPU, float32 on a CPU."""
+    """Return bfloat16 where hardware computes in it (GPU, AVX-512 BF16, AMX); else float16 (GPU) or float32 (CPU)."""
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public function for it
@@ -115,7 +115,7 @@ def _convert(folder: Path, target: Path) -> None:
         try:
             os.rename(model_folder, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
         except OSError:
-            if not target.is_dir():  # another process was not faster
+            if not target.is_dir():  # else another process was first
                 raise
 
 

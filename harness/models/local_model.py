@@ -48,8 +48,8 @@ class LocalModel:
 
     def render_prompts(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
         """Render prompts so that `reserve` more tokens fit after each; trained virtual tokens come first."""
-        window, virtual_ids = self.info.context_tokens, list(virtual_tokens.ids(self.module))
-        max_tokens = window and window - reserve - virtual_tokens.length(self.module)
+        window, virtual_ids = self.info.context_tokens, list(virtual_tokens.virtual_ids(self.module))
+        max_tokens = window and window - reserve - virtual_tokens.prefix_length(self.module)
         rendered = [layout.render_prompt(p, self.tokenizer, max_tokens=max_tokens) for p in prompts]
         return [replace(prompt, tokens=virtual_ids + prompt.tokens) for prompt in rendered] if virtual_ids else rendered
 
@@ -88,9 +88,7 @@ class LocalModel:
                 dropped_passages=p.dropped_passages,
                 prefill_s=timer.prefill_s[index],
                 decode_s=timer.decode_s[index],
-                decode_tokens=min(
-                    len(tokens), max_new_tokens - 1
-                ),  # the last pass yields the end token, or nothing at the limit
+                decode_tokens=min(len(tokens), max_new_tokens - 1),  # an end token's pass counts, the first does not
                 first_token_at=timer.first_token_at[index],
             )
             for index, (p, tokens) in enumerate(zip(rendered, outputs, strict=True))
@@ -113,9 +111,8 @@ class LocalModel:
         rendered = self.render_prompts(prompts, max(len(leaf) for group in leaves for leaf in group))
         branches = [Branch(p.tokens, group) for p, group in zip(rendered, leaves, strict=True)]
         timer = PassTimer(len(rendered), self.module.device, progress)
-        scores = prefix_sharing.score_branches(
-            self.module, branches, self.row_tokens if self.supports_packing else None, timer
-        )
+        row_tokens = self.row_tokens if self.supports_packing else None
+        scores = prefix_sharing.score_branches(self.module, branches, row_tokens, timer)
         return [
             Answer(
                 p.text,

@@ -27,12 +27,12 @@ def quantise(module: Any) -> None:
         name for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
     ]
     for name in names:  # by name: a list of layers would keep every old one until the end
-        module.set_submodule(name, _in_four_bits(module.get_submodule(name)))
+        module.set_submodule(name, _quantised_layer(module.get_submodule(name)))
     for parameter in module.parameters():
         if not isinstance(parameter, Params4bit):  # else it would keep the whole file of weights mapped into memory
             parameter.data = parameter.data.clone()
     module.is_loaded_in_4bit = True  # by this peft knows which kind of adapter layer to put there
-    _give_back()
+    _release_memory()
 
 
 def is_quantised(module: Any) -> bool:
@@ -43,46 +43,46 @@ def is_quantised(module: Any) -> bool:
 def dequantise(module: Any) -> None:
     """Hold every linear layer in the model's own type again, in place; what 4 bits have rounded away stays away."""
     for name in [name for name, layer in module.named_modules() if isinstance(layer, Linear4bit)]:
-        module.set_submodule(name, whole(module.get_submodule(name)))
+        module.set_submodule(name, dequantised_layer(module.get_submodule(name)))
     module.is_loaded_in_4bit = False
-    _give_back()
+    _release_memory()
 
 
-def whole(layer: Any, update: Tensor | None = None) -> nn.Module:
+def dequantised_layer(layer: Any, update: Tensor | None = None) -> nn.Module:
     """Return a 4-bit layer as the ordinary layer that it was made from.
 
     Args:
         layer: made by `quantise`.
         update: [out, in], added to the weights before they are rounded to the model's type.
     """
-    weight = weights_of(layer)
+    weight = dequantised_weights(layer)
     if update is not None:
         weight = (weight.float() + update.float()).to(weight.dtype)
-    made: Any = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
+    dequantised: Any = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
     if layer.was_transposed:
-        made = Conv1D(layer.out_features, layer.in_features).to("meta")
+        dequantised = Conv1D(layer.out_features, layer.in_features).to("meta")
         weight = weight.T.contiguous()
-    made.weight = nn.Parameter(weight, requires_grad=False)
-    made.bias = layer.bias
-    return made
+    dequantised.weight = nn.Parameter(weight, requires_grad=False)
+    dequantised.bias = layer.bias
+    return dequantised
 
 
-def weights_of(layer: Any) -> Tensor:
+def dequantised_weights(layer: Any) -> Tensor:
     """Return the weights that a 4-bit layer stands for: [out, in]."""
     return dequantize_4bit(layer.weight.data, layer.weight.quant_state)
 
 
-def state(module: Any) -> dict[str, Tensor]:
+def quantised_state(module: Any) -> dict[str, Tensor]:
     """Return the 4-bit layers' contents by name: the codes and what they are scaled by."""
-    found: dict[str, Tensor] = {}
+    state: dict[str, Tensor] = {}
     for name, layer in module.named_modules():
         if isinstance(layer, Linear4bit):
             prefix = f"{name}.".replace(".base_layer.", ".")
-            layer.state_dict(destination=found, prefix=prefix)
-    return {name: value.contiguous() for name, value in found.items()}
+            layer.state_dict(destination=state, prefix=prefix)
+    return {name: value.contiguous() for name, value in state.items()}
 
 
-def load_state(module: Any, tensors: dict[str, Tensor]) -> None:
+def load_quantised_state(module: Any, tensors: dict[str, Tensor]) -> None:
     """Put 4-bit layers back that `state` gave, and take their tensors out of `tensors`.
 
     Raises:
@@ -91,17 +91,17 @@ def load_state(module: Any, tensors: dict[str, Tensor]) -> None:
     for name, layer in module.named_modules():
         if not isinstance(layer, Linear4bit):
             continue
-        own = {key: tensors.pop(key) for key in list(tensors) if key.startswith(f"{name}.weight")}
-        codes = own.pop(f"{name}.weight", None)
+        layer_tensors = {key: tensors.pop(key) for key in list(tensors) if key.startswith(f"{name}.weight")}
+        codes = layer_tensors.pop(f"{name}.weight", None)
         if codes is None or codes.shape != layer.weight.shape:
             raise HarnessError("the 4-bit weights that were kept are those of another model: run 'harness clean'.")
-        stats = {key.removeprefix(f"{name}.weight."): value for key, value in own.items()}
+        stats = {key.removeprefix(f"{name}.weight."): value for key, value in layer_tensors.items()}
         layer.weight = Params4bit.from_prequantized(codes, stats, device=str(layer.weight.device), module=layer)
         if f"{name}.bias" in tensors:
             layer.bias = nn.Parameter(tensors.pop(f"{name}.bias").to(layer.bias.device), requires_grad=False)
 
 
-def _in_four_bits(layer: Any) -> Any:
+def _quantised_layer(layer: Any) -> Any:
     """Return a linear layer in 4 bits that passes gradients whatever it was asked before.
 
     On a CPU with AVX-512 BF16, bitsandbytes would repack the layer's weights on the first call in eval mode, for
@@ -110,17 +110,17 @@ def _in_four_bits(layer: Any) -> Any:
     """
     transposed = isinstance(layer, Conv1D)
     weight = layer.weight.data.T.contiguous() if transposed else layer.weight.data
-    made: Any = Linear4bit(weight.shape[1], weight.shape[0], bias=False, compute_dtype=weight.dtype, device="meta")
+    quantised: Any = Linear4bit(weight.shape[1], weight.shape[0], bias=False, compute_dtype=weight.dtype, device="meta")
     build: Any = Params4bit
-    codes = build(weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made)
-    made.weight = codes.to(weight.device)  # on a device, it is quantised
-    made.bias = layer.bias
-    made.was_transposed = transposed
-    made.support_avx512bf16_for_cpu = False
-    return made.train(layer.training)
+    codes = build(weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=quantised)
+    quantised.weight = codes.to(weight.device)  # on a device, it is quantised
+    quantised.bias = layer.bias
+    quantised.was_transposed = transposed
+    quantised.support_avx512bf16_for_cpu = False
+    return quantised.train(layer.training)
 
 
-def _give_back() -> None:
+def _release_memory() -> None:
     """Return what the old layers held to the system or the device."""
     allocator.trim()
     if torch.cuda.is_available():

@@ -30,14 +30,14 @@ def save(module: Any, changed: frozenset[str] | None, folder: Path) -> None:
     four_bits = _is_quantised(inner)
     if isinstance(module, PeftModel):
         module.save_pretrained(str(folder))
-    if bottleneck.attached(inner):
+    if bottleneck.attached_shape(inner):
         bottleneck.save(inner, folder)
     if four_bits:
         (folder / _QUANTISED).write_text('{"type": "nf4", "double": true}\n', encoding="ascii")
     if changed is None or changed:
         below = base_weights(module)
         if four_bits:  # codes and scales stand for the layers that are in 4 bits
-            layers = quantised.state(inner)
+            layers = quantised.quantised_state(inner)
             below = {name: weight for name, weight in below.items() if name not in layers} | layers
         elif changed is not None:
             below = {name: weight for name, weight in below.items() if name in changed}
@@ -79,10 +79,10 @@ def prepare_adapter(module: Any) -> None:
 
 def without_adapter(module: Any) -> Any:
     """Return the model below an adapter, the adapter thrown away."""
-    if virtual_tokens.length(module):
+    if virtual_tokens.prefix_length(module):
         return virtual_tokens.remove(module)
     inner: Any = module.unload() if isinstance(module, PeftModel) else module
-    if bottleneck.attached(inner):
+    if bottleneck.attached_shape(inner):
         bottleneck.remove(inner)
     return inner
 
@@ -96,16 +96,16 @@ def base_weights(module: Any) -> dict[str, Tensor]:
         name.replace(".base_layer.", "."): weight.detach().contiguous()
         for name, weight in inner.named_parameters()
         if ".base_layer." in name
-        or not (name.startswith(tuned) or bottleneck.is_own(name) or (prefix and prefix in name))
+        or not (name.startswith(tuned) or bottleneck.is_bottleneck_weight(name) or (prefix and prefix in name))
     }
 
 
 def _load_base(inner: Any, folder: Path, *, four_bits: bool) -> frozenset[str]:
     tensors = load_file(folder / BASE)
     if four_bits:
-        quantised.load_state(inner, tensors)
-    found = inner.load_state_dict(tensors, strict=False)  # tied weights stand once, unchanged ones not at all
-    if found.unexpected_keys:
+        quantised.load_quantised_state(inner, tensors)
+    incompatible = inner.load_state_dict(tensors, strict=False)  # tied weights stand once, unchanged ones not at all
+    if incompatible.unexpected_keys:
         raise HarnessError(f"the weights kept in {folder} are those of another model: run 'harness clean'.")
     return frozenset(tensors) | ({name for name, _ in inner.named_parameters()} if four_bits else frozenset[str]())
 

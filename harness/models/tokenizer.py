@@ -16,7 +16,7 @@ from harness.prompts import layout
 
 
 @dataclass(frozen=True)
-class PromptLengths:
+class TokenCounter:
     """Counts tokens of prompts as a model would be sent them.
 
     Attributes:
@@ -25,25 +25,25 @@ class PromptLengths:
     """
 
     name: str
-    window: int | None
+    context_tokens: int | None
     tokenizer: Any
 
-    def prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
         """Give the length of each prompt, tokens."""
-        return self._lengths([layout.render_text(prompt, self.tokenizer) for prompt in prompts])
+        return self._count([layout.render_text(prompt, self.tokenizer) for prompt in prompts])
 
-    def answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
+    def count_answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
         """Give the length of answers as they follow a prompt, the end of the turn included, tokens."""
-        texts = [layout.answer_text(task_prompt, one, self.tokenizer) for one in answers]
-        return [length + 1 for length in self._lengths(texts)]
+        texts = [layout.answer_text(task_prompt, answer, self.tokenizer) for answer in answers]
+        return [length + 1 for length in self._count(texts)]
 
-    def _lengths(self, texts: Sequence[str]) -> list[int]:
+    def _count(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
         return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
 
-def open_tokenizer(folder: Path, name: str, cache: Path) -> PromptLengths:
+def open_tokenizer(folder: Path, name: str, cache: Path) -> TokenCounter:
     """Load a model's tokenizer and settings; no weights are read, and a GGUF is not converted.
 
     Args:
@@ -63,10 +63,10 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> PromptLengths:
         config = AutoConfig.from_pretrained(weights, **options)
     except (OSError, ValueError, ImportError) as error:
         raise HarnessError(f"the tokenizer in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
-    return PromptLengths(name, window(config, tokenizer), tokenizer)
+    return TokenCounter(name, context_window(config, tokenizer), tokenizer)
 
 
-def window(config: Any, tokenizer: Any) -> int | None:
+def context_window(config: Any, tokenizer: Any) -> int | None:
     """Return the length of the context window: the model's, or the tokenizer's where that is shorter."""
-    named = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
-    return min((int(n) for n in named if n and n < 10**9), default=None)
+    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
+    return min((int(n) for n in limits if n and n < 10**9), default=None)

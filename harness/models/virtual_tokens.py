@@ -24,10 +24,10 @@ def install(module: Any) -> None:
     if not isinstance(module, PeftModel) or not module.active_peft_config.is_prompt_learning:
         return
     inner: Any = causal_lm(module)
-    inner.virtual_hooks = VirtualTokenHooks(module).handles if ids(module) else Prefix(module).handles
+    inner.virtual_hooks = VirtualTokenHooks(module).handles if virtual_ids(module) else PrefixHook(module).handles
 
 
-def ids(module: Any) -> tuple[int, ...]:
+def virtual_ids(module: Any) -> tuple[int, ...]:
     """Return the ids that stand before every prompt; none for a model without virtual tokens."""
     config: Any = module.active_peft_config if isinstance(module, PeftModel) else None
     if config is None or config.peft_type not in _EMBEDDED:
@@ -36,7 +36,7 @@ def ids(module: Any) -> tuple[int, ...]:
     return tuple(range(first, first + config.num_virtual_tokens))
 
 
-def length(module: Any) -> int:
+def prefix_length(module: Any) -> int:
     """Return how many places of the window are taken before every prompt."""
     config: Any = module.active_peft_config if isinstance(module, PeftModel) else None
     return config.num_virtual_tokens if config is not None and config.is_prompt_learning else 0
@@ -59,14 +59,17 @@ class VirtualTokenHooks:
         self.vectors = module.get_prompt
         self.first: int = embedding.num_embeddings
         self.asked: Tensor | None = None
-        self.handles = [embedding.register_forward_pre_hook(self.before), embedding.register_forward_hook(self.after)]
+        self.handles = [
+            embedding.register_forward_pre_hook(self.mask_virtual_ids),
+            embedding.register_forward_hook(self.insert_vectors),
+        ]
 
-    def before(self, _layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    def mask_virtual_ids(self, _layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         """Remember the ids, and ask for those in the vocabulary only."""
         self.asked = inputs[0] if bool((inputs[0] >= self.first).any()) else None
         return None if self.asked is None else (inputs[0].where(inputs[0] < self.first, 0), *inputs[1:])
 
-    def after(self, _layer: Any, _inputs: Any, found: Tensor) -> Tensor:
+    def insert_vectors(self, _layer: Any, _inputs: Any, found: Tensor) -> Tensor:
         """Put the trained vectors in: [batch, tokens, width]."""
         if self.asked is None:
             return found
@@ -77,7 +80,7 @@ class VirtualTokenHooks:
         return torch.where(virtual[..., None], vectors[places], found)
 
 
-class Prefix:
+class PrefixHook:
     """A hook before a decoder that puts the trained keys and values into an empty cache.
 
     Callers need not know: a mask that leaves no room for the prefix is widened, and positions move behind it.
@@ -85,11 +88,11 @@ class Prefix:
 
     def __init__(self, module: Any) -> None:
         self.states = module.get_prompt
-        self.size: int = length(module)
+        self.size: int = prefix_length(module)
         decoder = causal_lm(module).get_decoder()
-        self.handles = [decoder.register_forward_pre_hook(self.before, with_kwargs=True)]
+        self.handles = [decoder.register_forward_pre_hook(self.prepend, with_kwargs=True)]
 
-    def before(self, _layer: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def prepend(self, _layer: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Put the prefix in front of what is read."""
         read: Tensor = args[0] if args else given["input_ids"]
         inputs, cache = dict(given), given.get("past_key_values")

@@ -13,7 +13,7 @@ from harness.metrics.voting import winner
 
 Number = TypeVar("Number", int, float)
 
-SCORED: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
+SCORED_KINDS: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
 """The kinds whose choices are scored where the model can."""
 
 
@@ -33,13 +33,13 @@ class Prediction:
     parsed: str
 
     @property
-    def sent(self) -> tuple[Passage, ...]:
+    def sent_passages(self) -> tuple[Passage, ...]:
         """The passages that stood in the prompt, best first: those that did not fit the window are left out."""
         passages = self.prompt.passages
         return passages[: len(passages) - self.raw.dropped_passages]
 
 
-def ask(system: System, queries: Sequence[Query], progress: ProgressCallback | None = None) -> list[Prediction]:
+def predict(system: System, queries: Sequence[Query], progress: ProgressCallback | None = None) -> list[Prediction]:
     """Return one prediction a query, in their order.
 
     Choices are scored where the model can; a model that only generates is asked and its text is parsed. A system that
@@ -51,18 +51,23 @@ def ask(system: System, queries: Sequence[Query], progress: ProgressCallback | N
     """
     prompts = system.prompts(queries)
     if system.reasoning is None:
-        return _answered(system, queries, prompts, progress)
-    samples = [_reasoned(system, queries, prompts, sample, progress) for sample in range(system.reasoning.samples)]
-    return [_voted(system, query_samples) for query_samples in zip(*samples, strict=True)]
+        return _predict_answers(system, queries, prompts, progress)
+    samples = [
+        _predict_with_reasoning(system, queries, prompts, sample, progress)
+        for sample in range(system.reasoning.samples)
+    ]
+    return [_vote(system, query_samples) for query_samples in zip(*samples, strict=True)]
 
 
-def likeliest(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
+def most_likely(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
     """Return the choice that a model finds likeliest, by `strengths`."""
-    values = strengths(scores, choices, kind, prior)
+    values = comparable_scores(scores, choices, kind, prior)
     return choices[max(range(len(values)), key=values.__getitem__)]
 
 
-def strengths(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> list[float]:
+def comparable_scores(
+    scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()
+) -> list[float]:
     """Return what the choices are compared by, nats.
 
     The labels of a classification are compared by log-likelihood less the prior. Choices of a multiple-choice item,
@@ -77,17 +82,17 @@ def strengths(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior
     return [score / len(choice.encode()) for score, choice in zip(scores, choices, strict=True)]
 
 
-def _answered(
+def _predict_answers(
     system: System, queries: Sequence[Query], prompts: Sequence[Prompt], progress: ProgressCallback | None
 ) -> list[Prediction]:
     """Ask for the answers themselves."""
     task = system.task
     choices = [query.choices or task.choices for query in queries]
-    if task.kind in SCORED and isinstance(system.model, ScoresChoices):
+    if task.kind in SCORED_KINDS and isinstance(system.model, ScoresChoices):
         raws = system.model.score_choices(prompts, choices, progress=progress)
         raws, priors = _priors(system, system.model, prompts, choices, raws)
         read = [
-            (likeliest(raw.choice_scores, options, task.kind, prior), "choice")
+            (most_likely(raw.choice_scores, options, task.kind, prior), "choice")
             for raw, options, prior in zip(raws, choices, priors, strict=True)
         ]
     elif task.kind == "language_modelling":
@@ -125,12 +130,12 @@ def _priors(
             for row, content_free in zip(totals, content_free_answers, strict=True)
         ]
         paid = [
-            _with_cost(answer, content_free) for answer, content_free in zip(paid, content_free_answers, strict=True)
+            _add_cost(answer, content_free) for answer, content_free in zip(paid, content_free_answers, strict=True)
         ]
     return paid, [[total / len(system.content_free) for total in row] for row in totals]
 
 
-def _reasoned(
+def _predict_with_reasoning(
     system: System, queries: Sequence[Query], prompts: Sequence[Prompt], sample: int, progress: ProgressCallback | None
 ) -> list[Prediction]:
     """Ask for one reasoning each, then for the answers behind them."""
@@ -141,7 +146,7 @@ def _reasoned(
         max_new_tokens=how.max_new_tokens,
         one_line=False,
         sampling=how.sampling and replace(how.sampling, seed=how.sampling.seed * 1_000_003 + sample),
-        progress=_part(progress, sample, how.samples),
+        progress=_sample_progress(progress, sample, how.samples),
     )
     labels = task.question_label, task.answer_label
     texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
@@ -149,15 +154,15 @@ def _reasoned(
     return [
         replace(
             prediction,
-            raw=replace(_with_cost(prediction.raw, thought), reasoning=(text,), reasoning_tokens=thought.output_tokens),
+            raw=replace(_add_cost(prediction.raw, thought), reasoning=(text,), reasoning_tokens=thought.output_tokens),
         )
         for prediction, thought, text in zip(
-            _answered(system, queries, reasoned_prompts, None), thoughts, texts, strict=True
+            _predict_answers(system, queries, reasoned_prompts, None), thoughts, texts, strict=True
         )
     ]
 
 
-def _part(progress: ProgressCallback | None, sample: int, samples: int) -> ProgressCallback | None:
+def _sample_progress(progress: ProgressCallback | None, sample: int, samples: int) -> ProgressCallback | None:
     """Return what tells the progress of one sample of several as a part of the whole."""
     if progress is None:
         return None
@@ -169,7 +174,7 @@ def _part(progress: ProgressCallback | None, sample: int, samples: int) -> Progr
     return within
 
 
-def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
+def _vote(system: System, samples: Sequence[Prediction]) -> Prediction:
     """Return the first sample that gives the answer which most samples give, with the cost of all of them."""
     if len(samples) == 1:
         return samples[0]
@@ -177,14 +182,14 @@ def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
         winner(
             system.task.kind,
             [prediction.answer for prediction in samples],
-            [_support(system, prediction) for prediction in samples],
+            [_choice_support(system, prediction) for prediction in samples],
         )
     ]
     raw = chosen.raw
     for sample in samples:
         if sample is not chosen:
             raw = replace(
-                _with_cost(raw, sample.raw), reasoning_tokens=raw.reasoning_tokens + sample.raw.reasoning_tokens
+                _add_cost(raw, sample.raw), reasoning_tokens=raw.reasoning_tokens + sample.raw.reasoning_tokens
             )
     raw = replace(
         raw,
@@ -194,27 +199,27 @@ def _voted(system: System, samples: Sequence[Prediction]) -> Prediction:
     return replace(chosen, raw=raw)
 
 
-def _support(system: System, prediction: Prediction) -> dict[str, float]:
+def _choice_support(system: System, prediction: Prediction) -> dict[str, float]:
     """Return how strongly one sample speaks for each choice, nats; empty where nothing was scored."""
     choices = prediction.query.choices or system.task.choices
     scores = prediction.raw.choice_scores
     if not scores:
         return {}
-    return dict(zip(choices, strengths(scores, choices, system.task.kind, system.prior), strict=True))
+    return dict(zip(choices, comparable_scores(scores, choices, system.task.kind, system.prior), strict=True))
 
 
-def _with_cost(answer: Answer, other: Answer) -> Answer:
+def _add_cost(answer: Answer, other: Answer) -> Answer:
     """Return an answer that another call was made for, with the tokens and seconds of both."""
     return replace(
         answer,
         prompt_tokens=answer.prompt_tokens + other.prompt_tokens,
         output_tokens=answer.output_tokens + other.output_tokens,
-        prefill_s=_sum(answer.prefill_s, other.prefill_s),
-        decode_s=_sum(answer.decode_s, other.decode_s),
-        decode_tokens=_sum(answer.decode_tokens, other.decode_tokens),
+        prefill_s=_add(answer.prefill_s, other.prefill_s),
+        decode_s=_add(answer.decode_s, other.decode_s),
+        decode_tokens=_add(answer.decode_tokens, other.decode_tokens),
     )
 
 
-def _sum(first: Number | None, second: Number | None) -> Number | None:
+def _add(first: Number | None, second: Number | None) -> Number | None:
     """Add; unknown if either is."""
     return None if first is None or second is None else first + second

@@ -11,7 +11,7 @@ from harness.predict.answering import Prediction
 from harness.records.record import Role, Row
 
 
-def rows_of(
+def build_rows(
     task: Task, examples: Sequence[Example], predictions: Sequence[Prediction], role: Role = "target"
 ) -> list[Row]:
     """Put the predictions of a task's examples beside what is known of their answers, in their order."""
@@ -32,9 +32,9 @@ def rows_of(
             choice_scores=p.raw.choice_scores,
             reasoning=p.raw.reasoning,
             votes=p.raw.votes,
-            passages=tuple(passage.id for passage in p.sent),
+            passages=tuple(passage.id for passage in p.sent_passages),
             evidence=example.evidence,
-            cited=citations(p.answer, p.sent),
+            cited=citations(p.answer, p.sent_passages),
             dropped_passages=p.raw.dropped_passages,
             prompt_tokens=p.raw.prompt_tokens,
             output_tokens=p.raw.output_tokens,
@@ -43,7 +43,7 @@ def rows_of(
     ]
 
 
-def tokens_of(predictions: Sequence[Prediction]) -> dict[str, int | None]:
+def count_tokens(predictions: Sequence[Prediction]) -> dict[str, int | None]:
     """Count the tokens read and written; choices that were scored are read, reasoning is written."""
     read, out, thought = (
         sum(getattr(p.raw, name) for p in predictions)
@@ -54,7 +54,7 @@ def tokens_of(predictions: Sequence[Prediction]) -> dict[str, int | None]:
     return {"tokens_in": read, "tokens_out": out}
 
 
-def passes_of(predictions: Sequence[Prediction]) -> dict[str, Any]:
+def sum_timing(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Add up the model's passes, as `Meter.passes` takes them; None where the model does not tell."""
     return {
         name: _total([getattr(p.raw, name) for p in predictions]) for name in ("prefill_s", "decode_s", "decode_tokens")

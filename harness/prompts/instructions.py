@@ -10,7 +10,7 @@ BUILT_IN = "instructions.txt"
 """The package's own file: `template.built_in` reads it."""
 
 
-def written(bank: str, task: Task) -> list[str]:
+def read_bank(bank: str, task: Task) -> list[str]:
     """Return the instructions of a file, filled in for a task; what names its labels is left out where it has none.
 
     Args:
@@ -20,12 +20,12 @@ def written(bank: str, task: Task) -> list[str]:
     """
     lines = [line.strip() for line in bank.splitlines()]
     usable = [line for line in lines if line and not line.startswith("#") and (task.choices or "{choices}" not in line)]
-    return [_filled(line, task) for line in usable]
+    return [_fill_in(line, task) for line in usable]
 
 
-def paraphrased(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
+def paraphrase(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
     """Have a model say the task's instruction in other words (Zhou et al. 2023, section 3.2), drawn `count` times."""
-    how = Task(
+    paraphrase_task = Task(
         "paraphrase",
         "qa",
         "Say what is to be done in other words.",
@@ -37,7 +37,7 @@ def paraphrased(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
         answer
         for draw in range(count)
         for answer in model.generate(
-            [Prompt(how, task.instruction)],
+            [Prompt(paraphrase_task, task.instruction)],
             max_new_tokens=48,
             one_line=True,
             sampling=Sampling(0.7, 0.95, seed * 1_000_003 + draw),
@@ -45,7 +45,7 @@ def paraphrased(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
     ]
 
 
-def _filled(line: str, task: Task) -> str:
+def _fill_in(line: str, task: Task) -> str:
     parts = {
         "{instruction}": task.instruction,
         "{choices}": ", ".join(task.choices),

@@ -68,7 +68,7 @@ def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]
         system_turn: whether the instruction is a system turn; else it is put before the first question.
     """
     if prompt.task.template:
-        content = template.fill(prompt.task.template, replace(prompt, reasoning="", thinking=False))
+        content = template.fill_in(prompt.task.template, replace(prompt, reasoning="", thinking=False))
         return [{"role": "user", "content": content}]
     turns: list[dict[str, str]] = []
     for question, answer in prompt.exemplars:
@@ -121,7 +121,7 @@ def plain_text(prompt: Prompt) -> str:
     """Return the prompt as one text: by the task's template, bare, or in the built-in plain form."""
     if prompt.task.form == "bare" and not prompt.task.template:
         return bare_text(prompt)
-    return template.fill(prompt.task.template, prompt)
+    return template.fill_in(prompt.task.template, prompt)
 
 
 def bare_text(prompt: Prompt) -> str:

@@ -11,11 +11,11 @@ from math import ceil, log2
 
 from harness.api import Example, System
 from harness.metrics import Items, get
-from harness.predict.answering import Prediction, ask, likeliest
-from harness.predict.prediction_rows import rows_of
+from harness.predict.answering import Prediction, predict, most_likely
+from harness.predict.prediction_rows import build_rows
 from harness.prompts.label_prior import batch_prior
 
-LEAST_ITEMS = 8
+MIN_ITEMS = 8
 """Fewer new items in a round would throw candidates away by chance: then fewer candidates are tried."""
 
 
@@ -27,13 +27,13 @@ class ScoredCandidate:
         bare: the system without a prior.
     """
 
-    bare: System
+    system: System
     examples: list[Example] = field(default_factory=list[Example])
     predictions: list[Prediction] = field(default_factory=list[Prediction])
 
-    def ask(self, examples: Sequence[Example]) -> int:
+    def evaluate(self, examples: Sequence[Example]) -> int:
         """Ask some more items; return the tokens that this took."""
-        predictions = ask(self.bare, [example.query for example in examples])
+        predictions = predict(self.system, [example.query for example in examples])
         self.examples += examples
         self.predictions += predictions
         return sum(prediction.raw.prompt_tokens + prediction.raw.output_tokens for prediction in predictions)
@@ -42,17 +42,19 @@ class ScoredCandidate:
     def prior(self) -> tuple[float, ...]:
         """What each label gets on average over the items asked; empty where none was scored, or after a vote."""
         scores = [prediction.raw.choice_scores for prediction in self.predictions]
-        if not (self.bare.task.choices and all(scores)) or any(prediction.raw.votes for prediction in self.predictions):
+        if not (self.system.task.choices and all(scores)) or any(
+            prediction.raw.votes for prediction in self.predictions
+        ):
             return ()
         return batch_prior(scores)
 
     def score(self, metric: str) -> float:
         """Return a metric over the items asked, turned so that more is better."""
-        task, prior = self.bare.task, self.prior
-        rows = rows_of(task, self.examples, self.predictions)
+        task, prior = self.system.task, self.prior
+        rows = build_rows(task, self.examples, self.predictions)
         if prior:
             rows = [
-                row.model_copy(update={"answer": likeliest(row.choice_scores, row.choices, task.kind, prior)})
+                row.model_copy(update={"answer": most_likely(row.choice_scores, row.choices, task.kind, prior)})
                 for row in rows
             ]
         measured = get(metric)
@@ -80,15 +82,15 @@ class RoundScore:
     score: float
 
 
-def affordable(candidates: int, budget: int) -> int:
+def affordable_candidates(candidates: int, budget: int) -> int:
     """Return how many challengers a budget of prompts is enough for: at least one."""
-    while candidates > 1 and _share(candidates, candidates, budget) < LEAST_ITEMS:
+    while candidates > 1 and _share(candidates, candidates, budget) < MIN_ITEMS:
         candidates -= 1
     return candidates
 
 
 def halve(
-    tried: Sequence[ScoredCandidate],
+    candidates: Sequence[ScoredCandidate],
     items: Sequence[Example],
     metric: str,
     budget: int,
@@ -100,24 +102,24 @@ def halve(
     items asked. Of equal ones the earlier wins.
 
     Args:
-        tried: the present system and its challengers.
+        candidates: the present system and its challengers.
         items: asked in this order.
         metric: that they are judged by.
         budget: prompts asked, at most.
         observe: called after each candidate of each round with what came out and the tokens that it took.
     """
-    present, alive = tried[0], list(range(1, len(tried)))
+    present, alive = candidates[0], list(range(1, len(candidates)))
     rounds, prompts_asked, start = _rounds(len(alive)), 0, 0
     for turn in range(rounds):
-        share = min(_share(len(alive), len(tried) - 1, budget), len(items) - start)
+        share = min(_share(len(alive), len(candidates) - 1, budget), len(items) - start)
         for index in (0, *alive):
-            spent = tried[index].ask(items[start : start + share]) if share > 0 else 0
+            spent = candidates[index].evaluate(items[start : start + share]) if share > 0 else 0
             prompts_asked += max(share, 0)
-            observe(RoundScore(prompts_asked, turn + 1, index, start + share, tried[index].score(metric)), spent)
+            observe(RoundScore(prompts_asked, turn + 1, index, start + share, candidates[index].score(metric)), spent)
         start += share
-        ranked = sorted(alive, key=lambda index: -tried[index].score(metric))
+        ranked = sorted(alive, key=lambda index: -candidates[index].score(metric))
         alive = ranked[: max(1, ceil(len(ranked) / 2))]
-    best = tried[alive[0]] if alive else present
+    best = candidates[alive[0]] if alive else present
     return best if best.score(metric) > present.score(metric) else present
 
 

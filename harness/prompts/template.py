@@ -25,7 +25,7 @@ def built_in(file: str) -> str:
     return files(__package__ or "").joinpath("templates", file).read_text(encoding="utf-8")
 
 
-def read(path: str, what: str) -> str:
+def read_text(path: str, what: str) -> str:
     """Return the text of a user's file.
 
     Args:
@@ -41,7 +41,7 @@ def read(path: str, what: str) -> str:
         raise HarnessError(f"{what} {path} cannot be read ({error}): name a text file in UTF-8.") from error
 
 
-def check(text: str, where: str) -> None:
+def validate(text: str, where: str) -> None:
     """See whether a template can be used.
 
     Args:
@@ -62,7 +62,7 @@ def check(text: str, where: str) -> None:
         raise HarnessError(f"template {where} never shows the question: put {{{{ question }}}} where it belongs.")
 
 
-def fill(text: str, prompt: Prompt) -> str:
+def fill_in(text: str, prompt: Prompt) -> str:
     """Lay a prompt out by a template.
 
     Args:

@@ -16,7 +16,7 @@ import bm25s
 import numpy as np
 
 from harness.api import Passage
-from harness.retrieval.ranking import Allowed, passage_line
+from harness.retrieval.ranking import AllowedMask, passage_line
 
 K1, B = 1.5, 0.75
 """How soon repetition stops to count, and how much length does: bm25s's own, within what the survey calls usual."""
@@ -30,16 +30,16 @@ class Bm25Searcher:
 
     index: bm25s.BM25
 
-    def search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
+    def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
         """Return the allowed passages that share a word with each text, best first; those of equal score in order."""
-        return [self._one(text, allowed, depth) for text in texts]
+        return [self._rank(text, allowed, depth) for text in texts]
 
     def save(self, folder: Path) -> None:
         """Write the scores as plain arrays and the vocabulary as JSON."""
         self.index.save(folder / _FOLDER, show_progress=False)
 
-    def _one(self, text: str, allowed: Allowed, depth: int) -> list[int]:
-        scores = self.index.get_scores_from_ids(self.index.get_tokens_ids(words(text)))
+    def _rank(self, text: str, allowed: AllowedMask, depth: int) -> list[int]:
+        scores = self.index.get_scores_from_ids(self.index.get_tokens_ids(split_words(text)))
         sharing = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         best = np.argsort(-scores[sharing], kind="stable")[:depth]
         return sharing[best].tolist()
@@ -48,12 +48,12 @@ class Bm25Searcher:
 def build(passages: Sequence[Passage]) -> Bm25Searcher:
     """Count the words of a corpus."""
     vocabulary: dict[str, int] = {"": 0}  # stands for a passage without words: lengths are divided by their mean
-    counted = [
-        [vocabulary.setdefault(word, len(vocabulary)) for word in words(passage_line(passage)) or [""]]
+    word_ids = [
+        [vocabulary.setdefault(word, len(vocabulary)) for word in split_words(passage_line(passage)) or [""]]
         for passage in passages
     ]
     index: Any = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy")
-    index.index((counted, vocabulary), show_progress=False)
+    index.index((word_ids, vocabulary), show_progress=False)
     return Bm25Searcher(index)
 
 
@@ -62,6 +62,6 @@ def load(folder: Path) -> Bm25Searcher:
     return Bm25Searcher(bm25s.BM25.load(folder / _FOLDER, show_progress=False, allow_pickle=False))
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split a text into words as they are counted."""
     return _WORD.findall(text.lower())

@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.models.loading import native_dtype
 from harness.retrieval import faiss_index
 from harness.retrieval.faiss_index import Kind
-from harness.retrieval.ranking import Allowed, passage_line
+from harness.retrieval.ranking import AllowedMask, passage_line
 
 BATCH = 32
 _FILE = "index.faiss"
@@ -38,7 +38,7 @@ class DenseSearcher:
     index: Any
     breadth: int | None = None
 
-    def search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
+    def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
         """Return the places of the `depth` nearest allowed passages for each text, nearest first."""
         if not texts:
             return []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.api import Passage, Query
 
-Allowed = NDArray[np.bool_] | None
+AllowedMask = NDArray[np.bool_] | None
 """Which places of the corpus may be found: a mask [passages]; None: all of them."""
 
 FUSION_DEPTH = 100
@@ -24,7 +24,7 @@ FUSION_CONSTANT = 60
 class Searcher(Protocol):
     """Knows passages by their places in the corpus, and finds them by one signal."""
 
-    def search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
+    def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
         """Return the places of at most `depth` allowed passages for each text, best first.
 
         The allowed ones are ranked among themselves: one that is not allowed takes no place from them.
@@ -39,7 +39,7 @@ class Searcher(Protocol):
 class Reranker(Protocol):
     """Judges a query and a passage together."""
 
-    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
+    def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Return a score for each passage found for each query; the higher the better."""
         ...
 
@@ -71,9 +71,9 @@ class PassageRetriever:
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the passages of each query, best first."""
         depth = max(self.k, self.candidates) if self.reranker else self.k
-        retrieved = [[self.passages[position] for position in row] for row in self._places(queries, depth)]
+        retrieved = [[self.passages[position] for position in row] for row in self._positions(queries, depth)]
         if self.reranker and queries:
-            scores = self.reranker.scores([query.input for query in queries], retrieved)
+            scores = self.reranker.score([query.input for query in queries], retrieved)
             retrieved = [_by_score(row, row_scores) for row, row_scores in zip(retrieved, scores, strict=True)]
         return [tuple(row[: self.k]) for row in retrieved]
 
@@ -81,25 +81,25 @@ class PassageRetriever:
         """Return the retriever for a system with this model: a reranker may ask it."""
         return replace(self, reranker=self.reranker.with_model(model)) if self.reranker else self
 
-    def _places(self, queries: Sequence[Query], depth: int) -> list[list[int]]:
+    def _positions(self, queries: Sequence[Query], depth: int) -> list[list[int]]:
         """Return the first `depth` readable places of each query; users are served one after another."""
         positions: list[list[int]] = [[] for _ in queries]
         restricted = any(passage.readers for passage in self.passages)
         for user in dict.fromkeys(query.user for query in queries) if restricted else [None]:
             query_indices = [n for n, query in enumerate(queries) if query.user == user or not restricted]
-            allowed = readable(self.passages, user) if restricted else None
+            allowed = readable_mask(self.passages, user) if restricted else None
             ranked = self._search([queries[n].input for n in query_indices], allowed, depth) if query_indices else []
             for n, row in zip(query_indices, ranked, strict=True):
                 positions[n] = row
         return positions
 
-    def _search(self, texts: Sequence[str], allowed: Allowed, depth: int) -> list[list[int]]:
+    def _search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
         each = depth if len(self.searchers) == 1 else max(depth, FUSION_DEPTH)
         lists = [searcher.search(texts, allowed, each) for searcher in self.searchers]
-        merged = lists[0] if len(lists) == 1 else [fuse(rows) for rows in zip(*lists, strict=True)]
-        return [self._filled(row, allowed, depth) for row in merged]
+        merged = lists[0] if len(lists) == 1 else [fuse_rankings(rows) for rows in zip(*lists, strict=True)]
+        return [self._cut_or_fill(row, allowed, depth) for row in merged]
 
-    def _filled(self, row: Sequence[int], allowed: Allowed, depth: int) -> list[int]:
+    def _cut_or_fill(self, row: Sequence[int], allowed: AllowedMask, depth: int) -> list[int]:
         """Cut to `depth`, or fill up in corpus order where a query shares no word with enough passages.
 
         The one place that every list goes through: whatever a searcher gave, no place that is not allowed passes.
@@ -114,12 +114,12 @@ class PassageRetriever:
         return readable_positions
 
 
-def readable(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:
+def readable_mask(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:
     """Mask [passages] of what a user may read: public passages, and those that name the user; None: public ones."""
     return np.array([not p.readers or (user is not None and user in p.readers) for p in passages], dtype=bool)
 
 
-def fuse(lists: Sequence[Sequence[int]]) -> list[int]:
+def fuse_rankings(lists: Sequence[Sequence[int]]) -> list[int]:
     """Merge ranked lists by the sum of 1 / (60 + rank), highest first; of equal ones the earlier in the corpus.
 
     Source: Cormack, Clarke & Buettcher 2009, reciprocal rank fusion.

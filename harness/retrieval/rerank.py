@@ -36,7 +36,7 @@ class LikelihoodReranker:
             HarnessError: the model gives no log-likelihoods.
         """
         if not isinstance(self.model, ScoresChoices):
-            raise unscored(self.model)
+            raise likelihood_error(self.model)
         queries_by_passage: dict[Passage, list[str]] = {}
         for query, candidates in zip(queries, passages, strict=True):
             for passage in candidates:
@@ -61,7 +61,7 @@ class CrossEncoderReranker:
 
     encoder: Any
 
-    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
+    def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Score all pairs; a pair longer than the encoder's window is cut at its end."""
         pairs = [(query, passage_line(p)) for query, row in zip(queries, passages, strict=True) for p in row]
         scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
@@ -99,7 +99,7 @@ def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
     return CrossEncoderReranker(encoder)
 
 
-def unscored(model: Any) -> HarnessError:
+def likelihood_error(model: Any) -> HarnessError:
     """Say that a model cannot rerank."""
     name = getattr(getattr(model, "info", None), "name", None) or "this model"
     return HarnessError(

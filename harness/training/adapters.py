@@ -74,7 +74,7 @@ def attach_bottleneck(
         HarnessError: the blocks have no attention and feed-forward part to put an adapter behind.
     """
     model = merge_adapter(model)
-    bottleneck.attach(model.module, bottleneck.Shape(width, activation, after))
+    bottleneck.attach(model.module, bottleneck.BottleneckShape(width, activation, after))
     return model
 
 
@@ -113,7 +113,7 @@ def merge_adapter(model: LocalModel) -> LocalModel:
         HarnessError: the adapter cannot be merged.
     """
     module: Any = model.module
-    if bottleneck.attached(module):
+    if bottleneck.attached_shape(module):
         raise _merge_error("adapter")
     if not isinstance(model.module, PeftModel):
         return _dequantise(model)
@@ -150,12 +150,12 @@ def freeze_lower_blocks(model: LocalModel, layers: int | None) -> LocalModel:
         HarnessError: the model has fewer blocks.
     """
     model = merge_adapter(model)
-    stack = blocks.blocks(model.module)
+    stack = blocks.decoder_blocks(model.module)
     count = len(stack) * 2 // 3 if layers is None else layers
     if count > len(stack):
         raise HarnessError(f"frozen(layers={count}): the model has {len(stack)} blocks; freeze at most so many.")
     model.module.requires_grad_(False)
-    for part in (*stack[count:], *blocks.above(model.module)):
+    for part in (*stack[count:], *blocks.final_modules(model.module)):
         part.requires_grad_(True)
     names = frozenset(name for name, weight in model.module.named_parameters() if weight.requires_grad)
     return model.with_module(model.module, base_changed=True, changed_weights=names)
@@ -172,7 +172,7 @@ def _dequantise(model: LocalModel, merging: str = "") -> LocalModel:
         layers = [name for name, layer in inner.named_modules() if hasattr(layer, "get_delta_weight")]
         for name in layers:
             layer = inner.get_submodule(name)
-            inner.set_submodule(name, quantised.whole(layer.base_layer, layer.get_delta_weight("default")))
+            inner.set_submodule(name, quantised.dequantised_layer(layer.base_layer, layer.get_delta_weight("default")))
         inner = model.module.unload()
     quantised.dequantise(inner)
     return model.with_module(inner.requires_grad_(False), base_changed=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.models.footprint import bytes_of
+from harness.models.footprint import storage_bytes
 from harness.training.settings import ScheduleShape
 
 
@@ -104,4 +104,4 @@ class MasterAdamW:
         ]
         pairs = zip(self.parameters, self.masters, strict=True)
         masters = [master for parameter, master in pairs if master is not parameter]
-        record_memory(bytes_of(gradients), bytes_of([*moments, *masters]))
+        record_memory(storage_bytes(gradients), storage_bytes([*moments, *masters]))

@@ -14,8 +14,8 @@ import torch
 
 from harness.api import Example, ModelAwareRetriever, Passage, Query, Retriever, System, TaskData
 from harness.metrics import Items, get
-from harness.predict.answering import ask
-from harness.predict.prediction_rows import rows_of
+from harness.predict.answering import predict
+from harness.predict.prediction_rows import build_rows
 from harness.training.training_samples import task_systems
 
 Split = Literal["train", "validation"]
@@ -82,10 +82,10 @@ def monitor_tasks(system: System, task: TaskData, items: int) -> MonitoredTasks 
 
 
 def _score(system: System, metric: str, examples: Sequence[Example]) -> float | None:
-    predictions = ask(system, [example.query for example in examples])
+    predictions = predict(system, [example.query for example in examples])
     rows = [
         row.model_copy(update={"id": str(index)})  # tasks that are learned together may share ids
-        for index, row in enumerate(rows_of(system.task, examples, predictions))
+        for index, row in enumerate(build_rows(system.task, examples, predictions))
     ]
     return get(metric).value(Items.from_rows(rows, system.task.choices))
 

@@ -87,7 +87,7 @@ def measure_four_bits(model: Any) -> dict[str, float]:
     layer.get_output_embeddings = lambda: None
     with torch.inference_mode(mode=False):
         quantise_s = mean_seconds(lambda: quantised.quantise(layer), 1)
-    dequantise_s = mean_seconds(lambda: quantised.weights_of(layer[0]), 3)
+    dequantise_s = mean_seconds(lambda: quantised.dequantised_weights(layer[0]), 3)
     return {"quantise_s": quantise_s / (4 * size * size), "whole_s": dequantise_s / (4 * size * size)}
 
 

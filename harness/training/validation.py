@@ -79,8 +79,8 @@ class ValidationMonitor:
         self.module.train()
         self.context.log(point | scores)
         if samples:
-            by_metric = self.settings.best_by == "metric" and tasks
-            loss = -tasks.validation_score(scores) if by_metric and tasks else point["validation_loss"]
+            metric_tasks = tasks if self.settings.best_by == "metric" else None
+            loss = -metric_tasks.validation_score(scores) if metric_tasks else point["validation_loss"]
             self._keep_if_best(loss, last=last)
 
     def restore(self) -> None:

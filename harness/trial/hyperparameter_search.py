@@ -127,9 +127,9 @@ class _Rehearsal:
         model = registry.open_model(self.planned.model_reference, self.recorder.cache, by=self.planned.backend)
         system = adapt(within, System(model, task.task), _with(self.planned.trial.steps, values), self.material)
         queries = [example.query for example in task.validation]
-        predictions = answering.ask(system, queries, within.reporter("predict"))
-        within.meter.count_tokens(**prediction_rows.tokens_of(predictions))
-        rows = prediction_rows.rows_of(system.task, task.validation, predictions, "target")
+        predictions = answering.predict(system, queries, within.reporter("predict"))
+        within.meter.count_tokens(**prediction_rows.count_tokens(predictions))
+        rows = prediction_rows.build_rows(system.task, task.validation, predictions, "target")
         value = get(self.info.metrics[0]).value(Items.from_rows(rows, self.info.labels))
         if value is None or not math.isfinite(value):
             raise HarnessError(f"{self.info.metrics[0]} is not defined on the validation split of {task.task.name}.")

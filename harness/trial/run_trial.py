@@ -120,10 +120,10 @@ def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: 
     phase = PHASES[role]
     with recorder.span(phase):
         queries = [example.query for example in examples]
-        predictions = answering.ask(system, queries, recorder.reporter(phase))
-        recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
-        recorder.meter.set_timing(**prediction_rows.passes_of(predictions))
-    return prediction_rows.rows_of(system.task, examples, predictions, role)
+        predictions = answering.predict(system, queries, recorder.reporter(phase))
+        recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
+        recorder.meter.set_timing(**prediction_rows.sum_timing(predictions))
+    return prediction_rows.build_rows(system.task, examples, predictions, role)
 
 
 def _scores(task: PreparedTask, rows: Sequence[Row]) -> dict[str, float]:

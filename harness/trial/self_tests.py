@@ -56,7 +56,7 @@ def check(recorder: Recorder, system: System, target: PreparedTask, rows: Sequen
     with recorder.span("check"):
         predictions = [_ask(recorder, ablation.system, ablation.examples) for ablation in variants]
         for ablation, answers in zip(variants, predictions, strict=True):
-            control_rows += prediction_rows.rows_of(ablation.system.task, ablation.examples, answers, "control")
+            control_rows += prediction_rows.build_rows(ablation.system.task, ablation.examples, answers, "control")
         # any form of the questions serves to compare weights, and an ablation's answers are there already
         if variants:
             reference = _Reference(variants[0].system, variants[0].examples, predictions[0])
@@ -124,6 +124,6 @@ def _check(name: str, before: Sequence[Prediction], after: Sequence[Prediction])
 def _ask(recorder: Recorder, system: System, examples: Sequence[Example]) -> list[Prediction]:
     """Ask items; progress is reported under the name of the task that they belong to."""
     progress = recorder.reporter("check", system.task.name)
-    predictions = answering.ask(system, [example.query for example in examples], progress)
-    recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
+    predictions = answering.predict(system, [example.query for example in examples], progress)
+    recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
     return predictions

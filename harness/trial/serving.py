@@ -56,7 +56,7 @@ def serve(
     progress = recorder.reporter("serve")
     with recorder.span("serve"):
         warm_up = [
-            prediction for example in examples[-WARM_UP:] for prediction in answering.ask(system, [example.query])
+            prediction for example in examples[-WARM_UP:] for prediction in answering.predict(system, [example.query])
         ]
         if options.arrival_rate is None:
             timed = _closed_loop(system, queries, cap_s(options), progress)
@@ -64,8 +64,8 @@ def serve(
             times = arrival_times(options.requests, options.arrival_rate, planned.trial.seed, cap_s(options))
             timed = _open_loop(system, list(zip(times, queries, strict=False)), progress)
         predictions = [*warm_up, *[request.prediction for request in timed]]
-        recorder.meter.count_tokens(**prediction_rows.tokens_of(predictions))
-        recorder.meter.set_timing(**prediction_rows.passes_of(predictions))
+        recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
+        recorder.meter.set_timing(**prediction_rows.sum_timing(predictions))
     batch_answers = {row.id: row.answer for row in rows if row.role == "target"}
     serving = Serving(
         arrival_rate=options.arrival_rate,
@@ -85,7 +85,7 @@ def _closed_loop(
         start_s = perf_counter()
         if end_s is not None and len(timed) >= ENOUGH and start_s - first_s > end_s:
             break
-        (prediction,) = answering.ask(system, [query])
+        (prediction,) = answering.predict(system, [query])
         timed.append(_TimedPrediction(prediction, None, start_s, perf_counter()))
         progress(len(timed), len(queries))
     return timed
@@ -102,7 +102,7 @@ def _open_loop(
         now = perf_counter() - first_s
         queue = [arrival for arrival in arrivals[len(timed) : len(timed) + batch_size] if arrival[0] <= now]
         queue = queue or [arrivals[len(timed)]]  # a sleep may end a little early
-        predictions = answering.ask(system, [query for _, query in queue])
+        predictions = answering.predict(system, [query for _, query in queue])
         end_s = perf_counter()
         timed += [
             _TimedPrediction(prediction, arrived_s, first_s + arrived_s, end_s)
@@ -114,7 +114,7 @@ def _open_loop(
 
 def _request(request: _TimedPrediction, batch_answers: dict[str, str | None]) -> Request:
     raw, name = request.prediction.raw, request.prediction.query.id
-    tokens = prediction_rows.tokens_of([request.prediction])
+    tokens = prediction_rows.count_tokens([request.prediction])
     first_at = request.end_s if raw.votes else raw.first_token_at  # before the votes are counted, there is no answer
     return Request(
         id=name,
@@ -123,7 +123,7 @@ def _request(request: _TimedPrediction, batch_answers: dict[str, str | None]) ->
         first_token_s=None if raw.first_token_at is None or first_at is None else first_at - request.start_s,
         tokens_in=tokens["tokens_in"] or 0,
         tokens_out=tokens["tokens_out"] or 0,
-        **prediction_rows.passes_of([request.prediction]),
+        **prediction_rows.sum_timing([request.prediction]),
         agrees=request.prediction.answer == batch_answers[name] if name in batch_answers else None,
     )
 

@@ -122,6 +122,16 @@ def test_a_dry_run_shows_the_plan_and_runs_nothing(command, suite, model, tmp_pa
     assert not (tmp_path / "results").exists()
 
 
+def test_plan_and_run_refuse_what_only_the_other_does(command, suite, model):
+    trial = (suite, "--model", model, "--strategy", "zero_shot")
+    code, _, error = command("run", *trial, "--detect", "0.1")
+    assert (code, "give it to 'harness plan'" in error) == (2, True)
+    code, _, error = command("run", *trial, "--dry-run", "--release", "v1")
+    assert (code, "give it to 'harness run'" in error) == (2, True)
+    code, out, _ = command("run", *trial, "--dry-run", "--detect", "0.1")
+    assert (code, "To show a true difference of 0.1" in out) == (0, True)
+
+
 def test_a_run_tells_each_ending_prints_the_report_and_goes_on_where_it_was(command, suite, model, doubles):
     arguments = ["run", suite, "--model", model, "--task", "sentiment", "--strategy", "zero_shot"]
     code, out, _ = command(*arguments)

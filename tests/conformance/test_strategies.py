@@ -14,7 +14,7 @@ from harness.data.suite import load_suite
 from harness.plan import chain, discover
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
-from harness.predict.answering import ask
+from harness.predict.answering import predict
 from harness.records.record import Completed
 from harness.trial.run_trial import run_trial, seed_everything
 
@@ -132,7 +132,7 @@ def adapt_all(links, model, data, *, seed=0, save_to=None, load_from=None):
 
 
 def predictions(system, task):
-    answered = ask(system, [example.query for example in task.test])
+    answered = predict(system, [example.query for example in task.test])
     return [(p.answer, p.parsed, p.raw.output, p.raw.text, p.raw.choice_scores) for p in answered]
 
 
@@ -149,7 +149,7 @@ def weights(module):
 def test_every_query_gets_one_prediction_in_order(case, adapted_case):
     _, task = case
     queries = [example.query for example in task.test]
-    answers = ask(adapted_case.system, queries)
+    answers = predict(adapted_case.system, queries)
     assert [prediction.query for prediction in answers] == queries
     for prediction in answers:
         assert prediction.query.input in prediction.raw.text

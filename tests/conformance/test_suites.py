@@ -88,7 +88,7 @@ def test_the_strategies_of_a_suite_can_be_built(suite):
 
 def test_templates_can_be_used(suite):
     for name, text in suite.templates.items():
-        template.check(text, name)
+        template.validate(text, name)
 
 
 def splits_table(suite):

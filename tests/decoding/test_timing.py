@@ -8,8 +8,8 @@ import torch
 
 from harness.api import Prompt, Query, Reasoning, Sampling, System, Task
 from harness.decoding.timing import PassTimer
-from harness.predict.answering import ask
-from harness.predict.prediction_rows import passes_of
+from harness.predict.answering import predict
+from harness.predict.prediction_rows import sum_timing
 
 QA = Task("t", "qa", instruction="Answer the question with a short phrase.", max_new_tokens=8)
 LABELLED = Task("t", "classification", choices=("good", "bad"))
@@ -94,9 +94,9 @@ def test_reasoning_votes_and_calibration_are_paid_for(slow_model, task):
     how = Reasoning("Let's think.", 3, samples=2, sampling=Sampling(seed=4))
     model = slow_model()
     began = perf_counter()
-    found = ask(System(model, task, reasoning=how), QUERIES)
+    found = predict(System(model, task, reasoning=how), QUERIES)
     whole = perf_counter() - began
-    told = passes_of(found)
+    told = sum_timing(found)
     assert 0.5 * whole < told["prefill_s"] + told["decode_s"] <= whole
     assert told["decode_tokens"] > 0
 
@@ -105,7 +105,7 @@ def test_what_is_taken_off_choices_is_reading_too(slow_model):
     task = Task("t", "multiple_choice")
     query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
     began = perf_counter()
-    told = passes_of(ask(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
+    told = sum_timing(predict(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
     assert 3 * 0.02 <= told["prefill_s"] <= perf_counter() - began
 
 
@@ -116,5 +116,5 @@ def test_seconds_that_one_model_does_not_tell_are_unknown():
         def generate(self, prompts, **options):
             return [Answer(prompt.question, "good") for prompt in prompts]
 
-    found = ask(System(Endpoint(), LABELLED), QUERIES)
-    assert passes_of(found) == {"prefill_s": None, "decode_s": None, "decode_tokens": None}
+    found = predict(System(Endpoint(), LABELLED), QUERIES)
+    assert sum_timing(found) == {"prefill_s": None, "decode_s": None, "decode_tokens": None}

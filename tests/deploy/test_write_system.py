@@ -54,7 +54,7 @@ def test_transformers_alone_gives_the_measured_answers(trial, strategy):
     _, _, to = trial(strategy, "moods")
     deployed = to()
     assert deployed.samples == 8
-    assert deployed.alike >= 7  # merging in 16 bits rounds
+    assert deployed.reproduced >= 7  # merging in 16 bits rounds
     model = AutoModelForCausalLM.from_pretrained(deployed.folder / "model")
     tokenizer = AutoTokenizer.from_pretrained(deployed.folder / "model")
     for sample in samples(deployed.folder):
@@ -65,7 +65,7 @@ def test_an_adapter_alone_is_loaded_onto_its_base_model(trial):
     record, _, to = trial("lora(epochs=1,rank=4)", "moods")
     deployed = to(adapter=True)
     assert deployed.adapter
-    assert deployed.alike == deployed.samples
+    assert deployed.reproduced == deployed.samples
     base = AutoModelForCausalLM.from_pretrained(record.model.name)
     model = PeftModel.from_pretrained(base, deployed.folder / "model")
     tokenizer = AutoTokenizer.from_pretrained(deployed.folder / "model")
@@ -76,7 +76,7 @@ def test_an_adapter_alone_is_loaded_onto_its_base_model(trial):
 def test_generated_answers_are_given_again_and_the_passages_go_along(trial):
     record, rows, to = trial("rag", "facts")
     deployed = to(scores=["token F1 0.10 [0.05, 0.15], 8 items"])
-    assert deployed.alike == deployed.samples == 8
+    assert deployed.reproduced == deployed.samples == 8
     passages = [json.loads(line) for line in (deployed.folder / "index" / "passages.jsonl").read_text().splitlines()]
     assert len(passages) == 24
     prompt = json.loads((deployed.folder / "prompt.json").read_text())

@@ -23,11 +23,11 @@ def predict(model, task, count):
     from harness.api import System
     from harness.data.prepare import prepare
     from harness.data.suite import load_suite
-    from harness.predict.answering import ask
+    from harness.predict.answering import predict
 
     prepared = prepare(load_suite("quickstart"), task, limits={"test": count, "train": 8, "validation": 1})
     system = System(model, replace(prepared.task_data.task, max_new_tokens=10))
-    return ask(system, [example.query for example in prepared.test])
+    return predict(system, [example.query for example in prepared.test])
 
 
 def test_scored_labels_agree_between_small_and_large_rows(model):

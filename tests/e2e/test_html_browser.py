@@ -34,7 +34,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def report(tmp_path_factory):
     """The comparison, and the file of its page."""
     folder = tmp_path_factory.mktemp("page")
     comparison, page = page_of(write_store(folder / "results"))
@@ -44,9 +44,9 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def shown(browser, made):
+def page(browser, report):
     """Open the page; whatever it complains about, or asks for besides its own file, fails the test."""
-    yield from opened(browser, made[1])
+    yield from opened(browser, report[1])
 
 
 def opened(browser, path, **options):
@@ -66,75 +66,75 @@ def embedded(page, name):
     return json.loads(page.locator(f"#{name}").text_content())
 
 
-def test_a_page_opens_from_disk_with_the_network_off(shown):
-    assert shown.locator("h1").inner_text() == "quick"
-    assert shown.locator("figure svg").count() > 4
-    assert shown.locator("html.scripted").count() == 1
+def test_a_page_opens_from_disk_with_the_network_off(page):
+    assert page.locator("h1").inner_text() == "quick"
+    assert page.locator("figure svg").count() > 4
+    assert page.locator("html.scripted").count() == 1
 
 
-def test_filters_show_the_examples_that_fit_them(shown):
-    task_data = embedded(shown, "example-data")["tasks"][0]
+def test_filters_show_the_examples_that_fit_them(page):
+    task_data = embedded(page, "example-data")["tasks"][0]
     first, second = 0, len(task_data["rows"]) - 1
     fitting = [e for e in task_data["examples"] if e["answers"][first]["r"] and not e["answers"][second]["r"]]
-    shown.select_option("#x-right", "first")
+    page.select_option("#x-right", "first")
     assert 0 < len(fitting) < len(task_data["examples"])
-    assert shown.locator("#x-count").inner_text().startswith(f"{len(fitting)} of ")
-    assert shown.locator("#x-list article h3").first.inner_text() == f"Item {fitting[0]['id']}"
+    assert page.locator("#x-count").inner_text().startswith(f"{len(fitting)} of ")
+    assert page.locator("#x-list article h3").first.inner_text() == f"Item {fitting[0]['id']}"
     example = fitting[-1]
-    shown.fill("#x-text", f"film number {int(example['id'])}?")
-    assert shown.locator("#x-list article").count() == 1
-    assert f"Item {example['id']}" in shown.locator("#x-list").inner_text()
-    shown.fill("#x-text", "no such words")
-    assert shown.locator("#x-count").inner_text() == "No example fits."
+    page.fill("#x-text", f"film number {int(example['id'])}?")
+    assert page.locator("#x-list article").count() == 1
+    assert f"Item {example['id']}" in page.locator("#x-list").inner_text()
+    page.fill("#x-text", "no such words")
+    assert page.locator("#x-count").inner_text() == "No example fits."
 
 
-def test_examples_are_turned_page_by_page(shown):
-    before = shown.locator("#x-list article h3").all_inner_texts()
-    assert shown.locator("#x-before").is_disabled()
-    shown.click("#x-after")
-    after = shown.locator("#x-list article h3").all_inner_texts()
+def test_examples_are_turned_page_by_page(page):
+    before = page.locator("#x-list article h3").all_inner_texts()
+    assert page.locator("#x-before").is_disabled()
+    page.click("#x-after")
+    after = page.locator("#x-list article h3").all_inner_texts()
     assert len(before) == 5
     assert not set(before) & set(after)
-    shown.click("#x-before")
-    assert shown.locator("#x-list article h3").all_inner_texts() == before
+    page.click("#x-before")
+    assert page.locator("#x-list article h3").all_inner_texts() == before
 
 
-def test_a_prediction_that_holds_a_script_stays_text(shown):
-    shown.fill("#x-text", "window.hurt")
-    assert HOSTILE in shown.locator("#x-list").inner_text()
-    shown.locator("#x-list summary").first.click()
-    shown.locator("#x-list details[open] .verbatim").first.wait_for()
-    assert shown.evaluate("window.hurt") is None
-    assert shown.locator("#x-list img, #x-list script").count() == 0
+def test_a_prediction_that_holds_a_script_stays_text(page):
+    page.fill("#x-text", "window.hurt")
+    assert HOSTILE in page.locator("#x-list").inner_text()
+    page.locator("#x-list summary").first.click()
+    page.locator("#x-list details[open] .verbatim").first.wait_for()
+    assert page.evaluate("window.hurt") is None
+    assert page.locator("#x-list img, #x-list script").count() == 0
 
 
-def test_prompt_and_passages_unfold(shown):
-    shown.locator("#x-list summary").first.click()
-    shown.locator("#x-list details[open] .verbatim").first.wait_for()  # a toggle is told of later than it is done
-    text = shown.locator("#x-list details[open]").first.inner_text()
+def test_prompt_and_passages_unfold(page):
+    page.locator("#x-list summary").first.click()
+    page.locator("#x-list details[open] .verbatim").first.wait_for()  # a toggle is told of later than it is done
+    text = page.locator("#x-list details[open]").first.inner_text()
     assert "Judge the film." in text
     assert "Passages sent, best first: p1, p2" in text
 
 
-def test_the_volume_changes_totals_and_break_even_as_the_formulas_say(shown, made):
-    rows = [row for row in made[0].suites[0].tasks[0].rows if row.money]
-    table = shown.locator("table.totals tbody tr")
+def test_the_volume_changes_totals_and_break_even_as_the_formulas_say(page, report):
+    rows = [row for row in report[0].suites[0].tasks[0].rows if row.money]
+    table = page.locator("table.totals tbody tr")
     for volume, months, updates in ((100_000, 12, 0), (2_500_000, 6, 4)):
         for name, value in (("volume", volume), ("months", months), ("updates", updates)):
-            shown.fill(f"#{name}", str(value))
+            page.fill(f"#{name}", str(value))
         for index, row in enumerate(rows):
             expected = cost(row.money, volume, months, updates)
-            found = float(table.nth(index).locator("td").last.get_attribute("data-value"))
-            assert found == pytest.approx(expected, rel=1e-9)
+            total_usd = float(table.nth(index).locator("td").last.get_attribute("data-value"))
+            assert total_usd == pytest.approx(expected, rel=1e-9)
     for first, second in ((0, 1), (0, len(rows) - 1), (1, 2)):
-        shown.select_option("select.first", str(first))
-        shown.select_option("select.second", str(second))
+        page.select_option("select.first", str(first))
+        page.select_option("select.second", str(second))
         expected = crossing(rows[first].money, rows[second].money, 6, 4)
-        text = shown.locator(".break-even").inner_text()
-        found = re.search(r"Above ([\d,]+) requests", text)
-        assert bool(found) == bool(expected)
-        if found:
-            assert float(found[1].replace(",", "")) == pytest.approx(expected, rel=0.05)
+        text = page.locator(".break-even").inner_text()
+        match = re.search(r"Above ([\d,]+) requests", text)
+        assert bool(match) == bool(expected)
+        if match:
+            assert float(match[1].replace(",", "")) == pytest.approx(expected, rel=0.05)
 
 
 def cost(money, volume, months, updates, factor=1.0):
@@ -156,64 +156,64 @@ def crossing(first, second, months, updates):
     return requests if requests > 0 else None
 
 
-def test_the_slider_moves_the_volume_and_a_price_factor_the_totals(shown, made):
-    money = made[0].suites[0].tasks[0].rows[0].money
-    shown.locator("#volume-slider").fill("6")
-    assert shown.input_value("#volume") == "1000000"
-    shown.locator("#factor").fill("1")
-    total_usd = float(shown.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
+def test_the_slider_moves_the_volume_and_a_price_factor_the_totals(page, report):
+    money = report[0].suites[0].tasks[0].rows[0].money
+    page.locator("#volume-slider").fill("6")
+    assert page.input_value("#volume") == "1000000"
+    page.locator("#factor").fill("1")
+    total_usd = float(page.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
     assert total_usd == pytest.approx(cost(money, 1_000_000, 12, 0, factor=2.0), rel=1e-9)
-    assert shown.locator("#factor-shown").inner_text() == "2"
+    assert page.locator("#factor-shown").inner_text() == "2"
 
 
-def test_without_a_script_the_numbers_stand_in_the_page(browser, made):
-    for page in opened(browser, made[1], java_script_enabled=False):
-        row = made[0].suites[0].tasks[0].rows[0]
+def test_without_a_script_the_numbers_stand_in_the_page(browser, report):
+    for page in opened(browser, report[1], java_script_enabled=False):
+        row = report[0].suites[0].tasks[0].rows[0]
         total_usd = float(page.locator("table.totals tbody tr").first.locator("td").last.get_attribute("data-value"))
         assert total_usd == pytest.approx(row.money.total_usd(), rel=1e-9)
         assert not page.locator("#usage").is_visible()
         assert "examples.parquet" in page.locator("#examples").inner_text()
 
 
-def test_the_keyboard_reaches_everything(shown):
-    expected = shown.evaluate(f"[...document.querySelectorAll({CONTROLS!r})].filter(e => e.checkVisibility()).length")
-    shown.evaluate("document.activeElement.blur()")
-    shown.evaluate("window.reached = new Set()")
+def test_the_keyboard_reaches_everything(page):
+    expected = page.evaluate(f"[...document.querySelectorAll({CONTROLS!r})].filter(e => e.checkVisibility()).length")
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate("window.reached = new Set()")
     for _ in range(expected + 5):
-        shown.keyboard.press("Tab")
-        shown.evaluate("window.reached.add(document.activeElement)")
-    missed = shown.evaluate(
+        page.keyboard.press("Tab")
+        page.evaluate("window.reached.add(document.activeElement)")
+    missed = page.evaluate(
         f"[...document.querySelectorAll({CONTROLS!r})].filter(e => e.checkVisibility() && !window.reached.has(e))"
         ".map(e => e.outerHTML.slice(0, 120))"
     )
     assert missed == []
 
 
-def test_focus_is_seen_and_the_skip_link_skips(shown):
-    shown.keyboard.press("Tab")
-    assert shown.evaluate("document.activeElement.className") == "skip"
-    assert shown.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    shown.keyboard.press("Enter")
-    assert shown.evaluate("document.activeElement.id") == "main"
+def test_focus_is_seen_and_the_skip_link_skips(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_everything_has_a_name_and_headings_keep_their_order(shown):
-    nameless = shown.evaluate("""() => {
+def test_everything_has_a_name_and_headings_keep_their_order(page):
+    nameless = page.evaluate("""() => {
         const named = 'input, select, button, summary, a, [role=img], [role=region], svg';
         return [...document.querySelectorAll(named)].filter(e => {
             if (e.tagName === 'svg') return !e.closest('[role=img][aria-label]');
             const label = e.labels && [...e.labels].some(l => l.textContent.trim());
             return !(label || e.getAttribute('aria-label') || e.textContent.trim());
         }).map(e => e.outerHTML.slice(0, 120)); }""")
-    levels = shown.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => Number(e.tagName[1]))")
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => Number(e.tagName[1]))")
     assert nameless == []
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert shown.locator("main").count() == shown.locator("header").count() == shown.locator("nav").count() == 1
+    assert page.locator("main").count() == page.locator("header").count() == page.locator("nav").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_have_contrast_enough(browser, made, scheme):
-    for page in opened(browser, made[1], color_scheme=scheme):
+def test_texts_have_contrast_enough(browser, report, scheme):
+    for page in opened(browser, report[1], color_scheme=scheme):
         page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
         low = page.evaluate(CONTRAST)
         assert low == []
@@ -247,34 +247,34 @@ CONTRAST = """() => {
 }"""
 
 
-def test_light_and_dark_change_at_a_button(shown):
+def test_light_and_dark_change_at_a_button(page):
     colour = "getComputedStyle(document.body).backgroundColor"
-    before = shown.evaluate(colour)
-    shown.get_by_role("button", name="Dark mode").click()
-    assert shown.evaluate(colour) != before
-    shown.get_by_role("button", name="Light mode").click()
-    assert shown.evaluate(colour) == before
+    before = page.evaluate(colour)
+    page.get_by_role("button", name="Dark mode").click()
+    assert page.evaluate(colour) != before
+    page.get_by_role("button", name="Light mode").click()
+    assert page.evaluate(colour) == before
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_hangs_over_the_edge(browser, made, width):
-    for page in opened(browser, made[1], viewport={"width": width, "height": 844}):
+def test_nothing_hangs_over_the_edge(browser, report, width):
+    for page in opened(browser, report[1], viewport={"width": width, "height": 844}):
         page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
         page.evaluate("document.querySelectorAll('section').forEach(e => { e.style.contentVisibility = 'visible'; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_page_prints_with_costs_and_versions_unfolded(shown):
-    printed = shown.pdf()
+def test_a_page_prints_with_costs_and_versions_unfolded(page):
+    printed = page.pdf()
     assert printed.startswith(b"%PDF")
     assert len(printed) > 50_000
     folded = "#costs details:not([open]), #provenance details:not([open])"
-    before = shown.locator(folded).count()
-    shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+    before = page.locator(folded).count()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert before > 0
-    assert shown.locator(folded).count() == 0
-    shown.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert shown.locator(folded).count() == before
+    assert page.locator(folded).count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(folded).count() == before
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,13 @@ def test_four_bits_take_what_the_layers_hold(open_tiny, tiny_folders):
     shape = read_architecture(tiny_folders(), 4.0)
     step = step_of("qlora")
     module = step.attach(open_tiny()).module
-    from harness.models.quantised import state
+    from harness.models.quantised import quantised_state
 
     stored_bytes = sum(p.nbytes for p in module.parameters() if p.dtype != torch.uint8)
     stored_bytes += sum(
-        t.nbytes for name, t in state(module).items() if "quant_map" not in name and "bitsandbytes" not in name
+        t.nbytes
+        for name, t in quantised_state(module).items()
+        if "quant_map" not in name and "bitsandbytes" not in name
     )
     # tiny matrices end in blocks that are not full, so that their scales weigh more than in a real one
     assert weights_bytes(shape, step.footprint(shape)) == pytest.approx(stored_bytes, rel=0.03)

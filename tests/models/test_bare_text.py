@@ -5,7 +5,7 @@ import torch
 
 from harness.api import Query, System, Task
 from harness.errors import HarnessError
-from harness.predict.answering import ask
+from harness.predict.answering import predict
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 
@@ -29,7 +29,7 @@ def log_likelihood(model, beginning, text):
 def test_held_out_text_is_scored_behind_the_token_that_begins_texts(open_tiny):
     model = open_tiny()
     system = System(model, Task("news", "language_modelling", form="bare"))
-    (found,) = ask(system, [Query("1", "", (TEXT,))])
+    (found,) = predict(system, [Query("1", "", (TEXT,))])
     assert found.answer == TEXT
     assert found.raw.text == model.tokenizer.bos_token
     assert found.raw.choice_scores[0] == pytest.approx(log_likelihood(model, model.tokenizer.bos_token, TEXT), abs=1e-3)
@@ -38,7 +38,7 @@ def test_held_out_text_is_scored_behind_the_token_that_begins_texts(open_tiny):
 def test_a_sentence_is_gone_on_with_behind_a_space_and_without_labels(open_tiny):
     model = open_tiny()
     system = System(model, Task("ends", "multiple_choice", form="bare"))
-    (found,) = ask(system, [Query("1", "The quick brown fox", ("jumps", "sleeps"))])
+    (found,) = predict(system, [Query("1", "The quick brown fox", ("jumps", "sleeps"))])
     assert found.raw.text.endswith("The quick brown fox")
     expected = [log_likelihood(model, found.raw.text, f" {end}") for end in ("jumps", "sleeps")]
     assert found.raw.choice_scores == pytest.approx(expected, abs=1e-3)
@@ -46,7 +46,7 @@ def test_a_sentence_is_gone_on_with_behind_a_space_and_without_labels(open_tiny)
 
 def test_of_two_answers_the_one_that_is_likelier_byte_for_byte_is_chosen(open_tiny):
     system = System(open_tiny(), Task("pairs", "preference", form="plain"))
-    (found,) = ask(system, [Query("1", "How?", ("by a very long and winding road", "so"))])
+    (found,) = predict(system, [Query("1", "How?", ("by a very long and winding road", "so"))])
     rates = [
         score / len(choice.encode()) for score, choice in zip(found.raw.choice_scores, found.query.choices, strict=True)
     ]
@@ -57,4 +57,4 @@ def test_of_two_answers_the_one_that_is_likelier_byte_for_byte_is_chosen(open_ti
 def test_a_model_that_only_generates_cannot_be_asked_how_likely_a_text_is():
     system = System(OnlyGenerates(), Task("news", "language_modelling", form="bare"))
     with pytest.raises(HarnessError, match="task 'news' measures how likely a text is"):
-        ask(system, [Query("1", "", (TEXT,))])
+        predict(system, [Query("1", "", (TEXT,))])

@@ -5,21 +5,21 @@ import torch
 
 from harness.errors import HarnessError
 from harness.models import bottleneck
-from harness.models.blocks import above, blocks
+from harness.models.blocks import final_modules, decoder_blocks
 
 TOKENS = torch.arange(10, 30)[None]
 KINDS = ("llama", "tied", "gpt2", "capped", "sliding")
 
 
 def attached(model, **shape):
-    bottleneck.attach(model.module, bottleneck.Shape(width=8, **shape))
+    bottleneck.attach(model.module, bottleneck.BottleneckShape(width=8, **shape))
     return model.module
 
 
 def disturbed(module):
     with torch.no_grad():
         for name, weight in module.named_parameters():
-            if bottleneck.is_own(name):
+            if bottleneck.is_bottleneck_weight(name):
                 weight.normal_(0, 0.1)
     return module
 
@@ -33,7 +33,7 @@ def test_adapters_begin_as_the_identity_and_train_alone(open_tiny, kind):
         assert torch.equal(module(TOKENS).logits, before)
         assert not torch.allclose(disturbed(module)(TOKENS).logits, before, atol=1e-2)
     learning = {name for name, weight in module.named_parameters() if weight.requires_grad}
-    assert learning == {name for name, _ in module.named_parameters() if bottleneck.is_own(name)}
+    assert learning == {name for name, _ in module.named_parameters() if bottleneck.is_bottleneck_weight(name)}
     # two blocks, each with two adapters of down, up and their biases
     assert sum(p.numel() for p in module.parameters() if p.requires_grad) == 2 * 2 * (2 * 64 * 8 + 64 + 8)
 
@@ -63,12 +63,12 @@ def test_adapters_come_back_and_go_away(open_tiny, tmp_path, kind):
     with torch.no_grad():
         plain, expected = fresh(TOKENS).logits, module(TOKENS).logits
         bottleneck.load(fresh, tmp_path)
-        assert bottleneck.attached(fresh) == bottleneck.attached(module)
+        assert bottleneck.attached_shape(fresh) == bottleneck.attached_shape(module)
         assert torch.equal(fresh(TOKENS).logits, expected)
         bottleneck.remove(fresh)
         assert torch.equal(fresh(TOKENS).logits, plain)
-    assert bottleneck.attached(fresh) is None
-    assert not any(bottleneck.is_own(name) for name, _ in fresh.named_parameters())
+    assert bottleneck.attached_shape(fresh) is None
+    assert not any(bottleneck.is_bottleneck_weight(name) for name, _ in fresh.named_parameters())
 
 
 def test_a_model_without_attention_is_refused(open_tiny):
@@ -79,7 +79,7 @@ def test_a_model_without_attention_is_refused(open_tiny):
 @pytest.mark.parametrize(("kind", "behind"), [("llama", 2), ("tied", 1), ("gpt2", 1)])
 def test_blocks_are_found_and_what_stands_behind_them(open_tiny, kind, behind):
     module = open_tiny(kind).module
-    assert len(blocks(module)) == 2
-    assert len(above(module)) == behind  # the last norm, and a head with weights of its own
+    assert len(decoder_blocks(module)) == 2
+    assert len(final_modules(module)) == behind  # the last norm, and a head with weights of its own
     shared = module.get_input_embeddings().weight
-    assert not any(weight is shared for part in above(module) for weight in part.parameters())
+    assert not any(weight is shared for part in final_modules(module) for weight in part.parameters())

@@ -6,7 +6,7 @@ import pytest
 
 from harness.api import Passage, Prompt, Query, System, Task
 from harness.errors import HarnessError
-from harness.predict.answering import ask, likeliest
+from harness.predict.answering import predict, most_likely
 from tests import tiny
 
 QA = Task("t", "qa", instruction="Answer the question with a short phrase.")
@@ -88,13 +88,13 @@ def test_only_pieces_with_a_line_break_end_a_line(open_tiny):
 
 
 def test_a_label_is_chosen_by_its_score_less_the_prior():
-    assert likeliest((-1.0, -2.0), ("a", "b"), "classification") == "a"
-    assert likeliest((-1.0, -2.0), ("a", "b"), "classification", prior=(-0.2, -2.0)) == "b"
+    assert most_likely((-1.0, -2.0), ("a", "b"), "classification") == "a"
+    assert most_likely((-1.0, -2.0), ("a", "b"), "classification", prior=(-0.2, -2.0)) == "b"
 
 
 def test_choices_of_different_length_are_compared_by_the_byte():
-    assert likeliest((-3.0, -4.0), ("ab", "abcd"), "multiple_choice") == "abcd"
-    assert likeliest((-3.0, -4.0), ("é", "ab"), "multiple_choice") == "é"
+    assert most_likely((-3.0, -4.0), ("ab", "abcd"), "multiple_choice") == "abcd"
+    assert most_likely((-3.0, -4.0), ("é", "ab"), "multiple_choice") == "é"
 
 
 @pytest.mark.parametrize("kind", ["classification", "multiple_choice", "qa", "generation"])
@@ -103,7 +103,7 @@ def test_every_query_gets_one_prediction_in_order(open_tiny, kind):
     task = Task("t", kind, choices=choices, max_new_tokens=4)
     own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
     queries = [Query(str(n), f"Is film {n} good?", own) for n in range(7)]
-    found = ask(System(open_tiny(), task), queries)
+    found = predict(System(open_tiny(), task), queries)
     assert [one.query for one in found] == queries
     if choices or own:
         assert all(one.answer in (choices or own) and one.parsed == "choice" for one in found)
@@ -119,5 +119,5 @@ def test_a_model_that_only_generates_is_read_by_its_text():
         def generate(self, prompts, **options):
             return [Answer(prompt.question, "Answer: Good!") for prompt in prompts]
 
-    (found,) = ask(System(Endpoint(), Task("t", "classification", choices=LABELS)), [Query("1", "How is it?")])
+    (found,) = predict(System(Endpoint(), Task("t", "classification", choices=LABELS)), [Query("1", "How is it?")])
     assert (found.answer, found.parsed) == ("good", "label")

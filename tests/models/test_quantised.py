@@ -49,7 +49,9 @@ def test_linear_layers_are_nested_nf4_and_the_rest_stays(open_tiny, kind):
     assert sum(p.numel() * p.element_size() for p in module.parameters()) < bytes_before * 0.6
     for name, layer in found.items():
         weight = before[f"{name}.weight"]
-        held_for = quantised.weights_of(layer).T if layer.was_transposed else quantised.weights_of(layer)
+        held_for = (
+            quantised.dequantised_weights(layer).T if layer.was_transposed else quantised.dequantised_weights(layer)
+        )
         assert (held_for - weight).abs().mean() < 0.1 * weight.abs().mean()
 
 
@@ -87,7 +89,7 @@ def test_gradients_are_those_of_the_dequantised_weights_also_after_an_evaluation
 
 
 def test_without_the_guard_an_evaluation_would_take_the_gradient_away():
-    layer = quantised._in_four_bits(nn.Linear(64, 64, bias=False, dtype=torch.bfloat16))
+    layer = quantised._quantised_layer(nn.Linear(64, 64, bias=False, dtype=torch.bfloat16))
     if not has_avx512bf16():
         pytest.skip("bitsandbytes repacks only on a processor with AVX-512 BF16")
     layer.support_avx512bf16_for_cpu = True  # as bitsandbytes sets it
@@ -105,12 +107,12 @@ def test_what_the_layers_hold_comes_back_bit_by_bit(open_tiny, kind):
     module, other = open_tiny(kind).module, open_tiny(kind, seed=1).module
     quantised.quantise(module)
     quantised.quantise(other)
-    written = {name: value.clone() for name, value in quantised.state(module).items()}
-    quantised.load_state(other, written)
+    written = {name: value.clone() for name, value in quantised.quantised_state(module).items()}
+    quantised.load_quantised_state(other, written)
     assert not written
     theirs = layers(other)
     for name, layer in layers(module).items():
-        assert torch.equal(quantised.weights_of(theirs[name]), quantised.weights_of(layer))
+        assert torch.equal(quantised.dequantised_weights(theirs[name]), quantised.dequantised_weights(layer))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -37,7 +37,7 @@ def in_front(request, open_tiny):
 
 def plain(model, prompt):
     """A prompt's tokens, without virtual ones."""
-    return model.render_prompts([prompt], 8)[0].tokens[len(virtual_tokens.ids(model.module)) :]
+    return model.render_prompts([prompt], 8)[0].tokens[len(virtual_tokens.virtual_ids(model.module)) :]
 
 
 def by_peft(model, tokens):
@@ -94,7 +94,7 @@ def test_generation_continues_as_the_plain_forward_pass(in_front, kind, prompts)
 def test_places_in_the_window_are_left_for_what_stands_in_front(in_front):
     model = in_front("llama")
     window = model.info.context_tokens
-    assert virtual_tokens.length(model.module) == in_front.size
+    assert virtual_tokens.prefix_length(model.module) == in_front.size
     long = Prompt(TASK, "x " * 2)
     room = window - in_front.size - len(plain(model, long))
     assert model.render_prompts([long], room)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from harness.api import Answer, Exemplars, Prompt, Query, Reasoning, Sampling, System, Task
-from harness.predict.answering import ask, likeliest
-from harness.predict.prediction_rows import tokens_of
+from harness.predict.answering import predict, most_likely
+from harness.predict.prediction_rows import count_tokens
 from harness.prompts.label_prior import batch_prior, contextual_prior
 
 LABELS = ("good", "bad")
@@ -39,7 +39,7 @@ class Scripted:
 
 def test_the_answer_is_asked_for_behind_the_reasoning():
     model = Scripted(("It shines.\nAnswer: bad",), {"shines.": (-1.0, -2.0)})
-    (found,) = ask(System(model, TASK, reasoning=replace(HOW, samples=1)), [Query("1", "How is it?")])
+    (found,) = predict(System(model, TASK, reasoning=replace(HOW, samples=1)), [Query("1", "How is it?")])
     assert [(p.reasoning, p.thinking) for p in model.asked] == [
         ("Let's think.", True),
         ("Let's think. It shines.", False),
@@ -48,12 +48,12 @@ def test_the_answer_is_asked_for_behind_the_reasoning():
     assert found.raw.reasoning == ("Let's think. It shines.",)
     assert found.raw.votes == ()
     assert (found.raw.prompt_tokens, found.raw.output_tokens, found.raw.reasoning_tokens) == (30, 6, 4)
-    assert tokens_of([found]) == {"tokens_in": 32, "tokens_out": 4}
+    assert count_tokens([found]) == {"tokens_in": 32, "tokens_out": 4}
 
 
 def test_most_votes_win_and_every_sample_is_paid_for():
     model = Scripted(("dull", "fine", "dull"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
-    (found,) = ask(System(model, TASK, reasoning=HOW), [Query("1", "How is it?")])
+    (found,) = predict(System(model, TASK, reasoning=HOW), [Query("1", "How is it?")])
     assert found.raw.votes == ("bad", "good", "bad")
     assert found.answer == "bad"
     assert found.raw.choice_scores == (-2.0, -1.0)
@@ -64,14 +64,14 @@ def test_most_votes_win_and_every_sample_is_paid_for():
 
 def test_of_as_many_votes_the_likelier_answer_wins():
     model = Scripted(("dull", "fine"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
-    (found,) = ask(System(model, TASK, reasoning=replace(HOW, samples=2)), [Query("1", "How is it?")])
+    (found,) = predict(System(model, TASK, reasoning=replace(HOW, samples=2)), [Query("1", "How is it?")])
     assert found.answer == "good"
 
 
 def test_progress_runs_once_over_all_samples(open_tiny):
     seen = []
     system = System(open_tiny(), TASK, reasoning=HOW)
-    ask(system, [Query(str(n), f"How is {n}?") for n in range(4)], lambda done, total: seen.append((done, total)))
+    predict(system, [Query(str(n), f"How is {n}?") for n in range(4)], lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (12, 12)
 
@@ -83,7 +83,7 @@ def test_every_kind_of_task_can_be_reasoned_about(open_tiny, kind, samples):
     own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
     queries = [Query(str(n), f"Is film {n} good?", own) for n in range(5)]
     system = System(open_tiny(), task, reasoning=replace(HOW, samples=samples))
-    found = ask(system, queries)
+    found = predict(system, queries)
     assert [one.query for one in found] == queries
     for one in found:
         assert len(one.raw.reasoning) == samples
@@ -91,21 +91,21 @@ def test_every_kind_of_task_can_be_reasoned_about(open_tiny, kind, samples):
         assert one.prompt.reasoning in one.raw.reasoning
         assert one.raw.reasoning_tokens <= 6 * samples
         assert len(one.raw.votes) == (samples if samples > 1 else 0)
-    assert ask(system, queries[3:4])[0].raw.reasoning == found[3].raw.reasoning
+    assert predict(system, queries[3:4])[0].raw.reasoning == found[3].raw.reasoning
 
 
 def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them(open_tiny):
     task, model = Task("t", "multiple_choice"), open_tiny()
     query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
     plain, shifted = (
-        ask(System(model, task, content_free=texts), [query])[0].raw for texts in ((), ("N/A", "Nothing"))
+        predict(System(model, task, content_free=texts), [query])[0].raw for texts in ((), ("N/A", "Nothing"))
     )
     assert plain.choice_scores == shifted.choice_scores
     assert shifted.prompt_tokens > 2 * plain.prompt_tokens
-    empty = [ask(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
+    empty = [predict(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
     prior = [sum(column) / 2 for column in zip(*(one.choice_scores for one in empty), strict=True)]
-    expected = likeliest(plain.choice_scores, query.choices, "multiple_choice", prior)
-    assert ask(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
+    expected = most_likely(plain.choice_scores, query.choices, "multiple_choice", prior)
+    assert predict(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
 
 
 def test_exemplars_are_picked_for_all_queries_at_once():

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.prompts.successive_halving import affordable, halve
+from harness.prompts.successive_halving import affordable_candidates, halve
 
 
 class Candidate:
@@ -28,7 +28,7 @@ class Candidate:
     size=st.integers(1, 60),
 )
 def test_the_best_candidate_is_found_within_the_budget(qualities, budget, size):
-    count = affordable(len(qualities) - 1, budget) if len(qualities) > 1 else 0
+    count = affordable_candidates(len(qualities) - 1, budget) if len(qualities) > 1 else 0
     tried = [Candidate(quality) for quality in qualities[: count + 1]]
     seen = []
     best = halve(tried, list(range(size)), "accuracy", budget, lambda outcome, spent: seen.append((outcome, spent)))
@@ -50,6 +50,6 @@ def test_the_better_half_is_asked_more():
 
 
 def test_too_small_a_budget_tries_fewer_candidates():
-    assert affordable(16, 640) == 16
-    assert affordable(16, 60) < 16
-    assert affordable(16, 2) == 1
+    assert affordable_candidates(16, 640) == 16
+    assert affordable_candidates(16, 60) < 16
+    assert affordable_candidates(16, 2) == 1

@@ -49,20 +49,20 @@ def test_the_built_in_template_is_the_plain_form_to_the_byte(
         reasoning,
         thinking,
     )
-    assert template.fill("", prompt) == by_hand(prompt)
+    assert template.fill_in("", prompt) == by_hand(prompt)
 
 
 def test_what_is_filled_in_is_never_read_as_a_template():
     prompt = Prompt(TASK, "{{ instruction }} {% raw %} <b>&", (("{# a #}", "{{ b }}"),))
-    assert "{{ instruction }} {% raw %} <b>&" in template.fill("", prompt)
-    assert "Q: {# a #}\nA: {{ b }}" in template.fill("", prompt)
+    assert "{{ instruction }} {% raw %} <b>&" in template.fill_in("", prompt)
+    assert "Q: {# a #}\nA: {{ b }}" in template.fill_in("", prompt)
 
 
 def test_a_copy_of_the_built_in_template_can_be_checked_and_used():
     copy = template.built_in("plain.jinja")
-    template.check(copy, "mine.jinja")
+    template.validate(copy, "mine.jinja")
     prompt = Prompt(TASK, "three?", (("one?", "yes"),))
-    assert template.fill(copy, prompt) == template.fill("", prompt)
+    assert template.fill_in(copy, prompt) == template.fill_in("", prompt)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_copy_of_the_built_in_template_can_be_checked_and_used():
 )
 def test_a_template_that_cannot_work_is_refused_with_the_reason(text, says):
     with pytest.raises(HarnessError) as found:
-        template.check(text, "mine")
+        template.validate(text, "mine")
     assert says in str(found.value)
 
 
 @pytest.mark.parametrize("text", ["{{ question / 2 }}", "{{ question.__class__.__mro__ }}", "{{ exemplars[0].q }}"])
 def test_what_goes_wrong_in_a_template_is_one_sentence(text):
     with pytest.raises(HarnessError, match="template of task 't' cannot be filled in"):
-        template.fill(text, Prompt(TASK, "three?", (("one?", "yes"),)))
+        template.fill_in(text, Prompt(TASK, "three?", (("one?", "yes"),)))
 
 
 def test_a_task_s_own_template_is_the_whole_text_without_turns_and_the_user_s_turn_with_them():

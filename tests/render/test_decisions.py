@@ -11,7 +11,7 @@ from harness.compare.cost.money import make_usage
 from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
-from harness.render import decision_report as shown
+from harness.render import decision_report
 from tests.compare.test_decision import suite, trial
 
 
@@ -23,7 +23,7 @@ def decision():
 
 def printed(decision, width):
     console = Console(width=width, file=io.StringIO())
-    for part in shown.as_terminal(decision):
+    for part in decision_report.as_terminal(decision):
         console.print(part)
     return console.file.getvalue()
 
@@ -43,7 +43,7 @@ def test_the_verdict_comes_first_and_the_prices_last(decision):
 
 
 def test_every_form_says_why_the_others_are_left_out(decision):
-    for text in (printed(decision, 400), shown.as_markdown(decision).replace("\\", "").replace("`", "")):
+    for text in (printed(decision, 400), decision_report.as_markdown(decision).replace("\\", "").replace("`", "")):
         assert "Not rag+lora: 2.44 GiB of memory, 0.44 over --max-memory-gb 2." in text
         assert "Not lora, few_shot and zero_shot: breaks --must-cite (rule cite-passages)." in text
         assert "https://arxiv.org/abs/2305.14627" in text
@@ -51,7 +51,7 @@ def test_every_form_says_why_the_others_are_left_out(decision):
 
 
 def test_a_machine_reads_what_a_reader_sees(decision):
-    read = json.loads(shown.as_json(decision))
+    read = json.loads(decision_report.as_json(decision))
     (task,) = read["tasks"]
     assert task["chosen"] == ["rag", "small"]
     assert task["options"][0]["place"] == 1
@@ -64,4 +64,4 @@ def test_foreign_names_are_no_markup():
     stored = [trial("zero_shot", 0.1), trial("[red]x|y<b>", 0.5)]
     decision = decide(stored, Constraints())
     assert "[red]x|y<b>" in printed(decision, 200)
-    assert "<b>" not in shown.as_markdown(decision).replace("\\<b\\>", "").replace("`[red]x|y<b>`", "")
+    assert "<b>" not in decision_report.as_markdown(decision).replace("\\<b\\>", "").replace("`[red]x|y<b>`", "")

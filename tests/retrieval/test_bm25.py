@@ -10,7 +10,7 @@ import pytest
 
 from harness.api import Passage
 from harness.retrieval import bm25
-from harness.retrieval.bm25 import K1, B, words
+from harness.retrieval.bm25 import K1, B, split_words
 
 TEXTS = (
     "The Amber river runs through the city.",
@@ -23,12 +23,12 @@ PASSAGES = tuple(Passage(str(n), text, "Towns" if n == 3 else "") for n, text in
 
 def reference_bm25(query, passages):
     """Compute Lucene's BM25 of every passage from its definition."""
-    documents = [words(f"{p.title} {p.text}") for p in passages]
+    documents = [split_words(f"{p.title} {p.text}") for p in passages]
     mean = sum(map(len, documents)) / len(documents)
     scores = []
     for document in documents:
         counts, total = Counter(document), 0.0
-        for word in words(query):
+        for word in split_words(query):
             having = sum(word in other for other in documents)
             if having and word in counts:
                 idf = math.log(1 + (len(documents) - having + 0.5) / (having + 0.5))
@@ -41,14 +41,14 @@ def reference_bm25(query, passages):
 def test_passages_come_by_bm25_best_first(query):
     searcher = bm25.build(PASSAGES)
     scores = reference_bm25(query, PASSAGES)
-    own = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(words(query)))
+    own = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(split_words(query)))
     assert own == pytest.approx(np.array(scores), abs=1e-5)
     matching = sorted((n for n in range(4) if scores[n] > 0), key=lambda n: -scores[n])
     assert searcher.search([query], None, 4) == [matching]
 
 
 def test_words_are_runs_of_letters_and_digits_in_lower_case_of_any_script():
-    assert words("It's 3 a.m. in Zürich, 東京!") == ["it", "s", "3", "a", "m", "in", "zürich", "東京"]
+    assert split_words("It's 3 a.m. in Zürich, 東京!") == ["it", "s", "3", "a", "m", "in", "zürich", "東京"]
 
 
 def test_a_query_without_a_known_word_finds_nothing():

@@ -11,7 +11,7 @@ from harness.api import Passage, Prompt, Query, System, Task
 from harness.errors import HarnessError
 from harness.prompts import layout
 from harness.retrieval import bm25, dense
-from harness.retrieval.ranking import PassageRetriever, fuse, passage_line, readable
+from harness.retrieval.ranking import PassageRetriever, fuse_rankings, passage_line, readable_mask
 from harness.retrieval.rerank import LikelihoodReranker, open_cross_encoder
 from tests import tiny
 
@@ -74,7 +74,7 @@ def test_readable_passages_are_ranked_as_if_they_were_alone(way, searchers):
     (found,) = PassageRetriever(searchers[way], passages, 5).find([Query("q", "river harbour")])
     lists = [searcher.search(["river harbour"], None, len(TEXTS))[0] for searcher in searchers[way]]
     mine = [[place for place in ranked if place % 3 == 0] for ranked in lists]
-    assert [int(p.id) for p in found] == (mine[0] if len(mine) == 1 else fuse(mine))[:5]
+    assert [int(p.id) for p in found] == (mine[0] if len(mine) == 1 else fuse_rankings(mine))[:5]
 
 
 def test_users_are_served_side_by_side(searchers):
@@ -88,9 +88,9 @@ def test_users_are_served_side_by_side(searchers):
 
 def test_a_user_sees_public_passages_and_those_that_name_them():
     passages = [Passage("a", ""), Passage("b", "", "", ("ann",)), Passage("c", "", "", ("ann", "bo"))]
-    assert readable(passages, None).tolist() == [True, False, False]
-    assert readable(passages, "bo").tolist() == [True, False, True]
-    assert readable(passages, "").tolist() == [True, False, False]
+    assert readable_mask(passages, None).tolist() == [True, False, False]
+    assert readable_mask(passages, "bo").tolist() == [True, False, True]
+    assert readable_mask(passages, "").tolist() == [True, False, False]
 
 
 def test_a_searcher_that_ignores_what_is_allowed_is_not_believed():
@@ -105,15 +105,15 @@ def test_a_searcher_that_ignores_what_is_allowed_is_not_believed():
 
 def test_lists_are_fused_by_the_sum_of_reciprocal_ranks():
     sums = {7: 1 / 61, 3: 1 / 62 + 1 / 62, 5: 1 / 63 + 1 / 61, 9: 1 / 63}
-    assert fuse([[7, 3, 5], [5, 3, 9]]) == sorted(sums, key=lambda place: -sums[place]) == [5, 3, 7, 9]
+    assert fuse_rankings([[7, 3, 5], [5, 3, 9]]) == sorted(sums, key=lambda place: -sums[place]) == [5, 3, 7, 9]
 
 
 def test_what_both_lists_have_comes_before_the_first_of_one():
-    assert fuse([[1, 2], [3, 2]])[0] == 2
+    assert fuse_rankings([[1, 2], [3, 2]])[0] == 2
 
 
 def test_equal_sums_keep_the_order_of_the_corpus():
-    assert fuse([[9, 1], [1, 9], []]) == [1, 9]
+    assert fuse_rankings([[9, 1], [1, 9], []]) == [1, 9]
 
 
 def test_likelihood_orders_by_the_question_given_the_passage(model, searchers):

@@ -8,7 +8,7 @@ import pytest
 from harness.api import Answer, Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.plan import chain, discover
-from harness.predict.answering import ask
+from harness.predict.answering import predict
 
 LABELS = ("good", "bad")
 TASK = Task("moods", "classification", "Which mood?", LABELS, form="plain", question_label="Text", answer_label="Mood")
@@ -56,7 +56,7 @@ class Biased:
 
 
 def accuracy(system, examples):
-    predictions = ask(system, [example.query for example in examples])
+    predictions = predict(system, [example.query for example in examples])
     return sum(prediction.answer == e.references[0] for prediction, e in zip(predictions, examples, strict=True)) / len(
         examples
     )

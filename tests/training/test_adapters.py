@@ -32,7 +32,8 @@ def low_rank(model, targets="all-linear", **more):
 
 def tuned(model):
     samples = [
-        TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in SAMPLES
+        TrainingSample([*virtual_tokens.virtual_ids(model.module), *sample.prompt], sample.completion)
+        for sample in SAMPLES
     ]
     train(model.module, samples, SupervisedSettings(learning_rate=1e-2, epochs=2, batch_size=4), Context())
     return model

@@ -42,7 +42,8 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
     model = peft_methods.attach(open_tiny(), method, SMALL.get(method, ""))
     assert 0 < model.trained_parameters < model.info.parameters
     samples = [
-        TrainingSample([*virtual_tokens.ids(model.module), *sample.prompt], sample.completion) for sample in SAMPLES
+        TrainingSample([*virtual_tokens.virtual_ids(model.module), *sample.prompt], sample.completion)
+        for sample in SAMPLES
     ]
     before = mean_loss(model.module.eval(), samples, 768)
     train(model.module, samples, SupervisedSettings(learning_rate=1e-2, epochs=2, batch_size=4), Context())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.api import Context
-from harness.models.footprint import bytes_of, weights_bytes
+from harness.models.footprint import storage_bytes, weights_bytes
 from harness.training import adapters, supervised
 from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
@@ -33,7 +33,7 @@ def trained(model):
 
 def test_views_and_tied_weights_count_once(open_tiny):
     block = torch.zeros(8, 4)
-    assert bytes_of([block, block.T, block[2:], torch.zeros(3, dtype=torch.bfloat16)]) == 8 * 4 * 4 + 6
+    assert storage_bytes([block, block.T, block[2:], torch.zeros(3, dtype=torch.bfloat16)]) == 8 * 4 * 4 + 6
     tied, untied = open_tiny("tied"), open_tiny("llama")
     head = untied.module.get_output_embeddings().weight.nbytes
     assert weights_bytes(untied) - weights_bytes(tied) == head > 0

@@ -72,7 +72,7 @@ def test_the_cost_of_every_candidate_is_in_the_record(run):
 
 def test_a_search_asks_validation_items_and_never_test_items(run, monkeypatch):
     asked = []
-    original = module.answering.ask
+    original = module.answering.predict
 
     def ask(system, queries, *args, **more):
         asked.append({query.id for query in queries})

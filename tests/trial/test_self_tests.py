@@ -109,7 +109,7 @@ def test_4_bit_weights_are_held_to_the_same_in_full_precision_and_those_to_merge
 
 
 def test_4_bit_weights_that_stand_for_others_are_found_out(tested, monkeypatch):
-    right = quantised.weights_of
+    right = quantised.dequantised_weights
     monkeypatch.setattr(quantised, "weights_of", lambda layer: right(layer).roll(1, 0))
     found = tested("facts", four_bits=True)["precision"]
     assert found.agreeing < found.items == 8
@@ -128,7 +128,7 @@ def test_dequantising_keeps_every_value_bit_for_bit_and_leaves_the_adapter_besid
     model = adapted(open_tiny(kind), four_bits=True)
     layers = quantised
     stood_for = {
-        name: (layers.weights_of(layer), layer.was_transposed)
+        name: (layers.dequantised_weights(layer), layer.was_transposed)
         for name, layer in model.module.named_modules()
         if isinstance(layer, layers.Linear4bit)
     }

@@ -183,11 +183,11 @@ def test_an_arrival_rate_without_requests_is_refused():
 
 
 def test_a_real_system_answers_a_request_as_in_a_batch(open_tiny, tmp_path):
-    from harness.predict.answering import ask
-    from harness.predict.prediction_rows import rows_of
+    from harness.predict.answering import predict
+    from harness.predict.prediction_rows import build_rows
 
     system = System(open_tiny(), TASK)
-    rows = rows_of(TASK, ITEMS, ask(system, [one.query for one in ITEMS]))
+    rows = build_rows(TASK, ITEMS, predict(system, [one.query for one in ITEMS]))
     trial = Trial(suite="s", task="t", strategy="x", model="m")
     planned = PlannedTrial(
         trial=trial, suite_folder="s", model_reference="m", limits={}, measurement=options_of(requests=6)

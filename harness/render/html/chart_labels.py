@@ -19,13 +19,13 @@ class Box(NamedTuple):
     top: float
 
     def overlaps(self, other: Box) -> bool:
-        """Whether the two overlap."""
+        """True where the two overlap."""
         return not (
             self.right <= other.left or other.right <= self.left or self.top <= other.bottom or other.top <= self.bottom
         )
 
     def inside(self, frame: Box) -> bool:
-        """Whether all of it lies in the frame."""
+        """True where all of it lies in the frame."""
         return (
             self.left >= frame.left
             and self.right <= frame.right

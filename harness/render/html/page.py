@@ -92,7 +92,8 @@ def render(
         "tasks": [
             _task(
                 task,
-                (f"task-{index + 1}", task_name(comparison, task)),
+                f"task-{index + 1}",
+                task_name(comparison, task),
                 provenance,
                 task_decisions.get((task.suite, task.name)),
             )
@@ -122,8 +123,8 @@ def render(
         ]
 
 
-def _task(task: TaskResult, names: tuple[str, str], provenance: Provenance, decision: TaskDecision | None) -> TaskPage:
-    task_confidence, (page_id, name) = confidence(task), names
+def _task(task: TaskResult, page_id: str, name: str, provenance: Provenance, decision: TaskDecision | None) -> TaskPage:
+    task_confidence = confidence(task)
     changes = (*exclusions(decision), *remarks(decision), *with_less(task)) if decision else would_change(task)
     return TaskPage(
         id=page_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from harness.compare.decide.confidence import scored
 from harness.compare.prose.numbers import metric_title
@@ -16,7 +17,6 @@ from harness.render.html.scatter import Axis, ScatterPoint, draw_scatter
 from harness.render.text.escape import plain
 
 Reader = Callable[[StrategyResult], Difference | None]
-Effect = tuple[str, str, str, Reader]
 
 MAX_PANELS = 3
 """Panels with readable intervals on a small screen."""
@@ -25,6 +25,21 @@ CONTROL_TITLES = {
     "random": "random\npassages",
     "none": "no\npassages",
 }
+
+
+@dataclass(frozen=True)
+class SideEffect:
+    """A change that comes with a gain.
+
+    Attributes:
+        direction: words on which direction is better, where higher is not.
+        read: the change of a row; None where it was not measured.
+    """
+
+    title: str
+    meaning: str
+    direction: str
+    read: Reader
 
 
 def effect_charts(task: TaskResult) -> list[Chart]:
@@ -36,19 +51,20 @@ def effect_charts(task: TaskResult) -> list[Chart]:
 
 def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
     """The gain beside every side effect, two side effects per chart."""
-    effects = [(title, kind, lower, {row_name(task, row): change for row in rows if (change := read(row))})
-             for title, kind, lower, read in _effects(rows)]  # fmt: skip
-    changed = {name for _, _, _, by_name in effects for name in by_name}
+    effects = _effects(rows)
+    changes = [{row_name(task, row): change for row in rows if (change := effect.read(row))} for effect in effects]
+    changed = {name for by_name in changes for name in by_name}
     names = [row_name(task, row) for row in rows if row_name(task, row) in changed]
     gains = {row_name(task, row): row.to_baseline for row in rows if row.to_baseline}
     if not effects:
         return []
     charts: list[Chart] = []
     for first in range(0, len(effects), MAX_PANELS - 1):
-        part = effects[first : first + MAX_PANELS - 1]
-        columns = [("gain", {name: gains[name] for name in names if name in gains}), *((t, by) for t, _, _, by in part)]
+        part = range(first, min(first + MAX_PANELS - 1, len(effects)))
+        columns = [("gain", {name: gains[name] for name in names if name in gains})]
+        columns += [(effects[index].title, changes[index]) for index in part]
         panels = [DotPanel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
-        kinds = "; ".join(f"{title}: {kind}{lower}" for title, kind, lower, _ in part)
+        meanings = [f"{effects[i].title}: {effects[i].meaning}{effects[i].direction}" for i in part]
         part_number = first // (MAX_PANELS - 1) + 1
         number = f"_{part_number}" if first else ""
         charts.append(
@@ -56,7 +72,8 @@ def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> lis
                 name=f"effects{number}",
                 title=f"Gains and what came with them{f', part {part_number}' if first else ''}",
                 description=(
-                    f"Change against zero_shot or before (95 %). Gain: on this task. {kinds}.{omission_note(names)}"
+                    "Change against zero_shot or before (95 %). Gain: on this task. "
+                    f"{'; '.join(meanings)}.{omission_note(names)}"
                 ),
                 draw=lambda panels=panels: draw_dots(panels),
                 table=table(
@@ -72,9 +89,9 @@ def _dots(names: Sequence[str], changes: dict[str, Difference]) -> tuple[Dot, ..
     return tuple(Dot(n, changes[n].value, changes[n].low, changes[n].high) for n in names if n in changes)
 
 
-def _effects(rows: Sequence[StrategyResult]) -> list[Effect]:
-    """Title, meaning, direction and reader of each side effect that any row has."""
-    effects: list[Effect] = []
+def _effects(rows: Sequence[StrategyResult]) -> list[SideEffect]:
+    """The side effects that were measured of any row."""
+    effects: list[SideEffect] = []
     for name, metric in dict.fromkeys(
         (retention.task, retention.metric) for row in rows for retention in row.retention
     ):
@@ -82,14 +99,16 @@ def _effects(rows: Sequence[StrategyResult]) -> list[Effect]:
         kind = {"skill": "retained", "bias": "bias", "privacy": "memorised"}[definition.concern]
         lower = ", lower is better" if definition.higher_is_better is False else ""
         meaning = f"{metric_title(metric)} on {plain(name)}, which it was not trained on, after minus before"
-        effects.append((f"{kind}: {plain(name)}", meaning, lower, _reader(name, metric)))
+        effects.append(SideEffect(f"{kind}: {plain(name)}", meaning, lower, _reader(name, metric)))
     if any(row.forgetting for row in rows):
         meaning = "this task, once others were learned after it"
-        effects.append(("forgotten", meaning, "", lambda row: row.forgetting.change if row.forgetting else None))
+        effects.append(
+            SideEffect("forgotten", meaning, "", lambda row: row.forgetting.change if row.forgetting else None)
+        )
     if any(row.gap for row in rows):
         meaning = "score on training items minus score on test items"
         effects.append(
-            ("overfitting gap", meaning, ", lower is better", lambda row: row.gap.change if row.gap else None)
+            SideEffect("overfitting gap", meaning, ", lower is better", lambda row: row.gap.change if row.gap else None)
         )
     return effects
 
@@ -111,11 +130,11 @@ def _control_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Ch
         "passages": ("Retriever or reader", [variant for variant in variants if variant in CONTROL_TITLES]),
         "words": ("The instruction in other words", [variant for variant in variants if variant not in CONTROL_TITLES]),
     }
-    return [_control_chart(task, rows, (name, title), group) for name, (title, group) in groups.items() if group]
+    return [_control_chart(task, rows, name, title, group) for name, (title, group) in groups.items() if group]
 
 
 def _control_chart(
-    task: TaskResult, rows: Sequence[StrategyResult], names: tuple[str, str], variants: Sequence[str]
+    task: TaskResult, rows: Sequence[StrategyResult], name: str, title: str, variants: Sequence[str]
 ) -> Chart:
     controls = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in variants]
     panels = [
@@ -129,8 +148,8 @@ def _control_chart(
     remainder = f" The table has {len(variants) - MAX_PANELS} more." if len(variants) > MAX_PANELS else ""
     score, omission = metric_title(task.primary or ""), omission_note([name for name, _ in controls])
     return Chart(
-        name=f"controls_{names[0]}",
-        title=names[1],
+        name=f"controls_{name}",
+        title=title,
         description=(
             f"Change of {score} against the usual way, on the same items, with 95 % intervals.{remainder}{omission}"
         ),
@@ -138,8 +157,8 @@ def _control_chart(
         table=table(
             ["strategy", "asked", score, "change", "instruction"],
             [
-                (name, plain(c.way), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
-                for name, c in controls
+                (strategy, plain(c.way), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
+                for strategy, c in controls
             ],
         ),
     )

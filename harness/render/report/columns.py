@@ -108,7 +108,7 @@ def completed_rows(task: TaskResult) -> list[StrategyResult]:
 
 
 def several_models(task: TaskResult) -> bool:
-    """Whether rows must say which model they are of."""
+    """True where the rows are of several models, so that each must name its own."""
     return len({row.model for row in task.rows}) > 1
 
 
