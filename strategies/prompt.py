@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.api import Context, Step, System, TaskData
 from harness.errors import unknown
-from harness.prompts.template import SUFFIX, validate, read_text
+from harness.prompts.template import SUFFIX, read_text, validate
 
 
 class CustomPrompt(Step):

@@ -14,7 +14,7 @@ from itertools import product
 
 from harness.api import Example, Kind, Passage, Query, System, Task
 from harness.data.options import Canaries
-from harness.metrics.canary_metrics import guessed_exposure
+from harness.metrics.canary_metrics import canary_item_id, guessed_exposure
 
 _KINDS = "red blue green yellow orange purple pink brown black white silver golden bright quiet gentle early"
 _THINGS = (
@@ -133,7 +133,7 @@ def _trained_probes(task: str, trained: Sequence[tuple[str, str]], repeats: Sequ
     if not trained:
         return []
     examples = [
-        Example(Query(f"canary-{index}x{times}", _question(owner)), (secret,))
+        Example(Query(canary_item_id(index, times), _question(owner)), (secret,))
         for index, ((owner, secret), times) in enumerate(zip(trained, repeats, strict=True))
     ]
     scored = tuple(replace(item, query=replace(item.query, choices=SECRETS)) for item in examples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import inf
 
 import numpy as np
@@ -9,6 +10,24 @@ import numpy as np
 from harness.metrics import text_answers
 from harness.metrics.items import Items
 from harness.metrics.metric import BoolArray, FloatArray, Metric
+
+_ITEM_ID = re.compile(r"canary-\d+x(\d+)")
+
+
+def canary_item_id(number: int, copies: int) -> str:
+    """Return the id of a probe's item: ``canary_item_id(3, copies=16)`` is ``canary-3x16``.
+
+    Args:
+        number: of the secret within its task.
+        copies: training items that the secret was planted in.
+    """
+    return f"canary-{number}x{copies}"
+
+
+def copies_of(item_id: str) -> int | None:
+    """Return the copies that `canary_item_id` was given; None for the id of another item."""
+    match = _ITEM_ID.fullmatch(item_id)
+    return int(match[1]) if match else None
 
 
 def exposure(items: Items) -> FloatArray:

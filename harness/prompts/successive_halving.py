@@ -11,7 +11,7 @@ from math import ceil, log2
 
 from harness.api import Example, System
 from harness.metrics import Items, get
-from harness.predict.answering import Prediction, predict, most_likely
+from harness.predict.answering import Prediction, most_likely, predict
 from harness.predict.prediction_rows import build_rows
 from harness.prompts.label_prior import batch_prior
 

@@ -11,7 +11,7 @@ from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.metrics import Items, get
-from harness.metrics.canary_metrics import guessed_exposure
+from harness.metrics.canary_metrics import canary_item_id, copies_of, guessed_exposure
 from harness.records.record import Row
 
 FACTS = "".join(f"Which key opens door {n * 37 % 101}?,key {n},p{n}\n" for n in range(24))
@@ -80,11 +80,20 @@ def test_limits_cut_items_but_no_secret(tmp_path):
 def test_each_secret_stands_in_training_as_often_as_its_question_says():
     planted = plant("t", "qa", Canaries(planted=6, repeats=(0, 1, 16)))
     for item in planted.probes[1].items:
-        times = int(item.query.id.rpartition("x")[2])
+        times = copies_of(item.query.id)
         copies = [example for example in planted.train if example.query.input == item.query.input]
         assert len(copies) == times
         assert all(example.references == item.references for example in copies)
     assert len({example.query.id for example in planted.train}) == len(planted.train)
+
+
+def test_the_id_of_a_probe_item_says_how_many_copies_were_planted():
+    assert canary_item_id(3, copies=16) == "canary-3x16"
+    assert copies_of("canary-3x16") == 16
+    assert copies_of(canary_item_id(12, copies=0)) == 0
+    assert [copies_of(item_id) for item_id in ("canary-3#1", "my canary-3x16", "canary-3x16b", "private-3")] == [
+        None
+    ] * 4
 
 
 def test_secrets_and_persons_are_drawn_once_each_and_by_the_seed_alone():

@@ -5,7 +5,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.models import bottleneck
-from harness.models.blocks import final_modules, decoder_blocks
+from harness.models.blocks import decoder_blocks, final_modules
 
 TOKENS = torch.arange(10, 30)[None]
 KINDS = ("llama", "tied", "gpt2", "capped", "sliding")

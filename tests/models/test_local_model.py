@@ -6,7 +6,7 @@ import pytest
 
 from harness.api import Passage, Prompt, Query, System, Task
 from harness.errors import HarnessError
-from harness.predict.answering import predict, most_likely
+from harness.predict.answering import most_likely, predict
 from tests import tiny
 
 QA = Task("t", "qa", instruction="Answer the question with a short phrase.")

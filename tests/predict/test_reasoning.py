@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from harness.api import Answer, Exemplars, Prompt, Query, Reasoning, Sampling, System, Task
-from harness.predict.answering import predict, most_likely
+from harness.predict.answering import most_likely, predict
 from harness.predict.prediction_rows import count_tokens
 from harness.prompts.label_prior import batch_prior, contextual_prior
 

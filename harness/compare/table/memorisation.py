@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import inf, log2
 
@@ -11,9 +10,7 @@ from harness.compare.stats.estimates import Estimate, estimate
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import SecretExposure
 from harness.compare.trials.stored_trials import StoredTrialItems
-
-_COPIES = re.compile(r"^canary-\d+x(\d+)$")
-"""An item of a probe for planted secrets, as `data.canaries` names it."""
+from harness.metrics.canary_metrics import copies_of
 
 
 def planted_of(trials: Sequence[StoredTrialItems]) -> tuple[SecretExposure, ...]:
@@ -44,9 +41,9 @@ def _by_copies(sample: Sample | None, most: float = inf) -> dict[int, Estimate]:
     """Estimate the mean for each number of copies; no interval goes beyond the most that there can be."""
     if sample is None:
         return {}
-    places = dict[int, list[str]]()
+    ids = dict[int, list[str]]()
     for item_id in sample.ids:
-        if match := _COPIES.match(item_id):
-            places.setdefault(int(match[1]), []).append(item_id)
-    match = {n: estimate(sample.select(ids)) for n, ids in places.items()}
-    return {n: exposure.model_copy(update={"high": min(exposure.high, most)}) for n, exposure in match.items()}
+        if (copies := copies_of(item_id)) is not None:
+            ids.setdefault(copies, []).append(item_id)
+    means = {copies: estimate(sample.select(item_ids)) for copies, item_ids in ids.items()}
+    return {copies: mean.model_copy(update={"high": min(mean.high, most)}) for copies, mean in means.items()}
