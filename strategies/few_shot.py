@@ -89,7 +89,7 @@ class FewShot(Step):
 
         embedder = dense.open_embedder(context.locate(self.embedder))
         inputs = [example.query.input for example in examples]
-        context.count_tokens(dense.tokens_in(embedder, inputs))
+        context.count_tokens(dense.count_tokens(embedder, inputs))
         return NearestExemplars(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
 
 

@@ -72,7 +72,7 @@ class Rag(Step):
 
             embedder = dense.open_embedder(context.locate(self.embedder))
             lines = [ranking.passage_line(passage) for passage in task.corpus]
-            context.count_tokens(dense.tokens_in(embedder, lines))
+            context.count_tokens(dense.count_tokens(embedder, lines))
             searchers.append(dense.build(embedder, task.corpus, self.index, context.progress))
         if self.retriever != "dense":
             searchers.append(bm25.build(task.corpus))

@@ -1,4 +1,4 @@
-"""Many plausible trials in a results folder within seconds: what reports are timed and looked at with.
+"""A results folder with many plausible trials, written within seconds, for timing and looking at reports.
 
 `write_many(root)` stores 2,000 of them as the store itself would: 5 tasks x 20 strategies x 4 models x 5 seeds. Some
 strategies are clearly better than others, some are tied; those that train also answer the probe; one in fifty failed.
@@ -77,24 +77,24 @@ HERE = Environment(
 
 
 def write_many(root, *, tasks=5, strategies=20, models=4, seeds=5, items=100):
-    """Store the trials below `root` and return it; the first so many tasks, strategies and so on of those above."""
-    asked = {task.name: _Asked(task, items) for task in TASKS}
+    """Store the trials below `root` and return it: the first so many tasks, strategies, models of the lists above."""
+    item_sets = {task.name: _Items(task, items) for task in TASKS}
     for task in TASKS[:tasks]:
-        for place, strategy in enumerate(STRATEGIES[:strategies]):
+        for index, strategy in enumerate(STRATEGIES[:strategies]):
             for size, model in enumerate(MODELS[:models]):
                 for seed in range(seeds):
-                    rng = np.random.default_rng([place, size, seed, len(task.name)])
+                    rng = np.random.default_rng([index, size, seed, len(task.name)])
                     record = _record(task, strategy, model, seed, items=items, rng=rng)
                     good = 0.35 + 0.4 * (_hash(strategy) % 997) / 997 + 0.05 * size + rng.normal(0, 0.01)
                     probed = record.status == "completed" and len(record.tasks) > 1
-                    parts = [asked[task.name].table("target", good, rng)]
-                    parts += [asked[PROBE].table("probe", 0.4 + 0.05 * size, rng)] if probed else []
+                    parts = [item_sets[task.name].table("target", good, rng)]
+                    parts += [item_sets[PROBE].table("probe", 0.4 + 0.05 * size, rng)] if probed else []
                     _save(Store(root).folder(record.trial), record, pa.concat_tables(parts))
     return root
 
 
-class _Asked:
-    """A task's items as columns; what is answered is drawn anew for each trial."""
+class _Items:
+    """A task's items as columns; answers are drawn for each trial."""
 
     def __init__(self, task, items):
         rng = np.random.default_rng(_hash(task.name))
@@ -118,8 +118,8 @@ class _Asked:
         }
 
     def table(self, role, good, rng):
-        lean = self.hard + rng.normal(0, 1, self.items)
-        right = lean < np.quantile(lean, min(0.98, max(0.02, good)))
+        difficulty = self.hard + rng.normal(0, 1, self.items)
+        right = difficulty < np.quantile(difficulty, min(0.98, max(0.02, good)))
         slips = rng.integers(1, 40, self.items)
         wrong = [
             self.choices[(k + 1 + slip % (len(self.choices) - 1)) % len(self.choices)]
@@ -151,10 +151,10 @@ def _record(task, strategy, model, seed, *, items, rng):
     trial = Trial(
         suite=SUITE, task=task.name, strategy=strategy, model=model, seed=seed, steps=steps, key=key, basis="b"
     )
-    began = f"2026-11-22T10:00:{seed:02d}+00:00"
+    started_at = f"2026-11-22T10:00:{seed:02d}+00:00"
     if int(key[:4], 16) % 50 == 0:
-        return Failed(trial=trial, started_at=began, reason="killed by the system: out of memory at 22 GiB")
-    told = [task] if not trained or task.name == PROBE else [task, _named(PROBE)]
+        return Failed(trial=trial, started_at=started_at, reason="killed by the system: out of memory at 22 GiB")
+    tasks = [task] if not trained or task.name == PROBE else [task, _find_task(PROBE)]
     size = MODELS.index(model) + 1
     wall_s = size * float(rng.uniform(4, 5))
     spans = [
@@ -172,11 +172,11 @@ def _record(task, strategy, model, seed, *, items, rng):
     curves = tuple({"step": n, "loss": 3 / (n + 1) + 0.1 * float(rng.random())} for n in range(24)) if trained else ()
     return Completed(
         trial=trial,
-        started_at=began,
+        started_at=started_at,
         suite_version=1,
         suite_hash="s",
         model=ModelInfo(name=model, hash=f"hash of {model}", parameters=135_000_000 * size, context_tokens=8192),
-        tasks=tuple(_info(one, items, place) for place, one in enumerate(told)),
+        tasks=tuple(_info(task, items, is_probe=index > 0) for index, task in enumerate(tasks)),
         spans=tuple(spans),
         scores={f"{task.name}/{name}": 0.5 for name in task.metrics},
         adapted_bytes=5 * MIB if trained else None,
@@ -186,11 +186,11 @@ def _record(task, strategy, model, seed, *, items, rng):
     )
 
 
-def _info(task, items, place):
+def _info(task, items, *, is_probe):
     return TaskInfo(
         name=task.name,
         kind=task.kind,
-        role="probe" if place or task.name == PROBE else "target",
+        role="probe" if is_probe or task.name == PROBE else "target",
         order=TASKS.index(task),
         metrics=task.metrics,
         labels=task.labels,
@@ -201,14 +201,14 @@ def _info(task, items, place):
     )
 
 
-def _named(name):
+def _find_task(name):
     return next(task for task in TASKS if task.name == name)
 
 
 def _save(folder, record, table):
-    """Write what `recordfile.write` does, but without waiting for the disk."""
+    """Write the files of `record_file.write`, but without waiting for the disk."""
     folder.mkdir(parents=True)
-    raw = record_file._plain(record.model_dump(mode="json"))
+    raw = record_file._json_safe(record.model_dump(mode="json"))
     content = (json.dumps(raw, indent=2) + "\n").encode()
     (folder / "record.json").write_bytes(content)
     if record.status == "completed":

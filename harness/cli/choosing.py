@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.common import Results, app, open_store, repeatable, select, show
+from harness.cli.common import RequiredSuite, Results, TerminalJsonOrMarkdown, app, open_store, repeatable, select, show
 from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
 
@@ -84,16 +84,14 @@ class ConstraintOptions:
 @app.command()
 @with_option_groups
 def decide(  # noqa: PLR0913 - one for each flag
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    suite: RequiredSuite,
     *,
     limits: ConstraintOptions,
     prices: PricingOptions,
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
     model: Annotated[list[str] | None, repeatable("--model", "NAME", "Only this model")] = None,
     results: Results = None,
-    form: Annotated[
-        Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
-    ] = "terminal",
+    form: TerminalJsonOrMarkdown = "terminal",
 ) -> None:
     """Say what to choose under your constraints, why, and how sure that is; no model is loaded."""
     from harness.compare.decide.decision import decide as decide_trials

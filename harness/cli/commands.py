@@ -68,7 +68,7 @@ def store_of(config: RunConfig) -> Store:
 
 
 def _planned_run(plan: Plan, store: Store) -> PlannedRun:
-    pending = [planned for planned in plan.trials if not planned.skip and not store.completed(planned.trial.key)]
+    pending = [planned for planned in plan.trials if not planned.skip and not store.is_completed(planned.trial.key)]
     return PlannedRun(plan, store, pending)
 
 

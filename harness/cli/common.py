@@ -32,8 +32,13 @@ def repeatable(flag: str, metavar: str, text: str) -> Any:
 
 
 SuiteName = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
+RequiredSuite = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
 Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Where records are [default: results].")]
 Format = Literal["terminal", "json", "markdown", "csv"]
+TerminalOrJson = Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")]
+TerminalJsonOrMarkdown = Annotated[
+    Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
+]
 DEFAULT_RESULTS = Path("results")
 
 
@@ -81,7 +86,7 @@ def select(store: Store, suite: str | None) -> Selection:
         HarnessError: that suite has no records.
     """
     from harness.errors import unknown
-    from harness.store.results_store import newest
+    from harness.store.results_store import select_newest
 
     if suite and (Path(suite) / "suite.toml").is_file():
         from harness.data.suite import load_suite
@@ -91,7 +96,7 @@ def select(store: Store, suite: str | None) -> Selection:
     if suite and not stored and not store.problems:
         hint = f"'harness run {suite}' makes records."
         raise unknown("suite", suite, store.suites(), where=str(store.root), hint=hint)
-    return newest(stored)
+    return select_newest(stored)
 
 
 def console() -> Console:

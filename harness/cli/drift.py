@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from harness.cli.common import Results, app, console, repeatable, show
+from harness.cli.common import RequiredSuite, Results, TerminalOrJson, app, console, repeatable, show
 
 EMBEDDER = "minilm"
 
 
 @app.command()
 def drift(  # noqa: PLR0913 - one for each flag
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    suite: RequiredSuite,
     *,
     split: Annotated[
         str, typer.Option("--split", metavar="[TASK.]fresh=FILE", help="CSV, JSONL or Parquet with the task's columns.")
@@ -22,7 +22,7 @@ def drift(  # noqa: PLR0913 - one for each flag
     limit: Annotated[list[str] | None, repeatable("--limit", "SPLIT=N", "Most items, as the run had them")] = None,
     embedder: Annotated[str, typer.Option("--embedder", metavar="NAME", help="Of what is asked.")] = EMBEDDER,
     results: Results = None,
-    form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
+    form: TerminalOrJson = "terminal",
 ) -> None:
     """Are fresh items unlike the test split, and scores on them? 0 whatever it finds, 2 misuse."""
     from rich.console import Console

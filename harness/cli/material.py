@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from harness.cli.common import app, console, repeatable, show
+from harness.cli.common import RequiredSuite, TerminalOrJson, app, console, repeatable, show
 from harness.errors import HarnessError
 
 
 @app.command()
 def data(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    suite: RequiredSuite,
     *,
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Whose tokens are counted.")] = None,
-    form: Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")] = "terminal",
+    form: TerminalOrJson = "terminal",
 ) -> None:
     """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
     from harness.cli import commands

@@ -66,7 +66,7 @@ def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics
     from harness.compare.release import history
     from harness.compare.release.run_noise import read_noise
     from harness.store.baselines import list_baselines
-    from harness.store.results_store import newest
+    from harness.store.results_store import select_newest
 
     baselines, problems = list_baselines(store.root.absolute())
     releases = [
@@ -74,7 +74,7 @@ def history_of(store: Store, suite: str, strategies: Sequence[str] = (), metrics
         for baseline in baselines
         if baseline.manifest.suite == suite
     ]
-    releases = history.append_current(releases, newest(store.load(suite)).trials)
+    releases = history.append_current(releases, select_newest(store.load(suite)).trials)
     suite_history = history.history(suite, releases, strategies, metrics, read_noise(store.root))
     return suite_history.model_copy(update={"notes": (*suite_history.notes, *problems)})
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.common import DEFAULT_RESULTS, Results, app, open_store, repeatable, show, write_file
+from harness.cli.common import (
+    DEFAULT_RESULTS,
+    RequiredSuite,
+    Results,
+    TerminalOrJson,
+    app,
+    open_store,
+    repeatable,
+    show,
+    write_file,
+)
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -22,7 +32,6 @@ baselines = typer.Typer(
 app.add_typer(baselines)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
-Plain = Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")]
 
 
 @baselines.command("set")
@@ -38,10 +47,10 @@ def set_(  # noqa: PLR0913 - one for each flag
     results: Results = None,
 ) -> None:
     """Keep what is measured now under a name; it never changes again."""
-    from harness.store.trial_lookup import choose
+    from harness.store.trial_lookup import find_trials
 
     store = open_store(results)
-    keep(store, name, choose(store, run, strategy or (), model or ()), note)
+    keep(store, name, find_trials(store, run, strategy or (), model or ()), note)
 
 
 def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "") -> None:
@@ -84,9 +93,9 @@ def remove(
     results: Results = None,
 ) -> None:
     """Delete a baseline."""
-    from harness.store.baselines import folder_of, remove_baseline
+    from harness.store.baselines import baseline_folder, remove_baseline
 
-    folder = folder_of(name, (results or DEFAULT_RESULTS).absolute())
+    folder = baseline_folder(name, (results or DEFAULT_RESULTS).absolute())
     if not yes and not sys.stdin.isatty():
         raise HarnessError(f"nobody is there to be asked: 'harness baseline remove {name} --yes' deletes {folder}.")
     if yes or typer.confirm(f"Delete {folder}?"):
@@ -96,7 +105,7 @@ def remove(
 
 @app.command()
 def gate(  # noqa: PLR0913 - one for each flag
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    suite: RequiredSuite,
     *,
     baseline_name: Annotated[
         str, typer.Option("--baseline", metavar="NAME", help="What to compare with; or its folder.")
@@ -126,7 +135,7 @@ def gate(  # noqa: PLR0913 - one for each flag
         Path | None, typer.Option("--summary", metavar="FILE", help="Add Markdown to it, e.g. $GITHUB_STEP_SUMMARY.")
     ] = None,
     results: Results = None,
-    form: Plain = "terminal",
+    form: TerminalOrJson = "terminal",
 ) -> None:
     """May it be released? 0 pass, 1 fail, 3 inconclusive, 2 misuse."""
     from harness.compare.release import outcome
@@ -159,7 +168,7 @@ def explain(
     second: Annotated[str, typer.Argument(metavar="B", help="The same; or a suite: what is measured now.")],
     *,
     results: Results = None,
-    form: Plain = "terminal",
+    form: TerminalOrJson = "terminal",
 ) -> None:
     """List all that differs between two releases, and how to tell causes apart."""
     from harness.compare.release import outcome
@@ -178,7 +187,7 @@ def explain(
 
 @app.command()
 def history(  # noqa: PLR0913 - one for each flag
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")],
+    suite: RequiredSuite,
     *,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this strategy")] = None,
     metric: Annotated[
@@ -188,7 +197,7 @@ def history(  # noqa: PLR0913 - one for each flag
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file that needs no other.")
     ] = None,
-    form: Plain = "terminal",
+    form: TerminalOrJson = "terminal",
 ) -> None:
     """Show how scores, memory, speed and cost moved from baseline to baseline."""
     from harness.cli.pages import history_of, write_html
@@ -215,7 +224,7 @@ def _baseline(name: str, results: Path | None) -> Baseline:
 
 def _candidate(suite: str, baseline: Baseline, results: Path | None) -> tuple[list[StoredTrial], list[str]]:
     """Read the newest results, and notes on records that were left out."""
-    from harness.store.results_store import newest
+    from harness.store.results_store import select_newest
 
     name = _suite_name(suite)
     if name != baseline.manifest.suite:
@@ -223,7 +232,7 @@ def _candidate(suite: str, baseline: Baseline, results: Path | None) -> tuple[li
             f"baseline {baseline.name!r} is of {baseline.manifest.suite}, not of {name}: name one of its own."
         )
     store = open_store(results)
-    selection = newest(store.load(name))
+    selection = select_newest(store.load(name))
     if not selection.trials:
         run = f"'harness run {suite} --results {results or DEFAULT_RESULTS}'"
         raise HarnessError(f"{store.root} has no results of {name}: {run} makes them.")
@@ -233,11 +242,11 @@ def _candidate(suite: str, baseline: Baseline, results: Path | None) -> tuple[li
 def _side(name: str, results: Path | None) -> list[StoredTrial]:
     """Find one side of an explanation: a baseline, or trials of the store."""
     from harness.store.baselines import is_baseline
-    from harness.store.trial_lookup import choose
+    from harness.store.trial_lookup import find_trials
 
     if is_baseline(name, [results or DEFAULT_RESULTS, DEFAULT_RESULTS]):
         return list(_baseline(name, results).trials)
-    return choose(open_store(results), name)
+    return find_trials(open_store(results), name)
 
 
 def _suite_name(suite: str) -> str:

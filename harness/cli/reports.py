@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from harness.cli.common import Format, Results, SuiteName, app, console, open_store, show_report
+from harness.cli.common import Format, Results, SuiteName, TerminalJsonOrMarkdown, app, console, open_store, show_report
 from harness.cli.option_groups import PricingOptions, with_option_groups
 
 
@@ -48,9 +48,7 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Only this model.")] = None,
     items: Annotated[int, typer.Option("--items", min=0, metavar="N", help="Items that they disagree on.")] = 0,
     results: Results = None,
-    form: Annotated[
-        Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
-    ] = "terminal",
+    form: TerminalJsonOrMarkdown = "terminal",
 ) -> None:
     """Compare two strategies item by item: differences, intervals, tests and what each took."""
     from harness.compare.pair.pair_comparison import PairQuery, compare_pair

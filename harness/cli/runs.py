@@ -164,23 +164,23 @@ def _run(suite: str | None, options: RunOptions, prices: PricingOptions, plannin
 def _end(planned: PlannedRun, failed: int, release: str | None) -> None:
     """Keep a finished run as a baseline where that was asked for; end with 1 if trials failed."""
     from harness.cli.releases import keep
-    from harness.store.trial_lookup import choose
+    from harness.store.trial_lookup import find_trials
 
     if failed:
         if release:
             typer.echo(f"Not kept as {release}: trials failed. The same command runs them again.", err=True)
         raise typer.Exit(1)
     if release:
-        keep(planned.store, release, choose(planned.store, planned.plan.suite))
+        keep(planned.store, release, find_trials(planned.store, planned.plan.suite))
 
 
 def _require_free_release(config: RunConfig, release: str) -> None:
     """Refuse before anything runs what could not be kept as a baseline afterwards."""
-    from harness.store.baselines import free_folder
+    from harness.store.baselines import new_baseline_folder
 
     if config.split:
         raise HarnessError("--release is of the test split: leave out --split.")
-    free_folder(config.results, release)
+    new_baseline_folder(config.results, release)
 
 
 def _show_power(config: RunConfig, difference: float, store: Store) -> None:

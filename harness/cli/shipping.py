@@ -40,9 +40,9 @@ def deploy(  # noqa: PLR0913 - one for each flag
     from harness.deploy.write_system import deploy as write
     from harness.records.record import Completed
     from harness.render.plan.live import busy
-    from harness.store.trial_lookup import choose
+    from harness.store.trial_lookup import find_trials
 
-    trials = choose(open_store(results), run, strategy or (), model or ())
+    trials = find_trials(open_store(results), run, strategy or (), model or ())
     stored = _single_trial(trials, task, seed)
     record = stored.record
     assert isinstance(record, Completed)  # noqa: S101 - only finished trials are chosen
@@ -113,7 +113,7 @@ def export(
         raise HarnessError(f"{store.root} has no results: 'harness run SUITE' makes some.")
     if to == "mlflow":
         uri = out or "sqlite:///mlflow.db"
-        typer.echo(f"{exporting.mlflow(stored, uri)} new runs in {uri}, of {len(stored)} trials.")
+        typer.echo(f"{exporting.log_to_mlflow(stored, uri)} new runs in {uri}, of {len(stored)} trials.")
         return
-    for path in exporting.tables(stored, Path(out or "export"), to):
+    for path in exporting.write_tables(stored, Path(out or "export"), to):
         typer.echo(f"Written: {path}")

@@ -21,15 +21,15 @@ class TokenCounter(Protocol):
     """Counts tokens, as a model's tokenizer does."""
 
     @property
-    def window(self) -> int | None:
+    def context_tokens(self) -> int | None:
         """Context window in tokens; None: unknown."""
         ...
 
-    def prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return the number of tokens of each prompt."""
         ...
 
-    def answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
+    def count_answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
         """Return the number of tokens of each answer as it follows a prompt."""
         ...
 
@@ -170,12 +170,12 @@ def _split(name: str, items: Sequence[Example], task: Task, tokens: TokenCounter
 
 def _corpus(corpus: Sequence[Passage], tokens: TokenCounter) -> SplitInspection:
     texts = [f"{passage.title}: {passage.text}" if passage.title else passage.text for passage in corpus]
-    lengths = tokens.answers(Prompt(Task("corpus", "generation", form="plain"), ""), texts)
+    lengths = tokens.count_answers(Prompt(Task("corpus", "generation", form="plain"), ""), texts)
     return SplitInspection(
         name="corpus",
         rows=len(corpus),
         duplicates=len(texts) - len({comparison_key(text) for text in texts}),
-        lengths=_summary(lengths, [n for n in lengths if tokens.window is not None and n > tokens.window], tokens),
+        lengths=_summary(lengths, [n for n in lengths if tokens.context_tokens is not None and n > tokens.context_tokens], tokens),
         personal=_personal_data(texts),
     )
 
@@ -193,13 +193,13 @@ def _labels(items: Sequence[Example], task: Task) -> dict[str, int]:
 
 def _lengths(items: Sequence[Example], task: Task, tokens: TokenCounter) -> LengthSummary:
     prompts = [Prompt(task, item.query.input) for item in items]
-    prompt_lengths = tokens.prompts(prompts)
-    answer_lengths = tokens.answers(prompts[0], [item.references[0] if item.references else "" for item in items])
+    prompt_lengths = tokens.count_prompts(prompts)
+    answer_lengths = tokens.count_answers(prompts[0], [item.references[0] if item.references else "" for item in items])
     generated_tokens = task.max_new_tokens if task.kind in ("qa", "generation") else 0
     candidates = [(*(item.query.choices or task.choices), *item.references, item.rejected or "") for item in items]
-    candidate_lengths = iter(tokens.answers(prompts[0], [text for texts in candidates for text in texts]))
+    candidate_lengths = iter(tokens.count_answers(prompts[0], [text for texts in candidates for text in texts]))
     longest = [max([generated_tokens, *(next(candidate_lengths) for _ in texts)]) for texts in candidates]
-    window = tokens.window
+    window = tokens.context_tokens
     over = [n for n, answer in zip(prompt_lengths, longest, strict=True) if window is not None and n + answer > window]
     return _summary([n + answer for n, answer in zip(prompt_lengths, answer_lengths, strict=True)], over, tokens)
 
@@ -211,7 +211,7 @@ def _summary(lengths: Sequence[int], over: Sequence[int], tokens: TokenCounter) 
         median=int(middle),
         p95=int(p95),
         longest=int(longest),
-        too_long=None if tokens.window is None else len(over),
+        too_long=None if tokens.context_tokens is None else len(over),
     )
 
 

@@ -105,7 +105,7 @@ def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> s
         store.write(skipped)
         launch.observe(Finished(planned, skipped))
         return "skipped"
-    if store.completed(planned.trial.key):
+    if store.is_completed(planned.trial.key):
         launch.observe(Finished(planned, None, stored_before=True))
         return "stored_before"
     launch.observe(Started(planned))

@@ -20,6 +20,7 @@ from harness.forecast.workload import PromptShape, Workload
 from harness.plan import chain
 from harness.plan.chain import Link
 from harness.plan.discover import find_step
+from harness.records.ablation_names import PASSAGE_ABLATIONS
 from harness.records.measurements import Forecast
 from harness.records.planned_trial import PlannedTrial
 from harness.trial import ablations
@@ -227,7 +228,7 @@ class _TrialForecast:
         item_tokens = prompts.suffix_tokens + prompts.choice_tokens + ablations.GENERATED_TOKEN_COST * new_tokens
         affordable = max(1, int(ablations.PARAPHRASE_TOKENS // max(items * item_tokens, 1)))
         runs = min(len(task.paraphrases), affordable)
-        runs += len(ablations.PASSAGE_ABLATIONS) if any(footprint.passages for footprint in footprints) else 0
+        runs += len(PASSAGE_ABLATIONS) if any(footprint.passages for footprint in footprints) else 0
         runs += (2 if weights.added_parameters else 0) + (1 if weights.weight_bits else 0)
         for _ in range(runs):
             self._add_answers(totals, "check", prompts, items, weights)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from harness.api import Example, Prompt, Task
 from harness.data.prepare import PreparedTask
-from harness.models.tokenizer import TokenCounter, open_tokenizer
+from harness.models.tokenizer import ModelTokenizer, open_tokenizer
 from harness.prompts import layout
 from harness.records.measurements import StoredModel
 
@@ -81,7 +81,7 @@ def sample_passages(task: PreparedTask) -> list[str]:
     return [f"{passage.title}: {passage.text}" if passage.title else passage.text for passage in corpus[::step]]
 
 
-def _count(task: PreparedTask, counter: TokenCounter) -> TokenLengths:
+def _count(task: PreparedTask, counter: ModelTokenizer) -> TokenLengths:
     definition, train = task.task_data.task, task.task_data.train
     test_prompts, train_prompts = _prompts(definition, task.test), _prompts(definition, train)
     prompts = (*test_prompts, *train_prompts)

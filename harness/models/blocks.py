@@ -1,4 +1,4 @@
-"""Where the blocks of a transformer are, whatever its architecture calls them."""
+"""Decoder blocks, their sublayers and the final modules of a transformer, by the names of each architecture."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ FEED_FORWARD = ("mlp", "feed_forward", "ffn", "block_sparse_moe", "moe")
 
 
 def decoder_blocks(module: Any) -> list[Any]:
-    """Return a decoder's blocks, the first one nearest to the embeddings.
+    """Return a decoder's blocks, from the embeddings up.
 
     Raises:
-        HarnessError: the model's inside is not a list of blocks.
+        HarnessError: the decoder has no list of its blocks.
     """
     return list(_block_list(module)[1])
 
 
 def final_modules(module: Any) -> list[Any]:
-    """Return what stands behind the last block: the final norm and, if its weights are its own, the output head."""
+    """Return the modules after the last block: the final norm, and the output head if it is not tied."""
     model = causal_lm(module)
     name, _ = _block_list(module)
     children = dict(model.get_decoder().named_children())
-    behind = list(children)[list(children).index(name) + 1 :]
+    final_names = list(children)[list(children).index(name) + 1 :]
     head = model.get_output_embeddings()
     tied = head is None or head.weight is model.get_input_embeddings().weight
-    parts = [children[one] for one in behind] + ([] if tied else [head])
-    return [part for part in parts if next(part.parameters(), None) is not None]
+    modules = [children[child] for child in final_names] + ([] if tied else [head])
+    return [final for final in modules if next(final.parameters(), None) is not None]
 
 
 def sublayer(block: Any, names: tuple[str, ...]) -> Any:
-    """Return the part of a block that has one of these names; None if there is none."""
+    """Return a block's submodule by the first of these names that it has; None if it has none."""
     return next((getattr(block, name) for name in names if isinstance(getattr(block, name, None), nn.Module)), None)
 
 

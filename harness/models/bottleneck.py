@@ -21,11 +21,11 @@ _NAME = "bottleneck"
 
 @dataclass(frozen=True)
 class BottleneckShape:
-    """How the adapters look.
+    """Width, activation and position of the adapters.
 
     Attributes:
         width: of the hidden layer, at least 1.
-        after: which sublayers get one: both (Houlsby), or the feed-forward only (Pfeiffer et al. 2021).
+        after: sublayers that get an adapter: both (Houlsby), or the feed-forward only (Pfeiffer et al. 2021).
     """
 
     width: int
@@ -34,7 +34,7 @@ class BottleneckShape:
 
 
 class Bottleneck(nn.Module):
-    """``h + up(activation(down(h)))``; `up` begins at zero, so the model answers as before until it is trained."""
+    """``h + up(activation(down(h)))``; `up` is initialised to zero, so an untrained adapter is the identity."""
 
     def __init__(self, size: int, shape: BottleneckShape, like: Tensor) -> None:
         super().__init__()
@@ -46,29 +46,29 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Give what goes on to the skip connection: [..., size]."""
+        """Return the input of the skip connection: [..., size]."""
         return hidden + self.up(self.activation(self.down(hidden)))
 
 
 def attach(module: Any, shape: BottleneckShape) -> None:
-    """Put trainable adapters behind the sublayers of every block; nothing else of the model takes a gradient.
+    """Put trainable adapters behind the sublayers of every block and freeze all other weights.
 
     Raises:
-        HarnessError: a block has no attention or feed-forward part by a name that is known.
+        HarnessError: a block has no attention or feed-forward sublayer of a known name.
     """
     model = causal_lm(module)
     kinds = (FEED_FORWARD,) if shape.after == "feed_forward" else (ATTENTION, FEED_FORWARD)
-    owners = [sublayer(block, names) for block in decoder_blocks(model) for names in kinds]
-    if None in owners:
+    sublayers = [sublayer(block, names) for block in decoder_blocks(model) for names in kinds]
+    if None in sublayers:
         raise HarnessError(
             f"the blocks of {type(model).__name__} have no attention and feed-forward part that an adapter could "
             "stand behind: choose lora."
         )
     model.requires_grad_(False)
     size = model.config.get_text_config().hidden_size
-    for owner in owners:
-        owner.add_module(_NAME, Bottleneck(size, shape, model.get_input_embeddings().weight))
-        owner.bottleneck_hook = owner.register_forward_hook(_pass_through)
+    for layer in sublayers:
+        layer.add_module(_NAME, Bottleneck(size, shape, model.get_input_embeddings().weight))
+        layer.bottleneck_hook = layer.register_forward_hook(_apply_adapter)
     model.bottleneck_shape = shape
 
 
@@ -78,12 +78,12 @@ def attached_shape(module: Any) -> BottleneckShape | None:
 
 
 def remove(module: Any) -> None:
-    """Take the adapters away."""
+    """Remove the adapters."""
     model = causal_lm(module)
-    for owner in [owner for owner in model.modules() if hasattr(owner, "bottleneck_hook")]:
-        owner.bottleneck_hook.remove()
-        del owner.bottleneck_hook
-        delattr(owner, _NAME)
+    for layer in [layer for layer in model.modules() if hasattr(layer, "bottleneck_hook")]:
+        layer.bottleneck_hook.remove()
+        del layer.bottleneck_hook
+        delattr(layer, _NAME)
     del model.bottleneck_shape
 
 
@@ -93,9 +93,9 @@ def is_bottleneck_weight(name: str) -> bool:
 
 
 def save(module: Any, folder: Path) -> None:
-    """Write the adapters, their shape with them."""
+    """Write the adapters' weights and their shape."""
     shape = attached_shape(module)
-    assert shape  # noqa: S101 - asked only where there are adapters
+    assert shape  # noqa: S101 - called only where there are adapters
     weights = {
         name: weight.detach().contiguous()
         for name, weight in causal_lm(module).named_parameters()
@@ -105,7 +105,7 @@ def save(module: Any, folder: Path) -> None:
 
 
 def load(module: Any, folder: Path) -> None:
-    """Put adapters back that `save` wrote."""
+    """Attach the adapters that `save` wrote."""
     with safe_open(folder / FILE, framework="pt") as stream:  # type: ignore[no-untyped-call]
         metadata: dict[str, str] = stream.metadata()
         weights: dict[str, Tensor] = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no dict
@@ -117,8 +117,8 @@ def load(module: Any, folder: Path) -> None:
             weight.copy_(weights[name])
 
 
-def _pass_through(owner: Any, _inputs: Any, output: Any) -> Any:
-    """Send a sublayer's output through its adapter; some sublayers also return attention weights."""
+def _apply_adapter(layer: Any, _inputs: Any, output: Any) -> Any:
+    """Pass a sublayer's output through its adapter; some sublayers also return attention weights."""
     if isinstance(output, tuple):
-        return (owner.bottleneck(output[0]), *cast("tuple[Any, ...]", output)[1:])
-    return owner.bottleneck(output)
+        return (layer.bottleneck(output[0]), *cast("tuple[Any, ...]", output)[1:])
+    return layer.bottleneck(output)

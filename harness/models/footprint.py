@@ -1,4 +1,4 @@
-"""How much memory tensors hold: each storage once, quantised weights by what their codes and scales really take."""
+"""Bytes that tensors hold: each storage counted once, quantised weights by their codes and scales."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
-    """Add up the storages behind some tensors, bytes; tied weights and views share one, which counts once."""
+    """Return the bytes of the storages of some tensors; one that tied weights or views share counts once."""
     storages = (tensor.untyped_storage() for tensor in tensors)
     return sum({(storage.device, storage.data_ptr()): storage.nbytes() for storage in storages}.values())
 
 
 def weights_bytes(model: Any) -> int | None:
-    """Count what a model's parameters and buffers hold, an adapter's included; None where its weights are not here.
+    """Return the bytes of a model's parameters and buffers, adapters included; None if its weights are not here.
 
     Args:
-        model: a `harness.models.local_model.LocalModel`, or anything else that answers.
+        model: a `harness.models.local_model.LocalModel`, or any other model.
     """
     module = getattr(model, "module", None)
     return None if module is None else storage_bytes(_tensors(module))
@@ -32,7 +32,7 @@ def _tensors(module: Any) -> Iterator[Tensor]:
 
 
 def _quantisation_scales(state: Any) -> Iterator[Tensor]:
-    """Give what 4-bit codes are scaled by; scales may be quantised themselves (double quantisation)."""
+    """Yield the scales of 4-bit codes; scales may be quantised themselves (double quantisation)."""
     for value in vars(state).values() if state is not None else ():
         if isinstance(value, Tensor):
             yield value

@@ -1,6 +1,6 @@
-"""Where a model's weights are as transformers reads them: a pinned GGUF is converted to safetensors once.
+"""Folder of a model's weights as safetensors; a GGUF is converted once, in a subprocess.
 
-This file loads no library, so that a command can ask, and let a process of its own convert.
+This file imports no library, so that the command line can use it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 
 
 def weights_folder(folder: Path, cache: Path) -> Path:
-    """Return the folder that a model is loaded from: a GGUF's is in the cache, and may not be there yet."""
+    """Return the folder that a model is loaded from; that of a GGUF is in the cache and may not exist yet."""
     return cache / "converted" / f"{folder.name}-bf16" if any(folder.glob("*.gguf")) else folder
 
 
@@ -23,7 +23,7 @@ def is_loadable(folder: Path, cache: Path) -> bool:
 
 
 def convert_in_subprocess(folder: Path, cache: Path) -> None:
-    """Convert a model in a process of its own, which ends with the memory and the libraries that this takes.
+    """Convert a model in a subprocess: the command keeps neither the memory nor the libraries that it takes.
 
     Raises:
         HarnessError: it could not be converted.

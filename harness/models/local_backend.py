@@ -1,4 +1,4 @@
-"""Models whose weights are on this machine or can be brought here: pinned archives, folders, the hub."""
+"""Models whose weights are on this machine or can be downloaded: pinned archives, folders, the hub."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LocalBackend(Backend):
     """Causal language models that transformers loads, by pinned name, folder or hub id."""
 
     def identify(self, name: str, use: Use) -> ModelReference:
-        """Identify a model by what its answers depend on.
+        """Identify a model by its weights.
 
         A pinned model is identified by its archive's sha256, a hub model by its commit (asked of the hub, or of the
         local hub cache without a network), and a folder by a sha256 over its files' names, sizes and contents; of a
@@ -59,7 +59,7 @@ class LocalBackend(Backend):
                 gguf_conversion.convert_in_subprocess(path, cache)
 
     def present(self, reference: str, cache: Path) -> Path | None:
-        """Return the folder that is loaded; None where it would have to be fetched or converted first."""
+        """Return the folder that is loaded; None if the model has to be downloaded or converted first."""
         pinned = {source.name: source for source in all_sources()}
         if reference in pinned and not is_fetched(pinned[reference]):
             return None
@@ -76,7 +76,7 @@ class LocalBackend(Backend):
 
     def open(self, reference: str, cache: Path) -> Model:
         """Load weights and tokenizer."""
-        from harness.models.loading import open_model  # noqa: PLC0415 - torch, which planning can do without
+        from harness.models.loading import open_model  # noqa: PLC0415 - imports torch, which planning does not need
 
         folder = locate(reference)
         info = ModelInfo(name=reference, revision=folder.revision, licence=folder.licence, note=folder.note)
@@ -88,7 +88,7 @@ def _reference(name: str, reference: str, identity: str) -> ModelReference:
 
 
 def _cached_snapshot(name: str) -> Path | None:
-    """Find a model of the hub in its local cache; nothing is fetched."""
+    """Find a hub model in the local cache, without a download."""
     from huggingface_hub import constants, try_to_load_from_cache  # noqa: PLC0415 - only hub ids need it
 
     repository, _, revision = name.partition("@")
@@ -99,7 +99,7 @@ def _cached_snapshot(name: str) -> Path | None:
 
 
 def folder_hash(folder: Path) -> str:
-    """Hash a model's folder as `LocalBackend.identify` says; hidden files are left out.
+    """Hash a model's folder as `LocalBackend.identify` describes; hidden files are left out.
 
     Raises:
         HarnessError: a file cannot be read.
@@ -129,10 +129,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _commit(repository: str, revision: str | None) -> str:
-    """Resolve a branch or tag of a hub repository to the commit that it points to now."""
+    """Resolve a branch or tag of a hub repository to its current commit."""
     if revision and _COMMIT.match(revision):
         return revision
-    from huggingface_hub import HfApi, constants  # noqa: PLC0415 - half a second that only a hub id is worth
+    from huggingface_hub import HfApi, constants  # noqa: PLC0415 - half a second, only for hub ids
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError  # noqa: PLC0415
 
     try:
@@ -143,7 +143,7 @@ def _commit(repository: str, revision: str | None) -> str:
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         model_id = repository + (f"@{revision}" if revision else "")
         raise HarnessError(f"the hub has no model {model_id!r} that you may read: check its name.") from error
-    except (OSError, RuntimeError):  # no network: what was fetched before will do
+    except (OSError, RuntimeError):  # no network: the local cache will do
         pass
     cached = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "refs" / (revision or "main")
     try:

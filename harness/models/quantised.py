@@ -15,7 +15,7 @@ from harness.measure import allocator
 
 
 def quantise(module: Any) -> None:
-    """Hold every linear layer but the output head in 4 bits, in place, layer by layer.
+    """Quantise every linear layer but the output head to 4 bits, in place, layer by layer.
 
     Args:
         module: a transformers causal language model; embeddings, norms and the head stay as they are.
@@ -26,12 +26,12 @@ def quantise(module: Any) -> None:
     names = [
         name for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
     ]
-    for name in names:  # by name: a list of layers would keep every old one until the end
+    for name in names:  # by name: a list of layers would keep the old layers in memory until the end
         module.set_submodule(name, _quantised_layer(module.get_submodule(name)))
     for parameter in module.parameters():
-        if not isinstance(parameter, Params4bit):  # else it would keep the whole file of weights mapped into memory
+        if not isinstance(parameter, Params4bit):  # else the weights file stays mapped into memory
             parameter.data = parameter.data.clone()
-    module.is_loaded_in_4bit = True  # by this peft knows which kind of adapter layer to put there
+    module.is_loaded_in_4bit = True  # peft chooses its kind of adapter layer by this
     _release_memory()
 
 
@@ -41,7 +41,7 @@ def is_quantised(module: Any) -> bool:
 
 
 def dequantise(module: Any) -> None:
-    """Hold every linear layer in the model's own type again, in place; what 4 bits have rounded away stays away."""
+    """Convert the 4-bit layers to the model's dtype, in place; the rounding error stays."""
     for name in [name for name, layer in module.named_modules() if isinstance(layer, Linear4bit)]:
         module.set_submodule(name, dequantised_layer(module.get_submodule(name)))
     module.is_loaded_in_4bit = False
@@ -49,11 +49,11 @@ def dequantise(module: Any) -> None:
 
 
 def dequantised_layer(layer: Any, update: Tensor | None = None) -> nn.Module:
-    """Return a 4-bit layer as the ordinary layer that it was made from.
+    """Return a 4-bit layer as an ordinary layer, a `Conv1D` if it was one.
 
     Args:
-        layer: made by `quantise`.
-        update: [out, in], added to the weights before they are rounded to the model's type.
+        layer: quantised by `quantise`.
+        update: [out, in], added to the weights before they are rounded to the model's dtype.
     """
     weight = dequantised_weights(layer)
     if update is not None:
@@ -68,12 +68,12 @@ def dequantised_layer(layer: Any, update: Tensor | None = None) -> nn.Module:
 
 
 def dequantised_weights(layer: Any) -> Tensor:
-    """Return the weights that a 4-bit layer stands for: [out, in]."""
+    """Return a 4-bit layer's weights in the model's dtype: [out, in]."""
     return dequantize_4bit(layer.weight.data, layer.weight.quant_state)
 
 
 def quantised_state(module: Any) -> dict[str, Tensor]:
-    """Return the 4-bit layers' contents by name: the codes and what they are scaled by."""
+    """Return the codes and scales of the 4-bit layers by name."""
     state: dict[str, Tensor] = {}
     for name, layer in module.named_modules():
         if isinstance(layer, Linear4bit):
@@ -83,10 +83,10 @@ def quantised_state(module: Any) -> dict[str, Tensor]:
 
 
 def load_quantised_state(module: Any, tensors: dict[str, Tensor]) -> None:
-    """Put 4-bit layers back that `state` gave, and take their tensors out of `tensors`.
+    """Load the 4-bit layers that `quantised_state` returned, and remove their tensors from `tensors`.
 
     Raises:
-        HarnessError: they are another model's.
+        HarnessError: they are those of another model.
     """
     for name, layer in module.named_modules():
         if not isinstance(layer, Linear4bit):
@@ -102,18 +102,18 @@ def load_quantised_state(module: Any, tensors: dict[str, Tensor]) -> None:
 
 
 def _quantised_layer(layer: Any) -> Any:
-    """Return a linear layer in 4 bits that passes gradients whatever it was asked before.
+    """Return a linear layer in 4 bits, with repacking disabled.
 
-    On a CPU with AVX-512 BF16, bitsandbytes would repack the layer's weights on the first call in eval mode, for
-    answering one token faster; a repacked layer has no backward, so training after an evaluation would get wrong
-    gradients, and repacking also rounds the scales once more. So it is never allowed to.
+    On a CPU with AVX-512 BF16, bitsandbytes would repack the weights on the first call in eval mode, for faster
+    decoding. A repacked layer has no backward pass, so training after an evaluation would get wrong gradients;
+    repacking also rounds the scales once more.
     """
     transposed = isinstance(layer, Conv1D)
     weight = layer.weight.data.T.contiguous() if transposed else layer.weight.data
     quantised: Any = Linear4bit(weight.shape[1], weight.shape[0], bias=False, compute_dtype=weight.dtype, device="meta")
     build: Any = Params4bit
     codes = build(weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=quantised)
-    quantised.weight = codes.to(weight.device)  # on a device, it is quantised
+    quantised.weight = codes.to(weight.device)  # moving it to a device quantises it
     quantised.bias = layer.bias
     quantised.was_transposed = transposed
     quantised.support_avx512bf16_for_cpu = False
@@ -121,7 +121,7 @@ def _quantised_layer(layer: Any) -> Any:
 
 
 def _release_memory() -> None:
-    """Return what the old layers held to the system or the device."""
+    """Return the memory of the replaced layers to the system or the device."""
     allocator.trim()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""A model's tokenizer and the length of its window, without its weights: enough to say how long prompts are."""
+"""A model's tokenizer and context window without its weights, to count tokens of prompts and answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harness.prompts import layout
 
 
 @dataclass(frozen=True)
-class TokenCounter:
-    """Counts tokens of prompts as a model would be sent them.
+class ModelTokenizer:
+    """Counts the tokens of prompts and answers as they are sent to a model.
 
     Attributes:
         name: of the model.
-        window: how many tokens it reads and writes at most; None: unlimited, or unknown.
+        context_tokens: context window, tokens; None: unlimited, or unknown.
     """
 
     name: str
@@ -29,11 +29,11 @@ class TokenCounter:
     tokenizer: Any
 
     def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Give the length of each prompt, tokens."""
+        """Return the number of tokens of each prompt."""
         return self._count([layout.render_text(prompt, self.tokenizer) for prompt in prompts])
 
     def count_answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
-        """Give the length of answers as they follow a prompt, the end of the turn included, tokens."""
+        """Return the number of tokens of each answer as it follows a prompt, the end of the turn included."""
         texts = [layout.answer_text(task_prompt, answer, self.tokenizer) for answer in answers]
         return [length + 1 for length in self._count(texts)]
 
@@ -43,16 +43,16 @@ class TokenCounter:
         return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
 
-def open_tokenizer(folder: Path, name: str, cache: Path) -> TokenCounter:
-    """Load a model's tokenizer and settings; no weights are read, and a GGUF is not converted.
+def open_tokenizer(folder: Path, name: str, cache: Path) -> ModelTokenizer:
+    """Load a model's tokenizer and config; no weights are read, and a GGUF is not converted.
 
     Args:
-        folder: a model's folder, as for `loading.open_model`.
-        name: what the model is called.
-        cache: where a converted model may be, whose tokenizer is read much faster.
+        folder: of the model, as for `loading.open_model`.
+        name: of the model.
+        cache: may hold the converted model, whose tokenizer loads much faster.
 
     Raises:
-        HarnessError: transformers cannot read it.
+        HarnessError: transformers cannot read the folder.
     """
     weights = gguf_conversion.weights_folder(folder, cache)
     options: dict[str, Any] = {}
@@ -63,10 +63,10 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> TokenCounter:
         config = AutoConfig.from_pretrained(weights, **options)
     except (OSError, ValueError, ImportError) as error:
         raise HarnessError(f"the tokenizer in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
-    return TokenCounter(name, context_window(config, tokenizer), tokenizer)
+    return ModelTokenizer(name, context_window(config, tokenizer), tokenizer)
 
 
 def context_window(config: Any, tokenizer: Any) -> int | None:
-    """Return the length of the context window: the model's, or the tokenizer's where that is shorter."""
+    """Return the context window in tokens, the smaller one of model and tokenizer; None: unlimited, or unknown."""
     limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
     return min((int(n) for n in limits if n and n < 10**9), default=None)

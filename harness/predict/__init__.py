@@ -1,1 +1,1 @@
-"""Ask a system and read its answers."""
+"""Predictions of a system, and their rows."""

@@ -1,4 +1,4 @@
-"""Asks a system and reads its answers: the same path for every strategy."""
+"""Predict with a system: prompts, model outputs, parsed answers; the same path for every strategy."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harness.metrics.voting import winner
 Number = TypeVar("Number", int, float)
 
 SCORED_KINDS: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
-"""The kinds whose choices are scored where the model can."""
+"""Kinds of task whose choices are scored if the model can do so."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a system made of one query.
+    """A system's output for one query, and the answer in it.
 
     Attributes:
-        answer: None where the output could not be read.
-        parsed: how it was read: ``choice``, ``first_line``, ``label`` or ``failed: REASON``.
+        answer: None if the output could not be parsed.
+        parsed: how it was parsed: ``choice``, ``first_line``, ``label`` or ``failed: REASON``.
     """
 
     query: Query
@@ -34,7 +34,7 @@ class Prediction:
 
     @property
     def sent_passages(self) -> tuple[Passage, ...]:
-        """The passages that stood in the prompt, best first: those that did not fit the window are left out."""
+        """The passages in the prompt, best first, without those dropped to fit the context window."""
         passages = self.prompt.passages
         return passages[: len(passages) - self.raw.dropped_passages]
 
@@ -42,12 +42,12 @@ class Prediction:
 def predict(system: System, queries: Sequence[Query], progress: ProgressCallback | None = None) -> list[Prediction]:
     """Return one prediction a query, in their order.
 
-    Choices are scored where the model can; a model that only generates is asked and its text is parsed. A system that
-    reasons is asked in two stages (Kojima et al. 2022, arXiv:2205.11916): for its reasoning, then for its answer behind
-    that; where there are several samples of it, most votes win (Wang et al. 2023, arXiv:2203.11171).
+    Choices are scored if the model can do so; else it generates, and its text is parsed. A system with reasoning is
+    called in two stages (Kojima et al. 2022, arXiv:2205.11916): for the reasoning, then for the answer behind it; of
+    several samples, the majority answer wins (Wang et al. 2023, arXiv:2203.11171).
 
     Raises:
-        HarnessError: a prompt does not fit the context window, or the model cannot do what the kind of task asks.
+        HarnessError: a prompt does not fit the context window, or the model cannot do what the kind of task needs.
     """
     prompts = system.prompts(queries)
     if system.reasoning is None:
@@ -60,20 +60,19 @@ def predict(system: System, queries: Sequence[Query], progress: ProgressCallback
 
 
 def most_likely(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
-    """Return the choice that a model finds likeliest, by `strengths`."""
-    values = comparable_scores(scores, choices, kind, prior)
-    return choices[max(range(len(values)), key=values.__getitem__)]
+    """Return the choice with the highest of the `comparable_scores`; ties go to the first."""
+    comparable = comparable_scores(scores, choices, kind, prior)
+    return choices[max(range(len(comparable)), key=comparable.__getitem__)]
 
 
 def comparable_scores(
     scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()
 ) -> list[float]:
-    """Return what the choices are compared by, nats.
+    """Return the scores that the choices are compared by, nats.
 
-    The labels of a classification are compared by log-likelihood less the prior. Choices of a multiple-choice item,
-    and the two answers of a preference pair, differ in length, and are compared by log-likelihood a byte
-    (``acc_norm`` of lm-evaluation-harness), or less the prior where there is one: what they score behind a question
-    that says nothing (Holtzman et al. 2021, arXiv:2104.08315).
+    Labels of a classification: log-likelihood minus the prior. Choices of a multiple-choice item and the two answers of
+    a preference pair differ in length: log-likelihood a byte (``acc_norm`` of lm-evaluation-harness), or minus the
+    prior if there is one: their score behind a content-free question (Holtzman et al. 2021, arXiv:2104.08315).
     """
     if prior:
         return [score - shift for score, shift in zip(scores, prior, strict=True)]
@@ -85,13 +84,13 @@ def comparable_scores(
 def _predict_answers(
     system: System, queries: Sequence[Query], prompts: Sequence[Prompt], progress: ProgressCallback | None
 ) -> list[Prediction]:
-    """Ask for the answers themselves."""
+    """Predict without reasoning."""
     task = system.task
     choices = [query.choices or task.choices for query in queries]
     if task.kind in SCORED_KINDS and isinstance(system.model, ScoresChoices):
         raws = system.model.score_choices(prompts, choices, progress=progress)
         raws, priors = _priors(system, system.model, prompts, choices, raws)
-        read = [
+        parsed_answers = [
             (most_likely(raw.choice_scores, options, task.kind, prior), "choice")
             for raw, options, prior in zip(raws, choices, priors, strict=True)
         ]
@@ -103,10 +102,10 @@ def _predict_answers(
     else:
         one_line = task.kind != "generation"
         raws = system.model.generate(prompts, max_new_tokens=task.max_new_tokens, one_line=one_line, progress=progress)
-        read = [parse(task.kind, raw.output, options) for raw, options in zip(raws, choices, strict=True)]
+        parsed_answers = [parse(task.kind, raw.output, options) for raw, options in zip(raws, choices, strict=True)]
     return [
         Prediction(query, prompt, raw, answer, parsed)
-        for query, prompt, raw, (answer, parsed) in zip(queries, prompts, raws, read, strict=True)
+        for query, prompt, raw, (answer, parsed) in zip(queries, prompts, raws, parsed_answers, strict=True)
     ]
 
 
@@ -117,39 +116,39 @@ def _priors(
     choices: Sequence[Sequence[str]],
     raws: Sequence[Answer],
 ) -> tuple[list[Answer], list[Sequence[float]]]:
-    """Return what is taken off each prompt's choice scores, and the answers with the tokens that this took."""
+    """Return the prior of each prompt's choices, and the answers with the cost of computing it."""
     if system.task.kind == "classification" or not system.content_free:
         return list(raws), [system.prior] * len(raws)
     totals: list[list[float]] = [[0.0] * len(options) for options in choices]
-    paid = list(raws)
+    answers = list(raws)
     for question in system.content_free:
-        empty = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
-        content_free_answers = model.score_choices(empty, choices)
+        content_free_prompts = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
+        content_free_answers = model.score_choices(content_free_prompts, choices)
         totals = [
             [total + score for total, score in zip(row, content_free.choice_scores, strict=True)]
             for row, content_free in zip(totals, content_free_answers, strict=True)
         ]
-        paid = [
-            _add_cost(answer, content_free) for answer, content_free in zip(paid, content_free_answers, strict=True)
+        answers = [
+            _add_cost(answer, content_free) for answer, content_free in zip(answers, content_free_answers, strict=True)
         ]
-    return paid, [[total / len(system.content_free) for total in row] for row in totals]
+    return answers, [[total / len(system.content_free) for total in row] for row in totals]
 
 
 def _predict_with_reasoning(
     system: System, queries: Sequence[Query], prompts: Sequence[Prompt], sample: int, progress: ProgressCallback | None
 ) -> list[Prediction]:
-    """Ask for one reasoning each, then for the answers behind them."""
-    how, task = system.reasoning, system.task
-    assert how is not None  # noqa: S101 - `ask` has looked
+    """Generate one reasoning each, then predict the answers behind them."""
+    settings, task = system.reasoning, system.task
+    assert settings is not None  # noqa: S101 - `predict` has checked
     thoughts: list[Answer] = system.model.generate(
-        [replace(prompt, reasoning=how.trigger, thinking=True) for prompt in prompts],
-        max_new_tokens=how.max_new_tokens,
+        [replace(prompt, reasoning=settings.trigger, thinking=True) for prompt in prompts],
+        max_new_tokens=settings.max_new_tokens,
         one_line=False,
-        sampling=how.sampling and replace(how.sampling, seed=how.sampling.seed * 1_000_003 + sample),
-        progress=_sample_progress(progress, sample, how.samples),
+        sampling=settings.sampling and replace(settings.sampling, seed=settings.sampling.seed * 1_000_003 + sample),
+        progress=_sample_progress(progress, sample, settings.samples),
     )
     labels = task.question_label, task.answer_label
-    texts = [f"{how.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
+    texts = [f"{settings.trigger} {reasoning(thought.output, labels)}".strip() for thought in thoughts]
     reasoned_prompts = [replace(prompt, reasoning=text) for prompt, text in zip(prompts, texts, strict=True)]
     return [
         replace(
@@ -163,31 +162,31 @@ def _predict_with_reasoning(
 
 
 def _sample_progress(progress: ProgressCallback | None, sample: int, samples: int) -> ProgressCallback | None:
-    """Return what tells the progress of one sample of several as a part of the whole."""
+    """Return a callback that reports one sample's progress as part of all samples."""
     if progress is None:
         return None
-    tell = progress
+    report = progress
 
-    def within(count: int, total: int) -> None:
-        tell(sample * total + count, samples * total)
+    def report_sample(count: int, total: int) -> None:
+        report(sample * total + count, samples * total)
 
-    return within
+    return report_sample
 
 
 def _vote(system: System, samples: Sequence[Prediction]) -> Prediction:
-    """Return the first sample that gives the answer which most samples give, with the cost of all of them."""
+    """Return the first sample with the majority answer, with the cost of all samples."""
     if len(samples) == 1:
         return samples[0]
-    chosen = samples[
+    elected = samples[
         winner(
             system.task.kind,
             [prediction.answer for prediction in samples],
             [_choice_support(system, prediction) for prediction in samples],
         )
     ]
-    raw = chosen.raw
+    raw = elected.raw
     for sample in samples:
-        if sample is not chosen:
+        if sample is not elected:
             raw = replace(
                 _add_cost(raw, sample.raw), reasoning_tokens=raw.reasoning_tokens + sample.raw.reasoning_tokens
             )
@@ -196,11 +195,11 @@ def _vote(system: System, samples: Sequence[Prediction]) -> Prediction:
         reasoning=tuple(text for sample in samples for text in sample.raw.reasoning),
         votes=tuple(sample.answer or "" for sample in samples),
     )
-    return replace(chosen, raw=raw)
+    return replace(elected, raw=raw)
 
 
 def _choice_support(system: System, prediction: Prediction) -> dict[str, float]:
-    """Return how strongly one sample speaks for each choice, nats; empty where nothing was scored."""
+    """Return one sample's comparable score of each choice, nats; empty if none was scored."""
     choices = prediction.query.choices or system.task.choices
     scores = prediction.raw.choice_scores
     if not scores:
@@ -208,18 +207,18 @@ def _choice_support(system: System, prediction: Prediction) -> dict[str, float]:
     return dict(zip(choices, comparable_scores(scores, choices, system.task.kind, system.prior), strict=True))
 
 
-def _add_cost(answer: Answer, other: Answer) -> Answer:
-    """Return an answer that another call was made for, with the tokens and seconds of both."""
+def _add_cost(answer: Answer, extra: Answer) -> Answer:
+    """Return an answer with the tokens and seconds of another call added."""
     return replace(
         answer,
-        prompt_tokens=answer.prompt_tokens + other.prompt_tokens,
-        output_tokens=answer.output_tokens + other.output_tokens,
-        prefill_s=_add(answer.prefill_s, other.prefill_s),
-        decode_s=_add(answer.decode_s, other.decode_s),
-        decode_tokens=_add(answer.decode_tokens, other.decode_tokens),
+        prompt_tokens=answer.prompt_tokens + extra.prompt_tokens,
+        output_tokens=answer.output_tokens + extra.output_tokens,
+        prefill_s=_add(answer.prefill_s, extra.prefill_s),
+        decode_s=_add(answer.decode_s, extra.decode_s),
+        decode_tokens=_add(answer.decode_tokens, extra.decode_tokens),
     )
 
 
 def _add(first: Number | None, second: Number | None) -> Number | None:
-    """Add; unknown if either is."""
+    """Return the sum; None if either is None."""
     return None if first is None or second is None else first + second

@@ -1,4 +1,4 @@
-"""Predictions as the rows that are stored and scored, and the tokens and seconds that they took."""
+"""Predictions as rows to store and score, and the tokens and seconds that they took."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.records.record import Role, Row
 def build_rows(
     task: Task, examples: Sequence[Example], predictions: Sequence[Prediction], role: Role = "target"
 ) -> list[Row]:
-    """Put the predictions of a task's examples beside what is known of their answers, in their order."""
+    """Return a row for each example of a task: its references and its prediction."""
     return [
         Row(
             task=task.name,
@@ -44,24 +44,24 @@ def build_rows(
 
 
 def count_tokens(predictions: Sequence[Prediction]) -> dict[str, int | None]:
-    """Count the tokens read and written; choices that were scored are read, reasoning is written."""
-    read, out, thought = (
+    """Return the input and output tokens; scored choices are input, reasoning is output."""
+    prompt, output, reasoning = (
         sum(getattr(p.raw, name) for p in predictions)
         for name in ("prompt_tokens", "output_tokens", "reasoning_tokens")
     )
     if any(p.raw.choice_scores for p in predictions):
-        return {"tokens_in": read + out - thought, "tokens_out": thought or None}
-    return {"tokens_in": read, "tokens_out": out}
+        return {"tokens_in": prompt + output - reasoning, "tokens_out": reasoning or None}
+    return {"tokens_in": prompt, "tokens_out": output}
 
 
 def sum_timing(predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """Add up the model's passes, as `Meter.passes` takes them; None where the model does not tell."""
+    """Return the total prefill and decode figures, as `Meter.set_timing` takes them; None if the model gives none."""
     return {
         name: _total([getattr(p.raw, name) for p in predictions]) for name in ("prefill_s", "decode_s", "decode_tokens")
     }
 
 
 def _total(parts: Sequence[float | None]) -> float | None:
-    """Sum; unknown if any part is."""
+    """Return the sum; None if any part is None."""
     measured = [part for part in parts if part is not None]
     return sum(measured) if measured and len(measured) == len(parts) else None

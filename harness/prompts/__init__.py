@@ -1,1 +1,1 @@
-"""From a prompt's parts to the exact text that is sent: layouts, templates, instructions, label priors."""
+"""Prompts as the exact text that is sent: rendering, templates, instructions, label priors."""

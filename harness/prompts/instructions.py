@@ -1,4 +1,4 @@
-"""Instructions to choose from: those of a file, filled in for a task, and what a model makes of one in its words."""
+"""Candidate instructions: from a file, filled in for a task, and paraphrases by a model."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 from harness.api import Answer, Prompt, Sampling, Task
 
 BUILT_IN = "instructions.txt"
-"""The package's own file: `template.built_in` reads it."""
+"""The file in this package; `template.built_in` reads it."""
 
 
 def read_bank(bank: str, task: Task) -> list[str]:
-    """Return the instructions of a file, filled in for a task; what names its labels is left out where it has none.
+    """Return the instructions of a file, filled in for a task; those with ``{choices}`` only if it has labels.
 
     Args:
         bank: the file's text: an instruction a line, lines with ``#`` are comments; ``{instruction}``, ``{choices}``,
-            ``{question}`` and ``{answer}`` stand for the task's own.
-        task: gives them.
+            ``{question}`` and ``{answer}`` stand for those of the task.
+        task: gives instruction, choices and labels.
     """
     lines = [line.strip() for line in bank.splitlines()]
     usable = [line for line in lines if line and not line.startswith("#") and (task.choices or "{choices}" not in line)]
@@ -24,7 +24,7 @@ def read_bank(bank: str, task: Task) -> list[str]:
 
 
 def paraphrase(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
-    """Have a model say the task's instruction in other words (Zhou et al. 2023, section 3.2), drawn `count` times."""
+    """Sample `count` paraphrases of the task's instruction from a model (Zhou et al. 2023, section 3.2)."""
     paraphrase_task = Task(
         "paraphrase",
         "qa",
@@ -46,12 +46,12 @@ def paraphrase(model: Any, task: Task, count: int, seed: int) -> list[Answer]:
 
 
 def _fill_in(line: str, task: Task) -> str:
-    parts = {
+    replacements = {
         "{instruction}": task.instruction,
         "{choices}": ", ".join(task.choices),
         "{question}": task.question_label.lower(),
         "{answer}": task.answer_label.lower(),
     }
-    for name, value in parts.items():
-        line = line.replace(name, value)
+    for field, text in replacements.items():
+        line = line.replace(field, text)
     return line.strip()

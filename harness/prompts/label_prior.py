@@ -1,4 +1,4 @@
-"""How much a model favours each label whatever is asked, so that it can be taken off the labels' scores."""
+"""Label priors for calibration: a model's bias towards each label, to be subtracted from the labels' scores."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def batch_prior(scores: Sequence[Sequence[float]]) -> tuple[float, ...]:
 
 
 def contextual_prior(scores: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """Return the logarithm of each label's mean probability behind inputs that say nothing, nats.
+    """Return the logarithm of each label's mean probability behind content-free inputs, nats.
 
     Dividing a label's probability by that mean is the diagonal W of Zhao et al. 2021 (arXiv:2102.09690, section 5).
 
     Args:
         scores: log-likelihoods of the labels behind each input, nats: [inputs][labels].
     """
-    rows = [[exp(value) for value in log_probabilities(row)] for row in scores]
+    rows = [[exp(logp) for logp in log_probabilities(row)] for row in scores]
     return tuple(log(sum(column) / len(rows)) for column in zip(*rows, strict=True))

@@ -1,6 +1,6 @@
-"""Finding the best of several systems with few questions: successive halving on items whose answers are known.
+"""Successive halving: find the best of several systems with few prompts, on items with reference answers.
 
-Jamieson and Talwalkar 2016, arXiv:1502.07943: all are asked a few items, the better half some more, until one is left.
+Jamieson and Talwalkar 2016, arXiv:1502.07943: all answer a few items, the better half some more, until one is left.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from harness.predict.prediction_rows import build_rows
 from harness.prompts.label_prior import batch_prior
 
 MIN_ITEMS = 8
-"""Fewer new items in a round would throw candidates away by chance: then fewer candidates are tried."""
+"""Least new items of a round; with fewer, chance would decide, so fewer candidates are tried."""
 
 
 @dataclass
 class ScoredCandidate:
-    """A candidate and what it has been asked so far. Labels are calibrated by its own answers, which costs nothing.
+    """A candidate and its predictions so far. Its labels are calibrated by these, at no cost.
 
     Attributes:
-        bare: the system without a prior.
+        system: without a prior.
     """
 
     system: System
@@ -32,7 +32,7 @@ class ScoredCandidate:
     predictions: list[Prediction] = field(default_factory=list[Prediction])
 
     def evaluate(self, examples: Sequence[Example]) -> int:
-        """Ask some more items; return the tokens that this took."""
+        """Predict some more items; return the tokens read and written."""
         predictions = predict(self.system, [example.query for example in examples])
         self.examples += examples
         self.predictions += predictions
@@ -40,7 +40,7 @@ class ScoredCandidate:
 
     @property
     def prior(self) -> tuple[float, ...]:
-        """What each label gets on average over the items asked; empty where none was scored, or after a vote."""
+        """Mean log-probability of each label over the items so far; empty if none was scored, or after a vote."""
         scores = [prediction.raw.choice_scores for prediction in self.predictions]
         if not (self.system.task.choices and all(scores)) or any(
             prediction.raw.votes for prediction in self.predictions
@@ -49,7 +49,7 @@ class ScoredCandidate:
         return batch_prior(scores)
 
     def score(self, metric: str) -> float:
-        """Return a metric over the items asked, turned so that more is better."""
+        """Return a metric over the items so far, its sign changed where lower is better."""
         task, prior = self.system.task, self.prior
         rows = build_rows(task, self.examples, self.predictions)
         if prior:
@@ -57,22 +57,22 @@ class ScoredCandidate:
                 row.model_copy(update={"answer": most_likely(row.choice_scores, row.choices, task.kind, prior)})
                 for row in rows
             ]
-        measured = get(metric)
-        value = measured.value(Items.from_rows(rows, task.choices))
+        definition = get(metric)
+        value = definition.value(Items.from_rows(rows, task.choices))
         if value is None:
             return float("-inf")
-        return value if measured.higher_is_better else -value
+        return value if definition.higher_is_better else -value
 
 
 @dataclass(frozen=True)
 class RoundScore:
-    """What came out of one round for one candidate.
+    """One candidate's score after one round.
 
     Attributes:
-        step: prompts asked so far, of all candidates.
-        candidate: its place, 0 for the present system.
-        items: that it was asked so far.
-        score: on those, more is better.
+        step: prompts so far, of all candidates.
+        candidate: its index, 0 for the present system.
+        items: that it has answered so far.
+        score: on those; higher is better.
     """
 
     step: int
@@ -83,7 +83,7 @@ class RoundScore:
 
 
 def affordable_candidates(candidates: int, budget: int) -> int:
-    """Return how many challengers a budget of prompts is enough for: at least one."""
+    """Return how many of the candidates a budget of prompts is enough for: at least one."""
     while candidates > 1 and _share(candidates, candidates, budget) < MIN_ITEMS:
         candidates -= 1
     return candidates
@@ -96,30 +96,29 @@ def halve(
     budget: int,
     observe: Callable[[RoundScore, int], None],
 ) -> ScoredCandidate:
-    """Return the best of the candidates.
+    """Return the best of the candidates; ties go to the earlier one.
 
-    The first one is the present system: it stays to the end, so that what is returned is never worse than it on the
-    items asked. Of equal ones the earlier wins.
+    The present system stays to the last round, so the returned system is never worse on the items than it.
 
     Args:
         candidates: the present system and its challengers.
-        items: asked in this order.
-        metric: that they are judged by.
-        budget: prompts asked, at most.
-        observe: called after each candidate of each round with what came out and the tokens that it took.
+        items: in the order in which they are used.
+        metric: name of the metric that ranks the candidates.
+        budget: the most prompts.
+        observe: called for each candidate of each round with its score and the tokens that it took.
     """
-    present, alive = candidates[0], list(range(1, len(candidates)))
-    rounds, prompts_asked, start = _rounds(len(alive)), 0, 0
-    for turn in range(rounds):
-        share = min(_share(len(alive), len(candidates) - 1, budget), len(items) - start)
-        for index in (0, *alive):
-            spent = candidates[index].evaluate(items[start : start + share]) if share > 0 else 0
-            prompts_asked += max(share, 0)
-            observe(RoundScore(prompts_asked, turn + 1, index, start + share, candidates[index].score(metric)), spent)
+    present, remaining = candidates[0], list(range(1, len(candidates)))
+    rounds, prompt_count, start = _rounds(len(remaining)), 0, 0
+    for round_index in range(rounds):
+        share = min(_share(len(remaining), len(candidates) - 1, budget), len(items) - start)
+        for index in (0, *remaining):
+            tokens = candidates[index].evaluate(items[start : start + share]) if share > 0 else 0
+            prompt_count += max(share, 0)
+            observe(RoundScore(prompt_count, round_index + 1, index, start + share, candidates[index].score(metric)), tokens)
         start += share
-        ranked = sorted(alive, key=lambda index: -candidates[index].score(metric))
-        alive = ranked[: max(1, ceil(len(ranked) / 2))]
-    best = candidates[alive[0]] if alive else present
+        ranked = sorted(remaining, key=lambda index: -candidates[index].score(metric))
+        remaining = ranked[: max(1, ceil(len(ranked) / 2))]
+    best = candidates[remaining[0]] if remaining else present
     return best if best.score(metric) > present.score(metric) else present
 
 
@@ -127,6 +126,6 @@ def _rounds(challengers: int) -> int:
     return max(1, ceil(log2(challengers))) if challengers else 1
 
 
-def _share(alive: int, challengers: int, budget: int) -> int:
-    """Return the new items of each candidate in a round: rounds cost the same, and the present system is asked too."""
-    return budget // _rounds(challengers) // (alive + 1)
+def _share(remaining: int, challengers: int, budget: int) -> int:
+    """Return the new items of each candidate in a round; rounds cost the same, the present system's prompts included."""
+    return budget // _rounds(challengers) // (remaining + 1)

@@ -1,6 +1,6 @@
-"""Prompt templates: Jinja files that lay out a prompt, the built-in plain form among them.
+"""Jinja templates that render a prompt, the built-in plain form included.
 
-A template may come from anybody, so it runs in Jinja's sandbox, as the chat templates of tokenizers do.
+Templates are untrusted, so they run in Jinja's sandbox, as the chat templates of tokenizers do.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SUFFIX = ".jinja"
 
 
 def built_in(file: str) -> str:
-    """Return the text of one of the package's own files, e.g. the plain form's ``plain.jinja``."""
+    """Return the text of a file of this package, e.g. ``plain.jinja``."""
     return files(__package__ or "").joinpath("templates", file).read_text(encoding="utf-8")
 
 
-def read_text(path: str, what: str) -> str:
+def read_text(path: str, kind: str) -> str:
     """Return the text of a user's file.
 
     Args:
         path: relative to the working folder, or absolute.
-        what: it is, for the error.
+        kind: what the file is, for the error.
 
     Raises:
         HarnessError: it cannot be read.
@@ -38,36 +38,36 @@ def read_text(path: str, what: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{what} {path} cannot be read ({error}): name a text file in UTF-8.") from error
+        raise HarnessError(f"{kind} {path} cannot be read ({error}): name a text file in UTF-8.") from error
 
 
-def validate(text: str, where: str) -> None:
-    """See whether a template can be used.
+def validate(text: str, path: str) -> None:
+    """Check a template.
 
     Args:
         text: of the template.
-        where: the file that it came from, for the error.
+        path: of its file, for the error.
 
     Raises:
-        HarnessError: it is no Jinja template, uses a variable that it is not given, or never shows the question.
+        HarnessError: it is no Jinja template, uses an unknown variable, or never shows the question.
     """
     try:
         used = find_undeclared_variables(_environment().parse(text))
     except TemplateSyntaxError as error:
-        raise HarnessError(f"template {where}, line {error.lineno}: {error.message}") from None
+        raise HarnessError(f"template {path}, line {error.lineno}: {error.message}") from None
     variable_names = variables(Prompt(Task("", "qa"), ""))
     for name in sorted(used - variable_names.keys()):
-        raise unknown("variable", name, variable_names, where=f"template {where}")
+        raise unknown("variable", name, variable_names, where=f"template {path}")
     if "question" not in used:
-        raise HarnessError(f"template {where} never shows the question: put {{{{ question }}}} where it belongs.")
+        raise HarnessError(f"template {path} never shows the question: put {{{{ question }}}} where it belongs.")
 
 
 def fill_in(text: str, prompt: Prompt) -> str:
-    """Lay a prompt out by a template.
+    """Render a prompt by a template.
 
     Args:
         text: of the template; empty: the built-in plain form.
-        prompt: what the template's variables are taken from.
+        prompt: gives the template's variables.
 
     Raises:
         HarnessError: the template cannot be filled in.
@@ -79,7 +79,7 @@ def fill_in(text: str, prompt: Prompt) -> str:
 
 
 def variables(prompt: Prompt) -> dict[str, Any]:
-    """Give what a template can use, by name."""
+    """Return the variables of a template by name."""
     task = prompt.task
     return {
         "instruction": task.instruction,

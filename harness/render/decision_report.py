@@ -148,10 +148,14 @@ def _cells(option: RankedOption) -> list[str]:
 
 
 def _visible_columns(task: TaskDecision) -> list[int]:
-    """Choose the columns: models where there are several, latency where it was measured."""
-    several_models = len({option.model for option in task.options}) > 1
-    timed = any(option.p95_s is not None for option in task.options)
-    return [i for i in range(len(TITLES)) if (i != 2 or several_models) and (i != 5 or timed)]
+    """Indices of the columns: models where there are several, latency where it was measured."""
+    hidden = set[str]() if _several_models(task) else {"model"}
+    hidden |= set[str]() if any(option.p95_s is not None for option in task.options) else {"p95"}
+    return [index for index, title in enumerate(TITLES) if title not in hidden]
+
+
+def _several_models(task: TaskDecision) -> bool:
+    return len({option.model for option in task.options}) > 1
 
 
 def _titles(task: TaskDecision) -> list[str]:
@@ -160,7 +164,7 @@ def _titles(task: TaskDecision) -> list[str]:
 
 
 def _namer(task: TaskDecision) -> Callable[[RankedOption], str]:
-    several_models = len({option.model for option in task.options}) > 1
+    several_models = _several_models(task)
 
     def name(option: RankedOption) -> str:
         return f"`{option.strategy}`" + (f" with `{option.model}`" if several_models else "")

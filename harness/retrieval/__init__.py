@@ -1,1 +1,1 @@
-"""Find passages and exemplars: dense, BM25, hybrid, reranking, permissions."""
+"""Retrieval of passages and exemplars: dense, BM25, hybrid, reranking, permissions."""

@@ -1,4 +1,4 @@
-"""Dense retrieval: passages as vectors of a sentence-transformers model, found through FAISS."""
+"""Dense retrieval: passages as vectors of a sentence-transformers model, searched by FAISS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.api import Passage
 from harness.errors import HarnessError
 from harness.models.loading import native_dtype
 from harness.retrieval import faiss_index
-from harness.retrieval.faiss_index import Kind
+from harness.retrieval.faiss_index import IndexKind
 from harness.retrieval.ranking import AllowedMask, passage_line
 
 BATCH = 32
@@ -30,8 +30,8 @@ class DenseSearcher:
     """Finds the passages whose vectors have the largest cosine with the query's (Karpukhin et al. 2020).
 
     Attributes:
-        index: of FAISS, over unit vectors in the order of the corpus.
-        breadth: how much an approximate index looks at (`retrieval_index.search`); None: its usual.
+        index: FAISS index over unit vectors in corpus order.
+        breadth: of an approximate index (`faiss_index.search`); None: its default.
     """
 
     embedder: SentenceTransformer
@@ -39,7 +39,7 @@ class DenseSearcher:
     breadth: int | None = None
 
     def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
-        """Return the places of the `depth` nearest allowed passages for each text, nearest first."""
+        """Return the corpus positions of the `depth` nearest allowed passages for each text, nearest first."""
         if not texts:
             return []
         return faiss_index.search(self.index, embed(self.embedder, texts), allowed, depth, self.breadth)
@@ -52,7 +52,7 @@ class DenseSearcher:
 def build(
     embedder: SentenceTransformer,
     passages: Sequence[Passage],
-    kind: Kind = "flat",
+    kind: IndexKind = "flat",
     progress: Callable[[int, int], None] | None = None,
 ) -> DenseSearcher:
     """Embed a corpus and index it by inner product of unit vectors."""
@@ -61,19 +61,19 @@ def build(
 
 
 def load(embedder: SentenceTransformer, folder: Path) -> DenseSearcher:
-    """Read an index that `DenseSearcher.save` wrote."""
+    """Load an index that `DenseSearcher.save` wrote."""
     return DenseSearcher(embedder, faiss.read_index(str(folder / _FILE)))
 
 
 def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTransformer:
-    """Load an embedding model from its folder, never its code.
+    """Load an embedding model from its folder, without its code.
 
     Args:
         folder: of a sentence-transformers model.
-        dtype: None: bfloat16 where it is computed by hardware, which is twice as fast, else float32.
+        dtype: None: `native_dtype`; bfloat16 is twice as fast as float32.
 
     Raises:
-        HarnessError: it is none.
+        HarnessError: the folder holds no such model.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -86,21 +86,21 @@ def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTra
 def embed(
     embedder: SentenceTransformer, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> NDArray[np.float32]:
-    """Return unit vectors: float32 [texts, dimensions]. Texts of similar length share a batch."""
+    """Return unit vectors, float32 [texts, dimensions]; texts of similar length share a batch."""
     order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-    vectors: list[NDArray[np.float32]] = []
+    batches: list[NDArray[np.float32]] = []
     for start in range(0, len(order), BATCH):
         batch = [texts[i] for i in order[start : start + BATCH]]
-        vectors.append(embedder.encode(batch, batch_size=BATCH, show_progress_bar=False))
+        batches.append(embedder.encode(batch, batch_size=BATCH, show_progress_bar=False))
         if progress:
             progress(min(start + BATCH, len(order)), len(order))
-    together = np.empty((len(texts), vectors[0].shape[1]), dtype=np.float32)
-    together[order] = np.concatenate(vectors)
-    faiss.normalize_L2(together)  # in 32 bits: bfloat16 would leave lengths that differ by a third of a percent
-    return together
+    vectors = np.empty((len(texts), batches[0].shape[1]), dtype=np.float32)
+    vectors[order] = np.concatenate(batches)
+    faiss.normalize_L2(vectors)  # in float32: bfloat16 would leave norms that differ by a third of a percent
+    return vectors
 
 
-def tokens_in(embedder: SentenceTransformer, texts: Sequence[str]) -> int:
-    """Count the tokens that an embedder reads of the texts, cut at its window, padding excluded."""
+def count_tokens(embedder: SentenceTransformer, texts: Sequence[str]) -> int:
+    """Return the number of tokens that an embedder reads of the texts, cut at its window, without padding."""
     window = embedder.max_seq_length or 10**9
     return sum(min(len(ids), window) for ids in embedder.tokenizer(list(texts), truncation=False)["input_ids"])

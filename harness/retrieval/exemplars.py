@@ -1,4 +1,4 @@
-"""Which worked examples are shown with a query."""
+"""Exemplars for few-shot prompts: fixed, or nearest to the query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FixedExemplars:
-    """The same exemplars for every query; a query that is one of them gets `spare` in its place."""
+    """The same exemplars for every query; for a query that is one of them, `spare` replaces it."""
 
     examples: tuple[Example, ...]
     spare: Example | None = None
@@ -35,14 +35,14 @@ class FixedExemplars:
 
 @dataclass(frozen=True, eq=False)
 class NearestExemplars:
-    """The examples whose inputs have the largest cosine with the query's; the nearest stands last, beside the question.
+    """The examples whose inputs have the largest cosine with the query's; the nearest comes last, next to the question.
 
     Liu et al. 2022, arXiv:2101.06804.
 
     Attributes:
-        embedder: of sentence-transformers.
+        embedder: a sentence-transformers model.
         vectors: unit vectors of the examples' inputs: float32 [examples, dimensions].
-        k: how many a query gets.
+        k: exemplars a query.
     """
 
     embedder: Any
@@ -54,10 +54,10 @@ class NearestExemplars:
         """Return the nearest examples of each query, never the query itself."""
         if not queries:
             return []
-        from harness.retrieval import dense  # noqa: PLC0415 - FAISS and sentence-transformers, only where one is nearest
+        from harness.retrieval import dense  # noqa: PLC0415 - imports FAISS and sentence-transformers
 
-        near = dense.embed(self.embedder, [query.input for query in queries]) @ self.vectors.T
-        orders = (-near).argsort(axis=1, kind="stable").tolist()
+        similarities = dense.embed(self.embedder, [query.input for query in queries]) @ self.vectors.T
+        orders = (-similarities).argsort(axis=1, kind="stable").tolist()
         return [self._nearest(order, query.id) for order, query in zip(orders, queries, strict=True)]
 
     def _nearest(self, order: Sequence[int], query_id: str) -> tuple[Example, ...]:
@@ -66,19 +66,19 @@ class NearestExemplars:
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
-    """Shuffle by a seed."""
+    """Return the examples shuffled by a seed."""
     order = list(examples)
     random.Random(seed).shuffle(order)
     return order
 
 
 def shuffled_by_label(examples: Sequence[Example], seed: int) -> list[Example]:
-    """Shuffle, then take one of each label in turn; without fixed labels, just shuffle."""
+    """Return the examples shuffled, one of each label in turn; without fixed labels, just shuffled."""
     order = shuffled(examples, seed)
     by_label: dict[str, list[Example]] = defaultdict(list)
     for example in order:
         by_label[example.references[0]].append(example)
-    if len(by_label) > len(order) // 2:  # answers, not labels
+    if len(by_label) > len(order) // 2:  # free answers, not labels
         return order
     turns = [(index, example) for group in by_label.values() for index, example in enumerate(group)]
     return [example for _, example in sorted(turns, key=lambda turn: turn[0])]

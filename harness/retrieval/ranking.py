@@ -1,4 +1,4 @@
-"""From what searchers find to the passages of a prompt: who may read what, fusion, reranking and the cut to k."""
+"""Ranking of passages for a prompt: read permissions, rank fusion, reranking and the cut to k."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from numpy.typing import NDArray
 from harness.api import Passage, Query
 
 AllowedMask = NDArray[np.bool_] | None
-"""Which places of the corpus may be found: a mask [passages]; None: all of them."""
+"""Mask over the corpus, [passages]: True where a passage may be retrieved; None: everywhere."""
 
 FUSION_DEPTH = 100
-"""Passages that each of several searchers gives to be fused: deep enough for one that only a single list has high."""
+"""Passages of each searcher that are fused: deep enough for one that ranks high in a single list only."""
 FUSION_CONSTANT = 60
-"""Cormack et al. 2009: ranks 1 and 2 of one list differ little, so agreement of the lists decides."""
+"""Of Cormack et al. 2009: ranks 1 and 2 of one list differ little, so agreement of the lists decides."""
 
 
 class Searcher(Protocol):
-    """Knows passages by their places in the corpus, and finds them by one signal."""
+    """Ranks passages, by their positions in the corpus, by one signal."""
 
     def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
-        """Return the places of at most `depth` allowed passages for each text, best first.
+        """Return the positions of at most `depth` allowed passages for each text, best first.
 
-        The allowed ones are ranked among themselves: one that is not allowed takes no place from them.
+        Passages are filtered before the cut: one that is not allowed does not count towards `depth`.
         """
         ...
 
     def save(self, folder: Path) -> None:
-        """Write what was built of the corpus; the passages themselves belong to the corpus."""
+        """Write the index; the passages themselves are not part of it."""
         ...
 
 
 class Reranker(Protocol):
-    """Judges a query and a passage together."""
+    """Scores a query and a passage together."""
 
     def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
-        """Return a score for each passage found for each query; the higher the better."""
+        """Return a score for each retrieved passage of each query; higher is better."""
         ...
 
     def with_model(self, model: Any) -> Reranker:
@@ -52,14 +52,14 @@ class Reranker(Protocol):
 class PassageRetriever:
     """Finds k passages for each query among those that its user may read.
 
-    What a user may not read is left out before anything is fused, reranked or cut, so k readable passages come back
-    where there are k. It still counts in what belongs to the whole corpus: how rare a word is, and ivf's lists.
+    Passages that a user may not read are filtered out before fusion, reranking and the cut, so k readable passages are
+    returned if there are k. They still count in figures of the whole corpus: idf, and the lists of ivf.
 
     Attributes:
         searchers: several are fused by reciprocal rank.
-        passages: the corpus, in the order that the searchers know.
-        k: how many passages a query gets.
-        reranker: puts the first `candidates` (at least k) into a new order.
+        passages: the corpus, in the order of the searchers' positions.
+        k: passages a query.
+        reranker: reorders the first `candidates` (at least k).
     """
 
     searchers: tuple[Searcher, ...]
@@ -67,6 +67,11 @@ class PassageRetriever:
     k: int
     reranker: Reranker | None = None
     candidates: int = 0
+
+    @property
+    def max_passages(self) -> int:
+        """Passages that a query gets at most: k, or all of a smaller corpus."""
+        return min(self.k, len(self.passages))
 
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the passages of each query, best first."""
@@ -78,11 +83,11 @@ class PassageRetriever:
         return [tuple(row[: self.k]) for row in retrieved]
 
     def with_model(self, model: Any) -> PassageRetriever:
-        """Return the retriever for a system with this model: a reranker may ask it."""
+        """Return the retriever for a system with this model, which a reranker may use."""
         return replace(self, reranker=self.reranker.with_model(model)) if self.reranker else self
 
     def _positions(self, queries: Sequence[Query], depth: int) -> list[list[int]]:
-        """Return the first `depth` readable places of each query; users are served one after another."""
+        """Return the first `depth` readable positions of each query; one search a user."""
         positions: list[list[int]] = [[] for _ in queries]
         restricted = any(passage.readers for passage in self.passages)
         for user in dict.fromkeys(query.user for query in queries) if restricted else [None]:
@@ -94,8 +99,8 @@ class PassageRetriever:
         return positions
 
     def _search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
-        each = depth if len(self.searchers) == 1 else max(depth, FUSION_DEPTH)
-        lists = [searcher.search(texts, allowed, each) for searcher in self.searchers]
+        searcher_depth = depth if len(self.searchers) == 1 else max(depth, FUSION_DEPTH)
+        lists = [searcher.search(texts, allowed, searcher_depth) for searcher in self.searchers]
         merged = lists[0] if len(lists) == 1 else [fuse_rankings(rows) for rows in zip(*lists, strict=True)]
         return [self._cut_or_fill(row, allowed, depth) for row in merged]
 
@@ -104,23 +109,21 @@ class PassageRetriever:
 
         The one place that every list goes through: whatever a searcher gave, no place that is not allowed passes.
         """
-        readable_positions = [position for position in row if allowed is None or allowed[position]][:depth]
-        if len(readable_positions) < depth:
-            readable = range(len(self.passages)) if allowed is None else np.flatnonzero(allowed).tolist()
-            present = set(readable_positions)
-            readable_positions += [position for position in readable if position not in present][
-                : depth - len(readable_positions)
-            ]
-        return readable_positions
+        positions = [position for position in row if allowed is None or allowed[position]][:depth]
+        if len(positions) < depth:
+            in_corpus_order = range(len(self.passages)) if allowed is None else np.flatnonzero(allowed).tolist()
+            present = set(positions)
+            positions += [position for position in in_corpus_order if position not in present][: depth - len(positions)]
+        return positions
 
 
 def readable_mask(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:
-    """Mask [passages] of what a user may read: public passages, and those that name the user; None: public ones."""
+    """Return a mask [passages]: True for public passages and those that name the user; None: public ones only."""
     return np.array([not p.readers or (user is not None and user in p.readers) for p in passages], dtype=bool)
 
 
 def fuse_rankings(lists: Sequence[Sequence[int]]) -> list[int]:
-    """Merge ranked lists by the sum of 1 / (60 + rank), highest first; of equal ones the earlier in the corpus.
+    """Merge ranked lists by the sum of 1 / (60 + rank), highest first; ties in corpus order.
 
     Source: Cormack, Clarke & Buettcher 2009, reciprocal rank fusion.
     """
@@ -132,10 +135,10 @@ def fuse_rankings(lists: Sequence[Sequence[int]]) -> list[int]:
 
 
 def passage_line(passage: Passage) -> str:
-    """Return the text under which a passage is found: its title helps."""
+    """Return the text that a passage is indexed by: title and text."""
     return f"{passage.title}: {passage.text}" if passage.title else passage.text
 
 
 def _by_score(row: Sequence[Passage], scores: Sequence[float]) -> list[Passage]:
-    """Order by score, highest first; passages of equal score stay as they were."""
+    """Order by score, highest first; ties keep their order."""
     return [row[n] for n in sorted(range(len(row)), key=lambda n: -scores[n])]

@@ -1,4 +1,4 @@
-"""Reranking: a query and each passage found for it are judged together, by the system's own model or another."""
+"""Reranking of retrieved passages, by the likelihood of the query under the system's model or by a cross-encoder."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BATCH = 32
 class LikelihoodReranker:
     """Scores a passage by log p(query | passage) under the system's own model, in nats.
 
-    Source: Sachan et al. 2022 (UPR, arXiv:2204.07496), with its request; always as plain text. A passage that is
-    too long for the model's window comes last.
+    Source: Sachan et al. 2022 (UPR, arXiv:2204.07496), with its prompt; always as plain text. A passage that is too
+    long for the model's window comes last.
 
     Attributes:
-        model: of the system that asks; None until one does, so that no model is held that tuning has replaced.
+        model: of the system; None until `with_model`, so that no model is held that tuning has replaced.
     """
 
     model: Any = None
 
-    def scores(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
-        """Score all pairs; a passage found for several queries is read once.
+    def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
+        """Score all pairs; a passage of several queries is read once.
 
         Raises:
             HarnessError: the model gives no log-likelihoods.
@@ -43,12 +43,12 @@ class LikelihoodReranker:
                 queries_by_passage.setdefault(passage, []).append(query)
         prompts = [Prompt(_TASK, _REQUEST, passages=(passage,)) for passage in queries_by_passage]
         answers = self.model.score_choices(prompts, list(queries_by_passage.values()))
-        scored = {
+        score_of = {
             (passage, query): float("-inf") if answer.dropped_passages else score
             for (passage, passage_queries), answer in zip(queries_by_passage.items(), answers, strict=True)
             for query, score in zip(passage_queries, answer.choice_scores, strict=True)
         }
-        return [[scored[passage, query] for passage in row] for query, row in zip(queries, passages, strict=True)]
+        return [[score_of[passage, query] for passage in row] for query, row in zip(queries, passages, strict=True)]
 
     def with_model(self, model: Any) -> LikelihoodReranker:
         """Return the reranker for a system with this model."""
@@ -57,29 +57,29 @@ class LikelihoodReranker:
 
 @dataclass(frozen=True)
 class CrossEncoderReranker:
-    """Scores a pair by a model that reads both at once (Nogueira & Cho 2019, arXiv:1901.04085)."""
+    """Scores a pair by a cross-encoder, which reads both at once (Nogueira & Cho 2019, arXiv:1901.04085)."""
 
     encoder: Any
 
     def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
-        """Score all pairs; a pair longer than the encoder's window is cut at its end."""
+        """Score all pairs; a pair longer than the encoder's window is truncated."""
         pairs = [(query, passage_line(p)) for query, row in zip(queries, passages, strict=True) for p in row]
         scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
         return [[next(scores) for _ in row] for row in passages]
 
     def with_model(self, model: Any) -> CrossEncoderReranker:
-        """Return itself: it asks no model but its own."""
+        """Return itself: it does not use the system's model."""
         del model
         return self
 
 
 def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
-    """Load a cross-encoder of sentence-transformers from its folder, never its code.
+    """Load a cross-encoder of sentence-transformers from its folder, without its code.
 
     Raises:
-        HarnessError: it is none, or gives several scores a pair.
+        HarnessError: the folder holds no cross-encoder, or one with several scores a pair.
     """
-    import torch  # noqa: PLC0415 - a system without a cross-encoder needs none of these
+    import torch  # noqa: PLC0415 - only a cross-encoder needs these
     from safetensors import SafetensorError  # noqa: PLC0415
     from sentence_transformers import CrossEncoder  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
 
 
 def likelihood_error(model: Any) -> HarnessError:
-    """Say that a model cannot rerank."""
+    """Return the error for a model without log-likelihoods."""
     name = getattr(getattr(model, "info", None), "name", None) or "this model"
     return HarnessError(
         f"rerank=likelihood needs a model that gives log-likelihoods, and {name} can only generate: name a"

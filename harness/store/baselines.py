@@ -1,8 +1,8 @@
-"""Named references in a store: finished trials as they were, small enough to commit, never changed.
+"""Baselines: named, immutable copies of finished trials, small enough to commit.
 
-One baseline is one folder, ``baselines/NAME/``: ``baseline.json`` says what it is and holds a hash of every file, and
-each trial has a folder as `harness.store.record_file` writes it, one level less deep than a store's, so that no report
-takes it for a result. Prompts are kept as hashes: enough to tell that one was changed, at a tenth of the size.
+A baseline is a folder, ``baselines/NAME/``: ``baseline.json`` is its manifest, with a hash of every file, and each
+trial has a folder as `harness.store.record_file` writes it, one level less deep than a store's, so that no report takes
+it for a result. Prompts are stored as hashes, which show a change at a tenth of the size.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _PROMPT_DIGITS = 12
 
 
 class Manifest(StoredModel):
-    """What a baseline says of itself.
+    """Manifest of a baseline.
 
     Attributes:
-        set_at: when it was named, ISO 8601, UTC; measured_at: when the last of its trials began.
-        note: what a person wanted to say of it.
+        set_at: creation time, ISO 8601, UTC; measured_at: start of its last trial.
+        note: the user's comment.
         files: sha256 of each file, by path below the baseline's folder.
     """
 
@@ -56,7 +56,7 @@ class Manifest(StoredModel):
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline that was read and checked; its trials are used like any stored ones."""
+    """A baseline, read and checked; its trials are used like any stored ones."""
 
     manifest: Manifest
     trials: tuple[StoredTrial, ...]
@@ -64,18 +64,18 @@ class Baseline:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the baseline."""
         return self.manifest.name
 
 
 def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "") -> Baseline:
-    """Keep finished trials of one suite under a name, for good.
+    """Write finished trials of one suite as a new baseline.
 
     Raises:
         HarnessError: the name is taken or cannot be a folder's, no trial has finished, the trials are of several
             suites, or the folder cannot be written.
     """
-    target = free_folder(store.root, name)
+    target = new_baseline_folder(store.root, name)
     completed = [trial for trial in trials if isinstance(trial.record, Completed)]
     suites = sorted({trial.record.trial.suite for trial in completed})
     if not completed:
@@ -95,13 +95,13 @@ def set_baseline(store: Store, name: str, trials: Sequence[StoredTrial], note: s
     return read_baseline(target)
 
 
-def free_folder(root: Path, name: str) -> Path:
-    """Give the folder that a new baseline of a results folder is to have.
+def new_baseline_folder(root: Path, name: str) -> Path:
+    """Return the folder of a new baseline in a results folder.
 
     Raises:
         HarnessError: the name is taken or cannot be a folder's.
     """
-    target = root / FOLDER / _checked(name)
+    target = root / FOLDER / _check_name(name)
     if target.exists():
         raise HarnessError(
             f"baseline {name!r} is there already ({target}) and never changes: choose another name, or "
@@ -123,12 +123,12 @@ def find_baseline(name: str, roots: Iterable[Path]) -> Baseline:
         if not re.search(r"[/\\]", name) and (folder / name / _MANIFEST).is_file():
             return read_baseline(folder / name)
     names = [path.parent.name for folder in folders for path in folder.glob(f"*/{_MANIFEST}")]
-    where = " or ".join(map(str, folders))
-    raise unknown("baseline", name, names, where=where, hint=f"'harness baseline set {name}' makes one.")
+    locations = " or ".join(map(str, folders))
+    raise unknown("baseline", name, names, where=locations, hint=f"'harness baseline set {name}' makes one.")
 
 
 def list_baselines(root: Path) -> tuple[list[Baseline], list[str]]:
-    """Read all baselines of a results folder, oldest first; and a line for each that cannot be used."""
+    """Read all baselines of a results folder, oldest first; return them and a line for each damaged one."""
     baselines: list[Baseline] = []
     problems: list[str] = []
     for manifest in sorted((root / FOLDER).glob(f"*/{_MANIFEST}")):
@@ -158,19 +158,19 @@ def read_baseline(folder: Path) -> Baseline:
         line = " ".join(str(error).split())[:120]
         raise HarnessError(f"baseline {folder.name!r} is damaged ({path}: {line}): restore it, e.g. by git.") from error
     for name, digest in manifest.files.items():
-        _check(folder, name, digest)
+        _check_file(folder, name, digest)
     trials = [folder / name for name in dict.fromkeys(name.split("/")[0] for name in manifest.files)]
     return Baseline(manifest, tuple(StoredTrial(record_file.read(trial), trial) for trial in trials), folder)
 
 
 def is_baseline(name: str, roots: Iterable[Path]) -> bool:
-    """Tell whether `find_baseline` would look into a folder of that name."""
+    """Whether `find_baseline` would find a folder of that name, damaged or not."""
     is_folder = (Path(name) / _MANIFEST).is_file()
     return is_folder or any((root / FOLDER / name / _MANIFEST).is_file() for root in roots)
 
 
-def folder_of(name: str, root: Path) -> Path:
-    """Give the folder of a baseline that is there, damaged or not.
+def baseline_folder(name: str, root: Path) -> Path:
+    """Return the folder of an existing baseline, damaged or not.
 
     Raises:
         HarnessError: there is none of that name.
@@ -194,13 +194,13 @@ def remove_baseline(folder: Path) -> None:
 
 
 def prompt_hash(prompt: str) -> str:
-    """Give what a baseline keeps of a prompt; of what is kept already, that itself."""
+    """Hash a prompt as baselines store it; a hash is returned as it is."""
     if re.fullmatch(rf"sha256:[0-9a-f]{{{_PROMPT_DIGITS}}}", prompt):
         return prompt
     return f"sha256:{hashlib.sha256(prompt.encode()).hexdigest()[:_PROMPT_DIGITS]}" if prompt else ""
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     if name != slug(name) or name.startswith("."):
         raise HarnessError(f"{name!r} cannot name a baseline: use letters, digits and '._+-', e.g. {slug(name)!r}.")
     return name
@@ -231,25 +231,27 @@ def _write(folder: Path, name: str, suite: str, trials: Sequence[StoredTrial], n
 
 
 def _compact(record: Record, rows: Sequence[Row]) -> list[Row]:
-    """Keep the items that a gate compares, with what their metrics read."""
-    asked_tasks = (
+    """Return the rows that a gate compares, with the fields that their metrics read."""
+    tasks = (
         {task.name: task for task in record.tasks if task.role != "control"} if isinstance(record, Completed) else {}
     )
-    reading = {
-        name for name, task in asked_tasks.items() if _reads_inputs(task, [row for row in rows if row.task == name])
+    tasks_reading_inputs = {
+        name for name, task in tasks.items() if _reads_inputs(task, [row for row in rows if row.task == name])
     }
-    spare: dict[str, Any] = {"reasoning": (), "votes": ()}
+    blank: dict[str, Any] = {"reasoning": (), "votes": ()}
     return [
         row.model_copy(
-            update=spare | {"prompt": prompt_hash(row.prompt)} | ({} if row.task in reading else {"input": ""})
+            update=blank
+            | {"prompt": prompt_hash(row.prompt)}
+            | ({} if row.task in tasks_reading_inputs else {"input": ""})
         )
         for row in rows
-        if row.role in ("target", "probe") and row.task in asked_tasks
+        if row.role in ("target", "probe") and row.task in tasks
     ]
 
 
 def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
-    """Tell whether a metric of the task is defined for fewer items where their inputs are unknown."""
+    """Whether a metric of the task is defined for fewer items without their inputs."""
     items = Items.from_rows(rows, task.labels)
     without = Items.from_rows([row.model_copy(update={"input": ""}) for row in rows], task.labels)
     return any(
@@ -258,11 +260,11 @@ def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
     )
 
 
-def _check(folder: Path, name: str, digest: str) -> None:
+def _check_file(folder: Path, name: str, digest: str) -> None:
     path = folder / name
-    wrong = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
-    if wrong:
-        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} {wrong}; restore it, e.g. by git.")
+    damage = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
+    if damage:
+        raise HarnessError(f"baseline {folder.name!r} is damaged: {path} {damage}; restore it, e.g. by git.")
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Stored trials for other tools: two tables (one row a trial, one row an answer), or runs of MLflow."""
+"""Export of stored trials: two tables (one row a trial, one row an answer), or MLflow runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from harness.store.results_store import StoredTrial
 Value = str | int | float | bool | None
 
 
-def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "parquet"]) -> list[Path]:
+def write_tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "parquet"]) -> list[Path]:
     """Write ``trials`` and ``examples``, which share the column ``key``; lists are JSON in CSV.
 
     Args:
         stored: finished or not.
-        folder: made where it is missing; files of these names in it are replaced.
+        folder: created if missing; files of these names in it are replaced.
         form: of the files.
 
     Returns:
@@ -32,7 +32,7 @@ def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "pa
     Raises:
         HarnessError: the rows of a trial are damaged, or a file cannot be written.
     """
-    rows = [flat(trial) for trial in stored]
+    rows = [flatten(trial) for trial in stored]
     names = list(dict.fromkeys(name for row in rows for name in row))
     arrow_tables = {"trials": pa.table({name: [row.get(name) for row in rows] for name in names})}
     answers = [_answers(trial) for trial in stored if isinstance(trial.record, Completed)]
@@ -45,8 +45,8 @@ def tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "pa
         raise HarnessError(f"{folder} cannot be written ({error.strerror or error}): free or change it.") from error
 
 
-def flat(stored: StoredTrial) -> dict[str, Value]:
-    """Return one trial as named values: what it was, its scores, and its phases' seconds and peak bytes."""
+def flatten(stored: StoredTrial) -> dict[str, Value]:
+    """Return one trial as a flat row: its plan and status, scores, and seconds and peak bytes by phase."""
     record, trial = stored.record, stored.record.trial
     values: dict[str, Value] = {
         "key": trial.key,
@@ -77,15 +77,15 @@ def flat(stored: StoredTrial) -> dict[str, Value]:
     return values | {"adapted_bytes": record.adapted_bytes, "trained_parameters": record.trained_parameters}
 
 
-def mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
-    """Write each finished trial as a run of MLflow, in an experiment named after its suite; one that is there stays.
+def log_to_mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
+    """Write each finished trial as an MLflow run, in an experiment named after its suite; existing runs stay.
 
     Args:
         stored: unfinished ones are left out.
         uri: of a tracking server or database, e.g. ``sqlite:///mlflow.db`` or ``http://localhost:5000``.
 
     Returns:
-        How many runs were written.
+        Number of new runs.
 
     Raises:
         HarnessError: MLflow is not installed, or cannot be reached.
@@ -103,8 +103,8 @@ def mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
 
 
 def _log(client: Any, stored: StoredTrial) -> bool:
-    """Write one run, unless there is one with its key."""
-    values = flat(stored)
+    """Write one run; False: there is one with its key already."""
+    values = flatten(stored)
     trial = stored.record.trial
     name = f"adaptbench/{trial.suite}"
     existing = client.get_experiment_by_name(name)

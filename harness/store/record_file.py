@@ -1,7 +1,7 @@
-"""One trial's folder: ``record.json`` for people and ``examples.parquet`` with one row an item, written and checked.
+"""One trial's folder, written and checked: ``record.json``, and ``examples.parquet`` with one row per test item.
 
-The Parquet footer holds digests of the record, so that one changed by hand or cut short is noticed: of what it says,
-whatever its spaces and line ends, and of its bytes, which is quick to tell.
+The Parquet footer holds two digests of the record, so that edits and truncation are noticed: of its content, whatever
+the spaces and line ends, and of its bytes, which is quick to compare.
 """
 
 from __future__ import annotations
@@ -29,24 +29,29 @@ ROWS = "examples.parquet"
 _RECORD, _DIGEST, _EXACT = "record.json", b"record_sha256", b"record_bytes_sha256"
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
 _DIFFERENCE = re.compile(r"log-likelihoods differ by at most (\S+) nats")
-"""A note of version 2, which is a number in version 3."""
+"""A note of version 2; version 3 stores the number."""
+
+
+class NewerRecordError(HarnessError):
+    """A record of a newer version, which may hold fields that this one does not know."""
 
 
 def read(folder: Path) -> Record:
     """Read and check one folder.
 
     Raises:
-        HarnessError: it holds no record that can be trusted; the message names the folder.
+        NewerRecordError: a newer version wrote the record.
+        HarnessError: the record is missing, damaged or was edited; the message names the folder.
     """
     path = folder / _RECORD
     try:
         content = path.read_bytes()
-        if record := _as_written(content, folder):
+        if record := _read_unchanged(content, folder):
             return record
         raw = json.loads(content)
         version = raw["schema_version"]
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise HarnessError(
+            raise NewerRecordError(
                 f"{path} was written by a newer version (schema {version}, this one reads up to {SCHEMA_VERSION}): "
                 "upgrade adaptbench to read it."
             )
@@ -60,16 +65,16 @@ def read(folder: Path) -> Record:
         raise HarnessError(f"{folder} has no {missing}: delete the folder.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(f"{path} is no valid record ({where}: {first['msg']}): restore or delete it.") from error
+        field = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(f"{path} is no valid record ({field}: {first['msg']}): restore or delete it.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{path} cannot be read ({_line(error)}): restore or delete it.") from error
+        raise HarnessError(f"{path} cannot be read ({_one_line(error)}): restore or delete it.") from error
     return record
 
 
 def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
-    """Write a record, and its rows if the trial completed, into an existing folder, down to the disk."""
-    raw = _plain(record.model_dump(mode="json"))
+    """Write a record, and its rows if the trial completed, into an existing folder, and sync it to disk."""
+    raw = _json_safe(record.model_dump(mode="json"))
     content = (json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     _save(folder / _RECORD, content)
     if isinstance(record, Completed):
@@ -90,42 +95,44 @@ def read_table(folder: Path) -> Any:
     try:
         content = pa.BufferReader((folder / ROWS).read_bytes())
         with pq.ParquetFile(content, page_checksum_verification=True, pre_buffer=False) as file:
-            return file.read(use_threads=False)  # a trial's rows are few: handing them to threads costs more
+            return file.read(use_threads=False)  # a trial's rows are few: threads would cost more
     except (OSError, pa.ArrowException) as error:
-        raise HarnessError(f"{folder / ROWS} is damaged ({_line(error)}): delete {folder}.") from error
+        raise HarnessError(f"{folder / ROWS} is damaged ({_one_line(error)}): delete {folder}.") from error
 
 
 def row_schema() -> Any:
-    """Give the columns of examples.parquet as a `pyarrow.Schema`: the fields of `Row`."""
+    """Return the columns of examples.parquet as a `pyarrow.Schema`: the fields of `Row`."""
     return pa.schema([_column(name, info.annotation) for name, info in Row.model_fields.items()])
 
 
 def schema() -> dict[str, Any]:
-    """Give the JSON schema of record.json."""
+    """Return the JSON schema of record.json."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTER.json_schema(mode="serialization")}
 
 
-def _as_written(content: bytes, folder: Path) -> Record | None:
-    """Read a record whose bytes are those that were written, by this version or an earlier one; None: look closely."""
+def _read_unchanged(content: bytes, folder: Path) -> Record | None:
+    """Read a record whose bytes match the digest, written by this version or an earlier one; None: check it in full."""
     rows = folder / ROWS
-    if not (rows.exists() and _ends_with(rows, _sha256(content))):
+    if not (rows.exists() and _footer_contains(rows, _sha256(content))):
         return None
     try:
         record = _ADAPTER.validate_json(content)
     except ValidationError:
         return None
-    if record.schema_version != SCHEMA_VERSION:
+    if record.schema_version > SCHEMA_VERSION:
+        return None
+    if record.schema_version < SCHEMA_VERSION:
         record = _ADAPTER.validate_python(_migrated(json.loads(content)))
     return record if _belongs(record, folder) else None
 
 
 def _belongs(record: Record, folder: Path) -> bool:
-    """Whether a folder is called after the key of the trial in it."""
+    """Whether a folder's name ends in the key of the trial in it."""
     return record.trial.key.startswith(folder.name.rpartition("-")[2])
 
 
 def _migrated(raw: dict[str, Any]) -> dict[str, Any]:
-    """Bring a record of an earlier version into today's form; what it did not measure stays unknown.
+    """Convert a record of an earlier version to this one; fields that it lacks stay unknown.
 
     Version 2 added requests, parts of memory, forecasts, self-tests and controls. Version 3 holds the largest
     difference of a self-test as a number, which version 2 wrote into its note.
@@ -142,24 +149,26 @@ def _migrated_check(check: dict[str, Any]) -> dict[str, Any]:
 def _column(name: str, annotation: Any) -> Any:
     nullable = isinstance(annotation, UnionType)
     kinds = [kind for kind in get_args(annotation) if kind not in (type(None), ...)] or [annotation]
-    of = {str: pa.string(), int: pa.int64(), float: pa.float64()}.get(kinds[0], pa.string())
-    return pa.field(name, pa.list_(of) if getattr(annotation, "__origin__", None) is tuple else of, nullable=nullable)
+    element = {str: pa.string(), int: pa.int64(), float: pa.float64()}.get(kinds[0], pa.string())
+    return pa.field(
+        name, pa.list_(element) if getattr(annotation, "__origin__", None) is tuple else element, nullable=nullable
+    )
 
 
 def _check_rows(path: Path, raw: Any) -> None:
     digest = _digest(raw)
-    if _ends_with(path, digest):
+    if _footer_contains(path, digest):
         return
     try:
         metadata = pq.read_schema(path).metadata or {}
     except pa.ArrowException as error:
-        raise HarnessError(f"{path} is damaged ({_line(error)}): delete {path.parent}.") from error
+        raise HarnessError(f"{path} is damaged ({_one_line(error)}): delete {path.parent}.") from error
     if metadata.get(_DIGEST, b"").decode() != digest:
         raise HarnessError(f"{path.with_name(_RECORD)} was changed after the trial: restore it, or delete its folder.")
 
 
-def _ends_with(path: Path, digest: str) -> bool:
-    """Look for a digest in a Parquet footer (footer, its length in 4 bytes, PAR1): ten times faster than parsing it."""
+def _footer_contains(path: Path, digest: str) -> bool:
+    """Search a Parquet footer (footer, its length in 4 bytes, PAR1) for a digest: ten times faster than parsing it."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 8))
@@ -171,17 +180,17 @@ def _ends_with(path: Path, digest: str) -> bool:
         return digest.encode() in file.read(length)
 
 
-def _plain(value: Any) -> Any:
-    """Write a number that JSON lacks as text, which a float field reads back: ``"nan"``, ``"inf"``."""
+def _json_safe(value: Any) -> Any:
+    """Replace numbers that JSON lacks by text that a float field reads back: ``"nan"``, ``"inf"``."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _json_safe(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_json_safe(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _digest(raw: Any) -> str:
-    """Hash what a record says, whatever its spaces and line ends."""
+    """Hash a record's content, whatever its spaces and line ends."""
     return _sha256(json.dumps(raw, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -197,7 +206,7 @@ def _save(path: Path, content: bytes) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Make a folder's entries outlast a power cut; Windows has no such call and needs none."""
+    """Sync a folder's entries to disk; Windows has no such call and needs none."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -206,5 +215,5 @@ def sync(folder: Path) -> None:
             os.close(handle)
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]

@@ -1,6 +1,6 @@
-"""Run records on disk: written whole or not at all, read back with what is wrong named and left out.
+"""The results folder: atomic writes, reads that skip and name damaged records, one run at a time.
 
-One trial is one folder, ``SUITE/TASK/MODEL/STRATEGY-sSEED-KEY8/``; `harness.store.record_file` knows what is in it.
+One trial is one folder, ``SUITE/TASK/MODEL/STRATEGY-sSEED-KEY8/``, with the files of `harness.store.record_file`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from harness.errors import HarnessError
 from harness.records.record import Completed, Row, Skipped, Trial
 from harness.store import record_file
 from harness.store.column_file import ColumnFile
-from harness.store.record_file import Record
+from harness.store.record_file import NewerRecordError, Record
 
 _TEMPORARY = ".tmp-"
-_SCORED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
-"""Columns that most metrics and reports look at."""
-_TOLD = {"output": "choice_scores"}
-"""Where there is an output, they tell whether it was written or chosen."""
+_PRELOADED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
+"""Columns that most metrics and reports read."""
+_PRELOADED_IF_ANY = {"output": "choice_scores"}
+"""They tell whether an output was generated or chosen."""
 
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """A record and where it lies; its rows are read when they are asked for."""
+    """A record and its folder; the rows are read on demand."""
 
     record: Record
     folder: Path
@@ -51,15 +51,15 @@ class StoredTrial:
         return record_file.read_table(self.folder)
 
     def columns(self) -> ColumnFile:
-        """Read the rows of a completed trial column by column, as they are asked for.
+        """Read the rows of a completed trial column by column, on demand.
 
         Raises:
-            HarnessError: the file is damaged, or there is none.
+            HarnessError: the file is damaged or missing.
         """
-        return ColumnFile(self.folder / record_file.ROWS, _SCORED, _TOLD)
+        return ColumnFile(self.folder / record_file.ROWS, _PRELOADED, _PRELOADED_IF_ANY)
 
     def rows(self) -> list[Row]:
-        """Read the rows, in the order in which the items were asked."""
+        """Read the rows, in the order of the test items."""
         return [Row.model_validate(row) for row in self.table().to_pylist()]
 
 
@@ -67,7 +67,7 @@ class Store:
     """The records below one results folder.
 
     Attributes:
-        root: the results folder; it need not exist until something is written.
+        root: the results folder; created by the first write.
         problems: one line for each folder that the last `load` could not use.
     """
 
@@ -76,24 +76,32 @@ class Store:
         self.problems: list[str] = []
 
     def folder(self, trial: Trial) -> Path:
-        """Give the folder of a trial, whether it exists or not."""
+        """Return the folder of a trial, whether it exists or not."""
         name = f"{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
         return self.root / slug(trial.suite) / slug(trial.task) / slug(trial.model) / name
 
-    def completed(self, key: str) -> bool:
-        """Tell whether a trial with this key is finished and can be read."""
-        return self.find(key) is not None
+    def is_completed(self, key: str) -> bool:
+        """Whether a trial with this key is finished and can be read.
 
-    def find(self, key: str) -> Completed | None:
-        """Read the record of the finished trial with this key; None: there is none that can be read."""
+        Raises:
+            NewerRecordError: a newer version stored it.
+        """
+        return self.find_completed(key) is not None
+
+    def find_completed(self, key: str) -> Completed | None:
+        """Read the record of the finished trial with this key; None: there is none that can be read.
+
+        Raises:
+            NewerRecordError: a newer version stored it.
+        """
         for folder in self.root.glob(f"*/*/*/*-{key[:8]}"):
-            record = _completed(folder, key)
+            record = _read_completed(folder, key)
             if record is not None:
                 return record
         return None
 
     def load(self, suite: str | None = None) -> list[StoredTrial]:
-        """Read every record, or one suite's; what cannot be read is left out and named in `problems`."""
+        """Read every record, or one suite's; those that cannot be read are left out and named in `problems`."""
         self.problems = []
         stored_trials: list[StoredTrial] = []
         for folder in sorted(self.root.glob(f"{slug(suite) if suite else '*'}/*/*/*/")):
@@ -106,7 +114,7 @@ class Store:
         return stored_trials
 
     def suites(self) -> list[str]:
-        """List the suites of which there are records."""
+        """List the suites that have records."""
         return sorted({trial.record.trial.suite for trial in self.load()})
 
     def write(self, record: Record, rows: Sequence[Row] = ()) -> Path:
@@ -115,7 +123,7 @@ class Store:
         A finished trial is never overwritten: if the folder holds one already, it stays as it is.
 
         Raises:
-            HarnessError: the results folder cannot be written to.
+            HarnessError: the results folder cannot be written to, or a newer version stored this trial.
         """
         target = self.folder(record.trial)
         try:
@@ -124,7 +132,7 @@ class Store:
             temporary.mkdir()
             try:
                 record_file.write(temporary, record, rows)
-                if _completed(target, record.trial.key) is None:
+                if _read_completed(target, record.trial.key) is None:
                     _move(temporary, target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -133,18 +141,18 @@ class Store:
         return target
 
     def clean(self) -> int:
-        """Remove what writers that no longer run left half-written; return how many folders went."""
-        left = [path for path in self.root.glob(f"*/*/*/{_TEMPORARY}*") if not _owner_runs(path)]
-        for path in left:
+        """Remove half-written folders of processes that no longer run; return their number."""
+        orphans = [path for path in self.root.glob(f"*/*/*/{_TEMPORARY}*") if not _owner_runs(path)]
+        for path in orphans:
             shutil.rmtree(path, ignore_errors=True)
-        return len(left)
+        return len(orphans)
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Hold the results folder for one run; the operating system lets go of it when the process ends.
+        """Lock the results folder for one run; the operating system releases it when the process ends.
 
         Raises:
-            HarnessError: another run holds it, or the folder cannot be made.
+            HarnessError: another run holds the lock, or the folder cannot be created.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -168,18 +176,18 @@ class Selection:
 
     Attributes:
         trials: at most one for each suite, task, strategy, model, seed, number of training items and budget.
-        notes: one line for each task of which records were left out, and why.
+        notes: one line for each task with records left out, and why.
     """
 
     trials: tuple[StoredTrial, ...]
     notes: tuple[str, ...]
 
 
-def newest(stored: Iterable[StoredTrial]) -> Selection:
-    """Choose what may stand in one table: trials on the same data, the newest where one was repeated.
+def select_newest(stored: Iterable[StoredTrial]) -> Selection:
+    """Select the trials for one report: on the same data, and the newest of repeated ones.
 
-    Of each task, the newest trial that began decides which data, limits and scoring the report is about
-    (`Trial.basis`); records of others are left out and counted. A skipped trial gives way to any other.
+    The trial of a task that started last decides the data, limits and scoring of the report (`Trial.basis`); records
+    with others are left out and counted. A skipped trial gives way to any other.
     """
     tasks: dict[tuple[str, str], list[StoredTrial]] = {}
     for trial in stored:
@@ -201,21 +209,23 @@ def newest(stored: Iterable[StoredTrial]) -> Selection:
 
 
 def slug(text: str) -> str:
-    """Make a file name of a name: letters, digits and ``._+-``, at most 80 of them."""
+    """Turn a name into a file name: letters, digits and ``._+-``, at most 80 of them."""
     short = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+]", "-", text)).strip("-.")
     return short[:80] or "unnamed"
 
 
-def _completed(folder: Path, key: str) -> Completed | None:
+def _read_completed(folder: Path, key: str) -> Completed | None:
     try:
         record = record_file.read(folder)
+    except NewerRecordError:  # it may be finished: running it again would replace it
+        raise
     except HarnessError:
         return None
     return record if isinstance(record, Completed) and record.trial.key == key else None
 
 
 def _move(temporary: Path, target: Path) -> None:
-    """Put a full folder in its place; one that failed before goes out of the way first."""
+    """Rename a complete folder to its target; an earlier, failed one is removed."""
     if target.exists():
         old = target.parent / _temporary_name()
         target.rename(old)
@@ -227,24 +237,24 @@ def _move(temporary: Path, target: Path) -> None:
 
 
 def _temporary_name() -> str:
-    """Name a folder after its owner: machine, process and the second in which that process began."""
-    began = int(psutil.Process().create_time())
-    return f"{_TEMPORARY}{slug(socket.gethostname())}~{os.getpid()}~{began}~{uuid4().hex[:8]}"
+    """Name a folder after its owner: machine, process id and start of the process in seconds."""
+    start_s = int(psutil.Process().create_time())
+    return f"{_TEMPORARY}{slug(socket.gethostname())}~{os.getpid()}~{start_s}~{uuid4().hex[:8]}"
 
 
 def _owner_runs(path: Path) -> bool:
-    host, pid, began, _ = (*path.name.removeprefix(_TEMPORARY).split("~"), "", "", "", "")[:4]
+    host, pid, start_s, _ = (*path.name.removeprefix(_TEMPORARY).split("~"), "", "", "", "")[:4]
     if host != slug(socket.gethostname()):
-        return True  # nothing is known of another machine's processes
+        return True  # another machine's processes are unknown
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(began)) <= 2
+        return abs(psutil.Process(int(pid)).create_time() - float(start_s)) <= 2
     except (psutil.Error, ValueError):
         return False
 
 
 def _age(stored: StoredTrial) -> tuple[bool, datetime]:
-    """Order records from old to new; a skipped one carries no time and counts as oldest."""
+    """Order records from old to new; a skipped one has no time and counts as oldest."""
     if isinstance(stored.record, Skipped):
         return False, datetime.min.replace(tzinfo=UTC)
-    began = datetime.fromisoformat(stored.record.started_at)
-    return True, began if began.tzinfo else began.replace(tzinfo=UTC)
+    started_at = datetime.fromisoformat(stored.record.started_at)
+    return True, started_at if started_at.tzinfo else started_at.replace(tzinfo=UTC)

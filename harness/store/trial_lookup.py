@@ -1,4 +1,4 @@
-"""Finished trials of a store by what a user writes: a suite's name, a record's folder or the beginning of a key."""
+"""Look up finished trials of a store by a suite's name, a record's folder or the first characters of a key."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from harness.errors import HarnessError, unknown
 from harness.records.record import Completed
 from harness.store import record_file
-from harness.store.results_store import Store, StoredTrial, newest
+from harness.store.results_store import Store, StoredTrial, select_newest
 
 SHORTEST_KEY = 6
-"""Characters of a key from which on it is looked for."""
+"""Characters of a key that a user must give, at least."""
 
 
-def choose(
+def find_trials(
     store: Store, run: str | None, strategies: Sequence[str] = (), models: Sequence[str] = ()
 ) -> list[StoredTrial]:
-    """Choose finished trials of a store: of a suite, a record's folder, or by the beginning of a key.
+    """Find finished trials of a store: of a suite, in a record's folder, or by the first characters of a key.
 
     Args:
-        store: looked through.
-        run: a suite's name, a record's folder or the beginning of a key; None: the only suite that there is.
-        strategies: keep only these; empty: all.
-        models: keep only these; empty: all.
+        store: to search.
+        run: a suite's name, a record's folder or the first characters of a key; None: the only suite in the store.
+        strategies: only these; empty: all.
+        models: only these; empty: all.
 
     Raises:
-        HarnessError: nothing or too much fits.
+        HarnessError: there is no match, or several.
     """
     if run and (Path(run) / "record.json").is_file():
         return [StoredTrial(record_file.read(Path(run)), Path(run))]
@@ -43,15 +43,15 @@ def choose(
             f"{store.root} has results of {', '.join(suites)}: name one" if suites else f"{store.root} has no results"
         )
         raise HarnessError(f"{problem}.")
-    chosen = [trial for trial in newest(stored).trials if trial.record.trial.suite == (run or suites[0])]
-    for kind, choices, name in (("strategy", strategies, "label"), ("model", models, "model")):
-        names = {getattr(trial.record.trial, name) for trial in chosen}
-        for choice in choices:
-            if choice not in names:
-                raise unknown(kind, choice, names, where=str(store.root))
+    matches = [trial for trial in select_newest(stored).trials if trial.record.trial.suite == (run or suites[0])]
+    for kind, requested, field in (("strategy", strategies, "label"), ("model", models, "model")):
+        names = {getattr(trial.record.trial, field) for trial in matches}
+        for name in requested:
+            if name not in names:
+                raise unknown(kind, name, names, where=str(store.root))
     return [
         trial
-        for trial in chosen
+        for trial in matches
         if (not strategies or trial.record.trial.label in strategies)
         and (not models or trial.record.trial.model in models)
     ]

@@ -44,14 +44,14 @@ class DivergenceDetector:
         """
         self.losses.append(loss)
         if not math.isfinite(loss):
-            raise self._diverged(f"the loss is {loss}")
+            raise self._divergence_error(f"the loss is {loss}")
         k = self.window
         if len(self.losses) < k:
             return
         self.lowest = min(self.lowest, self.uniform, sum(self.losses[-k:]) / k)
         first = min(sum(self.losses[:k]) / k, self.uniform)
         if len(self.losses) > k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
-            raise self._diverged(f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}")
+            raise self._divergence_error(f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}")
 
-    def _diverged(self, symptom: str) -> HarnessError:
+    def _divergence_error(self, symptom: str) -> HarnessError:
         return HarnessError(f"training diverged at step {len(self.losses)}: {symptom}; lower learning_rate.")

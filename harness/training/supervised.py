@@ -109,7 +109,7 @@ def train(  # noqa: PLR0913 - the last two may be left out
             if step % per_epoch == 0 or (settings.evaluate_every and step % settings.evaluate_every == 0):
                 monitor.evaluate(step, round(step / per_epoch, 3), last=step == total)
             context.progress(step, total)
-            if monitor.exhausted:
+            if monitor.out_of_patience:
                 break
     monitor.restore()
     module.eval()

@@ -57,7 +57,7 @@ class ValidationMonitor:
     best_weights: list[Tensor] | None = None
 
     @property
-    def exhausted(self) -> bool:
+    def out_of_patience(self) -> bool:
         """Whether patience has run out: so many evaluations in a row without a better one (Prechelt 1998)."""
         return 0 < self.settings.patience <= self.stale_evaluations
 

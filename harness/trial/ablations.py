@@ -12,11 +12,9 @@ from os.path import commonprefix
 
 from harness.api import Example, Passage, Query, System
 from harness.data.prepare import PreparedTask
+from harness.records.ablation_names import NONE, ORACLE, RANDOM, ablated_task, paraphrase_name
 from harness.records.record import Row, TaskInfo
 
-ORACLE, RANDOM, NONE = PASSAGE_ABLATIONS = ("oracle", "random", "none")
-SEPARATOR = "@"
-"""Between a task's name and the ablation's; no task's name may contain it."""
 PARAPHRASE_TOKENS = 5_000
 """What all paraphrases may cost together, in tokens of a prompt; the first one is always asked."""
 GENERATED_TOKEN_COST = 5
@@ -30,7 +28,7 @@ class Ablation:
     """A system changed in one respect, and the test items that it is asked.
 
     Attributes:
-        name: as in `compare.table.findings.Control`.
+        name: as in `harness.records.ablation_names`.
         instruction: the suite's, or the paraphrase in its place.
     """
 
@@ -78,11 +76,11 @@ def _paraphrased(
     affordable = max(1, int(PARAPHRASE_TOKENS // max(1.0, len(examples) * _item_tokens(rows))))
     return [
         Ablation(
-            f"paraphrase-{number}",
+            paraphrase_name(number),
             paraphrase,
             _renamed(
                 system,
-                f"paraphrase-{number}",
+                paraphrase_name(number),
                 instruction=instruction.replace(suite_instruction, paraphrase, 1),
             ),
             tuple(examples),
@@ -147,7 +145,7 @@ class FixedPassages:
 
 def _renamed(system: System, name: str, **changes: str) -> System:
     """Let a system's task bear the name of an ablation."""
-    return system.replace(task=replace(system.task, name=f"{system.task.name}{SEPARATOR}{name}", **changes))
+    return system.replace(task=replace(system.task, name=ablated_task(system.task.name, name), **changes))
 
 
 def _random_passages(target: PreparedTask, example: Example, k: int, seed: int) -> tuple[Passage, ...]:

@@ -26,7 +26,7 @@ from harness.plan.config import load_config
 from harness.plan.planner import make_plan
 from harness.store.baselines import find_baseline, is_baseline, set_baseline
 from harness.store.results_store import Store
-from harness.store.trial_lookup import choose
+from harness.store.trial_lookup import find_trials
 
 HERE = Path(__file__).parent
 SUITE, BASE = "quickstart", "base"
@@ -55,7 +55,7 @@ def main(folder):
     measure(folder / BASE, "order-0", [LORA, RAG, PLAIN, PROMPT])
     store = Store(folder / BASE)
     if not is_baseline(BASE, [folder / BASE]):
-        set_baseline(store, BASE, choose(store, SUITE))
+        set_baseline(store, BASE, find_trials(store, SUITE))
     base = group_systems(read_measured(find_baseline(BASE, [folder / BASE]).trials))
     planted = {}
     for name, (fault, runs) in CASES.items():

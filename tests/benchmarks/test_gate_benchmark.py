@@ -30,7 +30,7 @@ from harness.compare.stats.intervals import wilson
 from harness.metrics import Items, get
 from harness.metrics.items import COLUMNS
 from harness.records.measurements import Request, Serving
-from harness.store.results_store import Store, newest
+from harness.store.results_store import Store, select_newest
 
 RELEASES = 200
 REQUESTS = 20
@@ -64,7 +64,7 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def stored():
-    systems = group_systems(read_measured(newest(Store(REFERENCE).load("quickstart")).trials))
+    systems = group_systems(read_measured(select_newest(Store(REFERENCE).load("quickstart")).trials))
     return {(system.task, system.strategy): system.trials[0] for system in systems}
 
 

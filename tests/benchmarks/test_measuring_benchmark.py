@@ -1,8 +1,8 @@
-"""What measuring costs a short trial: spans, progress, parts of memory, surroundings: pytest --benchmark-only.
+"""Cost of measuring a short trial: spans, progress, parts of memory, environment: pytest --benchmark-only.
 
-Two answers. The same trial is run in turn with all of it and without, and the ratio is given with its interval; and in
-the runs with it, the seconds spent in it are added up, which a noisy machine cannot hide. Requests, self-tests and
-training items asked again are left out of both: they are questions of their own, each with a switch.
+Two figures. The trial is run alternately with and without all of it, and the ratio is given with its interval; and in
+the runs with it, the seconds spent in it are added up, which noise cannot hide. Requests, self-tests and train-set
+evaluation are left out of both: they are optional, each with a switch.
 """
 
 import itertools
@@ -36,47 +36,47 @@ LIMITS = SplitLimits(train=48, validation=16, test=40)
 
 
 class Unmeasured(Meter):
-    """Gives spans that have seconds only: a chain charges them, so they must be there."""
+    """Meter of spans with seconds only, which a chain needs to charge a prefix."""
 
     @contextmanager
     def span(self, phase, step=None):
         self._running, self._tokens_in, self._tokens_out = phase, None, None
-        began = perf_counter()
+        start = perf_counter()
         yield
         self._running = None
-        self._spans.append(Span(phase=phase, step=step, wall_s=perf_counter() - began))
+        self._spans.append(Span(phase=phase, step=step, wall_s=perf_counter() - start))
 
 
 class Clock:
-    """Adds up the seconds that are spent in calls."""
+    """Adds up the seconds spent in calls."""
 
     def __init__(self):
         self.spent_s = 0.0
 
-    def of(self, function):
+    def timed(self, function):
         """Return the function, its seconds counted."""
 
         @wraps(function)
-        def counted(*arguments, **options):
-            began = perf_counter()
+        def timed(*arguments, **options):
+            start = perf_counter()
             try:
                 return function(*arguments, **options)
             finally:
-                self.spent_s += perf_counter() - began
+                self.spent_s += perf_counter() - start
 
-        return counted
+        return timed
 
     def meter(self, **options):
-        """Return a meter whose beginnings and ends of spans are counted, but not what is measured in them."""
+        """Return a meter whose entries and exits of spans are counted, but not the phases themselves."""
         inner = Meter(**options)
         spanned = inner.span
 
         @contextmanager
         def span(phase, step=None):
             measured = spanned(phase, step)
-            self.of(measured.__enter__)()
+            self.timed(measured.__enter__)()
             yield
-            self.of(measured.__exit__)(None, None, None)
+            self.timed(measured.__exit__)(None, None, None)
 
         inner.span = span
         return inner
@@ -86,7 +86,7 @@ class Clock:
 def planned():
     import harness.execute.preload  # noqa: F401 - a trial's process has the libraries, and has them frozen
 
-    allocator.settle()
+    allocator.configure()
 
     config = RunConfig(
         suite="quickstart",
@@ -102,7 +102,7 @@ def planned():
 
 @contextmanager
 def parent():
-    """Give what sends progress to another process, which reads it."""
+    """Yield a sender of progress to another process, which reads it."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as listener:
         pipe = Connection(os.dup(listener.stdin.fileno()), readable=False)
         try:
@@ -112,7 +112,7 @@ def parent():
 
 
 def timed_trial(planned, folder, emit):
-    """Run the trial with nothing kept from an earlier one; return its seconds."""
+    """Run the trial without artifacts of an earlier one; return its seconds."""
     folder.mkdir()
     for name in ("converted", "hashes"):
         (folder / name).symlink_to(cache.root() / name)
@@ -120,27 +120,27 @@ def timed_trial(planned, folder, emit):
 
 
 def with_measuring(planned, folder, *, energy=False):
-    """Run with all of it; return the seconds, those spent in measuring, and those of setting energy up."""
+    """Run with all of it; return the seconds, those spent in measuring, and those of setting up energy."""
     clock = Clock()
-    began = perf_counter()
+    start = perf_counter()
     meter = clock.meter(energy=energy)
-    setup_s = perf_counter() - began
+    setup_s = perf_counter() - start
     with pytest.MonkeyPatch.context() as patch, parent() as emit:
         patch.setattr(run_trial, "Meter", lambda **_: meter)
-        patch.setattr(MasterAdamW, "_tell", clock.of(MasterAdamW._tell))
-        patch.setattr(footprint, "weights_bytes", clock.of(footprint.weights_bytes))
-        patch.setattr(run_trial, "environment", clock.of(run_trial.environment))
-        seconds = timed_trial(planned, folder, clock.of(emit))
+        patch.setattr(MasterAdamW, "_tell", clock.timed(MasterAdamW._tell))
+        patch.setattr(footprint, "weights_bytes", clock.timed(footprint.weights_bytes))
+        patch.setattr(run_trial, "current_environment", clock.timed(run_trial.current_environment))
+        seconds = timed_trial(planned, folder, clock.timed(emit))
     return seconds, clock.spent_s, setup_s
 
 
 def without_measuring(planned, folder):
     """Run with none of it; return the seconds."""
-    there = run_trial.environment()
+    environment = run_trial.current_environment()
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(run_trial, "Meter", lambda **_: Unmeasured())
-        patch.setattr(run_trial, "environment", lambda **_: there)
+        patch.setattr(run_trial, "current_environment", lambda **_: environment)
         patch.setattr(MasterAdamW, "_tell", lambda self: None)
         patch.setattr(footprint, "weights_bytes", lambda model: None)
         patch.setattr(adaptation, "_held", lambda system, sizes: None)
@@ -148,7 +148,7 @@ def without_measuring(planned, folder):
 
 
 def interval(ratios):
-    """Give the geometric mean of paired ratios with its 95 % interval (Student's t on their logarithms)."""
+    """Return the geometric mean of paired ratios with its 95 % interval (Student's t on their logarithms)."""
     logs = [math.log(ratio) for ratio in ratios]
     half = student.ppf(0.975, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
     return {
@@ -167,7 +167,7 @@ def test_measuring_takes_less_than_a_hundredth_of_a_short_trial(benchmark, plann
         plain.append(without_measuring(planned, folder()))
 
     def pair():
-        first = len(plain) % 2  # in turn, or what comes second would always find the machine warm
+        first = len(plain) % 2  # alternately, or the second run would always have the warm machine
         if not first:
             unmeasured()
         seconds, spent, _ = with_measuring(planned, folder())
@@ -178,24 +178,24 @@ def test_measuring_takes_less_than_a_hundredth_of_a_short_trial(benchmark, plann
 
     without_measuring(planned, folder())  # the first run reads files and compiles
     benchmark.pedantic(pair, rounds=PAIRS, iterations=1)
-    found = {
+    report = {
         "trial": planned.trial.strategy,
         "limits": LIMITS.model_dump(),
         "share": round(median(shares), 5),
         "shares": [round(share, 5) for share in shares],
-        **interval([one / other for one, other in zip(measured, plain, strict=True)]),
+        **interval([a / b for a, b in zip(measured, plain, strict=True)]),
         "measured_s": [round(seconds, 3) for seconds in measured],
         "unmeasured_s": [round(seconds, 3) for seconds in plain],
         "energy": energy_costs(planned, folder()),
     }
-    benchmark.extra_info.update(found)
-    side_by_side.write("measuring", found, ["codecarbon"] if found["energy"] else [])
-    assert found["share"] <= SHARE, found
-    assert found["ratio_low"] <= 1 + SHARE, found
+    benchmark.extra_info.update(report)
+    side_by_side.write("measuring", report, ["codecarbon"] if report["energy"] else [])
+    assert report["share"] <= SHARE, report
+    assert report["ratio_low"] <= 1 + SHARE, report
 
 
 def energy_costs(planned, folder):
-    """Tell what joules cost on top, where codecarbon is installed: once a trial to set up, then with each span."""
+    """Return the extra cost of energy, where codecarbon is installed: setup once a trial, share by spans."""
     if find_spec("codecarbon") is None:
         return None
     seconds, spent, setup_s = with_measuring(planned, folder, energy=True)

@@ -1,15 +1,15 @@
-"""What measuring costs: a span around nothing, in a process with a model's worth of memory: pytest --benchmark-only."""
+"""Cost of an empty span, in a process with a model's worth of memory: pytest --benchmark-only."""
 
 import numpy as np
 
 from harness.measure.meter import Meter
 
 TRIAL_S, SPANS, SHARE = 2.0, 5, 0.01
-"""The shortest trial worth measuring, the phases that one has, and the share of it that measuring may take."""
+"""Seconds of the shortest trial worth measuring, its phases, and the share of it that measuring may take."""
 
 
 def test_measuring_takes_less_than_a_hundredth_of_a_short_trial(benchmark):
-    held = np.ones(100_000_000)  # 800 MB: setting the peak back walks the page tables
+    block = np.ones(100_000_000)  # 800 MB: resetting the peak walks the page tables
     meter = Meter()
 
     def measure():
@@ -17,5 +17,5 @@ def test_measuring_takes_less_than_a_hundredth_of_a_short_trial(benchmark):
             pass
 
     benchmark(measure)
-    assert held.size
+    assert block.size
     assert SPANS * benchmark.stats.stats.median <= SHARE * TRIAL_S

@@ -1,4 +1,4 @@
-"""How long a command takes until it has printed, in a process of its own: pytest --benchmark-only."""
+"""Seconds until a command has printed, in a process of its own: pytest --benchmark-only."""
 
 import subprocess
 import sys

@@ -8,7 +8,7 @@ import pytest
 from harness.cli.commands import store_of
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
-from harness.store.results_store import Store, newest
+from harness.store.results_store import Store, select_newest
 from harness.trial.run_trial import run_trial
 
 TOPICS = ("harbour", "storm", "ship", "river")
@@ -75,7 +75,7 @@ def test_fresh_answers_are_those_of_the_same_system_and_no_report_mixes_them(run
         {stored.record.trial.strategy: stored for stored in store.load()} for store in (test_store, fresh_store)
     )
     assert len(test_trials) == len(fresh_trials) == 2
-    assert len(newest(test_store.load()).trials) == 2
+    assert len(select_newest(test_store.load()).trials) == 2
     lora = "lora(epochs=1,rank=2)"
     adapted = [span for span in fresh_trials[lora].record.spans if span.phase == "adapt"]
     assert [span.reused for span in adapted] == [True]  # nothing was learned anew

@@ -14,7 +14,7 @@ from harness.compare.decide.rules import all_rules
 from harness.compare.trials.stored_trials import StoredTrialItems, read_trials
 from harness.errors import HarnessError
 from harness.records.measurements import Request, Serving, Span
-from harness.store.results_store import Store, newest
+from harness.store.results_store import Store, select_newest
 from tests.compare.builders import HERE_MODEL, MIB, completed, pattern
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -301,7 +301,7 @@ def test_what_machines_read_keeps_its_fields():
 
 @pytest.mark.skipif(not (REFERENCE / "quickstart").is_dir(), reason="reference results are not here")
 def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
-    stored = read_trials(newest(Store(REFERENCE).load("quickstart")).trials)
+    stored = read_trials(select_newest(Store(REFERENCE).load("quickstart")).trials)
     asked = [
         Constraints(max_retention_loss=0.1),
         Constraints(data_private=True, must_cite=True),

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.render.report import csv as as_csv
 from harness.render.report import json as as_json
 from harness.render.report import markdown
-from harness.store.results_store import newest
+from harness.store.results_store import select_newest
 from tests.compare.builders import completed, failed, info, pattern
 
 
@@ -108,4 +108,4 @@ def test_every_report_has_the_curve():
 def test_sizes_are_no_repetitions_of_one_another():
     with pytest.raises(HarnessError, match="two records"):
         table(of_size("lora", 32, 0.6), of_size("lora", 32, 0.7))
-    assert len(newest(stored()).trials) == 7
+    assert len(select_newest(stored()).trials) == 7

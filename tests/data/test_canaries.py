@@ -91,9 +91,8 @@ def test_the_id_of_a_probe_item_says_how_many_copies_were_planted():
     assert canary_item_id(3, copies=16) == "canary-3x16"
     assert copies_of("canary-3x16") == 16
     assert copies_of(canary_item_id(12, copies=0)) == 0
-    assert [copies_of(item_id) for item_id in ("canary-3#1", "my canary-3x16", "canary-3x16b", "private-3")] == [
-        None
-    ] * 4
+    for other in ("canary-3#1", "my canary-3x16", "canary-3x16b", "private-3"):
+        assert copies_of(other) is None
 
 
 def test_secrets_and_persons_are_drawn_once_each_and_by_the_seed_alone():

@@ -28,12 +28,12 @@ ROWS = {
 class ByCharacter:
     """One token a character; an answer ends with one more."""
 
-    window = 60
+    context_tokens = 60
 
-    def prompts(self, prompts):
+    def count_prompts(self, prompts):
         return [len(prompt.question) for prompt in prompts]
 
-    def answers(self, task_prompt, answers):
+    def count_answers(self, task_prompt, answers):
         return [len(answer) + 1 for answer in answers]
 
 
@@ -82,10 +82,10 @@ def test_personal_data_are_counted_and_shown_masked(inspection):
 
 def test_the_window_is_that_of_the_model(suite):
     short = ByCharacter()
-    short.window = 40
+    short.context_tokens = 40
     inspection = inspect(prepare(suite, "t"), short)
     assert split(inspection, "test").lengths.too_long == 1
-    short.window = None
+    short.context_tokens = None
     assert split(inspect(prepare(suite, "t"), short), "test").lengths.too_long is None
 
 

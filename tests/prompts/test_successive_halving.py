@@ -13,7 +13,7 @@ class Candidate:
         self.quality = quality
         self.items = []
 
-    def ask(self, examples):
+    def evaluate(self, examples):
         self.items += examples
         return len(examples)
 

@@ -12,7 +12,7 @@ from harness.compare.trials.stored_trials import read_trials
 from harness.records.record import Row
 from harness.render.html.page import render
 from harness.store.baselines import set_baseline
-from harness.store.results_store import Store, newest
+from harness.store.results_store import Store, select_newest
 from tests.compare import release_builders
 from tests.compare.builders import HERE, completed, failed, pattern, skipped
 
@@ -86,7 +86,7 @@ def write_releases(root):
 
 def page_of(store, *, decided=True):
     """The comparison that a store holds, and the page about it."""
-    selection = newest(store.load())
+    selection = select_newest(store.load())
     stored = read_trials(selection.trials)
     comparison = compare(stored)
     source = provenance(trial.record for trial in selection.trials)

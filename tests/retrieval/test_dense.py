@@ -73,7 +73,7 @@ def test_what_is_no_embedder_is_one_sentence(tmp_path):
 
 
 def test_tokens_are_counted_up_to_the_window_of_the_embedder(embedder):
-    short, long = dense.tokens_in(embedder, ["film"]), dense.tokens_in(embedder, ["film " * 9999])
+    short, long = dense.count_tokens(embedder, ["film"]), dense.count_tokens(embedder, ["film " * 9999])
     assert 0 < short < long == embedder.max_seq_length
 
 

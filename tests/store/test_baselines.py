@@ -1,4 +1,4 @@
-"""Named references: kept whole and small, never changed, damage named, and never taken for results."""
+"""Baselines: small, immutable copies of finished trials; damage is named, and no report takes them for results."""
 
 import json
 
@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.metrics import get
 from harness.store import baselines
 from harness.store.baselines import find_baseline, list_baselines, read_baseline, set_baseline
-from harness.store.trial_lookup import choose
+from harness.store.trial_lookup import find_trials
 from tests.compare.release_builders import store_of, trial_rows
 
 
@@ -21,13 +21,17 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def kept(store):
-    return set_baseline(store, "v1", choose(store, "quick"), "first")
+def baseline(store):
+    return set_baseline(store, "v1", find_trials(store, "quick"), "first")
 
 
-def test_a_baseline_holds_what_its_scores_were_made_from(store, kept):
-    assert (kept.manifest.suite, kept.manifest.note, kept.manifest.measured_at[:10]) == ("quick", "first", "2026-01-01")
-    for before, after in zip(read_measured(store.load()), read_measured(kept.trials), strict=True):
+def test_a_baseline_holds_what_its_scores_were_made_from(store, baseline):
+    assert (baseline.manifest.suite, baseline.manifest.note, baseline.manifest.measured_at[:10]) == (
+        "quick",
+        "first",
+        "2026-01-01",
+    )
+    for before, after in zip(read_measured(store.load()), read_measured(baseline.trials), strict=True):
         task = before.record.trial.task
         assert get("accuracy").value(after.items[task]) == get("accuracy").value(before.items[task])
         assert after.tokens == before.tokens
@@ -35,23 +39,23 @@ def test_a_baseline_holds_what_its_scores_were_made_from(store, kept):
         assert after.record.serving == before.record.serving
 
 
-def test_prompts_are_not_kept_as_they_were(kept):
-    assert {row.prompt[:7] for trial in kept.trials for row in trial.rows()} == {"sha256:"}
-    assert all(b"a long prompt" not in path.read_bytes() for path in kept.folder.rglob("*") if path.is_file())
+def test_prompts_are_stored_as_hashes(baseline):
+    assert {row.prompt[:7] for trial in baseline.trials for row in trial.rows()} == {"sha256:"}
+    assert all(b"a long prompt" not in path.read_bytes() for path in baseline.folder.rglob("*") if path.is_file())
 
 
 def test_inputs_are_kept_only_where_a_metric_reads_them(tmp_path):
-    made, own = trial_rows()
-    summary = made.tasks[0].model_copy(update={"metrics": ("extractive_coverage",), "kind": "generation"})
-    made = made.model_copy(update={"tasks": (summary,)})
-    first = set_baseline(store := store_of(tmp_path / "a", (made, own)), "v1", store.load())
+    record, rows = trial_rows()
+    summary = record.tasks[0].model_copy(update={"metrics": ("extractive_coverage",), "kind": "generation"})
+    record = record.model_copy(update={"tasks": (summary,)})
+    first = set_baseline(store := store_of(tmp_path / "a", (record, rows)), "v1", store.load())
     assert {bool(row.input) for row in first.trials[0].rows()} == {True}
     second = set_baseline(store := store_of(tmp_path / "b", trial_rows()), "v1", store.load())
     assert {bool(row.input) for row in second.trials[0].rows()} == {False}
 
 
-def test_a_baseline_is_no_result(store, kept):
-    assert kept.folder.is_relative_to(store.root)
+def test_a_baseline_is_no_result(store, baseline):
+    assert baseline.folder.is_relative_to(store.root)
     assert len(store.load()) == 2
     assert store.problems == []
     assert store.suites() == ["quick"]
@@ -59,16 +63,16 @@ def test_a_baseline_is_no_result(store, kept):
     assert find_baseline("v1", [store.root]).trials
 
 
-def test_a_baseline_is_never_changed(store, kept):
+def test_a_baseline_is_never_changed(store, baseline):
     with pytest.raises(HarnessError, match="never changes: choose another name, or 'harness baseline remove v1 --yes'"):
-        set_baseline(store, "v1", choose(store, "quick"))
-    assert find_baseline("v1", [store.root]).manifest == kept.manifest
+        set_baseline(store, "v1", find_trials(store, "quick"))
+    assert find_baseline("v1", [store.root]).manifest == baseline.manifest
 
 
 @pytest.mark.parametrize("name", ["../v1", "a/b", ".hidden", ""])
 def test_a_name_that_is_no_folders_is_refused(store, name):
     with pytest.raises(HarnessError, match="cannot name a baseline"):
-        set_baseline(store, name, choose(store, "quick"))
+        set_baseline(store, name, find_trials(store, "quick"))
 
 
 def test_a_baseline_without_a_finished_trial_is_refused(store):
@@ -78,8 +82,8 @@ def test_a_baseline_without_a_finished_trial_is_refused(store):
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "edited", "manifest"])
-def test_a_damaged_baseline_is_named(store, kept, damage):
-    parquet = next(kept.folder.glob("*/examples.parquet"))
+def test_a_damaged_baseline_is_named(store, baseline, damage):
+    parquet = next(baseline.folder.glob("*/examples.parquet"))
     path = {"cut": parquet, "gone": parquet}.get(damage, parquet.with_name("record.json"))
     if damage == "gone":
         path.unlink()
@@ -88,24 +92,24 @@ def test_a_damaged_baseline_is_named(store, kept, damage):
     elif damage == "edited":
         path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
     else:
-        path = kept.folder / "baseline.json"
+        path = baseline.folder / "baseline.json"
         path.write_text(path.read_text()[:50])
     with pytest.raises(HarnessError, match="baseline 'v1' is damaged") as raised:
         find_baseline("v1", [store.root])
     assert path.name in str(raised.value)
-    found, problems = list_baselines(store.root)
-    assert found == []
+    readable, problems = list_baselines(store.root)
+    assert readable == []
     assert len(problems) == 1
 
 
-def test_a_baseline_of_a_newer_version_is_refused(kept):
-    path = kept.folder / "baseline.json"
+def test_a_baseline_of_a_newer_version_is_refused(baseline):
+    path = baseline.folder / "baseline.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
     with pytest.raises(HarnessError, match="newer version"):
-        read_baseline(kept.folder)
+        read_baseline(baseline.folder)
 
 
-def test_a_misspelt_baseline_is_answered_with_the_nearest(store, kept):
+def test_a_misspelt_baseline_is_answered_with_the_nearest(store, baseline):
     with pytest.raises(HarnessError, match="did you mean 'v1'"):
         find_baseline("v1x", [store.root])
 
@@ -115,22 +119,22 @@ def test_baselines_are_listed_by_when_they_were_measured(tmp_path):
     set_baseline(store, "b", store.load())
     older = store_of(tmp_path / "older", trial_rows(at="2026-02-01"))
     set_baseline(store, "a-late-but-older", older.load())
-    assert [found.name for found in list_baselines(tmp_path)[0]] == ["a-late-but-older", "b"]
+    assert [listed.name for listed in list_baselines(tmp_path)[0]] == ["a-late-but-older", "b"]
 
 
 def test_a_run_is_chosen_by_suite_folder_or_key(store):
-    everything = choose(store, None)
-    assert len(everything) == len(choose(store, "quick")) == 2
-    assert choose(store, str(everything[0].folder))[0].record == everything[0].record
-    assert choose(store, everything[1].record.trial.key[:10])[0].record == everything[1].record
-    assert [found.record.trial.strategy for found in choose(store, "quick", ["rag"])] == ["rag"]
+    trials = find_trials(store, None)
+    assert len(trials) == len(find_trials(store, "quick")) == 2
+    assert find_trials(store, str(trials[0].folder))[0].record == trials[0].record
+    assert find_trials(store, trials[1].record.trial.key[:10])[0].record == trials[1].record
+    assert [trial.record.trial.strategy for trial in find_trials(store, "quick", ["rag"])] == ["rag"]
     with pytest.raises(HarnessError, match="did you mean 'rag'"):
-        choose(store, "quick", ["ragg"])
+        find_trials(store, "quick", ["ragg"])
     with pytest.raises(HarnessError, match="no suite, no record's folder"):
-        choose(store, "slow")
+        find_trials(store, "slow")
 
 
 def test_a_prompt_that_is_a_hash_already_stays(store):
-    once = baselines.prompt_hash("hello")
-    assert baselines.prompt_hash(once) == once != baselines.prompt_hash("hallo")
+    digest = baselines.prompt_hash("hello")
+    assert baselines.prompt_hash(digest) == digest != baselines.prompt_hash("hallo")
     assert baselines.prompt_hash("") == ""

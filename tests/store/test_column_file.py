@@ -1,4 +1,4 @@
-"""Columns of stored rows: read when asked for, decoded once, and damage told of."""
+"""Columns of stored rows: read on demand, decoded once, damage reported."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,7 +43,7 @@ def test_a_column_read_with_another_is_read_where_that_one_has_values(tmp_path):
         stored.values("cluster")
 
 
-def test_damage_is_told_when_the_column_is_read(tmp_path):
+def test_damage_is_reported_when_the_column_is_read(tmp_path):
     path = write(tmp_path / "a", [f"an answer of its own {i}" for i in range(50)], compression="none")
     content = bytearray(path.read_bytes())
     content[content.index(b"of its own 7")] ^= 1

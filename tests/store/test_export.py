@@ -1,4 +1,4 @@
-"""Stored trials as tables and as runs of MLflow."""
+"""Export of stored trials as tables and as MLflow runs."""
 
 import csv
 import json
@@ -22,49 +22,49 @@ def stored(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
     for folder in sorted((REFERENCE / "quickstart" / "questions").glob("*/*"))[:2]:
         shutil.copytree(folder, root / folder.relative_to(REFERENCE))
-    found = Store(root).load()
-    assert len(found) == 2
-    return found
+    trials = Store(root).load()
+    assert len(trials) == 2
+    return trials
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_both_tables_hold_every_trial_and_every_answer(stored, tmp_path, form):
-    trials, examples = export.tables(stored, tmp_path / "out", form)
+    trials_file, examples_file = export.write_tables(stored, tmp_path / "out", form)
     if form == "csv":
-        read = [list(csv.DictReader(path.open(encoding="utf-8"))) for path in (trials, examples)]
+        trials, examples = [list(csv.DictReader(path.open(encoding="utf-8"))) for path in (trials_file, examples_file)]
     else:
-        read = [pq.read_table(path).to_pylist() for path in (trials, examples)]
-    assert [row["key"] for row in read[0]] == [one.record.trial.key for one in stored]
-    done = [one for one in stored if isinstance(one.record, Completed)]
-    for one in done:
-        row = next(row for row in read[0] if row["key"] == one.record.trial.key)
-        for name, value in one.record.scores.items():
-            assert float(row[f"score:{name}"]) == pytest.approx(value)
-        predict = sum(span.wall_s for span in one.record.spans if span.phase == "predict")
-        assert float(row["predict_s"]) == pytest.approx(predict)
-    rows = [row for one in done for row in one.rows()]
-    assert [row["id"] for row in read[1]] == [row.id for row in rows]
-    first = read[1][0]["references"]
+        trials, examples = [pq.read_table(path).to_pylist() for path in (trials_file, examples_file)]
+    assert [row["key"] for row in trials] == [trial.record.trial.key for trial in stored]
+    finished = [trial for trial in stored if isinstance(trial.record, Completed)]
+    for record in (trial.record for trial in finished):
+        row = next(row for row in trials if row["key"] == record.trial.key)
+        for name, score in record.scores.items():
+            assert float(row[f"score:{name}"]) == pytest.approx(score)
+        predict_s = sum(span.wall_s for span in record.spans if span.phase == "predict")
+        assert float(row["predict_s"]) == pytest.approx(predict_s)
+    rows = [row for trial in finished for row in trial.rows()]
+    assert [row["id"] for row in examples] == [row.id for row in rows]
+    first = examples[0]["references"]
     assert (json.loads(first) if form == "csv" else first) == list(rows[0].references)
 
 
 def test_a_folder_that_cannot_be_made_is_named(stored, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, match="cannot be written"):
-        export.tables(stored, tmp_path / "file" / "out", "csv")
+        export.write_tables(stored, tmp_path / "file" / "out", "csv")
 
 
 def test_each_trial_is_one_run_of_mlflow_however_often_it_is_exported(stored, tmp_path):
     client = pytest.importorskip("mlflow").MlflowClient
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    done = [one for one in stored if isinstance(one.record, Completed)]
-    assert export.mlflow(stored, uri) == len(done)
-    assert export.mlflow(stored, uri) == 0
-    found = client(tracking_uri=uri)
-    experiment = found.get_experiment_by_name("adaptbench/quickstart")
-    runs = {run.data.tags["key"]: run for run in found.search_runs([experiment.experiment_id])}
-    for one in done:
-        run = runs[one.record.trial.key]
-        for name, value in one.record.scores.items():
-            assert run.data.metrics[f"score/{name.replace('@', '_at_')}"] == pytest.approx(value)
-        assert run.data.params["0." + one.record.trial.steps[0]["step"] + ".step"] == one.record.trial.steps[0]["step"]
+    finished = [trial for trial in stored if isinstance(trial.record, Completed)]
+    assert export.log_to_mlflow(stored, uri) == len(finished)
+    assert export.log_to_mlflow(stored, uri) == 0
+    server = client(tracking_uri=uri)
+    experiment = server.get_experiment_by_name("adaptbench/quickstart")
+    runs = {run.data.tags["key"]: run for run in server.search_runs([experiment.experiment_id])}
+    for record in (trial.record for trial in finished):
+        run, step = runs[record.trial.key], record.trial.steps[0]["step"]
+        for name, score in record.scores.items():
+            assert run.data.metrics[f"score/{name.replace('@', '_at_')}"] == pytest.approx(score)
+        assert run.data.params[f"0.{step}.step"] == step

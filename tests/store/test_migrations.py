@@ -1,4 +1,4 @@
-"""Stores that earlier versions wrote are read by this one; one of a later version is refused, and the rest goes on."""
+"""Stores of earlier versions are read; a record of a later version is refused in a line, and the others are read."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from harness.compare.report.comparison import compare
 from harness.compare.trials.stored_trials import read_trials
 from harness.records.record import SCHEMA_VERSION, Completed
-from harness.store.results_store import Store, newest
+from harness.store.results_store import Store, select_newest
 
 STORES = Path(__file__).parent / "records"
 
@@ -23,16 +23,15 @@ def test_a_store_of_an_earlier_version_gives_the_report_that_it_gave(version):
     store = Store(STORES / f"v{version}")
     stored = store.load()
     assert not store.problems
-    assert {one.record.status for one in stored} == {"completed", "skipped"}
-    (finished,) = (one for one in stored if isinstance(one.record, Completed))
+    assert {trial.record.status for trial in stored} == {"completed", "skipped"}
+    (finished,) = (trial for trial in stored if isinstance(trial.record, Completed))
     written = json.loads((finished.folder / "record.json").read_text(encoding="utf-8"))
     assert written["schema_version"] == version
-    tables = [task for suite in compare(read_trials(newest(stored).trials)).suites for task in suite.tasks]
+    tables = [task for suite in compare(read_trials(select_newest(stored).trials)).suites for task in suite.tasks]
     scores = {
         f"{task.name}/{name}": row.scores[name].value for task in tables for row in task.rows for name in row.scores
     }
-    for name, value in written["scores"].items():
-        assert scores[name] == pytest.approx(value)
+    assert {name: scores[name] for name in written["scores"]} == pytest.approx(written["scores"])
 
 
 def test_a_later_version_is_refused_in_a_line_and_the_rest_is_read(tmp_path):
@@ -47,13 +46,13 @@ def test_a_later_version_is_refused_in_a_line_and_the_rest_is_read(tmp_path):
 
 
 def test_what_is_read_of_an_earlier_version_is_written_in_this_one(tmp_path):
-    (finished,) = (one for one in Store(STORES / "v1").load() if isinstance(one.record, Completed))
+    (finished,) = (trial for trial in Store(STORES / "v1").load() if isinstance(trial.record, Completed))
     store = Store(tmp_path)
     store.write(finished.record, finished.rows())
-    (again,) = store.load()
-    assert again.record.schema_version == SCHEMA_VERSION
-    assert again.record.scores == finished.record.scores
-    assert again.rows() == finished.rows()
+    (migrated,) = store.load()
+    assert migrated.record.schema_version == SCHEMA_VERSION
+    assert migrated.record.scores == finished.record.scores
+    assert migrated.rows() == finished.rows()
 
 
 def test_a_difference_that_version_2_wrote_into_a_note_is_a_number():

@@ -135,7 +135,7 @@ def test_a_chain_that_tunes_reranks_by_the_tuned_model(tiny_suite, open_tiny):
     expected = replace(system.retriever, reranker=LikelihoodReranker(system.model)).find(queries)
     assert [prompt.passages for prompt in system.prompts(queries)] == expected
     scores = [
-        LikelihoodReranker(model).scores([queries[0].input], [task.corpus[:4]]) for model in (system.model, open_tiny())
+        LikelihoodReranker(model).score([queries[0].input], [task.corpus[:4]]) for model in (system.model, open_tiny())
     ]
     assert scores[0] != scores[1]
 

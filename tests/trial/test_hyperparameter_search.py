@@ -74,11 +74,11 @@ def test_a_search_asks_validation_items_and_never_test_items(run, monkeypatch):
     asked = []
     original = module.answering.predict
 
-    def ask(system, queries, *args, **more):
+    def predict(system, queries, *args, **more):
         asked.append({query.id for query in queries})
         return original(system, queries, *args, **more)
 
-    monkeypatch.setattr(module.answering, "ask", ask)
+    monkeypatch.setattr(module.answering, "predict", predict)
     _, rows = run("few_shot", budget=2)
     test = {row.id for row in rows if row.role == "target"}
     assert len(asked[0]) == 4

@@ -110,7 +110,7 @@ def test_4_bit_weights_are_held_to_the_same_in_full_precision_and_those_to_merge
 
 def test_4_bit_weights_that_stand_for_others_are_found_out(tested, monkeypatch):
     right = quantised.dequantised_weights
-    monkeypatch.setattr(quantised, "weights_of", lambda layer: right(layer).roll(1, 0))
+    monkeypatch.setattr(quantised, "dequantised_weights", lambda layer: right(layer).roll(1, 0))
     found = tested("facts", four_bits=True)["precision"]
     assert found.agreeing < found.items == 8
 

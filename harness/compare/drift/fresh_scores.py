@@ -16,7 +16,7 @@ from harness.data.prepare import PreparedTask
 from harness.metrics import get
 from harness.records.measurements import StoredModel
 from harness.records.record import Completed
-from harness.store.results_store import StoredTrial, newest
+from harness.store.results_store import StoredTrial, select_newest
 
 
 class QualityShift(StoredModel):
@@ -113,7 +113,9 @@ def _finished(side: TaskTrials) -> list[StoredTrial]:
     """Keep whole trials that asked exactly these items."""
     return [
         trial
-        for trial in newest(trial for trial in side.stored if trial.record.trial.task == side.task.info.name).trials
+        for trial in select_newest(
+            trial for trial in side.stored if trial.record.trial.task == side.task.info.name
+        ).trials
         if isinstance(trial.record, Completed)
         and trial.record.trial.train_items is None
         and trial.record.tasks[0].data_hash == side.task.info.data_hash

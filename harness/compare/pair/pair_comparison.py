@@ -154,7 +154,7 @@ def _task(
                 metrics=tuple(metrics),
                 ratios=ratios.of_rows(rows[0], rows[1]) if task.speed_comparable else (),
                 disagreements=disagreements(pair, task.primary, pair_query.items) if task.primary else (),
-                warnings=tuple(w for w in task.warnings if not w.startswith("retention on ")),
+                warnings=tuple(warning.text for warning in task.warnings if warning.kind != "retention"),
                 one_seed=tuple(f"`{bare(row.label)}`" for row in rows if row.one_seed),
             )
         )

@@ -21,7 +21,7 @@ from harness.metrics.statistical_power import (
 )
 from harness.plan.config import RunConfig
 from harness.records.measurements import StoredModel
-from harness.store.results_store import StoredTrial, newest
+from harness.store.results_store import StoredTrial, select_newest
 
 ASSUMED_CORRELATION = 0.2
 """Of the differences of two items in one cluster, where there is no pilot."""
@@ -74,7 +74,7 @@ def plan_power(config: RunConfig, difference: float, stored: Sequence[StoredTria
     suite = load_suite(config.suite)
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
-    trials = read_trials(newest([trial for trial in stored if trial.record.trial.suite == suite.name]).trials)
+    trials = read_trials(select_newest([trial for trial in stored if trial.record.trial.suite == suite.name]).trials)
     powers: list[TaskPower] = []
     for name in names:
         prepared = prepare(suite, name, limits=limits)

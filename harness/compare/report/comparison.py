@@ -1,4 +1,4 @@
-"""Stored records to a comparison: one table a task, one row a strategy and model, seeds pooled."""
+"""Comparison of stored records: one table a task, one row a strategy and model, seeds pooled."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ from math import inf
 from harness.compare.cost import resources
 from harness.compare.cost.pricing import Economics
 from harness.compare.prose.verdict import verdict
-from harness.compare.prose.warnings import machine_warnings, task_warnings, version_warnings
+from harness.compare.prose.warnings import (
+    machine_warnings,
+    missing_point_warnings,
+    price_warnings,
+    retention_warnings,
+    size_warnings,
+    task_warnings,
+    version_warnings,
+)
 from harness.compare.report.priced import priced
 from harness.compare.table.extraction import extraction
-from harness.compare.table.learning_curves import by_size, learning_curves, unfinished
+from harness.compare.table.findings import TaskWarning
+from harness.compare.table.learning_curves import by_size, learning_curves, missing_points
 from harness.compare.table.result import Comparison, SuiteResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.table.rows import rows_of
@@ -29,14 +38,14 @@ def compare(
     *,
     each_seed: bool = True,
 ) -> Comparison:
-    """Compare what is stored; nothing is run.
+    """Compare stored trials; nothing is run.
 
     Args:
         stored: at most one record for each suite, task, strategy, model, seed, size and budget.
-        notes: what the store left out, to be shown with the result.
-        economics: how measurements are priced; None: by the table's prices, at the default usage.
-        each_seed: whether each trial gets scores, retention and a gap of its own, which takes most of the time; tables
-            show those of the seeds together, which are the same either way.
+        notes: records that the store left out, and why; shown with the comparison.
+        economics: prices and usage; None: the built-in price table at the default usage.
+        each_seed: whether each trial gets its own scores, retention and gap, which takes most of the time; rows, which
+            pool the seeds, are the same either way.
 
     Raises:
         HarnessError: a trial is given twice, or a record names an unknown metric.
@@ -59,22 +68,20 @@ def _suite(name: str, stored: Sequence[StoredTrialItems], economics: Economics, 
         tasks.setdefault(trial.record.trial.task, []).append(trial)
     records = [trial.record for trial in stored if isinstance(trial.record, Completed)]
     task_infos = sorted((info for record in records for info in record.tasks), key=lambda info: info.role == "probe")
-    infos = {info.name: info for info in task_infos}  # a task that any strategy was only probed on is a probe
-    order = sorted(tasks, key=lambda task: _place(infos.get(task)))
-    before = [
-        trial for trial in stored if trial.record.trial.strategy == BASELINE
-    ]  # all that retention is compared with
+    infos = {info.name: info for info in task_infos}  # a task that is a probe for any strategy is a probe
+    order = sorted(tasks, key=lambda task: _order(infos.get(task)))
+    baselines = [trial for trial in stored if trial.record.trial.strategy == BASELINE]
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], (before, economics, each_seed)) for task in order),
+        tasks=tuple(_task(name, task, tasks[task], (baselines, economics, each_seed)) for task in order),
         models=tuple(dict.fromkeys(trial.record.trial.model for trial in stored)),
         machines=tuple(dict.fromkeys(resources.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
     )
 
 
-def _place(info: TaskInfo | None) -> tuple[bool, float]:
-    """Tasks that were adapted to come before those that were only probed, each in the suite's order."""
+def _order(info: TaskInfo | None) -> tuple[bool, float]:
+    """Sort key of tasks: targets before probes, each in the suite's order."""
     return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
 
 
@@ -84,19 +91,24 @@ def _task(
     stored: Sequence[StoredTrialItems],
     context: tuple[Sequence[StoredTrialItems], Economics, bool],
 ) -> TaskResult:
-    before, economics, each_seed = context
-    table, sizes, unlike = by_size(stored)
+    baselines, economics, each_seed = context
+    table, sizes, labels_by_size = by_size(stored)
     records = [trial.record for trial in table if isinstance(trial.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
     scored = [key.removeprefix(f"{name}/") for record in records for key in record.scores if key.startswith(f"{name}/")]
-    metrics = tuple(dict.fromkeys([*declared, *scored]))  # a trial adds how well it retrieved, where it did
+    metrics = tuple(dict.fromkeys([*declared, *scored]))  # trials that retrieve add recall and MRR
     groups = group_trials(name, table)
-    rows, notes = rows_of(groups, metrics, before, each_seed=each_seed)
+    rows, unknown_retention = rows_of(groups, metrics, baselines, each_seed=each_seed)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
     rows, unpriced = priced(rows, groups, economics)
-    notes = (*unlike, *notes, *unfinished(sizes, table), *unpriced)
-    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=notes)
+    warnings = (
+        *TaskWarning.of("sizes", size_warnings(labels_by_size)),
+        *TaskWarning.of("retention", retention_warnings(unknown_retention)),
+        *TaskWarning.of("curve", missing_point_warnings(missing_points(sizes, table))),
+        *TaskWarning.of("price", price_warnings(unpriced)),
+    )
+    result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=warnings)
     if metrics:
         result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
         result = result.model_copy(update={"extraction": extraction(result, groups)})
@@ -104,7 +116,7 @@ def _task(
 
 
 def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence[str]) -> TaskResult:
-    """Add what finished trials tell of the task itself."""
+    """Add the properties of the task that finished trials record, and warnings about these trials."""
     primary = result.metrics[0]
     first = next((row.scores[primary] for row in result.rows if primary in row.scores), None)
     unlike = machine_warnings(records)
@@ -118,7 +130,12 @@ def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence
             "chance": records[0].tasks[0].chance,
             "best": 0 if first else None,
             "speed_comparable": not unlike,
-            "warnings": (*task_warnings(records), *unlike, *seeds, *result.warnings),
+            "warnings": (
+                *TaskWarning.of("data", task_warnings(records)),
+                *TaskWarning.of("machine", unlike),
+                *TaskWarning.of("seeds", seeds),
+                *result.warnings,
+            ),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Add to each row of a table what it costs."""
+"""Price the rows of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.compare.trials.traits import infer_traits
 def priced(
     rows: Sequence[StrategyResult], groups: Sequence[Group], economics: Economics
 ) -> tuple[tuple[StrategyResult, ...], list[str]]:
-    """Add to each finished row what it does and what it costs; and say of which hardware no price is known."""
+    """Add traits, money, licence and parameters to each finished row; also return the hardware without a price."""
     of_key = {(group.label, group.model): group for group in groups}
     priced_rows: list[StrategyResult] = []
     unpriced: dict[str, None] = {}
@@ -29,7 +29,4 @@ def priced(
         info = group.records[0].model
         changes = {"traits": traits, "money": money, "licence": info.licence, "parameters": info.parameters}
         priced_rows.append(row.model_copy(update=changes))
-    return tuple(priced_rows), [
-        f"no price is known for {gpu}: --hardware NAME prices it as another, --prices FILE adds its own."
-        for gpu in unpriced
-    ]
+    return tuple(priced_rows), list(unpriced)

@@ -1,15 +1,41 @@
-"""What is found out about one strategy besides its scores: side effects, parts, training, single labels."""
+"""Findings of a table besides scores: retention, overfitting, chains, ablations, training curves, labels, warnings."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from math import log2
+from typing import Literal, NamedTuple
 
 from harness.compare.stats.estimates import Difference, Estimate
+from harness.metrics.canary_metrics import guessed_exposure
+from harness.records.ablation_names import is_paraphrase
 from harness.records.measurements import StoredModel
+
+TIE = 1e-9
+"""Scores nearer than this are equal: sums in another order differ by rounding."""
+
+WarningKind = Literal["data", "machine", "seeds", "sizes", "retention", "curve", "price"]
+
+
+class TaskWarning(StoredModel):
+    """A warning about a table, and what it concerns.
+
+    Attributes:
+        kind: the task's data, unlike machines or weights, unlike items between seeds, unlike training sizes, unknown
+            retention, a missing point of a learning curve, or an unknown price.
+    """
+
+    kind: WarningKind
+    text: str
+
+    @classmethod
+    def of(cls, kind: WarningKind, texts: Sequence[str]) -> tuple[TaskWarning, ...]:
+        """Give several texts one kind."""
+        return tuple(cls(kind=kind, text=text) for text in texts)
 
 
 class Retention(StoredModel):
-    """What became of a task that was not trained on: `change` is after minus before, on the same items."""
+    """Retention on a task that was not trained on: `change` is after minus before, on the same items."""
 
     task: str
     metric: str
@@ -18,12 +44,26 @@ class Retention(StoredModel):
     change: Difference
 
 
+class UnknownRetention(NamedTuple):
+    """A probe without retention, and why.
+
+    Attributes:
+        probe: name of the probe.
+        baseline_task: the task to run the unchanged model on.
+    """
+
+    probe: str
+    baseline_task: str
+    model: str
+    reason: Literal["no baseline", "data changed", "no common items"]
+
+
 class Gap(StoredModel):
-    """How a tuned strategy does on items that it was trained on: `change` is their score minus the test items'.
+    """Train-test gap of a tuned strategy: `change` is the score on training items minus the score on test items.
 
     Attributes:
         metric: the task's primary metric.
-        train: score on the training items that were asked again.
+        train: score on the training items (train-set evaluation).
     """
 
     metric: str
@@ -32,12 +72,11 @@ class Gap(StoredModel):
 
 
 class SecretExposure(StoredModel):
-    """What became of the planted secrets that stood equally often among the training items.
+    """Exposure and extraction of the planted secrets with the same number of copies among the training items.
 
     Attributes:
-        copies: how often; 0: never, as a control.
-        candidates: secrets that could have been drawn: of so many, the exposure of the likeliest is log2; None: not
-            scored.
+        copies: of each secret; 0: none, as a control.
+        candidates: secrets that could have been drawn; None: not scored.
         exposure: bits, `harness.metrics.canary_metrics.exposure`; None where the model does not score choices.
         extracted: share that is written out when asked for.
     """
@@ -47,14 +86,30 @@ class SecretExposure(StoredModel):
     exposure: Estimate | None = None
     extracted: Estimate | None = None
 
+    @property
+    def guessed_bits(self) -> float:
+        """Expected exposure under a model that knows nothing of the secrets; 0 where they were not scored."""
+        return guessed_exposure(self.candidates) if self.candidates else 0.0
+
+    @property
+    def max_bits(self) -> float:
+        """Highest exposure that is possible: log2 of the number of candidates."""
+        return log2(self.candidates or 1)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether a secret is written out, or exposure is clearly above guessing."""
+        extracted = bool(self.extracted and self.extracted.value)
+        return extracted or bool(self.exposure and self.exposure.low > self.guessed_bits)
+
 
 class Interaction(StoredModel):
-    """Whether a chain is more than its parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
+    """Interaction of a chain's parts: `change` is (A+B) - A - B + the unchanged model, on the same items.
 
     Attributes:
-        parts: the beginning and the rest of the chain, which are rows of the same table.
+        parts: A and B, which are rows of the same table.
         change: its p is adjusted for all interactions of the table.
-        kind: whether the chain brings more than its parts do one by one, less, or neither clearly.
+        kind: whether the chain gains clearly more than the sum of its parts, clearly less, or neither.
     """
 
     parts: tuple[str, str]
@@ -63,11 +118,11 @@ class Interaction(StoredModel):
 
 
 class Forgetting(StoredModel):
-    """What became of the table's task when other tasks were learned after it.
+    """Forgetting of the table's task when a chain learns other tasks after it.
 
     Attributes:
         after: the tasks that were learned later.
-        than: the row that did not learn them.
+        than: the row of the same chain without them.
         change: this row minus that one, on the same items; its p is adjusted for all such changes of the table.
     """
 
@@ -77,13 +132,13 @@ class Forgetting(StoredModel):
 
 
 class Curve(StoredModel):
-    """One run of training, thinned for a report.
+    """Loss curve of one training run, thinned for a report.
 
     Attributes:
         steps: optimiser steps in all.
-        loss: (step, training loss, nats a token), at most `trajectory.POINTS` of them, the first and the last included.
-        checks: what was found whenever the validation split was looked at: loss and metrics, by name.
-        best: place of the check with the lowest validation loss; None where none was measured.
+        loss: (step, training loss in nats a token), at most `training_curves.POINTS`, with the first and the last.
+        checks: validation loss and metrics by name, for each evaluation on the validation split.
+        best: index of the check with the lowest validation loss; None where none was measured.
     """
 
     steps: int
@@ -93,7 +148,7 @@ class Curve(StoredModel):
 
 
 class ClassResult(StoredModel):
-    """How one class of a classification did; shares in [0, 1], `support` its items, over all seeds."""
+    """Precision, recall and F1 of one class, in [0, 1]; `support` is its number of items, over all seeds."""
 
     label: str
     precision: float
@@ -102,29 +157,39 @@ class ClassResult(StoredModel):
     support: int
 
 
-class Control(StoredModel):
-    """The row's own items asked in another way, e.g. with the passages that hold the answer.
+class AblationEffect(StoredModel):
+    """Effect of an ablation on one row: its test items with other passages or a paraphrased instruction.
 
     Attributes:
-        way: ``oracle``, ``random`` or ``none`` for passages; ``paraphrase-1`` and so on for the instruction.
-        instruction: of the suite, as it was asked this way.
-        score: on the primary metric, of the items that were asked this way.
-        change: this way minus the usual way, on the same items.
+        ablation: ``oracle``, ``random`` or ``none`` for passages; ``paraphrase-1`` and so on for the instruction.
+        instruction: of the suite, as this ablation words it.
+        score: on the primary metric, of the items of the ablation.
+        change: the ablation minus the row itself, on the same items.
     """
 
-    way: str
+    ablation: str
     instruction: str = ""
     score: Estimate
     change: Difference
 
+    @property
+    def is_paraphrase(self) -> bool:
+        """Whether the instruction is paraphrased; else the passages are changed."""
+        return is_paraphrase(self.ablation)
+
+    @property
+    def usual(self) -> float:
+        """Score of the row itself, on the items of the ablation."""
+        return self.score.value - self.change.value
+
 
 class Extraction(StoredModel):
-    """What reading the same outputs more leniently changes, on the primary metric.
+    """Effect of lenient answer parsing on the same outputs, on the primary metric.
 
     Attributes:
         change: lenient minus strict on the same items, of each row by (label, model).
-        strict: (label, model) of the rows that are best or tied with the best as scored; lenient: as read leniently.
-        leading: the row that is highest when read strictly, and when read leniently.
+        strict: (label, model) of the rows that are best or tied with the best as scored; lenient: under lenient parsing.
+        leading: the highest row under strict parsing, and under lenient parsing.
     """
 
     change: tuple[tuple[tuple[str, str], Difference], ...]
@@ -136,3 +201,8 @@ class Extraction(StoredModel):
     def flips(self) -> bool:
         """Whether another set of strategies is best or tied."""
         return set(self.strict) != set(self.lenient)
+
+    @property
+    def changed(self) -> tuple[tuple[tuple[str, str], Difference], ...]:
+        """The entries of `change` that are not 0."""
+        return tuple((key, gain) for key, gain in self.change if abs(gain.value) > TIE)

@@ -1,8 +1,9 @@
-"""Learning curves: how a strategy's score grows with the number of training items."""
+"""Learning curves: score of a strategy by number of training items."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from harness import metrics
 from harness.compare.stats.estimates import difference, estimate
@@ -17,36 +18,44 @@ Name = tuple[str, str]
 """A row's label and its model."""
 
 
+class MissingPoint(NamedTuple):
+    """A point of a learning curve whose trial did not finish."""
+
+    label: str
+    train_items: int
+    reason: str
+
+
 def by_size(
     stored: Sequence[StoredTrialItems],
-) -> tuple[list[StoredTrialItems], dict[int, list[StoredTrialItems]], list[str]]:
-    """Choose what stands in a task's table: of each strategy, what learned from most of the training items.
+) -> tuple[list[StoredTrialItems], dict[int, list[StoredTrialItems]], dict[int | None, list[str]]]:
+    """Select the trials of a task's table: of each strategy, those with the largest training set.
 
     Returns:
-        The trials of the table; all that belong to learning curves, by number of training items, rising; and what a
-        reader must know before comparing.
+        The trials of the table; the trials of learning curves by number of training items, rising; and the labels of
+        the rows that were trained at several sizes, by the number in the table (None: all training items).
     """
     rows: dict[Name, list[StoredTrialItems]] = {}
     for trial in stored:
         rows.setdefault((trial.record.trial.label, trial.record.trial.model), []).append(trial)
     table: list[StoredTrialItems] = []
     sizes: dict[int, list[StoredTrialItems]] = {}
-    most: dict[int | None, list[str]] = {}
+    labels_by_size: dict[int | None, list[str]] = {}
     for (label, _), trials in rows.items():
         train_sizes = {trial.record.trial.train_items for trial in trials}
         full = None if None in train_sizes else max(size for size in train_sizes if size is not None)
         table += [trial for trial in trials if trial.record.trial.train_items == full]
         if train_sizes == {None}:
             continue
-        most.setdefault(full, []).append(label)
+        labels_by_size.setdefault(full, []).append(label)
         for trial in trials:
             if (size := train_items(trial)) is not None:
                 sizes.setdefault(size, []).append(trial)
-    return table, dict(sorted(sizes.items())), _unlike(most)
+    return table, dict(sorted(sizes.items())), labels_by_size
 
 
 def train_items(stored: StoredTrialItems) -> int | None:
-    """Tell how many training items a trial learned from; None where it did not finish with all of them."""
+    """Return the number of training items of a trial; None where a trial on all of them did not finish."""
     size = stored.record.trial.train_items
     if size is None and isinstance(stored.record, Completed):
         return stored.record.tasks[0].sizes.get("train")
@@ -59,7 +68,7 @@ def learning_curves(
     """Score every strategy at every size by the task's primary metric, on the same test items."""
     labels = common_labels([trial.items[task] for trials in sizes.values() for trial in trials if task in trial.items])
     curves: dict[Name, list[SizeResult]] = {}
-    last: dict[Name, Sample] = {}
+    smaller: dict[Name, Sample] = {}
     for size, trials in sizes.items():
         for group in group_trials(task, trials):
             name = group.label, group.model
@@ -68,24 +77,26 @@ def learning_curves(
             )
             if sample is None:
                 continue
-            curves.setdefault(name, []).append(_result(size, group, metric_name, sample, last.get(name)))
-            last[name] = sample
+            curves.setdefault(name, []).append(_result(size, group, metric_name, sample, smaller.get(name)))
+            smaller[name] = sample
     return {name: tuple(curve) for name, curve in curves.items() if len(curve) > 1}
 
 
-def unfinished(sizes: Mapping[int, Sequence[StoredTrialItems]], table: Sequence[StoredTrialItems]) -> list[str]:
-    """Tell which points of the curves are missing, and why; the table tells of its own."""
+def missing_points(
+    sizes: Mapping[int, Sequence[StoredTrialItems]], table: Sequence[StoredTrialItems]
+) -> list[MissingPoint]:
+    """Return the points of the curves that did not finish, without those of the table, whose rows have the reason."""
     table_ids = {id(trial) for trial in table}
     return [
-        f"{trial.record.trial.label} with {size} training items has no result: {trial.record.reason}"
+        MissingPoint(trial.record.trial.label, size, trial.record.reason)
         for size, trials in sizes.items()
         for trial in trials
         if not isinstance(trial.record, Completed) and id(trial) not in table_ids
     ]
 
 
-def _result(size: int, group: Group, metric_name: str, sample: Sample, before: Sample | None) -> SizeResult:
-    pair = sample.pair_with(before) if before else None
+def _result(size: int, group: Group, metric_name: str, sample: Sample, smaller: Sample | None) -> SizeResult:
+    pair = sample.pair_with(smaller) if smaller else None
     return SizeResult(
         train_items=size,
         score=estimate(sample),
@@ -97,22 +108,12 @@ def _result(size: int, group: Group, metric_name: str, sample: Sample, before: S
 
 def _trial(trial: StoredTrialItems, group: Group, metric_name: str) -> TrialResult:
     seed = trial.record.trial.seed
-    alone = Sample.from_items(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
+    sample = Sample.from_items(metrics.get(metric_name), [group.items[seed]]) if seed in group.items else None
     return TrialResult(
         seed=seed,
         status=trial.record.status,
         reason=None if isinstance(trial.record, Completed) else trial.record.reason,
         train_items=trial.record.trial.train_items,
-        scores={metric_name: estimate(alone)} if alone else {},
+        scores={metric_name: estimate(sample)} if sample else {},
     )
 
-
-def _unlike(most: Mapping[int | None, Sequence[str]]) -> list[str]:
-    """Warn where strategies of one table learned from unlike numbers of items."""
-    if len(most) < 2:
-        return []
-    differences = [
-        f"{', '.join(labels)} with {'all' if size is None else f'{size:,}'} training items"
-        for size, labels in most.items()
-    ]
-    return [f"strategies learned from unlike numbers of items: {'; '.join(differences)}."]

@@ -12,7 +12,7 @@ from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.findings import (
     ClassResult,
-    Control,
+    AblationEffect,
     Curve,
     Extraction,
     Forgetting,
@@ -20,6 +20,7 @@ from harness.compare.table.findings import (
     Interaction,
     Retention,
     SecretExposure,
+    TaskWarning,
 )
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import Check, StoredModel
@@ -116,7 +117,7 @@ class StrategyResult(StoredModel):
     licence: str | None = None
     parameters: int | None = None
     checks: tuple[Check, ...] = ()
-    controls: tuple[Control, ...] = ()
+    controls: tuple[AblationEffect, ...] = ()
     planted: tuple[SecretExposure, ...] = ()
     trials: tuple[TrialResult, ...] = ()
 
@@ -157,7 +158,7 @@ class TaskResult(StoredModel):
     speed_comparable: bool = True
     extraction: Extraction | None = None
     verdict: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[TaskWarning, ...] = ()
 
 
 class SuiteResult(StoredModel):

@@ -1,4 +1,4 @@
-"""What a changed model still knows: probe scores after a strategy, minus those before it, on the same items."""
+"""Retention: probe scores after a strategy minus those of the unchanged model, on the same items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from harness import metrics
 from harness.compare.stats.estimates import Estimate, difference, estimate
 from harness.compare.stats.sample import Sample
-from harness.compare.table.findings import Retention
+from harness.compare.table.findings import Retention, UnknownRetention
 from harness.compare.trials.groups import common_labels
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
@@ -19,7 +19,7 @@ BASELINE = "zero_shot"
 
 
 def baseline_of(stored: Sequence[StoredTrialItems], task: str, model: str) -> list[StoredTrialItems]:
-    """Find the completed trials of an unchanged model on a task: its own, or else those that asked it as a probe."""
+    """Return the completed trials of the unchanged model on a task: its own, else those with the task as a probe."""
     baselines = [
         trial
         for trial in stored
@@ -32,29 +32,29 @@ def baseline_of(stored: Sequence[StoredTrialItems], task: str, model: str) -> li
 
 def retention(
     seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]
-) -> tuple[tuple[Retention, ...], list[str]]:
+) -> tuple[tuple[Retention, ...], list[UnknownRetention]]:
     """Compare every probe of a strategy with the unchanged model's trial on that task.
 
     Args:
         seeds: one strategy's trials with one model.
-        suite: all trials of the suite; `zero_shot` on the probe's own task, or with the probe, is the state before.
+        suite: all trials of the suite; the baseline is `zero_shot` on the probe's own task, or with the probe.
 
     Returns:
-        One entry a probe, and why a probe has none. No probes where the weights are unchanged.
+        Retention by probe, and the probes where it is unknown. No probes where the weights are unchanged.
     """
     retentions: list[Retention] = []
-    missing: list[str] = []
+    unknown: list[UnknownRetention] = []
     for info in probes(seeds):
         retained = _of_probe(info, seeds, suite)
-        if isinstance(retained, str):
-            missing.append(retained)
+        if isinstance(retained, UnknownRetention):
+            unknown.append(retained)
         else:
             retentions.append(retained)
-    return tuple(retentions), missing
+    return tuple(retentions), unknown
 
 
 def probes(seeds: Sequence[StoredTrialItems]) -> list[TaskInfo]:
-    """The probes that a strategy was asked besides its own task, each once."""
+    """Return the probes of a strategy, each once."""
     records = [
         record.record for record in seeds if isinstance(record.record, Completed) and not _is_baseline(record.record)
     ]
@@ -63,49 +63,50 @@ def probes(seeds: Sequence[StoredTrialItems]) -> list[TaskInfo]:
 
 
 def _is_baseline(record: Completed) -> bool:
-    """Tell whether nothing was done to the model: it is the state before."""
+    """Whether the model is unchanged."""
     return record.trial.strategy == BASELINE
 
 
-def _completed(trial: StoredTrialItems) -> tuple[TaskInfo, ...]:
+def _tasks(trial: StoredTrialItems) -> tuple[TaskInfo, ...]:
     return trial.record.tasks if isinstance(trial.record, Completed) else ()
 
 
-def _of_probe(info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]) -> Retention | str:
-    model = seeds[0].record.trial.model
-    before = baseline_of(suite, info.name, model)
-    if not before:
-        task_name = seeds[0].record.trial.task
-        where = task_name if info.name.startswith(f"{task_name}.") else info.name
-        return f"retention on {info.name} is unknown: run {BASELINE} on {where} with {model}."
-    hashes = {task_info.data_hash for trial in before for task_info in _completed(trial) if task_info.name == info.name}
+def _of_probe(
+    info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]
+) -> Retention | UnknownRetention:
+    task_name, model = seeds[0].record.trial.task, seeds[0].record.trial.model
+    baseline_task = task_name if info.name.startswith(f"{task_name}.") else info.name
+    baseline = baseline_of(suite, info.name, model)
+    if not baseline:
+        return UnknownRetention(info.name, baseline_task, model, "no baseline")
+    hashes = {task_info.data_hash for trial in baseline for task_info in _tasks(trial) if task_info.name == info.name}
     if hashes != {info.data_hash}:
-        return f"retention on {info.name} is unknown: its data have changed, so run {BASELINE} on it again."
+        return UnknownRetention(info.name, baseline_task, model, "data changed")
     metric = metrics.get(info.metrics[0])
-    probe_items = [[trial.items[info.name] for trial in group if info.name in trial.items] for group in (seeds, before)]
+    probe_items = [[trial.items[info.name] for trial in group if info.name in trial.items] for group in (seeds, baseline)]
     labels = () if info.labels or info.kind != "classification" else common_labels(probe_items[0] + probe_items[1])
     samples = [
         _sample(metric, tuple(items.with_labels(items.labels or labels) for items in group)) for group in probe_items
     ]
     pair = samples[0].pair_with(samples[1]) if samples[0] and samples[1] else None
     if not pair:
-        return f"retention on {info.name} is unknown: no item was answered both before and after."
-    after, start = pair
+        return UnknownRetention(info.name, baseline_task, model, "no common items")
+    sample, baseline_sample = pair
     return Retention(
         task=info.name,
         metric=metric.name,
-        before=_estimated(start),
-        after=_estimated(after),
-        change=difference(after, start),
+        before=_estimate(baseline_sample),
+        after=_estimate(sample),
+        change=difference(sample, baseline_sample),
     )
 
 
 @lru_cache(maxsize=64)
 def _sample(metric: Metric, seeds: tuple[Items, ...]) -> Sample | None:
-    """Line up seeds; the state before is the same for every strategy."""
+    """Return the sample of several seeds, cached: the baseline is the same for every strategy."""
     return Sample.from_items(metric, seeds)
 
 
 @lru_cache(maxsize=64)
-def _estimated(sample: Sample) -> Estimate:
+def _estimate(sample: Sample) -> Estimate:
     return estimate(sample)

@@ -1,4 +1,4 @@
-"""The rows of one task's table: each strategy's scores, differences, ties, retention and cost."""
+"""Rows of one task's table: scores, differences, ties, retention and cost of each strategy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from harness.compare.cost import resources
 from harness.compare.stats.estimates import Estimate
 from harness.compare.stats.panel import Panel
-from harness.compare.table.ablation_effects import controls_of
+from harness.compare.table.ablation_effects import ablation_effects
 from harness.compare.table.agreement import checks_of
-from harness.compare.table.findings import ClassResult, Gap, Retention
+from harness.compare.table.findings import ClassResult, Gap, Retention, UnknownRetention
 from harness.compare.table.interactions import chained
 from harness.compare.table.memorisation import planted_of
 from harness.compare.table.overfitting import gap_of
@@ -27,31 +27,31 @@ Panels = Mapping[str, Panel[ScoreKey]]
 
 def rows_of(
     groups: Sequence[Group], metric_names: Sequence[str], suite: Sequence[StoredTrialItems], *, each_seed: bool
-) -> tuple[tuple[StrategyResult, ...], list[str]]:
+) -> tuple[tuple[StrategyResult, ...], list[UnknownRetention]]:
     """Make a row of each group.
 
     Args:
         groups: of one task.
         metric_names: the task's, the primary first.
-        suite: all trials of the suite, where retention finds the state before.
-        each_seed: whether each trial is told by itself what its row is told of its seeds together.
+        suite: all trials of the suite, with the baselines of retention.
+        each_seed: whether each trial gets its own scores, retention and gap, besides those of the row.
 
     Returns:
-        The rows, best first and then what did not finish; and what could not be told, and why.
+        The rows, best first and then those that did not finish; and the probes with unknown retention.
     """
     panels = {name: make_panel(name, groups, each_seed=each_seed) for name in metric_names}
     results_by_key: dict[ScoreKey, StrategyResult] = {}
-    notes: list[str] = []
+    unknown_retention: list[UnknownRetention] = []
     for group in groups:
-        retentions, missing = retention(group.trials, suite)
-        notes += missing
+        retentions, unknown = retention(group.trials, suite)
+        unknown_retention += unknown
         trials = tuple(_trial(group, trial, panels, suite if each_seed else None) for trial in group.trials)
         results_by_key[group.key] = _row(group, panels, retentions, trials)
     if not metric_names:
-        return tuple(results_by_key.values()), notes
+        return tuple(results_by_key.values()), unknown_retention
     primary, scored = metric_names[0], panels[metric_names[0]]
     results_by_key = chained(groups[0].task if groups else "", results_by_key, scored, primary)
-    return _ranked(results_by_key, primary, scored), list(dict.fromkeys(notes))
+    return _ranked(results_by_key, primary, scored), unknown_retention
 
 
 def _row(
@@ -86,7 +86,7 @@ def _row(
         classes=classes,
         confusion=matrix,
         checks=checks_of(records),
-        controls=controls_of(group, next(iter(panels))) if panels else (),
+        controls=ablation_effects(group, next(iter(panels))) if panels else (),
         planted=planted_of(group.trials),
         trials=trials,
     )
@@ -95,7 +95,7 @@ def _row(
 def _trial(
     group: Group, trial: StoredTrialItems, panels: Panels, suite: Sequence[StoredTrialItems] | None
 ) -> TrialResult:
-    """Tell what a trial took, and by itself how well it did, unless there is no suite to compare it with."""
+    """Return the cost of a trial; with a suite, its own retention and gap too."""
     record = trial.record
     if not isinstance(record, Completed):
         return TrialResult(seed=record.trial.seed, status=record.status, reason=record.reason)
@@ -124,7 +124,7 @@ def _scores(panels: Panels, key: ScoreKey) -> dict[str, Estimate]:
 def _ranked(
     results_by_key: Mapping[ScoreKey, StrategyResult], primary: str, scored: Panel[ScoreKey]
 ) -> tuple[StrategyResult, ...]:
-    """Put the best first, and compare each with it and with the baseline of its model."""
+    """Sort rows, best first, and compare each with the best and with the baseline of its model."""
     up = 1 if get(primary).higher_is_better else -1
     order = sorted(
         (key for key in results_by_key if key in scored),
@@ -133,8 +133,8 @@ def _ranked(
     if not order:
         return tuple(results_by_key.values())
     to_best = scored.compare_to_best(order)
-    start: dict[ScoreKey, ScoreKey] = {key: (BASELINE, key[1], None) for key in order}
-    to_baseline = scored.differences({k: base for k, base in start.items() if base in scored and base != k})
+    baselines: dict[ScoreKey, ScoreKey] = {key: (BASELINE, key[1], None) for key in order}
+    to_baseline = scored.differences({key: base for key, base in baselines.items() if base in scored and base != key})
     rows: list[StrategyResult] = []
     for key in order:
         difference = to_best.get(key)
@@ -146,7 +146,7 @@ def _ranked(
 
 
 def _reason(trials: Sequence[TrialResult]) -> str | None:
-    """Why seeds did not finish, each reason once; the seeds are named where there are several."""
+    """Return why seeds did not finish, each reason once; with the seeds where there are several."""
     seeds: dict[str, list[int]] = {}
     for trial in trials:
         if trial.reason:

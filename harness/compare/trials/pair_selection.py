@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.errors import HarnessError, unknown
 from harness.records.record import Completed
-from harness.store.results_store import Selection, StoredTrial, newest
+from harness.store.results_store import Selection, StoredTrial, select_newest
 
 
 def select(stored: Sequence[StoredTrial], labels: tuple[str, str], **filters: str | None) -> Selection:
@@ -33,5 +33,5 @@ def select(stored: Sequence[StoredTrial], labels: tuple[str, str], **filters: st
             raise unknown("strategy", name, finished, where="the results", hint="'harness report' lists them.")
     if labels[0] == labels[1]:
         raise HarnessError(f"{labels[0]!r} is compared with itself: name two strategies.")
-    selection = newest(trials)
+    selection = select_newest(trials)
     return Selection(tuple(trial for trial in selection.trials if trial.record.trial.label in labels), selection.notes)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from harness.metrics.items import Columns, Items, Positions
+from harness.records.ablation_names import ablation_of
 from harness.records.record import Completed, Failed, Skipped
 
 
@@ -62,7 +63,7 @@ def _read(trial: TrialWithRows) -> StoredTrialItems:
         {task: Items.from_columns(columns, labels.get(task, ()), rows) for task, rows in by_task.items()}
         for by_task in _split(columns.values("task"), columns.values("role"))
     )
-    ablations = {name.removeprefix(f"{record.trial.task}@"): items for name, items in controls.items()}
+    ablations = {ablation_of(record.trial.task, name): items for name, items in controls.items()}
     return StoredTrialItems(record, test, train.get(record.trial.task), ablations)
 
 

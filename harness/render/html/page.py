@@ -141,7 +141,7 @@ def _task(task: TaskResult, page_id: str, name: str, provenance: Provenance, dec
         classes=_classes(task),
         checks=_check_table(task),
         notes=tuple(unfinished_lines(task)),
-        warnings=task.warnings,
+        warnings=tuple(warning.text for warning in task.warnings),
     )
 
 

@@ -125,7 +125,7 @@ def _reader(task: str, metric: str) -> Reader:
 
 def _control_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Chart]:
     """Ablations: one chart for other passages, one for paraphrased instructions."""
-    variants = list(dict.fromkeys(control.way for row in rows for control in row.controls))
+    variants = list(dict.fromkeys(control.ablation for row in rows for control in row.controls))
     groups = {
         "passages": ("Retriever or reader", [variant for variant in variants if variant in CONTROL_TITLES]),
         "words": ("The instruction in other words", [variant for variant in variants if variant not in CONTROL_TITLES]),
@@ -136,11 +136,11 @@ def _control_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Ch
 def _control_chart(
     task: TaskResult, rows: Sequence[StrategyResult], name: str, title: str, variants: Sequence[str]
 ) -> Chart:
-    controls = [(row_name(task, row), control) for row in rows for control in row.controls if control.way in variants]
+    controls = [(row_name(task, row), control) for row in rows for control in row.controls if control.ablation in variants]
     panels = [
         DotPanel(
             CONTROL_TITLES.get(variant, plain(variant)),
-            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in controls if c.way == variant),
+            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in controls if c.ablation == variant),
             line=0,
         )
         for variant in variants[:MAX_PANELS]
@@ -157,7 +157,7 @@ def _control_chart(
         table=table(
             ["strategy", "asked", score, "change", "instruction"],
             [
-                (strategy, plain(c.way), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
+                (strategy, plain(c.ablation), estimate_cell(c.score), change_cell(c.change), plain(c.instruction))
                 for strategy, c in controls
             ],
         ),

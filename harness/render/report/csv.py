@@ -108,7 +108,7 @@ def _scores(row: StrategyResult) -> dict[str, Value]:
         name, score = f"score@{point.train_items}", point.score
         cells |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
     for control in row.controls:
-        name, score, change = f"control/{control.way}", control.score, control.change
+        name, score, change = f"control/{control.ablation}", control.score, control.change
         cells |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high, f"{name}_n": score.n}
         parts = {"": change.value, "_low": change.low, "_high": change.high}
         cells |= {f"{name}_change{part}": value for part, value in parts.items()}

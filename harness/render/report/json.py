@@ -72,7 +72,7 @@ def _task(task: TaskResult) -> dict[str, Any]:
         "strategies": [_row(row) for row in task.rows],
         "extraction": _extraction(task.extraction),
         "verdict": list(task.verdict),
-        "warnings": list(task.warnings),
+        "warnings": [warning.text for warning in task.warnings],
     }
 
 
@@ -100,7 +100,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "money": _money(row),
         "traits": row.traits.model_dump() if row.traits else None,
         "checks": [_agreement(check) for check in row.checks],
-        "controls": {control.way: control.model_dump(exclude={"way"}) for control in row.controls},
+        "controls": {control.ablation: control.model_dump(exclude={"ablation"}) for control in row.controls},
         "planted": [canary.model_dump() for canary in row.planted],
         "tokens_per_s": row.cost.tokens_per_s if row.cost else None,
         "items_per_s": row.cost.items_per_s if row.cost else None,

@@ -48,7 +48,7 @@ def _task(task: TaskResult) -> list[str]:
         curve_rows = [row for row in rows if row.learning_curve]
         blocks += [f"{markdown(learning_heading(task))}:", _columns(curves, curve_rows)]
     endings = [*self_test_sentences.sentences(task), *unfinished_lines(task), *training_lines(task)]
-    lines = [*task.verdict, *endings, *[f"Warning: {warning}" for warning in task.warnings]]
+    lines = [*task.verdict, *endings, *[f"Warning: {warning.text}" for warning in task.warnings]]
     blocks.append(_list(lines))
     return blocks + [block for row in rows if (block := _classes(row))]
 

@@ -58,7 +58,7 @@ def _task(task: TaskResult, console: Console, options: ConsoleOptions) -> Render
     yield from (_line(run, "dim") for run in training_lines(task))
     yield from (_line(sentence.replace("`", "")) for sentence in map(plain, task.verdict))
     yield from (_line(sentence.replace("`", ""), "dim") for sentence in map(plain, self_test_sentences.sentences(task)))
-    yield from (_line(f"Warning: {plain(warning)}", "yellow") for warning in task.warnings)
+    yield from (_line(f"Warning: {plain(warning.text)}", "yellow") for warning in task.warnings)
 
 
 def _tables(task: TaskResult, console: Console, options: ConsoleOptions) -> RenderResult:
