@@ -184,6 +184,11 @@ class HoldsWeights(Protocol):
 class Retriever(Protocol):
     """Finds passages for a query."""
 
+    @property
+    def max_passages(self) -> int:
+        """Passages that a query gets at most."""
+        ...
+
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the passages for each query, best first."""
         ...

@@ -130,13 +130,15 @@ def run(suite: SuiteName = None, *, options: RunOptions, prices: PricingOptions,
 
 def _plan(suite: str | None, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
     from harness.cli import commands
-    from harness.render.plan import forecast_cells, listing
+    from harness.compare.cost.hourly_rate import hourly_rate
+    from harness.measure.environment import current_environment
+    from harness.render.plan import listing
 
     config, economics = options.run_config(suite), prices.economics()
     if options.release:
         raise HarnessError("--release keeps what a run measured: give it to 'harness run'.")
     planned = commands.plan(config, console(), recalibrate=planning.recalibrate)
-    show(listing.planned_trials(planned.plan, planned.pending, forecast_cells.rate(economics)))
+    show(listing.planned_trials(planned.plan, planned.pending, hourly_rate(current_environment("plan"), economics)))
     if planning.detect is not None:
         _show_power(config, planning.detect, planned.store)
 

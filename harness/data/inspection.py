@@ -175,7 +175,9 @@ def _corpus(corpus: Sequence[Passage], tokens: TokenCounter) -> SplitInspection:
         name="corpus",
         rows=len(corpus),
         duplicates=len(texts) - len({comparison_key(text) for text in texts}),
-        lengths=_summary(lengths, [n for n in lengths if tokens.context_tokens is not None and n > tokens.context_tokens], tokens),
+        lengths=_summary(
+            lengths, [n for n in lengths if tokens.context_tokens is not None and n > tokens.context_tokens], tokens
+        ),
         personal=_personal_data(texts),
     )
 

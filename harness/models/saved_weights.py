@@ -104,8 +104,7 @@ def _load_base(inner: Any, folder: Path, *, four_bits: bool) -> frozenset[str]:
     tensors = load_file(folder / BASE)
     if four_bits:
         quantised.load_quantised_state(inner, tensors)
-    incompatible = inner.load_state_dict(tensors, strict=False)  # tied weights are stored once, unchanged ones not at all
+    incompatible = inner.load_state_dict(tensors, strict=False)  # tied weights are stored once
     if incompatible.unexpected_keys:
         raise HarnessError(f"the weights kept in {folder} are those of another model: run 'harness clean'.")
     return frozenset(tensors) | ({name for name, _ in inner.named_parameters()} if four_bits else frozenset[str]())
-

@@ -114,7 +114,8 @@ def halve(
         for index in (0, *remaining):
             tokens = candidates[index].evaluate(items[start : start + share]) if share > 0 else 0
             prompt_count += max(share, 0)
-            observe(RoundScore(prompt_count, round_index + 1, index, start + share, candidates[index].score(metric)), tokens)
+            score = candidates[index].score(metric)
+            observe(RoundScore(prompt_count, round_index + 1, index, start + share, score), tokens)
         start += share
         ranked = sorted(remaining, key=lambda index: -candidates[index].score(metric))
         remaining = ranked[: max(1, ceil(len(ranked) / 2))]
@@ -127,5 +128,5 @@ def _rounds(challengers: int) -> int:
 
 
 def _share(remaining: int, challengers: int, budget: int) -> int:
-    """Return the new items of each candidate in a round; rounds cost the same, the present system's prompts included."""
+    """Return the new items of each candidate in a round; rounds cost the same, with the present system's prompts."""
     return budget // _rounds(challengers) // (remaining + 1)

@@ -87,7 +87,9 @@ def _parameter_class(index: Any) -> Any:
     return faiss.SearchParametersHNSW if isinstance(index, faiss.IndexHNSW) else faiss.SearchParameters
 
 
-def _search_exactly(index: Any, vectors: NDArray[np.float32], count: int, selector: dict[str, Any]) -> NDArray[np.int64]:
+def _search_exactly(
+    index: Any, vectors: NDArray[np.float32], count: int, selector: dict[str, Any]
+) -> NDArray[np.int64]:
     """Compare with every vector: in all lists, or without the graph."""
     if isinstance(index, faiss.IndexIVF):
         return index.search(vectors, count, params=faiss.SearchParametersIVF(nprobe=index.nlist, **selector))[1]

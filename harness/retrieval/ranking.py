@@ -105,9 +105,9 @@ class PassageRetriever:
         return [self._cut_or_fill(row, allowed, depth) for row in merged]
 
     def _cut_or_fill(self, row: Sequence[int], allowed: AllowedMask, depth: int) -> list[int]:
-        """Cut to `depth`, or fill up in corpus order where a query shares no word with enough passages.
+        """Cut to `depth`, or fill up in corpus order if a query shares words with too few passages.
 
-        The one place that every list goes through: whatever a searcher gave, no place that is not allowed passes.
+        Every list goes through here, and positions that are not allowed are removed, whatever a searcher returned.
         """
         positions = [position for position in row if allowed is None or allowed[position]][:depth]
         if len(positions) < depth:

@@ -51,7 +51,9 @@ class DivergenceDetector:
         self.lowest = min(self.lowest, self.uniform, sum(self.losses[-k:]) / k)
         first = min(sum(self.losses[:k]) / k, self.uniform)
         if len(self.losses) > k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
-            raise self._divergence_error(f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}")
+            raise self._divergence_error(
+                f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}"
+            )
 
     def _divergence_error(self, symptom: str) -> HarnessError:
         return HarnessError(f"training diverged at step {len(self.losses)}: {symptom}; lower learning_rate.")

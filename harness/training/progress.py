@@ -97,6 +97,11 @@ class _CachedRetriever:
         self.inner = inner
         self.passages: dict[Query, tuple[Passage, ...]] = {}
 
+    @property
+    def max_passages(self) -> int:
+        """Passages that a query gets at most."""
+        return self.inner.max_passages
+
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the passages for each query, best first."""
         new = [query for query in dict.fromkeys(queries) if query not in self.passages]

@@ -57,13 +57,13 @@ def ablations(system: System, target: PreparedTask, rows: Sequence[Row], limit: 
     Args:
         system: as it answers the task.
         target: the task.
-        rows: the system's answers: they tell how many passages its retriever gives.
+        rows: the system's answers, which tell what an item costs.
         limit: the most items.
         seed: of the random passages.
     """
     examples = target.test[:limit]
     task_rows = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
-    return [*_retrieving(system, target, examples, task_rows, seed), *_paraphrased(system, target, examples, task_rows)]
+    return [*_retrieving(system, target, examples, seed), *_paraphrased(system, target, examples, task_rows)]
 
 
 def _paraphrased(
@@ -101,18 +101,16 @@ def _item_tokens(rows: Sequence[Row]) -> float:
     return (read + written) / len(rows)
 
 
-def _retrieving(
-    system: System, target: PreparedTask, examples: Sequence[Example], rows: Sequence[Row], seed: int
-) -> list[Ablation]:
+def _retrieving(system: System, target: PreparedTask, examples: Sequence[Example], seed: int) -> list[Ablation]:
     """Give other passages than the retriever does: those that hold the answer, some that do not, and none."""
     by_id = {passage.id: passage for passage in target.task_data.corpus}
-    k = max((len(row.passages) + row.dropped_passages for row in rows), default=0)
+    k = system.retriever.max_passages if system.retriever else 0
     evidence = {
         example.query.id: _readable([by_id[i] for i in example.evidence if i in by_id], example.query.user)
         for example in examples
     }
     answerable = [example for example in examples if evidence[example.query.id]]
-    if system.retriever is None or not k or not answerable:
+    if not k or not answerable:
         return []
     passages: dict[str, dict[str, tuple[Passage, ...]]] = {
         ORACLE: {example.query.id: evidence[example.query.id][:k] for example in answerable},
@@ -137,6 +135,11 @@ class FixedPassages:
     """
 
     passages: Mapping[str, tuple[Passage, ...]]
+
+    @property
+    def max_passages(self) -> int:
+        """Return the number of passages of the query that has most."""
+        return max(map(len, self.passages.values()), default=0)
 
     def find(self, queries: Sequence[Query]) -> list[tuple[Passage, ...]]:
         """Return the chosen passages of each query."""

@@ -68,7 +68,9 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     rows += tests.rows
     scored_tasks = (target, *probes, *secrets)
     with recorder.span("score"):
-        scores = {name: value for task in scored_tasks for name, value in _scores(task, rows).items()}
+        k = system.retriever.max_passages if system.retriever else 0
+        depths = [(target, k), *((probe, 0) for probe in probes), *((secret, k) for secret in secrets)]
+        scores = {name: value for task, depth in depths for name, value in _scores(task, rows, depth).items()}
     record = Completed(
         trial=planned.trial,
         started_at=started_at,
@@ -126,12 +128,17 @@ def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: 
     return prediction_rows.build_rows(system.task, examples, predictions, role)
 
 
-def _scores(task: PreparedTask, rows: Sequence[Row]) -> dict[str, float]:
-    """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out."""
+def _scores(task: PreparedTask, rows: Sequence[Row], k: int) -> dict[str, float]:
+    """Return the value of each metric of a task by ``task/metric``; one that is undefined here is left out.
+
+    Args:
+        task: that was answered.
+        rows: of all tasks.
+        k: passages that a query of this task gets at most, 0 without a retriever.
+    """
     name = task.info.name
     task_rows = [row for row in rows if row.task == name and row.role in ("target", "probe")]
     items = Items.from_rows(task_rows, task.info.labels)
-    k = max((len(row.passages) for row in task_rows), default=0)
     retrieval = [f"recall@{k}", "mrr"] if k and any(row.evidence for row in task_rows) else []
     retrieval += ["cited"] if k and task.info.kind in get("cited").kinds else []
     values = {metric: get(metric).value(items) for metric in dict.fromkeys([*task.info.metrics, *retrieval])}

@@ -62,7 +62,7 @@ class Wrong:
     """A retriever that gives each question the passages of the question before it; to the first one, none."""
 
     def __init__(self, inner):
-        self.inner, self.before = inner, ()
+        self.inner, self.before, self.max_passages = inner, (), inner.max_passages
 
     def find(self, queries):
         passages = [self.before, *self.inner.find(queries)]

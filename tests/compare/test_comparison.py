@@ -3,6 +3,7 @@
 import pytest
 
 from harness.compare.report.comparison import compare
+from harness.compare.table.findings import TaskWarning
 from harness.compare.trials.stored_trials import read_trials
 from harness.errors import HarnessError
 from harness.records.measurements import Span
@@ -79,7 +80,7 @@ def test_retention_is_after_minus_before_on_the_probe(quick):
 def test_retention_without_a_trial_from_before_is_unknown_and_says_what_to_run():
     found = one_task(completed("sentiment", "lora", pattern(0.8), trained=1, probes={"know": pattern(0.5)}))
     assert found.rows[0].retention == ()
-    assert "run zero_shot on know with small" in found.warnings[0]
+    assert "run zero_shot on know with small" in found.warnings[0].text
 
 
 def test_retention_is_unknown_where_the_probes_data_changed():
@@ -87,7 +88,7 @@ def test_retention_is_unknown_where_the_probes_data_changed():
     tuned = completed("sentiment", "lora", pattern(0.8), trained=1, probes={"know": pattern(0.5)})
     found = compare([tuned, before]).suites[0].tasks[0]
     assert found.rows[0].retention == ()
-    assert "its data have changed" in found.warnings[0]
+    assert "its data have changed" in found.warnings[0].text
 
 
 def test_tasks_that_are_only_probed_come_last(quick):
@@ -153,7 +154,7 @@ def test_unlike_machines_are_flagged_and_speed_is_not_compared():
     ]
     suite = compare(stored).suites[0]
     assert not suite.tasks[0].speed_comparable
-    assert "2 kinds of machine" in suite.tasks[0].warnings[0]
+    assert "2 kinds of machine" in suite.tasks[0].warnings[0].text
     assert "torch differs between records (2.13.0 and 2.14.0)" in suite.warnings[0]
     assert not any("least time" in sentence for sentence in suite.tasks[0].verdict)
 
@@ -164,14 +165,14 @@ def test_different_weights_under_one_name_are_flagged():
         completed("sentiment", "zero_shot", pattern(0.5)),
         completed("sentiment", "few_shot", pattern(0.5), model_info=other),
     )
-    assert "2 different weights" in found.warnings[0]
+    assert "2 different weights" in found.warnings[0].text
     assert not found.speed_comparable
 
 
 def test_a_tasks_own_warnings_are_repeated_once():
     tasks = (info("sentiment", warnings=("3 test items are also in train",)),)
     found = one_task(*[completed("sentiment", name, pattern(0.5), tasks=tasks) for name in ("zero_shot", "few_shot")])
-    assert found.warnings == ("3 test items are also in train",)
+    assert found.warnings == (TaskWarning(kind="data", text="3 test items are also in train"),)
 
 
 def test_the_share_of_unparsed_answers_is_kept_and_they_count_as_wrong():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.compare.prose.self_test_sentences import lines
+from harness.compare.prose.self_test_sentences import sentences
 from harness.compare.report.comparison import compare
 from harness.compare.report.shown_items import examples_of
 from harness.compare.table.agreement import agreement
@@ -42,7 +42,7 @@ RANDOM = [0] * 10
 def test_what_is_missing_is_shared_between_retriever_and_reader():
     one = asked("qa", "rag", USUAL, {"oracle": ORACLE, "random": RANDOM})
     task, row = row_of([one], "rag")
-    control = {found.way: found for found in row.controls}["oracle"]
+    control = {found.ablation: found for found in row.controls}["oracle"]
     assert control.score.value == pytest.approx(0.4)
     assert control.change.value == pytest.approx(0.2)  # of the same ten items, 0.2 the usual way
     assert (control.change.n, control.score.n) == (10, 10)
@@ -82,7 +82,7 @@ def test_stored_rows_of_controls_stay_out_of_scores_retention_classes_and_exampl
     assert {row.strategy: row.scores["accuracy"].n for row in task.rows} == {"lora": 20, "zero_shot": 20}
     assert all(sum(one.support for one in row.classes) == 20 for row in task.rows)
     assert all(row.retention == () and row.gap is None for row in task.rows)
-    assert [one.way for row in task.rows for one in row.controls] == ["paraphrase-1"] * 2
+    assert [one.ablation for row in task.rows for one in row.controls] == ["paraphrase-1"] * 2
     (found,) = examples_of(trials, comparison)
     assert found.items == 20
 
@@ -146,7 +146,7 @@ def test_seeds_are_pooled_and_a_way_that_one_seed_was_not_asked_is_left_out():
     ]
     _, row = row_of(both, "rag")
     (control,) = row.controls
-    assert (control.way, control.score.seeds) == ("oracle", 2)
+    assert (control.ablation, control.score.seeds) == ("oracle", 2)
 
 
 def checked(*checks):
@@ -164,7 +164,7 @@ def test_self_tests_that_agree_share_a_line_and_one_that_does_not_is_said_by_its
     (task,) = (
         compare([checked(merged, Check(name="precision", items=24, agreeing=22, note="by 2 nats"))]).suites[0].tasks
     )
-    assert lines(task) == [
+    assert sentences(task) == [
         (
             "Self-tests, same answers: adapter merged into the weights as beside them in all of 24 items [0.86, 1.00] "
             "(`lora`)."
@@ -184,8 +184,8 @@ def test_seeds_checks_are_added_up_and_one_that_could_not_be_made_says_why():
     (task,) = compare(stored).suites[0].tasks
     assert task.rows[0].checks == (Check(name="merged", items=20, agreeing=19),)
     (task,) = compare([checked(Check(name="precision", items=0, agreeing=0, note="not made: no room"))]).suites[0].tasks
-    assert lines(task) == ["Self-test of `lora`, 4-bit weights as in full precision: not made: no room."]
-    assert lines(compare([completed("sentiment", "lora", HALF)]).suites[0].tasks[0]) == []
+    assert sentences(task) == ["Self-test of `lora`, 4-bit weights as in full precision: not made: no room."]
+    assert sentences(compare([completed("sentiment", "lora", HALF)]).suites[0].tasks[0]) == []
 
 
 def test_every_format_carries_self_tests_and_controls():

@@ -104,7 +104,7 @@ def test_a_known_gpu_is_priced_by_the_hour_and_an_unknown_one_is_said_to_have_no
     other = completed("qa", "zero_shot", pattern(0.5), environment=HERE.model_copy(update={"gpu": "Nova 9"}))
     task = compare([other]).suites[0].tasks[0]
     assert task.rows[0].money is None
-    assert any("Nova 9" in warning and "--hardware" in warning for warning in task.warnings)
+    assert any("Nova 9" in warning.text and "--hardware" in warning.text for warning in task.warnings)
     priced = compare([other], economics=make_economics(hardware="l4")).suites[0].tasks[0].rows[0]
     assert priced.money.per_request[0].price == "l4"
 

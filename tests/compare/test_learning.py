@@ -7,6 +7,7 @@ import json
 import pytest
 
 from harness.compare.report.comparison import compare
+from harness.compare.table.findings import TaskWarning
 from harness.compare.table.learning_curves import by_size
 from harness.errors import HarnessError
 from harness.render.report import csv as as_csv
@@ -52,7 +53,7 @@ def test_the_table_has_the_full_size_and_the_curve_every_size():
     assert [(point.train_items, round(point.score.value, 2)) for point in curve] == [(32, 0.6), (128, 0.7), (192, 0.9)]
     assert [point.gain and round(point.gain.value, 2) for point in curve] == [None, 0.1, 0.2]
     assert row(found, "zero_shot").learning_curve == ()
-    assert not any("different data" in warning for warning in found.warnings)
+    assert not any("different data" in warning.text for warning in found.warnings)
 
 
 def test_without_the_full_size_the_largest_stands_in_the_table():
@@ -63,7 +64,7 @@ def test_without_the_full_size_the_largest_stands_in_the_table():
 
 def test_unlike_sizes_side_by_side_are_warned_of():
     sized = [of_size("lora", 32, 0.6), of_size("lora", 64, 0.8), of_size("full", 32, 0.6), of_size("full", None, 0.7)]
-    assert any("unlike numbers of items" in text and "64" in text for text in table(*sized).warnings)
+    assert any("unlike numbers of items" in warning.text and "64" in warning.text for warning in table(*sized).warnings)
 
 
 def test_what_still_gains_from_more_items_is_said():
@@ -83,7 +84,7 @@ def test_a_point_that_failed_is_named_and_the_rest_of_the_curve_stays():
     lost = failed("sentiment", "lora", "out of memory", train_items=64, basis="b")
     found = table(of_size("lora", 32, 0.6), lost, of_size("lora", None, 0.9))
     assert len(row(found, "lora").learning_curve) == 2
-    assert "lora with 64 training items has no result: out of memory" in found.warnings
+    assert TaskWarning(kind="curve", text="lora with 64 training items has no result: out of memory") in found.warnings
     assert row(found, "lora").reason is None
 
 

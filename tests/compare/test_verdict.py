@@ -63,7 +63,9 @@ def test_forgetting_is_said_with_its_size():
 def test_a_strategy_that_answered_other_items_is_not_ranked_with_the_best():
     other = completed("sentiment", "few_shot", pattern(0.9))
     moved = other.items["sentiment"]
-    renamed = type(moved)(**{**vars(moved), "ids": tuple(f"x{i}" for i in moved.ids)})
+    renamed = type(moved)(
+        lambda column: tuple(f"x{i}" for i in moved.ids) if column == "ids" else getattr(moved, column)
+    )
     found = one_task(
         completed("sentiment", "zero_shot", pattern(0.5)), StoredTrialItems(other.record, {"sentiment": renamed})
     )

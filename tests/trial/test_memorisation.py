@@ -94,7 +94,7 @@ def test_the_report_compares_exposure_with_the_unchanged_model(run):
     found = {one.task: one for one in tuned.retention}
     assert set(found) == {"facts.exposure", "facts.extraction", "facts.intruder", "facts.owner"}
     assert found["facts.exposure"].change.value > 1
-    assert not any("unknown" in warning for warning in task.warnings)
+    assert not any("unknown" in warning.text for warning in task.warnings)
 
 
 def test_the_report_tells_what_is_given_away_by_the_number_of_copies(run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import NamedTuple
 
 from harness.compare.cost import resources
 from harness.compare.cost.pricing import Economics
@@ -29,6 +30,14 @@ from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError
 from harness.metrics import get
 from harness.records.record import Completed, TaskInfo
+
+
+class _SuiteContext(NamedTuple):
+    """What the tasks of a suite share: trials of the unchanged model, prices, and `compare`'s `each_seed`."""
+
+    baselines: Sequence[StoredTrialItems]
+    economics: Economics
+    each_seed: bool
 
 
 def compare(
@@ -71,9 +80,10 @@ def _suite(name: str, stored: Sequence[StoredTrialItems], economics: Economics, 
     infos = {info.name: info for info in task_infos}  # a task that is a probe for any strategy is a probe
     order = sorted(tasks, key=lambda task: _order(infos.get(task)))
     baselines = [trial for trial in stored if trial.record.trial.strategy == BASELINE]
+    context = _SuiteContext(baselines, economics, each_seed)
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], (baselines, economics, each_seed)) for task in order),
+        tasks=tuple(_task(name, task, tasks[task], context) for task in order),
         models=tuple(dict.fromkeys(trial.record.trial.model for trial in stored)),
         machines=tuple(dict.fromkeys(resources.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
@@ -85,23 +95,17 @@ def _order(info: TaskInfo | None) -> tuple[bool, float]:
     return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
 
 
-def _task(
-    suite: str,
-    name: str,
-    stored: Sequence[StoredTrialItems],
-    context: tuple[Sequence[StoredTrialItems], Economics, bool],
-) -> TaskResult:
-    baselines, economics, each_seed = context
+def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _SuiteContext) -> TaskResult:
     table, sizes, labels_by_size = by_size(stored)
     records = [trial.record for trial in table if isinstance(trial.record, Completed)]
     declared = [metric for record in records for metric in record.tasks[0].metrics]
     scored = [key.removeprefix(f"{name}/") for record in records for key in record.scores if key.startswith(f"{name}/")]
     metrics = tuple(dict.fromkeys([*declared, *scored]))  # trials that retrieve add recall and MRR
     groups = group_trials(name, table)
-    rows, unknown_retention = rows_of(groups, metrics, baselines, each_seed=each_seed)
+    rows, unknown_retention = rows_of(groups, metrics, context.baselines, each_seed=context.each_seed)
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
-    rows, unpriced = priced(rows, groups, economics)
+    rows, unpriced = priced(rows, groups, context.economics)
     warnings = (
         *TaskWarning.of("sizes", size_warnings(labels_by_size)),
         *TaskWarning.of("retention", retention_warnings(unknown_retention)),

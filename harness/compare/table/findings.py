@@ -188,7 +188,7 @@ class Extraction(StoredModel):
 
     Attributes:
         change: lenient minus strict on the same items, of each row by (label, model).
-        strict: (label, model) of the rows that are best or tied with the best as scored; lenient: under lenient parsing.
+        strict: (label, model) of the rows that are best or tied under strict parsing; lenient: under lenient parsing.
         leading: the highest row under strict parsing, and under lenient parsing.
     """
 

@@ -116,4 +116,3 @@ def _trial(trial: StoredTrialItems, group: Group, metric_name: str) -> TrialResu
         train_items=trial.record.trial.train_items,
         scores={metric_name: estimate(sample)} if sample else {},
     )
-

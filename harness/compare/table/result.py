@@ -11,8 +11,8 @@ from harness.compare.cost.money import Money, PricingAssumptions
 from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.findings import (
-    ClassResult,
     AblationEffect,
+    ClassResult,
     Curve,
     Extraction,
     Forgetting,

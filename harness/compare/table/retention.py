@@ -83,7 +83,9 @@ def _of_probe(
     if hashes != {info.data_hash}:
         return UnknownRetention(info.name, baseline_task, model, "data changed")
     metric = metrics.get(info.metrics[0])
-    probe_items = [[trial.items[info.name] for trial in group if info.name in trial.items] for group in (seeds, baseline)]
+    probe_items = [
+        [trial.items[info.name] for trial in group if info.name in trial.items] for group in (seeds, baseline)
+    ]
     labels = () if info.labels or info.kind != "classification" else common_labels(probe_items[0] + probe_items[1])
     samples = [
         _sample(metric, tuple(items.with_labels(items.labels or labels) for items in group)) for group in probe_items

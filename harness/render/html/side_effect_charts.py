@@ -136,7 +136,9 @@ def _control_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> list[Ch
 def _control_chart(
     task: TaskResult, rows: Sequence[StrategyResult], name: str, title: str, variants: Sequence[str]
 ) -> Chart:
-    controls = [(row_name(task, row), control) for row in rows for control in row.controls if control.ablation in variants]
+    controls = [
+        (row_name(task, row), control) for row in rows for control in row.controls if control.ablation in variants
+    ]
     panels = [
         DotPanel(
             CONTROL_TITLES.get(variant, plain(variant)),

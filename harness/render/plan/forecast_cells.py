@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from harness.compare.prose.numbers import usd
-from harness.measure.environment import current_environment, memory_bytes
+from harness.measure.environment import memory_bytes
 from harness.measure.units import decimal_duration, size
 
 if TYPE_CHECKING:
-    from harness.compare.cost.pricing import Economics
+    from harness.compare.cost.hourly_rate import HourlyRate
     from harness.records.planned_trial import PlannedTrial
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Price of an hour of this machine, US dollars, and the sum in words."""
-
-    usd: float
-    explanation: str
-
-
-def rate(economics: Economics) -> Rate | None:
-    """Price an hour of this machine by ``--hardware``, or else by its cores; None where that has no price."""
-    machine = current_environment("plan")
-    price = economics.prices.hardware(economics.hardware) if economics.hardware else economics.prices.price("vcpu")
-    if machine.gpu and not economics.hardware:
-        return None
-    units = machine.cores if price.kind == "cpu" else 1
-    return Rate(units * price.usd, f"{units} {price.name} of {price.usd:g} USD an hour each ({price.as_of})")
-
-
-def forecast_cells(planned: PlannedTrial, rate: Rate | None = None) -> tuple[str, ...]:
+def forecast_cells(planned: PlannedTrial, rate: HourlyRate | None = None) -> tuple[str, ...]:
     """Write the memory, the time and, with a rate, the US dollars that a trial is expected to take."""
     if planned.forecast is None:
         return ("", "") if rate is None else ("", "", "")
@@ -44,7 +25,7 @@ def forecast_cells(planned: PlannedTrial, rate: Rate | None = None) -> tuple[str
     return cells if rate is None else (*cells, usd(planned.forecast.total_s / 3600 * rate.usd))
 
 
-def forecast_lines(pending: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[Text]:
+def forecast_lines(pending: Sequence[PlannedTrial], rate: HourlyRate | None = None) -> Iterator[Text]:
     """Write the totals of the trials to run, and warn of each that needs more memory than the machine has.
 
     Args:

@@ -14,12 +14,12 @@ from rich.text import Text
 from harness.render.text.tables import WIDE, TableColumn, indented, new_table
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
+    from harness.compare.cost.hourly_rate import HourlyRate
     from harness.data.sources import Source
     from harness.data.suite import Suite
     from harness.plan.discover import StrategyListing
     from harness.plan.planner import Plan
     from harness.records.planned_trial import PlannedTrial
-    from harness.render.plan.forecast_cells import Rate
 
 
 def strategies(listings: Sequence[StrategyListing]) -> Iterator[RenderableType]:
@@ -72,7 +72,9 @@ def sources(archives: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]
     yield table
 
 
-def planned_trials(plan: Plan, pending: Sequence[PlannedTrial], rate: Rate | None = None) -> Iterator[RenderableType]:
+def planned_trials(
+    plan: Plan, pending: Sequence[PlannedTrial], rate: HourlyRate | None = None
+) -> Iterator[RenderableType]:
     """Show the trials of a plan, those that are skipped and why, and the difference that the test sets can show.
 
     Args:
@@ -108,7 +110,7 @@ def planned_trials(plan: Plan, pending: Sequence[PlannedTrial], rate: Rate | Non
     )
 
 
-def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: Rate | None) -> Table:
+def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: HourlyRate | None) -> Table:
     """One row a trial; columns that say nothing are left out."""
     from harness.render.plan.forecast_cells import forecast_cells  # noqa: PLC0415 - as above
 
