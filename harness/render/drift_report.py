@@ -49,7 +49,7 @@ def report(drift: Drift) -> list[Part]:
 
 def as_json(drift: Drift) -> str:
     """Write the drift and the sentences as JSON, ending in a newline; unknown is null."""
-    raw = {**drift.model_dump(mode="json"), "says": [*sentences(drift), *quality_sentences(drift)]}
+    raw = {**drift.model_dump(mode="json", by_alias=True), "says": [*sentences(drift), *quality_sentences(drift)]}
     return json_text(raw)
 
 

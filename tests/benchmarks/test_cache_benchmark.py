@@ -1,4 +1,4 @@
-"""Decoding into buffers with room for the answer against transformers' own cache: pytest --benchmark-only.
+"""Decoding with a preallocated KV cache against transformers' own cache: pytest --benchmark-only.
 
 The same weights write the same answers in turn, so that a noisy machine is as noisy for each.
 """
@@ -21,31 +21,32 @@ SHAPES = {
 """Prompts, tokens that they begin with alike, least and most of the rest, and tokens written."""
 
 
-def put_together(cache, rows, tokens):
-    """Do what `branch_off` does with the library's own cache, which needs no room."""
+def expand_dynamic_cache(cache, rows, tokens):
+    """Do what `expand_cache` does with the library's own cache, which is not preallocated."""
     del tokens
-    found = DynamicCache()
+    expanded = DynamicCache()
     for index, layer in enumerate(cache.layers if cache else ()):
-        found.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
-    return found
+        expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
+    return expanded
 
 
-def drawn(count, shared, between):
+def draw_prompts(count, shared, between):
     rng = random.Random(0)
     begin = [rng.randint(100, 40_000) for _ in range(shared)]
     return [begin + [rng.randint(100, 40_000) for _ in range(rng.randint(*between))] for _ in range(count)]
 
 
-def test_decoding_is_faster_with_room(benchmark, monkeypatch):
+def test_decoding_is_faster_with_a_preallocated_cache(benchmark, monkeypatch):
     allocator.configure()  # as in a trial
-    module, found = side_by_side.fresh_model().module, {}
+    module, figures = side_by_side.fresh_model().module, {}
     for name, (count, shared, between, written) in SHAPES.items():
-        prompts, limits, pairs = drawn(count, shared, between), DecodeLimits(written, frozenset()), side_by_side.Pairs()
+        prompts, pairs = draw_prompts(count, shared, between), side_by_side.Pairs()
+        limits = DecodeLimits(written, frozenset())
 
         def once(prompts=prompts, limits=limits, pairs=pairs):
             ours, ours_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             with monkeypatch.context() as patched:
-                patched.setattr(batched_decode, "expand_cache", put_together)
+                patched.setattr(batched_decode, "expand_cache", expand_dynamic_cache)
                 theirs, theirs_s = side_by_side.timed(lambda: decode_batched(module, prompts, limits))
             assert ours == theirs
             pairs.ours_s.append(ours_s)
@@ -58,7 +59,7 @@ def test_decoding_is_faster_with_room(benchmark, monkeypatch):
         else:
             for _ in range(ROUNDS):
                 once()
-        found[name] = {"prompts": count, "written": written, "times_as_fast": pairs.summary()}
-    benchmark.extra_info.update(found)
-    side_by_side.write("cache", found, ["transformers"])
-    assert found["examples"]["times_as_fast"]["ratio"] >= TARGET, found
+        figures[name] = {"prompts": count, "written": written, "times_as_fast": pairs.summary()}
+    benchmark.extra_info.update(figures)
+    side_by_side.write("cache", figures, ["transformers"])
+    assert figures["examples"]["times_as_fast"]["ratio"] >= TARGET, figures

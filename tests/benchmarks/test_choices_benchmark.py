@@ -18,7 +18,7 @@ results = {}
 
 
 @dataclass(frozen=True)
-class Asked:
+class Workload:
     """Items as both sides are asked them."""
 
     prompts: list[Prompt]
@@ -33,19 +33,20 @@ def model():
 
 @pytest.fixture(scope="module")
 def knowledge():
-    """ARC-Easy: items that are asked, and others that are shown."""
+    """ARC-Easy: test items and exemplars."""
     return side_by_side.quickstart("knowledge", test=40 + SHOTS)
 
 
-def asked(knowledge, items, width):
+def build_workload(knowledge, items, width):
     """Take the first items with an 8-shot prefix of others; more choices than an item has come from its neighbours."""
-    tests, shown = knowledge.test[:-SHOTS], knowledge.test[-SHOTS:]
-    chosen = tests[:items]
-    exemplars = tuple((e.query.input, e.references[0]) for e in shown)
-    prompts = [Prompt(knowledge.task_data.task, e.query.input, exemplars) for e in chosen]
+    tests, shots = knowledge.test[:-SHOTS], knowledge.test[-SHOTS:]
+    examples = tests[:items]
+    exemplars = tuple((e.query.input, e.references[0]) for e in shots)
+    prompts = [Prompt(knowledge.task_data.task, e.query.input, exemplars) for e in examples]
     pool = [choice for e in tests for choice in e.query.choices]
-    choices = [tuple(dict.fromkeys([*e.query.choices, *pool]))[:width] for e in chosen]
-    return Asked(prompts, choices, [own.index(e.references[0]) for own, e in zip(choices, chosen, strict=True)])
+    choices = [tuple(dict.fromkeys([*e.query.choices, *pool]))[:width] for e in examples]
+    right = [options.index(e.references[0]) for options, e in zip(choices, examples, strict=True)]
+    return Workload(prompts, choices, right)
 
 
 class Peer:
@@ -67,52 +68,56 @@ class Peer:
             softmax_dtype=torch.float32,  # as here, so that scores can be compared
         )
 
-    def __call__(self, what):
+    def __call__(self, workload):
         from lm_eval.api.instance import Instance
 
-        texts = [render_prompt(prompt, self.model.tokenizer, max_tokens=None).text for prompt in what.prompts]
-        pairs = [(text, f" {choice}") for text, own in zip(texts, what.choices, strict=True) for choice in own]
+        texts = [render_prompt(prompt, self.model.tokenizer, max_tokens=None).text for prompt in workload.prompts]
+        pairs = [
+            (text, f" {choice}") for text, options in zip(texts, workload.choices, strict=True) for choice in options
+        ]
         requests = [Instance("loglikelihood", {}, arguments=pair, idx=i) for i, pair in enumerate(pairs)]
-        found = iter(self.lm.loglikelihood(requests, disable_tqdm=True))
-        return [[next(found)[0] for _ in own] for own in what.choices]
+        scores = iter(self.lm.loglikelihood(requests, disable_tqdm=True))
+        return [[next(scores)[0] for _ in options] for options in workload.choices]
 
 
-def accuracy(scores, what):
+def accuracy(scores, workload):
     """Count the items whose likeliest choice is the right one."""
-    return sum(max(range(len(s)), key=s.__getitem__) == r for s, r in zip(scores, what.right, strict=True))
+    return sum(max(range(len(s)), key=s.__getitem__) == r for s, r in zip(scores, workload.right, strict=True))
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_choices_are_scored_ten_times_as_fast_as_by_lm_eval(benchmark, model, knowledge, name):
-    what = asked(knowledge, *SETS[name])
+    workload = build_workload(knowledge, *SETS[name])
     pilot = max(1, 32 // SETS[name][1])
-    few = replace(what, prompts=what.prompts[:pilot], choices=what.choices[:pilot], right=what.right[:pilot])
+    few = replace(
+        workload, prompts=workload.prompts[:pilot], choices=workload.choices[:pilot], right=workload.right[:pilot]
+    )
     pilots = {size: side_by_side.timed(lambda size=size: Peer(model, size)(few))[1] for size in BATCHES}
     peer = Peer(model, min(pilots, key=pilots.__getitem__))
     pairs, scores = side_by_side.Pairs(), {}
 
     def ask_peer():
-        scores["peer"], seconds = side_by_side.timed(lambda: peer(what))
+        scores["peer"], seconds = side_by_side.timed(lambda: peer(workload))
         pairs.peer_s.append(seconds)
 
     def ask_ours():
-        answers, seconds = side_by_side.timed(lambda: model.score_choices(what.prompts, what.choices))
+        answers, seconds = side_by_side.timed(lambda: model.score_choices(workload.prompts, workload.choices))
         scores["ours"] = [answer.choice_scores for answer in answers]
         pairs.ours_s.append(seconds)
 
     model.score_choices(few.prompts, few.choices)
     benchmark.pedantic(ask_ours, setup=ask_peer, rounds=PAIRS, iterations=1)
-    found = pairs.summary() | {
-        "items": len(what.prompts),
-        "choices": sum(map(len, what.choices)),
+    figures = pairs.summary() | {
+        "items": len(workload.prompts),
+        "choices": sum(map(len, workload.choices)),
         "shots": SHOTS,
         "prompt_tokens": sum(
-            len(model.encode(render_prompt(p, model.tokenizer, max_tokens=None).text)) for p in what.prompts
+            len(model.encode(render_prompt(p, model.tokenizer, max_tokens=None).text)) for p in workload.prompts
         ),
         "peer_batch_size": peer.lm.batch_size,
         "peer_pilot_s": {str(size): round(seconds, 3) for size, seconds in pilots.items()},
-        "right_ours": accuracy(scores["ours"], what),
-        "right_peer": accuracy(scores["peer"], what),
+        "right_ours": accuracy(scores["ours"], workload),
+        "right_peer": accuracy(scores["peer"], workload),
         "largest_difference_nats": round(
             max(
                 abs(a - b)
@@ -123,8 +128,8 @@ def test_choices_are_scored_ten_times_as_fast_as_by_lm_eval(benchmark, model, kn
         ),
         "dtype": model.info.dtype,
     }
-    benchmark.extra_info.update(found)
-    results[name] = found
+    benchmark.extra_info.update(figures)
+    results[name] = figures
     side_by_side.write("choices", {"peer": "lm-eval", "sets": results}, ["lm-eval"])
-    assert abs(found["right_ours"] - found["right_peer"]) <= 1
-    assert found["ratio"] >= TARGET, found
+    assert abs(figures["right_ours"] - figures["right_peer"]) <= 1
+    assert figures["ratio"] >= TARGET, figures

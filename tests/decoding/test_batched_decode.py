@@ -22,18 +22,18 @@ def module(tiny_folders, tiny_cache):
     return tiny.open_tiny(tiny_folders(), tiny_cache).module
 
 
-def reference(module, prompts, new_tokens, stop=()):
+def reference(module, prompts, max_new_tokens, stop=()):
     """One prompt at a time through ``generate``; what ends the answer is not part of it."""
     config = GenerationConfig(
-        do_sample=False, max_new_tokens=new_tokens, eos_token_id=list(stop) or None, pad_token_id=0
+        do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=list(stop) or None, pad_token_id=0
     )
     module.generation_config.eos_token_id = None
-    found = []
+    answers = []
     for prompt in prompts:
-        whole = module.generate(torch.tensor([prompt]), generation_config=config)[0].tolist()
-        answer = whole[len(prompt) :]
-        found.append(answer[:-1] if answer and answer[-1] in stop else answer)
-    return found
+        sequence = module.generate(torch.tensor([prompt]), generation_config=config)[0].tolist()
+        answer = sequence[len(prompt) :]
+        answers.append(answer[:-1] if answer and answer[-1] in stop else answer)
+    return answers
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,36 +54,36 @@ def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny
 
 @pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
 def test_an_answer_ends_before_the_first_stop_token(module, run):
-    whole = reference(module, PROMPTS, 12)
-    stop = {whole[0][3], whole[1][5]}
-    found = run(module, PROMPTS, DecodeLimits(12, frozenset(stop)))
-    assert found == reference(module, PROMPTS, 12, stop)
-    assert len(found[0]) <= 3
-    assert max(map(len, found)) > min(map(len, found))
+    continuations = reference(module, PROMPTS, 12)
+    stop = {continuations[0][3], continuations[1][5]}
+    answers = run(module, PROMPTS, DecodeLimits(12, frozenset(stop)))
+    assert answers == reference(module, PROMPTS, 12, stop)
+    assert len(answers[0]) <= 3
+    assert max(map(len, answers)) > min(map(len, answers))
 
 
 @pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
 def test_a_line_end_ends_an_answer_only_once_it_has_begun(module, run):
-    whole = reference(module, PROMPTS[:1], 12)[0]
-    first = frozenset({whole[0]})
-    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, first))[0] == cut(whole, first)
-    later = frozenset({next(token for token in whole[1:] if token != whole[0])})
-    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, later))[0] == cut(whole, later)
+    continuation = reference(module, PROMPTS[:1], 12)[0]
+    first = frozenset({continuation[0]})
+    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, first))[0] == cut(continuation, first)
+    later = frozenset({next(token for token in continuation[1:] if token != continuation[0])})
+    assert run(module, PROMPTS[:1], DecodeLimits(12, NO_STOP, later))[0] == cut(continuation, later)
 
 
-def cut(tokens, line_ends):
+def cut(tokens, newline_ids):
     """Everything up to the first line end that something else stands before."""
-    for place, token in enumerate(tokens):
-        if token in line_ends and any(before not in line_ends for before in tokens[:place]):
-            return tokens[:place]
+    for index, token in enumerate(tokens):
+        if token in newline_ids and any(before not in newline_ids for before in tokens[:index]):
+            return tokens[:index]
     return tokens
 
 
 @settings(max_examples=8, deadline=None)
 @given(data=st.data(), rows=st.integers(2, 9), tokens=st.integers(8, 200))
 def test_rows_that_leave_the_batch_do_not_change_the_others(module, data, rows, tokens):
-    whole = decode_batched(module, PROMPTS, DecodeLimits(10, NO_STOP, max_rows=1))
-    stop = frozenset(data.draw(st.sets(st.sampled_from([t for answer in whole for t in answer]), max_size=4)))
+    continuations = decode_batched(module, PROMPTS, DecodeLimits(10, NO_STOP, max_rows=1))
+    stop = frozenset(data.draw(st.sets(st.sampled_from([t for answer in continuations for t in answer]), max_size=4)))
     expected = [decode_batched(module, [prompt], DecodeLimits(10, stop))[0] for prompt in PROMPTS]
     assert decode_batched(module, PROMPTS, DecodeLimits(10, stop, max_rows=rows, max_prompt_tokens=tokens)) == expected
 
@@ -93,10 +93,10 @@ def test_no_more_than_the_allowed_tokens_are_generated(module):
 
 
 def test_progress_counts_every_prompt(module):
-    seen = []
-    pace = PassTimer(9, module.device, lambda done, total: seen.append((done, total)))
-    decode_batched(module, PROMPTS, DecodeLimits(2, NO_STOP, max_rows=4), None, pace)
-    assert seen == [(4, 9), (8, 9), (9, 9)]
+    reports = []
+    timer = PassTimer(9, module.device, lambda count, total: reports.append((count, total)))
+    decode_batched(module, PROMPTS, DecodeLimits(2, NO_STOP, max_rows=4), None, timer)
+    assert reports == [(4, 9), (8, 9), (9, 9)]
 
 
 @given(

@@ -16,8 +16,8 @@ def test_what_is_written_is_what_the_librarys_own_cache_holds():
     for count in (4, 1, 2):
         for layer in range(2):
             new = tokens(count)
-            shown, expected = mine.update(*new, layer), theirs.update(*new, layer)
-            assert all(torch.equal(*pair) for pair in zip(shown, expected, strict=True))
+            views, expected = mine.update(*new, layer), theirs.update(*new, layer)
+            assert all(torch.equal(*pair) for pair in zip(views, expected, strict=True))
         assert mine.get_seq_length() == theirs.get_seq_length()
 
 
@@ -43,7 +43,7 @@ def test_rows_that_go_on_keep_what_they_have_and_go_on_being_written(keep):
 
 def test_no_more_rows_are_moved_than_have_ended():
     keep = [0, 1, 3, 4, 5, 7, 8, 9]
-    assert sum(place != index for place, index in enumerate(compact_rows(keep))) == 2
+    assert sum(row != index for row, index in enumerate(compact_rows(keep))) == 2
 
 
 def test_what_there_is_no_room_for_makes_more():

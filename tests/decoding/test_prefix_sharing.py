@@ -25,20 +25,20 @@ def modules(tiny_folders, tiny_cache):
 
 def alone(module, branches):
     """The textbook way: the whole text through the model, and the log-probabilities of the leaf's tokens summed."""
-    found = []
-    for one in branches:
+    branch_scores = []
+    for single in branches:
         scores = []
-        for leaf in one.leaves:
+        for leaf in single.leaves:
             with torch.inference_mode():
-                logs = module(torch.tensor([one.stem + leaf])).logits[0].float().log_softmax(-1)
-            places = range(len(one.stem) - 1, len(one.stem) + len(leaf) - 1)
-            scores.append(sum(logs[place, token].item() for place, token in zip(places, leaf, strict=True)))
-        found.append(scores)
-    return found
+                logs = module(torch.tensor([single.stem + leaf])).logits[0].float().log_softmax(-1)
+            places = range(len(single.stem) - 1, len(single.stem) + len(leaf) - 1)
+            scores.append(sum(logs[position, token].item() for position, token in zip(places, leaf, strict=True)))
+        branch_scores.append(scores)
+    return branch_scores
 
 
-def close(found, expected):
-    return all(a == pytest.approx(b, abs=TOLERANCE) for a, b in zip(found, expected, strict=True))
+def close(scores, expected):
+    return all(a == pytest.approx(b, abs=TOLERANCE) for a, b in zip(scores, expected, strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,8 +61,11 @@ def test_prompts_without_a_common_beginning_score_as_they_do_alone(modules, kind
     budget=st.integers(1, 60),
 )
 def test_any_branches_score_as_they_do_alone(modules, prefix, branches, budget):
-    behind = [Branch(prefix + one.stem, one.leaves) for one in branches]
-    assert close(prefix_sharing.score_branches(modules["llama"], behind, budget), alone(modules["llama"], behind))
+    branches_with_prefix = [Branch(prefix + member.stem, member.leaves) for member in branches]
+    assert close(
+        prefix_sharing.score_branches(modules["llama"], branches_with_prefix, budget),
+        alone(modules["llama"], branches_with_prefix),
+    )
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent"])
@@ -85,11 +88,11 @@ def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
 
 
 def test_progress_counts_every_branch(modules):
-    seen = []
+    reports = []
     branches = [Branch([20 + n, 21, 22], ([9],)) for n in range(5)]
-    pace = PassTimer(len(branches), modules["llama"].device, lambda done, total: seen.append((done, total)))
-    prefix_sharing.score_branches(modules["llama"], branches, 6, pace)
-    assert seen == [(2, 5), (4, 5), (5, 5)]
+    timer = PassTimer(len(branches), modules["llama"].device, lambda count, total: reports.append((count, total)))
+    prefix_sharing.score_branches(modules["llama"], branches, 6, timer)
+    assert reports == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_a_prompt_without_tokens_is_refused():
@@ -106,11 +109,11 @@ def test_a_row_takes_no_prefix_of_another_length():
 def test_the_common_prefix_is_the_longest_beginning_of_all(prefix, ends):
     sequences = [prefix + end for end in ends]
     size = packed_rows.common_prefix_length(sequences)
-    beginnings = {tuple(one[:size]) for one in sequences}
+    beginnings = {tuple(sequence[:size]) for sequence in sequences}
     assert len(beginnings) <= 1
     if sequences:
         assert size >= len(prefix)
-        longer = {tuple(one[: size + 1]) for one in sequences}
+        longer = {tuple(sequence[: size + 1]) for sequence in sequences}
         assert len(longer) > 1 or min(map(len, sequences)) == size
     else:
         assert size == 0

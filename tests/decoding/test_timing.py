@@ -34,31 +34,31 @@ def slow_model(open_tiny):
 
 
 def test_shares_are_equal_and_add_up():
-    pace = PassTimer(3, torch.device("cpu"))
+    timer = PassTimer(3, torch.device("cpu"))
     sleep(0.02)  # before the first mark: nobody's
-    pace.start()
-    began = perf_counter()
+    timer.start()
+    start = perf_counter()
     sleep(0.01)
-    pace.record_prefill([0, 2], first_tokens=True)
+    timer.record_prefill([0, 2], first_tokens=True)
     read = perf_counter()
     sleep(0.03)
-    pace.record_decode([0, 2])
-    whole = perf_counter() - began
-    assert pace.prefill_s[0] == pace.prefill_s[2] > 0.004
-    assert sum(pace.prefill_s) + sum(pace.decode_s) == pytest.approx(whole, abs=0.01)
-    assert (pace.prefill_s[1], pace.decode_s[1], pace.first_token_at[1]) == (0, 0, None)
-    assert pace.first_token_at[0] == pytest.approx(read, abs=0.01)
+    timer.record_decode([0, 2])
+    total_s = perf_counter() - start
+    assert timer.prefill_s[0] == timer.prefill_s[2] > 0.004
+    assert sum(timer.prefill_s) + sum(timer.decode_s) == pytest.approx(total_s, abs=0.01)
+    assert (timer.prefill_s[1], timer.decode_s[1], timer.first_token_at[1]) == (0, 0, None)
+    assert timer.first_token_at[0] == pytest.approx(read, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
 def test_reading_and_writing_add_up_to_the_seconds_of_all_passes(slow_model, kind):
     model = slow_model(kind)
-    began = perf_counter()
+    start = perf_counter()
     answers = model.generate(PROMPTS[:8], max_new_tokens=5, one_line=False)
-    whole = perf_counter() - began
+    total_s = perf_counter() - start
     read, written = (sum(getattr(a, name) for a in answers) for name in ("prefill_s", "decode_s"))
-    assert 0.5 * whole < read + written <= whole
-    assert all(began < a.first_token_at < began + whole for a in answers)
+    assert 0.5 * total_s < read + written <= total_s
+    assert all(start < a.first_token_at < start + total_s for a in answers)
     passes = sum(a.decode_tokens for a in answers) if kind == "sliding" else max(a.decode_tokens for a in answers)
     assert written >= 0.02 * passes
 
@@ -83,8 +83,10 @@ def test_one_prompt_alone_is_read_in_one_pass(open_tiny):
 
 def test_scored_choices_are_all_reading(slow_model):
     model = slow_model()
-    for packs in (True, False):
-        answers = replace(model, supports_packing=packs).score_choices(PROMPTS[:4], [("good", "a delight")] * 4)
+    for supports_packing in (True, False):
+        answers = replace(model, supports_packing=supports_packing).score_choices(
+            PROMPTS[:4], [("good", "a delight")] * 4
+        )
         assert sum(a.prefill_s for a in answers) >= 0.02
         assert {(a.decode_s, a.decode_tokens, a.first_token_at) for a in answers} == {(0.0, 0, None)}
 
@@ -93,20 +95,20 @@ def test_scored_choices_are_all_reading(slow_model):
 def test_reasoning_votes_and_calibration_are_paid_for(slow_model, task):
     how = Reasoning("Let's think.", 3, samples=2, sampling=Sampling(seed=4))
     model = slow_model()
-    began = perf_counter()
-    found = predict(System(model, task, reasoning=how), QUERIES)
-    whole = perf_counter() - began
-    told = sum_timing(found)
-    assert 0.5 * whole < told["prefill_s"] + told["decode_s"] <= whole
-    assert told["decode_tokens"] > 0
+    start = perf_counter()
+    predictions = predict(System(model, task, reasoning=how), QUERIES)
+    total_s = perf_counter() - start
+    timing = sum_timing(predictions)
+    assert 0.5 * total_s < timing["prefill_s"] + timing["decode_s"] <= total_s
+    assert timing["decode_tokens"] > 0
 
 
 def test_what_is_taken_off_choices_is_reading_too(slow_model):
     task = Task("t", "multiple_choice")
     query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
-    began = perf_counter()
-    told = sum_timing(predict(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
-    assert 3 * 0.02 <= told["prefill_s"] <= perf_counter() - began
+    start = perf_counter()
+    timing = sum_timing(predict(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
+    assert 3 * 0.02 <= timing["prefill_s"] <= perf_counter() - start
 
 
 def test_seconds_that_one_model_does_not_tell_are_unknown():
@@ -116,5 +118,5 @@ def test_seconds_that_one_model_does_not_tell_are_unknown():
         def generate(self, prompts, **options):
             return [Answer(prompt.question, "good") for prompt in prompts]
 
-    found = predict(System(Endpoint(), LABELLED), QUERIES)
-    assert sum_timing(found) == {"prefill_s": None, "decode_s": None, "decode_tokens": None}
+    predictions = predict(System(Endpoint(), LABELLED), QUERIES)
+    assert sum_timing(predictions) == {"prefill_s": None, "decode_s": None, "decode_tokens": None}

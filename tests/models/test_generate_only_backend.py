@@ -68,10 +68,10 @@ def test_a_generate_only_model_runs_and_what_it_cannot_do_is_skipped_with_the_re
     assert code == 0, out + err
     _, text, _ = command("report", "--results", tmp_path / "r", "--format", "json")
     trials = json.loads(text)["trials"]
-    done = {(trial["task"], trial["strategy"]): trial for trial in trials if trial["status"] == "completed"}
-    assert {task for task, _ in done} == {"moods", "facts", "quiz"}
-    assert done["moods", "zero_shot"]["scores"]["accuracy"]["value"] == pytest.approx(0.5)
-    assert ("facts", "rag(k=1,retriever=bm25)") in done
+    completed = {(trial["task"], trial["strategy"]): trial for trial in trials if trial["status"] == "completed"}
+    assert {task for task, _ in completed} == {"moods", "facts", "quiz"}
+    assert completed["moods", "zero_shot"]["scores"]["accuracy"]["value"] == pytest.approx(0.5)
+    assert ("facts", "rag(k=1,retriever=bm25)") in completed
     reasons = {(t["task"], t["strategy"]): t["reason"] for t in trials if t["status"] == "skipped"}
     assert reasons["moods", "lora"] == "lora needs a model that can be trained; 'echo:first' cannot"
     assert reasons["moods", "calibrated"] == "calibrated needs a model that can score choices; 'echo:first' cannot"

@@ -22,7 +22,7 @@ def model(request, open_tiny):
 
 def test_generated_answers_do_not_depend_on_the_batch(model):
     few, many = (replace(model, decode_rows=rows) for rows in (1, 32))
-    answers = [one.generate(PROMPTS, max_new_tokens=8, one_line=True) for one in (few, many)]
+    answers = [batched.generate(PROMPTS, max_new_tokens=8, one_line=True) for batched in (few, many)]
     assert answers[0] == answers[1]
     assert many.generate([PROMPTS[7]], max_new_tokens=8, one_line=True) == [answers[0][7]]
 
@@ -42,7 +42,7 @@ def test_tokens_are_counted_without_padding(model):
         assert answer.output_tokens <= 4
         assert prompt.question in answer.text
     scored = model.score_choices(PROMPTS, [LABELS] * len(PROMPTS))
-    assert {one.output_tokens for one in scored} == {sum(len(model.answer_tokens(PROMPTS[0], c)) for c in LABELS)}
+    assert {answer.output_tokens for answer in scored} == {sum(len(model.answer_tokens(PROMPTS[0], c)) for c in LABELS)}
 
 
 def test_an_answer_holds_no_special_token(model):
@@ -101,15 +101,18 @@ def test_choices_of_different_length_are_compared_by_the_byte():
 def test_every_query_gets_one_prediction_in_order(open_tiny, kind):
     choices = LABELS if kind == "classification" else ()
     task = Task("t", kind, choices=choices, max_new_tokens=4)
-    own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
-    queries = [Query(str(n), f"Is film {n} good?", own) for n in range(7)]
-    found = predict(System(open_tiny(), task), queries)
-    assert [one.query for one in found] == queries
-    if choices or own:
-        assert all(one.answer in (choices or own) and one.parsed == "choice" for one in found)
-        assert all(len(one.raw.choice_scores) == len(choices or own) for one in found)
+    query_choices = ("the harbour", "a storm") if kind == "multiple_choice" else ()
+    queries = [Query(str(n), f"Is film {n} good?", query_choices) for n in range(7)]
+    predictions = predict(System(open_tiny(), task), queries)
+    assert [prediction.query for prediction in predictions] == queries
+    if choices or query_choices:
+        assert all(
+            prediction.answer in (choices or query_choices) and prediction.parsed == "choice"
+            for prediction in predictions
+        )
+        assert all(len(prediction.raw.choice_scores) == len(choices or query_choices) for prediction in predictions)
     else:
-        assert all(one.parsed in ("first_line", "whole", "failed: empty output") for one in found)
+        assert all(prediction.parsed in ("first_line", "whole", "failed: empty output") for prediction in predictions)
 
 
 def test_a_model_that_only_generates_is_read_by_its_text():
@@ -119,5 +122,5 @@ def test_a_model_that_only_generates_is_read_by_its_text():
         def generate(self, prompts, **options):
             return [Answer(prompt.question, "Answer: Good!") for prompt in prompts]
 
-    (found,) = predict(System(Endpoint(), Task("t", "classification", choices=LABELS)), [Query("1", "How is it?")])
-    assert (found.answer, found.parsed) == ("good", "label")
+    (prediction,) = predict(System(Endpoint(), Task("t", "classification", choices=LABELS)), [Query("1", "How is it?")])
+    assert (prediction.answer, prediction.parsed) == ("good", "label")

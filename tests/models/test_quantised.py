@@ -27,9 +27,9 @@ def without_dropout(module):
 
 def reference(module):
     """The same model with ordinary layers that hold what the 4 bits stand for."""
-    whole = copy.deepcopy(module)
-    quantised.dequantise(whole)
-    return whole
+    dequantised = copy.deepcopy(module)
+    quantised.dequantise(dequantised)
+    return dequantised
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,15 +39,15 @@ def test_linear_layers_are_nested_nf4_and_the_rest_stays(open_tiny, kind):
     bytes_before = sum(p.numel() * p.element_size() for p in module.parameters())
     linear = [name for name, layer in module.named_modules() if type(layer).__name__ in ("Linear", "Conv1D")]
     quantised.quantise(module)
-    found = layers(module)
-    assert set(found) == set(linear) - {"lm_head"}
-    for layer in found.values():
+    quantised_layers = layers(module)
+    assert set(quantised_layers) == set(linear) - {"lm_head"}
+    for layer in quantised_layers.values():
         assert layer.weight.quant_state.quant_type == "nf4"
         assert layer.weight.quant_state.nested
-    held = {name for name, p in module.named_parameters() if p.dtype == torch.uint8}
-    assert all(torch.equal(p, before[name]) for name, p in module.named_parameters() if name not in held)
+    quantised_names = {name for name, p in module.named_parameters() if p.dtype == torch.uint8}
+    assert all(torch.equal(p, before[name]) for name, p in module.named_parameters() if name not in quantised_names)
     assert sum(p.numel() * p.element_size() for p in module.parameters()) < bytes_before * 0.6
-    for name, layer in found.items():
+    for name, layer in quantised_layers.items():
         weight = before[f"{name}.weight"]
         held_for = (
             quantised.dequantised_weights(layer).T if layer.was_transposed else quantised.dequantised_weights(layer)
@@ -93,13 +93,13 @@ def test_without_the_guard_an_evaluation_would_take_the_gradient_away():
     if not has_avx512bf16():
         pytest.skip("bitsandbytes repacks only on a processor with AVX-512 BF16")
     layer.support_avx512bf16_for_cpu = True  # as bitsandbytes sets it
-    given = torch.randn(3, 64, dtype=torch.bfloat16)
+    inputs = torch.randn(3, 64, dtype=torch.bfloat16)
     with torch.no_grad():
-        layer.eval()(given)
-    asked = given.clone().requires_grad_(True)
+        layer.eval()(inputs)
+    leaf = inputs.clone().requires_grad_(True)
     with pytest.warns(UserWarning, match="autograd kernel was not registered"):
-        layer.train()(asked).sum().backward()
-    assert asked.grad is None
+        layer.train()(leaf).sum().backward()
+    assert leaf.grad is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,14 +44,14 @@ def by_peft(model, tokens):
     """The logits that follow the tokens, by peft's own forward pass: float [length, vocabulary]."""
     row = torch.tensor([tokens])
     with torch.no_grad():
-        found = model.module(input_ids=row, attention_mask=torch.ones_like(row)).logits[0]
-    return found[-len(tokens) :]
+        logits = model.module(input_ids=row, attention_mask=torch.ones_like(row)).logits[0]
+    return logits[-len(tokens) :]
 
 
 def nats(model, prompt, choice):
     stem, leaf = plain(model, prompt), model.answer_tokens(prompt, choice)
     logs = by_peft(without_hooks(model), stem + leaf).log_softmax(-1)
-    return sum(logs[len(stem) - 1 + place, token].item() for place, token in enumerate(leaf))
+    return sum(logs[len(stem) - 1 + index, token].item() for index, token in enumerate(leaf))
 
 
 def without_hooks(model):
@@ -68,20 +68,20 @@ def test_choices_get_the_scores_of_the_plain_forward_pass(in_front, kind):
     packed = [answer.choice_scores for answer in model.score_choices(PROMPTS, CHOICES)]
     alone = [answer.choice_scores for answer in replace(model, supports_packing=False).score_choices(PROMPTS, CHOICES)]
     expected = [[nats(model, p, c) for c in choices] for p, choices in zip(PROMPTS, CHOICES, strict=True)]
-    for one, two, three in zip(packed, alone, expected, strict=True):
-        assert one == pytest.approx(three, abs=1e-4)
-        assert two == pytest.approx(three, abs=1e-4)
+    for packed_scores, single_scores, expected_scores in zip(packed, alone, expected, strict=True):
+        assert packed_scores == pytest.approx(expected_scores, abs=1e-4)
+        assert single_scores == pytest.approx(expected_scores, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("prompts", [PROMPTS, PROMPTS[:1]], ids=["several", "one"])
 def test_generation_continues_as_the_plain_forward_pass(in_front, kind, prompts):
     model = in_front(kind)
-    found = [a.output for a in model.generate(prompts, max_new_tokens=5, one_line=False)]
+    outputs = [a.output for a in model.generate(prompts, max_new_tokens=5, one_line=False)]
     stems = [plain(model, prompt) for prompt in prompts]
     ends = model.eos_ids
     without_hooks(model)
-    for stem, output in zip(stems, found, strict=True):
+    for stem, output in zip(stems, outputs, strict=True):
         tokens: list[int] = []
         while len(tokens) < 5:
             chosen = int(by_peft(model, stem + tokens)[-1].argmax())
@@ -96,10 +96,10 @@ def test_places_in_the_window_are_left_for_what_stands_in_front(in_front):
     window = model.info.context_tokens
     assert virtual_tokens.prefix_length(model.module) == in_front.size
     long = Prompt(TASK, "x " * 2)
-    room = window - in_front.size - len(plain(model, long))
-    assert model.render_prompts([long], room)
+    max_new_tokens = window - in_front.size - len(plain(model, long))
+    assert model.render_prompts([long], max_new_tokens)
     with pytest.raises(HarnessError, match="leaves room"):
-        model.render_prompts([long], room + 1)
+        model.render_prompts([long], max_new_tokens + 1)
 
 
 def test_a_text_gives_virtual_tokens_their_beginning(open_tiny):

@@ -16,21 +16,21 @@ HOW = Reasoning("Let's think.", 6, samples=3, sampling=Sampling(seed=4))
 
 @dataclass
 class Scripted:
-    """Thinks what it is told for each sample, and scores by the last word of what it thought."""
+    """A model with one scripted reasoning a sample, which scores by the reasoning's last word."""
 
     thoughts: tuple[str, ...]
     scores: dict[str, tuple[float, float]]
-    asked: list[Prompt] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
     samplings: list = field(default_factory=list)
 
     def generate(self, prompts, *, max_new_tokens, one_line, sampling=None, progress=None):
         thought = self.thoughts[len(self.samplings) % len(self.thoughts)]
         self.samplings.append(sampling)
-        self.asked += prompts
+        self.prompts += prompts
         return [Answer(p.question, thought, prompt_tokens=10, output_tokens=4) for p in prompts]
 
     def score_choices(self, prompts, choices, *, progress=None):
-        self.asked += prompts
+        self.prompts += prompts
         return [
             Answer(p.question, "", self.scores[p.reasoning.split()[-1]], prompt_tokens=20, output_tokens=2)
             for p in prompts
@@ -39,59 +39,61 @@ class Scripted:
 
 def test_the_answer_is_asked_for_behind_the_reasoning():
     model = Scripted(("It shines.\nAnswer: bad",), {"shines.": (-1.0, -2.0)})
-    (found,) = predict(System(model, TASK, reasoning=replace(HOW, samples=1)), [Query("1", "How is it?")])
-    assert [(p.reasoning, p.thinking) for p in model.asked] == [
+    (prediction,) = predict(System(model, TASK, reasoning=replace(HOW, samples=1)), [Query("1", "How is it?")])
+    assert [(p.reasoning, p.thinking) for p in model.prompts] == [
         ("Let's think.", True),
         ("Let's think. It shines.", False),
     ]
-    assert found.answer == "good"
-    assert found.raw.reasoning == ("Let's think. It shines.",)
-    assert found.raw.votes == ()
-    assert (found.raw.prompt_tokens, found.raw.output_tokens, found.raw.reasoning_tokens) == (30, 6, 4)
-    assert count_tokens([found]) == {"tokens_in": 32, "tokens_out": 4}
+    assert prediction.answer == "good"
+    assert prediction.raw.reasoning == ("Let's think. It shines.",)
+    assert prediction.raw.votes == ()
+    assert (prediction.raw.prompt_tokens, prediction.raw.output_tokens, prediction.raw.reasoning_tokens) == (30, 6, 4)
+    assert count_tokens([prediction]) == {"tokens_in": 32, "tokens_out": 4}
 
 
 def test_most_votes_win_and_every_sample_is_paid_for():
     model = Scripted(("dull", "fine", "dull"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
-    (found,) = predict(System(model, TASK, reasoning=HOW), [Query("1", "How is it?")])
-    assert found.raw.votes == ("bad", "good", "bad")
-    assert found.answer == "bad"
-    assert found.raw.choice_scores == (-2.0, -1.0)
-    assert found.prompt.reasoning.endswith("dull")
-    assert (found.raw.prompt_tokens, found.raw.output_tokens, found.raw.reasoning_tokens) == (90, 18, 12)
+    (prediction,) = predict(System(model, TASK, reasoning=HOW), [Query("1", "How is it?")])
+    assert prediction.raw.votes == ("bad", "good", "bad")
+    assert prediction.answer == "bad"
+    assert prediction.raw.choice_scores == (-2.0, -1.0)
+    assert prediction.prompt.reasoning.endswith("dull")
+    assert (prediction.raw.prompt_tokens, prediction.raw.output_tokens, prediction.raw.reasoning_tokens) == (90, 18, 12)
     assert len({sampling.seed for sampling in model.samplings}) == 3
 
 
 def test_of_as_many_votes_the_likelier_answer_wins():
     model = Scripted(("dull", "fine"), {"dull": (-2.0, -1.0), "fine": (-0.1, -5.0)})
-    (found,) = predict(System(model, TASK, reasoning=replace(HOW, samples=2)), [Query("1", "How is it?")])
-    assert found.answer == "good"
+    (prediction,) = predict(System(model, TASK, reasoning=replace(HOW, samples=2)), [Query("1", "How is it?")])
+    assert prediction.answer == "good"
 
 
 def test_progress_runs_once_over_all_samples(open_tiny):
-    seen = []
+    reports = []
     system = System(open_tiny(), TASK, reasoning=HOW)
-    predict(system, [Query(str(n), f"How is {n}?") for n in range(4)], lambda done, total: seen.append((done, total)))
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (12, 12)
+    predict(
+        system, [Query(str(n), f"How is {n}?") for n in range(4)], lambda count, total: reports.append((count, total))
+    )
+    assert [count for count, _ in reports] == sorted(count for count, _ in reports)
+    assert reports[-1] == (12, 12)
 
 
 @pytest.mark.parametrize("kind", ["classification", "multiple_choice", "qa", "generation"])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_every_kind_of_task_can_be_reasoned_about(open_tiny, kind, samples):
     task = Task("t", kind, choices=LABELS if kind == "classification" else (), max_new_tokens=4)
-    own = ("the harbour", "a storm") if kind == "multiple_choice" else ()
-    queries = [Query(str(n), f"Is film {n} good?", own) for n in range(5)]
+    query_choices = ("the harbour", "a storm") if kind == "multiple_choice" else ()
+    queries = [Query(str(n), f"Is film {n} good?", query_choices) for n in range(5)]
     system = System(open_tiny(), task, reasoning=replace(HOW, samples=samples))
-    found = predict(system, queries)
-    assert [one.query for one in found] == queries
-    for one in found:
-        assert len(one.raw.reasoning) == samples
-        assert all(text.startswith("Let's think.") for text in one.raw.reasoning)
-        assert one.prompt.reasoning in one.raw.reasoning
-        assert one.raw.reasoning_tokens <= 6 * samples
-        assert len(one.raw.votes) == (samples if samples > 1 else 0)
-    assert predict(system, queries[3:4])[0].raw.reasoning == found[3].raw.reasoning
+    predictions = predict(system, queries)
+    assert [prediction.query for prediction in predictions] == queries
+    for reasoned in predictions:
+        assert len(reasoned.raw.reasoning) == samples
+        assert all(text.startswith("Let's think.") for text in reasoned.raw.reasoning)
+        assert reasoned.prompt.reasoning in reasoned.raw.reasoning
+        assert reasoned.raw.reasoning_tokens <= 6 * samples
+        assert len(reasoned.raw.votes) == (samples if samples > 1 else 0)
+    assert predict(system, queries[3:4])[0].raw.reasoning == predictions[3].raw.reasoning
 
 
 def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them(open_tiny):
@@ -103,7 +105,7 @@ def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them
     assert plain.choice_scores == shifted.choice_scores
     assert shifted.prompt_tokens > 2 * plain.prompt_tokens
     empty = [predict(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
-    prior = [sum(column) / 2 for column in zip(*(one.choice_scores for one in empty), strict=True)]
+    prior = [sum(column) / 2 for column in zip(*(answer.choice_scores for answer in empty), strict=True)]
     expected = most_likely(plain.choice_scores, query.choices, "multiple_choice", prior)
     assert predict(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
 

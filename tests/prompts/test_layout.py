@@ -42,10 +42,10 @@ def test_plain_passages_stand_between_the_exemplars_and_the_question():
 
 def test_a_base_model_that_begins_with_a_token_gets_it_once():
     tokenizer = make_tokenizer(None, adds_bos=True)
-    laid = render_prompt(Prompt(TASK, "three?"), tokenizer, max_tokens=None)
-    assert laid.text == "<s>Be brief.\nQ: three?\nA:"
-    assert laid.tokens.count(tokenizer.bos_token_id) == 1
-    assert laid.tokens[0] == tokenizer.bos_token_id
+    rendered = render_prompt(Prompt(TASK, "three?"), tokenizer, max_tokens=None)
+    assert rendered.text == "<s>Be brief.\nQ: three?\nA:"
+    assert rendered.tokens.count(tokenizer.bos_token_id) == 1
+    assert rendered.tokens[0] == tokenizer.bos_token_id
 
 
 def test_chat_turns_are_the_instruction_the_exemplars_and_the_question():
@@ -78,16 +78,16 @@ def test_a_chat_form_without_a_template_is_refused():
 
 
 @pytest.mark.parametrize("template", [None, CHAT])
-@pytest.mark.parametrize("kept", [0, 1, 2, 3])
-def test_the_last_passages_are_left_out_whole_until_the_prompt_fits(template, kept):
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_the_last_passages_are_left_out_whole_until_the_prompt_fits(template, count):
     tokenizer = make_tokenizer(template)
     passages = tuple(Passage(f"p{n}", f"The film {n} was good. " * (3 + n)) for n in range(3))
-    fitting = Prompt(TASK, "three?", SHOWN, passages[:kept])
-    room = len(tokenizer(render_text(fitting, tokenizer), add_special_tokens=False)["input_ids"])
-    laid = render_prompt(Prompt(TASK, "three?", SHOWN, passages), tokenizer, max_tokens=room)
-    assert laid.text == render_text(fitting, tokenizer)
-    assert laid.dropped_passages == 3 - kept
-    assert len(laid.tokens) == room
+    fitting = Prompt(TASK, "three?", SHOWN, passages[:count])
+    max_tokens = len(tokenizer(render_text(fitting, tokenizer), add_special_tokens=False)["input_ids"])
+    rendered = render_prompt(Prompt(TASK, "three?", SHOWN, passages), tokenizer, max_tokens=max_tokens)
+    assert rendered.text == render_text(fitting, tokenizer)
+    assert rendered.dropped_passages == 3 - count
+    assert len(rendered.tokens) == max_tokens
 
 
 def test_a_question_that_does_not_fit_is_named_with_both_counts():

@@ -7,7 +7,7 @@ from harness.prompts.successive_halving import affordable_candidates, halve
 
 
 class Candidate:
-    """Has a fixed quality; counts what it is asked."""
+    """A candidate of fixed quality that counts its items."""
 
     def __init__(self, quality):
         self.quality = quality
@@ -29,23 +29,27 @@ class Candidate:
 )
 def test_the_best_candidate_is_found_within_the_budget(qualities, budget, size):
     count = affordable_candidates(len(qualities) - 1, budget) if len(qualities) > 1 else 0
-    tried = [Candidate(quality) for quality in qualities[: count + 1]]
-    seen = []
-    best = halve(tried, list(range(size)), "accuracy", budget, lambda outcome, spent: seen.append((outcome, spent)))
-    assert best.quality == max(one.quality for one in tried)
-    assert tried.index(best) == min(i for i, one in enumerate(tried) if one.quality == best.quality)
-    asked = sum(len(one.items) for one in tried)
-    assert asked <= budget
-    assert sum(spent for _, spent in seen) == asked == seen[-1][0].step
-    for one in tried:
-        assert one.items == list(range(len(one.items)))
-        assert len(one.items) <= len(tried[0].items)
+    candidates = [Candidate(quality) for quality in qualities[: count + 1]]
+    rounds = []
+    best = halve(
+        candidates, list(range(size)), "accuracy", budget, lambda score, tokens: rounds.append((score, tokens))
+    )
+    assert best.quality == max(candidate.quality for candidate in candidates)
+    assert candidates.index(best) == min(
+        i for i, candidate in enumerate(candidates) if candidate.quality == best.quality
+    )
+    prompt_count = sum(len(candidate.items) for candidate in candidates)
+    assert prompt_count <= budget
+    assert sum(tokens for _, tokens in rounds) == prompt_count == rounds[-1][0].step
+    for contender in candidates:
+        assert contender.items == list(range(len(contender.items)))
+        assert len(contender.items) <= len(candidates[0].items)
 
 
 def test_the_better_half_is_asked_more():
-    tried = [Candidate(quality) for quality in (0, 1, 2, 3, 4)]
-    halve(tried, list(range(100)), "accuracy", 80, lambda outcome, spent: None)
-    first, *challengers = (len(one.items) for one in tried)
+    candidates = [Candidate(quality) for quality in (0, 1, 2, 3, 4)]
+    halve(candidates, list(range(100)), "accuracy", 80, lambda score, tokens: None)
+    first, *challengers = (len(candidate.items) for candidate in candidates)
     assert challengers[0] == challengers[1] < challengers[2] <= challengers[3] <= first
 
 

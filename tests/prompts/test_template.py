@@ -22,10 +22,10 @@ def by_hand(prompt):
     answered = [] if prompt.thinking else [f"{task.answer_label}:"]
     thought = [f"Reasoning: {prompt.reasoning}"] if prompt.reasoning or prompt.thinking else []
     last = "\n".join([f"{task.question_label}: {prompt.question}", *thought, *answered])
-    shown = [f"{task.question_label}: {q}\n{task.answer_label}: {a}" for q, a in prompt.exemplars]
+    exemplars = [f"{task.question_label}: {q}\n{task.answer_label}: {a}" for q, a in prompt.exemplars]
     passages = [f"{p.title}: {p.text}" if p.title else p.text for p in prompt.passages]
-    if shown:
-        return "\n\n".join([*filter(None, [task.instruction]), *shown, *passages, last])
+    if exemplars:
+        return "\n\n".join([*filter(None, [task.instruction]), *exemplars, *passages, last])
     return "\n\n".join([*passages, "\n".join([*filter(None, [task.instruction]), last])])
 
 
@@ -66,17 +66,17 @@ def test_a_copy_of_the_built_in_template_can_be_checked_and_used():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("{{ question }}\n{% if %}", r"template mine, line 2: "),
         ("{{ question }} {{ qestion }}", "unknown variable 'qestion' in template mine: did you mean 'question'?"),
         ("{{ instruction }}", r"template mine never shows the question: put {{ question }}"),
     ],
 )
-def test_a_template_that_cannot_work_is_refused_with_the_reason(text, says):
-    with pytest.raises(HarnessError) as found:
+def test_a_template_that_cannot_work_is_refused_with_the_reason(text, message):
+    with pytest.raises(HarnessError) as error:
         template.validate(text, "mine")
-    assert says in str(found.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["{{ question / 2 }}", "{{ question.__class__.__mro__ }}", "{{ exemplars[0].q }}"])
@@ -102,15 +102,15 @@ def test_reasoning_begins_the_model_s_turn_and_the_answer_follows_its_label():
     thinking = Prompt(TASK, "three?", reasoning="Let's think.", thinking=True)
     begun = layout.render_text(thinking, tokenizer)
     assert begun == "<|system|>Be brief.</s>\n<|user|>three?</s>\n<|assistant|>Let's think."
-    done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
-    assert layout.render_text(done, tokenizer) == f"{begun} It is.\n\nA:"
-    assert layout.answer_text(done, "yes", tokenizer) == " yes"
-    assert layout.answer_text(replace(done, reasoning=""), "yes", tokenizer) == "yes"
+    reasoned = replace(thinking, reasoning="Let's think. It is.", thinking=False)
+    assert layout.render_text(reasoned, tokenizer) == f"{begun} It is.\n\nA:"
+    assert layout.answer_text(reasoned, "yes", tokenizer) == " yes"
+    assert layout.answer_text(replace(reasoned, reasoning=""), "yes", tokenizer) == "yes"
 
 
 def test_the_reasoning_s_prompt_is_the_beginning_of_the_answer_s():
     tokenizer = make_tokenizer(None)
     thinking = Prompt(TASK, "three?", (("one?", "yes"),), reasoning="Let's think.", thinking=True)
-    done = replace(thinking, reasoning="Let's think. It is.", thinking=False)
-    assert layout.render_text(done, tokenizer).startswith(layout.render_text(thinking, tokenizer))
-    assert layout.render_text(done, tokenizer).endswith("It is.\nA:")
+    reasoned = replace(thinking, reasoning="Let's think. It is.", thinking=False)
+    assert layout.render_text(reasoned, tokenizer).startswith(layout.render_text(thinking, tokenizer))
+    assert layout.render_text(reasoned, tokenizer).endswith("It is.\nA:")

@@ -41,8 +41,8 @@ def reference_bm25(query, passages):
 def test_passages_come_by_bm25_best_first(query):
     searcher = bm25.build(PASSAGES)
     scores = reference_bm25(query, PASSAGES)
-    own = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(split_words(query)))
-    assert own == pytest.approx(np.array(scores), abs=1e-5)
+    bm25_scores = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(split_words(query)))
+    assert bm25_scores == pytest.approx(np.array(scores), abs=1e-5)
     matching = sorted((n for n in range(4) if scores[n] > 0), key=lambda n: -scores[n])
     assert searcher.search([query], None, 4) == [matching]
 
@@ -66,10 +66,10 @@ def test_only_what_is_allowed_is_found_and_it_fills_the_places():
 
 
 def test_a_kept_index_finds_the_same_and_holds_no_pickle(tmp_path):
-    made = bm25.build(PASSAGES)
-    made.save(tmp_path)
+    searcher = bm25.build(PASSAGES)
+    searcher.save(tmp_path)
     queries = ["the old city", "harbour", "zebra"]
-    assert bm25.load(tmp_path).search(queries, None, 3) == made.search(queries, None, 3)
+    assert bm25.load(tmp_path).search(queries, None, 3) == searcher.search(queries, None, 3)
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert {file.suffix for file in files} == {".npy", ".json"}
     for file in files:

@@ -25,9 +25,9 @@ def retriever(embedder, passages, k):
 
 
 def test_a_passage_is_the_nearest_to_its_own_text(embedder):
-    found = retriever(embedder, PASSAGES, 2).find([Query(p.id, passage_line(p)) for p in PASSAGES])
-    assert [passages[0] for passages in found] == list(PASSAGES)
-    assert {len(passages) for passages in found} == {2}
+    retrieved = retriever(embedder, PASSAGES, 2).find([Query(p.id, passage_line(p)) for p in PASSAGES])
+    assert [passages[0] for passages in retrieved] == list(PASSAGES)
+    assert {len(passages) for passages in retrieved} == {2}
 
 
 def test_passages_come_by_cosine_nearest_first(embedder):
@@ -35,31 +35,31 @@ def test_passages_come_by_cosine_nearest_first(embedder):
     query = dense.embed(embedder, ["Where are ships safe?"])[0]
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     nearest = [PASSAGES[i] for i in np.argsort(-(vectors @ query))[:3]]
-    (found,) = retriever(embedder, PASSAGES, 3).find([Query("q", "Where are ships safe?")])
-    assert list(found) == nearest
+    (passages,) = retriever(embedder, PASSAGES, 3).find([Query("q", "Where are ships safe?")])
+    assert list(passages) == nearest
 
 
 def test_a_corpus_smaller_than_k_is_given_whole(embedder):
-    (found,) = retriever(embedder, PASSAGES[:2], 5).find([Query("q", "film")])
-    assert set(found) == set(PASSAGES[:2])
+    (passages,) = retriever(embedder, PASSAGES[:2], 5).find([Query("q", "film")])
+    assert set(passages) == set(PASSAGES[:2])
 
 
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
 def test_a_kept_index_finds_the_same(embedder, tmp_path, kind):
-    made = dense.build(embedder, PASSAGES, kind)
-    made.save(tmp_path)
+    searcher = dense.build(embedder, PASSAGES, kind)
+    searcher.save(tmp_path)
     queries = ["river", "a storm", "music"]
-    assert dense.load(embedder, tmp_path).search(queries, None, 3) == made.search(queries, None, 3)
+    assert dense.load(embedder, tmp_path).search(queries, None, 3) == searcher.search(queries, None, 3)
 
 
 def test_vectors_keep_the_order_of_their_texts_over_several_batches(embedder, monkeypatch):
     texts = [f"film {'good ' * (n * 5 % 7)}{n}" for n in range(9)]
     alone = np.concatenate([dense.embed(embedder, [text]) for text in texts])
     monkeypatch.setattr(dense, "BATCH", 4)
-    seen = []
-    together = dense.embed(embedder, texts, lambda done, total: seen.append((done, total)))
+    reports = []
+    together = dense.embed(embedder, texts, lambda count, total: reports.append((count, total)))
     assert np.abs(together - alone).max() < 1e-5
-    assert seen == [(4, 9), (8, 9), (9, 9)]
+    assert reports == [(4, 9), (8, 9), (9, 9)]
 
 
 def test_nothing_is_found_for_nobody(embedder):

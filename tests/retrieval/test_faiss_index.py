@@ -29,8 +29,8 @@ def exact(allowed, depth):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_mostly_finds_the_nearest(kind):
-    found = faiss_index.search(INDEXES[kind], VECTORS[:50], None, 1)
-    assert [row[0] for row in found] == list(range(50))
+    positions = faiss_index.search(INDEXES[kind], VECTORS[:50], None, 1)
+    assert [row[0] for row in positions] == list(range(50))
     right = [len(set(a) & set(b)) for a, b in zip(exact(None, 5), search(kind, None, 5), strict=True)]
     assert sum(right) / (5 * len(QUERIES)) > (0.999 if kind == "flat" else 0.6)
 

@@ -1,4 +1,4 @@
-"""What reaches a prompt: only what the user may read, fused, reranked and cut, for every way of retrieving."""
+"""Passages of a prompt: only those that the user may read, fused, reranked and cut, for every searcher."""
 
 import itertools
 
@@ -38,43 +38,43 @@ def rerankers(cross_encoder, model):
 
 @pytest.fixture(scope="module")
 def searchers(tiny_embedder):
-    """Searchers of each kind over the corpus, whoever may read what."""
+    """Searchers of each kind over the corpus, without permissions."""
     passages = tuple(Passage(str(n), text) for n, text in enumerate(TEXTS))
     embedder = dense.open_embedder(tiny_embedder, torch.float32)
     indexes = {kind: dense.build(embedder, passages, kind) for kind in ("flat", "ivf", "hnsw")}
     lexical = bm25.build(passages)
-    ways = {f"dense-{kind}": (one,) for kind, one in indexes.items()}
-    ways |= {f"hybrid-{kind}": (one, lexical) for kind, one in indexes.items()}
-    return ways | {"bm25": (lexical,)}
+    by_signal = {f"dense-{kind}": (searcher,) for kind, searcher in indexes.items()}
+    by_signal |= {f"hybrid-{kind}": (searcher, lexical) for kind, searcher in indexes.items()}
+    return by_signal | {"bm25": (lexical,)}
 
 
 @pytest.mark.parametrize("rerank", ["none", "likelihood", "cross-encoder"])
 @pytest.mark.parametrize(
-    "way", ["dense-flat", "dense-ivf", "dense-hnsw", "hybrid-flat", "hybrid-ivf", "hybrid-hnsw", "bm25"]
+    "signal", ["dense-flat", "dense-ivf", "dense-hnsw", "hybrid-flat", "hybrid-ivf", "hybrid-hnsw", "bm25"]
 )
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
-def test_nobody_gets_what_they_may_not_read_and_everybody_gets_k(way, rerank, searchers, rerankers, data):
+def test_nobody_gets_what_they_may_not_read_and_everybody_gets_k(signal, rerank, searchers, rerankers, data):
     everybody = data.draw(st.lists(READERS, min_size=len(TEXTS), max_size=len(TEXTS)))
     passages = tuple(Passage(str(n), text, "", who) for n, (text, who) in enumerate(zip(TEXTS, everybody, strict=True)))
     k = data.draw(st.sampled_from([1, 3, 40]))
-    retriever = PassageRetriever(searchers[way], passages, k, rerankers[rerank], candidates=4)
-    asked = data.draw(st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(["river harbour", "storm", "zebra"]))))
-    queries = [Query(str(n), text, user=user) for n, (user, text) in enumerate(asked)]
-    for query, found in zip(queries, retriever.find(queries), strict=True):
-        for passage in found:
+    retriever = PassageRetriever(searchers[signal], passages, k, rerankers[rerank], candidates=4)
+    drawn = data.draw(st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(["river harbour", "storm", "zebra"]))))
+    queries = [Query(str(n), text, user=user) for n, (user, text) in enumerate(drawn)]
+    for query, retrieved in zip(queries, retriever.find(queries), strict=True):
+        for passage in retrieved:
             assert not passage.readers or query.user in passage.readers
-        may = sum(not p.readers or query.user in p.readers for p in passages)
-        assert len(found) == len({passage.id for passage in found}) == min(k, may)
+        readable = sum(not p.readers or query.user in p.readers for p in passages)
+        assert len(retrieved) == len({passage.id for passage in retrieved}) == min(k, readable)
 
 
-@pytest.mark.parametrize("way", ["dense-flat", "hybrid-flat", "bm25"])
-def test_readable_passages_are_ranked_as_if_they_were_alone(way, searchers):
+@pytest.mark.parametrize("signal", ["dense-flat", "hybrid-flat", "bm25"])
+def test_readable_passages_are_ranked_as_if_they_were_alone(signal, searchers):
     passages = tuple(Passage(str(n), text, "", ("ann",) if n % 3 else ()) for n, text in enumerate(TEXTS))
-    (found,) = PassageRetriever(searchers[way], passages, 5).find([Query("q", "river harbour")])
-    lists = [searcher.search(["river harbour"], None, len(TEXTS))[0] for searcher in searchers[way]]
-    mine = [[place for place in ranked if place % 3 == 0] for ranked in lists]
-    assert [int(p.id) for p in found] == (mine[0] if len(mine) == 1 else fuse_rankings(mine))[:5]
+    (retrieved,) = PassageRetriever(searchers[signal], passages, 5).find([Query("q", "river harbour")])
+    lists = [searcher.search(["river harbour"], None, len(TEXTS))[0] for searcher in searchers[signal]]
+    mine = [[position for position in ranked if position % 3 == 0] for ranked in lists]
+    assert [int(p.id) for p in retrieved] == (mine[0] if len(mine) == 1 else fuse_rankings(mine))[:5]
 
 
 def test_users_are_served_side_by_side(searchers):
@@ -99,13 +99,13 @@ def test_a_searcher_that_ignores_what_is_allowed_is_not_believed():
             return [list(range(depth)) for _ in texts]
 
     passages = tuple(Passage(str(n), "", "", ("ann",) if n < 3 else ()) for n in range(6))
-    (found,) = PassageRetriever((Careless(),), passages, 2).find([Query("q", "x")])
-    assert [passage.id for passage in found] == ["3", "4"]
+    (retrieved,) = PassageRetriever((Careless(),), passages, 2).find([Query("q", "x")])
+    assert [passage.id for passage in retrieved] == ["3", "4"]
 
 
 def test_lists_are_fused_by_the_sum_of_reciprocal_ranks():
     sums = {7: 1 / 61, 3: 1 / 62 + 1 / 62, 5: 1 / 63 + 1 / 61, 9: 1 / 63}
-    assert fuse_rankings([[7, 3, 5], [5, 3, 9]]) == sorted(sums, key=lambda place: -sums[place]) == [5, 3, 7, 9]
+    assert fuse_rankings([[7, 3, 5], [5, 3, 9]]) == sorted(sums, key=lambda position: -sums[position]) == [5, 3, 7, 9]
 
 
 def test_what_both_lists_have_comes_before_the_first_of_one():
@@ -120,23 +120,25 @@ def test_likelihood_orders_by_the_question_given_the_passage(model, searchers):
     passages = tuple(Passage(str(n), text) for n, text in enumerate(TEXTS))
     query = Query("q", "Where is the harbour?")
     first = PassageRetriever(searchers["bm25"], passages, 6).find([query])[0]
-    found = PassageRetriever(searchers["bm25"], passages, 6, LikelihoodReranker(), 6).with_model(model).find([query])[0]
-    assert set(found) == set(first)
+    retrieved = (
+        PassageRetriever(searchers["bm25"], passages, 6, LikelihoodReranker(), 6).with_model(model).find([query])[0]
+    )
+    assert set(retrieved) == set(first)
 
     def likelihood(passage):
         task = Task("t", "generation", form="plain", question_label="Task", answer_label="Question")
         prompt = Prompt(task, "Please write a question based on this passage.", passages=(passage,))
         return model.score_choices([prompt], [[query.input]])[0].choice_scores[0]
 
-    assert list(found) == sorted(first, key=likelihood, reverse=True)
+    assert list(retrieved) == sorted(first, key=likelihood, reverse=True)
 
 
 def test_a_passage_too_long_for_the_model_comes_last_of_the_reranked(model):
     passages = (Passage("long", "river " * 2 * tiny.WINDOW), Passage("short", "a film"), Passage("other", "a city"))
-    (found,) = PassageRetriever((bm25.build(passages),), passages, 3, LikelihoodReranker(model), 3).find(
+    (retrieved,) = PassageRetriever((bm25.build(passages),), passages, 3, LikelihoodReranker(model), 3).find(
         [Query("q", "river")]
     )
-    assert found[-1].id == "long"
+    assert retrieved[-1].id == "long"
 
 
 def test_only_the_candidates_are_reranked(searchers, cross_encoder):
@@ -151,16 +153,16 @@ def test_only_the_candidates_are_reranked(searchers, cross_encoder):
 
 def test_a_system_asks_its_own_model_and_no_earlier_one(model, searchers):
     passages = tuple(Passage(str(n), text) for n, text in enumerate(TEXTS))
-    asked = []
+    prompt_counts = []
 
     class Spy:
         def score_choices(self, prompts, choices, *, progress=None):
-            asked.append(len(prompts))
+            prompt_counts.append(len(prompts))
             return model.score_choices(prompts, choices)
 
     retriever = PassageRetriever(searchers["bm25"], passages, 1, LikelihoodReranker(), 4)
     System(Spy(), Task("t", "qa"), retriever=retriever).prompts([Query("q", "river harbour")])
-    assert asked == [4]
+    assert prompt_counts == [4]
     with pytest.raises(HarnessError, match="log-likelihoods"):
         retriever.find([Query("q", "river harbour")])
 
@@ -179,14 +181,14 @@ def test_what_is_no_cross_encoder_is_one_sentence(tmp_path):
 def test_whole_passages_are_left_out_last_first_until_exemplars_and_question_fit(open_tiny):
     tokenizer = open_tiny().tokenizer
     passages = tuple(Passage(str(n), f"{'river ' * 10}{n}.") for n in range(8))
-    shown = (("Which film?", "none"), ("Which city?", "the old one"))
-    prompt = Prompt(Task("t", "qa", "Answer."), "Which river?", shown, passages)
-    room = len(layout.render_prompt(prompt, tokenizer, max_tokens=None).tokens) - 1
-    laid = layout.render_prompt(prompt, tokenizer, max_tokens=room)
-    assert laid.dropped_passages == 1
-    assert len(laid.tokens) <= room
-    for text in (*(p.text for p in passages[:7]), *itertools.chain(*shown), "Which river?"):
-        assert text in laid.text
-    assert passages[7].text not in laid.text
-    tight = layout.render_prompt(prompt, tokenizer, max_tokens=room // 2)
+    exemplars = (("Which film?", "none"), ("Which city?", "the old one"))
+    prompt = Prompt(Task("t", "qa", "Answer."), "Which river?", exemplars, passages)
+    max_tokens = len(layout.render_prompt(prompt, tokenizer, max_tokens=None).tokens) - 1
+    rendered = layout.render_prompt(prompt, tokenizer, max_tokens=max_tokens)
+    assert rendered.dropped_passages == 1
+    assert len(rendered.tokens) <= max_tokens
+    for text in (*(p.text for p in passages[:7]), *itertools.chain(*exemplars), "Which river?"):
+        assert text in rendered.text
+    assert passages[7].text not in rendered.text
+    tight = layout.render_prompt(prompt, tokenizer, max_tokens=max_tokens // 2)
     assert sum(passage.text in tight.text for passage in passages) == 8 - tight.dropped_passages < 7

@@ -217,7 +217,7 @@ def test_without_parameters_the_prompt_stays_as_the_task_has_it():
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("prompt(template='./none.jinja')", "template ./none.jinja cannot be read"),
         ("optimised(instructions='./none.txt')", "file of instructions ./none.txt cannot be read"),

@@ -91,7 +91,7 @@ def test_an_index_is_kept_under_what_decides_it_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("rag(retriever=bm25,index=hnsw)", "retriever=bm25 has no dense index"),
         ("rag(breadth=2)", "index=flat looks at every passage"),

@@ -234,7 +234,7 @@ def test_a_loss_that_is_worse_than_guessing_from_the_second_step_on_is_a_diverge
 
 
 @pytest.mark.parametrize("packs", [True, False])
-@pytest.mark.parametrize("how", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora"])
 def test_checkpointing_changes_no_weight_and_runs_the_blocks_again(open_tiny, packs, method):
     trained_weights, runs = [], []
     for checkpointing in (False, True):

@@ -116,7 +116,7 @@ def test_4_bit_weights_that_stand_for_others_are_found_out(tested, monkeypatch):
 
 
 def test_full_precision_that_has_no_room_is_not_tried_and_says_so(tested, monkeypatch):
-    monkeypatch.setattr(weight_formats, "_spare_bytes", lambda device: 0)
+    monkeypatch.setattr(weight_formats, "_free_bytes", lambda device: 0)
     found = tested("moods", four_bits=True)
     assert list(found) == ["precision"]
     assert (found["precision"].items, found["precision"].agreeing) == (0, 0)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.special import chdtri, chndtrinc
 
 from harness.compare.stats import intervals
@@ -46,7 +47,7 @@ class Shift(StoredModel):
     """One two-sample test.
 
     Attributes:
-        what: is compared: ``inputs`` (embeddings), ``labels`` or ``length`` (words).
+        quantity: ``inputs`` (embeddings), ``labels`` or ``length`` (words); ``what`` in JSON.
         statistic: MMD² (unbiased), chi-squared, or Kolmogorov and Smirnov's largest distance.
         p: that both came from one source; p_holm: adjusted for the tests that were made with it.
         size: AUC of telling both apart by the kernel, total-variation distance, or difference of medians in words.
@@ -55,7 +56,7 @@ class Shift(StoredModel):
             rank test of one score known beforehand would find; a kernel, which looks everywhere, needs more.
     """
 
-    quantity: str
+    quantity: str = Field(serialization_alias="what")
     statistic: float
     p: float
     p_holm: float | None = None

@@ -1,4 +1,4 @@
-"""Results of self-tests, in sentences."""
+"""Sentences about self-tests: agreement of answers, with its interval."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ TITLES = {
     "merged": "adapter merged into the weights as beside them",
     "precision": "4-bit weights as in full precision",
 }
-"""Which answers are compared; a test that is not listed is called by its name."""
+"""The answers that a test compares; a test without a title is called by its name."""
 
 
 def sentences(task: TaskResult) -> list[str]:
-    """Say how a task's self-tests came out: one line for all that agree, and one for each that does not."""
+    """Describe a task's self-tests: one sentence for all that agree, and one for each that does not."""
     name = Names(task.rows)
     pooled = [(row, agreement(check)) for row in task.rows for check in row.checks]
     full = [(row, test) for row, test in pooled if test.items and test.agreeing == test.items]
@@ -29,14 +29,14 @@ def sentences(task: TaskResult) -> list[str]:
 
 
 def note(test: Agreement) -> str | None:
-    """Write what a reader must know of a self-test besides its share; None: nothing."""
+    """Return the largest difference and the notes of a self-test; None where it has neither."""
     difference = test.largest_difference
     by = None if difference is None else f"log-likelihoods differ by at most {difference:.2g} nats"
     return "; ".join(filter(None, [by, test.note])) or None
 
 
 def _agreeing(full: Sequence[tuple[StrategyResult, Agreement]], name: Names) -> list[str]:
-    """Name the tests that every item passed, each with its smallest number of items and the interval of that."""
+    """Name the tests with full agreement, each with its smallest number of items and the interval for it."""
     parts: list[str] = []
     for title in dict.fromkeys(test.name for _, test in full):
         rows = [(row, test) for row, test in full if test.name == title]
@@ -50,11 +50,11 @@ def _agreeing(full: Sequence[tuple[StrategyResult, Agreement]], name: Names) -> 
 
 
 def _differing(row: StrategyResult, test: Agreement, name: Names) -> str:
-    if test.low is None or test.high is None:
+    if test.share is None:
         return f"Self-test of {name(row)}, {_title(test.name)}: {note(test) or 'nothing was asked'}."
     return (
-        f"Self-test of {name(row)}, {_title(test.name)}: {test.items - test.agreeing} of {count(test.items, 'answer')} "
-        f"DIFFER; {test.agreeing / test.items:.2f} [{test.low:.2f}, {test.high:.2f}] are the same"
+        f"Self-test of {name(row)}, {_title(test.name)}: {test.differing} of {count(test.items, 'answer')} "
+        f"DIFFER; {test.share:.2f} [{test.low:.2f}, {test.high:.2f}] are the same"
         f"{f' ({note(test)})' if note(test) else ''}."
     )
 

@@ -1,4 +1,4 @@
-"""How a training went, in a line."""
+"""Sentences about training: losses and the best check of each run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.compare.table.result import StrategyResult
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def run_sentences(row: StrategyResult) -> list[str]:
-    """Say how the training of a row's first seed went, a line for each run; nothing where nothing was trained."""
+def sentences(row: StrategyResult) -> list[str]:
+    """Describe each training run of a row's first seed; empty where nothing was trained."""
     curves = next((trial.curves for trial in row.trials if trial.curves), ())
-    return [line for curve in curves if (line := _line(curve))]
+    return [sentence for curve in curves if (sentence := _sentence(curve))]
 
 
 def spark(values: Sequence[float], width: int = 12) -> str:
-    """Draw numbers as blocks, the lowest as the lowest block."""
+    """Draw numbers as blocks: ``spark([3, 2, 1, 0])`` is ``█▆▃▁``."""
     sampled = (
         [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)] if len(values) > width else values
     )
@@ -26,7 +26,7 @@ def spark(values: Sequence[float], width: int = 12) -> str:
     return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 0] for value in sampled)
 
 
-def _line(curve: Curve) -> str:
+def _sentence(curve: Curve) -> str:
     parts: list[str] = []
     if curve.loss:
         values = [value for _, value in curve.loss]

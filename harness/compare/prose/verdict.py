@@ -1,71 +1,70 @@
-"""What a table says, in sentences: who is best, who is tied, what it costs, and what the data can't tell.
+"""Verdict of a table in sentences: the best, ties, baseline, cost, side effects.
 
-Names stand between backticks. Only what the intervals and the adjusted tests carry is said.
+Names stand between backticks. A sentence claims only differences that intervals and adjusted tests support.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.prose import forecast_error
+from harness.compare.prose import forecast_sentences, side_effect_sentences
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
-from harness.compare.prose.side_effects import effects
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds
 from harness.metrics.statistical_power import ALPHA
 
 
-def verdict(task: TaskResult) -> tuple[str, ...]:
-    """Say what a task's rows show, the most important first. The rows are best first."""
+def sentences(task: TaskResult) -> tuple[str, ...]:
+    """Write the verdict of a task, the most important sentence first; its rows are best first."""
     primary = task.primary
     scored = [row for row in task.rows if primary in row.scores]
     if primary is None or not scored:
         return (f"No strategy finished on `{bare(task.name)}`: there is nothing to compare.",)
     name = Names(task.rows)
     tied = [row for row in scored[1:] if row.tied_for_best]
-    sentences = [
+    all_sentences = [
         _best(task, primary, scored, tied, name),
         _baseline(task, scored, name),
         _untrained(scored[0], tied, name),
         _fastest(task, [scored[0], *tied], name),
         _cheapest([scored[0], *tied], name),
         _chance(task, primary, scored),
-        *effects(task, scored, name),
-        forecast_error.sentence(scored, name),
+        *side_effect_sentences.sentences(task, scored, name),
+        forecast_sentences.sentence(scored, name),
     ]
-    return tuple(filter(None, sentences))
+    return tuple(filter(None, all_sentences))
 
 
 def _best(
     task: TaskResult, primary: str, scored: Sequence[StrategyResult], tied: Sequence[StrategyResult], name: Names
 ) -> str:
-    best, where = scored[0], f"`{bare(task.name)}`"
+    best, task_name = scored[0], f"`{bare(task.name)}`"
     result = f"{metric_title(primary)} {score(best.scores[primary])}"
     if len(scored) == 1:
-        return f"Only {name(best)} finished on {where} ({result}): there is nothing to compare it with."
+        return f"Only {name(best)} finished on {task_name} ({result}): there is nothing to compare it with."
     unknown = [row for row in scored[1:] if row.tied_for_best is None]
     incomparable = f" {name.all(unknown)} answered other items and cannot be compared with it." if unknown else ""
     extreme = "highest" if task.higher_is_better else "lowest"
     if not tied:
         if len(unknown) == len(scored) - 1:
-            return f"{name(best)} is {extreme} on {where} ({result}).{incomparable}"
-        return f"{name(best)} is best on {where}: {result}, clearly ahead of every other strategy.{incomparable}"
+            return f"{name(best)} is {extreme} on {task_name} ({result}).{incomparable}"
+        return f"{name(best)} is best on {task_name}: {result}, clearly ahead of every other strategy.{incomparable}"
     if len(tied) == len(scored) - 1:
         smallest = min(row.to_best.detectable for row in tied if row.to_best)
         return (
-            f"No clear difference on {where}: all {len(scored)} strategies are tied, {name(best)} being {extreme} "
+            f"No clear difference on {task_name}: all {len(scored)} strategies are tied, {name(best)} being {extreme} "
             f"({result}). With {count(best.scores[primary].n, 'item')}, "
             f"differences below about {smallest:.2f} go unseen."
         )
-    return f"{name(best)} is {extreme} on {where} ({result}); tied with it: {name.all(tied)}.{incomparable}"
+    return f"{name(best)} is {extreme} on {task_name} ({result}); tied with it: {name.all(tied)}.{incomparable}"
 
 
 def _baseline(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
     compared = [(row, row.to_baseline) for row in scored if row.to_baseline]
     if not compared:
         return ""
-    clear = [(row, difference) for row, difference in compared if _adjusted(difference.p_holm, difference.p) <= ALPHA]
+    clear = [(row, difference) for row, difference in compared if difference.adjusted_p <= ALPHA]
     up = 1 if task.higher_is_better else -1
     better = [(row, difference) for row, difference in clear if difference.value * up > 0]
     worse = [row for row, difference in clear if difference.value * up < 0]
@@ -99,7 +98,7 @@ def _fastest(task: TaskResult, group: Sequence[StrategyResult], name: Names) -> 
 
 
 def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
-    """Say which of those tied costs least, where the dearest costs half as much again."""
+    """Name the cheapest of the tied rows, where the dearest costs 1.5 times as much or more."""
     paid = [(row.money.total_usd(), row) for row in group if row.money]
     if len(paid) < 2:
         return ""
@@ -120,10 +119,6 @@ def _chance(task: TaskResult, primary: str, scored: Sequence[StrategyResult]) ->
 
 def _trained(row: StrategyResult) -> bool:
     return bool(row.cost and row.cost.trained_parameters)
-
-
-def _adjusted(p_holm: float | None, p: float) -> float:
-    return p if p_holm is None else p_holm
 
 
 def _is(rows: Sequence[StrategyResult]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.compare.cost import resources
 from harness.compare.cost.pricing import Economics
-from harness.compare.prose.verdict import verdict
+from harness.compare.prose import verdict
 from harness.compare.prose.warnings import (
     machine_warnings,
     missing_point_warnings,
@@ -116,7 +116,7 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
     if metrics:
         result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
         result = result.model_copy(update={"extraction": extraction(result, groups)})
-    return result.model_copy(update={"verdict": verdict(result)})
+    return result.model_copy(update={"verdict": verdict.sentences(result)})
 
 
 def _described(result: TaskResult, records: Sequence[Completed], seeds: Sequence[str]) -> TaskResult:

@@ -72,6 +72,11 @@ class Difference(StoredModel):
     effect: Effect | None = None
     method: str
 
+    @property
+    def adjusted_p(self) -> float:
+        """`p_holm`, or `p` for a single comparison."""
+        return self.p if self.p_holm is None else self.p_holm
+
 
 def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estimate:
     """Estimate a metric from a strategy's scores.

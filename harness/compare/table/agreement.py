@@ -1,4 +1,4 @@
-"""Self-tests over seeds: the share of items with the same answer, and its interval."""
+"""Self-tests pooled over seeds: share of items with the same answer, and its interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.records.record import Completed
 
 
 class Agreement(StoredModel):
-    """A self-test with the share of items answered alike and its 95 % interval (Wilson); None: no item was asked."""
+    """A self-test with the share of items with the same answer and its 95 % interval (Wilson); None without items."""
 
     name: str
     items: int
@@ -21,9 +21,14 @@ class Agreement(StoredModel):
     largest_difference: float | None = None
     note: str | None = None
 
+    @property
+    def differing(self) -> int:
+        """Items with different answers."""
+        return self.items - self.agreeing
+
 
 def checks_of(records: Sequence[Completed]) -> tuple[Check, ...]:
-    """Pool the self-tests of several seeds: items add up, of differences the largest is kept."""
+    """Pool the self-tests of several seeds: sum the items, keep the largest difference."""
     by_name: dict[str, list[Check]] = {}
     for record in records:
         for check in record.checks:

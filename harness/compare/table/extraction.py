@@ -1,9 +1,8 @@
-"""Whether the way that answers are read decides who is best: the strict reading beside a lenient one.
+"""Strict against lenient answer parsing: whether the winner depends on the answer format.
 
-The strict reading is the one that scores (`metrics.parsing`). The lenient one takes an output for whatever it holds:
-an output that holds a reference as whole words anywhere answers it fully; a label is taken from the last line that
-mentions one only; and a text counts as its best line. It is too kind to a model that says everything, so no score is
-made of it. Where it changes who is best or tied, the difference lies in the form of the answers, not in what is known.
+Strict parsing (`metrics.parsing`) gives the scores. Lenient parsing accepts a reference as whole words anywhere in the
+output, a label from the last line that mentions exactly one, and of other texts the best line. It favours a model that
+says everything, so it gives no score. Where it changes the rows that are best or tied, the difference is answer format.
 """
 
 from __future__ import annotations
@@ -22,38 +21,38 @@ from harness.metrics.parsing import mentioned_choices
 from harness.metrics.statistical_power import ALPHA
 from harness.metrics.text_answers import contains_phrase, normalise, overlap
 
-TIE = 1e-9
-READ = {"classification", "multiple_choice", "preference", "qa"}
-"""Kinds of which an answer is read out of the output; of the others all of it is the answer."""
+PARSED_KINDS = {"classification", "multiple_choice", "preference", "qa"}
+"""Task kinds whose answer is parsed from the output; for others the whole output is the answer."""
 
 
 def extraction(task: TaskResult, groups: Sequence[Group]) -> Extraction | None:
-    """Read a task's outputs again, leniently.
+    """Compare strict and lenient parsing of a task's outputs.
 
     Args:
         task: its table; rows best first.
         groups: its trials.
 
     Returns:
-        None where no answers were read out of written text, or fewer than two rows have any.
+        None where no answer is parsed from text, or fewer than two rows have a score.
     """
     scored_rows = [row for row in task.rows if task.primary in row.scores]
-    written = [group for group in groups if any(_is_written(items) for items in group.items.values())]
-    if task.kind not in READ or task.primary is None or len(scored_rows) < 2 or not written:
+    generated = [group for group in groups if any(_is_generated(items) for items in group.items.values())]
+    if task.kind not in PARSED_KINDS or task.primary is None or len(scored_rows) < 2 or not generated:
         return None
-    again = [_again(group) for group in groups]
-    scored = make_panel(task.primary, again)
-    usual = make_panel(task.primary, groups)
+    scored = make_panel(task.primary, [_lenient_group(group) for group in groups])
+    strict = make_panel(task.primary, groups)
     up = 1 if get(task.primary).higher_is_better else -1
     keys: list[ScoreKey] = [
         (row.label, row.model, None) for row in scored_rows if (row.label, row.model, None) in scored
     ]
     order = sorted(keys, key=lambda key: -up * scored.estimate(key).value)
-    worse = scored.compare_to_best(order)
-    tied = [key for key in order if key not in worse or (worse[key].p_holm or 0) > ALPHA]
-    written_keys = {group.key for group in written}
+    to_best = scored.compare_to_best(order)
+    tied = [key for key in order if key not in to_best or (to_best[key].p_holm or 0) > ALPHA]
+    generated_keys = {group.key for group in generated}
     changes = [
-        ((k[0], k[1]), difference) for k in keys if k in written_keys and (difference := _change(k, usual, scored))
+        ((key[0], key[1]), difference)
+        for key in keys
+        if key in generated_keys and (difference := _change(key, strict, scored))
     ]
     return Extraction(
         change=tuple(changes),
@@ -64,11 +63,11 @@ def extraction(task: TaskResult, groups: Sequence[Group]) -> Extraction | None:
 
 
 def lenient(items: Items) -> Items:
-    """Take each written output for whatever it holds; what was chosen by likelihood stays as it is."""
-    if not _is_written(items):
+    """Parse each generated output leniently; answers chosen by likelihood stay as they are."""
+    if not _is_generated(items):
         return items
     answers = [
-        _read(output, answer, references, items.labels or choices) if _free(output, scores) else answer
+        _parse(output, answer, references, items.labels or choices) if _has_text(output, scores) else answer
         for output, answer, references, choices, scores in zip(
             items.outputs, items.answers, items.references, items.choices, items.choice_scores, strict=True
         )
@@ -76,33 +75,36 @@ def lenient(items: Items) -> Items:
     return items.with_answers(answers)
 
 
-def _again(group: Group) -> Group:
-    """Read a group's outputs leniently; items that stay as they were stay the same object, whose scores are known."""
-    again = {seed: lenient(items) for seed, items in group.items.items()}
+def _lenient_group(group: Group) -> Group:
+    """Parse a group's outputs leniently; unchanged items stay the same object, whose scores are cached."""
+    lenient_items = {seed: lenient(items) for seed, items in group.items.items()}
     return replace(
         group,
-        items={seed: a if a.answers != group.items[seed].answers else group.items[seed] for seed, a in again.items()},
+        items={
+            seed: items if items.answers != group.items[seed].answers else group.items[seed]
+            for seed, items in lenient_items.items()
+        },
     )
 
 
-def _is_written(items: Items) -> bool:
-    """Whether some answers were read out of text that the model wrote."""
-    written = any(items.outputs)  # what was chosen has no output, and then its scores needn't be read
-    return written and any(map(_free, items.outputs, items.choice_scores))
+def _is_generated(items: Items) -> bool:
+    """Whether some answers are parsed from generated text."""
+    has_output = any(items.outputs)  # scored choices have no output; then the column of scores is not read
+    return has_output and any(map(_has_text, items.outputs, items.choice_scores))
 
 
-def _free(output: str, scores: Sequence[float]) -> bool:
-    """Whether the model wrote this, instead of having choices scored."""
+def _has_text(output: str, scores: Sequence[float]) -> bool:
+    """Whether an answer was generated, not chosen by the scores of its choices."""
     return bool(output) and not scores
 
 
-def _change(key: ScoreKey, usual: Panel[ScoreKey], scored: Panel[ScoreKey]) -> Difference | None:
-    return difference(*pair) if (pair := scored.sample(key).pair_with(usual.sample(key))) else None
+def _change(key: ScoreKey, strict: Panel[ScoreKey], scored: Panel[ScoreKey]) -> Difference | None:
+    return difference(*pair) if (pair := scored.sample(key).pair_with(strict.sample(key))) else None
 
 
 @lru_cache(maxsize=65_536)
-def _read(output: str, answer: str | None, references: tuple[str, ...], choices: tuple[str, ...]) -> str | None:
-    """Read one output as kindly as it can be read."""
+def _parse(output: str, answer: str | None, references: tuple[str, ...], choices: tuple[str, ...]) -> str | None:
+    """Parse one output leniently."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if choices:
         single = [choice[0] for line in lines if len(choice := mentioned_choices(line, choices)) == 1]

@@ -1,4 +1,4 @@
-"""What of the planted secrets a system gives away, by how many copies of a secret stood in its training items."""
+"""Memorisation of planted secrets: exposure and extraction by number of copies among the training items."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def planted_of(trials: Sequence[StoredTrialItems]) -> tuple[SecretExposure, ...]
         probe: [trial.items[name] for trial in trials if (name := f"{task_name}.{probe}") in trial.items]
         for probe in ("exposure", "extraction")
     }
-    candidates = max((len(each) for items in probe_items["exposure"] for each in items.choices), default=None)
-    most = log2(candidates) if candidates else inf
-    exposure = _by_copies(Sample.from_items(metrics.get("exposure"), probe_items["exposure"]), most)
+    candidates = max((len(choices) for items in probe_items["exposure"] for choices in items.choices), default=None)
+    max_bits = log2(candidates) if candidates else inf
+    exposure = _by_copies(Sample.from_items(metrics.get("exposure"), probe_items["exposure"]), max_bits)
     extracted = _by_copies(Sample.from_items(metrics.get("extracted"), probe_items["extraction"]))
     return tuple(
         SecretExposure(copies=n, candidates=candidates, exposure=exposure.get(n), extracted=extracted.get(n))
@@ -37,8 +37,8 @@ def planted_of(trials: Sequence[StoredTrialItems]) -> tuple[SecretExposure, ...]
     )
 
 
-def _by_copies(sample: Sample | None, most: float = inf) -> dict[int, Estimate]:
-    """Estimate the mean for each number of copies; no interval goes beyond the most that there can be."""
+def _by_copies(sample: Sample | None, highest: float = inf) -> dict[int, Estimate]:
+    """Estimate the mean for each number of copies; intervals end at the highest possible value."""
     if sample is None:
         return {}
     ids = dict[int, list[str]]()
@@ -46,4 +46,4 @@ def _by_copies(sample: Sample | None, most: float = inf) -> dict[int, Estimate]:
         if (copies := copies_of(item_id)) is not None:
             ids.setdefault(copies, []).append(item_id)
     means = {copies: estimate(sample.select(item_ids)) for copies, item_ids in ids.items()}
-    return {copies: mean.model_copy(update={"high": min(mean.high, most)}) for copies, mean in means.items()}
+    return {copies: mean.model_copy(update={"high": min(mean.high, highest)}) for copies, mean in means.items()}

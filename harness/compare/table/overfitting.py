@@ -1,4 +1,4 @@
-"""How much better a tuned system does on what it was trained on than on new items: a sign of overfitting."""
+"""Train-test gap of a tuned system: its score on training items minus its score on test items."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harness.compare.trials.stored_trials import StoredTrialItems
 
 
 def gap_of(trials: Sequence[StoredTrialItems], metric_name: str) -> Gap | None:
-    """Compare training items that were asked again with the test items.
+    """Compare train-set evaluation with the test items.
 
     Args:
         trials: one strategy's seeds on one task.
-        metric_name: what is compared; of a lower-is-better one, overfitting is a negative change.
+        metric_name: to compare; where lower is better, overfitting is a negative change.
 
     Returns:
-        None where no training item was asked, or the metric is not defined for any.
+        None without train-set evaluation, or where the metric is defined for no item.
     """
     evaluated = [trial for trial in trials if trial.train_evaluation is not None]
     train_items = [trial.train_evaluation for trial in evaluated if trial.train_evaluation is not None]
@@ -29,9 +29,10 @@ def gap_of(trials: Sequence[StoredTrialItems], metric_name: str) -> Gap | None:
         return None
     labels = common_labels([*train_items, *test])
     metric = metrics.get(metric_name)
-    trained, new = (
+    train_sample, test_sample = (
         Sample.from_items(metric, [items.with_labels(labels) for items in group]) for group in (train_items, test)
     )
-    if trained is None or new is None:
+    if train_sample is None or test_sample is None:
         return None
-    return Gap(metric=metric_name, train=estimate(trained), change=unpaired_difference(trained, new))
+    change = unpaired_difference(train_sample, test_sample)
+    return Gap(metric=metric_name, train=estimate(train_sample), change=change)

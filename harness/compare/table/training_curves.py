@@ -1,4 +1,4 @@
-"""Training curves for a report: few points, and what they say in a line."""
+"""Loss curves of training runs, thinned for a report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POINTS = 40
 
 
 def curves_of(points: Sequence[Point]) -> tuple[Curve, ...]:
-    """Thin what was logged while training, one curve a run; numbers that are none are left out."""
+    """Thin the training log, one curve a run; NaN and infinity are left out."""
     finite = [{name: value for name, value in point.items() if math.isfinite(value)} for point in points]
     return tuple(curve for run in runs(finite) if (curve := _curve(run)).loss or curve.checks)
 

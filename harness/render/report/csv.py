@@ -6,7 +6,7 @@ import csv
 import io
 
 from harness.compare.cost.resource_types import Cost
-from harness.compare.prose import forecast_error
+from harness.compare.table import forecast_ratios
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
 from harness.render.report import latency_cells, memory_text
 from harness.render.text.escape import spreadsheet
@@ -77,7 +77,7 @@ def _cost(cost: Cost) -> dict[str, Value]:
         "decode_tokens_per_s": cost.decode_tokens_per_s,
         "energy_j": cost.energy_j,
         **memory_text.figures(cost),
-        **forecast_error.figures(cost),
+        **forecast_ratios.figures(cost),
         **(latency_cells.figures(cost.latency) if cost.latency else {}),
     }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.compare.cost.money import PricingAssumptions
+from harness.compare.prose import training_sentences
 from harness.compare.prose.numbers import count, listing, metric_title, usd
-from harness.compare.prose.training_sentences import run_sentences
 from harness.compare.prose.warnings import machine_text
 from harness.compare.table.result import Comparison, Status, SuiteResult, TaskResult
 from harness.metrics import get
@@ -43,7 +43,7 @@ def learning_heading(task: TaskResult) -> str:
 
 def training_lines(task: TaskResult) -> list[str]:
     """Losses and memory of each strategy that trained, a line a run."""
-    runs = [f"{plain(row.label)}: {line}" for row in completed_rows(task) for line in run_sentences(row)]
+    runs = [f"{plain(row.label)}: {line}" for row in completed_rows(task) for line in training_sentences.sentences(row)]
     return runs + memory_text.memory(completed_rows(task))
 
 

@@ -1,4 +1,4 @@
-"""What requests say of strategies, in sentences. Names stand between backticks."""
+"""Sentences about measured requests: latency target met, outputs too short to compare. Names between backticks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from harness.compare.prose.numbers import count, listing, score
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.retention import BASELINE
 
-SHORT = 0.5
-"""Outputs of less than this part of the unchanged model's are another piece of work: a request's seconds do not tell
-which of the two is faster."""
+SHORT_OUTPUT = 0.5
+"""Share of the unchanged model's output tokens below which seconds a request are not comparable."""
 
 
-def speed(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
-    """Say whose requests were answered in time, and whose outputs are too short to compare seconds by.
+def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Give the share of requests that met the latency target, and warn of outputs too short to compare seconds.
 
     Args:
         task: the table.
         scored: its rows that have a score, best first.
-        name: what rows are called.
+        name: names rows.
     """
-    return [sentence for sentence in (_in_time(task, scored, name), _short(scored, name)) if sentence]
+    return [sentence for sentence in (_in_time(task, scored, name), _short_outputs(scored, name)) if sentence]
 
 
 def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
-    """Say what share of requests met a latency target, where every row was asked alike."""
+    """Give the share of requests that met the latency target, where all rows have the same target and load."""
     latencies = [(row, row.cost.latency) for row in scored if row.cost and row.cost.latency]
     loads = {(latency.latency_target_s, latency.arrival_rate) for _, latency in latencies}
     if len(loads) != 1 or not task.speed_comparable:
@@ -40,15 +39,21 @@ def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) ->
     return f"Share of requests ({how}) answered within {target_s:g} s: {listing(shares)}."
 
 
-def _short(scored: Sequence[StrategyResult], name: Names) -> str:
-    """Say whose outputs are far shorter than the unchanged model's."""
+def _short_outputs(scored: Sequence[StrategyResult], name: Names) -> str:
+    """Name the rows whose outputs are far shorter than the unchanged model's."""
     latencies = [(row, row.cost.latency) for row in scored if row.cost and row.cost.latency]
-    usual = {row.model: latency for row, latency in latencies if (row.strategy, row.budget) == (BASELINE, None)}
-    compared = [(row, latency, usual[row.model]) for row, latency in latencies if row.model in usual]
-    short = [(row, latency, base) for row, latency, base in compared if 0 < _written(latency) < SHORT * _written(base)]
+    baselines = {row.model: latency for row, latency in latencies if (row.strategy, row.budget) == (BASELINE, None)}
+    compared = [(row, latency, baselines[row.model]) for row, latency in latencies if row.model in baselines]
+    short = [
+        (row, latency, base)
+        for row, latency, base in compared
+        if 0 < _output_tokens(latency) < SHORT_OUTPUT * _output_tokens(base)
+    ]
     if not short:
         return ""
-    comparisons = [f"{name(row)} {_written(latency):.1f} against {_written(base):.1f}" for row, latency, base in short]
+    comparisons = [
+        f"{name(row)} {_output_tokens(latency):.1f} against {_output_tokens(base):.1f}" for row, latency, base in short
+    ]
     request_counts = [measured.requests for _, latency, base in short for measured in (latency, base)]
     of = f"{min(request_counts)} to " if min(request_counts) < max(request_counts) else ""
     return (
@@ -59,6 +64,6 @@ def _short(scored: Sequence[StrategyResult], name: Names) -> str:
     )
 
 
-def _written(latency: Latency) -> float:
-    """Mean tokens a request; 0 where nothing is written."""
+def _output_tokens(latency: Latency) -> float:
+    """Return the mean output tokens a request; 0 where no text is generated."""
     return latency.output_tokens or 0.0

@@ -1,0 +1,196 @@
+"""Sentences about side effects: retention, chains, searches, overfitting, more data, seeds.
+
+Names stand between backticks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.compare.prose import (
+    ablation_sentences,
+    extraction_sentences,
+    memorisation_sentences,
+    request_sentences,
+)
+from harness.compare.prose.names import Names, bare
+from harness.compare.prose.numbers import change, count, listing, metric_title
+from harness.compare.table.findings import Retention
+from harness.compare.table.result import StrategyResult, TaskResult
+from harness.compare.table.side_effects import data_gains, overfitting, retention_changes, seed_spread
+from harness.measure.units import seconds
+from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
+
+MAX_NAMES = 12
+"""Strategies that a sentence names; more are counted."""
+
+
+def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Describe the side effects that intervals and adjusted tests support.
+
+    Args:
+        task: the table.
+        scored: its rows that have a score, best first.
+        name: names rows.
+    """
+    all_sentences = [
+        *_searches(scored, name),
+        *_retention(scored, name),
+        *memorisation_sentences.sentences(scored, name),
+        *_interactions(scored, name),
+        *_forgetting(task, scored, name),
+        *ablation_sentences.sentences(task, scored, name),
+        extraction_sentences.sentence(task, name),
+        _overfitting(task, scored, name),
+        _more_data(task, scored, name),
+        _seeds(scored, name),
+        *request_sentences.sentences(task, scored, name),
+    ]
+    return [sentence for sentence in all_sentences if sentence]
+
+
+def _retention(scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    changes = retention_changes(scored)
+    losses = [
+        f"{name(row)} {_LOSES[get(retention.metric).concern]}: {_change(retention)}."
+        for row, retention in changes.losses
+    ]
+    gains = [
+        f"{name(row)} {_GAINS[get(retention.metric).concern]}: {_change(retention)}."
+        for row, retention in changes.gains
+    ]
+    if changes.probes and not losses:
+        probes = listing([f"`{bare(probe)}`" for probe in changes.probes])
+        return [f"No clear loss on {probes}, which nothing was trained on.", *gains]
+    return [*losses, *gains]
+
+
+def _searches(scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Name the best candidate of each search, and the strategies without parameters to search."""
+    searched = {row.strategy for row in scored if row.budget}
+    choices = [f"{name(row)} {listing(_choices(row))}." for row in scored if row.budget]
+    unsearched = [row for row in scored if row.strategy not in searched]
+    if searched and unsearched:
+        choices.append(f"With nothing searched: {name.all(unsearched)}.")
+    return choices
+
+
+def _choices(row: StrategyResult) -> list[str]:
+    """Describe the best candidate of each seed against the defaults, on the validation split."""
+    searches = [(trial.seed, trial.search) for trial in row.trials if trial.search]
+    choices: list[str] = []
+    for seed, search in searches:
+        best, defaults = search.candidates[search.chosen], search.candidates[0]
+        changed = [
+            f"{name}={_short(value)}"
+            for name, value in best.parameters.items()
+            if value != defaults.parameters.get(name)
+        ]
+        choice = f"chose {', '.join(changed)}" if changed else "kept its defaults"
+        scores = f"{_short(best.score)} {metric_title(search.metric)} on {count(search.items, 'validation item')}"
+        against = f" against {_short(defaults.score)}" if changed else ""
+        search_s = sum(candidate.wall_s for candidate in search.candidates)
+        spent = f"{count(len(search.candidates), 'candidate')}, {seconds(search_s)}"
+        choices.append(f"{f'with seed {seed} ' if len(searches) > 1 else ''}{choice} ({scores}{against}; {spent})")
+    return choices
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def _interactions(scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Name the chains that gain more or less than the sum of their parts."""
+    interactions = [(row, interaction) for row in scored for interaction in row.interactions]
+    comparisons = [
+        f"{name(row)} is {interaction.kind} than its parts `{bare(interaction.parts[0])}` and "
+        f"`{bare(interaction.parts[1])}` add up to: "
+        f"{change(interaction.change)}."
+        for row, interaction in interactions
+        if interaction.kind != "unclear"
+    ]
+    unclear = list(dict.fromkeys(name(row) for row, interaction in interactions if interaction.kind == "unclear"))
+    if unclear:
+        its = "its" if len(unclear) == 1 else "their"
+        comparisons.append(f"No clear interaction: {listing(unclear)} may be just the sum of {its} parts.")
+    return comparisons
+
+
+def _forgetting(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
+    """Say how learning other tasks later changes the score on this one."""
+    up = 1 if task.higher_is_better else -1
+    comparisons: list[str] = []
+    for row in scored:
+        if (forgetting := row.forgetting) is None:
+            continue
+        later_tasks = listing([f"`{bare(later_task)}`" for later_task in forgetting.after])
+        clear = forgetting.change.adjusted_p <= ALPHA
+        verb = (
+            "is not clearly changed by" if not clear else "loses by" if forgetting.change.value * up < 0 else "gains by"
+        )
+        comparisons.append(
+            f"{name(row)} {verb} learning {later_tasks} afterwards: {change(forgetting.change)} "
+            f"against `{bare(forgetting.than)}`."
+        )
+    return comparisons
+
+
+def _overfitting(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
+    overfitted = overfitting(scored, higher_is_better=task.higher_is_better)
+    if overfitted.rows:
+        gaps = listing([f"{name(row)} {change(gap.change)}" for row, gap in overfitted.rows])
+        return f"Clearly better on what it was trained on than on new items (overfitting): {gaps}."
+    if not overfitted.measured:
+        return ""
+    return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
+
+
+def _more_data(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
+    """Name the strategies that still gain from more training items."""
+    measured, gains = data_gains(scored, higher_is_better=task.higher_is_better)
+    if gains:
+        steps = [
+            f"{name(step.row)} {change(step.gain)} from {step.smaller.train_items:,} to {step.larger.train_items:,} "
+            "items"
+            for step in gains
+        ]
+        return f"More training items still helped: {listing(steps)}."
+    return "No clear gain from the last step to more training items." if measured else ""
+
+
+def _seeds(scored: Sequence[StrategyResult], name: Names) -> str:
+    """Name the rows that were trained with one seed; else the one that varies most over seeds."""
+    single = [row for row in scored if row.one_seed]
+    if not single:
+        return _seed_spread(scored, name)
+    return (
+        f"{name.all(single)} {'was' if len(single) == 1 else 'were'} trained with one seed"
+        f"{' each' if len(single) > 1 else ''}: how far another seed would move the score is not known."
+    )
+
+
+def _seed_spread(scored: Sequence[StrategyResult], name: Names) -> str:
+    spread = seed_spread(scored)
+    if spread is None:
+        return ""
+    rows = spread.rows
+    among = name.all(rows) if len(rows) <= MAX_NAMES else f"{len(rows)} strategies with several seeds"
+    return (
+        f"Of {among}, {name(spread.row)} moves most from seed to seed: standard deviation "
+        f"{spread.sd:.3f} over {spread.score.seeds} seeds, {spread.score.seed_share or 0:.0%} of the variance of its "
+        "mean; the rest is the items'."
+    )
+
+
+_LOSES = {"skill": "forgets", "bias": "becomes more biased", "privacy": "gives away planted secrets"}
+_GAINS = {
+    "skill": "gains on what it was not trained on",
+    "bias": "becomes less biased",
+    "privacy": "gives fewer planted secrets away",
+}
+
+
+def _change(retention: Retention) -> str:
+    lower = "" if get(retention.metric).higher_is_better else " (lower is better)"
+    return f"`{bare(retention.task)}` {metric_title(retention.metric)}{lower} {change(retention.change)}"
