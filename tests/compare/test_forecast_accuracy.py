@@ -1,10 +1,11 @@
-"""How far forecasts were off, from rows alone."""
+"""Forecast ratios of rows, and the sentence about them."""
 
 import pytest
 
 from harness.compare.cost.resource_types import Cost, PhaseCost
-from harness.compare.prose.forecast_error import figures, ratio, sentence
+from harness.compare.prose.forecast_sentences import sentence
 from harness.compare.prose.names import Names
+from harness.compare.table.forecast_ratios import figures, forecast_ratio
 from harness.compare.table.result import StrategyResult
 from harness.records.measurements import Forecast
 
@@ -20,8 +21,8 @@ def row(name, *, said_s, took_s, said_bytes=100, took_bytes=100):
 
 
 def test_only_phases_that_both_know_are_compared():
-    found = ratio(row("a", said_s=3.0, took_s=2.0).cost)
-    assert (found.time, found.time_s, found.measured_s) == (1.5, 3.0, 2.0)
+    ratio = forecast_ratio(row("a", said_s=3.0, took_s=2.0).cost)
+    assert (ratio.time, ratio.time_s, ratio.measured_s) == (1.5, 3.0, 2.0)
 
 
 def test_the_worst_is_the_one_furthest_from_one_on_either_side():
@@ -39,6 +40,6 @@ def test_without_a_forecast_nothing_is_said():
 
 
 def test_raw_numbers_hold_what_was_said_and_the_ratios():
-    found = figures(row("a", said_s=3.0, took_s=2.0, said_bytes=90).cost)
-    assert found["forecast_memory_ratio"] == pytest.approx(0.9)
-    assert found["forecast_time_ratio"] == pytest.approx(1.5)
+    columns = figures(row("a", said_s=3.0, took_s=2.0, said_bytes=90).cost)
+    assert columns["forecast_memory_ratio"] == pytest.approx(0.9)
+    assert columns["forecast_time_ratio"] == pytest.approx(1.5)
