@@ -1,4 +1,4 @@
-"""What tests of several parts share: tiny models, made once a session. Nothing heavy is imported until one is asked."""
+"""Shared fixtures: tiny models, made once a session. Nothing heavy is imported before one is used."""
 
 import gc
 import os

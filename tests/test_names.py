@@ -16,7 +16,7 @@ EMPTY = frozenset(["item", "items", "data", "result", "results", "value", "obj",
 """Nouns that say little: no better than a pronoun where they stand for one."""
 MOST_BANNED = 0.006
 MOST_EMPTY = 1205
-"""What the code had before its pronouns were replaced."""
+"""Empty nouns before the pronouns were replaced."""
 
 
 def trees():

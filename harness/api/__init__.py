@@ -1,4 +1,4 @@
-"""What a plugin author reads: the types that a step, a model and a suite exchange. Nothing heavy is imported.
+"""Types for plugin authors: steps, models, tasks, prompts, answers. Imports nothing heavy.
 
 A *system* is a model plus the way it is asked. A *step* takes a system and a task's training material and
 returns a new system. Steps see `TaskData`, which has no test split; at test time a system sees `Query`

@@ -1,4 +1,4 @@
-"""What a search may try for a step's parameters."""
+"""Ranges and choices that a hyperparameter search may try for a step's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked and what may be learned from: queries, examples, passages, a task and its training material."""
+"""Tasks: queries, examples, passages, and the material that a step may learn from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["classification", "multiple_choice", "qa", "generation", "prefere
 Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
 Form = Literal["auto", "chat", "plain", "bare"]
 Capability = Literal["generate", "score_choices", "train"]
-"""What a model can do: write text, give the log-likelihood of a text, be tuned."""
+"""Abilities of a model: generate text, score choices by log-likelihood, be trained."""
 
 _REQUIREMENTS: dict[Kind, frozenset[Capability]] = {"language_modelling": frozenset({"score_choices"})}
 

@@ -13,7 +13,7 @@ from harness.data.table_files import TableRows
 from harness.errors import HarnessError
 
 EvidenceIndex = Mapping[str, tuple[str, ...]]
-"""What the evidence column may name → passage ids (`corpus.evidence_index`)."""
+"""Names in the evidence column → passage ids (`corpus.evidence_index`)."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What a trial will take, before it runs: memory by parts and seconds by phase, and which GPU holds it."""
+"""Forecasts of a trial: memory by parts, seconds by phase, and the GPUs that hold it."""

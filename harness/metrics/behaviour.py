@@ -22,7 +22,7 @@ REFUSALS = (
     "unknown",
     "i dont know",
 )
-"""How a normalised refusal begins (`text_answers.normalise`)."""
+"""Beginnings of a normalised refusal (`text_answers.normalise`)."""
 
 
 def words(items: Items) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Which parameters of a chain a search may try, and in which range."""
+"""Hyperparameters of a chain that a search may try, each with its range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured of a trial, as it is stored: phases, requests, parts of memory, forecasts and self-tests."""
+"""Stored measurements of a trial: phases, requests, parts of memory, forecasts and self-tests."""
 
 from __future__ import annotations
 

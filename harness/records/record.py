@@ -1,4 +1,4 @@
-"""What was planned and what it left: trials, rows and run records, as they are stored."""
+"""Stored records of a run: planned trials, rows and results."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from harness.records.ablation_names import NONE, ORACLE, RANDOM, ablated_task, p
 from harness.records.record import Row, TaskInfo
 
 PARAPHRASE_TOKENS = 5_000
-"""What all paraphrases may cost together, in tokens of a prompt; the first one is always asked."""
+"""Token budget of all paraphrases together; the first one is always asked."""
 GENERATED_TOKEN_COST = 5
-"""What a written token costs, in tokens that are read."""
+"""Cost of a written token, in tokens that are read."""
 MOST_SAMPLED = 10_000
 """Passages sampled, at most, to find random ones that do not hold the answer."""
 

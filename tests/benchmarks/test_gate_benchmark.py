@@ -1,4 +1,4 @@
-"""How often the gate is wrong: 200 releases in which nothing changed, and planted losses, on stored answers.
+"""Error rates of the gate: 200 unchanged releases, and planted losses, on stored answers.
 
 Each release is drawn from the reference results of quickstart: its items (clusters) are resampled with replacement,
 the same ones for both sides. Nothing changed means: a share of the answers is another, as many for the better as for
@@ -42,7 +42,7 @@ MACHINES = {
     "busy machine": (REQUEST_SD, REQUESTS),
     "busy, 100 requests": (REQUEST_SD, 100),
 }
-"""How far requests for one item differ (standard deviation of the logarithm), and how many are asked."""
+"""Standard deviation of the logarithm of latencies for one item, and the number of requests."""
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 SYSTEMS = (
     ("sentiment", "zero_shot"),

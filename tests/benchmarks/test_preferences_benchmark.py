@@ -14,7 +14,7 @@ pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,pee
 ROUNDS, PAIRS, BATCH, RATE, BETA = 3, 48, 8, 5e-5, 0.1
 ADAPTER = {"rank": 16, "alpha": 32.0, "dropout": 0.0, "targets": "all-linear"}
 VARIANTS = {"defaults": {}, "without gradient checkpointing": {"gradient_checkpointing": False}}
-"""How trl is set up; in both it computes the reference before training and gets its batches of 8."""
+"""Settings of trl: reference computed before training, batches of 8."""
 summaries = {}
 
 

@@ -1,4 +1,4 @@
-"""How fast the bootstrap is, and whether the error rates and coverage are what they claim: pytest --benchmark-only."""
+"""Speed of the bootstrap, error rates and coverage by simulation: pytest --benchmark-only."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ VARIANTS = {
     "like for like, trl padding-free": (PLAIN | {"padding_free": True, "max_length": None}, {}),
     "each at its defaults": ({}, {}),
 }
-"""How trl and how we are set up; both get batches of 8. trl's defaults include gradient checkpointing, ours do not."""
+"""Settings of trl and ours: batches of 8. trl's defaults include gradient checkpointing, ours do not."""
 summaries = {}
 
 

@@ -1,4 +1,4 @@
-"""Whether the way that answers are read decides who is best."""
+"""Strict and lenient answer parsing: does the winner change?"""
 
 import pytest
 

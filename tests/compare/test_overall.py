@@ -1,4 +1,4 @@
-"""What the first sentence of a decision says of all tasks together."""
+"""The first sentence of a decision, over all tasks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a report says of a search: a row of its own, what was chosen, what it cost."""
+"""A hyperparameter search in the report: its row, its choice, its cost."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What every built-in suite keeps to, as far as that can be told without its data; the rest is in tests/e2e."""
+"""Rules for built-in suites that need no data; the others are in tests/e2e."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `harness data` says of a suite: repeats, leaks, labels, lengths and personal data, split by split."""
+"""`harness data`: repeats, leaks, labels, lengths and personal data, split by split."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is written of a trial's system is loaded by other libraries, and answers as was measured."""
+"""A deployed system is loaded by other libraries and gives the measured answers."""
 
 import json
 

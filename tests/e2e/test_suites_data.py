@@ -9,7 +9,7 @@ pytestmark = pytest.mark.e2e
 
 WINDOW_TOKENS = 2048
 USUAL_TOKENS = 320
-"""What a prompt may have on average: time is what is scarce."""
+"""Upper limit of a prompt's mean tokens: these machines are slow."""
 CASES = [(suite, task.name) for suite in list_suites()[0] if suite.package for task in suite.tasks]
 
 

@@ -1,4 +1,4 @@
-"""What a run shows: an honest time left, one line a trial without a terminal, a display with one."""
+"""Live display of a run: time left, one line a trial without a terminal, a display with one."""
 
 import io
 import time

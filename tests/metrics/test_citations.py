@@ -1,4 +1,4 @@
-"""Which passages support an answer, and the share of answers that any supports."""
+"""Supporting passages of an answer, and the share of supported answers."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""Which of several sampled answers is given, and where a reasoning ends."""
+"""Voting over sampled answers, and the end of a reasoning."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What stands in front of prompts gives the numbers that peft's own forward pass gives, packed, cached and alone."""
+"""Virtual tokens give the numbers of peft's own forward pass: packed, cached and alone."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which trials a run has, which are skipped and why, and what makes two trials the same one."""
+"""Planned and skipped trials of a run, the reasons, and trial keys."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""What training held of memory, and energy, in every form of the report."""
+"""Training memory and energy, in every form of the report."""
 
 import csv
 import io

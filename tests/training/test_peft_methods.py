@@ -27,7 +27,7 @@ SMALL = {  # what does not fit the tiny model's sizes by default
     "waveft": "n_frequency=100",
 }
 STAYS = {"adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning"}
-"""What peft cannot merge into the weights."""
+"""Methods that peft cannot merge into the weights."""
 
 
 def predict_scores(model):

@@ -1,4 +1,4 @@
-"""What a trial finds of planted secrets, on a tiny model: after training, in prompts, and in what others may read."""
+"""Planted secrets in a trial of a tiny model: after training, in prompts, and in restricted passages."""
 
 import shutil
 

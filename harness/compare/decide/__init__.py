@@ -1,1 +1,1 @@
-"""Which strategy to choose under constraints, and how sure that is."""
+"""Decisions: the strategy to choose under constraints, with its confidence."""

@@ -1,4 +1,4 @@
-"""What a decision says of one task: every strategy with what it keeps to, which is chosen, and how sure that is."""
+"""A decision on one task: each strategy against the constraints, the choice, and its confidence."""
 
 from __future__ import annotations
 

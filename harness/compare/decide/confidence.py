@@ -1,4 +1,4 @@
-"""How sure a task's verdict is, what would change it, and which strategies nothing else beats at a lower cost."""
+"""Confidence of a task's verdict, what would change it, and the strategies on the Pareto front of score and cost."""
 
 from __future__ import annotations
 

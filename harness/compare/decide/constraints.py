@@ -1,4 +1,4 @@
-"""What a user can accept, and what is found when a strategy is held against it (`keeping`)."""
+"""Constraints of a user, and the result of checking one strategy against one of them."""
 
 from __future__ import annotations
 

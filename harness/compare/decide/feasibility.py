@@ -1,4 +1,4 @@
-"""Whether one strategy's figures keep to what a user can accept, and what an objective ranks by.
+"""Checks of one strategy's figures against a user's constraints, and the figure that an objective ranks by.
 
 A figure decides by its value; its interval says how sure that is. What was not measured neither keeps nor breaks.
 """

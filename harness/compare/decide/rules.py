@@ -1,4 +1,4 @@
-"""What figures do not answer: documented rules with their sources (`rules.toml`), held against what was measured.
+"""Rules for what figures do not answer, with sources (`rules.toml`), each checked against the measurements.
 
 A rule is about what a strategy does (`traits`), never about its name. Where this comparison's own figures speak to a
 rule, both are told.

@@ -1,4 +1,4 @@
-"""What stands between a decision and another one: the constraint that binds, the volume, the items and seeds."""
+"""Sensitivity of a decision: the constraint that binds, the break-even volume, the items and seeds needed."""
 
 from __future__ import annotations
 

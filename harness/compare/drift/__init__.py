@@ -1,1 +1,1 @@
-"""Whether fresh items differ from the test split, and whether scores do."""
+"""Drift: differences of inputs, labels and scores between the test split and fresh items."""

@@ -1,4 +1,4 @@
-"""How strategies do on fresh items that have answered both these and the test split; and what has yet to be run."""
+"""Scores on fresh items against the test split, for strategies that answered both; and the trials still to run."""
 
 from __future__ import annotations
 

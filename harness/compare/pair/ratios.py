@@ -1,4 +1,4 @@
-"""What one strategy took as a multiple of what another took, with an interval where both were measured repeatedly."""
+"""Cost ratios of two strategies, with an interval where both were measured repeatedly."""
 
 from __future__ import annotations
 

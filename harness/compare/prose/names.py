@@ -1,4 +1,4 @@
-"""What strategies are called in a sentence: names stand between backticks."""
+"""Names of strategies in a sentence, between backticks."""
 
 from __future__ import annotations
 

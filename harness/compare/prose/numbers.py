@@ -1,4 +1,4 @@
-"""How numbers and names read in a sentence or a cell; the same in every report."""
+"""Formats of numbers and names in sentences and cells; the same in every report."""
 
 from __future__ import annotations
 

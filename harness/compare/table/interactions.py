@@ -1,4 +1,4 @@
-"""What the rows of one table say of each other where one strategy is a part of another: interaction and forgetting."""
+"""Interactions of chained strategies and forgetting: rows of one table whose strategies contain each other."""
 
 from __future__ import annotations
 

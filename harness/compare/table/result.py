@@ -1,4 +1,4 @@
-"""What a comparison says, ready to be shown: no number is computed after this, and no record is needed."""
+"""Results of a comparison, complete: rendering computes no number and reads no record."""
 
 from __future__ import annotations
 

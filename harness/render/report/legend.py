@@ -17,7 +17,7 @@ ENDINGS = {
     "skipped": ("was skipped", "were skipped"),
     "completed": ("did not finish with every seed", "did not finish with every seed"),
 }
-"""How a strategy ended, in the singular and the plural."""
+"""Names of a trial's status, singular and plural."""
 KINDS = {"qa": "question answering", "multiple_choice": "multiple choice"}
 
 

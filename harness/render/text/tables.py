@@ -14,7 +14,7 @@ from rich.text import Text
 from harness.render.text.escape import cell
 
 Part = Text | Table | Padding
-"""What a report is made of."""
+"""A part of a report: text or a table."""
 INDENT = 2
 """Columns that everything that belongs to a heading stands to the right of it."""
 CLOSE, WIDE = (0, 1, 0, 0), (0, 1, 0, 1)
