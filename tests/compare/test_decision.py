@@ -13,54 +13,13 @@ from harness.compare.decide.decision import Decision, decide
 from harness.compare.decide.rules import all_rules
 from harness.compare.trials.stored_trials import StoredTrialItems, read_trials
 from harness.errors import HarnessError
-from harness.records.measurements import Request, Serving, Span
+from harness.records.measurements import Request, Serving
 from harness.store.results_store import Store, select_newest
-from tests.compare.builders import HERE_MODEL, MIB, completed, pattern
+from tests.compare.builders import HERE_MODEL
+from tests.compare.decision_builders import fitting, only, reason, trial
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 QUICK = settings(max_examples=25, deadline=None)
-STEPS = {"lora": {"step": "lora"}, "rag": {"step": "rag", "k": 1}, "few_shot": {"step": "few_shot"}}
-
-
-def trial(strategy, share, *, task="qa", memory=700, index=False, **changes):
-    """A finished trial whose steps are known, with a peak of so many MiB."""
-    made = completed(task, strategy, pattern(share), **changes)
-    steps = tuple(STEPS[name] for name in strategy.split("+") if name in STEPS)
-    told = made.record.trial.model_copy(update={"steps": steps})
-    info = made.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
-    spans = tuple(span.model_copy(update={"host_peak_bytes": memory * MIB}) for span in made.record.spans)
-    if index:
-        spans = (*spans, Span(phase="index", step="rag", wall_s=5, host_peak_bytes=memory * MIB))
-    tasks = (info, *made.record.tasks[1:])
-    return StoredTrialItems(made.record.model_copy(update={"trial": told, "tasks": tasks, "spans": spans}), made.items)
-
-
-def suite():
-    return [
-        trial("zero_shot", 0.1, memory=500),
-        trial("few_shot", 0.15, memory=600),
-        trial("rag", 0.5, memory=900, index=True, seconds=9),
-        trial("lora", 0.3, memory=1500, trained=9, probes={"know": pattern(0.4)}),
-        trial("rag+lora", 0.55, memory=2500, trained=9, index=True, seconds=10, probes={"know": pattern(0.6)}),
-        completed("know", "zero_shot", pattern(0.6)),
-    ]
-
-
-@pytest.fixture(scope="module")
-def stored():
-    return suite()
-
-
-def only(stored, economics=None, **limits):
-    return decide(stored, Constraints(**limits), economics, tasks=["qa"]).tasks[0]
-
-
-def fitting(task):
-    return {option.strategy for option in task.options if not option.excluded}
-
-
-def reason(task, strategy):
-    return next(option.reason for option in task.options if option.strategy == strategy)
 
 
 def test_without_constraints_the_best_is_chosen_with_what_is_tied(stored):

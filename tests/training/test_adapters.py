@@ -3,40 +3,28 @@
 import pytest
 import torch
 
-from harness.api import Context, Prompt, System, Task
+from harness.api import Prompt, System, Task
 from harness.errors import HarnessError
-from harness.models import quantised, virtual_tokens
+from harness.models import quantised
 from harness.training.adapters import (
-    attach_bottleneck,
-    attach_low_rank,
-    attach_virtual_tokens,
     freeze_lower_blocks,
     merge_adapter,
     unfreeze,
 )
-from harness.training.batches import TrainingSample
 from harness.training.optimiser import MasterAdamW
-from harness.training.settings import SupervisedSettings
-from harness.training.supervised import train
+from tests.training.adapter_chains import (
+    ADAPTERS,
+    CHAINS,
+    full,
+    lora,
+    low_rank,
+    tuned,
+)
 
-SAMPLES = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
 PROMPTS = [Prompt(TASK, f"Which film {n}?") for n in range(5)]
 CHOICES = [("good", "bad film", "a delight")] * 5
 KINDS = ("llama", "tied", "gpt2")
-
-
-def low_rank(model, targets="all-linear", **more):
-    return attach_low_rank(model, rank=4, alpha=8.0, dropout=0.0, targets=targets, **more)
-
-
-def tuned(model):
-    samples = [
-        TrainingSample([*virtual_tokens.virtual_ids(model.module), *sample.prompt], sample.completion)
-        for sample in SAMPLES
-    ]
-    train(model.module, samples, SupervisedSettings(learning_rate=1e-2, epochs=2, batch_size=4), Context())
-    return model
 
 
 def predict(model):
@@ -98,62 +86,6 @@ def test_merging_gives_the_same_answers(open_tiny):
     assert merged_model.trained_parameters == 0
     assert agree(predict(merged_model), expected)
     assert merge_adapter(merged_model) is merged_model
-
-
-def lora(model):
-    return tuned(low_rank(model))
-
-
-def full(model):
-    return tuned(unfreeze(model))
-
-
-def variant(name):
-    return lambda model: tuned(low_rank(model, variant=name))
-
-
-def qlora(model):
-    return tuned(low_rank(model, four_bits=True))
-
-
-def frozen(model):
-    return tuned(freeze_lower_blocks(model, 1))
-
-
-def bottleneck(model):
-    return tuned(attach_bottleneck(model, width=8))
-
-
-def prompt(model):
-    torch.manual_seed(0)
-    return tuned(attach_virtual_tokens(model, 4, ""))
-
-
-ADAPTERS = {
-    "lora": (lora,),
-    "rslora": (variant("rslora"),),
-    "dora": (variant("dora"),),
-    "qlora": (qlora,),
-    "adapter": (bottleneck,),
-    "prompt_tuning": (prompt,),
-}
-CHAINS = ADAPTERS | {
-    "full": (full,),
-    "frozen": (frozen,),
-    "full+frozen": (full, frozen),
-    "lora+frozen": (lora, frozen),
-    "dora+lora": (variant("dora"), lora),
-    "qlora+lora": (qlora, lora),
-    "qlora+qlora": (qlora, qlora),
-    "qlora+full": (qlora, full),
-    "lora+qlora": (lora, qlora),
-    "frozen+adapter": (frozen, bottleneck),
-    "qlora+adapter": (qlora, bottleneck),
-    "full+prompt_tuning": (full, prompt),
-    "lora+lora": (lora, lora),
-    "full+lora": (full, lora),
-    "lora+full": (lora, full),
-}
 
 
 SAVED_CHAINS = [(chain, "llama") for chain in CHAINS] + [
