@@ -23,9 +23,8 @@ from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import space_of
 from harness.records.planned_trial import DEFAULTS, MeasurementOptions, PlannedTrial
-from harness.records.record import Trial
+from harness.records.record import PROTOCOL_VERSION, Trial
 
-PROTOCOL_VERSION = 1
 """Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
 
 BASELINE = "zero_shot"

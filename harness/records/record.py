@@ -11,6 +11,10 @@ from harness.records.measurements import Check, Forecast, Held, Phase, Serving, 
 
 SCHEMA_VERSION = 3
 
+PROTOCOL_VERSION = 2
+"""Version of prompts, training and scoring. It is raised when any of them moves a score; scores of different protocols
+are never compared."""
+
 Role = Literal["target", "probe", "train", "control"]
 
 
@@ -192,6 +196,7 @@ class Completed(StoredModel):
     """A trial that finished.
 
     Attributes:
+        protocol: version of prompts, training and scoring (`PROTOCOL_VERSION`); records without it are of version 1.
         tasks: the target first, then the probes.
         scores: point value of each metric by ``task/metric``; intervals are made by compare from the rows.
         adapted_bytes: size on disk of what adaptation made (adapter, weights or index); None if nothing.
@@ -206,6 +211,7 @@ class Completed(StoredModel):
 
     schema_version: int = SCHEMA_VERSION
     status: Literal["completed"] = "completed"
+    protocol: int = 1
     trial: Trial
     started_at: str
     suite_version: int

@@ -18,7 +18,7 @@ from harness.models import registry
 from harness.predict import answering, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
-from harness.records.record import Completed, Role, Row
+from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row
 from harness.trial import self_tests
 from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
@@ -72,6 +72,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         depths = [(target, k), *((probe, 0) for probe in probes), *((secret, k) for secret in secrets)]
         scores = {name: value for task, depth in depths for name, value in _scores(task, rows, depth).items()}
     record = Completed(
+        protocol=PROTOCOL_VERSION,
         trial=planned.trial,
         started_at=started_at,
         suite_version=suite.version,

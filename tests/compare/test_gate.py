@@ -112,6 +112,15 @@ def test_items_that_changed_under_the_same_id_are_not_compared(tmp_path):
     assert check(judged(tmp_path, trial_rows(), (stored, other)), "accuracy").n == 100
 
 
+def test_scores_of_another_protocol_are_not_compared_and_its_costs_are(tmp_path):
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER, right=share(0.2), protocol=2))
+    quality = check(verdict, "accuracy")
+    assert (quality.outcome, quality.change) == ("inconclusive", None)
+    assert "protocols 1 and 2 are not comparable" in quality.reason
+    assert check(verdict, "memory while answering").outcome == "pass"
+    assert verdict.outcome == "inconclusive"
+
+
 def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
     sides = [[trial_rows(), trial_rows(task="know")], [trial_rows(at=LATER)]]
     verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)

@@ -26,6 +26,12 @@ def test_a_planted_loss_is_a_change_point_and_the_rest_is_none(tmp_path):
     assert series.points[2].change.value < -0.2
 
 
+def test_a_change_of_protocol_is_named_and_is_no_change_of_quality(tmp_path):
+    (series,) = follow(tmp_path, [{}, {"right": share(0.45), "protocol": 2}]).series
+    assert (series.points[1].change, series.points[1].clear) == (None, None)
+    assert "code: protocol 1 → 2" in series.points[1].differs
+
+
 def test_planted_slowness_and_memory_are_change_points(tmp_path):
     (series,) = follow(tmp_path, [{}, {}, {"slower": 2.0, "fatter": 1.5}, {}]).series
     steps = [point.figures for point in series.points]

@@ -1,4 +1,4 @@
-"""Trial keys are those of protocol 1: finished results are found again whatever was moved or renamed since."""
+"""Trial keys of protocol 2 stay: finished trials are found again after modules are moved or renamed."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
 
 KEYS = json.loads(Path(__file__).with_name("trial_keys.json").read_text())
-"""Made by the code before packages were reordered, on the suite of `tests/conftest.py` and an empty model."""
+"""On the suite of `tests/conftest.py` and an empty model; they may change with `PROTOCOL_VERSION` only."""
 STRATEGIES = {
     "usual": (
         "zero_shot few_shot few_shot(k=4,choose=random) calibrated chain_of_thought self_consistency(n=3) "

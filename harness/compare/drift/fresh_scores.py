@@ -54,7 +54,9 @@ def quality_of(test: TaskTrials, fresh: TaskTrials) -> tuple[tuple[QualityShift,
         if after is None:
             continue
         if _made(before) != _made(after):
-            notes.append(f"{before.label} had other weights or parameters on the fresh items: run both again.")
+            notes.append(
+                f"{before.label} had other weights, parameters or another protocol on the fresh items: run both again."
+            )
             continue
         seeds = sorted(before.items.keys() & after.items.keys())
         test_sample, other = (
@@ -135,7 +137,7 @@ def _groups(side: TaskTrials, name: str, notes: list[str]) -> dict[tuple[str, st
     return {(group.label, group.model): group for group in group_trials(side.task.info.name, read_trials(finished))}
 
 
-def _made(group: Group) -> tuple[object, object]:
-    """Tell systems apart: the weights they began with, and their steps."""
+def _made(group: Group) -> tuple[object, ...]:
+    """Tell systems apart: the weights they began with, their steps, and the protocol."""
     first = group.records[0]
-    return first.model.hash, first.trial.steps
+    return first.model.hash, first.trial.steps, first.protocol

@@ -126,6 +126,7 @@ def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
         ("data", "suite version"): record.suite_version,
         ("data", "suite definition"): _short(record.suite_hash),
         ("libraries", "python"): environment.python,
+        ("code", "protocol"): record.protocol,
         ("code", "commit"): _short(environment.git_commit),
         ("seed", "seed"): trial.seed,
         ("hardware", "processor"): environment.processor,

@@ -128,8 +128,7 @@ def _check_quality(pair: ReleasePair, quality: Quality) -> GateCheck:
     check = _check(pair.candidate, "quality", quality.metric, limit=quality.margin)
     check = check.model_copy(update={"of": of, "worse_is": worse_is, "per": "item"})
     if (change := quality.change) is None:
-        fields = {"outcome": "inconclusive", "reason": "no item was asked of both", "needed": "the same items in both"}
-        return check.model_copy(update=fields)
+        return check.model_copy(update={"outcome": "inconclusive", **_incomparable(pair)})
     outcome = _outcome(change.low, change.high, quality.margin, worse_is)
     fields = {
         "outcome": outcome,
@@ -143,6 +142,17 @@ def _check_quality(pair: ReleasePair, quality: Quality) -> GateCheck:
         "needed": items_to_conclude(quality) if outcome == "inconclusive" else "",
     }
     return check.model_copy(update=fields)
+
+
+def _incomparable(pair: ReleasePair) -> dict[str, str]:
+    """Return why the scores of a pair are not compared, and what is needed."""
+    if len(pair.protocols) == 1:
+        return {"reason": "no item was asked of both", "needed": "the same items in both"}
+    protocols = " and ".join(map(str, pair.protocols))
+    return {
+        "reason": f"scores of protocols {protocols} are not comparable: prompts, training or scoring differ",
+        "needed": f"the baseline measured again: 'harness run {pair.candidate.records[0].trial.suite}' with its model",
+    }
 
 
 def _check_figures(pair: ReleasePair, limits: GateLimits, noise: Noise) -> list[GateCheck]:

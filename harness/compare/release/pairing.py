@@ -78,6 +78,11 @@ class ReleasePair:
         return all((record.trial.key, record.started_at) in before for record in self.candidate.records)
 
     @property
+    def protocols(self) -> tuple[int, ...]:
+        """Versions of prompts and scoring, oldest first; scores are comparable only if there is one."""
+        return tuple(sorted({record.protocol for record in (*self.baseline.records, *self.candidate.records)}))
+
+    @property
     def same_hardware(self) -> bool:
         """Whether both ran on one kind of machine, so that seconds and bytes can be compared."""
         return len(self.baseline.machines | self.candidate.machines) == 1

@@ -58,7 +58,7 @@ def compare_quality(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) 
 
 
 def score_change(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
-    """Subtract the baseline's score from the candidate's, on their common items; None if there are none."""
+    """Subtract the baseline's score from the candidate's on their common items; None if there are none."""
     samples = _paired_samples(pair, task, metric)
     return difference(*samples) if samples else None
 
@@ -117,7 +117,9 @@ def _quality(pair: ReleasePair, task: str, metric: Metric, margin: float | None)
 
 
 def _paired_samples(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
-    """Score the common items: candidate and baseline; None if there are none."""
+    """Score the common items: candidate and baseline; None if there are none, or if their protocols differ."""
+    if len(pair.protocols) > 1:
+        return None
     labels = pair.labels(task)
     before, after = pair.baseline.items(task, labels), pair.candidate.items(task, labels)
     common = shared_ids(before, after)
