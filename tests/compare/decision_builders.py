@@ -9,9 +9,9 @@ from tests.compare.builders import MIB, completed, pattern
 STEPS = {"lora": {"step": "lora"}, "rag": {"step": "rag", "k": 1}, "few_shot": {"step": "few_shot"}}
 
 
-def trial(strategy, share, *, task="qa", memory=700, index=False, **changes):
+def trial(strategy, share, *, task="qa", memory=700, index=False, shift=0, **changes):
     """A finished trial whose steps are known, with a peak of so many MiB."""
-    made = completed(task, strategy, pattern(share), **changes)
+    made = completed(task, strategy, pattern(share, shift=shift), **changes)
     steps = tuple(STEPS[name] for name in strategy.split("+") if name in STEPS)
     told = made.record.trial.model_copy(update={"steps": steps})
     info = made.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})

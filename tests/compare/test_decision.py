@@ -82,14 +82,32 @@ def test_a_bar_that_the_interval_leaves_open_is_decided_by_the_value_and_said(st
     assert "It keeps to --min-metric token_f1=0.54 by its value, while its interval reaches beyond." in found.verdict
 
 
-def test_what_was_not_measured_excludes_nothing_and_says_how_to_measure_it(stored):
-    found = only(stored, max_gpu_gb=24, max_latency_p95_ms=800)
-    assert len(fitting(found)) == 5
-    told = " ".join(found.unknown)
-    assert "--max-latency-p95-ms 800: p95 latency was not measured for 5 options" in told
-    assert "--requests" in told
-    assert "GPU memory was not measured" in told
-    assert "Whether it keeps to --max-gpu-gb 24 and --max-latency-p95-ms 800 was not measured." in found.verdict
+def test_what_was_not_measured_does_not_fit_and_says_how_to_measure_it(stored):
+    decision = only(stored, max_gpu_gb=24, max_latency_p95_ms=800)
+    assert decision.chosen is None
+    unknown = " ".join(decision.unknown)
+    assert (
+        "--max-latency-p95-ms 800: p95 latency was not measured for 5 options, which may fit: 'harness run" in unknown
+    )
+    assert "--requests" in unknown
+    assert "GPU memory was not measured" in unknown
+    assert "every one of 5" not in decision.nothing_fits
+    assert "cannot be checked for any of 5" in decision.nothing_fits
+
+
+def test_a_strategy_without_the_figure_is_not_chosen_before_one_that_fits():
+    stored = [served(trial("zero_shot", 0.5), 0.2), trial("rag", 0.6, index=True)]
+    decision = only(stored, max_latency_p95_ms=800)
+    assert fitting(decision) == {"zero_shot"}
+    assert reason(decision, "rag") == "p95 latency was not measured"
+    assert "for 1 option, which may fit" in " ".join(decision.unknown)
+
+
+def test_of_those_tied_the_simplest_is_chosen_and_the_highest_named():
+    decision = only([trial("few_shot", 0.6), trial("rag", 0.6, index=True), trial("lora", 0.65, shift=9, trained=9)])
+    assert decision.confidence == "tied"
+    assert decision.chosen[0] == "few_shot"
+    assert "it is the simplest (no training, no index), while `lora` scores highest (0.6" in decision.verdict
 
 
 def served(made, slowest, count=60):
@@ -273,10 +291,11 @@ def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
         assert all(option.reason for option in one.options if option.excluded)
 
 
-def test_the_cheaper_of_those_tied_is_named_beside_the_highest_score():
-    found = only([trial("rag+lora", 0.6, trained=9, index=True), trial("rag", 0.58, index=True)])
-    assert found.confidence == "tied"
-    assert "it scores highest, while `rag` costs" in found.verdict
+def test_the_cheaper_of_those_tied_is_named_beside_the_simplest():
+    decision = only([trial("rag+lora", 0.6, trained=9, index=True), trial("rag", 0.58, index=True, seconds=40)])
+    assert decision.confidence == "tied"
+    assert "choose `rag`" in decision.verdict
+    assert "; `rag+lora` costs" in decision.verdict
 
 
 def test_what_costs_less_but_is_clearly_worse_is_named(stored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -12,12 +13,22 @@ from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.compare.trials.traits import Traits
 from harness.measure.units import seconds, size
 from harness.metrics import get
 from harness.records.measurements import StoredModel
 
 Confidence = Literal["only", "clear", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]
+_NEEDS: dict[str, Callable[[Traits], float]] = {
+    "no training": lambda traits: traits.changes_weights,
+    "no preference data": lambda traits: traits.uses_preferences,
+    "no index": lambda traits: traits.searches_corpus,
+    "fewest steps": lambda traits: traits.steps,
+    "no examples": lambda traits: traits.uses_examples,
+    "fewest trained parameters": lambda traits: traits.trained_share or 0.0,
+}
+"""Needs that make a strategy less simple, the heaviest first, each with the name of its absence."""
 MANY = 4
 """Names that a sentence holds before it counts the rest."""
 
@@ -30,7 +41,8 @@ class RankedOption(StoredModel):
         usd_month: the total over the horizon, spread over its months; per_1000_usd: for a thousand requests.
         memory_bytes: peak of its process in any phase; p95_s: of a request; None where not measured.
         findings: one for each constraint, then one for each rule that excludes it.
-        excluded: whether one of them says no; reason: which, in a line.
+        excluded: whether one of them says no, or could not be checked because a figure is missing; reason: which, in a
+            line.
         warnings: what rules say that does not exclude it.
         tied: not clearly worse than the best of those that are left (Holm); None where unknown, or excluded.
         to_best: this minus that best.
@@ -91,7 +103,7 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
         for rule in rules
         if rule.effect == "exclude"
     ]
-    broken = [check for check in checks if check.ok is False]
+    broken = [check for check in checks if not check.ok]
     cost, latency = row.cost, row.cost.latency if row.cost else None
     slow = next((quantile for quantile in latency.wall if quantile.share == 0.95), None) if latency else None
     return RankedOption(
@@ -104,18 +116,25 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
         p95_s=slow.value_s if slow else None,
         findings=tuple(checks),
         excluded=bool(broken),
-        reason="; ".join(one.text for one in broken) or None,
+        reason="; ".join(check.text for check in broken) or None,
         warnings=tuple(rule.says for rule in rules if rule.effect == "warn"),
     )
 
 
 def ranked(table: TaskResult, limits: Constraints) -> list[StrategyResult]:
-    """Order those that are not clearly worse than the best by the objective; equal ones by their score."""
+    """Order those tied for best: by simplicity for quality, else by the objective; equal ones by their score."""
     tied = [row for row in table.rows if row.tied_for_best]
     if limits.objective == "quality":
-        return tied
+        return sorted(tied, key=complexity)
     _, figure = figure_of(limits.objective, tied)
     return sorted(tied, key=lambda row: _or_last(figure(row)))
+
+
+def complexity(row: StrategyResult) -> tuple[float, ...]:
+    """Return a sort key, simplest first: the `_NEEDS` in their order, changed parameters, then total cost in USD."""
+    traits = row.traits or Traits()
+    cost = row.money.total_usd() if row.money else math.inf
+    return (*(need(traits) for need in _NEEDS.values()), traits.settings, cost)
 
 
 def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints, *, of: int) -> str:
@@ -136,7 +155,7 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
     elif not alternatives:
         sentence += f": clearly best of the {left} that fit" if left < of else f": clearly best of all {left}"
     else:
-        sentence += f": tied with {_names(alternatives, name)}, {_why(chosen, alternatives, limits)}"
+        sentence += f": tied with {_names(alternatives, name)}, {_why(order, limits, name, primary)}"
     sentence += f".{_costs(chosen)}"
     single = [row for row in order if row.one_seed]
     if single:
@@ -145,11 +164,9 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
 
 
 def proviso(chosen: RankedOption) -> str:
-    """Say which constraints the chosen one is only likely to keep to, and which were not measured."""
+    """Name the constraints that the interval of the chosen one leaves open."""
     likely = [check.constraint for check in chosen.findings if check.ok and check.sure is False]
-    unknown = [one.constraint for one in chosen.findings if one.ok is None]
-    text = f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
-    return text + (f" Whether it keeps to {listing(unknown)} was not measured." if unknown else "")
+    return f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
 
 
 def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
@@ -178,9 +195,14 @@ def _flag(rule: DecisionRule) -> str:
     return "--" + (rule.flag.replace("_", " ") if rule.flag.startswith("expertise") else rule.flag.replace("_", "-"))
 
 
-def _why(chosen: StrategyResult, alternatives: Sequence[StrategyResult], limits: Constraints) -> str:
+def _why(order: Sequence[StrategyResult], limits: Constraints, name: Names, primary: str) -> str:
+    chosen, alternatives = order[0], order[1:]
     if limits.objective == "quality":
-        return f"it scores highest{_cheapest(chosen, alternatives)}"
+        up = 1 if get(primary).higher_is_better else -1
+        best = max(order, key=lambda row: up * row.scores[primary].value)
+        highest = "and scores highest" if best is chosen else f"while {name(best)} scores highest"
+        value = "" if best is chosen else f" ({score(best.scores[primary])})"
+        return f"it is the simplest{_simpler(chosen, alternatives)}, {highest}{value}{_cheapest(chosen, alternatives)}"
     unit, figure = figure_of(limits.objective, [chosen, *alternatives])
     figure_value, alternative_values = (
         figure(chosen),
@@ -194,6 +216,13 @@ def _why(chosen: StrategyResult, alternatives: Sequence[StrategyResult], limits:
     return f"it has the lowest {unit} ({_amount(figure_value, limits)} against {span}{_once(chosen)})"
 
 
+def _simpler(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> str:
+    """Name the two heaviest needs that some of the others have and the chosen has not: `` (no training, no index)``."""
+    traits, others = chosen.traits or Traits(), [row.traits or Traits() for row in alternatives]
+    less = [label for label, need in _NEEDS.items() if any(need(traits) < need(other) for other in others)]
+    return f" ({', '.join(less[:2])})" if less else ""
+
+
 def _once(row: StrategyResult) -> str:
     return ", measured once" if row.seeds == 1 else ""
 
@@ -205,7 +234,7 @@ def _cheapest(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) ->
         return ""
     least, row = min(paid, key=lambda pair: pair[0])
     share = least / chosen.money.total_usd() if chosen.money.total_usd() else 1.0
-    return f", while `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
+    return f"; `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
 
 
 def _amount(value: float, limits: Constraints) -> str:

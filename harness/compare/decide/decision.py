@@ -1,11 +1,13 @@
 """From stored records and what a user can accept to what to choose, why, and how sure that is.
 
 What breaks a constraint or a rule is left out; of the rest, those not clearly worse than the best are kept (paired
-tests, adjusted for their number by Holm), and the objective ranks these. No figure decides that was not measured.
+tests, adjusted for their number by Holm), and the objective ranks these: for quality, the simplest comes first. A
+constraint whose figure was not measured is not met.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.compare.cost.money import PricingAssumptions
@@ -159,7 +161,8 @@ def _task(
     """Decide for one task."""
     options = [held(row, task, limits, flags) for row in _finished(task)]
     left = _left(options)
-    unmeasured = _unknown([check for option in options if not option.excluded for check in option.findings])
+    unbroken = [option for option in options if all(check.ok is not False for check in option.findings)]
+    unmeasured = _unknown([check for option in unbroken for check in option.findings])
     if not left:
         text = nothing_fits(options)
         return TaskDecision(
@@ -170,6 +173,7 @@ def _task(
             confidence="unknown",
             options=tuple(options),
             nothing_fits=text,
+            unknown=unmeasured,
         )
     table = task if len(left) == len(options) else _among(task, stored, left, economics)
     order = ranked(table, limits)
@@ -233,17 +237,15 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
 
 def _unknown(checks: Sequence[ConstraintCheck]) -> tuple[str, ...]:
     """Say once for each constraint what was not measured, of how many, and how it can be."""
-    counts: dict[tuple[str, str], int] = {}
-    for check in checks:
-        if check.remedy:
-            key = (
-                f"{check.constraint}: {check.text}" if check.ok is None else f"{check.constraint}: too few requests",
-                check.remedy,
-            )
-            counts[key] = counts.get(key, 0) + 1
+    counts = Counter(
+        (check.constraint, "too few requests" if check.ok else check.text, bool(check.ok), check.remedy)
+        for check in checks
+        if check.remedy
+    )
     return tuple(
-        f"{text} for {count(many, 'option')}, which {'stays' if many == 1 else 'stay'}: {remedy}."
-        for (text, remedy), many in counts.items()
+        f"{constraint}: {text} for {count(many, 'option')}, which "
+        f"{('stays' if many == 1 else 'stay') if fits else 'may fit'}: {remedy}."
+        for (constraint, text, fits, remedy), many in counts.items()
     )
 
 

@@ -1,6 +1,6 @@
 """Checks of one strategy's figures against a user's constraints, and the figure that an objective ranks by.
 
-A figure decides by its value; its interval says how sure that is. What was not measured neither keeps nor breaks.
+A figure decides by its value; its interval says how sure that is. What was not measured does not fit.
 """
 
 from __future__ import annotations

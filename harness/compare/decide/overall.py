@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import Field
 
-from harness.compare.decide.choice import RankedOption, TaskDecision
+from harness.compare.decide.choice import RankedOption, TaskDecision, complexity
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.numbers import count, listing, score, usd
@@ -38,8 +38,9 @@ class Overall(StoredModel):
 def overall(tasks: Sequence[TaskResult], decided: Sequence[TaskDecision], limits: Constraints) -> Overall:
     """Choose one strategy for all tasks.
 
-    By quality, the one whose largest shortfall behind a task's best is smallest. Else those that are tied for best on
-    most tasks come first, and of these the one with the smallest sum of costs, or the best worst latency or memory.
+    Those that are tied for best on most tasks come first; of these, by quality, the simplest if it is tied on all,
+    else the one whose largest shortfall behind a task's best is smallest; by another objective, the one with the
+    smallest sum of costs, or the best worst latency or memory.
     """
     options = [{(o.strategy, o.model): o for o in task_decision.options if not o.excluded} for task_decision in decided]
     fit = [key for key in options[0] if all(key in options_by_key for options_by_key in options)]
@@ -126,11 +127,12 @@ def _key(
     rows: Sequence[dict[Key, StrategyResult]],
     options: Sequence[dict[Key, RankedOption]],
     basis: tuple[Sequence[TaskResult], Constraints],
-) -> tuple[float, float]:
+) -> tuple[float, ...]:
     tasks, limits = basis
     clearly_worse = sum(not options_by_key[key].tied for options_by_key in options)
     if limits.objective == "quality":
-        return 0.0, max(_behind(key, options_by_key, task) for options_by_key, task in zip(options, tasks, strict=True))
+        behind = max(_behind(key, options_by_key, task) for options_by_key, task in zip(options, tasks, strict=True))
+        return clearly_worse, behind if clearly_worse else 0.0, *complexity(rows[0][key])
     figures = [figure_of(limits.objective, list(rows_by_key.values()))[1](rows_by_key[key]) for rows_by_key in rows]
     values = [float("inf") if value is None else value for value in figures]
     return clearly_worse, sum(values) if limits.objective == "cost" else max(values)

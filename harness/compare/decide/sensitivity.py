@@ -24,7 +24,7 @@ def nothing_fits(options: Sequence[RankedOption]) -> str:
     Args:
         options: all of them, every one excluded.
     """
-    broken = [[check for check in option.findings if check.ok is False] for option in options]
+    broken = [[check for check in option.findings if not check.ok] for option in options]
     constraints = {name for checks in broken for name in {check.constraint for check in checks}}
     alone = {name: sum(all(check.constraint == name for check in checks) for checks in broken) for name in constraints}
     all_break = [
@@ -32,13 +32,16 @@ def nothing_fits(options: Sequence[RankedOption]) -> str:
     ]
     nearest = min(options, key=lambda option: _distance(option.findings))
     binds = max(constraints, key=lambda name: (alone[name], name in all_break, name))
-    if binds in all_break:
+    unmeasured = all(check.ok is None for checks in broken for check in checks if check.constraint == binds)
+    if binds in all_break and unmeasured:
+        label = f"{binds} cannot be checked for any of {len(options)}"
+    elif binds in all_break:
         label = f"every one of {len(options)} breaks {binds}"
     elif alone[binds]:
         label = f"{binds} binds: without it {alone[binds]} of {len(options)} would fit"
     else:
         label = f"no single constraint decides: each of {len(options)} breaks at least two"
-    misses = "; ".join(_missed(check) for check in nearest.findings if check.ok is False)
+    misses = "; ".join(_missed(check) for check in nearest.findings if not check.ok)
     return f"Nothing fits: {label}. Nearest is `{nearest.strategy}`: {misses}."
 
 
@@ -70,7 +73,7 @@ def changes(
 
 
 def _distance(checks: Sequence[ConstraintCheck]) -> tuple[int, float]:
-    broken = [check for check in checks if check.ok is False]
+    broken = [check for check in checks if not check.ok]
     return len(broken), max((math.inf if check.miss is None else check.miss for check in broken), default=0.0)
 
 
@@ -158,12 +161,13 @@ def _relaxed(
     quality = limits.objective == "quality"
     _, figure = figure_of("cost" if quality else limits.objective, everything.rows)
     admitted: dict[str, tuple[float, ConstraintCheck, StrategyResult]] = {}
+    best = max(up * option.score.value for option in options if not option.excluded and option.score)
     for option in options:
-        broken, row = [check for check in option.findings if check.ok is False], rows[option.strategy, option.model]
+        broken, row = [check for check in option.findings if not check.ok], rows[option.strategy, option.model]
         if len(broken) != 1 or broken[0].miss is None or primary not in row.scores:
             continue
         if quality:
-            better = up * (row.scores[primary].value - chosen.scores[primary].value) > 0
+            better = up * row.scores[primary].value > best
         else:
             value, other = figure(chosen), figure(row)
             better = value is not None and other is not None and other < value
