@@ -11,6 +11,7 @@ from harness.metrics.items import Items
 from harness.metrics.labels import micro_f1
 from harness.metrics.metric import TEXT_KINDS, BoolArray, FloatArray, Metric, MetricSeries
 from harness.metrics.text_answers import normalise, overlap
+from harness.metrics.words import count_words
 
 REFUSALS = (
     "unanswerable",
@@ -26,14 +27,15 @@ REFUSALS = (
 
 
 def words(items: Items) -> FloatArray:
-    """Number of words between white space in each output: [n, 1]."""
-    return np.array([float(len(output.split())) for output in items.outputs])[:, None]
+    """Number of words in each output (`words.count_words`): [n, 1]."""
+    return np.array([float(count_words(output)) for output in items.outputs])[:, None]
 
 
 def length_error(items: Items) -> FloatArray:
     """Words by which each output is longer or shorter than the reference nearest in length: [n, 1]."""
     pairs = zip(items.outputs, items.references, strict=True)
-    return np.array([float(min(abs(len(out.split()) - len(r.split())) for r in refs)) for out, refs in pairs])[:, None]
+    lengths = ((count_words(output), map(count_words, references)) for output, references in pairs)
+    return np.array([float(min(abs(length - other) for other in others)) for length, others in lengths])[:, None]
 
 
 def outdated(items: Items) -> FloatArray:
@@ -55,7 +57,7 @@ def has_rejected(items: Items) -> BoolArray:
 
 def words_at_most(limit: int, items: Items) -> FloatArray:
     """1 where an answer was given in at most `limit` words, else 0: [n, 1]."""
-    answers = [answer is not None and 0 < len(answer.split()) <= limit for answer in items.answers]
+    answers = [answer is not None and 0 < count_words(answer) <= limit for answer in items.answers]
     return np.array(answers, dtype=np.float64)[:, None]
 
 

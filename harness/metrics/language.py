@@ -15,6 +15,7 @@ import numpy as np
 from harness.api import Kind
 from harness.metrics.items import Items
 from harness.metrics.metric import BoolArray, FloatArray, Metric
+from harness.metrics.words import count_words
 
 
 def bits_and_bytes(items: Items) -> FloatArray:
@@ -23,8 +24,8 @@ def bits_and_bytes(items: Items) -> FloatArray:
 
 
 def nats_and_words(items: Items) -> FloatArray:
-    """Negative log-likelihood of each text, nats, and its words between white space: [n, 2]."""
-    return _against(items, lambda text: len(text.split()), 1.0)
+    """Negative log-likelihood of each text, nats, and its words (`words.count_words`): [n, 2]."""
+    return _against(items, count_words, 1.0)
 
 
 def ratio(sums: FloatArray, _count: FloatArray) -> FloatArray:
@@ -64,7 +65,8 @@ METRICS = (
     ),
     Metric(
         "word_perplexity",
-        "perplexity of held-out text for each word between white space, whatever the tokenizer",
+        "perplexity of held-out text for each word between white space (each character where there is none), "
+        "whatever the tokenizer",
         _KINDS,
         nats_and_words,
         exponential_ratio,
@@ -72,6 +74,6 @@ METRICS = (
         higher_is_better=False,
         bounds=(1.0, inf),
         defined=scored,
-        source="Jelinek et al. 1977; by words as lm-evaluation-harness counts them",
+        source="Jelinek et al. 1977; by words as lm-evaluation-harness counts them, or by characters",
     ),
 )

@@ -2,20 +2,28 @@
 
 A short answer: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
 taken off. A longer text: all of it. Labels: the first such line, if it is a label but for case, punctuation and
-spacing; else the only label that the whole output mentions as a whole word. Nothing is guessed: no label or several
-are a failure that the record names, and that metrics count as wrong.
+spacing; else the only label that the whole output mentions as a whole word. Unicode form and invisible characters do
+not count either. Nothing is guessed: no label or several are a failure that the record names, and that metrics count as
+wrong.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import regex
 
 from harness.api import Kind
+from harness.metrics.words import CHARACTER, NUMBER_MARK, WORD, fold
 
-_LEAD = re.compile(r"answer\s*:", re.IGNORECASE)
-_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "\u2018": "\u2019", "«": "»"}
-_NOT_WORD = re.compile(r"[\W_]+")
+_LEAD = re.compile(r"answer\s*[:\uFF1A]", re.IGNORECASE)
+_QUOTES = dict(zip("\"'`“\u2018«\u2039「『", "\"'`”\u2019»\u203a」』", strict=True))
+_NOT_WORD = regex.compile(rf"(?:{NUMBER_MARK})(*SKIP)(*FAIL)|[^\p{{L}}\p{{M}}\p{{N}}\p{{S}}]+")
+_SYMBOL = regex.compile(r"\p{S}+")
+_PART_OF_WORD = WORD.pattern.removesuffix("+")
 
 
 def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | None, str]:
@@ -51,16 +59,14 @@ def reasoning(output: str, labels: Sequence[str]) -> str:
     """
     lines: list[str] = []
     for line in output.splitlines():
-        if any(line.strip().casefold().startswith(f"{label}:".casefold()) for label in labels):
+        if any(fold(line.strip()).startswith(fold(f"{label}:")) for label in labels):
             break
         lines.append(line)
     return "\n".join(lines).strip()
 
 
 def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, str]:
-    spoken = _words_only(line)
-    exact = [choice for choice in choices if choice == line] or [c for c in choices if _words_only(c) == spoken]
-    matches = exact or mentioned_choices(output, choices)
+    matches = _equal_choices(line, choices) or mentioned_choices(output, choices)
     if len(matches) == 1:
         return matches[0], "label"
     if not matches:
@@ -68,14 +74,47 @@ def _label(line: str, output: str, choices: Sequence[str]) -> tuple[str | None, 
     return None, f"failed: {len(matches)} labels in the output"
 
 
+def _equal_choices(line: str, choices: Sequence[str]) -> list[str]:
+    """The choices that a line is: as written, but for case, punctuation and spacing, or also but for symbols."""
+    if line in choices:
+        return [line]
+    words, plain_words = _words_only(line), _without_symbols(line)
+    equal = [choice for choice in choices if _words_only(choice) == words]
+    return equal or [choice for choice in choices if _without_symbols(choice) == plain_words]
+
+
 def mentioned_choices(output: str, choices: Sequence[str]) -> list[str]:
     """The choices that occur as whole words; where one is part of another, the longer one was meant."""
-    longest_first = sorted((c for c in choices if c.strip()), key=len, reverse=True)
-    if not longest_first:
-        return []
-    options = "|".join(re.escape(choice.strip()) for choice in longest_first)
-    spoken = {match.casefold() for match in re.findall(rf"(?<!\w)(?:{options})(?!\w)", output, re.IGNORECASE)}
-    return [choice for choice in choices if choice.strip().casefold() in spoken]
+    keys, pattern = _mention_pattern(tuple(choices))
+    spoken = set(pattern.findall(fold(output)))
+    return [choice for choice, key in zip(choices, keys, strict=True) if key in spoken]
+
+
+@lru_cache(maxsize=1024)
+def _mention_pattern(choices: tuple[str, ...]) -> tuple[tuple[str, ...], Any]:
+    """Return the choices folded, and an expression that finds them in a folded text, the longest first."""
+    folded = tuple(fold(choice.strip()) for choice in choices)
+    keys = sorted(filter(None, dict.fromkeys(folded)), key=len, reverse=True)
+    borders = [_borders(key) for key in keys]
+    if len(set(borders)) == 1:  # many times as fast
+        return folded, regex.compile(f"{borders[0][0]}(?:{'|'.join(map(regex.escape, keys))}){borders[0][1]}")
+    pairs = zip(keys, borders, strict=True)
+    alternatives = [f"{before}{regex.escape(key)}{after}" for key, (before, after) in pairs]
+    return folded, regex.compile("|".join(alternatives) or r"(?!)")
+
+
+def _borders(key: str) -> tuple[str, str]:
+    """Return what must not stand before and behind a choice: the rest of a word or of a number.
+
+    Anything may stand beside a character of a script without spaces between words.
+    """
+    before = "" if CHARACTER.match(key) else rf"(?<!{_PART_OF_WORD})"
+    after = "" if CHARACTER.fullmatch(key[-1]) else rf"(?!{_PART_OF_WORD})"
+    if key[0].isdigit():
+        before += r"(?<!\d[.,]|(?<![\w)\]])-)"
+    if key[-1].isdigit():
+        after += r"(?![.,]\d)"
+    return before, after
 
 
 def _clean(line: str) -> str:
@@ -87,6 +126,14 @@ def _clean(line: str) -> str:
     return line
 
 
+@lru_cache(maxsize=65_536)
 def _words_only(text: str) -> str:
-    """Return the words of a text, case-folded; a text without a word (``+``) is unchanged."""
-    return _NOT_WORD.sub(" ", text).strip().casefold() or text.strip()
+    """Return the words, numbers and symbols of a folded text; a text of punctuation alone is unchanged."""
+    folded = fold(text)
+    return " ".join(_NOT_WORD.sub(" ", folded).split()) or folded.strip()
+
+
+@lru_cache(maxsize=65_536)
+def _without_symbols(text: str) -> str:
+    words = _words_only(text)
+    return " ".join(_SYMBOL.sub(" ", words).split()) or words

@@ -1,4 +1,4 @@
-"""Metrics of free-text answers, by the rules of the SQuAD v1.1 evaluation script."""
+"""Metrics of free-text answers, by the rules of the SQuAD v1.1 evaluation script for all scripts and numbers."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ from collections import Counter
 from functools import lru_cache
 
 import numpy as np
+import regex
 
 from harness.metrics.items import Items
 from harness.metrics.metric import TEXT_KINDS, FloatArray, Metric
+from harness.metrics.words import NUMBER_MARK, fold, space_characters
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_ARTICLES = frozenset(("a", "an", "the"))
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_MARKED_NUMBER = re.compile(r"\d[^\w\s]\d|[-.][^\w\s]*\d")
+_WORD_SEPARATOR = regex.compile(r"[\u0F0B-\u0F0D\u1361-\u1368]")
+"""Punctuation between words of Tibetan and Ethiopic."""
+_GROUPING = r"(?<=\p{Nd}),(?=(?:\p{Nd}{2},)*\p{Nd}{3}(?!\p{Nd}))"
+_PUNCTUATION = regex.compile(rf"{_GROUPING}|(?:{NUMBER_MARK})(*SKIP)(*FAIL)|[\p{{P}}{re.escape(string.punctuation)}]")
 
 
 @lru_cache(maxsize=65_536)
 def normalise(text: str) -> str:
-    """Lower-case, drop ASCII punctuation and English articles, and join what is left with single spaces.
+    """Fold case and Unicode form, drop punctuation and English articles, and join what is left with single spaces.
 
-    Source: Rajpurkar et al. 2016 (arXiv:1606.05250), `normalize_answer` of the v1.1 evaluation script.
+    As `normalize_answer` of SQuAD v1.1 (Rajpurkar et al. 2016, arXiv:1606.05250) for English words. Besides: Unicode's
+    punctuation is dropped, and characters stand alone where a script has no spaces, as in MLQA (Lewis et al. 2020,
+    arXiv:1910.07475); numbers keep sign, point and other marks within them ("-5", "3.14", "1/2") but no grouping commas
+    ("1,000" is "1000"); and a text of articles or punctuation alone keeps them, for nothing else tells it from another.
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+    words = _all_words(text)
+    return " ".join([word for word in words if word not in _ARTICLES] or words)
 
 
 def exact_match(items: Items) -> FloatArray:
@@ -40,13 +51,13 @@ def token_f1(items: Items) -> FloatArray:
 def contains(items: Items) -> FloatArray:
     """1 where the whole output has a reference as a run of whole words, both normalised, else 0: [n, 1]."""
     pairs = zip(items.outputs, items.references, strict=True)
-    return _column([any(contains_phrase(normalise(output), normalise(ref)) for ref in refs) for output, refs in pairs])
+    return _column([any(contains_phrase(output, ref) for ref in refs) for output, refs in pairs])
 
 
 @lru_cache(maxsize=262_144)
 def overlap(answer: str, reference: str) -> float:
     """F1 of the words of two texts after normalising: 2·common / (words + words), 0 where none is common."""
-    answer_words, reference_words = _words(answer), _words(reference)
+    answer_words, reference_words = _word_pair(answer, reference)
     if answer_words == reference_words:
         return 1.0 if answer_words else 0.0
     if set(answer_words).isdisjoint(reference_words):  # most wrong answers, and far quicker to tell
@@ -55,17 +66,46 @@ def overlap(answer: str, reference: str) -> float:
     return 2 * common / (len(answer_words) + len(reference_words))
 
 
+def contains_phrase(output: str, reference: str) -> bool:
+    """Return whether an output has a reference as a run of whole words, both normalised.
+
+    An empty reference is contained only in an empty output.
+    """
+    phrase, text = normalise(reference), normalise(output)
+    if _ARTICLES.issuperset(phrase.split()):
+        phrase, text = " ".join(_all_words(reference)), " ".join(_all_words(output))
+    return f" {phrase} " in f" {text} " if phrase else not text
+
+
+def _word_pair(first: str, second: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the normalised words of two texts; both keep their articles if one has nothing else."""
+    words, other_words = _words(first), _words(second)
+    if _ARTICLES.issuperset(words) or _ARTICLES.issuperset(other_words):
+        return _all_words(first), _all_words(second)
+    return words, other_words
+
+
 @lru_cache(maxsize=65_536)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(normalise(text).split())
 
 
-def contains_phrase(output: str, reference: str) -> bool:
-    """Return whether a normalised output has a normalised reference as a run of whole words.
+@lru_cache(maxsize=65_536)
+def _all_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text, articles included; a text of punctuation alone is unchanged."""
+    text = fold(text)
+    if text.isascii() and not _MARKED_NUMBER.search(text):
+        words = text.translate(_NO_PUNCTUATION).split()
+    else:
+        words = space_characters(text if text.isascii() else _WORD_SEPARATOR.sub(" ", text)).split()
+        words = [word if word.isalnum() else _without_punctuation(word) for word in words]
+    return tuple(filter(None, words)) or tuple(text.split())
 
-    A reference that normalises to nothing (an article) is contained only in an output that does the same.
-    """
-    return f" {reference} " in f" {output} " if reference else not output
+
+def _without_punctuation(word: str) -> str:
+    if word.isascii() and not _MARKED_NUMBER.search(word):
+        return word.translate(_NO_PUNCTUATION)
+    return _PUNCTUATION.sub("", word)
 
 
 def _column(values: list[float] | list[bool]) -> FloatArray:

@@ -95,6 +95,14 @@ def test_lengths_are_counted_in_words():
     assert value("words_at_most@3", *rows, answered("", "x")) == pytest.approx(2 / 3)
 
 
+def test_scripts_without_spaces_are_measured_in_characters():
+    assert value("output_words", answered("你好\uff0c世界。", "x")) == 4
+    assert value("words_at_most@3", answered("北京烤鸭", "x")) == 0
+    assert value("word_perplexity", text("你好", math.log(9))) == pytest.approx(3)
+    assert value("extractive_coverage", answered("北京好", "r", input="去北京")) == pytest.approx(2 / 3)
+    assert value("output_words", answered("हिन्दी में", "x")) == 2
+
+
 def test_refusing_is_right_only_where_nothing_can_be_answered():
     rows = (
         answered("Unanswerable.", "unanswerable"),

@@ -1,5 +1,8 @@
 """Free-text metrics by the SQuAD rules, and reading answers from outputs."""
 
+import re
+import string
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,13 +25,104 @@ def answered(answer, *references, output=""):
         ("An (apple)", "apple"),
         ("theatre", "theatre"),
         ("well-known", "wellknown"),
-        ("$1,000.50", "100050"),
-        ("a", ""),
         ("naïve Café", "naïve café"),
     ],
 )
 def test_text_is_normalised_as_the_squad_script_does(text, expected):
     assert normalise(text) == expected
+
+
+def squad_normalised(text):
+    """`normalize_answer` of the SQuAD v1.1 evaluation script."""
+    words = "".join(c for c in text.lower() if c not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", words).split())
+
+
+ENGLISH = st.text(string.ascii_letters + string.punctuation + " \n\t", max_size=30)
+ENGLISH_WORDS = st.lists(st.sampled_from(["The", "a", "an", "cat", "Cats", "it's", "well-known", "(see)", "C++", "."]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(ENGLISH | ENGLISH_WORDS.map(" ".join))
+def test_english_without_digits_is_normalised_as_squad_does_unless_nothing_would_remain(text):
+    expected = squad_normalised(text)
+    assert normalise(text) == expected if expected else text.isspace() or not text or normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-5", "-5"),
+        ("\u22125", "-5"),
+        ("(-$5).", "-5"),
+        ("$5", "5"),
+        ("+5", "5"),
+        ("3.14.", "3.14"),
+        ("$1,000.50", "1000.50"),
+        ("1,00,000", "100000"),
+        ("3,14", "3,14"),
+        ("1990\u20132000", "1990-2000"),
+        ("1/2", "1/2"),
+        ("½", "1/2"),
+        ("1½", "1 1/2"),
+        ("10²", "10 2"),
+        ("12:30", "12:30"),
+        ("COVID-19", "covid19"),
+        ("\uff11\uff12", "12"),
+    ],
+)
+def test_numbers_keep_their_marks_but_no_grouping(text, expected):
+    assert normalise(text) == expected
+
+
+@pytest.mark.parametrize(("answer", "reference"), [("-5", "5"), ("3.14", "314"), ("1/2", "12"), ("+", "-"), ("!", "?")])
+def test_unlike_numbers_and_signs_do_not_match(answer, reference):
+    items = answered(answer, reference, output=answer)
+    assert [metrics.get(name).value(items) for name in ("exact_match", "token_f1", "contains")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "f1"),
+    [("A", "A", 1), ("The", "a", 0), ("The", "The", 1), ("Option A", "A", 2 / 3), ("the cat", "a cat", 1)],
+)
+def test_an_answer_of_articles_alone_keeps_them(answer, reference, f1):
+    items = answered(answer, reference, output=f"It is {answer}.")
+    assert metrics.get("token_f1").value(items) == pytest.approx(f1)
+    assert metrics.get("contains").value(items) == (f1 > 0)
+
+
+TEXTS = (
+    "हिन्दी में लिखा सारांश",
+    "Ελληνική περίληψη",
+    "Русский текст",
+    "北京最有名的菜",
+    "สรุปภาษาไทย",
+    "ملخص عربي",
+    "한국어 요약",
+)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("metric", ["exact_match", "token_f1", "contains", "rouge1", "rouge2", "rougeL"])
+def test_equal_texts_of_any_script_score_1_and_unlike_ones_less(metric, text):
+    assert metrics.get(metric).value(answered(text, text, output=text)) == 1
+    for other in TEXTS:
+        if other != text:
+            assert metrics.get(metric).value(answered(other, text, output=other)) == 0
+
+
+def test_texts_without_spaces_overlap_by_characters_and_hindi_by_words():
+    assert overlap("北京烤鸭。", "烤鸭") == pytest.approx(2 * 2 / (4 + 2))
+    assert overlap("दिन", "दान") == 0
+    assert metrics.get("contains").value(answered(None, "烤鸭", output="答案是北京烤鸭。")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [("caf\u00e9", "cafe\u0301"), ("“Paris”", "Paris"), ("it\u2019s", "it's"), ("a\u200bb", "ab")],
+)
+def test_unicode_forms_and_punctuation_do_not_count(answer, reference):
+    assert metrics.get("exact_match").value(answered(answer, reference)) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,6 +190,8 @@ def test_an_output_without_text_fails_to_parse(output):
         ("The review is negative.", "negative"),
         ("I would say: not positive", "not positive"),
         ("card_arrival", "card arrival"),
+        ("`Positive`\nwhich is not negative", "Positive"),
+        ("<negative>\nor Positive", "negative"),
     ],
 )
 def test_a_label_is_read_as_the_task_writes_it(output, answer):
@@ -118,6 +214,29 @@ def test_no_label_or_several_is_a_failure_with_its_reason(output, reason):
 def test_choices_that_differ_in_punctuation_only_are_told_apart():
     assert parse("multiple_choice", "C++", ("C", "C++")) == ("C++", "label")
     assert parse("multiple_choice", "-", ("+", "-")) == ("-", "label")
+
+
+@pytest.mark.parametrize(
+    ("output", "labels", "answer"),
+    [
+        ("दिन", ("दिन", "दान"), "दिन"),
+        ("उत्तर है दान।", ("दिन", "दान"), "दान"),
+        ("答案是正面的", ("正面", "负面"), "正面"),
+        ("คำตอบคือไม่ดี", ("ดี", "ไม่ดี"), "ไม่ดี"),
+        ("It is cafe\u0301\u200b!", ("caf\u00e9", "bar"), "caf\u00e9"),
+        ("I feel 😡!", ("😀", "😡"), "😡"),
+        ("The answer is -5", ("5", "-5"), "-5"),
+        ("-5.", ("5", "-5"), "-5"),
+        ("C++.", ("C", "C++"), "C++"),
+    ],
+)
+def test_a_label_of_any_script_is_found_whole(output, labels, answer):
+    assert parse("classification", output, labels) == (answer, "label")
+
+
+@pytest.mark.parametrize("output", ["It is 3.14", "It is -3", "1.3"])
+def test_a_label_is_no_part_of_a_longer_number(output):
+    assert parse("classification", output, ("3", "4"))[0] is None
 
 
 def test_no_choices_is_a_failure():

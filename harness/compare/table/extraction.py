@@ -19,7 +19,7 @@ from harness.compare.trials.groups import Group, ScoreKey, make_panel
 from harness.metrics import Items, get
 from harness.metrics.parsing import mentioned_choices
 from harness.metrics.statistical_power import ALPHA
-from harness.metrics.text_answers import contains_phrase, normalise, overlap
+from harness.metrics.text_answers import contains_phrase, overlap
 
 PARSED_KINDS = {"classification", "multiple_choice", "preference", "qa"}
 """Task kinds whose answer is parsed from the output; for others the whole output is the answer."""
@@ -109,7 +109,7 @@ def _parse(output: str, answer: str | None, references: tuple[str, ...], choices
     if choices:
         single = [choice[0] for line in lines if len(choice := mentioned_choices(line, choices)) == 1]
         return single[-1] if single else answer
-    if contained := [reference for reference in references if contains_phrase(normalise(output), normalise(reference))]:
+    if contained := [reference for reference in references if contains_phrase(output, reference)]:
         return contained[0]
     candidates = lines if answer is None else [answer, *lines]
     return max(candidates, key=lambda line: max(overlap(line, reference) for reference in references), default=answer)
