@@ -3,7 +3,7 @@
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
 from harness.compare.trials.stored_trials import StoredTrialItems
-from harness.records.measurements import Span
+from harness.records.measurements import Request, Serving, Span
 from tests.compare.builders import MIB, completed, pattern
 
 STEPS = {"lora": {"step": "lora"}, "rag": {"step": "rag", "k": 1}, "few_shot": {"step": "few_shot"}}
@@ -43,3 +43,10 @@ def fitting(task):
 
 def reason(task, strategy):
     return next(option.reason for option in task.options if option.strategy == strategy)
+
+
+def served(made, slowest, count=60):
+    requests = tuple(
+        Request(id=f"{i:04d}", wall_s=slowest * (i + 1) / count, tokens_in=10, tokens_out=5) for i in range(count)
+    )
+    return StoredTrialItems(made.record.model_copy(update={"serving": Serving(requests=requests)}), made.items)

@@ -10,10 +10,8 @@ from harness.compare.cost.money import make_usage
 from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints, parse_bar
 from harness.compare.decide.decision import Decision, decide
-from harness.compare.decide.rules import all_rules
-from harness.compare.trials.stored_trials import StoredTrialItems, read_trials
+from harness.compare.trials.stored_trials import read_trials
 from harness.errors import HarnessError
-from harness.records.measurements import Request, Serving
 from harness.store.results_store import Store, select_newest
 from tests.compare.builders import HERE_MODEL
 from tests.compare.decision_builders import fitting, only, reason, trial
@@ -110,13 +108,6 @@ def test_of_those_tied_the_simplest_is_chosen_and_the_highest_named():
     assert "it is the simplest (no training, no index), while `lora` scores highest (0.6" in decision.verdict
 
 
-def served(made, slowest, count=60):
-    requests = tuple(
-        Request(id=f"{i:04d}", wall_s=slowest * (i + 1) / count, tokens_in=10, tokens_out=5) for i in range(count)
-    )
-    return StoredTrialItems(made.record.model_copy(update={"serving": Serving(requests=requests)}), made.items)
-
-
 def test_a_measured_latency_excludes_by_its_p95():
     stored = [served(trial("zero_shot", 0.5), 0.2), served(trial("rag", 0.6, index=True), 2.0)]
     found = only(stored, max_latency_p95_ms=800)
@@ -154,28 +145,6 @@ def test_relaxing_a_limit_that_would_admit_a_better_one_is_named(stored):
 def test_items_that_would_separate_the_tied_are_told():
     found = only([trial("rag", 0.55, index=True), trial("rag+lora", 0.6, trained=9, index=True)])
     assert any("80 % power" in text for text in found.changes) or found.confidence == "clear"
-
-
-def test_rules_are_told_with_their_source_and_with_what_was_measured(stored):
-    made = decide(stored, Constraints(), make_economics(make_usage(update_every="7d")), tasks=["qa"])
-    (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
-    assert rule.agrees is True
-    assert "`rag` 0.50" in rule.measured
-    assert rule.rule.address == "https://arxiv.org/abs/2312.05934"
-
-
-def test_a_rule_that_the_figures_contradict_is_told_with_both():
-    stored = [trial("zero_shot", 0.1), trial("rag", 0.2, index=True), trial("lora", 0.9, trained=9)]
-    made = decide(stored, Constraints(), make_economics(make_usage(update_every="7d")), tasks=["qa"])
-    (rule,) = [one for one in made.rules if one.rule.id == "facts-by-index"]
-    assert rule.agrees is False
-
-
-def test_every_rule_has_a_source_that_can_be_read():
-    assert len({rule.id for rule in all_rules()}) == len(all_rules())
-    for rule in all_rules():
-        assert rule.address.startswith("https://"), rule.id
-        assert rule.source, rule.id
 
 
 def test_the_smallest_model_that_meets_the_bar_is_named_with_its_licence():

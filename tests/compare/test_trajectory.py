@@ -7,9 +7,12 @@ import math
 
 import pytest
 
+from harness.compare.decide.constraints import Constraints
+from harness.compare.decide.decision import decide
 from harness.compare.prose.training_sentences import spark
 from harness.compare.report.comparison import compare
 from harness.compare.table.training_curves import POINTS, curves_of
+from harness.compare.table.undertraining import train_longer
 from harness.records.loss_curves import runs
 from harness.render.report import csv as as_csv
 from harness.render.report import json as as_json
@@ -58,6 +61,29 @@ def test_every_report_tells_how_training_went():
     (trial,) = json.loads(as_json.render(made))["trials"]
     assert trial["curves"][0]["loss"] == [[1, 1.0], [2, 0.5], [3, pytest.approx(1 / 3)]]
     assert trial["curves"][0]["best"] == 1
+
+
+@pytest.mark.parametrize(("checks", "short"), [((0.5, 0.4, 0.39), True), ((0.5, 0.4, 0.399), False), ((0.5,), False)])
+def test_training_that_ends_while_validation_loss_falls_is_called_undertrained(checks, short):
+    curves = tuple(logged(checks=checks))
+    stored = [
+        completed("sentiment", "lora", pattern(0.8), trained=1, curves=curves),
+        completed("sentiment", "zero_shot", pattern(0.5)),
+    ]
+    sentence = (
+        "Undertrained: `lora`, whose validation loss still fell at the last check. "
+        "Train longer: harness run SUITE --strategy 'lora(epochs=4)'"
+    )
+    assert (sentence in compare(stored).suites[0].tasks[0].verdict) is short
+    decision = decide(stored, Constraints()).tasks[0]
+    assert ("Undertrained, so it may score higher: `lora`." in decision.verdict) is short
+    assert (sentence in decision.changes) is short
+
+
+def test_the_last_step_with_epochs_is_trained_longer():
+    assert train_longer("lora(rank=4)+dpo+rag(k=1)") == "lora(rank=4)+dpo(epochs=4)+rag(k=1)"
+    assert train_longer("zero_shot") is None
+    assert train_longer("no_such_step") is None
 
 
 def test_the_spread_over_seeds_is_shown_and_taken_apart():

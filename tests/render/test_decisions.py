@@ -12,7 +12,7 @@ from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
 from harness.render import decision_report
-from tests.compare.test_decision import suite, trial
+from tests.compare.decision_builders import suite, trial
 
 
 @pytest.fixture(scope="module")

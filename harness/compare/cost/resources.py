@@ -77,7 +77,7 @@ def _cost(phases: dict[str, PhaseCost], records: Sequence[Completed], items: flo
 def _ratio(parts: Sequence[tuple[int | None, float | None]]) -> float | None:
     """Tokens over the seconds of the model's forward passes, without retrieval, prompt layout and parsing.
 
-    They include no warm-up: a model makes its first passes while it is loaded (`prefix_sharing.supports_packing`).
+    They include no warm-up: a model makes its first passes while it is loaded (`packing_probe.supports_packing`).
     """
     tokens, seconds = _total([count for count, _ in parts]), _total([duration for _, duration in parts])
     return tokens / seconds if tokens and seconds else None

@@ -13,6 +13,7 @@ from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.compare.table.undertraining import undertrained
 from harness.compare.trials.traits import Traits
 from harness.measure.units import seconds, size
 from harness.metrics import get
@@ -160,6 +161,8 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
     single = [row for row in order if row.one_seed]
     if single:
         sentence += f" Only one seed of {_names(single, name)}: another may change this."
+    if short := [row for row in order if undertrained(row)]:
+        sentence += f" Undertrained, so it may score higher: {_names(short, name)}."
     return sentence
 
 

@@ -11,6 +11,7 @@ from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, metric_title, score, usd
+from harness.compare.prose.training_sentences import undertrained_sentence
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.metrics.statistical_power import items_to_detect, two_digits
 
@@ -61,6 +62,7 @@ def changes(
         options: what was found of each of its rows.
         limits: what was asked for.
     """
+    primary = table.primary or ""
     sentences = [
         _runner_up(table, order, limits),
         _thrifty(table, order, limits),
@@ -68,6 +70,7 @@ def changes(
         *_relaxed(order[0], everything, options, limits),
         _more_items(table, order),
         _more_seeds(order),
+        undertrained_sentence([row for row in table.rows if primary in row.scores], Names(table.rows)),
     ]
     return [sentence for sentence in sentences if sentence]
 

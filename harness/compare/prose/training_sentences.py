@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
+from harness.compare.prose.names import Names
 from harness.compare.table.findings import Curve
 from harness.compare.table.result import StrategyResult
+from harness.compare.table.undertraining import train_longer, undertrained
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -14,6 +17,16 @@ def sentences(row: StrategyResult) -> list[str]:
     """Describe each training run of a row's first seed; empty where nothing was trained."""
     curves = next((trial.curves for trial in row.trials if trial.curves), ())
     return [sentence for curve in curves if (sentence := _sentence(curve))]
+
+
+def undertrained_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
+    """Name the rows whose training ended while validation loss fell, with a command that trains the best longer."""
+    short = [row for row in rows if undertrained(row)]
+    if not short:
+        return ""
+    longer = train_longer(short[0].strategy)
+    command = f" Train longer: harness run SUITE --strategy {shlex.quote(longer)}" if longer else ""
+    return f"Undertrained: {name.all(short)}, whose validation loss still fell at the last check.{command}"
 
 
 def spark(values: Sequence[float], width: int = 12) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from harness.compare.prose import forecast_sentences, side_effect_sentences
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
+from harness.compare.prose.training_sentences import undertrained_sentence
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds
 from harness.metrics.statistical_power import ALPHA
@@ -30,6 +31,7 @@ def sentences(task: TaskResult) -> tuple[str, ...]:
         _fastest(task, [scored[0], *tied], name),
         _cheapest([scored[0], *tied], name),
         _chance(task, primary, scored),
+        undertrained_sentence(scored, name),
         *side_effect_sentences.sentences(task, scored, name),
         forecast_sentences.sentence(scored, name),
     ]
