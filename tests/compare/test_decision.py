@@ -14,7 +14,7 @@ from harness.compare.trials.stored_trials import read_trials
 from harness.errors import HarnessError
 from harness.store.results_store import Store, select_newest
 from tests.compare.builders import HERE_MODEL
-from tests.compare.decision_builders import fitting, only, reason, trial
+from tests.compare.decision_builders import fitting, only, reason, served, trial
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 QUICK = settings(max_examples=25, deadline=None)
