@@ -16,6 +16,7 @@ from harness.metrics.words import NUMBER_MARK, fold, space_characters
 
 _ARTICLES = frozenset(("a", "an", "the"))
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_DIGIT = re.compile(r"\d")
 _MARKED_NUMBER = re.compile(r"\d[^\w\s]\d|[-.][^\w\s]*\d")
 _WORD_SEPARATOR = regex.compile(r"[\u0F0B-\u0F0D\u1361-\u1368]")
 """Punctuation between words of Tibetan and Ethiopic."""
@@ -90,11 +91,10 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(normalise(text).split())
 
 
-@lru_cache(maxsize=65_536)
 def _all_words(text: str) -> tuple[str, ...]:
     """Return the words of a text, articles included; a text of punctuation alone is unchanged."""
     text = fold(text)
-    if text.isascii() and not _MARKED_NUMBER.search(text):
+    if _has_plain_numbers(text):
         words = text.translate(_NO_PUNCTUATION).split()
     else:
         words = space_characters(text if text.isascii() else _WORD_SEPARATOR.sub(" ", text)).split()
@@ -102,8 +102,13 @@ def _all_words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, words)) or tuple(text.split())
 
 
+def _has_plain_numbers(text: str) -> bool:
+    """Whether a text is ASCII and no number in it has a mark."""
+    return text.isascii() and not (_DIGIT.search(text) and _MARKED_NUMBER.search(text))
+
+
 def _without_punctuation(word: str) -> str:
-    if word.isascii() and not _MARKED_NUMBER.search(word):
+    if _has_plain_numbers(word):
         return word.translate(_NO_PUNCTUATION)
     return _PUNCTUATION.sub("", word)
 
