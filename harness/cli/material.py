@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -112,9 +112,13 @@ def init(  # noqa: PLR0913 - one for each flag
         Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of .txt and .md files, or a table.")
     ] = None,
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
+    kind: Annotated[
+        Literal["classification", "qa", "generation"] | None,
+        typer.Option("--kind", help="Kind of the task; inferred from the references if left out."),
+    ] = None,
 ) -> None:
     """Write a suite from your own data."""
     from harness.data.scaffold import init_suite
 
-    suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder)
+    suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder, kind=kind)
     typer.echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {suite.path}")

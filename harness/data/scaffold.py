@@ -19,7 +19,9 @@ from harness.data.table_files import TableRows, read_table
 from harness.errors import HarnessError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-MOST_LABELS = 30
+FEW_LABELS = 30
+MIN_REPETITION = 3
+"""Rows a value, from which more than `FEW_LABELS` short values are labels, if nearly all of them repeat."""
 SHORT_WORDS = 6
 MOST_TRAIN = 400
 
@@ -45,6 +47,7 @@ def init_suite(  # noqa: PLR0913 - one for each option of the command
     reference: str,
     corpus: Path | None,
     folder: Path,
+    kind: Kind | None = None,
 ) -> NewSuite:
     """Write NAME/suite.toml and its data sheet, with copies of the data: a folder that is complete in itself.
 
@@ -55,6 +58,7 @@ def init_suite(  # noqa: PLR0913 - one for each option of the command
         reference: column with the right answer.
         corpus: folder of .txt and .md files, or a table with id, text and title; None: nothing to retrieve from.
         folder: where the suite's folder is made.
+        kind: of the task; None: inferred from the references.
 
     Raises:
         HarnessError: a bad or taken name, an unknown column, or data that can't be used. Nothing is left behind.
@@ -63,7 +67,13 @@ def init_suite(  # noqa: PLR0913 - one for each option of the command
     _check_name(name, target)
     table = read_table(data)
     table.require((input, reference))
-    kind, why = infer_kind(table, reference, has_corpus=corpus is not None)
+    if input == reference:
+        raise HarnessError(f"--input and --reference are both {input!r}: the answer would stand in the question.")
+    inferred, why = infer_kind(table, reference, has_corpus=corpus is not None)
+    if kind is None:
+        kind, why = inferred, f"{why} If that is wrong: {_alternatives(inferred)}."
+    else:
+        why = f'Kind "{kind}", as asked.'
     scratch = folder / f".{name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -85,14 +95,14 @@ def init_suite(  # noqa: PLR0913 - one for each option of the command
         raise HarnessError(f"{target} can't be written ({error.strerror or error}).") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return NewSuite(target, f"{why} Change 'kind' in {target / 'suite.toml'} if that is wrong.")
+    return NewSuite(target, why)
 
 
 def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[Kind, str]:
     """Infer the kind of task from a column of references, with a sentence on why.
 
-    Few values that repeat often are labels; else short answers, or any with a corpus, are question answering; others
-    are generation.
+    Few values that repeat, or many short ones that nearly all repeat, are labels; else short answers, or any with a
+    corpus, are question answering; others are generation.
 
     Raises:
         HarnessError: the column is empty or has one value, so that no system could be better than another.
@@ -105,14 +115,28 @@ def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[K
     if values < 2:
         raise HarnessError(f"column {reference!r} of {table.name} has {values} different value(s): there must be two.")
     median_words = median(len(text.split()) for text in counts.elements())
-    seldom = values >= 0.2 * rows and not (values <= 5 and rows >= 2 * values)
-    if values <= MOST_LABELS and not seldom and median_words <= 2 * SHORT_WORDS:
+    if median_words <= 2 * SHORT_WORDS and _are_labels(counts):
         return "classification", f'Column {reference!r} has {values} values in {rows} rows: kind "classification".'
     if has_corpus:
         return "qa", f'Column {reference!r} has {values} values in {rows} rows, and there is a corpus: kind "qa".'
     if median_words <= SHORT_WORDS:
         return "qa", f'Column {reference!r} holds short texts, {median_words:g} words in the middle: kind "qa".'
     return "generation", f'Column {reference!r} holds texts of {median_words:g} words in the middle: kind "generation".'
+
+
+def _are_labels(counts: Counter[str]) -> bool:
+    rows, values = counts.total(), len(counts)
+    if values <= FEW_LABELS:
+        return values < 0.2 * rows or (values <= 5 and rows >= 2 * values)
+    longest = max(len(text.split()) for text in counts)
+    repeated = sum(times > 1 for times in counts.values())
+    return rows >= MIN_REPETITION * values and repeated >= 0.9 * values and longest <= SHORT_WORDS
+
+
+def _alternatives(kind: Kind) -> str:
+    """Name the flags that choose another kind."""
+    kinds = [other for other in ("classification", "qa", "generation") if other != kind]
+    return " or ".join(f"--kind {other}" for other in kinds)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`harness init`: a user's table becomes a suite that can be prepared as it stands."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,37 @@ def test_short_answers_become_question_answering_and_long_ones_generation(tmp_pa
         folder.mkdir()
         new_suite = written(jsonl(folder / "rows.jsonl", rows), folder)
         assert load_suite(new_suite.path).task("mine").kind == kind
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "kind"),
+    [(77, 10_000, "classification"), (150, 600, "classification"), (150, 300, "qa"), (400, 1_000, "qa")],
+)
+def test_many_short_values_that_repeat_are_labels(tmp_path: Path, labels: int, rows: int, kind: str):
+    lines = [f"message {i * 7919} of a customer,intent {i % labels}" for i in range(rows)]
+    file = tmp_path / "rows.csv"
+    file.write_text("text,intent\n" + "\n".join(lines) + "\n")
+    inferred, _ = scaffold.infer_kind(scaffold.read_table(file), "intent", has_corpus=False)
+    assert inferred == kind
+
+
+def test_one_answer_that_does_not_repeat_makes_no_labels_of_many_that_do(tmp_path: Path):
+    rows = [{"text": f"q {i}", "intent": f"answer {i}" if i % 3 else "none"} for i in range(300)]
+    table = scaffold.read_table(jsonl(tmp_path / "rows.jsonl", rows))
+    assert scaffold.infer_kind(table, "intent", has_corpus=False)[0] == "qa"
+
+
+def test_the_kind_can_be_chosen_and_the_other_kinds_are_offered(tickets: Path, tmp_path: Path):
+    new_suite = written(tickets, tmp_path)
+    assert new_suite.inferred.endswith("If that is wrong: --kind qa or --kind generation.")
+    shutil.rmtree(new_suite.path)
+    asked = written(tickets, tmp_path, kind="generation")
+    assert load_suite(asked.path).task("mine").kind == "generation"
+
+
+def test_a_column_is_not_its_own_answer(tickets: Path, tmp_path: Path):
+    with pytest.raises(HarnessError, match="the answer would stand in the question"):
+        written(tickets, tmp_path, reference="text")
 
 
 def test_a_corpus_makes_it_question_answering_with_passages(tmp_path: Path):
