@@ -80,8 +80,11 @@ class Rag(Step):
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
         """An index depends on the corpus, the embedder and its kind, not on the model, earlier steps or `k`."""
+        from harness.retrieval import bm25
+
         del chain_key
-        return f"{task.corpus_hash} {self.retriever} {self.index}"
+        terms = "" if self.retriever == "dense" else f" {bm25.TERMS_VERSION}"
+        return f"{task.corpus_hash} {self.retriever} {self.index}{terms}"
 
     def save(self, system: System, folder: Path) -> None:
         """Write the indexes."""

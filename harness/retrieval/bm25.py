@@ -1,12 +1,12 @@
 """Lexical retrieval: passages that share rare words with the query (BM25, Robertson & Zaragoza 2009), by bm25s.
 
-A word is a run of letters, digits and underscores in lower case, of any length and script. There is no stemming and
-there are no stop words, as idf gives little weight to a word of many passages.
+A word is a run of letters, combining marks, digits and underscores without case; in scripts without spaces between
+words each pair of neighbouring characters is one (`words.search_terms`). There is no stemming and there are no stop
+words, as idf gives little weight to a word of many passages.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,14 @@ import bm25s
 import numpy as np
 
 from harness.api import Passage
+from harness.metrics.words import search_terms
 from harness.retrieval.ranking import AllowedMask, passage_line
 
 K1, B = 1.5, 0.75
 """Saturation of term frequency and normalisation by length: bm25s's defaults, in the usual range of the survey."""
 _FOLDER = "bm25"
-_WORD = re.compile(r"\w+")
+TERMS_VERSION = 2
+"""Raised when texts are cut into other words, so that no earlier index is searched with them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Bm25Searcher:
         self.index.save(folder / _FOLDER, show_progress=False)
 
     def _rank(self, text: str, allowed: AllowedMask, depth: int) -> list[int]:
-        scores = self.index.get_scores_from_ids(self.index.get_tokens_ids(split_words(text)))
+        scores = self.index.get_scores_from_ids(self.index.get_tokens_ids(search_terms(text)))
         matches = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         best = np.argsort(-scores[matches], kind="stable")[:depth]
         return matches[best].tolist()
@@ -49,7 +51,7 @@ def build(passages: Sequence[Passage]) -> Bm25Searcher:
     """Index a corpus by its words."""
     vocabulary: dict[str, int] = {"": 0}  # the word of a passage without words: lengths are divided by their mean
     word_ids = [
-        [vocabulary.setdefault(word, len(vocabulary)) for word in split_words(passage_line(passage)) or [""]]
+        [vocabulary.setdefault(word, len(vocabulary)) for word in search_terms(passage_line(passage)) or [""]]
         for passage in passages
     ]
     index: Any = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy")
@@ -60,8 +62,3 @@ def build(passages: Sequence[Passage]) -> Bm25Searcher:
 def load(folder: Path) -> Bm25Searcher:
     """Load an index that `Bm25Searcher.save` wrote; no pickle is read."""
     return Bm25Searcher(bm25s.BM25.load(folder / _FOLDER, show_progress=False, allow_pickle=False))
-
-
-def split_words(text: str) -> list[str]:
-    """Split a text into lower-case words."""
-    return _WORD.findall(text.lower())

@@ -50,10 +50,11 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True)
 class PassageRetriever:
-    """Finds k passages for each query among those that its user may read.
+    """Finds up to k passages for each query among those that its user may read.
 
+    A query gets fewer, or none, where the searchers find no more: BM25 only finds passages that share a word with it.
     Passages that a user may not read are filtered out before fusion, reranking and the cut, so k readable passages are
-    returned if there are k. They still count in figures of the whole corpus: idf, and the lists of ivf.
+    returned if k were found. They still count in figures of the whole corpus: idf, and the lists of ivf.
 
     Attributes:
         searchers: several are fused by reciprocal rank.
@@ -102,19 +103,8 @@ class PassageRetriever:
         searcher_depth = depth if len(self.searchers) == 1 else max(depth, FUSION_DEPTH)
         lists = [searcher.search(texts, allowed, searcher_depth) for searcher in self.searchers]
         merged = lists[0] if len(lists) == 1 else [fuse_rankings(rows) for rows in zip(*lists, strict=True)]
-        return [self._cut_or_fill(row, allowed, depth) for row in merged]
-
-    def _cut_or_fill(self, row: Sequence[int], allowed: AllowedMask, depth: int) -> list[int]:
-        """Cut to `depth`, or fill up in corpus order if a query shares words with too few passages.
-
-        Every list goes through here, and positions that are not allowed are removed, whatever a searcher returned.
-        """
-        positions = [position for position in row if allowed is None or allowed[position]][:depth]
-        if len(positions) < depth:
-            in_corpus_order = range(len(self.passages)) if allowed is None else np.flatnonzero(allowed).tolist()
-            present = set(positions)
-            positions += [position for position in in_corpus_order if position not in present][: depth - len(positions)]
-        return positions
+        # whatever a searcher returned, nothing that is not allowed passes
+        return [[position for position in row if allowed is None or allowed[position]][:depth] for row in merged]
 
 
 def readable_mask(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:

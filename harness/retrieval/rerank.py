@@ -11,7 +11,7 @@ from harness.api import Passage, Prompt, ScoresChoices, Task
 from harness.errors import HarnessError
 from harness.retrieval.ranking import passage_line
 
-_TASK = Task("question", "generation", form="plain", question_label="Task", answer_label="Question")
+_TASK = Task("question", "language_modelling", form="plain", question_label="Task", answer_label="Question")
 _REQUEST = "Please write a question based on this passage."
 BATCH = 32
 
@@ -41,6 +41,8 @@ class LikelihoodReranker:
         for query, candidates in zip(queries, passages, strict=True):
             for passage in candidates:
                 queries_by_passage.setdefault(passage, []).append(query)
+        if not queries_by_passage:
+            return [[] for _ in queries]
         prompts = [Prompt(_TASK, _REQUEST, passages=(passage,)) for passage in queries_by_passage]
         answers = self.model.score_choices(prompts, list(queries_by_passage.values()))
         score_of = {

@@ -51,3 +51,12 @@ def test_rows_of_an_earlier_version_can_be_read_and_say_nothing_of_citations():
     earlier = stored.drop_columns(["cited"])
     assert metrics.get("cited").value(Items.from_columns(TableColumns(earlier))) is None
     assert Row.model_validate(earlier.to_pylist()[0]).cited == ()
+
+
+def test_an_item_without_passages_is_a_miss_where_others_have_some():
+    rows = [
+        row("a").model_copy(update={"evidence": ("p1",)}),
+        row("b", passages=()).model_copy(update={"evidence": ("p1",)}),
+    ]
+    assert metrics.get("recall@1").value(Items.from_rows(rows)) == 0.5
+    assert metrics.get("mrr").value(Items.from_rows(rows)) == 0.5

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from harness.api import Passage
+from harness.metrics.words import search_terms
 from harness.retrieval import bm25
-from harness.retrieval.bm25 import K1, B, split_words
+from harness.retrieval.bm25 import K1, B
 
 TEXTS = (
     "The Amber river runs through the city.",
@@ -23,12 +24,12 @@ PASSAGES = tuple(Passage(str(n), text, "Towns" if n == 3 else "") for n, text in
 
 def reference_bm25(query, passages):
     """Compute Lucene's BM25 of every passage from its definition."""
-    documents = [split_words(f"{p.title} {p.text}") for p in passages]
+    documents = [search_terms(f"{p.title} {p.text}") for p in passages]
     mean = sum(map(len, documents)) / len(documents)
     scores = []
     for document in documents:
         counts, total = Counter(document), 0.0
-        for word in split_words(query):
+        for word in search_terms(query):
             having = sum(word in other for other in documents)
             if having and word in counts:
                 idf = math.log(1 + (len(documents) - having + 0.5) / (having + 0.5))
@@ -41,14 +42,37 @@ def reference_bm25(query, passages):
 def test_passages_come_by_bm25_best_first(query):
     searcher = bm25.build(PASSAGES)
     scores = reference_bm25(query, PASSAGES)
-    bm25_scores = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(split_words(query)))
+    bm25_scores = searcher.index.get_scores_from_ids(searcher.index.get_tokens_ids(search_terms(query)))
     assert bm25_scores == pytest.approx(np.array(scores), abs=1e-5)
     matching = sorted((n for n in range(4) if scores[n] > 0), key=lambda n: -scores[n])
     assert searcher.search([query], None, 4) == [matching]
 
 
 def test_words_are_runs_of_letters_and_digits_in_lower_case_of_any_script():
-    assert split_words("It's 3 a.m. in Zürich, 東京!") == ["it", "s", "3", "a", "m", "in", "zürich", "東京"]
+    assert search_terms("It's 3 a.m. in Zürich, a_b!") == ["it", "s", "3", "a", "m", "in", "zürich", "a_b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("हिन्दी शब्द", ["हिन्दी", "शब्द"]),
+        ("北京烤鸭。", ["北京", "京烤", "烤鸭"]),
+        ("iPhone 手机壳 鸭", ["iphone", "手机", "机壳", "鸭"]),
+        ("東京タワー", ["東京", "京タ", "タワ", "ワー"]),
+        ("สวัสดี", ["สวั", "วัส", "สดี"]),
+        ("caf\u00e9 cafe\u0301", ["caf\u00e9", "caf\u00e9"]),
+    ],
+)
+def test_marks_belong_to_words_and_scripts_without_spaces_are_cut_into_pairs_of_characters(text, terms):
+    assert search_terms(text) == terms
+
+
+def test_passages_without_spaces_between_words_are_found():
+    cities = {"北京": "烤鸭", "上海": "小笼包", "广州": "肠粉", "กรุงเทพ": "ผัดไทย", "दिल्ली": "छोले भटूरे"}
+    passages = tuple(Passage(city, f"{city}最有名的菜是{dish}。") for city, dish in cities.items())
+    searcher = bm25.build(passages)
+    for position, (city, dish) in enumerate(cities.items()):
+        assert searcher.search([f"{city}最有名的菜是什么?", dish], None, 1) == [[position], [position]]
 
 
 def test_a_query_without_a_known_word_finds_nothing():

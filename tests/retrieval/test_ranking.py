@@ -54,7 +54,9 @@ def searchers(tiny_embedder):
 )
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
-def test_nobody_gets_what_they_may_not_read_and_everybody_gets_k(signal, rerank, searchers, rerankers, data):
+def test_nobody_gets_what_they_may_not_read_and_everybody_gets_k_of_what_is_found(
+    signal, rerank, searchers, rerankers, data
+):
     everybody = data.draw(st.lists(READERS, min_size=len(TEXTS), max_size=len(TEXTS)))
     passages = tuple(Passage(str(n), text, "", who) for n, (text, who) in enumerate(zip(TEXTS, everybody, strict=True)))
     k = data.draw(st.sampled_from([1, 3, 40]))
@@ -64,8 +66,20 @@ def test_nobody_gets_what_they_may_not_read_and_everybody_gets_k(signal, rerank,
     for query, retrieved in zip(queries, retriever.find(queries), strict=True):
         for passage in retrieved:
             assert not passage.readers or query.user in passage.readers
-        readable = sum(not p.readers or query.user in p.readers for p in passages)
-        assert len(retrieved) == len({passage.id for passage in retrieved}) == min(k, readable)
+        readable = [p for p in passages if not p.readers or query.user in p.readers]
+        matching = [p for p in readable if set(query.input.split()) & set(p.text.rstrip(".").replace(",", "").split())]
+        findable = len(matching if signal == "bm25" else readable)
+        assert len(retrieved) == len({passage.id for passage in retrieved}) == min(k, findable)
+
+
+@pytest.mark.parametrize("rerank", ["none", "likelihood", "cross-encoder"])
+def test_a_query_that_matches_nothing_has_a_prompt_without_passages(rerank, searchers, rerankers):
+    passages = tuple(Passage(str(n), text) for n, text in enumerate(TEXTS))
+    retriever = PassageRetriever(searchers["bm25"], passages, 3, rerankers[rerank], candidates=4)
+    queries = [Query("0", "zebra"), Query("1", "storm")]
+    for asked, counts in ((queries[:1], [0]), (queries, [0, 3])):
+        prompts = System(rerankers["likelihood"].model, Task("t", "qa"), retriever=retriever).prompts(asked)
+        assert [len(prompt.passages) for prompt in prompts] == counts
 
 
 @pytest.mark.parametrize("signal", ["dense-flat", "hybrid-flat", "bm25"])
@@ -96,7 +110,7 @@ def test_a_user_sees_public_passages_and_those_that_name_them():
 def test_a_searcher_that_ignores_what_is_allowed_is_not_believed():
     class Careless:
         def search(self, texts, allowed, depth):
-            return [list(range(depth)) for _ in texts]
+            return [list(range(6)) for _ in texts]
 
     passages = tuple(Passage(str(n), "", "", ("ann",) if n < 3 else ()) for n in range(6))
     (retrieved,) = PassageRetriever((Careless(),), passages, 2).find([Query("q", "x")])

@@ -55,10 +55,11 @@ def variant(request, tiny_embedder, cross_encoder):
     return rag(tiny_embedder, retriever, index, str(cross_encoder) if rerank == "cross-encoder" else rerank)
 
 
-def test_every_variant_prompts_with_k_readable_passages_and_again_after_loading(variant, model, tmp_path):
+def test_every_variant_prompts_with_up_to_k_readable_passages_and_again_after_loading(variant, model, tmp_path):
     system = variant.adapt(System(model, TASK.task), TASK, Context())
     prompts = system.prompts(QUERIES)
-    assert [len(prompt.passages) for prompt in prompts] == [2, 2, 2]
+    lexical = variant.retriever == "bm25"  # finds only passages that share a word with the query
+    assert [len(prompt.passages) for prompt in prompts] == ([1, 2, 0] if lexical else [2, 2, 2])
     assert "1" not in {passage.id for prompt in (prompts[0], prompts[2]) for passage in prompt.passages}
     variant.save(system, tmp_path)
     assert variant.load(System(model, TASK.task), TASK, Context(), tmp_path).prompts(QUERIES) == prompts
