@@ -23,13 +23,14 @@ from harness.data.inspection import DataInspection, inspect
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
-from harness.execute.local_executor import execute
+from harness.execute.local_executor import RunCounts, execute
 from harness.forecast.forecast_run import ForecastOptions, add_forecasts
 from harness.measure import energy, gpu
 from harness.models import registry, tokenizer
 from harness.plan.config import RunConfig
 from harness.plan.planner import Plan, make_plan
 from harness.records.planned_trial import PlannedTrial
+from harness.records.run_limits import NO_LIMITS, RunLimits
 from harness.render.plan.live import busy, download_bar, watch
 from harness.retrieval import dense
 from harness.store.results_store import Store
@@ -80,13 +81,23 @@ def _with_forecasts(plan: Plan, console: Console, *, recalibrate: bool = False) 
     return replace(plan, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
 
 
-def run(planned: PlannedRun, console: Console, *, share_gpu: bool = False, cache_folder: Path | None = None) -> int:
-    """Run a plan and return how many trials failed.
+def run(  # noqa: PLR0913 - one for each option of a run
+    planned: PlannedRun,
+    console: Console,
+    *,
+    share_gpu: bool = False,
+    limits: RunLimits = NO_LIMITS,
+    skip_interrupted: bool = False,
+    cache_folder: Path | None = None,
+) -> RunCounts:
+    """Run a plan and return how many trials ended how.
 
     Args:
         planned: the run.
         console: shows the progress.
         share_gpu: run though other processes hold memory of the GPU.
+        limits: of each trial and of the run.
+        skip_interrupted: leave out the trial that was running when an earlier run died.
         cache_folder: has the artifacts of earlier trials; None: the usual one.
 
     Raises:
@@ -104,7 +115,14 @@ def run(planned: PlannedRun, console: Console, *, share_gpu: bool = False, cache
     if any(trial.forecast is None for trial in planned.pending):  # their models were not here when the plan was made
         planned = _planned_run(_with_forecasts(planned.plan, console), planned.store)
     with watch(console, planned.pending) as observe:
-        return execute(planned.plan.trials, planned.store, cache=cache_folder or cache.root(), observe=observe).failed
+        return execute(
+            planned.plan.trials,
+            planned.store,
+            cache=cache_folder or cache.root(),
+            observe=observe,
+            limits=limits,
+            skip_interrupted=skip_interrupted,
+        )
 
 
 def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSummary, Path]:
@@ -128,7 +146,7 @@ def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSumma
         console.print(f"run {number} of {times}", style="dim")
         with _cache_without_artifacts() as folder:
             planned = _planned_run(plan_once, store)
-            failed = run(planned, console, share_gpu=config.share_gpu, cache_folder=folder)
+            failed = run(planned, console, share_gpu=config.share_gpu, cache_folder=folder).failed
         if failed:
             raise HarnessError(
                 f"{failed} trials of run {number} failed: 'harness report --results {store.root}' says why."
@@ -199,7 +217,7 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
     embedder_folder = _fetch(embedder, console)
     with busy(console, "embedding what is asked"), redirect_stderr(StringIO()):  # what libraries say as they load
         model = dense.open_embedder(Path(str(embedder_folder)))
-        vectors = dense.embed(model, [*texts_of(test_task), *texts_of(fresh_task)])
+        vectors = dense.embed(model, [*texts_of(test_task), *texts_of(fresh_task)], "query")
     shift = shifts_of(ShiftSource(suite.name, fresh.label, embedder), test_task, fresh_task, vectors)
     test_store, fresh_store = Store(config.results), Store(fresh.folder(config.results))
     test_trials = fresh_scores.TaskTrials(test_task, test_store.load(suite.name))

@@ -14,8 +14,40 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.cli.commands import PlannedRun
+    from harness.execute.local_executor import RunCounts
     from harness.plan.config import RunConfig
     from harness.store.results_store import Store
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """Limits of a trial and of the run."""
+
+    max_trial_seconds: Annotated[
+        float | None, typer.Option("--max-trial-seconds", metavar="S", help="A trial that takes longer is stopped.")
+    ] = None
+    max_trial_memory: Annotated[
+        float | None, typer.Option("--max-trial-memory", metavar="GIB", help="A trial that needs more is stopped.")
+    ] = None
+    stall_minutes: Annotated[
+        float | None,
+        typer.Option("--stall-minutes", metavar="N", help="Stop a trial without progress [default: 30]; 0: never."),
+    ] = None
+    max_minutes: Annotated[
+        float | None, typer.Option("--max-minutes", metavar="N", help="Of the run; the same command goes on later.")
+    ] = None
+    skip_interrupted: Annotated[
+        bool, typer.Option("--skip-interrupted", help="Leave out the trial that was running when a run died.")
+    ] = False
+
+    def flags(self) -> dict[str, float | None]:
+        """Give the limits by field of `RunLimits`; None was not given."""
+        return {
+            "max_trial_seconds": self.max_trial_seconds,
+            "max_trial_memory_gb": self.max_trial_memory,
+            "stall_minutes": self.stall_minutes,
+            "max_minutes": self.max_minutes,
+        }
 
 
 @dataclass(frozen=True)
@@ -62,7 +94,7 @@ class RunOptions:
         Path | None, typer.Option("--config", metavar="FILE", help="TOML with the same settings; flags win.")
     ] = None
 
-    def run_config(self, suite: str | None) -> RunConfig:
+    def run_config(self, suite: str | None, limits: LimitOptions) -> RunConfig:
         """Put the flags and the file together.
 
         Raises:
@@ -84,6 +116,7 @@ class RunOptions:
             "results": self.results,
             "threads": self.threads,
             **self.measurement(),
+            **limits.flags(),
         }
         return load_config(flags, self.config)
 
@@ -113,28 +146,34 @@ class PlanOptions:
 
 @app.command("plan")
 @with_option_groups
-def plan(suite: SuiteName = None, *, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+def plan(
+    suite: SuiteName = None, *, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
+) -> None:
     """Show the trials of a run, and the smallest difference it can show."""
-    _plan(suite, options, prices, planning)
+    _plan(suite, options, limits, prices, planning)
 
 
 @app.command("run")
 @with_option_groups
-def run(suite: SuiteName = None, *, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+def run(
+    suite: SuiteName = None, *, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
+) -> None:
     """Run what is missing, and print the report."""
     if planning.dry_run:
-        _plan(suite, options, prices, planning)
+        _plan(suite, options, limits, prices, planning)
     else:
-        _run(suite, options, prices, planning)
+        _run(suite, options, limits, prices, planning)
 
 
-def _plan(suite: str | None, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+def _plan(
+    suite: str | None, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
+) -> None:
     from harness.cli import commands
     from harness.compare.cost.hourly_rate import hourly_rate
     from harness.measure.environment import current_environment
     from harness.render.plan import listing
 
-    config, economics = options.run_config(suite), prices.economics()
+    config, economics = options.run_config(suite, limits), prices.economics()
     if options.release:
         raise HarnessError("--release keeps what a run measured: give it to 'harness run'.")
     planned = commands.plan(config, console(), recalibrate=planning.recalibrate)
@@ -143,36 +182,46 @@ def _plan(suite: str | None, options: RunOptions, prices: PricingOptions, planni
         _show_power(config, planning.detect, planned.store)
 
 
-def _run(suite: str | None, options: RunOptions, prices: PricingOptions, planning: PlanOptions) -> None:
+def _run(
+    suite: str | None, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
+) -> None:
     from harness.cli import commands
 
-    config, economics, screen = options.run_config(suite), prices.economics(), console()
+    config, economics, screen = options.run_config(suite, limits), prices.economics(), console()
     if planning.detect is not None:
         raise HarnessError("--detect plans and runs nothing: give it to 'harness plan'.")
     if options.release:
         _require_free_release(config, options.release)
     planned = commands.plan(config, screen, recalibrate=planning.recalibrate)
     try:
-        failed = commands.run(planned, screen, share_gpu=config.share_gpu)
+        counts = commands.run(
+            planned,
+            screen,
+            share_gpu=config.share_gpu,
+            limits=config.run_limits,
+            skip_interrupted=limits.skip_interrupted,
+        )
     except KeyboardInterrupt:
         typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise
     show_report(planned.store, planned.plan.suite, "terminal", screen, economics)
     if config.split:
         typer.echo(f"Kept apart, in {planned.store.root}. 'harness drift' compares them with the test split.")
-    _end(planned, failed, options.release)
+    _end(planned, counts, options.release)
 
 
-def _end(planned: PlannedRun, failed: int, release: str | None) -> None:
+def _end(planned: PlannedRun, counts: RunCounts, release: str | None) -> None:
     """Keep a finished run as a baseline where that was asked for; end with 1 if trials failed."""
     from harness.cli.releases import keep
     from harness.store.trial_lookup import find_trials
 
-    if failed:
-        if release:
-            typer.echo(f"Not kept as {release}: trials failed. The same command runs them again.", err=True)
+    if counts.postponed:
+        typer.echo(f"{counts.postponed} trials were not reached: the same command goes on with them.", err=True)
+    if release and (counts.failed or counts.postponed):
+        typer.echo(f"Not kept as {release}: not every trial finished. The same command runs the others.", err=True)
+    if counts.failed:
         raise typer.Exit(1)
-    if release:
+    if release and not counts.postponed:
         keep(planned.store, release, find_trials(planned.store, planned.plan.suite))
 
 

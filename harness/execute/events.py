@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from harness.execute.interrupted import RunningTrial
 from harness.records.planned_trial import PlannedTrial
 from harness.store.record_file import Record
 
@@ -40,7 +41,8 @@ class Finished:
 
     Attributes:
         wall_s: seconds from the start of its process to its end; 0 for one that needed none.
-        stored_before: it was finished by an earlier run; `record` is None then.
+        record: None where it was finished by an earlier run, or where the run's time was over before its end.
+        stored_before: it was finished by an earlier run.
     """
 
     planned: PlannedTrial
@@ -49,5 +51,13 @@ class Finished:
     stored_before: bool = False
 
 
-Event = Started | Progress | Finished
+@dataclass(frozen=True)
+class Interrupted:
+    """A trial was running when an earlier run on these results died; `skipped`: it is left out now."""
+
+    running: RunningTrial
+    skipped: bool
+
+
+Event = Interrupted | Started | Progress | Finished
 Observe = Callable[[Event], None]

@@ -1,7 +1,8 @@
 """Run trials on this machine: one process each, one at a time, so that a crash or a peak is one trial's own.
 
 Where it can, each process is forked from a server that has imported the heavy libraries once and has run nothing with
-them, so a trial starts in milliseconds. The trial's process sends its record; only this process writes the store.
+them, so a trial starts in milliseconds. The trial's process sends its record; only this process writes the store, and
+ends a trial that exceeds a limit.
 """
 
 from __future__ import annotations
@@ -9,30 +10,27 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from time import perf_counter
-from typing import Any, get_args
-
-import psutil
+from time import monotonic, perf_counter
+from typing import Any
 
 from harness.errors import HarnessError
-from harness.execute.events import Event, Finished, Observe, Progress, Started
+from harness.execute.events import Finished, Interrupted, Observe, Started
+from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
+from harness.execute.trial_watch import TrialWatch, log_tail
 from harness.execute.worker import Job, TrialEnding, main
 from harness.measure.environment import memory_bytes
 from harness.measure.units import gib
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Failed, Skipped
+from harness.records.run_limits import NO_LIMITS, RunLimits
 from harness.store.record_file import Record
 from harness.store.results_store import Store
 
-_SAMPLE_EVERY_S = 0.25
 _SIGKILL = 9  # Windows has no such name
 
 
@@ -53,24 +51,40 @@ class Runner:
 
 @dataclass(frozen=True)
 class RunCounts:
-    """How many trials ended how; `stored_before`: finished by an earlier run."""
+    """How many trials ended how.
+
+    Attributes:
+        stored_before: finished by an earlier run.
+        postponed: not reached in the time of the run; the next run has them.
+    """
 
     completed: int = 0
     failed: int = 0
     skipped: int = 0
     stored_before: int = 0
+    postponed: int = 0
 
 
-def execute(
-    planned: Sequence[PlannedTrial], store: Store, *, cache: Path, observe: Observe, runner: Runner | None = None
+def execute(  # noqa: PLR0913 - one for each option of a run
+    planned: Sequence[PlannedTrial],
+    store: Store,
+    *,
+    cache: Path,
+    observe: Observe,
+    limits: RunLimits = NO_LIMITS,
+    skip_interrupted: bool = False,
+    runner: Runner | None = None,
 ) -> RunCounts:
-    """Run what is missing, in the order given, and store every ending.
+    """Run what is missing, and store every ending.
 
     Args:
-        planned: the trials; one that is finished in the store is kept, one that failed is tried again.
+        planned: the trials, in this order; with a limit of the run's time, first seeds and quick trials come first. One
+            that is finished in the store is kept, one that failed is tried again.
         store: where records go; it is held against a second run meanwhile.
         cache: a folder for what can be built again.
         observe: called with every event.
+        limits: of each trial and of the run.
+        skip_interrupted: leave out the trial that was running when an earlier run died.
         runner: how processes are made; the default runs real trials.
 
     Raises:
@@ -79,14 +93,34 @@ def execute(
     """
     runner = runner or Runner()
     counts: dict[str, int] = {}
+    deadline = monotonic() + 60 * limits.max_minutes if limits.max_minutes else None
     with store.lock():
         store.clean()
+        interrupted = take_interrupted(store.root)
+        if interrupted is not None:
+            observe(Interrupted(interrupted, skipped=skip_interrupted))
         retrieves = any(trial.sources and not trial.skip for trial in planned)
-        launch = _Launch(_context(runner, retrieval=retrieves), runner.function, observe)
-        for trial in planned:
-            status = _run(trial, store, cache, launch)
+        context = _context(runner, retrieval=retrieves)
+        launch = _Launch(context, runner.function, observe, limits, deadline)
+        for trial in planned if deadline is None else _most_informative_first(planned):
+            if skip_interrupted and interrupted is not None and trial.trial.key == interrupted.trial.key:
+                status = _leave_out(trial, store, interrupted, launch)
+            else:
+                status = _run(trial, store, cache, launch)
             counts[status] = counts.get(status, 0) + 1
     return RunCounts(**counts)
+
+
+def _most_informative_first(planned: Sequence[PlannedTrial]) -> list[PlannedTrial]:
+    """Put every strategy's first seed on all items before further seeds and sizes, the quicker first."""
+    return sorted(
+        planned,
+        key=lambda trial: (
+            trial.trial.train_items is not None,
+            trial.trial.seed,
+            trial.forecast.total_s if trial.forecast else 0.0,
+        ),
+    )
 
 
 @dataclass
@@ -96,6 +130,18 @@ class _Launch:
     context: Any
     function: str
     observe: Observe
+    limits: RunLimits
+    deadline: float | None
+
+    @property
+    def stored_limits(self) -> RunLimits | None:
+        """The limits, for the record; None where they are the defaults."""
+        return None if self.limits == NO_LIMITS else self.limits
+
+    def has_time_for(self, planned: PlannedTrial) -> bool:
+        """Whether the run's time is not over, nor would be before the trial's end by its forecast."""
+        forecast_s = planned.forecast.total_s if planned.forecast else 0.0
+        return self.deadline is None or monotonic() + forecast_s < self.deadline
 
 
 def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> str:
@@ -108,102 +154,80 @@ def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> s
     if store.is_completed(planned.trial.key):
         launch.observe(Finished(planned, None, stored_before=True))
         return "stored_before"
+    if not launch.has_time_for(planned):
+        return "postponed"
     launch.observe(Started(planned))
     start_s = perf_counter()
     record = _run_in_process(planned, store, cache, launch)
     launch.observe(Finished(planned, record, perf_counter() - start_s))
-    return record.status
+    return "postponed" if record is None else record.status
 
 
-def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> Record:
+def _leave_out(planned: PlannedTrial, store: Store, interrupted: RunningTrial, launch: _Launch) -> str:
+    """Store the trial that was running when an earlier run died as failed."""
+    reason = "was running when an earlier run died; left out by --skip-interrupted."
+    failed = Failed(trial=planned.trial, started_at=interrupted.started_at, reason=reason, phase=interrupted.phase)
+    store.write(failed)
+    launch.observe(Finished(planned, failed))
+    return "failed"
+
+
+def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> Record | None:
+    """Run a trial and store its ending; None where the run's time was over before."""
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        log = Path(folder) / "log.txt"
-        job = Job(planned, launch.function, cache, log)
-        watch, exit_code = _follow(job, launch)
+    with temporary_folder(store.root) as folder:
+        running = RunningTrial(trial=planned.trial, started_at=started_at, folder=str(folder))
+        running.write(store.root)
+        job = Job(planned, launch.function, cache, folder / "log.txt")
+
+        def note_phase(phase: Phase) -> None:
+            running.model_copy(update={"phase": phase}).write(store.root)
+
+        watch, exit_code = _follow(job, launch, note_phase)
         if watch.ending is not None and watch.ending.status == "cuda_forked":
             launch.context = multiprocessing.get_context("spawn")
-            watch, exit_code = _follow(job, launch)
+            watch, exit_code = _follow(job, launch, note_phase)
+        if watch.postponed:
+            return None
         ending = watch.ending
         if ending is not None and ending.record is not None:
+            record = ending.record.model_copy(update={"run_limits": launch.stored_limits})
             try:
-                store.write(ending.record, ending.rows)
+                store.write(record, ending.rows)
             except HarnessError as error:
                 ending = TrialEnding("error", str(error))
             else:
-                return ending.record
-        reason, details = _failure(ending, exit_code, watch.peak_bytes)
+                return record
+        reason, details = (watch.exceeded, "") if watch.exceeded else _failure(ending, exit_code, watch.peak_bytes)
         failed = Failed(
             trial=planned.trial,
             started_at=started_at,
             reason=reason,
             phase=watch.phase,
-            details="\n".join(part for part in (details, _tail(log)) if part),
+            details="\n".join(part for part in (details, log_tail(job.log)) if part),
+            run_limits=launch.stored_limits,
         )
     store.write(failed)
     return failed
 
 
-def _follow(job: Job, launch: _Launch) -> tuple[_Watch, int | None]:
+def _follow(job: Job, launch: _Launch, note_phase: Callable[[Phase], None]) -> tuple[TrialWatch, int | None]:
     """Start a process, follow it to its end, and return what was seen of it, with its exit code."""
     pipe, child_pipe = launch.context.Pipe()
     process = launch.context.Process(target=main, args=(child_pipe, job), name=job.planned.trial.strategy)
     process.start()
+    watch = TrialWatch(job.planned, launch.observe, process.pid, job.log, launch.limits, launch.deadline, note_phase)
     try:
         child_pipe.close()
-        watch = _Watch(job.planned, launch.observe, process.pid)
         watch.follow(pipe, process.sentinel)
-        process.join(5)
+        if watch.ending is not None:
+            process.join(5)
     finally:
+        watch.kill()
         process.kill()
         process.join()
         pipe.close()
     return watch, process.exitcode
-
-
-@dataclass
-class _Watch:
-    """Follows a worker from outside until it ends."""
-
-    planned: PlannedTrial
-    observe: Observe
-    pid: int
-    phase: Phase | None = None
-    ending: TrialEnding | None = None
-    peak_bytes: int = 0
-    _sampled_at: float = field(default=0.0, repr=False)
-
-    def follow(self, pipe: Connection, sentinel: int) -> None:
-        """Pass on progress events until the worker has sent its ending, or is gone."""
-        while self.ending is None:
-            ready = wait([pipe, sentinel], timeout=_SAMPLE_EVERY_S)
-            self._sample_memory()
-            if pipe in ready:
-                try:
-                    self._handle(pipe.recv())
-                except (EOFError, OSError):
-                    return
-            elif sentinel in ready:
-                return
-
-    def _handle(self, message: TrialEnding | Mapping[str, Any]) -> None:
-        if isinstance(message, TrialEnding):
-            self.ending = message
-            return
-        phase = message.get("phase")
-        self.phase = phase if phase in get_args(Phase) else self.phase
-        done, total = int(message.get("done", 0)), int(message.get("total", 0))
-        figures = message.get("figures", {})
-        event: Event = Progress(self.planned, str(phase or ""), message.get("step"), done, total, figures)
-        self.observe(event)
-
-    def _sample_memory(self) -> None:
-        """Keep the highest resident memory, for the case that the worker is killed."""
-        if perf_counter() - self._sampled_at < _SAMPLE_EVERY_S:
-            return
-        self._sampled_at = perf_counter()
-        with suppress(psutil.Error):
-            self.peak_bytes = max(self.peak_bytes, psutil.Process(self.pid).memory_info().rss)
 
 
 def _failure(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int) -> tuple[str, str]:
@@ -229,10 +253,3 @@ def _context(runner: Runner, *, retrieval: bool) -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*runner.preload, *(runner.preload_retrieval if retrieval else ())])
     return context
-
-
-def _tail(log: Path) -> str:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace")[-4000:].strip()
-    except OSError:
-        return ""

@@ -61,6 +61,8 @@ class TrialEnding:
 def main(pipe: Connection, job: Job) -> None:
     """Run one trial; the pipe carries mappings (progress), then one `TrialEnding`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)  # so that its own children can be ended with it
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
     allocator.configure()
@@ -116,6 +118,8 @@ def _end_with_parent(pipe: Connection) -> None:
     try:
         pipe.recv()
     except (EOFError, OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
 

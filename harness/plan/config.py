@@ -12,8 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from harness.errors import HarnessError, unknown
 from harness.records.planned_trial import MeasurementOptions
 from harness.records.record import Budget
+from harness.records.run_limits import NO_LIMITS, RunLimits
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
+
+
+_GROUPS: dict[str, type[BaseModel]] = {"measurement": MeasurementOptions, "run_limits": RunLimits}
+_GROUP_OF = {name: group for group, model in _GROUPS.items() for name in model.model_fields}
 
 
 class SplitLimits(BaseModel):
@@ -43,6 +48,7 @@ class RunConfig(BaseModel):
             empty: all items.
         budget: for the search of each strategy's parameters on the validation split; None: they have their defaults.
         measurement: what is measured besides the score; a file gives its fields as keys of their own.
+        run_limits: when a trial or the run is stopped; a file gives its fields as keys of their own.
         share_gpu: whether to run on a GPU of which others hold memory.
     """
 
@@ -60,6 +66,7 @@ class RunConfig(BaseModel):
     train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
     budget: Budget | None = None
     measurement: MeasurementOptions = MeasurementOptions()
+    run_limits: RunLimits = NO_LIMITS
     share_gpu: bool = False
 
     @model_validator(mode="after")
@@ -72,11 +79,10 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, options: dict[str, Any]) -> dict[str, Any]:
-        """Gather measurement options; a number of seeds stands for 0, 1, 2 and so on."""
-        gathered = {name: value for name, value in options.items() if name not in MeasurementOptions.model_fields}
-        measurement = {name: value for name, value in options.items() if name in MeasurementOptions.model_fields}
-        if measurement:
-            gathered["measurement"] = measurement
+        """Gather measurement options and limits; a number of seeds stands for 0, 1, 2 and so on."""
+        gathered = {name: value for name, value in options.items() if name not in _GROUP_OF}
+        for name in options.keys() & _GROUP_OF.keys():
+            gathered.setdefault(_GROUP_OF[name], {})[name] = options[name]
         count = options.get("seeds")
         if isinstance(count, int) and not isinstance(count, bool):
             if count < 1:
@@ -122,7 +128,7 @@ def load_config(flags: Mapping[str, Any], file: Path | None = None) -> RunConfig
         return RunConfig.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part != "measurement")
+        key = ".".join(str(part) for part in first["loc"] if part not in _GROUPS)
         reason = first["msg"].removeprefix("Value error, ")
         field = key.partition(".")[0]
         in_file = field in file_options and field not in chosen
@@ -176,7 +182,7 @@ def _read(file: Path) -> dict[str, Any]:
         file_options = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
-    keys = [name for name in (*RunConfig.model_fields, *MeasurementOptions.model_fields) if name != "measurement"]
+    keys = [name for name in (*RunConfig.model_fields, *_GROUP_OF) if name not in _GROUPS]
     for key in file_options:
         if key not in keys:
             raise unknown("key", key, keys, where=str(file))

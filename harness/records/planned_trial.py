@@ -41,6 +41,7 @@ class PlannedTrial(StoredModel):
     Attributes:
         suite_folder: absolute path.
         model_reference: what the model is loaded by, its commit included.
+        model_identity: of that model, as it was when the trial was planned; None: it cannot change.
         backend: name of the backend that opens it (`harness.models.registry`).
         limits: the most items of each split.
         probes: tasks that are asked as well, once the weights have changed.
@@ -57,6 +58,7 @@ class PlannedTrial(StoredModel):
     trial: Trial
     suite_folder: str
     model_reference: str
+    model_identity: str | None = None
     backend: str = "local"
     limits: dict[str, int]
     probes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from harness.api import Kind, ModelInfo
 from harness.records.measurements import Check, Forecast, Held, Phase, Serving, Span, StoredModel
+from harness.records.run_limits import RunLimits
 
 SCHEMA_VERSION = 3
 
@@ -207,6 +208,8 @@ class Completed(StoredModel):
         held: what parts of memory hold.
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
+        notes: what happened to kept artifacts, a sentence each: one was damaged and made again, or could not be kept.
+        run_limits: under which it ran; None: the defaults.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -228,7 +231,9 @@ class Completed(StoredModel):
     held: Held | None = None
     forecast: Forecast | None = None
     checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
     environment: Environment
+    run_limits: RunLimits | None = None
 
 
 class Failed(StoredModel):
@@ -241,6 +246,7 @@ class Failed(StoredModel):
     reason: str
     phase: Phase | None = None
     details: str = ""
+    run_limits: RunLimits | None = None
 
 
 class Skipped(StoredModel):

@@ -6,6 +6,7 @@ Run as a program, it is the parent of a run: ``python run_doubles.py RESULTS COU
 import faulthandler
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -52,12 +53,35 @@ def run_trial(planned, *, cache, emit):
     if name == "exits":
         os.write(1, b"a library's last words")
         os._exit(3)
+    _take_too_much(name, Path(cache), emit)
     _leave_a_note(name, Path(cache), planned.trial.key)
     for done in range(1000):
         emit({"phase": "predict", "done": done, "total": 1000})
     return record(planned.trial), [
         Row(task=planned.trial.task, id=str(i), references=("a",), answer="a" * i) for i in range(3)
     ]
+
+
+def _take_too_much(name, cache, emit):
+    """Do what a limit is there for, then wait to be stopped."""
+    if name == "malformed":
+        emit({"phase": "predict", "step": None, "done": "half of them"})
+    elif name == "parent":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        (cache / "child").write_text(str(child.pid))
+    elif name == "heavy_child":
+        subprocess.Popen([sys.executable, "-c", "import time; block = bytes(1) * 400 * 2**20; time.sleep(600)"])
+    elif name == "heavy":
+        block = bytes(1) * 400 * 2**20
+        time.sleep(len(block))
+    elif name == "talkative":
+        for _ in range(40):
+            os.write(1, b"a warning\n" * 100_000)
+        os.write(1, b"the last words\n")
+        time.sleep(1)
+        os._exit(3)
+    if name in ("parent", "heavy_child", "silent", "malformed"):
+        time.sleep(600)
 
 
 def _leave_a_note(name, cache, key):

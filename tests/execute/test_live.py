@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from run_doubles import plan, record
 
-from harness.execute.events import Finished, Progress, Started
+from harness.execute.events import Finished, Interrupted, Progress, Started
+from harness.execute.interrupted import RunningTrial
 from harness.records.measurements import Forecast
 from harness.records.record import Failed, Skipped
 from harness.render.plan.live import TimeLeft, download_bar, ending, time_left, watch
@@ -44,6 +45,17 @@ def test_trials_count_alike_where_one_has_no_forecast():
     left = TimeLeft([*foreseen([first], 100.0), second, third])
     left.end(first, 5.0, counts=True)
     assert left.seconds(now=5.0) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("skipped", "remedy"), [(False, "it runs again; --skip-interrupted leaves it out."), (True, "it is left out now.")]
+)
+def test_a_trial_that_an_earlier_run_died_with_is_named(skipped, remedy):
+    console = Console(file=io.StringIO(), width=60)
+    running = RunningTrial(trial=plan("lora")[0].trial, started_at="", folder="", phase="adapt")
+    with watch(console, []) as observe:
+        observe(Interrupted(running, skipped))
+    assert console.file.getvalue() == (f"An earlier run died while t · lora · m was running in phase adapt: {remedy}\n")
 
 
 def test_a_failed_trial_says_nothing_about_speed():

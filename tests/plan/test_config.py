@@ -24,6 +24,20 @@ def test_flags_win_over_the_file(tmp_path):
     assert config.limits == SplitLimits(test=5, train=9)
 
 
+def test_a_file_gives_measurements_and_limits_as_keys_of_their_own(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('suite = "s"\nrequests = 4\nmax_trial_seconds = 60\nmax_minutes = 30\n')
+    config = load_config({"max_minutes": 5.0}, file)
+    assert (config.measurement.requests, config.run_limits.max_trial_seconds, config.run_limits.max_minutes) == (
+        4,
+        60,
+        5,
+    )
+    file.write_text('suite = "s"\nmax_minutes = -1\n')
+    with pytest.raises(HarnessError, match=r"max_minutes=-1 in .*greater than 0"):
+        load_config({}, file)
+
+
 def test_seeds_are_a_count_or_a_list():
     assert load_config({"suite": "s", "seeds": choose_seeds(3, [])}).seeds == (0, 1, 2)
     assert load_config({"suite": "s", "seeds": choose_seeds(None, [7, 7, 3])}).seeds == (7, 3)

@@ -20,11 +20,11 @@ from rich.progress import (
 from rich.text import Text
 
 from harness.api import ProgressCallback
-from harness.execute.events import Event, Finished, Observe, Started
+from harness.execute.events import Event, Finished, Interrupted, Observe, Started
 from harness.execute.events import Progress as PhaseProgress
 from harness.measure.units import rounded_duration
 from harness.records.planned_trial import PlannedTrial
-from harness.records.record import Completed
+from harness.records.record import Completed, Trial
 from harness.store.record_file import Record
 
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
@@ -123,6 +123,8 @@ class _Lines:
         self._time_left = TimeLeft(pending)
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Interrupted):
+            self._console.print(interruption(event), markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, Started):
             self._time_left.start(event.planned, monotonic())
         if not isinstance(event, Finished) or event.record is None:
@@ -148,7 +150,9 @@ class _Live:
         self._trial = progress.add_task("", total=None, text=str, visible=False)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Started):
+        if isinstance(event, Interrupted):
+            self._progress.console.print(Text(interruption(event)), highlight=False)
+        elif isinstance(event, Started):
             self._time_left.start(event.planned, monotonic())
             self._show(event.planned, "starting", 0, 0)
         elif isinstance(event, PhaseProgress):
@@ -157,6 +161,8 @@ class _Live:
             self._show(event.planned, " · ".join([position, *figures(event.figures)]), event.done, event.total)
         elif event.record is not None:
             self._end(event, event.record)
+        else:
+            self._progress.update(self._trial, visible=False)
 
     def _show(self, planned: PlannedTrial, text: str, completed: int, total: int) -> None:
         self._progress.update(
@@ -201,7 +207,10 @@ def _display(console: Console) -> Generator[Progress]:
 
 
 def _name(planned: PlannedTrial) -> str:
-    trial = planned.trial
+    return _trial_name(planned.trial)
+
+
+def _trial_name(trial: Trial) -> str:
     seed = f" seed {trial.seed}" if trial.seed else ""
     items = f" {trial.train_items:,} items" if trial.train_items else ""
     return f"{trial.task} · {trial.label} · {trial.model}{items}{seed}"
@@ -212,6 +221,14 @@ def figures(latest: Mapping[str, float]) -> list[str]:
     names = {"loss": "loss", "validation_loss": "val"}
     names |= {name: name.partition("_")[2] for name in latest if name.startswith("validation_") and name not in names}
     return [f"{text} {latest[name]:.2f}" for name, text in names.items() if name in latest]
+
+
+def interruption(event: Interrupted) -> str:
+    """Name the trial that was running when an earlier run died, and say what becomes of it."""
+    running = event.running
+    where = f" in phase {running.phase}" if running.phase else ""
+    remedy = "it is left out now." if event.skipped else "it runs again; --skip-interrupted leaves it out."
+    return f"An earlier run died while {_trial_name(running.trial)} was running{where}: {remedy}"
 
 
 def ending(planned: PlannedTrial, record: Record, wall_s: float) -> str:
