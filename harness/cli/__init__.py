@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -26,7 +27,11 @@ __all__ = ["choosing", "drift", "main", "material", "releases", "reports", "runs
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 a trial failed, 2 the user can put it right, 130 interrupted."""
+    """Run the command line and exit.
+
+    Codes: 0 done, 1 a trial failed or a gate says no, 2 the user can put it right, 3 a gate is inconclusive, 70 a bug,
+    130 interrupted, 141 the reader of the output went away.
+    """
     sys.exit(_main())
 
 
@@ -43,6 +48,9 @@ def _harness(
 
 
 def _main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # half a character of the user's data must not end a report
+            stream.reconfigure(errors="backslashreplace")
     try:
         code: Any = app(standalone_mode=False, prog_name="harness")
         sys.stdout.flush()
@@ -53,7 +61,28 @@ def _main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
         return 141
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _complain(f"{error.strerror or error}{where}.")
+    except MemoryError:
+        return _complain("out of memory.")
+    except RecursionError:
+        return _complain("the input is nested too deeply.")
+    except Exception as error:  # noqa: BLE001 - the last handler: one line, and the traceback in a file
+        return _report_bug(error)
     return code if isinstance(code, int) else 0
+
+
+def _report_bug(error: Exception) -> int:
+    """Keep the traceback in a file and say so in one line."""
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile("w", prefix="adaptbench-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(text.encode("utf-8", "backslashreplace").decode())
+    _complain(f"a bug in adaptbench: {type(error).__name__}: {error}. Please report it with {file.name}.")
+    return 70
 
 
 def _complain(message: str) -> int:

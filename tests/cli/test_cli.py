@@ -253,3 +253,29 @@ def test_init_writes_a_suite_that_can_be_planned(command, suite, model):
     assert code == 0
     assert "Next: harness run films" in out
     assert command("plan", "./films", "--model", model, "--strategy", "zero_shot")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "exit_code"),
+    [
+        (OSError(28, "No space left on device", "results"), "error: No space left on device (results).", 2),
+        (MemoryError(), "error: out of memory.", 2),
+        (RecursionError(), "error: the input is nested too deeply.", 2),
+        (KeyError("lost"), "error: a bug in adaptbench: KeyError: 'lost'. Please report it with ", 70),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line_and_never_the_exit_code_of_a_verdict(
+    command, monkeypatch, error, line, exit_code
+):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("harness.plan.discover.list_strategies", fail)
+    code, _, err = command("strategies")
+    assert code == exit_code
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+    if exit_code == 70:
+        report = Path(err.rstrip().rpartition(" ")[2].rstrip("."))
+        assert "Traceback" in report.read_text()
+        report.unlink()
