@@ -90,7 +90,7 @@ class FewShot(Step):
         embedder = dense.open_embedder(context.locate(self.embedder))
         inputs = [example.query.input for example in examples]
         context.count_tokens(dense.count_tokens(embedder, inputs))
-        return NearestExemplars(embedder, tuple(examples), dense.embed(embedder, inputs), self.k)
+        return NearestExemplars(embedder, tuple(examples), dense.embed(embedder, inputs, "document"), self.k)
 
 
 def mean_log_probabilities(

@@ -6,7 +6,7 @@ import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from harness.api import ModelInfo
 from harness.models.loading import open_model
@@ -66,11 +66,31 @@ def make_tokenizer(template: str | None = CHAT, *, adds_bos: bool = False) -> tr
     return tokenizer
 
 
+def make_spaced_tokenizer(template: str | None = None) -> transformers.PreTrainedTokenizerFast:
+    """Train a tokenizer that puts a space before every text, as Llama 2's does (SentencePiece's dummy prefix)."""
+    inner = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True))
+    inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    inner.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    inner.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    special = [*_ENDS.values(), *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=special, max_token_length=8, show_progress=False)
+    inner.train_from_iterator(SENTENCES, trainer)
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=WINDOW, **_ENDS)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
 def save_model(
-    folder: Path, kind: str = "llama", *, template: str | None = CHAT, adds_bos: bool = False, seed: int = 0
+    folder: Path,
+    kind: str = "llama",
+    *,
+    template: str | None = CHAT,
+    adds_bos: bool = False,
+    spaced: bool = False,
+    seed: int = 0,
 ) -> Path:
     """Write a causal language model with random weights as safetensors; return its folder."""
-    tokenizer = make_tokenizer(template, adds_bos=adds_bos)
+    tokenizer = make_spaced_tokenizer(template) if spaced else make_tokenizer(template, adds_bos=adds_bos)
     build, sizes = _CONFIGS[kind]
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     config = build(vocab_size=len(tokenizer), initializer_range=0.15, **sizes, **ids)
@@ -82,8 +102,8 @@ def save_model(
     return folder
 
 
-def save_embedder(folder: Path) -> Path:
-    """Write a sentence-transformers model with random weights; return its folder."""
+def save_embedder(folder: Path, prompts: dict[str, str] | None = None) -> Path:
+    """Write a sentence-transformers model with random weights and its prompts by use; return its folder."""
     inner = folder.with_name(f"{folder.name}-transformer")
     tokenizer = make_tokenizer(None)
     sizes = {**_SIZES, "hidden_size": 32, "intermediate_size": 64}
@@ -93,7 +113,7 @@ def save_embedder(folder: Path) -> Path:
         transformers.BertModel(config).save_pretrained(inner)
     tokenizer.save_pretrained(inner)
     transformer = Transformer(str(inner))
-    SentenceTransformer(modules=[transformer, Pooling(32)], device="cpu").save(str(folder))
+    SentenceTransformer(modules=[transformer, Pooling(32)], device="cpu", prompts=prompts).save(str(folder))
     return folder
 
 

@@ -41,7 +41,7 @@ class NearestExemplars:
 
     Attributes:
         embedder: a sentence-transformers model.
-        vectors: unit vectors of the examples' inputs: float32 [examples, dimensions].
+        vectors: unit vectors of the examples' inputs, embedded as documents: float32 [examples, dimensions].
         k: exemplars a query.
     """
 
@@ -56,7 +56,7 @@ class NearestExemplars:
             return []
         from harness.retrieval import dense  # noqa: PLC0415 - imports FAISS and sentence-transformers
 
-        similarities = dense.embed(self.embedder, [query.input for query in queries]) @ self.vectors.T
+        similarities = dense.embed(self.embedder, [query.input for query in queries], "query") @ self.vectors.T
         orders = (-similarities).argsort(axis=1, kind="stable").tolist()
         return [self._nearest(order, query.id) for order, query in zip(orders, queries, strict=True)]
 

@@ -18,7 +18,7 @@ def embedded(fetched):
     """Vectors of 400 sentences of film reviews, and of 120 questions on encyclopedia articles."""
     suite, embedder = load_suite("quickstart"), dense.open_embedder(locate("minilm").path)
     tasks = (prepare(suite, name).test for name in ("sentiment", "questions"))
-    return [dense.embed(embedder, [example.query.input for example in test]) for test in tasks]
+    return [dense.embed(embedder, [example.query.input for example in test], "query") for test in tasks]
 
 
 @pytest.fixture(scope="module")

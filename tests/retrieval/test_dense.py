@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness.api import Passage, Query
+from harness.api import Example, Passage, Query
 from harness.errors import HarnessError
 from harness.retrieval import dense
+from harness.retrieval.exemplars import NearestExemplars
 from harness.retrieval.ranking import PassageRetriever, passage_line
+from tests import tiny
 from tests.tiny import SENTENCES
 
 PASSAGES = tuple(Passage(str(n), text, "Harbour" if n % 2 else "") for n, text in enumerate(SENTENCES))
@@ -30,9 +32,30 @@ def test_a_passage_is_the_nearest_to_its_own_text(embedder):
     assert {len(passages) for passages in retrieved} == {2}
 
 
+def test_queries_and_passages_are_embedded_behind_the_prompts_that_the_embedder_has_for_them(tmp_path):
+    prompted = tiny.save_embedder(tmp_path / "prompted", {"query": "Which river? ", "document": "A harbour: "})
+    with_prompts, without = (
+        dense.open_embedder(folder, torch.float32) for folder in (prompted, tiny.save_embedder(tmp_path / "plain"))
+    )
+    texts = ["the storm", "a delight"]
+    for use, prompt in (("query", "Which river? "), ("document", "A harbour: ")):
+        expected = dense.embed(without, [prompt + text for text in texts], use)
+        assert dense.embed(with_prompts, texts, use) == pytest.approx(expected, abs=1e-5)
+    searcher = dense.build(with_prompts, PASSAGES)
+    vectors = dense.embed(without, [f"A harbour: {passage_line(p)}" for p in PASSAGES], "document")
+    query = dense.embed(without, ["Which river? the storm"], "query")[0]
+    (positions,) = searcher.search(["the storm"], None, 3)
+    assert positions == np.argsort(-(vectors @ query))[:3].tolist()
+    pool = tuple(Example(Query(str(n), text), ("yes",)) for n, text in enumerate(SENTENCES))
+    exemplars = NearestExemplars(with_prompts, pool, dense.embed(with_prompts, SENTENCES, "document"), 2)
+    vectors = dense.embed(without, [f"A harbour: {text}" for text in SENTENCES], "document")
+    (picked,) = exemplars.pick([Query("q", "the storm")])
+    assert [int(example.query.id) for example in picked] == np.argsort(-(vectors @ query))[:2][::-1].tolist()
+
+
 def test_passages_come_by_cosine_nearest_first(embedder):
-    vectors = dense.embed(embedder, [passage_line(p) for p in PASSAGES])
-    query = dense.embed(embedder, ["Where are ships safe?"])[0]
+    vectors = dense.embed(embedder, [passage_line(p) for p in PASSAGES], "document")
+    query = dense.embed(embedder, ["Where are ships safe?"], "query")[0]
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     nearest = [PASSAGES[i] for i in np.argsort(-(vectors @ query))[:3]]
     (passages,) = retriever(embedder, PASSAGES, 3).find([Query("q", "Where are ships safe?")])
@@ -54,10 +77,10 @@ def test_a_kept_index_finds_the_same(embedder, tmp_path, kind):
 
 def test_vectors_keep_the_order_of_their_texts_over_several_batches(embedder, monkeypatch):
     texts = [f"film {'good ' * (n * 5 % 7)}{n}" for n in range(9)]
-    alone = np.concatenate([dense.embed(embedder, [text]) for text in texts])
+    alone = np.concatenate([dense.embed(embedder, [text], "query") for text in texts])
     monkeypatch.setattr(dense, "BATCH", 4)
     reports = []
-    together = dense.embed(embedder, texts, lambda count, total: reports.append((count, total)))
+    together = dense.embed(embedder, texts, "query", lambda count, total: reports.append((count, total)))
     assert np.abs(together - alone).max() < 1e-5
     assert reports == [(4, 9), (8, 9), (9, 9)]
 
@@ -86,5 +109,5 @@ def test_a_damaged_embedder_is_one_sentence(tiny_embedder, tmp_path):
 
 
 def test_vectors_have_unit_length_whatever_the_embedder_computes_in(tiny_embedder):
-    vectors = dense.embed(dense.open_embedder(tiny_embedder, torch.bfloat16), ["film", "a good film", "ships"])
+    vectors = dense.embed(dense.open_embedder(tiny_embedder, torch.bfloat16), ["film", "a good film", "ships"], "query")
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
