@@ -61,16 +61,19 @@ def _main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
         return 141
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        return _complain(f"{error.strerror or error}{where}.")
-    except MemoryError:
-        return _complain("out of memory.")
-    except RecursionError:
-        return _complain("the input is nested too deeply.")
-    except Exception as error:  # noqa: BLE001 - the last handler: one line, and the traceback in a file
-        return _report_bug(error)
+    except Exception as error:  # noqa: BLE001 - the last handler: whatever happens is one line
+        return _complain(text) if (text := _cause(error)) else _report_bug(error)
     return code if isinstance(code, int) else 0
+
+
+def _cause(error: Exception) -> str:
+    """Name what the machine or the input lacks; empty: the error is a bug."""
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror or error}{where}."
+    if isinstance(error, MemoryError):
+        return "out of memory."
+    return "the input is nested too deeply." if isinstance(error, RecursionError) else ""
 
 
 def _report_bug(error: Exception) -> int:
