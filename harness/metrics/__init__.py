@@ -4,9 +4,9 @@ Every metric is a sum over items and a rule that turns sums into the value, so t
 resampled with one matrix product. `get` finds one by name: built-in, or of an installed package.
 """
 
-from harness.metrics.catalogue import builtin_metrics, get
 from harness.metrics.items import Items
 from harness.metrics.metric import Metric, MetricSeries
+from harness.metrics.metric_lookup import builtin_metrics, get
 from harness.metrics.parsing import parse
 
 __all__ = ["Items", "Metric", "MetricSeries", "builtin_metrics", "get", "parse"]

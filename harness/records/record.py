@@ -89,7 +89,7 @@ class Row(StoredModel):
         reasoning: what the model thought before it answered, one text a sample; empty where it answered at once.
         votes: the answer of each sample where there were several; empty text where none could be read.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
-        cited: ids of the passages sent in which the answer given stands (`metrics.retrieval.citations`).
+        cited: ids of the passages sent in which the answer given stands (`metrics.recall.citations`).
     """
 
     task: str

@@ -13,7 +13,7 @@ import harness
 from harness import metrics
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
-from harness.metrics import Items, catalogue
+from harness.metrics import Items, metric_lookup
 from harness.records.record import Row
 
 SHOUTING = """
@@ -46,14 +46,14 @@ def install(tmp_path, monkeypatch):
         folder = site / f"{package}-1.0.dist-info"
         folder.mkdir(parents=True)
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[{catalogue.GROUP}]\n{point} = {package}:{target}\n")
+        (folder / "entry_points.txt").write_text(f"[{metric_lookup.GROUP}]\n{point} = {package}:{target}\n")
         (site / f"{package}.py").write_text(code)
         monkeypatch.syspath_prepend(str(site))
-        catalogue.clear()
+        metric_lookup.clear()
 
     yield add
     monkeypatch.undo()
-    catalogue.clear()
+    metric_lookup.clear()
 
 
 def suite_with(folder, name):
@@ -124,12 +124,12 @@ def test_a_name_that_collides_with_a_builtin_is_an_error_that_names_both(install
 
 def test_two_packages_with_one_metric_are_an_error_and_one_that_is_listed_twice_is_none(monkeypatch, install):
     install("twice_pack", "shouting", "METRIC")
-    points = [EntryPoint("shouting", "twice_pack:METRIC", catalogue.GROUP)] * 2
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: points)
-    catalogue.clear()
+    points = [EntryPoint("shouting", "twice_pack:METRIC", metric_lookup.GROUP)] * 2
+    monkeypatch.setattr(metric_lookup, "entry_points", lambda group: points)
+    metric_lookup.clear()
     assert metrics.get("shouting").name == "shouting"
-    points.append(EntryPoint("shouting", "other_pack:METRIC", catalogue.GROUP))
-    catalogue.clear()
+    points.append(EntryPoint("shouting", "other_pack:METRIC", metric_lookup.GROUP))
+    metric_lookup.clear()
     with pytest.raises(HarnessError, match="twice_pack:METRIC and other_pack:METRIC"):
         metrics.get("shouting")
 
@@ -139,9 +139,9 @@ def test_a_new_builtin_metric_is_one_file(tmp_path):
     code = SHOUTING.replace("METRIC = ", "LOUD = ") + "METRICS = (LOUD, SERIES)\n"
     (tmp_path / "harness" / "metrics" / "loudness.py").write_text(code)
     program = (
-        "from harness.metrics import builtin_metrics, catalogue, get\n"
+        "from harness.metrics import builtin_metrics, get, metric_lookup\n"
         "assert {'shouting', 'accuracy'} <= set(builtin_metrics())\n"
-        "assert 'harness.metrics.loudness' in catalogue.families()\n"
+        "assert 'harness.metrics.loudness' in metric_lookup.families()\n"
         "print(get('shouting').summary, '|', get('shorter_than@3').name)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -151,5 +151,5 @@ def test_a_new_builtin_metric_is_one_file(tmp_path):
 
 
 def test_no_two_builtin_metrics_have_one_name():
-    names = [definition.name for family in catalogue.families().values() for definition in family]
+    names = [definition.name for family in metric_lookup.families().values() for definition in family]
     assert sorted(names) == sorted(set(names))
