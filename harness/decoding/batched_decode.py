@@ -5,7 +5,8 @@ Greedy, or by sampling in which every sequence has a generator of its own, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from harness.api import Sampling
 from harness.decoding.kv_cache import compact_rows
 from harness.decoding.packed_rows import Tokens, common_prefix_length
 from harness.decoding.prefix_sharing import causal_lm, expand_cache, logits_at, prefill
-from harness.decoding.sampling import ChooseToken, SampledTokenProcessor, TokenChooser
+from harness.decoding.sampling import ChooseToken, ChosenTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
 
@@ -70,7 +71,7 @@ def decode_batched(
             timer.start()
             suffixes = [prompts[i][shared:] for i in group]
             choose_token = _time_prefill(chooser.for_sequences(group), timer, group)
-            group_answers = _decode_group(module, suffixes, prefix, limits, choose_token)
+            group_answers = decode_group(module, suffixes, prefix, limits, choose_token)
             timer.record_decode(group)
             for index, answer in zip(group, group_answers, strict=True):
                 answers[index] = answer
@@ -104,15 +105,15 @@ def decode_one_by_one(
         input_ids = torch.tensor([prompt], device=module.device)
         record_prefill = partial(timer.record_prefill, [index], first_tokens=True)
         at_newline = NewlineCriteria(len(prompt), limits.newline_ids, record_prefill)
-        drawn = [SampledTokenProcessor(chooser.for_sequences([index]))] if sampling else []
+        chosen = ChosenTokenProcessor(chooser.for_sequences([index]))
         timer.start()
-        with torch.inference_mode():
-            sequences = causal_lm(module).generate(
+        with torch.inference_mode(), _without_defaults(causal_lm(module)) as model:
+            sequences = model.generate(
                 input_ids,
                 attention_mask=torch.ones_like(input_ids),
                 generation_config=config,
                 stopping_criteria=StoppingCriteriaList([at_newline]),
-                logits_processor=LogitsProcessorList(drawn),
+                logits_processor=LogitsProcessorList([chosen]),
             )
         timer.record_decode([index])
         answer: list[Tokens] = [[]]
@@ -122,6 +123,16 @@ def decode_one_by_one(
         answers += answer
         timer.report_progress([index])
     return answers
+
+
+@contextmanager
+def _without_defaults(model: Any) -> Iterator[Any]:
+    """Leave out a model's own defaults of generation, such as suppressed tokens: batched decoding has none either."""
+    defaults, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield model
+    finally:
+        model.generation_config = defaults
 
 
 class NewlineCriteria(StoppingCriteria):
@@ -154,7 +165,7 @@ def group_by_length(lengths: Sequence[int], limits: DecodeLimits) -> list[list[i
     return groups
 
 
-def _decode_group(
+def decode_group(
     module: Any,
     prompts: list[Tokens],
     prefix: DynamicCache | None,

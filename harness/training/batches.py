@@ -73,7 +73,7 @@ def divide_into_passes(
     Args:
         batch: one or more samples.
         budget: tokens in a pass; a longer sample gets its own pass.
-        packs: whether samples may share a row (`harness.decoding.prefix_sharing.supports_packing`).
+        packs: whether samples may share a row (`harness.decoding.packing_probe.supports_packing`).
     """
     if not packs:
         return list(_stack_samples(batch, budget))

@@ -73,7 +73,7 @@ def train(  # noqa: PLR0913 - the last two may be left out
         context: takes the training curves and the number of tokens read.
         validation: picks the weights that stay.
         packs: whether samples may share a row; some models compute other numbers then
-            (`harness.decoding.prefix_sharing.supports_packing`).
+            (`harness.decoding.packing_probe.supports_packing`).
 
     Raises:
         HarnessError: training diverged (`DivergenceDetector`).
