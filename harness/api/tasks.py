@@ -91,6 +91,14 @@ class Task:
     answer_label: str = "Answer"
     template: str = ""
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether answers go on with a text that need not end there, so that no end is scored or learned.
+
+        So are held-out texts, and choices in the bare form, which are compared as published (HellaSwag, StereoSet).
+        """
+        return self.kind == "language_modelling" or (self.kind == "multiple_choice" and self.form == "bare")
+
 
 @dataclass(frozen=True, slots=True)
 class TaskData:

@@ -15,6 +15,9 @@ from torch import Tensor
 
 Tokens = list[int]
 
+ANY_END = -1
+"""Stands at the end of a leaf for any of the tokens that end an answer."""
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -22,7 +25,7 @@ class Branch:
 
     Attributes:
         stem: tokens of the prompt.
-        leaves: continuations; each is scored given the stem.
+        leaves: continuations; each is scored given the stem. The last token may be `ANY_END`.
     """
 
     stem: Tokens

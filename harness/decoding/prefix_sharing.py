@@ -14,7 +14,15 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 
 from harness.decoding.kv_cache import preallocated_cache
-from harness.decoding.packed_rows import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
+from harness.decoding.packed_rows import (
+    ANY_END,
+    Branch,
+    PackedRow,
+    Tokens,
+    common_prefix_length,
+    fill_rows,
+    pack_row,
+)
 from harness.decoding.timing import PassTimer
 
 
@@ -23,6 +31,7 @@ def score_branches(
     branches: Sequence[Branch],
     row_tokens: int | None,
     timer: PassTimer | None = None,
+    ends: Sequence[int] = (),
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -31,13 +40,14 @@ def score_branches(
         branches: prompts and their choices.
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
         timer: gets progress and prefill seconds; there is no decoding.
+        ends: the tokens that `ANY_END` stands for.
     """
     timer = timer or PassTimer(len(branches), module.device)
     scores: list[list[float]] = [[] for _ in branches]
     if row_tokens is None:
         for index, branch in enumerate(branches):
             timer.start()
-            scores[index] = [_score_leaf(module, branch.stem, leaf) for leaf in branch.leaves]
+            scores[index] = [_score_leaf(module, branch.stem, leaf, ends) for leaf in branch.leaves]
             timer.record_prefill([index])
             timer.report_progress([index])
         return scores
@@ -52,7 +62,7 @@ def score_branches(
             timer.start()
             row = pack_row([suffixes[i] for i in group], shared)
             cache = expand_cache(prefix, 1, len(row.tokens)) if prefix else None
-            log_probabilities = log_likelihoods(module, row, cache).cpu()
+            log_probabilities = log_likelihoods(module, row, cache, ends=ends).cpu()
             leaf_scores = iter(torch.zeros(row.leaf_count).index_add_(0, row.leaf_index, log_probabilities).tolist())
             for index in group:
                 scores[index] = [next(leaf_scores) for _ in suffixes[index].leaves]
@@ -61,11 +71,29 @@ def score_branches(
     return scores
 
 
-def _score_leaf(module: Any, stem: Tokens, leaf: Tokens) -> float:
+def _score_leaf(module: Any, stem: Tokens, leaf: Tokens, ends: Sequence[int]) -> float:
     """Score one leaf by an ordinary forward pass."""
     row = pack_row([Branch(stem, (leaf,))], 0)
     with torch.inference_mode():
-        return float(log_likelihoods(module, row, masked=False).sum())
+        return float(log_likelihoods(module, row, masked=False, ends=ends).sum())
+
+
+def supports_packing(module: Any) -> bool:
+    """Tell whether a model scores branches that share a row as it scores them alone.
+
+    Recurrent models do not, nor do those with sliding windows, whose layers bring masks of their own.
+    """
+    if getattr(module.config, "sliding_window", None) is not None:
+        return False
+    low = 5
+    branches = [Branch([low + n, low + 9 - n, low + 2], ([low + 3 * n, low + 7],)) for n in range(3)]
+    try:
+        packed_scores = score_branches(module, branches, 64)
+    except (TypeError, ValueError, RuntimeError):  # the model takes no 4-D mask or no position ids
+        return False
+    single_scores = score_branches(module, branches, None)
+    # bf16 rounds a log-likelihood of ten nats to a sixteenth in each layer's sums; a wrong mask is off by nats
+    return all(abs(a[0] - b[0]) < 0.5 for a, b in zip(packed_scores, single_scores, strict=True))
 
 
 def prefill(module: Any, tokens: Tokens) -> DynamicCache:
@@ -79,13 +107,15 @@ def prefill(module: Any, tokens: Tokens) -> DynamicCache:
 def expand_cache(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
     """Return a preallocated cache of `rows` rows that starts with a copy of `cache` and can take `tokens` more."""
     expanded = preallocated_cache((cache.get_seq_length() if cache else 0) + tokens)
-    layers: Any = cache.layers if cache else ()  # full attention only: `packing_probe` has checked
+    layers: Any = cache.layers if cache else ()  # full attention only: `supports_packing` has checked
     for index, layer in enumerate(layers):
         expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     return expanded
 
 
-def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True) -> Tensor:
+def log_likelihoods(
+    module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True, ends: Sequence[int] = ()
+) -> Tensor:
     """Run a causal transformer over a row and return log p(target) of every prediction.
 
     Args:
@@ -93,16 +123,11 @@ def log_likelihoods(module: Any, row: PackedRow, cache: Any = None, *, masked: b
         row: from `pack_row`.
         cache: keys and values of the shared prefix, if the row has one.
         masked: False leaves the mask to the model, which is right for a row of one branch with one leaf.
+        ends: the tokens that `ANY_END` stands for.
 
     Returns:
         float32 [predictions], nats; gradients flow.
     """
-    logits = row_logits(module, row, cache, masked=masked)
-    return -torch.nn.functional.cross_entropy(logits, row.targets.to(logits.device), reduction="none")
-
-
-def row_logits(module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True) -> Tensor:
-    """Run a causal transformer over a row, as `log_likelihoods` does; return float32 [predictions, vocabulary]."""
     device = module.device
     inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": cache is not None}
     if cache is not None:
@@ -111,7 +136,13 @@ def row_logits(module: Any, row: PackedRow, cache: Any = None, *, masked: bool =
         mask = torch.zeros(row.attention_mask.shape, dtype=module.dtype)
         mask.masked_fill_(~row.attention_mask, torch.finfo(module.dtype).min)
         inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
-    return logits_at(module, row.sources.to(device), **inputs)[0].float()
+    logits = logits_at(module, row.sources.to(device), **inputs)[0].float()
+    targets = row.targets.to(device)
+    scores = -torch.nn.functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
+    if not ends:
+        return scores
+    end_scores = logits[:, list(ends)].logsumexp(-1) - logits.logsumexp(-1)
+    return torch.where(targets == ANY_END, end_scores, scores)
 
 
 def logits_at(module: Any, positions: Tensor, **inputs: Any) -> Tensor:

@@ -222,12 +222,13 @@ def _count_reproduced(model: Model, system: System, target: PreparedTask, sample
 
 
 def _sample(system: System, row: Row) -> dict[str, Any]:
-    """One stored answer, with each choice as it follows the prompt."""
+    """One stored answer, with each choice as it follows the prompt, and the tokens any of which ends it."""
     sample: dict[str, Any] = {"id": row.id, "prompt": row.prompt, "output": row.output, "answer": row.answer}
     if row.choice_scores:
-        prompt, tokenizer = Prompt(system.task, row.input), require_local(system.model).tokenizer
+        prompt, model = Prompt(system.task, row.input), require_local(system.model)
         options = row.choices or system.task.choices
-        sample["continuations"] = [layout.answer_text(prompt, option, tokenizer) for option in options]
+        sample["continuations"] = [layout.answer_text(prompt, option, model.tokenizer) for option in options]
+        sample["end_ids"] = sorted(model.scored_ends(system.task))
         sample["choice_scores_nats"] = list(row.choice_scores)
     return sample | {"references": list(row.references)}
 

@@ -30,7 +30,8 @@ class TokenLengths(StoredModel):
         asked_sd: standard deviation of test prompts; learned_sd: of training prompts.
         learned: of a training prompt after the prefix; learned_longest: of the longest one, its answer included.
         answer: of a training answer, the end of the turn included.
-        choices: of all choices of an item together; choice_count: number of choices. 0 where none are scored.
+        choices: of all choices of an item together, their ends included; choice_count: number of choices. 0 where none
+            are scored.
         passage: of a passage of the corpus, 0 without one; passage_sd: standard deviation; passage_longest: of the
             longest one in the sample.
     """
@@ -62,7 +63,9 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
     Raises:
         HarnessError: the tokenizer cannot be read.
     """
-    stamps = [[path.name, path.stat().st_size] for path in sorted(folder.glob("*token*"))]
+    stamps = [
+        [path.name, path.stat().st_size] for path in sorted({*folder.glob("*token*"), *folder.glob("*template*")})
+    ]
     parts = [str(folder), stamps, task.info.data_hash, asdict(task.task_data.task)]
     file = cache / "lengths" / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}.json"
     try:
@@ -93,7 +96,7 @@ def _count(task: PreparedTask, counter: ModelTokenizer) -> TokenLengths:
     answers = counter.count_answers(blank, [example.references[0] for example in train])
     scored = "choices" in task.task_data.provides
     groups = [example.query.choices or definition.choices for example in task.test] if scored else []
-    choices = [count - 1 for count in counter.count_answers(blank, [choice for group in groups for choice in group])]
+    choices = counter.count_answers(blank, [choice for group in groups for choice in group])
     texts = sample_passages(task)
     passages = [len(ids) for ids in counter.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
     return TokenLengths(

@@ -3,8 +3,8 @@
 A short answer: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
 taken off. A longer text: all of it. Labels: the first such line, if it is a label but for case, punctuation and
 spacing; else the only label that the whole output mentions as a whole word. Unicode form and invisible characters do
-not count either. Nothing is guessed: no label or several are a failure that the record names, and that metrics count as
-wrong.
+not count either. Of a model that thinks first, what stands behind ``</think>`` is read. Nothing is guessed: no label or
+several are a failure that the record names, and that metrics count as wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import regex
 from harness.api import Kind
 from harness.metrics.words import CHARACTER, NUMBER_MARK, WORD, fold
 
+_THOUGHT, _THOUGHT_END = "<think>", "</think>"
 _LEAD = re.compile(r"answer\s*[:\uFF1A]", re.IGNORECASE)
 _QUOTES = dict(zip("\"'`“\u2018«\u2039「『", "\"'`”\u2019»\u203a」』", strict=True))
 _NOT_WORD = regex.compile(rf"(?:{NUMBER_MARK})(*SKIP)(*FAIL)|[^\p{{L}}\p{{M}}\p{{N}}\p{{S}}]+")
@@ -38,6 +39,10 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
         The answer, exactly as the choice is written, or None; and how it was read: ``first_line``, ``whole``,
         ``label`` or ``failed: REASON``.
     """
+    _, end, behind = output.rpartition(_THOUGHT_END)
+    if not end and output.lstrip().startswith(_THOUGHT):
+        return None, "failed: the thought did not end"
+    output = behind if end else output
     line = next(filter(None, map(_clean, output.splitlines())), None)
     if line is None:
         return None, "failed: empty output"

@@ -15,11 +15,12 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
-from harness.decoding import packing_probe
+from harness.decoding import prefix_sharing
 from harness.errors import HarnessError
 from harness.models import gguf_conversion
 from harness.models.local_model import LocalModel
 from harness.models.tokenizer import context_window
+from harness.prompts import chat_template
 
 
 def open_model(
@@ -56,13 +57,10 @@ def open_model(
             "hash": weights_hash(weights, cache),
             "context_tokens": context_window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
+            "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer)])) or None,
         }
     )
-    try:
-        supports_packing = packing_probe.supports_packing(module)
-    except HarnessError as error:
-        raise HarnessError(f"the model in {weights} cannot be used: {error}") from error
-    return LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)
+    return LocalModel(loaded_info, module, tokenizer, supports_packing=prefix_sharing.supports_packing(module))
 
 
 def prepare_weights(folder: Path, cache: Path) -> Path:

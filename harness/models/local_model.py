@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling
+from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
 from harness.decoding import batched_decode, prefix_sharing
-from harness.decoding.packed_rows import Branch
+from harness.decoding.packed_rows import ANY_END, Branch
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError
 from harness.models import saved_weights, virtual_tokens
-from harness.prompts import layout
+from harness.prompts import chat_template, layout
 
 ROW_TOKENS = 768
 """Tokens of one forward pass: enough to keep two cores busy, few enough to fit in memory."""
@@ -46,16 +46,61 @@ class LocalModel:
         """Tokenize a text, without added special tokens."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def render_prompts(self, prompts: Sequence[Prompt], reserve: int) -> list[layout.RenderedPrompt]:
-        """Render prompts so that `reserve` more tokens fit after each; trained virtual tokens come first."""
+    def render_prompts(
+        self, prompts: Sequence[Prompt], reserve: int, answers: Sequence[Sequence[str]] | None = None
+    ) -> list[layout.RenderedPrompt]:
+        """Render prompts so that `reserve` more tokens fit after each, or after its answers.
+
+        Trained virtual tokens come first.
+        """
         window, virtual_ids = self.info.context_tokens, list(virtual_tokens.virtual_ids(self.module))
         max_tokens = window and window - reserve - virtual_tokens.prefix_length(self.module)
-        rendered = [layout.render_prompt(p, self.tokenizer, max_tokens=max_tokens) for p in prompts]
+        rendered = [
+            layout.render_prompt(prompt, self.tokenizer, max_tokens=max_tokens, answers=options)
+            for prompt, options in zip(prompts, answers or [()] * len(prompts), strict=True)
+        ]
         return [replace(prompt, tokens=virtual_ids + prompt.tokens) for prompt in rendered] if virtual_ids else rendered
 
-    def answer_tokens(self, prompt: Prompt, answer: str) -> list[int]:
-        """Tokenize an answer as it follows its prompt, without the end of the turn."""
-        return self.encode(layout.answer_text(prompt, answer, self.tokenizer))
+    def render_answered(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]], end: int | None = None
+    ) -> list[layout.RenderedPrompt]:
+        """Render prompts with answers, each with its end, unless the task is open-ended.
+
+        Args:
+            prompts: some.
+            answers: of each prompt, one or more.
+            end: token that stands at the end of an answer; None: the one to learn.
+
+        Raises:
+            HarnessError: a prompt does not fit the context window with its longest answer, or there is no end to learn.
+        """
+        tasks = [prompt.task for prompt in prompts]
+        ends = [[] if task.open_ended else [self.end_id(task) if end is None else end] for task in tasks]
+        return [
+            replace(rendered, answers=tuple([*tokens, *end] for tokens in rendered.answers))
+            for rendered, end in zip(self.render_prompts(prompts, 1, answers), ends, strict=True)
+        ]
+
+    def end_id(self, task: Task) -> int:
+        """Return the token that ends an answer: of the turn where the template ends turns with one, else of the text.
+
+        Raises:
+            HarnessError: the tokenizer has no such token.
+        """
+        end = None if layout.is_plain(task.form, self.tokenizer) else chat_template.end_of_turn_id(self.tokenizer)
+        end = self.tokenizer.eos_token_id if end is None else end
+        if end is None:
+            raise HarnessError(
+                f"the tokenizer of {self.info.name!r} names no token that ends a text: set 'eos_token' in its"
+                " tokenizer_config.json."
+            )
+        return end
+
+    def scored_ends(self, task: Task) -> frozenset[int]:
+        """Return the tokens any of which ends a scored choice: those that end an answer in `generate`."""
+        if task.open_ended:
+            return frozenset()
+        return self.eos_ids | (frozenset[int]() if task.kind == "generation" else self.newline_ids)
 
     def generate(
         self,
@@ -74,7 +119,8 @@ class LocalModel:
         if not prompts:
             return []
         rendered = self.render_prompts(prompts, max_new_tokens)
-        newline_ids = self.newline_ids if one_line else frozenset[int]()
+        task = prompts[0].task
+        newline_ids = self.newline_ids if one_line and not self._may_think(task) else frozenset[int]()
         limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, newline_ids, max_rows=self.decode_rows)
         decode = batched_decode.decode_batched if self.supports_packing else batched_decode.decode_one_by_one
         timer = PassTimer(len(rendered), self.module.device, progress)
@@ -97,43 +143,50 @@ class LocalModel:
     def score_choices(
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
-        """Score all choices of each prompt in one pass, behind the prefix that the prompts share.
+        """Score all choices of each prompt of a task in one pass, behind the prefix that the prompts share.
+
+        A choice's score is the log-likelihood that the model answers with it and nothing else: of its tokens and of any
+        token that ends an answer in `generate`. So a choice that another one begins with is not always the likelier.
+        Choices that go on with a text (`Task.open_ended`) have no end.
 
         Raises:
-            HarnessError: a prompt does not fit the context window even without passages.
+            HarnessError: a prompt does not fit the context window even without passages, or the model gives no numbers.
         """
         if not prompts:
             return []
-        leaves = [
-            tuple(self.answer_tokens(prompt, choice) for choice in options)
-            for prompt, options in zip(prompts, choices, strict=True)
-        ]
-        rendered = self.render_prompts(prompts, max(len(leaf) for group in leaves for leaf in group))
-        branches = [Branch(p.tokens, group) for p, group in zip(rendered, leaves, strict=True)]
+        rendered = self.render_answered(prompts, choices, ANY_END)
+        branches = [Branch(p.tokens, p.answers) for p in rendered]
         timer = PassTimer(len(rendered), self.module.device, progress)
         row_tokens = self.row_tokens if self.supports_packing else None
-        scores = prefix_sharing.score_branches(self.module, branches, row_tokens, timer)
+        scores = prefix_sharing.score_branches(
+            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task))
+        )
         return [
             Answer(
                 p.text,
                 "",
                 tuple(choice_scores),
                 prompt_tokens=len(p.tokens),
-                output_tokens=sum(map(len, group)),
+                output_tokens=sum(map(len, p.answers)),
                 dropped_passages=p.dropped_passages,
                 prefill_s=prefill_s,
                 decode_s=0.0,
                 decode_tokens=0,
             )
-            for p, group, choice_scores, prefill_s in zip(rendered, leaves, scores, timer.prefill_s, strict=True)
+            for p, choice_scores, prefill_s in zip(rendered, scores, timer.prefill_s, strict=True)
         ]
+
+    def _may_think(self, task: Task) -> bool:
+        """Tell whether the model may write a thought before it answers, in lines of its own."""
+        return not layout.is_plain(task.form, self.tokenizer) and chat_template.chat_format(self.tokenizer).thinks
 
     @property
     def eos_ids(self) -> frozenset[int]:
-        """Ids that end an answer: those of the generation config and of the tokenizer."""
+        """Ids that end an answer: those of the generation config, of the tokenizer and of the chat template."""
         configured = getattr(self.module.generation_config, "eos_token_id", None)
         ids = configured if isinstance(configured, list) else [configured]
-        return frozenset(i for i in (*ids, self.tokenizer.eos_token_id) if i is not None)
+        ids = [*ids, self.tokenizer.eos_token_id, chat_template.end_of_turn_id(self.tokenizer)]
+        return frozenset(i for i in ids if i is not None)
 
     @property
     def newline_ids(self) -> frozenset[int]:

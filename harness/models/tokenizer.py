@@ -30,17 +30,11 @@ class ModelTokenizer:
 
     def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return the number of tokens of each prompt."""
-        return self._count([layout.render_text(prompt, self.tokenizer) for prompt in prompts])
+        return layout.count_tokens(prompts, self.tokenizer)
 
     def count_answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
         """Return the number of tokens of each answer as it follows a prompt, the end of the turn included."""
-        texts = [layout.answer_text(task_prompt, answer, self.tokenizer) for answer in answers]
-        return [length + 1 for length in self._count(texts)]
-
-    def _count(self, texts: Sequence[str]) -> list[int]:
-        if not texts:
-            return []
-        return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        return [length + 1 for length in layout.count_answer_tokens(task_prompt, answers, self.tokenizer)]
 
 
 def open_tokenizer(folder: Path, name: str, cache: Path) -> ModelTokenizer:

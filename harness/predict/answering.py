@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System
+from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System, Task
 from harness.errors import HarnessError
 from harness.metrics.parsing import parse, reasoning
 from harness.metrics.voting import winner
@@ -59,26 +60,35 @@ def predict(system: System, queries: Sequence[Query], progress: ProgressCallback
     return [_vote(system, query_samples) for query_samples in zip(*samples, strict=True)]
 
 
-def most_likely(scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()) -> str:
-    """Return the choice with the highest of the `comparable_scores`; ties go to the first."""
-    comparable = comparable_scores(scores, choices, kind, prior)
+def most_likely(scores: Sequence[float], choices: Sequence[str], task: Task, prior: Sequence[float] = ()) -> str:
+    """Return the choice with the highest of the `comparable_scores`; ties go to the first.
+
+    Raises:
+        HarnessError: a score is NaN: nothing is the highest then.
+    """
+    comparable = comparable_scores(scores, choices, task, prior)
+    if any(map(math.isnan, comparable)):
+        raise HarnessError(f"the model gives no numbers (NaN) for the choices of {task.name!r}: its weights are damaged.")
     return choices[max(range(len(comparable)), key=comparable.__getitem__)]
 
 
 def comparable_scores(
-    scores: Sequence[float], choices: Sequence[str], kind: Kind, prior: Sequence[float] = ()
+    scores: Sequence[float], choices: Sequence[str], task: Task, prior: Sequence[float] = ()
 ) -> list[float]:
     """Return the scores that the choices are compared by, nats.
 
     Labels of a classification: log-likelihood minus the prior. Choices of a multiple-choice item and the two answers of
     a preference pair differ in length: log-likelihood a byte (``acc_norm`` of lm-evaluation-harness), or minus the
-    prior if there is one: their score behind a content-free question (Holtzman et al. 2021, arXiv:2104.08315).
+    prior if there is one: their score behind a content-free question (Holtzman et al. 2021, arXiv:2104.08315). An end
+    that is scored counts as one byte, as the end of a sentence counts in perplexity (Jurafsky & Martin, Speech and
+    Language Processing, 3rd edition, section 3.3).
     """
     if prior:
         return [score - shift for score, shift in zip(scores, prior, strict=True)]
-    if kind == "classification":
+    if task.kind == "classification":
         return list(scores)
-    return [score / len(choice.encode()) for score, choice in zip(scores, choices, strict=True)]
+    end = 0 if task.open_ended else 1
+    return [score / (len(choice.encode()) + end) for score, choice in zip(scores, choices, strict=True)]
 
 
 def _predict_answers(
@@ -91,7 +101,7 @@ def _predict_answers(
         raws = system.model.score_choices(prompts, choices, progress=progress)
         raws, priors = _priors(system, system.model, prompts, choices, raws)
         parsed_answers = [
-            (most_likely(raw.choice_scores, options, task.kind, prior), "choice")
+            (most_likely(raw.choice_scores, options, task, prior), "choice")
             for raw, options, prior in zip(raws, choices, priors, strict=True)
         ]
     elif task.kind == "language_modelling":
@@ -204,7 +214,7 @@ def _choice_support(system: System, prediction: Prediction) -> dict[str, float]:
     scores = prediction.raw.choice_scores
     if not scores:
         return {}
-    return dict(zip(choices, comparable_scores(scores, choices, system.task.kind, system.prior), strict=True))
+    return dict(zip(choices, comparable_scores(scores, choices, system.task, system.prior), strict=True))
 
 
 def _add_cost(answer: Answer, extra: Answer) -> Answer:

@@ -7,12 +7,18 @@ chat form, a task's own template makes a single user turn. Reasoning begins the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from os.path import commonprefix
+from typing import Any, NamedTuple
 
 from harness.api import Form, Prompt
 from harness.errors import HarnessError
-from harness.prompts import template
+from harness.prompts import chat_template, control_tokens, template
+
+_TAIL = 4
+"""Characters at the end of a prompt, at least, that decide how an answer behind it is tokenized."""
 
 
 @dataclass(frozen=True)
@@ -20,44 +26,120 @@ class RenderedPrompt:
     """A prompt as it is sent.
 
     Attributes:
+        tokens: of the text as it stands before an answer, without those that merge with one of `answers`.
         dropped_passages: passages left out to fit the window, worst first.
+        answers: tokens of each answer as it follows `tokens`.
     """
 
     text: str
     tokens: list[int]
     dropped_passages: int = 0
+    answers: tuple[list[int], ...] = ()
 
 
-def render_prompt(prompt: Prompt, tokenizer: Any, *, max_tokens: int | None) -> RenderedPrompt:
-    """Render a prompt, dropping its last passages until it has at most `max_tokens` tokens.
+def render_prompt(
+    prompt: Prompt, tokenizer: Any, *, max_tokens: int | None, answers: Sequence[str] = ()
+) -> RenderedPrompt:
+    """Render a prompt, dropping its last passages until it has, with its longest answer, at most `max_tokens` tokens.
+
+    Prompt and answer are tokenized together, as a tokenizer may put a space before every text.
 
     Raises:
         HarnessError: it does not fit even without passages; the question is never cut.
     """
     dropped = 0
     while True:
-        text = render_text(prompt, tokenizer)
-        tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-        if max_tokens is None or len(tokens) <= max_tokens:
-            return RenderedPrompt(text, tokens, dropped)
+        marked = _render_marked(prompt, tokenizer)
+        tokens = control_tokens.encode(marked, tokenizer)
+        answer_texts = [
+            control_tokens.mark_text(answer_text(prompt, answer, tokenizer), tokenizer) for answer in answers
+        ]
+        tokens, answer_tokens = _tokenize(marked, answer_texts, tokenizer)
+        reserve = max(map(len, answer_tokens), default=0)
+        if max_tokens is None or len(tokens) + reserve <= max_tokens:
+            return RenderedPrompt(control_tokens.unmark(marked), tokens, dropped, answer_tokens)
         if not prompt.passages:
             raise HarnessError(
                 f"the prompt for {prompt.question[:60]!r} has {len(tokens)} tokens, and the context window leaves room"
-                f" for {max_tokens}: use fewer exemplars, a shorter input or a model with a longer window."
+                f" for {max_tokens - reserve}: use fewer exemplars, a shorter input or a model with a longer window."
             )
         prompt = replace(prompt, passages=prompt.passages[:-1])
         dropped += 1
 
 
 def render_text(prompt: Prompt, tokenizer: Any) -> str:
-    """Return the text of a prompt, up to where the answer begins."""
+    """Return the text of a prompt, up to where the answer begins.
+
+    Raises:
+        HarnessError: the task's template or the model's chat template cannot be filled in.
+    """
+    return control_tokens.unmark(_render_marked(prompt, tokenizer))
+
+
+def count_tokens(prompts: Sequence[Prompt], tokenizer: Any) -> list[int]:
+    """Return the number of tokens of each prompt."""
+    marked = [_render_marked(prompt, tokenizer) for prompt in prompts]
+    return [len(tokens) for tokens in control_tokens.encode_texts(marked, tokenizer)]
+
+
+def count_answer_tokens(prompt: Prompt, answers: Sequence[str], tokenizer: Any) -> list[int]:
+    """Return the number of tokens of each answer as it follows a prompt, without the end of the turn."""
+    return [len(tokens) for tokens in render_prompt(prompt, tokenizer, max_tokens=None, answers=answers).answers]
+
+
+def _render_marked(prompt: Prompt, tokenizer: Any) -> str:
+    """Return the text of a prompt with the control tokens of its data marked."""
+    prompt = control_tokens.mark(prompt, tokenizer)
     if is_plain(prompt.task.form, tokenizer):
-        return bos_text(tokenizer) + plain_text(prompt) or tokenizer.bos_token or tokenizer.eos_token
-    turns = messages(prompt, system_turn=has_system_turn(tokenizer.chat_template))
-    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        text = bos_text(tokenizer) + plain_text(prompt) or tokenizer.bos_token or tokenizer.eos_token
+        if not text:
+            raise HarnessError("a prompt is empty, and the model has no token that begins a text: use form = 'plain'.")
+        return text
+    turns = messages(prompt, system_turn=chat_template.chat_format(tokenizer).system_turn)
+    text = chat_template.render(turns, tokenizer)
     if not prompt.reasoning:
         return text
     return text + prompt.reasoning + ("" if prompt.thinking else f"\n\n{prompt.task.answer_label}:")
+
+
+def _tokenize(marked: str, answers: Sequence[str], tokenizer: Any) -> tuple[list[int], tuple[list[int], ...]]:
+    """Return the tokens of a prompt as they stand before an answer, and the tokens of each answer behind them."""
+    tokens = control_tokens.encode(marked, tokenizer)
+    start = max(marked.rfind(space, 0, max(len(marked) - _TAIL, 0)) for space in " \n")
+    end = _tokenize_end(tokenizer, marked[max(start, 0) :], tuple(answers))
+    if tokens[len(tokens) - len(end.alone) :] != end.alone:  # the cut has changed the end
+        end = _tokenize_end(tokenizer, marked, tuple(answers))
+    return tokens[: len(tokens) - len(end.alone)] + end.before_answers, end.answers
+
+
+class _End(NamedTuple):
+    """Tokens at the end of a text that depend on what follows, from the first one that does.
+
+    Attributes:
+        alone: where nothing follows.
+        before_answers: where an answer follows; without those that merge with one.
+        answers: each answer, with what merges with it.
+    """
+
+    alone: list[int]
+    before_answers: list[int]
+    answers: tuple[list[int], ...]
+
+
+@lru_cache(maxsize=4096)
+def _tokenize_end(tokenizer: Any, text: str, answers: tuple[str, ...]) -> _End:
+    """Tokenize the end of a prompt alone and with answers.
+
+    Spaces at its end are the answers', and line breaks are read as they are before a word: GPT-2's pattern, for
+    example, has one token for two line breaks at the end of a text, and two before a word.
+    """
+    stripped = text.rstrip(" ") or text
+    word = "x" if stripped[-1:].isspace() else ""
+    texts = [text, stripped + word, *(text + answer for answer in answers)]
+    alone, before_word, *together = control_tokens.encode_texts(texts, tokenizer)
+    before_answers = commonprefix([before_word[: len(before_word) - len(word)], *together])  # noqa: RUF071 - of tokens
+    same = len(commonprefix([alone, before_answers]))  # noqa: RUF071 - of tokens
+    return _End(alone[same:], before_answers[same:], tuple(tokens[len(before_answers) :] for tokens in together))
 
 
 def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]]:
@@ -82,11 +164,6 @@ def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]
     return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
 
 
-def has_system_turn(chat_template: str) -> bool:
-    """Tell whether a chat template takes a system turn."""
-    return "system" in chat_template and "System role not supported" not in chat_template
-
-
 def bos_text(tokenizer: Any) -> str:
     """Return the beginning-of-sequence token if the tokenizer adds one; chat templates bring their own."""
     first_ids = tokenizer("")["input_ids"][:1]
@@ -107,14 +184,11 @@ def is_plain(form: Form, tokenizer: Any) -> bool:
 
 
 def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
-    """Return an answer as it follows its prompt: after a space, unless it begins a text, a turn or a line."""
+    """Return an answer as it follows its prompt: after a space, unless it begins a text, a line or, mostly, a turn."""
     if not is_plain(prompt.task.form, tokenizer):
-        starts_text = not prompt.reasoning
-    elif prompt.task.template or prompt.task.form == "bare":
-        starts_text = plain_text(prompt)[-1:].strip() == ""
-    else:  # the plain form ends in a colon: no need to look
-        starts_text = False
-    return answer if starts_text else f" {answer}"
+        return f" {answer}" if prompt.reasoning else chat_template.chat_format(tokenizer).answer_space + answer
+    ends_in_colon = not prompt.task.template and prompt.task.form != "bare"
+    return answer if not ends_in_colon and not plain_text(prompt)[-1:].strip() else f" {answer}"
 
 
 def plain_text(prompt: Prompt) -> str:

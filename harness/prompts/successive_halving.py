@@ -54,7 +54,7 @@ class ScoredCandidate:
         rows = build_rows(task, self.examples, self.predictions)
         if prior:
             rows = [
-                row.model_copy(update={"answer": most_likely(row.choice_scores, row.choices, task.kind, prior)})
+                row.model_copy(update={"answer": most_likely(row.choice_scores, row.choices, task, prior)})
                 for row in rows
             ]
         definition = get(metric)

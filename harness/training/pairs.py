@@ -63,13 +63,9 @@ def build_pairs(system: System, examples: Sequence[Example]) -> list[PreferenceP
     model = require_local(system.model)
     judged = [(example, example.rejected) for example in examples if example.rejected is not None]
     prompts = system.prompts([example.query for example, _ in judged])
-    end = [model.tokenizer.eos_token_id]
-    answers = [
-        (model.answer_tokens(prompt, example.references[0]) + end, model.answer_tokens(prompt, rejected) + end)
-        for prompt, (example, rejected) in zip(prompts, judged, strict=True)
-    ]
-    rendered = model.render_prompts(prompts, max((len(answer) for pair in answers for answer in pair), default=0))
-    return [PreferencePair(prompt.tokens, *pair) for prompt, pair in zip(rendered, answers, strict=True)]
+    answers = [(example.references[0], rejected) for example, rejected in judged]
+    rendered = model.render_answered(prompts, answers)
+    return [PreferencePair(prompt.tokens, *prompt.answers) for prompt in rendered]
 
 
 def pack_branches(branches: Sequence[Branch], budget: int) -> Iterator[tuple[list[int], PackedRow]]:

@@ -200,8 +200,8 @@ class _PolicyTrainer:
     def length_statistics(self, answers: Sequence[Sequence[Tokens]]) -> dict[str, float]:
         """Return the mean length of the answers, tokens, and the share of them that did not end."""
         flat = [tokens for group in answers for tokens in group]
-        end = self.model.tokenizer.eos_token_id
+        ends = self.model.eos_ids
         return {
             "completion_tokens": sum(map(len, flat)) / len(flat),
-            "cut_off": sum(tokens[-1] != end for tokens in flat) / len(flat),
+            "cut_off": sum(tokens[-1] not in ends for tokens in flat) / len(flat),
         }

@@ -62,13 +62,13 @@ class RewardModel:
         module: the peft model with its adapter.
         head: from the last token's hidden state to the reward.
         mean: of the raw rewards of the training answers; deviation: their standard deviation.
-        end: token id that a complete answer ends with.
+        ends: token ids that a complete answer ends with.
     """
 
     module: Any
     head: torch.nn.Linear
     row_tokens: int | None
-    end: int
+    ends: frozenset[int]
     mean: float = 0.0
     deviation: float = 1.0
 
@@ -79,7 +79,7 @@ class RewardModel:
         with torch.no_grad(), active_adapter(self.module, ADAPTER):
             for indices, rewards in self.rewards(branches):
                 raw[indices] = rewards.view(len(indices), -1).cpu()
-        cut_off = torch.tensor([[tokens[-1] != self.end for tokens in group] for group in answers])
+        cut_off = torch.tensor([[tokens[-1] not in self.ends for tokens in group] for group in answers])
         return (raw - self.mean) / self.deviation - CUT_OFF_PENALTY * cut_off
 
     def margins(self, batch: Sequence[PreferencePair]) -> Iterator[Tensor]:
@@ -91,17 +91,17 @@ class RewardModel:
         """Yield raw rewards: indices of some branches, and float32 [all their leaves]; gradients flow."""
         if self.row_tokens is None:
             for index, branch in enumerate(branches):
-                rows = [pack_row([Branch(branch.stem, ([*leaf, self.end],))], 0) for leaf in branch.leaves]
+                rows = [pack_row([Branch(branch.stem, ([*leaf, leaf[-1]],))], 0) for leaf in branch.leaves]
                 yield [index], torch.cat([self._row_rewards(row, masked=False) for row in rows])
             return
         complete_branches = [
-            Branch(branch.stem, tuple([*leaf, self.end] for leaf in branch.leaves)) for branch in branches
+            Branch(branch.stem, tuple([*leaf, leaf[-1]] for leaf in branch.leaves)) for branch in branches
         ]
         for indices, row in training_pairs.pack_branches(complete_branches, self.row_tokens):
             yield indices, self._row_rewards(row)
 
     def _row_rewards(self, row: PackedRow, *, masked: bool = True) -> Tensor:
-        """Return the rewards of a row's leaves; the last token of each is the end, which is not read."""
+        """Return the rewards of a row's leaves; the last token of each stands twice, as the last one is not read."""
         device, kind = self.module.device, self.module.dtype
         inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": False}
         if masked:
@@ -131,9 +131,7 @@ def fit_reward_model(
     head = torch.nn.Linear(size, 1, device=module.device)
     torch.nn.init.normal_(head.weight, std=1 / (size + 1) ** 0.5)
     torch.nn.init.zeros_(head.bias)
-    reward = RewardModel(
-        module, head, settings.row_tokens if model.supports_packing else None, model.tokenizer.eos_token_id
-    )
+    reward = RewardModel(module, head, settings.row_tokens if model.supports_packing else None, model.eos_ids)
     pairs, held_out = (training_pairs.build_split_pairs(system, task, split) for split in ("train", "validation"))
     module.eval()
     with active_adapter(module, ADAPTER):

@@ -70,13 +70,14 @@ def sample_answers(
     """Sample answers to each question; a complete one has the end of the turn as its last token."""
     limits = batched_decode.DecodeLimits(max_new_tokens, model.eos_ids, max_rows=model.decode_rows)
     draw = batched_decode.decode_batched if model.supports_packing else batched_decode.decode_one_by_one
-    prompts, end = [question.prompt for question in questions], model.tokenizer.eos_token_id
+    prompts = [question.prompt for question in questions]
     drawn = [
         draw(model.module, prompts, limits, Sampling(seed=seed * answers + draw_index)) for draw_index in range(answers)
     ]
+    ends = [model.end_id(question.part.task) for question in questions]
     return [
         [tokens if len(tokens) == max_new_tokens else [*tokens, end] for tokens in group]
-        for group in zip(*drawn, strict=True)
+        for end, group in zip(ends, zip(*drawn, strict=True), strict=True)
     ]
 
 

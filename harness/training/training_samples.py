@@ -35,7 +35,5 @@ def build_samples(system: System, examples: Sequence[Example]) -> list[TrainingS
     """
     model = require_local(system.model)
     prompts = system.prompts([example.query for example in examples])
-    end = [model.tokenizer.eos_token_id]
-    answers = [model.answer_tokens(p, e.references[0]) + end for p, e in zip(prompts, examples, strict=True)]
-    rendered = model.render_prompts(prompts, max(map(len, answers), default=0))
-    return [TrainingSample(prompt.tokens, answer) for prompt, answer in zip(rendered, answers, strict=True)]
+    rendered = model.render_answered(prompts, [[example.references[0]] for example in examples])
+    return [TrainingSample(prompt.tokens, prompt.answers[0]) for prompt in rendered]

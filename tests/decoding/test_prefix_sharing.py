@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.decoding import packed_rows, prefix_sharing
-from harness.decoding.packed_rows import Branch
+from harness.decoding.packed_rows import ANY_END, Branch
 from harness.decoding.timing import PassTimer
 
 TOLERANCE = 1e-4
@@ -66,6 +66,19 @@ def test_any_branches_score_as_they_do_alone(modules, prefix, branches, budget):
         prefix_sharing.score_branches(modules["llama"], branches_with_prefix, budget),
         alone(modules["llama"], branches_with_prefix),
     )
+
+
+@pytest.mark.parametrize("budget", [1, 64, None])
+def test_an_end_that_is_any_of_several_tokens_has_the_probability_of_all_of_them(modules, budget):
+    module, ends = modules["llama"], [2, 5, 9]
+    leaves = ([9, ANY_END], [10, 11, 12, ANY_END], [13, 14])
+    branches = [Branch([20, 21, 22 + n, 30], leaves) for n in range(4)]
+    scores = prefix_sharing.score_branches(module, branches, budget, ends=ends)
+    for branch, (first, second, open_ended) in zip(branches, scores, strict=True):
+        for score, leaf in ((first, [9]), (second, [10, 11, 12])):
+            spelled = alone(module, [Branch(branch.stem, tuple([*leaf, end] for end in ends))])[0]
+            assert score == pytest.approx(torch.tensor(spelled).logsumexp(0).item(), abs=TOLERANCE)
+        assert [open_ended] == pytest.approx(alone(module, [Branch(branch.stem, ([13, 14],))])[0], abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("kind", ["sliding", "recurrent"])

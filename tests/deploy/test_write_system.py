@@ -38,14 +38,17 @@ def samples(folder):
 
 
 def scores(model, tokenizer, sample):
-    """Give the log-likelihood of each choice as transformers alone computes it, nats."""
+    """Give the log-likelihood of each choice and its end as transformers alone computes it, nats."""
     prompt = tokenizer(sample["prompt"], add_special_tokens=False)["input_ids"]
     log_likelihoods = []
     for text in sample["continuations"]:
         token_ids = prompt + tokenizer(text, add_special_tokens=False)["input_ids"]
         with torch.no_grad():
             logits = model(torch.tensor([token_ids])).logits[0].float().log_softmax(-1)
-        log_likelihoods.append(sum(float(logits[i - 1, token_ids[i]]) for i in range(len(prompt), len(token_ids))))
+        end = float(logits[-1, sample["end_ids"]].logsumexp(-1))
+        log_likelihoods.append(
+            end + sum(float(logits[i - 1, token_ids[i]]) for i in range(len(prompt), len(token_ids)))
+        )
     return log_likelihoods
 
 

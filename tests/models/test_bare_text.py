@@ -50,7 +50,7 @@ def test_of_two_answers_the_one_that_is_likelier_byte_for_byte_is_chosen(open_ti
     system = System(open_tiny(), Task("pairs", "preference", form="plain"))
     (prediction,) = predict(system, [Query("1", "How?", ("by a very long and winding road", "so"))])
     rates = [
-        score / len(choice.encode())
+        score / (len(choice.encode()) + 1)
         for score, choice in zip(prediction.raw.choice_scores, prediction.query.choices, strict=True)
     ]
     assert prediction.answer == prediction.query.choices[rates.index(max(rates))]

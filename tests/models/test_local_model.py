@@ -42,7 +42,8 @@ def test_tokens_are_counted_without_padding(model):
         assert answer.output_tokens <= 4
         assert prompt.question in answer.text
     scored = model.score_choices(PROMPTS, [LABELS] * len(PROMPTS))
-    assert {answer.output_tokens for answer in scored} == {sum(len(model.answer_tokens(PROMPTS[0], c)) for c in LABELS)}
+    (rendered,) = model.render_answered(PROMPTS[:1], [LABELS])
+    assert {answer.output_tokens for answer in scored} == {sum(map(len, rendered.answers))}
 
 
 def test_an_answer_holds_no_special_token(model):
@@ -88,13 +89,18 @@ def test_only_pieces_with_a_line_break_end_a_line(open_tiny):
 
 
 def test_a_label_is_chosen_by_its_score_less_the_prior():
-    assert most_likely((-1.0, -2.0), ("a", "b"), "classification") == "a"
-    assert most_likely((-1.0, -2.0), ("a", "b"), "classification", prior=(-0.2, -2.0)) == "b"
+    task = Task("t", "classification")
+    assert most_likely((-1.0, -2.0), ("a", "b"), task) == "a"
+    assert most_likely((-1.0, -2.0), ("a", "b"), task, prior=(-0.2, -2.0)) == "b"
 
 
-def test_choices_of_different_length_are_compared_by_the_byte():
-    assert most_likely((-3.0, -4.0), ("ab", "abcd"), "multiple_choice") == "abcd"
-    assert most_likely((-3.0, -4.0), ("é", "ab"), "multiple_choice") == "é"
+def test_choices_of_different_length_are_compared_by_the_byte_and_a_scored_end_is_one():
+    continued, answered = (Task("t", "multiple_choice", form=form) for form in ("bare", "plain"))
+    assert most_likely((-3.0, -4.0), ("ab", "abcd"), continued) == "abcd"
+    assert most_likely((-3.0, -4.0), ("é", "ab"), continued) == "é"
+    assert most_likely((-2.0, -3.6), ("a", "abc"), continued) == "abc"
+    assert most_likely((-2.0, -4.4), ("a", "abc"), continued) == "abc"
+    assert most_likely((-2.0, -4.4), ("a", "abc"), answered) == "a"
 
 
 @pytest.mark.parametrize("kind", ["classification", "multiple_choice", "qa", "generation"])

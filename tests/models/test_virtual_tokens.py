@@ -49,9 +49,10 @@ def by_peft(model, tokens):
 
 
 def nats(model, prompt, choice):
-    stem, leaf = plain(model, prompt), model.answer_tokens(prompt, choice)
+    stem, leaf = plain(model, prompt), model.render_answered([prompt], [[choice]])[0].answers[0][:-1]
     logs = by_peft(without_hooks(model), stem + leaf).log_softmax(-1)
-    return sum(logs[len(stem) - 1 + index, token].item() for index, token in enumerate(leaf))
+    end = logs[-1, sorted(model.scored_ends(prompt.task))].logsumexp(-1).item()
+    return sum(logs[len(stem) - 1 + index, token].item() for index, token in enumerate(leaf)) + end
 
 
 def without_hooks(model):

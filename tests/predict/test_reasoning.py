@@ -106,7 +106,7 @@ def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them
     assert shifted.prompt_tokens > 2 * plain.prompt_tokens
     empty = [predict(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
     prior = [sum(column) / 2 for column in zip(*(answer.choice_scores for answer in empty), strict=True)]
-    expected = most_likely(plain.choice_scores, query.choices, "multiple_choice", prior)
+    expected = most_likely(plain.choice_scores, query.choices, task, prior)
     assert predict(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
 
 

@@ -39,7 +39,7 @@ def test_a_reward_is_the_heads_value_at_the_answers_last_token(open_tiny, kind, 
     model = open_tiny(kind)
     if not model.supports_packing and budget is not None:
         pytest.skip("its branches cannot share a row")
-    reward = RewardModel(model.module.eval(), torch.nn.Linear(64, 1), budget, end=2)
+    reward = RewardModel(model.module.eval(), torch.nn.Linear(64, 1), budget, ends=frozenset({2}))
     branches = [Branch([10, 11, 12 + n], ([20, 21, 2], [30 + n, 2])) for n in range(3)]
     with torch.no_grad():
         rewards_by_branch = {
@@ -96,7 +96,7 @@ def test_rewards_of_the_training_answers_have_mean_zero_and_deviation_one(open_t
 def test_an_answer_that_was_cut_off_is_worth_less(open_tiny):
     model = open_tiny()
     end = model.tokenizer.eos_token_id
-    reward = RewardModel(policy(model).module, torch.nn.Linear(64, 1), 768, end=end)
+    reward = RewardModel(policy(model).module, torch.nn.Linear(64, 1), 768, ends=frozenset({end}))
     reward.module.add_adapter(ADAPTER, reward.module.peft_config["default"])
     torch.nn.init.zeros_(reward.head.weight)
     (question, *_) = questions_of(model)
