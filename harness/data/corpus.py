@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.api import Passage
+from harness.data.cells import cell_at
 from harness.data.files import files_under
-from harness.data.normalised_text import cell_text
 from harness.data.table_files import TableRows, read_table, read_text
 from harness.errors import HarnessError
 
@@ -45,14 +45,14 @@ def from_table(table: TableRows) -> tuple[Passage, ...]:
     table.require(("id", "text"))
     ids: set[str] = set()
     passages: list[Passage] = []
-    for index, row in enumerate(table.rows):
-        name, text = cell_text(row.get("id")), cell_text(row.get("text"))
+    for index in range(len(table.rows)):
+        name, text = table.text(index, "id"), table.text(index, "text")
         if not text:
             continue
         if not name or name in ids:
             raise HarnessError(f"{table.location(index)}: passage id {name!r} is {'used twice' if name else 'empty'}.")
         ids.add(name)
-        passages.append(Passage(name, text, cell_text(row.get("title")), _readers(row.get("readers"))))
+        passages.append(Passage(name, text, table.text(index, "title"), _readers(table, index)))
     return tuple(passages)
 
 
@@ -66,10 +66,11 @@ def corpus_hash(corpus: Iterable[Passage]) -> str:
     return "" if is_empty else digest.hexdigest()
 
 
-def _readers(cell: object) -> tuple[str, ...]:
+def _readers(table: TableRows, index: int) -> tuple[str, ...]:
     """Read who may see a passage: a list, or names with commas between."""
-    names: list[object] = list(cell) if isinstance(cell, list | tuple) else [*cell_text(cell).split(",")]  # pyright: ignore[reportUnknownArgumentType] - cells are what the file holds
-    return tuple(dict.fromkeys(filter(None, map(cell_text, names))))
+    cell = cell_at(table.rows[index], "readers")
+    names = cell if isinstance(cell, list | tuple) else table.text(index, "readers").split(",")
+    return tuple(dict.fromkeys(filter(None, table.part_texts(index, "readers", names))))
 
 
 def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:

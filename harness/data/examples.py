@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.api import Example, Query
-from harness.data.normalised_text import cell_text, comparison_key
+from harness.data.cells import cell_at
+from harness.data.normalised_text import alike_key, comparison_key, difference
 from harness.data.schema import TaskConfig
 from harness.data.table_files import TableRows
 from harness.errors import HarnessError
@@ -34,7 +35,7 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
         return {}
     if task.labels:
         return task.labels
-    values = {cell_text(row.get(task.reference)) for table in tables for row in table.rows}
+    values = {table.text(index, task.reference) for table in tables for index in range(len(table.rows))}
     values.discard("")
     if len(values) < 2:
         raise HarnessError(
@@ -64,8 +65,9 @@ def to_pool(
     empty: list[int] = []
     indexed: list[tuple[int, Example]] = []
     bare = task.form == "bare"  # a text may stand behind nothing
-    for index, row in enumerate(table.rows):
-        example = _Row(table, index, task).example(labels, evidence) if cell_text(row.get(task.input)) or bare else None
+    for index in range(len(table.rows)):
+        has_input = bare or table.text(index, task.input)
+        example = _Row(table, index, task).example(labels, evidence) if has_input else None
         if example:
             indexed.append((index, example))
         else:
@@ -114,7 +116,7 @@ class _Row:
         return Example(query, references, self.text(self.task.cluster) or None, self.evidence(evidence), rejected)
 
     def text(self, column: str | None) -> str:
-        return cell_text(self.row.get(column)) if column else ""
+        return self.table.text(self.index, column) if column else ""
 
     def error(self, problem: str) -> HarnessError:
         return HarnessError(f"{self.table.location(self.index)}: {problem}.")
@@ -122,7 +124,7 @@ class _Row:
     def id(self) -> str:
         if self.task.id is None:
             return f"{self.table.name}:{self.table.lines[self.index]}"
-        name = cell_text(self.row.get(self.task.id))
+        name = self.text(self.task.id)
         if not name:
             raise self.error(f"column {self.task.id!r} (the id) is empty")
         return name
@@ -131,8 +133,8 @@ class _Row:
         names = self.task.choices
         if not names:
             return ()
-        cells = self.cell_list(names) if isinstance(names, str) else [self.row.get(name) for name in names]
-        choices = tuple(text for text in map(cell_text, cells) if text)
+        cells = self.cell_list(names) if isinstance(names, str) else [self.text(name) for name in names]
+        choices = tuple(text for text in self.table.part_texts(self.index, str(names), cells) if text)
         if len(choices) < 2:
             raise self.error(f"{len(choices)} choice(s), but a multiple choice needs two")
         if len(set(choices)) < len(choices):
@@ -141,15 +143,16 @@ class _Row:
         return choices
 
     def references(self, labels: Mapping[str, str], choices: tuple[str, ...]) -> tuple[str, ...]:
-        value = self.row.get(self.task.reference)
-        if self.task.kind in ("qa", "generation") and isinstance(value, list):
-            return tuple(dict.fromkeys(text for text in map(cell_text, value) if text))
-        raw = cell_text(value)
+        cell = cell_at(self.row, self.task.reference)
+        if self.task.kind in ("qa", "generation") and isinstance(cell, list):
+            texts = self.table.part_texts(self.index, self.task.reference, cell)
+            return tuple(dict.fromkeys(filter(None, texts)))
+        raw = self.text(self.task.reference)
         if not raw:
             return ()
         if self.task.kind == "classification":
             if raw not in labels:
-                raise self.error(f"the reference {raw!r} isn't among the labels ({', '.join(labels)})")
+                raise self.error(f"the reference {raw!r} isn't among the labels ({_candidates(raw, labels)})")
             return (labels[raw],)
         return (self.right_choice(raw, choices) if choices else raw,)
 
@@ -157,7 +160,9 @@ class _Row:
         if self.task.reference_as == "text":
             if raw not in choices:
                 short = len(raw) == 1 and "; if it is a letter or an index, set 'reference_as'"
-                raise self.error(f"the reference {raw!r} isn't among the choices ({', '.join(choices)}){short or ''}")
+                raise self.error(
+                    f"the reference {raw!r} isn't among the choices ({_candidates(raw, choices)}){short or ''}"
+                )
             return raw
         letter = self.task.reference_as == "letter"
         index = ord(raw.upper()) - ord("A") if letter and len(raw) == 1 else int(raw) if raw.isdecimal() else -1
@@ -170,9 +175,10 @@ class _Row:
     def evidence(self, index: EvidenceIndex) -> tuple[str, ...]:
         if not self.task.evidence:
             return ()
-        cell = self.row.get(self.task.evidence)
+        cell = cell_at(self.row, self.task.evidence)
         passage_ids: list[str] = []
-        for name in map(cell_text, self.cell_list(self.task.evidence) if isinstance(cell, list | str) else [cell]):
+        names = self.cell_list(self.task.evidence) if isinstance(cell, list | str) else [cell]
+        for name in self.table.part_texts(self.index, self.task.evidence, names):
             if name and name not in index:
                 raise self.error(f"the evidence {name!r} is neither a passage nor a file of the corpus")
             passage_ids += index[name] if name else ()
@@ -180,10 +186,10 @@ class _Row:
 
     def cell_list(self, column: str) -> list[Any]:
         """Return a cell that holds a list: as such, as JSON, or (evidence) a single value."""
-        cell = self.row.get(column)
+        cell = cell_at(self.row, column)
         if isinstance(cell, list):
             return list(cell)
-        text = cell_text(cell)
+        text = self.text(column)
         if text.startswith("["):
             try:
                 return list(json.loads(text))
@@ -192,6 +198,15 @@ class _Row:
         if column == self.task.choices:
             raise self.error(f'column {column!r} must hold a list of choices, as JSON: ["yes", "no"]')
         return [text]
+
+
+def _candidates(reference: str, texts: Iterable[str]) -> str:
+    """List what a reference could have been; if one looks like it, only how that differs."""
+    texts = list(texts)
+    alike = next((text for text in texts if alike_key(text) == alike_key(reference)), None)
+    if alike is not None:
+        return f"{alike!r} differs from it only in {difference(reference, alike)}: write one form in both places"
+    return ", ".join(texts)
 
 
 def _shuffled(name: str, better: str, worse: str) -> tuple[str, ...]:

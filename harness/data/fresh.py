@@ -91,7 +91,7 @@ def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: Evid
         HarnessError: it cannot be read, or a column or row is wrong; or no row can be used.
     """
     table = read_table(file)
-    missing = [kind for kind in OPTIONAL if getattr(task, kind) and getattr(task, kind) not in table.columns]
+    missing = [kind for kind in OPTIONAL if getattr(task, kind) and not table.has(getattr(task, kind))]
     readable = task.model_copy(update={"split": None, **dict.fromkeys(missing)})
     pool = to_pool(table, readable, labels, evidence, drop=True)
     if not pool.examples:

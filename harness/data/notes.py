@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 from harness.data.leaks import Leak
+from harness.data.normalised_text import alike_labels, difference
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits
+
+MOST_ALIKE = 5
+"""Pairs of labels that are named."""
 
 
 def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
@@ -23,7 +27,15 @@ def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
 
 
 def label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits) -> Iterator[str]:
-    """Name the labels without an example in a split."""
+    """Name the labels that look like another or like a missing cell, and those without an example in a split."""
+    for first, second in list(alike_labels(labels))[:MOST_ALIKE]:
+        yield (
+            f"labels {first!r} and {second!r} differ only in {difference(first, second)} and count as two: write one "
+            "form in the file if they mean the same."
+        )
+    for label in labels:
+        if label.casefold() == "nan":
+            yield f"label {label!r} looks like a missing cell that was written as text: leave such cells empty."
     for name in ("test",) if task.role == "probe" else ("train", "test"):
         present = {e.references[0] for e in getattr(splits, name)}
         missing = [label for label in labels if label not in present]

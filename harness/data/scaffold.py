@@ -10,13 +10,14 @@ from statistics import median
 
 from harness.api import Kind
 from harness.data import builtin_suites
+from harness.data.cells import cell_at
 from harness.data.fetch import sha256_of
 from harness.data.files import TEXT_SUFFIXES
-from harness.data.normalised_text import cell_text
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.data.table_files import TableRows, read_table
 from harness.errors import HarnessError
+from harness.metrics.words import count_words
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 FEW_LABELS = 30
@@ -107,14 +108,14 @@ def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[K
     Raises:
         HarnessError: the column is empty or has one value, so that no system could be better than another.
     """
-    cells = [row.get(reference) for row in table.rows]
+    cells = [cell_at(row, reference) for row in table.rows]
     if any(isinstance(cell, list) for cell in cells):
         return "qa", f'Column {reference!r} holds lists of answers: kind "qa".'
-    counts = Counter(text for text in map(cell_text, cells) if text)
+    counts = Counter(text for index in range(len(cells)) if (text := table.text(index, reference)))
     rows, values = counts.total(), len(counts)
     if values < 2:
         raise HarnessError(f"column {reference!r} of {table.name} has {values} different value(s): there must be two.")
-    median_words = median(len(text.split()) for text in counts.elements())
+    median_words = median(count_words(text) for text in counts.elements())
     if median_words <= 2 * SHORT_WORDS and _are_labels(counts):
         return "classification", f'Column {reference!r} has {values} values in {rows} rows: kind "classification".'
     if has_corpus:
@@ -128,7 +129,7 @@ def _are_labels(counts: Counter[str]) -> bool:
     rows, values = counts.total(), len(counts)
     if values <= FEW_LABELS:
         return values < 0.2 * rows or (values <= 5 and rows >= 2 * values)
-    longest = max(len(text.split()) for text in counts)
+    longest = max(map(count_words, counts))
     repeated = sum(times > 1 for times in counts.values())
     return rows >= MIN_REPETITION * values and repeated >= 0.9 * values and longest <= SHORT_WORDS
 
@@ -212,7 +213,7 @@ def _copy_corpus(corpus: Path, scratch: Path, data_name: str) -> str:
 
 def _instruction(kind: Kind, table: TableRows, input: str, reference: str) -> str:  # noqa: A002 - as above
     if kind == "classification":
-        labels = sorted({cell_text(row.get(reference)) for row in table.rows} - {""})
+        labels = sorted({table.text(index, reference) for index in range(len(table.rows))} - {""})
         return f"Which {_words(reference)} fits this {_words(input)}? One of: {', '.join(labels)}."
     if kind == "qa":
         return "Answer the question with as few words as possible."

@@ -47,7 +47,8 @@ class TaskConfig(_Strict):
         source: a pinned archive; then `rows` and `passages` name functions of the suite's prepare.py.
         data: one file to be split; or else `train`, `validation` and `test`, used as they are given.
         split: column that says ``train``, ``validation`` or ``test``, where `data` or `source` is divided already.
-        input: column of what is asked; of the text itself, for language modelling.
+        input: column of what is asked; of the text itself, for language modelling. A column may be a path into its
+            cells, such as ``answers.text``.
         reference: column of the right answer; language modelling has none.
         id: column with a unique name for each row; by default file and line.
         choices: multiple choice: one column that holds a list, or several columns.

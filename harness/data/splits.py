@@ -1,6 +1,8 @@
 """Divides examples into training, validation and test: seeded, stratified, and disjoint."""
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from harness.errors import HarnessError
 
 DEFAULT_TEST = (400, 0.4)
 DEFAULT_VALIDATION = (64, 0.1)
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,11 @@ def stratified_groups(examples: Sequence[Example], *, seed: int, stratify: bool)
     file nor on other rows; labels are interleaved in proportion.
     """
     groups = _groups(examples)
-    strata: dict[str, list[tuple[str, list[Example]]]] = {}
+    strata: dict[str, list[tuple[tuple[str, str], list[Example]]]] = {}
     for group in groups:
         label = group[0].references[0] if stratify else ""
-        strata.setdefault(label, []).append((min(_digest(seed, e) for e in group), group))
-    placed: list[tuple[float, str, list[Example]]] = []
+        strata.setdefault(label, []).append((min((_digest(seed, e), content_key(e)) for e in group), group))
+    placed: list[tuple[float, tuple[str, str], list[Example]]] = []
     for members in strata.values():
         members.sort(key=lambda pair: pair[0])
         placed += [((i + 0.5) / len(members), key, group) for i, (key, group) in enumerate(members)]
@@ -106,8 +109,15 @@ def _groups(examples: Sequence[Example]) -> list[list[Example]]:
 
 
 def _digest(seed: int, example: Example) -> str:
-    parts = (str(seed), content_key(example), *example.references, example.rejected or "")
+    texts = "\x1f".join(map(_letters, (example.query.input, *example.query.choices)))
+    parts = (str(seed), texts, *example.references, example.rejected or "")
     return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()
+
+
+def _letters(text: str) -> str:
+    """Return the letters and digits of a text, for an order that stays when texts are compared by more than those."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
 
 
 def _take(groups: list[list[Example]], size: int) -> tuple[tuple[Example, ...], list[list[Example]]]:

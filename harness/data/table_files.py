@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import errors
+from harness.data.cells import cell_at, cell_text, paths_within
 from harness.errors import HarnessError
 
 
@@ -38,15 +40,52 @@ class TableRows:
         rows, lines = tuple(self.rows[i] for i in positions), tuple(self.lines[i] for i in positions)
         return replace(self, rows=rows, lines=lines)
 
+    def has(self, column: str) -> bool:
+        """Whether there is such a column, or a path that leads somewhere in at least one row."""
+        return column in self.columns or any(cell_at(row, column) is not None for row in self.rows)
+
     def require(self, columns: Iterable[str]) -> None:
         """Check that the table has these columns.
+
+        A path into a column (``answers.text``) must lead somewhere in at least one row.
 
         Raises:
             HarnessError: one is missing, with the nearest name.
         """
         for column in columns:
-            if column not in self.columns:
-                raise errors.unknown("column", column, self.columns, where=self.name)
+            if not self.has(column):
+                name = column.partition(".")[0]
+                nested = {path for row in self.rows for path in paths_within(name, row.get(name))}
+                raise errors.unknown("column", column, (*self.columns, *sorted(nested)), where=self.name)
+
+    def text(self, index: int, column: str) -> str:
+        """Return a row's cell as text, empty where it is missing (`cells.cell_text`).
+
+        Raises:
+            HarnessError: it holds a list, an object or bytes that are no text.
+        """
+        cell = cell_at(self.rows[index], column)
+        try:
+            return cell_text(cell)
+        except ValueError as error:
+            path = next(paths_within(column, cell), "")
+            remedy = f"name one of its parts, such as {path!r}" if path else "write text into it"
+            raise HarnessError(
+                f"{self.location(index)}: column {column!r} holds {error}, where a text is needed: {remedy}."
+            ) from error
+
+    def part_texts(self, index: int, column: str, cells: Iterable[object]) -> list[str]:
+        """Return the parts of a row's cell that holds a list.
+
+        Raises:
+            HarnessError: one of them is no text either.
+        """
+        try:
+            return list(map(cell_text, cells))
+        except ValueError as error:
+            raise HarnessError(
+                f"{self.location(index)}: a part of column {column!r} holds {error}, where a text is needed."
+            ) from error
 
 
 def read_table(path: Path) -> TableRows:
@@ -57,8 +96,10 @@ def read_table(path: Path) -> TableRows:
     """
     suffix = path.suffix.lower()
     try:
-        if suffix in (".csv", ".tsv"):
-            table = _csv(path, "," if suffix == ".csv" else "\t")
+        if suffix == ".csv":
+            table = _csv(path)
+        elif suffix == ".tsv":
+            table = _tsv(path)
         elif suffix in (".jsonl", ".ndjson"):
             table = _json_lines(path)
         elif suffix == ".parquet":
@@ -97,8 +138,8 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _csv(path: Path, delimiter: str) -> TableRows:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+def _csv(path: Path) -> TableRows:
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     try:
@@ -109,7 +150,7 @@ def _csv(path: Path, delimiter: str) -> TableRows:
             if cells and len(cells) != len(header):
                 raise HarnessError(
                     f"{path}, line {previous_line + 1}: {len(cells)} cells, but the header has {len(header)} columns; "
-                    f"a cell that contains {delimiter!r} must be in double quotes."
+                    "a cell that contains ',' must be in double quotes."
                 )
             if cells:
                 rows.append(dict(zip(header, cells, strict=True)))
@@ -118,6 +159,26 @@ def _csv(path: Path, delimiter: str) -> TableRows:
     except csv.Error as error:
         raise HarnessError(f"{path}, line {reader.line_num}: {error}.") from error
     return TableRows(path.name, tuple(header), tuple(rows), tuple(lines))
+
+
+def _tsv(path: Path) -> TableRows:
+    """Read lines of cells with tabs between; quotes are plain characters, as TSV has no way to quote."""
+    header, *lines = [line.split("\t") for line in re.split(r"\r\n|\r|\n", read_text(path))]
+    header = [name.strip() for name in header]
+    _check_header(header, path)
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    for number, cells in enumerate(lines, 2):
+        if cells == [""]:
+            continue
+        if len(cells) != len(header):
+            raise HarnessError(
+                f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)} columns; quotes are "
+                "plain characters in TSV, so save a table whose cells hold tabs or line breaks as CSV."
+            )
+        rows.append(dict(zip(header, cells, strict=True)))
+        numbers.append(number)
+    return TableRows(path.name, tuple(header), tuple(rows), tuple(numbers))
 
 
 def _check_header(header: list[str], path: Path) -> None:

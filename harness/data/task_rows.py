@@ -9,7 +9,6 @@ from harness.api import Passage
 from harness.data import archive, builtin_suites
 from harness.data.corpus import from_table, read_corpus
 from harness.data.files import resolve_inside
-from harness.data.normalised_text import cell_text
 from harness.data.schema import TaskConfig
 from harness.data.suite import Suite
 from harness.data.table_files import TableRows, from_rows, read_table
@@ -50,8 +49,8 @@ def _divide(task: TaskConfig, table: TableRows) -> dict[str, TableRows]:
         return {"all": table}
     table.require([task.split])
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for index, row in enumerate(table.rows):
-        name = cell_text(row[task.split])
+    for index in range(len(table.rows)):
+        name = table.text(index, task.split)
         if name not in parts:
             raise errors.unknown("split", name, SPLITS, where=table.location(index))
         parts[name].append(index)

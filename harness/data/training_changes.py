@@ -13,6 +13,7 @@ from harness.data.options import Preparation
 from harness.data.personal import KINDS, anonymise
 from harness.data.splits import stratified_order
 from harness.errors import HarnessError
+from harness.metrics.words import count_words
 
 ALPHA = 0.1
 """Share of a text's words that a copy leaves out or exchanges: recommended by Wei & Zou 2019 (section 3.3)."""
@@ -75,7 +76,7 @@ def _drop_leaks(items: Examples, held_out: Sequence[Example]) -> ChangedTraining
 
 
 def _drop_long(items: Examples, words: int) -> ChangedTraining:
-    long = [e.query.id for e in items if len(f"{e.query.input} {e.references[0]}".split()) > words]
+    long = [e.query.id for e in items if count_words(f"{e.query.input} {e.references[0]}") > words]
     return _drop(items, long, f"longer than {words} words")
 
 

@@ -1,6 +1,7 @@
 """Tables and corpora as people have them on disk, sound and broken."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,11 +22,10 @@ def write(file: Path, content: str | bytes) -> Path:
     return file
 
 
-def test_the_same_rows_come_from_csv_tsv_json_lines_and_parquet(tmp_path: Path):
+def test_the_same_rows_come_from_csv_json_lines_and_parquet(tmp_path: Path):
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
     files = [
         write(tmp_path / "rows.csv", 'text,label\n"a, b",x\n"two\nlines",y\n'),
-        write(tmp_path / "rows.tsv", 'text\tlabel\na, b\tx\n"two\nlines"\ty\n'),
         write(tmp_path / "rows.jsonl", "".join(json.dumps(row) + "\n\n" for row in ROWS)),
         tmp_path / "rows.parquet",
     ]
@@ -33,6 +33,65 @@ def test_the_same_rows_come_from_csv_tsv_json_lines_and_parquet(tmp_path: Path):
         table = read_table(file)
         assert list(table.rows) == ROWS, file
         assert table.columns == ("text", "label")
+
+
+def test_quotes_are_plain_characters_in_tsv(tmp_path: Path):
+    cells = ['" it begins', "a, b", 'ends with one "', '"whole"', 'say "no"']
+    table = read_table(write(tmp_path / "rows.tsv", "text\tlabel\r\n" + "".join(f"{cell}\tx\r\n" for cell in cells)))
+    assert [row["text"] for row in table.rows] == cells
+    assert table.location(4) == "rows.tsv, line 6"
+
+
+def test_a_missing_cell_is_empty_and_never_a_text(tmp_path: Path):
+    write(tmp_path / "rows.jsonl", '{"t": NaN}\n{"t": null}\n{"u": 1}\n{"t": 1.0}\n{"t": true}\n{"t": 2.5}\n')
+    table = read_table(tmp_path / "rows.jsonl")
+    assert [table.text(index, "t") for index in range(6)] == ["", "", "", "1", "true", "2.5"]
+    columns = {
+        "count": pa.array([1, None], pa.int64()).cast(pa.float64()),
+        "gap": pa.array([float("nan"), None]),
+        "when": pa.array([0, None], pa.timestamp("s")),
+        "raw": pa.array(["naïve".encode(), None], pa.binary()),
+        "price": pa.array([Decimal("1.50"), None]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    table = read_table(tmp_path / "rows.parquet")
+    assert [table.text(0, name) for name in columns] == ["1", "", "1970-01-01 00:00:00", "naïve", "1.50"]
+    assert [table.text(1, name) for name in columns] == [""] * 5
+
+
+NESTED = [
+    {"answers": {"text": ["thing"], "start": [0]}, "turns": [{"role": "user", "content": "hi"}], "a.b": "plain"},
+    {"answers": None, "turns": []},
+]
+
+
+def test_a_path_leads_into_a_cell_and_a_column_of_that_name_comes_first(tmp_path: Path):
+    table = read_table(write(tmp_path / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in NESTED)))
+    table.require(("answers.text", "turns.0.content", "a.b"))
+    assert [table.text(index, "turns.0.content") for index in range(2)] == ["hi", ""]
+    assert table.text(0, "answers.text.0") == "thing"
+    assert table.text(0, "a.b") == "plain"
+    with pytest.raises(HarnessError, match=r"unknown column 'answers\.txt' .*: did you mean 'answers\.text'"):
+        table.require(("answers.txt",))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("answers", r"line 1: column 'answers' holds an object with the keys 'text', 'start'.*such as 'answers\.text'"),
+        ("turns", r"line 1: column 'turns' holds a list of 1.*such as 'turns\.0'"),
+    ],
+)
+def test_a_cell_that_holds_several_is_one_sentence(column: str, message: str, tmp_path: Path):
+    table = read_table(write(tmp_path / "rows.jsonl", "".join(json.dumps(row) + "\n" for row in NESTED)))
+    with pytest.raises(HarnessError, match=message):
+        table.text(0, column)
+
+
+def test_bytes_that_are_no_text_are_an_error(tmp_path: Path):
+    pq.write_table(pa.table({"raw": pa.array([b"\xff\xd8"], pa.binary())}), tmp_path / "rows.parquet")
+    with pytest.raises(HarnessError, match=r"rows\.parquet, row 1: column 'raw' holds 2 bytes that are no UTF-8 text"):
+        read_table(tmp_path / "rows.parquet").text(0, "raw")
 
 
 def test_a_row_is_placed_at_its_first_line(tmp_path: Path):
@@ -49,6 +108,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path):
     [
         ("rows.csv", b"text\nfine\ncaf\xe9\n", r"rows\.csv isn't UTF-8: byte 0xe9 in line 3"),
         ("rows.csv", b"text,label\na,x\nb,c,y\n", r"line 3: 3 cells, but the header has 2 columns"),
+        ("rows.tsv", b'text\tlabel\n"a\tb"\tx\n', r"line 2: 3 cells.*quotes are plain characters in TSV"),
+        ("rows.tsv", b'text\tlabel\na\tx\n"two\nlines"\tx\n', r"line 3: 1 cells.*as CSV"),
         ("rows.csv", b'text\n"open\n', r"line 2: unexpected end of data"),
         ("rows.csv", b"text,text\na,b\n", "two columns called 'text'"),
         ("rows.csv", b"", "has no header"),

@@ -170,3 +170,19 @@ def test_a_column_that_is_always_the_same_is_refused(tmp_path: Path):
     data = jsonl(tmp_path / "rows.jsonl", [{"text": f"row {i}", "intent": "same"} for i in range(9)])
     with pytest.raises(HarnessError, match="there must be two"):
         written(data, tmp_path)
+
+
+def test_a_path_into_a_cell_can_be_the_reference(tmp_path: Path):
+    rows = [{"text": f"what is {i}", "answers": {"text": [f"thing {i}"], "start": [i]}} for i in range(40)]
+    data = jsonl(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(HarnessError, match=r"column 'answers' holds an object .* such as 'answers\.text'"):
+        written(data, tmp_path, reference="answers")
+    new_suite = written(data, tmp_path, reference="answers.text")
+    assert prepare(load_suite(new_suite.path), "mine").test[0].references[0].startswith("thing ")
+
+
+def test_missing_numbers_are_no_class(tmp_path: Path):
+    rows = [{"text": f"text {i}", "intent": float("nan") if i % 5 == 0 else float(i % 2)} for i in range(60)]
+    prepared = prepare(load_suite(written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path).path), "mine")
+    assert prepared.task_data.task.choices == ("0", "1")
+    assert "12 rows of rows.jsonl left out: no input or no reference" in prepared.info.warnings[0]

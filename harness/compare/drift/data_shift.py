@@ -17,6 +17,7 @@ from harness.data.examples import content_key
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
 from harness.metrics.statistical_power import ALPHA
+from harness.metrics.words import count_words
 from harness.records.measurements import StoredModel
 
 MOST = 1_000
@@ -109,7 +110,7 @@ def shifts_of(
             f"once): at least {permutation_tests.FEWEST} of each are needed to compare them."
         )
     examples = [*sides[0], *sides[1]]
-    words = [len(_text(example).split()) for example in examples]
+    words = [count_words(_text(example)) for example in examples]
     inputs, witness = of_inputs(vectors, samples)
     labelled = test.info.kind == "classification"
     labels = [example.references[0] for example in examples]
