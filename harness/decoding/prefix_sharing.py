@@ -78,24 +78,6 @@ def _score_leaf(module: Any, stem: Tokens, leaf: Tokens, ends: Sequence[int]) ->
         return float(log_likelihoods(module, row, masked=False, ends=ends).sum())
 
 
-def supports_packing(module: Any) -> bool:
-    """Tell whether a model scores branches that share a row as it scores them alone.
-
-    Recurrent models do not, nor do those with sliding windows, whose layers bring masks of their own.
-    """
-    if getattr(module.config, "sliding_window", None) is not None:
-        return False
-    low = 5
-    branches = [Branch([low + n, low + 9 - n, low + 2], ([low + 3 * n, low + 7],)) for n in range(3)]
-    try:
-        packed_scores = score_branches(module, branches, 64)
-    except (TypeError, ValueError, RuntimeError):  # the model takes no 4-D mask or no position ids
-        return False
-    single_scores = score_branches(module, branches, None)
-    # bf16 rounds a log-likelihood of ten nats to a sixteenth in each layer's sums; a wrong mask is off by nats
-    return all(abs(a[0] - b[0]) < 0.5 for a, b in zip(packed_scores, single_scores, strict=True))
-
-
 def prefill(module: Any, tokens: Tokens) -> DynamicCache:
     """Return the keys and values of a prefix that several prompts share: batch of one."""
     cache = DynamicCache()
@@ -107,7 +89,7 @@ def prefill(module: Any, tokens: Tokens) -> DynamicCache:
 def expand_cache(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
     """Return a preallocated cache of `rows` rows that starts with a copy of `cache` and can take `tokens` more."""
     expanded = preallocated_cache((cache.get_seq_length() if cache else 0) + tokens)
-    layers: Any = cache.layers if cache else ()  # full attention only: `supports_packing` has checked
+    layers: Any = cache.layers if cache else ()  # full attention only: `packing_probe` has checked
     for index, layer in enumerate(layers):
         expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     return expanded
@@ -128,6 +110,17 @@ def log_likelihoods(
     Returns:
         float32 [predictions], nats; gradients flow.
     """
+    logits = row_logits(module, row, cache, masked=masked)
+    targets = row.targets.to(logits.device)
+    scores = -torch.nn.functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
+    if not ends:
+        return scores
+    end_scores = logits[:, list(ends)].logsumexp(-1) - logits.logsumexp(-1)
+    return torch.where(targets == ANY_END, end_scores, scores)
+
+
+def row_logits(module: Any, row: PackedRow, cache: Any = None, *, masked: bool = True) -> Tensor:
+    """Run a causal transformer over a row, as `log_likelihoods` does; return float32 [predictions, vocabulary]."""
     device = module.device
     inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": cache is not None}
     if cache is not None:
@@ -136,13 +129,7 @@ def log_likelihoods(
         mask = torch.zeros(row.attention_mask.shape, dtype=module.dtype)
         mask.masked_fill_(~row.attention_mask, torch.finfo(module.dtype).min)
         inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
-    logits = logits_at(module, row.sources.to(device), **inputs)[0].float()
-    targets = row.targets.to(device)
-    scores = -torch.nn.functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
-    if not ends:
-        return scores
-    end_scores = logits[:, list(ends)].logsumexp(-1) - logits.logsumexp(-1)
-    return torch.where(targets == ANY_END, end_scores, scores)
+    return logits_at(module, row.sources.to(device), **inputs)[0].float()
 
 
 def logits_at(module: Any, positions: Tensor, **inputs: Any) -> Tensor:

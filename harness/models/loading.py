@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
-from harness.decoding import prefix_sharing
+from harness.decoding import packing_probe
 from harness.errors import HarnessError
 from harness.models import gguf_conversion
 from harness.models.local_model import LocalModel
@@ -60,7 +60,11 @@ def open_model(
             "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer)])) or None,
         }
     )
-    return LocalModel(loaded_info, module, tokenizer, supports_packing=prefix_sharing.supports_packing(module))
+    try:
+        supports_packing = packing_probe.supports_packing(module)
+    except HarnessError as error:
+        raise HarnessError(f"the model in {weights} cannot be used: {error}") from error
+    return LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)
 
 
 def prepare_weights(folder: Path, cache: Path) -> Path:
