@@ -67,7 +67,7 @@ def _refusal(subject: str) -> Iterator[None]:
     """Turn whatever a model raises into one line; a lack of memory says nothing about the model."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
+    except (HarnessError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
