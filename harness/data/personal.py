@@ -8,6 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
+
+import regex
+
+from harness.metrics.words import LETTER
 
 
 @dataclass(frozen=True)
@@ -16,13 +21,13 @@ class Pattern:
 
     Attributes:
         kind: also what it is replaced by, in angle brackets.
-        expression: finds candidates.
+        expression: finds candidates; letters of scripts without spaces may stand right beside one.
         is_valid: whether a candidate's check digits and ranges are right.
         source: where form and check are defined.
     """
 
     kind: str
-    expression: re.Pattern[str]
+    expression: Any
     is_valid: Callable[[str], bool]
     source: str
 
@@ -61,7 +66,7 @@ def anonymise(text: str) -> tuple[str, Counter[str]]:
 
 def mask(text: str) -> str:
     """Mask a text: the first character stays, other letters and digits become stars."""
-    return text[:1] + re.sub(r"[^\W_]", "*", text[1:])
+    return text[:1] + regex.sub(r"[\p{L}\p{M}\p{N}]", "*", text[1:])
 
 
 def _always(_: str) -> bool:
@@ -112,11 +117,13 @@ def _french(text: str) -> bool:
     return int(plain[-2:]) == 97 - int(plain[:-2]) % 97
 
 
+_LOCAL_PART = rf"[\w--{LETTER}].!\#$%\&'*+/=?\^`{{\|}}\~\-"
+"""Characters of an e-mail address before its @; without those scripts, whose words stand beside it without a space."""
 PATTERNS: Sequence[Pattern] = (
     Pattern(
         "EMAIL",
-        re.compile(
-            r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@"
+        regex.compile(
+            rf"(?V1)(?<![{_LOCAL_PART}])[{_LOCAL_PART}]+@"
             r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
         ),
         _always,
@@ -124,19 +131,19 @@ PATTERNS: Sequence[Pattern] = (
     ),
     Pattern(
         "IBAN",
-        re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
+        re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", re.ASCII),
         _iban,
         "ISO 13616-1 (form), ISO/IEC 7064 MOD 97-10 (check digits)",
     ),
     Pattern(
         "CREDIT_CARD",
-        re.compile(r"(?<![\d.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d-])"),
+        re.compile(r"(?<![\d.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d-])", re.ASCII),
         _luhn,
         "ISO/IEC 7812-1: 13 to 19 digits, first digit of the payment industries, Luhn check (annex B)",
     ),
     Pattern(
         "NATIONAL_ID",
-        re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])"),
+        re.compile(r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])", re.ASCII),
         _always,
         "US social security number: Social Security Administration, POMS RM 10201.035",
     ),
@@ -144,37 +151,40 @@ PATTERNS: Sequence[Pattern] = (
         "NATIONAL_ID",
         re.compile(
             r"\b(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
+            re.ASCII,
         ),
         _always,
         "UK National Insurance number: HMRC, National Insurance Manual NIM39110",
     ),
     Pattern(
         "NATIONAL_ID",
-        re.compile(r"\b(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]\b"),
+        re.compile(r"\b(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]\b", re.ASCII),
         _spanish,
         "Spanish DNI and NIE with their check letter: Ministerio del Interior, Real Decreto 1553/2005",
     ),
     Pattern(
         "NATIONAL_ID",
-        re.compile(r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}\b"),
+        re.compile(r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}\b", re.ASCII),
         _french,
         "French NIR with its key: INSEE, Décret 82-103",
     ),
     Pattern(
         "IP_ADDRESS",
-        re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d)"),
+        re.compile(
+            r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d)", re.ASCII
+        ),
         _ip,
         "RFC 791 (IPv4), RFC 4291 section 2.2 (IPv6); read by Python's ipaddress",
     ),
     Pattern(
         "PHONE",
-        re.compile(r"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .\-/]?\(?\d{1,5}\)?){2,6}(?!\w)"),
+        re.compile(r"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .\-/]?\(?\d{1,5}\)?){2,6}(?!\w)", re.ASCII),
         _phone,
         "ITU-T E.164: international form, a plus sign and at most 15 digits",
     ),
     Pattern(
         "PHONE",
-        re.compile(r"(?<![\w+.-])(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-])"),
+        re.compile(r"(?<![\w+.-])(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-])", re.ASCII),
         _always,
         "North American Numbering Plan, NPA-NXX-XXXX with separators: nanpa.com",
     ),

@@ -14,12 +14,13 @@ from itertools import pairwise
 import regex
 
 _SCRIPTS = "".join(rf"\p{{scx={name}}}" for name in ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar"))
-_LETTER = rf"[[{_SCRIPTS}]&&[\p{{L}}\p{{Nl}}]]"
-CHARACTER = regex.compile(rf"(?V1){_LETTER}\p{{M}}*")
+LETTER = rf"[[{_SCRIPTS}]&&[\p{{L}}\p{{Nl}}]]"
+"""Set of letters of scripts without spaces between words, for regular expressions of version 1."""
+CHARACTER = regex.compile(rf"(?V1){LETTER}\p{{M}}*")
 """A character, with its marks, of a script without spaces between words."""
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+")
 _ASCII_WORD = re.compile(r"\w+")
-_CHARACTER_RUN = regex.compile(rf"(?V1)(?:{_LETTER}\p{{M}}*)+")
+_CHARACTER_RUN = regex.compile(rf"(?V1)(?:{LETTER}\p{{M}}*)+")
 _LETTER_OR_SYMBOL = regex.compile(r"[\p{L}\p{N}\p{S}]")
 _INVISIBLE = regex.compile(
     r"(?V1)[\p{Default_Ignorable_Code_Point}--[\u200D\U000E0020-\U000E007F]]|\u200D(?!\p{Extended_Pictographic})"

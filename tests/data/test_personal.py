@@ -55,6 +55,26 @@ def test_what_fails_a_check_or_is_an_ordinary_number_is_left_alone(text):
     assert find_matches(text) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("EMAIL", "ann@example.org"),
+        ("PHONE", "+86 10 6552 9988"),
+        ("IBAN", "GB82WEST12345698765432"),
+        ("NATIONAL_ID", "12345678Z"),
+        ("IP_ADDRESS", "192.0.2.17"),
+    ],
+)
+@pytest.mark.parametrize("template", ["请联系{}谢谢", "โปรดติดต่อ{}ด้วย"])
+def test_it_is_found_where_words_have_no_spaces_between_them(template, kind, value):
+    text = template.format(value)
+    assert [(match.kind, text[match.start : match.end]) for match in find_matches(text)] == [(kind, value)]
+
+
+def test_letters_with_accents_belong_to_an_address():
+    assert anonymise("Mail josé@example.org.")[0] == "Mail <EMAIL>."
+
+
 def test_personal_data_are_replaced_by_their_kind_and_counted():
     text, counted = anonymise("Ann (ann@example.org, ann2@example.org) has card 4111111111111111.")
     assert text == "Ann (<EMAIL>, <EMAIL>) has card <CREDIT_CARD>."
