@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from harness.api import Form, Prompt
@@ -137,9 +137,15 @@ def _tokenize_end(tokenizer: Any, text: str, answers: tuple[str, ...]) -> _End:
     word = "x" if stripped[-1:].isspace() else ""
     texts = [text, stripped + word, *(text + answer for answer in answers)]
     alone, before_word, *together = control_tokens.encode_texts(texts, tokenizer)
-    before_answers = commonprefix([before_word[: len(before_word) - len(word)], *together])  # noqa: RUF071 - of tokens
-    same = len(commonprefix([alone, before_answers]))  # noqa: RUF071 - of tokens
+    before_answers = _common_prefix(before_word[: len(before_word) - len(word)], *together)
+    same = len(_common_prefix(alone, before_answers))
     return _End(alone[same:], before_answers[same:], tuple(tokens[len(before_answers) :] for tokens in together))
+
+
+def _common_prefix(first: list[int], *others: list[int]) -> list[int]:
+    """Return the longest beginning that all token sequences share."""
+    same = takewhile(lambda column: len(set(column)) == 1, zip(first, *others, strict=False))
+    return [token for token, *_ in same]
 
 
 def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]]:

@@ -65,7 +65,7 @@ def build_pairs(system: System, examples: Sequence[Example]) -> list[PreferenceP
     prompts = system.prompts([example.query for example, _ in judged])
     answers = [(example.references[0], rejected) for example, rejected in judged]
     rendered = model.render_answered(prompts, answers)
-    return [PreferencePair(prompt.tokens, *prompt.answers) for prompt in rendered]
+    return [PreferencePair(prompt.tokens, prompt.answers[0], prompt.answers[1]) for prompt in rendered]
 
 
 def pack_branches(branches: Sequence[Branch], budget: int) -> Iterator[tuple[list[int], PackedRow]]:
