@@ -53,14 +53,14 @@ def workers_that_live(folder):
 def kill_and_resume(folder, kills, seed):
     chance = random.Random(seed)
     store = Store(folder / "results")
-    seen = {}
+    seen, killed = {}, 0
     for _ in range(kills):
         begun = len(list(folder.glob("*.*")))
         running = parent(folder)
         wait_until(lambda: len(list(folder.glob("*.*"))) > begun or running.poll() is not None)  # noqa: B023
         time.sleep(chance.uniform(0, 2 * SLEEP_S + 0.05))
         running.send_signal(signal.SIGKILL)
-        running.wait()
+        killed += running.wait() == -signal.SIGKILL
         wait_until(lambda: not workers_that_live(folder), seconds=5)
         now = finished(store)
         assert store.problems == []
@@ -69,11 +69,11 @@ def kill_and_resume(folder, kills, seed):
         if len(seen) == COUNT:
             break
     assert parent(folder).wait(timeout=60) == 0
-    return store, seen
+    return store, seen, killed
 
 
 def check(tmp_path, kills, seed):
-    store, before_the_end = kill_and_resume(tmp_path, kills, seed)
+    store, before_the_end, _ = kill_and_resume(tmp_path, kills, seed)
     names = [f"slow(k={index})" for index in range(COUNT)]
     assert {key: one for key, (one, _) in finished(store).items()} == {
         one.trial.key: record(one.trial) for one in plan(*names)
@@ -112,7 +112,7 @@ def test_a_worker_ends_at_once_when_its_parent_is_killed(tmp_path):
 
 
 def test_a_killed_run_leaves_the_results_folder_free(tmp_path):
-    store, _ = kill_and_resume(tmp_path, kills=1, seed=3)
+    store, *_ = kill_and_resume(tmp_path, kills=1, seed=3)
     names = [f"slow(k={index})" for index in range(COUNT)]
     outcome = execute(plan(*names), store, cache=tmp_path, observe=lambda event: None, runner=RUNNER)
     assert outcome.stored_before == COUNT
