@@ -1,6 +1,6 @@
 """A thousand kills of a run at random moments: nothing finished is lost or changed: pytest --benchmark-only.
 
-`KILLS` shortens it. Trials are the stand-ins of tests/execute, which take 30 ms; store, executor and processes are real.
+`KILLS` shortens it. Trials are the stand-ins of tests/execute, of 30 ms each; store, executor and processes are real.
 """
 
 import os
