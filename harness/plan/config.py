@@ -15,6 +15,7 @@ from harness.records.record import Budget
 from harness.records.run_limits import NO_LIMITS, RunLimits
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
+MAX_SEEDS = 1000
 
 
 _GROUPS: dict[str, type[BaseModel]] = {"measurement": MeasurementOptions, "run_limits": RunLimits}
@@ -57,7 +58,7 @@ class RunConfig(BaseModel):
     suite: str = Field(min_length=1)
     strategies: tuple[str, ...] = ()
     models: tuple[str, ...] = Field((DEFAULT_MODEL,), min_length=1)
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field((0,), min_length=1)
     tasks: tuple[str, ...] = ()
     split: str | None = None
     results: Path = Path("results")
@@ -85,8 +86,8 @@ class RunConfig(BaseModel):
             gathered.setdefault(_GROUP_OF[name], {})[name] = options[name]
         count = options.get("seeds")
         if isinstance(count, int) and not isinstance(count, bool):
-            if count < 1:
-                raise ValueError(f"seeds is {count}: at least one seed is needed")
+            if not 1 <= count <= MAX_SEEDS:
+                raise ValueError(f"{count} seeds: write a number from 1 to {MAX_SEEDS:,}")
             gathered["seeds"] = tuple(range(count))
         return gathered
 

@@ -45,6 +45,12 @@ def test_seeds_are_a_count_or_a_list():
         choose_seeds(3, [1])
 
 
+@pytest.mark.parametrize("seeds", [0, -1, 1_000_000_000, 10**40, (2**32,), (-1,)])
+def test_seeds_that_cannot_be_run_are_one_line(seeds):
+    with pytest.raises(HarnessError, match=r"seeds"):
+        load_config({"suite": "s", "seeds": seeds})
+
+
 def test_a_strategy_given_twice_is_run_once():
     assert load_config({"suite": "s", "strategies": ["rag", "lora", "rag"]}).strategies == ("rag", "lora")
 
