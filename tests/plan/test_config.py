@@ -67,7 +67,7 @@ def test_a_configuration_does_not_change():
         ('suite = "s"\nlimits = { tests = 4 }', "unknown split 'tests' in limits of FILE: did you mean 'test'?"),
         ('suite = "s"\nlimits = 4', "limits in FILE is no table"),
         ('suite = "s"\nlimits = { test = 0 }', "limits.test=0 in FILE: Input should be greater than or equal to 1"),
-        ('suite = "s"\nseeds = 0', "seeds is 0"),
+        ('suite = "s"\nseeds = 0', "0 seeds: write a number"),
         ('suite = "s"\nseeds = ["x"]', "seeds.0='x' in FILE"),
         ('suite = "s"\nseeds = []', "seeds=[] in FILE"),
         ('suite = "s"\nthreads = 0', "threads=0 in FILE"),
