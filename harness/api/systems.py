@@ -105,6 +105,8 @@ class ModelInfo(BaseModel):
 
     Attributes:
         hash: sha256 over the weight files.
+        identity: of everything that an answer depends on: weights, configuration, tokenizer, chat template, generation
+            settings, and an adapter's base model; None where it was never known.
         context_tokens: length of the context window.
         note: what a reader must know, e.g. that the weights went through 4-bit.
     """
@@ -115,6 +117,7 @@ class ModelInfo(BaseModel):
     licence: str | None = None
     parameters: int | None = None
     hash: str | None = None
+    identity: str | None = None
     context_tokens: int | None = None
     dtype: str | None = None
     note: str | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from harness.api import ProgressCallback
+from harness.data import manifest
 from harness.data.fetch import fetch
 from harness.errors import HarnessError
 
@@ -24,22 +25,31 @@ def reader(source: str, progress: ProgressCallback | None = None) -> Read:
 def extract(source: str, prefix: str, to: Path, progress: ProgressCallback | None = None) -> Path:
     """Unpack the members under `prefix` into the folder `to`, which is there whole or not at all.
 
+    A folder with a file that is missing or was changed since is unpacked again.
+
     Args:
         source: name of a pinned source.
         prefix: a member, or a folder within the archive (with a closing ``/``), which is cut off the names.
-        to: returned as it is if it exists already.
+        to: returned as it is if it is whole.
         progress: told how far the download is.
 
     Raises:
         HarnessError: no member lies under `prefix`, or the disk is full.
     """
-    if to.exists():
+    if manifest.is_whole(to):
         return to
     path = fetch(source, progress)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(to.with_name(to.name + ".lock")):
-        if not to.exists():
-            _unpack(path, prefix, to)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(to.with_name(to.name + ".lock")):
+            if not manifest.is_whole(to):
+                _unpack(path, prefix, to)
+                manifest.write(to)
+    except OSError as error:
+        raise HarnessError(
+            f"{path.name} can't be unpacked into {to} ({error.strerror or error}): make room on the disk, "
+            "or set HARNESS_CACHE to a folder on another one."
+        ) from error
     return to
 
 
@@ -67,11 +77,8 @@ def _unpack(path: Path, prefix: str, to: Path) -> None:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(name) as data, out.open("wb") as file:
                     shutil.copyfileobj(data, file)
+        if to.is_dir():
+            shutil.rmtree(to)
         scratch.replace(to)
-    except OSError as error:
-        raise HarnessError(
-            f"{path.name} can't be unpacked into {to} ({error.strerror or error}): make room on the disk, "
-            "or set HARNESS_CACHE to a folder on another one."
-        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

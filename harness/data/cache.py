@@ -1,6 +1,7 @@
 """The cache folder of fetched and derived files: the user's, or the one that HARNESS_CACHE names."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -36,3 +37,15 @@ def folder(*parts: str) -> Path:
 def archives() -> Path:
     """Return the folder of the pinned archives; a file put there by hand is used if its sha256 is the pinned one."""
     return folder("archives")
+
+
+def remember(path: Path, text: str) -> None:
+    """Write a file of the cache whole or not at all; where that fails, it is computed again next time."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)

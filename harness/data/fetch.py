@@ -1,15 +1,13 @@
 """Downloads a pinned archive into the cache once, complete and verified; nothing is installed."""
 
-import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from harness.api import ProgressCallback
-from harness.data import address, cache
+from harness.data import address, cache, content_hash
 from harness.data.download import download, size_of
 from harness.data.sources import Source, source
 from harness.errors import HarnessError
@@ -65,10 +63,10 @@ def _download_verified(pinned: Source, part: Path, progress: ProgressCallback) -
     if began_at > pinned.size_bytes:
         part.unlink()
     download(url, part, pinned.size_bytes, progress)
-    if sha256_of(part) != pinned.sha256 and began_at:
+    if content_hash.sha256_of(part) != pinned.sha256 and began_at:
         part.unlink()
         download(url, part, pinned.size_bytes, progress)
-    digest = sha256_of(part)
+    digest = content_hash.sha256_of(part)
     if digest != pinned.sha256:
         part.unlink()
         raise HarnessError(
@@ -79,26 +77,13 @@ def _download_verified(pinned: Source, part: Path, progress: ProgressCallback) -
 
 
 def _verified(target: Path, pinned: Source) -> Path:
-    state = target.stat()
-    digest = _hash(target, state.st_size, state.st_mtime_ns)
+    digest = content_hash.file_hash(target)
     if digest != pinned.sha256:
         raise HarnessError(
             f"{target} is not the pinned archive of {pinned.name} (sha256 {digest[:12]}... instead of "
             f"{pinned.sha256[:12]}...): delete it and run again."
         )
     return target
-
-
-@lru_cache(maxsize=64)
-def _hash(path: Path, _size_bytes: int, _changed_ns: int) -> str:
-    """Hash a file once a process, unless it changes."""
-    return sha256_of(path)
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's sha256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

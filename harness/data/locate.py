@@ -65,7 +65,7 @@ def _pinned(source: Source, progress: ProgressCallback | None) -> ModelFolder:
 
 def _local(folder: Path, reference: str) -> ModelFolder:
     if not any(folder.glob("*.safetensors")):
-        raise _no_safetensors(f"the folder {folder}")
+        raise no_safetensors(f"the folder {folder}")
     path = folder.resolve()
     revision = path.name if path.parent.name == "snapshots" else None
     return ModelFolder(path, reference, revision, _licence(path))
@@ -75,7 +75,7 @@ def _hub(reference: str) -> ModelFolder:
     name, _, revision = reference.partition("@")
     path = _explain_errors(lambda: _snapshot(name, revision or None), name, revision)
     if not any(path.glob("*.safetensors")):
-        raise _no_safetensors(f"the model {reference}")
+        raise no_safetensors(f"the model {reference}")
     return ModelFolder(path, reference, path.name, _licence(path))
 
 
@@ -118,7 +118,8 @@ def _explain_errors(download: Callable[[], Path], name: str, revision: str) -> P
         raise HarnessError(f"{name} can't be fetched from the hub: {reason[0] if reason else error!r}.") from error
 
 
-def _no_safetensors(subject: str) -> HarnessError:
+def no_safetensors(subject: str) -> HarnessError:
+    """Return the error for a model without weights in the one format that is read."""
     return HarnessError(
         f"{subject} has no *.safetensors file: only that format is read, as others can run code when they are loaded. "
         "Choose a revision that has it, or convert the model with 'save_pretrained'."

@@ -11,7 +11,7 @@ from statistics import median
 from harness.api import Kind
 from harness.data import builtin_suites
 from harness.data.cells import cell_at
-from harness.data.fetch import sha256_of
+from harness.data.content_hash import sha256_of
 from harness.data.files import TEXT_SUFFIXES
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite

@@ -19,7 +19,7 @@ from harness.api import Sampling
 from harness.decoding.kv_cache import compact_rows
 from harness.decoding.packed_rows import Tokens, common_prefix_length
 from harness.decoding.prefix_sharing import causal_lm, expand_cache, logits_at, prefill
-from harness.decoding.sampling import ChooseToken, SampledTokenProcessor, TokenChooser
+from harness.decoding.sampling import ChooseToken, ChosenTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
 
@@ -105,7 +105,7 @@ def decode_one_by_one(
         input_ids = torch.tensor([prompt], device=module.device)
         record_prefill = partial(timer.record_prefill, [index], first_tokens=True)
         at_newline = NewlineCriteria(len(prompt), limits.newline_ids, record_prefill)
-        drawn = [SampledTokenProcessor(chooser.for_sequences([index]))] if sampling else []
+        chosen = ChosenTokenProcessor(chooser.for_sequences([index]))
         timer.start()
         with torch.inference_mode(), _without_defaults(causal_lm(module)) as model:
             sequences = model.generate(
@@ -113,7 +113,7 @@ def decode_one_by_one(
                 attention_mask=torch.ones_like(input_ids),
                 generation_config=config,
                 stopping_criteria=StoppingCriteriaList([at_newline]),
-                logits_processor=LogitsProcessorList(drawn),
+                logits_processor=LogitsProcessorList([chosen]),
             )
         timer.record_decode([index])
         answer: list[Tokens] = [[]]

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from harness.api import Sampling
+from harness.decoding.finite import require_finite_maxima
 
 ChooseToken = Callable[[Tensor, Sequence[int]], Tensor]
 """Takes logits [rows, vocabulary] and each row's index in its group; returns the next token of each: int64 [rows]."""
@@ -24,9 +25,10 @@ class TokenChooser:
         self.generators = [random.Random(f"{sampling.seed} {prompt}") for prompt in prompts] if sampling else []
 
     def for_sequences(self, indices: Sequence[int]) -> ChooseToken:
-        """Return the function that chooses for a group of the sequences."""
+        """Return the function that chooses for a group of the sequences; it refuses logits that are no numbers."""
 
         def choose(logits: Tensor, rows: Sequence[int]) -> Tensor:
+            require_finite_maxima(logits)
             if self.sampling is None:
                 return logits.argmax(-1)
             uniform = [self.generators[indices[row]].random() for row in rows]
@@ -56,8 +58,8 @@ def draw_tokens(logits: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
     return torch.searchsorted(cumulative, thresholds, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 
 
-class SampledTokenProcessor(LogitsProcessor):
-    """Leaves only the drawn token, so that the greedy search of ``generate`` takes it."""
+class ChosenTokenProcessor(LogitsProcessor):
+    """Leaves only the chosen token, so that the greedy search of ``generate`` takes it."""
 
     def __init__(self, choose_token: ChooseToken) -> None:
         self.choose_token = choose_token

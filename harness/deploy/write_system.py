@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Model, Prompt, System
+from harness.api import Model, ModelInfo, Prompt, System
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.decoding import prefix_sharing
@@ -153,10 +153,24 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
     recorder = Recorder(cache, emit, planned.trial.seed)
     with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
-    if model.info.hash != record.model.hash:
-        raise HarnessError(f"the weights of {record.model.name!r} are no longer those of the record: run it again.")
+    _check_model(model.info, record.model)
     steps = record.search.steps if record.search else record.trial.steps
     return adapt(recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared]), target
+
+
+def _check_model(model: ModelInfo, recorded: ModelInfo) -> None:
+    """Compare a model with the one of a record, whose identity older records lack.
+
+    Raises:
+        HarnessError: they differ.
+    """
+    if model.hash != recorded.hash:
+        raise HarnessError(f"the weights of {recorded.name!r} are no longer those of the record: run it again.")
+    if recorded.identity and model.identity != recorded.identity:
+        raise HarnessError(
+            f"the configuration, tokenizer or chat template of {recorded.name!r} are no longer those of the record: run"
+            " it again."
+        )
 
 
 def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) -> bool:

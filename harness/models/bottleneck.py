@@ -105,13 +105,19 @@ def save(module: Any, folder: Path) -> None:
 
 
 def load(module: Any, folder: Path) -> None:
-    """Attach the adapters that `save` wrote."""
+    """Attach the adapters that `save` wrote.
+
+    Raises:
+        HarnessError: the file lacks some of their weights.
+    """
     with safe_open(folder / FILE, framework="pt") as stream:  # type: ignore[no-untyped-call]
         metadata: dict[str, str] = stream.metadata()
         weights: dict[str, Tensor] = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no dict
     activation = cast("Literal['gelu', 'relu']", metadata["activation"])
     attach(module, BottleneckShape(int(metadata["width"]), activation, cast("Any", metadata["after"])))
     parameters = {name: weight for name, weight in causal_lm(module).named_parameters() if is_bottleneck_weight(name)}
+    if parameters.keys() != weights.keys():
+        raise HarnessError(f"the adapters in {folder} are not those of this model: run 'harness clean'.")
     with torch.no_grad():
         for name, weight in parameters.items():
             weight.copy_(weights[name])

@@ -1,6 +1,6 @@
 """Folder of a model's weights as safetensors; a GGUF is converted once, in a subprocess.
 
-This file imports no library, so that the command line can use it.
+This file imports no heavy library, so that the command line can use it.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.data import manifest
 from harness.errors import HarnessError
 
 
 def weights_folder(folder: Path, cache: Path) -> Path:
     """Return the folder that a model is loaded from; that of a GGUF is in the cache and may not exist yet."""
-    return cache / "converted" / f"{folder.name}-bf16" if any(folder.glob("*.gguf")) else folder
+    return cache / "converted" / f"{folder.name}-bf16" if _is_gguf(folder) else folder
 
 
 def is_loadable(folder: Path, cache: Path) -> bool:
-    """Tell whether a model can be loaded without being converted first."""
-    return weights_folder(folder, cache).is_dir()
+    """Tell whether a model can be loaded without being converted first; a damaged conversion is made again."""
+    return not _is_gguf(folder) or manifest.is_whole(weights_folder(folder, cache))
 
 
 def convert_in_subprocess(folder: Path, cache: Path) -> None:
@@ -35,3 +36,8 @@ def convert_in_subprocess(folder: Path, cache: Path) -> None:
             (line for line in reversed(process.stderr.splitlines()) if line.strip()), f"exit {process.returncode}"
         )
         raise HarnessError(f"the model in {folder} could not be converted: {reason.strip()}")
+
+
+def _is_gguf(folder: Path) -> bool:
+    """Tell whether a folder's weights are a GGUF only."""
+    return any(folder.glob("*.gguf")) and not any(folder.glob("*.safetensors"))

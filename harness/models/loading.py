@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from peft import PeftConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from harness.api import ModelInfo
+from harness.data import manifest
+from harness.data.content_hash import file_hash
 from harness.decoding import packing_probe
 from harness.errors import HarnessError
-from harness.models import gguf_conversion
+from harness.models import gguf_conversion, saved_weights
+from harness.models.loaded_weights import check_embedding, check_loading, one_line_errors
 from harness.models.local_model import LocalModel
 from harness.models.tokenizer import context_window
 from harness.prompts import chat_template
 
 
 def open_model(
-    folder: Path, info: ModelInfo, cache: Path, *, dtype: torch.dtype | None = None, trust_remote_code: bool = False
+    folder: Path,
+    info: ModelInfo,
+    cache: Path,
+    *,
+    adapter: Path | None = None,
+    dtype: torch.dtype | None = None,
 ) -> LocalModel:
     """Load a causal language model for inference, all weights frozen; a step unfreezes what it trains.
+
+    Code that comes with a model is never run.
 
     Args:
         folder: weights as safetensors, or one GGUF file, with the tokenizer's files.
         info: name, revision, licence and note; the rest is filled in.
-        cache: folder of converted models and file hashes.
+        cache: folder of converted models.
+        adapter: folder of a peft adapter, which is merged into the weights; its tokenizer, if it has one, is used.
         dtype: None: `native_dtype`.
-        trust_remote_code: whether code that comes with the model may run.
 
     Raises:
-        HarnessError: transformers cannot read the folder.
+        HarnessError: transformers cannot read the folder, weights are missing, or weights, configuration and tokenizer
+            do not belong together.
     """
     weights = prepare_weights(folder, cache)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(weights, trust_remote_code=trust_remote_code)
-        module: Any = AutoModelForCausalLM.from_pretrained(
-            weights,
-            dtype=dtype or native_dtype(device),
-            use_safetensors=True,
-            trust_remote_code=trust_remote_code,
-        )
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
-        raise HarnessError(f"the model in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+    tokenizer_folder = adapter if adapter and (adapter / "tokenizer_config.json").is_file() else weights
+    with one_line_errors(f"the model in {weights}"):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
+        module = _load_module(weights, dtype or native_dtype(device))
+        if adapter:
+            module = _merge_adapter(module, adapter)
+        check_embedding(tokenizer_folder, module, tokenizer)
     module = module.to(device).eval().requires_grad_(False)
     loaded_info = info.model_copy(
         update={
             "parameters": sum(p.numel() for p in module.parameters()),
-            "hash": weights_hash(weights, cache),
+            "hash": weights_hash(weights, *([adapter] if adapter else [])),
             "context_tokens": context_window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
             "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer)])) or None,
@@ -64,15 +72,20 @@ def open_model(
         supports_packing = packing_probe.supports_packing(module)
     except HarnessError as error:
         raise HarnessError(f"the model in {weights} cannot be used: {error}") from error
-    return LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)
+    model = LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)
+    if not model.eos_ids:
+        raise HarnessError(
+            f"the model in {weights} has no token that ends a text: set eos_token in its tokenizer_config.json, or "
+            "eos_token_id in its generation_config.json."
+        )
+    return model
 
 
 def prepare_weights(folder: Path, cache: Path) -> Path:
     """Return the folder to load a model from; a GGUF is converted to safetensors first, once."""
     weights = gguf_conversion.weights_folder(folder, cache)
-    if not weights.is_dir():
+    if not gguf_conversion.is_loadable(folder, cache):
         _convert(folder, weights)
-        weights_hash(weights, cache)  # so that no trial's loading includes it
     return weights
 
 
@@ -83,46 +96,71 @@ def native_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public function for it
 
 
-def weights_hash(folder: Path, cache: Path) -> str:
-    """Return one sha256 over the names and contents of a folder's safetensors, cached by path, size and mtime."""
-    files = sorted(folder.glob("*.safetensors"))
-    stamps = [f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
-    hash_file = cache / "hashes" / f"{hashlib.sha256(json.dumps(stamps).encode()).hexdigest()}.txt"
-    cached = hash_file.read_text(encoding="ascii") if hash_file.is_file() else ""
-    if len(cached) == hashlib.sha256().digest_size * 2:  # a shorter one was cut off when its process was killed
-        return cached
+def weights_hash(*folders: Path) -> str:
+    """Return one sha256 over the names and contents of the folders' safetensors."""
     digest = hashlib.sha256()
-    for file in files:
+    for file in (file for folder in folders for file in sorted(folder.glob("*.safetensors"))):
         digest.update(file.name.encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    hash_file.parent.mkdir(parents=True, exist_ok=True)
-    hash_file.write_text(digest.hexdigest(), encoding="ascii")
+        digest.update(bytes.fromhex(file_hash(file)))
     return digest.hexdigest()
+
+
+def _load_module(weights: Path, dtype: torch.dtype) -> Any:
+    """Load a causal language model all of whose weights are in its files."""
+    module, loading = AutoModelForCausalLM.from_pretrained(
+        weights,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    check_loading(f"the model in {weights}", module, loading)
+    return module
+
+
+def _merge_adapter(module: Any, folder: Path) -> Any:
+    """Merge a peft adapter into the weights that it was trained for."""
+    settings = PeftConfig.from_pretrained(str(folder))
+    if settings.is_prompt_learning:
+        raise HarnessError(
+            f"the adapter in {folder} ({settings.peft_type}) cannot be merged into its base model: give a LoRA adapter,"
+            " or the base model."
+        )
+    merged: Any = saved_weights.attach_adapter(module, folder)
+    return merged.merge_and_unload(safe_merge=True)
 
 
 def _convert(folder: Path, target: Path) -> None:
     """Write a GGUF's weights as safetensors in bfloat16, atomically.
 
-    Without `dequantize`, transformers would keep the weights in GGUF's blocks: slow, and not trainable.
+    Without `dequantize`, transformers would keep the weights in GGUF's blocks: slow, and not trainable. A damaged
+    conversion is replaced.
     """
     gguf_file = next(folder.glob("*.gguf"))
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent) as scratch:
         model_folder = Path(scratch) / "model"
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf_file.name)
-        module: Any = AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file=gguf_file.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        module, loading = AutoModelForCausalLM.from_pretrained(
+            folder,
+            gguf_file=gguf_file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+            output_loading_info=True,
         )
+        check_loading(f"the model in {gguf_file}", module, loading)
         if hasattr(module.config, "quantization_config"):
             del module.config.quantization_config
         module.save_pretrained(model_folder)
         tokenizer.save_pretrained(model_folder)
+        shutil.rmtree(target, ignore_errors=True)
         try:
             os.rename(model_folder, target)  # noqa: PTH104 - Path.rename replaces nothing either; both are atomic
         except OSError:
             if not target.is_dir():  # else another process was first
                 raise
+    manifest.write(target)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
 from harness.decoding import batched_decode, prefix_sharing
+from harness.decoding.finite import require_finite
 from harness.decoding.packed_rows import ANY_END, Branch
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError
@@ -161,6 +163,7 @@ class LocalModel:
         scores = prefix_sharing.score_branches(
             self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task))
         )
+        require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
         return [
             Answer(
                 p.text,

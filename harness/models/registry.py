@@ -72,6 +72,10 @@ class Backend:
         """Bring a model to this machine; return the folder with its weights and tokenizer, None where there is none."""
         del reference, progress
 
+    def identity(self, reference: str) -> str | None:
+        """Return the identity of a fetched model as it is now; None where what a reference means cannot change."""
+        del reference
+
     def prepare(self, reference: str, cache: Path, busy: Busy) -> None:
         """Make a fetched model ready to open, so that no trial measures it."""
 
@@ -132,6 +136,11 @@ def fetch(reference: str, progress: ProgressCallback | None = None, *, by: str =
 def prepare(reference: str, cache: Path, busy: Busy = lambda _: nullcontext(), *, by: str = "local") -> None:
     """Make a fetched model ready to open; see `Backend.prepare`."""
     backend(by).prepare(reference, cache, busy)
+
+
+def identity(reference: str, *, by: str = "local") -> str | None:
+    """Return the identity of a fetched model as it is now; see `Backend.identity`."""
+    return backend(by).identity(reference)
 
 
 def present(reference: str, cache: Path, *, by: str = "local") -> Path | None:

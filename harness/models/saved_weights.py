@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
+import torch
+from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import load_peft_weights
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -15,6 +18,7 @@ from harness.errors import HarnessError
 from harness.models import bottleneck, quantised, virtual_tokens
 
 BASE = "base.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
 _QUANTISED = "quantised.json"
 
 
@@ -51,8 +55,20 @@ def load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
         The model in eval mode, and the names of the base weights that came from the folder.
 
     Raises:
-        HarnessError: the folder was written for another model.
+        HarnessError: the folder was written for another model, or holds no or damaged weights.
     """
+    try:
+        return _load(module, folder)
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise HarnessError(f"the weights kept in {folder} cannot be loaded ({reason}): run 'harness clean'.") from error
+
+
+def _load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
+    if not any((folder / name).is_file() for name in (BASE, bottleneck.FILE, ADAPTER_CONFIG)):
+        raise HarnessError(f"{folder} holds no weights: run 'harness clean'.")
     inner = without_adapter(module)
     four_bits = (folder / _QUANTISED).is_file()
     if four_bits:
@@ -62,10 +78,25 @@ def load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
     names = _load_base(inner, folder, four_bits=four_bits) if (folder / BASE).is_file() else frozenset[str]()
     if (folder / bottleneck.FILE).is_file():
         bottleneck.load(inner, folder)
-    if (folder / "adapter_config.json").is_file():
-        inner = PeftModel.from_pretrained(inner, folder, autocast_adapter_dtype=False)
+    if (folder / ADAPTER_CONFIG).is_file():
+        inner = attach_adapter(inner, folder)
         prepare_adapter(inner)
     return inner.eval(), names
+
+
+def attach_adapter(module: Any, folder: Path) -> PeftModel:
+    """Return a peft model with the adapter of a folder.
+
+    Raises:
+        HarnessError: the folder lacks weights of the adapter, or has some that the adapter does not.
+    """
+    model = PeftModel.from_pretrained(module, folder, autocast_adapter_dtype=False)
+    stored = frozenset(load_peft_weights(str(folder), device="cpu"))
+    different = stored ^ frozenset(get_peft_model_state_dict(model))
+    if different or not stored:
+        names = f"{len(different)} weights differ, e.g. {min(different)}" if different else "it has no weights"
+        raise HarnessError(f"the adapter in {folder} is not one of this model: {names}.")
+    return model
 
 
 def prepare_adapter(module: Any) -> None:

@@ -25,8 +25,6 @@ from harness.plan.hyperparameters import space_of
 from harness.records.planned_trial import DEFAULTS, MeasurementOptions, PlannedTrial
 from harness.records.record import PROTOCOL_VERSION, Trial
 
-"""Raised whenever prompts, answer parsing or scoring change: results of two versions do not stand in one table."""
-
 BASELINE = "zero_shot"
 """The strategy that probes are asked with: what the model knew before anything was done to it."""
 
@@ -204,6 +202,7 @@ class _TrialBuilder:
             trial=trial.model_copy(update={"key": _sha256(key_parts)}),
             suite_folder=str(self.suite.folder.resolve()),
             model_reference=model.reference,
+            model_identity=model.identity,
             backend=model.backend,
             limits={**self.limits, **({} if size is None else {"train": size})},
             probes=tuple(probe.info.name for probe in probes),

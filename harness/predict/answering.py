@@ -68,7 +68,7 @@ def most_likely(scores: Sequence[float], choices: Sequence[str], task: Task, pri
     """
     comparable = comparable_scores(scores, choices, task, prior)
     if any(map(math.isnan, comparable)):
-        raise HarnessError(f"the model gives no numbers (NaN) for the choices of {task.name!r}: its weights are damaged.")
+        raise HarnessError(f"the model gives no numbers (NaN) for the choices of {task.name!r}: check its weights.")
     return choices[max(range(len(comparable)), key=comparable.__getitem__)]
 
 

@@ -47,8 +47,13 @@ class DenseSearcher:
         return faiss_index.search(self.index, embed(self.embedder, texts, "query"), allowed, depth, self.breadth)
 
     def save(self, folder: Path) -> None:
-        """Write the index."""
-        faiss.write_index(self.index, str(folder / _FILE))
+        """Write the index; through Python's file, as FAISS's own does not tell of a full disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with (folder / _FILE).open("wb") as file:
+            faiss.write_index(self.index, faiss.PyCallbackIOWriter(file.write))
 
 
 def build(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Passage, Prompt, ScoresChoices, Task
+from harness.decoding.finite import require_finite
 from harness.errors import HarnessError
 from harness.retrieval.ranking import passage_line
 
@@ -66,8 +67,10 @@ class CrossEncoderReranker:
     def score(self, queries: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[list[float]]:
         """Score all pairs; a pair longer than the encoder's window is truncated."""
         pairs = [(query, passage_line(p)) for query, row in zip(queries, passages, strict=True) for p in row]
-        scores = iter(self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else [])
-        return [[next(scores) for _ in row] for row in passages]
+        scores = self.encoder.predict(pairs, batch_size=BATCH, show_progress_bar=False).tolist() if pairs else []
+        require_finite(scores, "the passages to rerank")
+        ordered = iter(scores)
+        return [[next(ordered) for _ in row] for row in passages]
 
     def with_model(self, model: Any) -> CrossEncoderReranker:
         """Return itself: it does not use the system's model."""
@@ -79,20 +82,19 @@ def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
     """Load a cross-encoder of sentence-transformers from its folder, without its code.
 
     Raises:
-        HarnessError: the folder holds no cross-encoder, or one with several scores a pair.
+        HarnessError: the folder holds no cross-encoder, not all of its weights, or one with several scores a pair.
     """
     import torch  # noqa: PLC0415 - only a cross-encoder needs these
-    from safetensors import SafetensorError  # noqa: PLC0415
     from sentence_transformers import CrossEncoder  # noqa: PLC0415
 
+    from harness.models.loaded_weights import check_files, one_line_errors  # noqa: PLC0415
     from harness.models.loading import native_dtype  # noqa: PLC0415
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
+    with one_line_errors(f"the cross-encoder in {folder}"):
         settings = {"dtype": native_dtype(device)}
         encoder = CrossEncoder(str(folder), device=device, trust_remote_code=False, model_kwargs=settings)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise HarnessError(f"the cross-encoder in {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+        check_files(f"the cross-encoder in {folder}", encoder)
     if encoder.num_labels != 1:
         raise HarnessError(
             f"the model in {folder} gives {encoder.num_labels} scores a pair, and reranking needs one: name a"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from harness.decoding.finite import require_finite
 from harness.errors import HarnessError
 
 FACTOR = 2.0
@@ -40,20 +41,33 @@ class DivergenceDetector:
         """Add the loss of the next step, nats a token.
 
         Raises:
-            HarnessError: training has diverged.
+            HarnessError: training has diverged, or the model gave no numbers before the first step.
         """
+        if not self.losses:  # no weight has changed yet
+            require_finite([loss], "the first batch of the training items")
         self.losses.append(loss)
         if not math.isfinite(loss):
-            raise self._divergence_error(f"the loss is {loss}")
+            raise _error(len(self.losses), f"the loss is {loss}")
         k = self.window
         if len(self.losses) < k:
             return
         self.lowest = min(self.lowest, self.uniform, sum(self.losses[-k:]) / k)
         first = min(sum(self.losses[:k]) / k, self.uniform)
         if len(self.losses) > k and min(self.losses[-k:]) > max(FACTOR * first, self.lowest + MARGIN):
-            raise self._divergence_error(
-                f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}"
+            raise _error(
+                len(self.losses), f"the last {k} losses were {min(self.losses[-k:]):.2f} or more, from {first:.2f}"
             )
 
-    def _divergence_error(self, symptom: str) -> HarnessError:
-        return HarnessError(f"training diverged at step {len(self.losses)}: {symptom}; lower learning_rate.")
+
+def require_finite_validation(loss: float, step: int) -> None:
+    """Refuse a validation loss that is not finite: no weights would be the best.
+
+    Raises:
+        HarnessError: training has diverged.
+    """
+    if not math.isfinite(loss):
+        raise _error(step, f"the validation loss is {loss}")
+
+
+def _error(step: int, symptom: str) -> HarnessError:
+    return HarnessError(f"training diverged at step {step}: {symptom}; lower learning_rate.")

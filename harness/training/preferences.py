@@ -19,7 +19,7 @@ from torch.nn.functional import logsigmoid
 from harness.api import Context, System, TaskData
 from harness.models.local_model import LocalModel
 from harness.training.batches import epoch_batches
-from harness.training.divergence import DivergenceDetector
+from harness.training.divergence import DivergenceDetector, require_finite_validation
 from harness.training.optimiser import MasterAdamW, Schedule
 from harness.training.pairs import PreferencePair, build_split_pairs, log_differences
 from harness.training.progress import MonitoredTasks, monitor_tasks
@@ -159,6 +159,8 @@ def train(
             loop.log(step, learning_rate=rate, gradient_norm=norm, **figures)
             context.progress(step, total)
         validation = evaluate(held_out, margins) if held_out else None
+        if validation:
+            require_finite_validation(validation["loss"], step)
         loop.log_epoch(step, epoch, _summary(epoch_margins), validation)
         if validation and validation["loss"] < best:
             best, best_weights = validation["loss"], [p.detach().clone() for p in parameters]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.api import Context
 from harness.training.batches import TrainingSample
+from harness.training.divergence import require_finite_validation
 from harness.training.losses import mean_loss
 from harness.training.progress import MonitoredTasks
 from harness.training.settings import SupervisedSettings
@@ -68,6 +69,9 @@ class ValidationMonitor:
             step: optimiser steps taken.
             epoch: passes over the training split; a part of one counts as a fraction.
             last: no step follows, so the best weights need no copy.
+
+        Raises:
+            HarnessError: training diverged.
         """
         point = {"step": step, "epoch": epoch, "train_loss": fmean(self.losses)}
         self.losses.clear()
@@ -75,6 +79,7 @@ class ValidationMonitor:
         self.module.eval()
         if samples:
             point["validation_loss"] = mean_loss(self.module, samples, self.settings.row_tokens, packs=self.packs)
+            require_finite_validation(point["validation_loss"], step)
         scores = tasks.scores() if tasks else {}
         self.module.train()
         self.context.log(point | scores)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
+from pathlib import Path
 from typing import Any
 
 from harness.api import Context, HoldsWeights, Model, Step, System, TaskData
+from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError
 from harness.measure.environment import package_versions
 from harness.models import footprint, registry
-from harness.models.local_backend import folder_hash
 from harness.plan import chain
 from harness.plan.chain import Link
 from harness.plan.discover import find_step
 from harness.records.measurements import Held
+from harness.records.record import PROTOCOL_VERSION
 from harness.trial import artifacts
+from harness.trial.artifacts import Account, Artifact
 from harness.trial.recorder import Recorder, largest
 
 
@@ -32,6 +35,13 @@ def adapt(
         steps: the chain, as in `Trial.steps`.
         material: of the trial's task, then of the others that a step learns from.
     """
+    with artifacts.in_use(_artifacts_folder(recorder)):
+        return _take_steps(recorder, system, steps, material)
+
+
+def _take_steps(
+    recorder: Recorder, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]
+) -> System:
     recorder.add_memory(Held(weights_bytes=footprint.weights_bytes(system.model)))
     chain_key = artifacts.artifact_key(
         {
@@ -80,12 +90,17 @@ def _source_folder(reference: str) -> Any:
 
 def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_key: str) -> System:
     """Take one step, or load what an earlier trial kept of it; `chain_key` names the chain up to and with it."""
-    step, root = link.step, recorder.cache / "artifacts"
-    sources = _step_key(link)["sources"]
+    step = link.step
     key = artifacts.artifact_key(
-        {"depends_on": step.depends_on(chain_key, task), "step": link.name, "sources": sources}
+        {
+            "depends_on": step.depends_on(chain_key, task),
+            "step": link.name,
+            "sources": _step_key(link)["sources"],
+            "packages": package_versions(),
+            "protocol": PROTOCOL_VERSION,
+        }
     )
-    artifact = artifacts.find(root, key) if recorder.keeps(step) else None
+    artifact = _find_artifact(recorder, link, key) if recorder.keeps(step) else None
     curves: list[dict[str, float]] = []
     latest: dict[str, float] = {}
     sizes: list[Held] = []
@@ -111,16 +126,40 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     seed_everything(recorder.seed)  # or a step would depend on whether the one before it was kept
     with recorder.span(step.phase, link.name):
         system = step.adapt(system, task, context)
-    account = artifacts.Account(
+    account = Account(
         span=recorder.measured(step.phase, link.name),
         curves=tuple(curves),
         trained_parameters=_trained_parameters(step, system.model),
         held=_memory(system.model, sizes) if step.changes_weights else None,
     )
     if recorder.keeps(step):
-        account = artifacts.keep(root, key, partial(step.save, system), account).account
+        account = _keep(recorder, link, key, partial(step.save, system), account)
     recorder.charge(account)
     return system
+
+
+def _find_artifact(recorder: Recorder, link: Link, key: str) -> Artifact | None:
+    """Return the kept artifact of a step; one that is damaged is noted and made again."""
+    try:
+        return artifacts.find(_artifacts_folder(recorder), key, private=recorder.within is not None)
+    except HarnessError as error:
+        recorder.notes.append(f"what was kept of {link.name} was damaged ({error}) and was made again.")
+        return None
+
+
+def _keep(recorder: Recorder, link: Link, key: str, save: Callable[[Path], None], account: Account) -> Account:
+    """Keep what a step has made; where that fails, the trial goes on with what is in memory, and this is noted."""
+    try:
+        private = recorder.within is not None
+        return artifacts.keep(_artifacts_folder(recorder), key, save, account, private=private).account
+    except Exception as error:  # noqa: BLE001 - each library has its own error for a full disk, and training was long
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        recorder.notes.append(f"what {link.name} made could not be kept ({reason}): later trials make it again.")
+        return account
+
+
+def _artifacts_folder(recorder: Recorder) -> Path:
+    return recorder.cache / "artifacts"
 
 
 def _trained_parameters(step: Step, model: Model) -> int | None:

@@ -26,6 +26,7 @@ class Recorder:
             their own, and nothing but indexes is kept. None: each phase is a span.
         charged: spans of reused artifacts.
         held: memory of weights, gradients and optimizer states.
+        notes: what happened to kept artifacts, a sentence each.
     """
 
     cache: Path
@@ -38,6 +39,7 @@ class Recorder:
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
     held: Held | None = None
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def spans(self) -> tuple[Span, ...]:

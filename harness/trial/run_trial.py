@@ -49,6 +49,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     recorder = Recorder(cache, emit, planned.trial.seed, meter=Meter(energy=measurement.energy))
     train_tasks = [task.task_data for task in prepared.values() if task.info.role == "target" and task is not target]
     material = [target.task_data, *train_tasks]
+    _check_model(planned, cache)
     hyperparameters = search(recorder, planned, target.info, material) if planned.trial.budget else None
     with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
@@ -89,6 +90,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         serving=serving,
         held=recorder.held,
         checks=(*batch_checks, *tests.checks),
+        notes=tuple(recorder.notes),
         environment=current_environment(energy_source=recorder.meter.energy_source),
     )
     return record, rows
@@ -112,6 +114,18 @@ def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
                 f"the data of task {name!r} of {suite.file} changed after this trial was planned: run again."
             )
     return prepared
+
+
+def _check_model(planned: PlannedTrial, cache: Path) -> None:
+    """Make the model ready to load and hash its files, before anything is measured.
+
+    Raises:
+        HarnessError: it is no longer the one that the trial was planned with.
+    """
+    registry.prepare(planned.model_reference, cache, by=planned.backend)
+    identity = registry.identity(planned.model_reference, by=planned.backend)
+    if identity and planned.model_identity and identity != planned.model_identity:
+        raise HarnessError(f"the model {planned.trial.model!r} changed after this trial was planned: run again.")
 
 
 def _answerable(canary: PreparedTask, model: Model) -> bool:

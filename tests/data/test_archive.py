@@ -1,8 +1,9 @@
 """Members of a pinned archive, read or unpacked."""
 
 import errno
+import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -47,3 +48,35 @@ def test_unpacking_that_fails_half_way_leaves_no_folder(archived: str, tmp_path:
         archive.extract(archived, "tiny/data/", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda file: file.write_text("one\ntwO\n"), lambda file: file.write_text("")]
+)
+def test_an_unpacked_folder_that_was_damaged_is_unpacked_again(archived: str, tmp_path: Path, damage: Any):
+    to = archive.extract(archived, "tiny/data/", tmp_path / "out")
+    damage(to / "rows.txt")
+    assert archive.extract(archived, "tiny/data/", tmp_path / "out") == to
+    assert (to / "rows.txt").read_text() == "one\ntwo\n"
+    (to / "more.txt").touch()
+    archive.extract(archived, "tiny/data/", tmp_path / "out")
+    assert not (to / "more.txt").exists()
+
+
+def test_a_cache_folder_that_is_a_file_is_one_line(archived: str, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(HarnessError, match=r"can't be unpacked into .* set HARNESS_CACHE") as raised:
+        archive.extract(archived, "tiny/data/", tmp_path / "file" / "out")
+    assert "\n" not in str(raised.value)
+
+
+def test_an_archive_that_was_changed_is_refused_though_size_and_time_are_the_same(archived: str):
+    file = cache.archives() / NAME
+    state = file.stat()
+    assert fetch.fetch(archived) == file
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(HarnessError, match="is not the pinned archive"):
+        fetch.fetch(archived)

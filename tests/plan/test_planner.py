@@ -9,12 +9,13 @@ from typing import ClassVar
 import pytest
 
 from harness.api import Needs, Step
+from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, unknown
-from harness.models.local_backend import folder_hash
 from harness.models.registry import identify
 from harness.plan import planner as module
 from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
+from tests.stub_model import save_bytes, save_stub
 
 TRAINING = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
 
@@ -93,11 +94,7 @@ def suite(tmp_path, monkeypatch):
 
 @pytest.fixture
 def model(tmp_path):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(bytes(100))
-    return folder
+    return save_stub(tmp_path / "model")
 
 
 def planned(suite, model, *strategies, **changes):
@@ -162,7 +159,7 @@ def test_other_weights_of_a_model_that_a_step_brings_make_another_trial(suite, m
     monkeypatch.setattr(Rag, "sources", lambda self: (str(embedder),))
     found = []
     for content in (b"one", b"two", b"one"):
-        (embedder / "model.safetensors").write_bytes(content)
+        save_bytes(embedder / "model.safetensors", content)
         found.append(keys(planned(suite, model, "rag", tasks=("sentiment",))))
     assert found[0] != found[1]
     assert found[0] == found[2]
@@ -197,7 +194,7 @@ def test_a_key_changes_with_what_decides_the_result_and_with_nothing_else(suite,
 def test_a_key_changes_with_the_limits_the_data_the_model_and_the_protocol(suite, model, monkeypatch):
     seen = [keys(planned(suite, model))]
     seen.append(keys(planned(suite, model, limits=SplitLimits(test=5))))
-    (model / "model.safetensors").write_bytes(bytes([1, *bytes(99)]))
+    save_bytes(model / "model.safetensors", b"other weights")
     seen.append(keys(planned(suite, model)))
     text = (suite / "rows.csv").read_text()
     (suite / "rows.csv").write_text(re.sub(r"film (\d+) ", r"film \1 x", text))
@@ -272,7 +269,7 @@ def test_a_models_folder_is_known_by_its_content(model):
     (model / ".cache").mkdir()
     (model / ".cache" / "x").write_text("hidden files do not count")
     assert folder_hash(model) == before
-    (model / "tokenizer.json").write_text("{}")
+    (model / "tokenizer.json").write_text('{"model": {}}')
     assert folder_hash(model) != before
 
 
@@ -281,7 +278,7 @@ def test_a_change_within_a_large_file_of_weights_is_noticed(model):
     weights.write_bytes(bytes(6 << 20))
     before = folder_hash(model)
     changed = bytearray(6 << 20)
-    changed[3 << 20 : (3 << 20) + 20_000] = bytes([1]) * 20_000
+    changed[3 << 20] = 1
     weights.write_bytes(changed)
     assert folder_hash(model) != before
 

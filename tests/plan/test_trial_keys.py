@@ -7,9 +7,10 @@ import pytest
 
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
+from tests.stub_model import save_stub
 
 KEYS = json.loads(Path(__file__).with_name("trial_keys.json").read_text())
-"""On the suite of `tests/conftest.py` and an empty model; they may change with `PROTOCOL_VERSION` only."""
+"""On the suite of `tests/conftest.py` and a stub of a model; they may change with `PROTOCOL_VERSION` only."""
 STRATEGIES = {
     "usual": (
         "zero_shot few_shot few_shot(k=4,choose=random) calibrated chain_of_thought self_consistency(n=3) "
@@ -29,10 +30,7 @@ OPTIONS = {
 @pytest.mark.parametrize("options", OPTIONS)
 def test_keys_are_those_of_before(options, tiny_suite, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a model's name is part of a key, as it was written
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    (model / "model.safetensors").write_bytes(bytes(100))
+    save_stub(tmp_path / "model")
     strategies = tuple(STRATEGIES.get(options, "zero_shot lora").split())
     config = RunConfig(suite=str(tiny_suite), models=("./model",), strategies=strategies, **OPTIONS[options])
     keys = {

@@ -5,10 +5,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from harness.api import Example, Passage, Query
 from harness.errors import HarnessError
-from harness.retrieval import dense
+from harness.retrieval import dense, rerank
 from harness.retrieval.exemplars import NearestExemplars
 from harness.retrieval.ranking import PassageRetriever, passage_line
 from tests import tiny
@@ -111,3 +112,30 @@ def test_a_damaged_embedder_is_one_sentence(tiny_embedder, tmp_path):
 def test_vectors_have_unit_length_whatever_the_embedder_computes_in(tiny_embedder):
     vectors = dense.embed(dense.open_embedder(tiny_embedder, torch.bfloat16), ["film", "a good film", "ships"], "query")
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("save", "open_folder", "name"),
+    [
+        (tiny.save_embedder, dense.open_embedder, "encoder.layer.1.output.dense.weight"),
+        (tiny.save_cross_encoder, rerank.open_cross_encoder, "classifier.weight"),
+    ],
+)
+def test_an_embedder_or_reranker_without_all_of_its_weights_is_refused(tmp_path, save, open_folder, name):
+    folder = save(tmp_path / "model")
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    (stored,) = (key for key in weights if key.endswith(name))
+    del weights[stored]
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(HarnessError, match=rf"lacks weights, which would be random \({name}\)") as raised:
+        open_folder(folder)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_embedder_without_a_pooler_is_taken(tiny_embedder, tmp_path):
+    folder = shutil.copytree(tiny_embedder, tmp_path / "embedder")
+    file = folder / "model.safetensors"
+    weights = {name: weight for name, weight in load_file(file).items() if "pooler" not in name}
+    save_file(weights, file, {"format": "pt"})
+    assert dense.open_embedder(folder)

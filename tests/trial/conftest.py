@@ -1,5 +1,7 @@
 """Fixtures for trials in this process."""
 
+import re
+
 import pytest
 
 from harness.plan.config import RunConfig
@@ -12,7 +14,7 @@ def run(tiny_suite, tiny_folders, tiny_embedder, tmp_path):
     """Run a strategy on a task; `rag` gets the tiny embedder."""
 
     def call(strategy, task="moods", *, cache=tmp_path / "cache", embedder=tiny_embedder, emit=None, **changes):
-        text = strategy.replace("rag", f"rag(k=2,embedder={str(embedder)!r})")
+        text = re.sub(r"rag(?!\()", f"rag(k=2,embedder={str(embedder)!r})", strategy)
         config = RunConfig(
             suite=str(tiny_suite),
             models=(str(tiny_folders()),),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.trial import artifacts
 from harness.trial.artifacts import Account, artifact_key, find, keep
@@ -27,7 +29,11 @@ def test_what_is_kept_is_found_with_its_account_and_size(tmp_path):
     kept = keep(tmp_path / "new", KEY, save, ACCOUNT)
     found = find(tmp_path / "new", KEY)
     assert found == kept
-    assert found.account == ACCOUNT.model_copy(update={"size_bytes": 1002})
+    assert found.account == ACCOUNT.model_copy(update={"size_bytes": 1002, "files": found.account.files})
+    assert {name: file.size_bytes for name, file in found.account.files.items()} == {
+        "inner/config.json": 2,
+        "weights.safetensors": 1000,
+    }
     assert (found.folder / "weights.safetensors").stat().st_size == 1000
     assert [path.name for path in (tmp_path / "new").iterdir()] == [KEY]
 
@@ -72,6 +78,58 @@ def test_an_account_from_before_memory_was_counted_is_still_read(tmp_path):
     assert older.pop("held") is None
     file.write_text(json.dumps(older))
     assert find(tmp_path, KEY) == kept
+
+
+def test_an_account_from_before_files_were_listed_is_not_believed(tmp_path):
+    kept = keep(tmp_path, KEY, save, ACCOUNT)
+    file = kept.folder.parent / "account.json"
+    file.write_text(json.dumps({name: part for name, part in json.loads(file.read_text()).items() if name != "files"}))
+    assert find(tmp_path, KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "difference"),
+    [
+        (lambda file: file.unlink(), "weights.safetensors is missing"),
+        (lambda file: os.truncate(file, 999), "weights.safetensors has 999 of 1,000 bytes"),
+        (lambda file: file.write_bytes(bytes(999) + b"x"), "weights.safetensors was changed"),
+        (lambda file: (file.parent / "more").touch(), "more was added"),
+        (lambda file: shutil.rmtree(file.parent), "is missing"),
+    ],
+)
+def test_any_difference_from_the_account_is_named(tmp_path, damage, difference):
+    kept = keep(tmp_path, KEY, save, ACCOUNT)
+    damage(kept.folder / "weights.safetensors")
+    with pytest.raises(artifacts.DamagedArtifactError, match=difference):
+        find(tmp_path, KEY)
+    assert keep(tmp_path, KEY, save, ACCOUNT) == kept
+    assert find(tmp_path, KEY) == kept
+
+
+def test_nothing_is_removed_while_a_trial_uses_it(tmp_path):
+    root = tmp_path / "artifacts"
+    kept = keep(root, KEY, save, ACCOUNT)
+    program = (
+        "import sys; from pathlib import Path; from harness.trial.artifacts import in_use;\n"
+        "with in_use(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
+        assert user.stdout.readline() == "held\n"
+        with artifacts.in_use(root):  # two trials may use them at once
+            pass
+        with pytest.raises(HarnessError, match="a trial is using"):
+            artifacts.remove(root)
+        assert find(root, KEY) == kept
+        user.kill()
+    artifacts.remove(root)
+    assert not root.exists()
+
+
+def test_a_folder_that_cannot_be_locked_is_no_obstacle(tmp_path):
+    (tmp_path / "file").touch()
+    with artifacts.in_use(tmp_path / "file" / "artifacts"):
+        pass
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"span": 3}'])

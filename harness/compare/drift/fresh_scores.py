@@ -140,4 +140,4 @@ def _groups(side: TaskTrials, name: str, notes: list[str]) -> dict[tuple[str, st
 def _made(group: Group) -> tuple[object, ...]:
     """Tell systems apart: the weights they began with, their steps, and the protocol."""
     first = group.records[0]
-    return first.model.hash, first.trial.steps, first.protocol
+    return first.model.hash, first.model.identity, first.trial.steps, first.protocol

@@ -18,11 +18,11 @@ WATCHED = ("torch", "transformers", "peft", "sentence-transformers", "faiss-cpu"
 
 
 def task_warnings(records: Sequence[Completed]) -> list[str]:
-    """Return the tasks' own warnings, each once, and a warning where records used different data."""
+    """Return the tasks' own warnings, each once, where records used different data, and notes of trials."""
     warnings = list(dict.fromkeys(w for record in records for w in record.tasks[0].warnings))
     if len({record.trial.basis or record.tasks[0].data_hash for record in records}) > 1:
         warnings.append("the records used different data: strategies are compared on the items that they share.")
-    return warnings
+    return [*warnings, *(f"{record.trial.label}: {note}" for record in records for note in record.notes)]
 
 
 def machine_warnings(records: Sequence[Completed]) -> list[str]:
@@ -35,11 +35,11 @@ def machine_warnings(records: Sequence[Completed]) -> list[str]:
             f"{listing([machine_text(m) for m in machines])}."
         )
     for model in dict.fromkeys(record.trial.model for record in records):
-        weights = {(r.model.hash, r.model.dtype) for r in records if r.trial.model == model}
+        weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in records if r.trial.model == model}
         if len(weights) > 1:
             warnings.append(
-                f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights "
-                f"or number formats stand behind the name {model}."
+                f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights, "
+                f"tokenizers or number formats stand behind the name {model}."
             )
     return warnings
 

@@ -119,6 +119,7 @@ def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
         ("model", "name"): trial.model,
         ("model", "revision"): record.model.revision,
         ("model", "weights"): _short(record.model.hash),
+        ("model", "identity"): _identity(record.model.identity),
         ("model", "number format"): record.model.dtype,
         ("method", "strategy"): trial.strategy,
         ("method", "training items"): trial.train_items,
@@ -250,6 +251,11 @@ def _model(record: Completed) -> str:
 
 def _flags(flag: str, arguments: Sequence[str]) -> list[str]:
     return [f"{flag} {shlex.quote(argument)}" for argument in dict.fromkeys(arguments)]
+
+
+def _identity(identity: str | None) -> str | None:
+    """Shorten the hashes in a model's identity; an adapter's has its base model's too."""
+    return " on ".join(str(_short(part.rpartition(":")[2])) for part in identity.split(" on ")) if identity else None
 
 
 def _short(digest: str | None) -> str | None:
