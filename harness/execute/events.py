@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.execute.interrupted import RunningTrial
 from harness.records.planned_trial import PlannedTrial
@@ -59,5 +60,12 @@ class Interrupted:
     skipped: bool
 
 
-Event = Interrupted | Started | Progress | Finished
+@dataclass(frozen=True)
+class SetAside:
+    """A folder that could not be read stood where a record belongs; it was renamed to `folder`."""
+
+    folder: Path
+
+
+Event = Interrupted | SetAside | Started | Progress | Finished
 Observe = Callable[[Event], None]

@@ -18,7 +18,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.execute.events import Finished, Interrupted, Observe, Started
+from harness.execute.events import Finished, Interrupted, Observe, SetAside, Started
 from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
 from harness.execute.trial_watch import TrialWatch, log_tail
 from harness.execute.worker import Job, TrialEnding, main
@@ -95,6 +95,7 @@ def execute(  # noqa: PLR0913 - one for each option of a run
     counts: dict[str, int] = {}
     deadline = monotonic() + 60 * limits.max_minutes if limits.max_minutes else None
     with store.lock():
+        store.refuse_newer()
         store.clean()
         interrupted = take_interrupted(store.root)
         if interrupted is not None:
@@ -159,6 +160,8 @@ def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> s
     launch.observe(Started(planned))
     start_s = perf_counter()
     record = _run_in_process(planned, store, cache, launch)
+    while store.set_aside:
+        launch.observe(SetAside(store.set_aside.pop()))
     launch.observe(Finished(planned, record, perf_counter() - start_s))
     return "postponed" if record is None else record.status
 

@@ -1,7 +1,8 @@
 """One trial's folder, written and checked: ``record.json``, and ``examples.parquet`` with one row per test item.
 
 The Parquet footer holds two digests of the record, so that edits and truncation are noticed: of its content, whatever
-the spaces and line ends, and of its bytes, which is quick to compare.
+the spaces and line ends, and of its bytes, which is quick to compare. ``SHA256SUMS`` holds the digest of the rows,
+which is compared before anything parses them: a damaged footer can end a process. Records before version 3 have none.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from harness.records.record import SCHEMA_VERSION, Completed, Failed, Row, RunRe
 
 Record = Completed | Failed | Skipped
 
-ROWS = "examples.parquet"
+ROWS, SUMS = "examples.parquet", "SHA256SUMS"
+_FIRST_WITH_SUMS = 3
 _RECORD, _DIGEST, _EXACT = "record.json", b"record_sha256", b"record_bytes_sha256"
 _ADAPTER: TypeAdapter[Record] = TypeAdapter(RunRecord)
+_VERSION = re.compile(rb'"schema_version":\s*(\d{1,9})')
 _DIFFERENCE = re.compile(r"log-likelihoods differ by at most (\S+) nats")
 """A note of version 2; version 3 stores the number."""
 
@@ -51,17 +54,16 @@ def read(folder: Path) -> Record:
         raw = json.loads(content)
         version = raw["schema_version"]
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise NewerRecordError(
-                f"{path} was written by a newer version (schema {version}, this one reads up to {SCHEMA_VERSION}): "
-                "upgrade adaptbench to read it."
-            )
+            raise _newer(path, version)
+        if raw.get("status") == "completed":
+            _check_sum(folder, version)
         record = _ADAPTER.validate_python(_migrated(raw))
         if not _belongs(record, folder):
             raise HarnessError(f"{path} does not belong into its folder: the key of its trial is another one.")
         if isinstance(record, Completed):
             _check_rows(folder / ROWS, raw)
     except FileNotFoundError as error:
-        missing = ROWS if path.exists() else _RECORD
+        missing = Path(error.filename or _RECORD).name
         raise HarnessError(f"{folder} has no {missing}: delete the folder.") from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -70,6 +72,21 @@ def read(folder: Path) -> Record:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HarnessError(f"{path} cannot be read ({_one_line(error)}): restore or delete it.") from error
     return record
+
+
+def refuse_newer(folder: Path) -> None:
+    """Look at the version of a record, which stands at its beginning, and at nothing else.
+
+    Raises:
+        NewerRecordError: a newer version wrote it.
+    """
+    try:
+        with (folder / _RECORD).open("rb") as file:
+            match = _VERSION.search(file.read(200))
+    except OSError:
+        return
+    if match and int(match[1]) > SCHEMA_VERSION:
+        raise _newer(folder / _RECORD, int(match[1]))
 
 
 def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
@@ -82,7 +99,9 @@ def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
         sink = pa.BufferOutputStream()
         table = table.replace_schema_metadata({_DIGEST: _digest(raw), _EXACT: _sha256(content)})
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        _save(folder / ROWS, sink.getvalue().to_pybytes())
+        content = sink.getvalue().to_pybytes()
+        _save(folder / ROWS, content)
+        _save(folder / SUMS, f"{_sha256(content)}  {ROWS}\n".encode())
     sync(folder)
 
 
@@ -110,6 +129,13 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTER.json_schema(mode="serialization")}
 
 
+def _newer(path: Path, version: int) -> NewerRecordError:
+    return NewerRecordError(
+        f"{path} was written by a newer version (schema {version}, this one reads up to {SCHEMA_VERSION}): "
+        "upgrade adaptbench to read it."
+    )
+
+
 def _read_unchanged(content: bytes, folder: Path) -> Record | None:
     """Read a record whose bytes match the digest, written by this version or an earlier one; None: check it in full."""
     rows = folder / ROWS
@@ -121,9 +147,23 @@ def _read_unchanged(content: bytes, folder: Path) -> Record | None:
         return None
     if record.schema_version > SCHEMA_VERSION:
         return None
+    _check_sum(folder, record.schema_version)
     if record.schema_version < SCHEMA_VERSION:
         record = _ADAPTER.validate_python(_migrated(json.loads(content)))
     return record if _belongs(record, folder) else None
+
+
+def _check_sum(folder: Path, version: int) -> None:
+    """Compare the rows' file with its digest; records before version 3 have none.
+
+    Raises:
+        HarnessError: the file is damaged, or its digest is missing.
+    """
+    path = folder / ROWS
+    if version < _FIRST_WITH_SUMS and not (folder / SUMS).exists():
+        return
+    if _sha256(path.read_bytes()) != (folder / SUMS).read_text(encoding="utf-8").partition(" ")[0]:
+        raise HarnessError(f"{path} is damaged (its sha256 is not that in {SUMS}): delete {folder}.")
 
 
 def _belongs(record: Record, folder: Path) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,7 +27,7 @@ from harness.store import record_file
 from harness.store.column_file import ColumnFile
 from harness.store.record_file import NewerRecordError, Record
 
-_TEMPORARY = ".tmp-"
+_TEMPORARY, _ASIDE = ".tmp-", ".aside-"
 _PRELOADED = ("task", "role", "id", "answer", "output", "references", "choices", "cluster")
 """Columns that most metrics and reports read."""
 _PRELOADED_IF_ANY = {"output": "choice_scores"}
@@ -69,11 +70,13 @@ class Store:
     Attributes:
         root: the results folder; created by the first write.
         problems: one line for each folder that the last `load` could not use.
+        set_aside: folders that could not be read and were in the way of a new record; nothing reads or removes them.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.problems: list[str] = []
+        self.set_aside: list[Path] = []
 
     def folder(self, trial: Trial) -> Path:
         """Return the folder of a trial, whether it exists or not."""
@@ -120,7 +123,8 @@ class Store:
     def write(self, record: Record, rows: Sequence[Row] = ()) -> Path:
         """Store a record, with its rows if the trial completed, and return its folder.
 
-        A finished trial is never overwritten: if the folder holds one already, it stays as it is.
+        A finished trial is never overwritten: if the folder holds one already, it stays as it is. What cannot be read
+        there is set aside under another name, for it may be a finished trial all the same.
 
         Raises:
             HarnessError: the results folder cannot be written to, or a newer version stored this trial.
@@ -133,12 +137,23 @@ class Store:
             try:
                 record_file.write(temporary, record, rows)
                 if _read_completed(target, record.trial.key) is None:
+                    if target.exists() and not _is_readable(target):
+                        self.set_aside.append(_set_aside(target))
                     _move(temporary, target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
             raise HarnessError(f"{target} cannot be written ({error.strerror or error}): free or change it.") from error
         return target
+
+    def refuse_newer(self) -> None:
+        """Refuse results of a newer version: a run by this one would mix with them.
+
+        Raises:
+            NewerRecordError: a record was written by a newer version.
+        """
+        for folder in self.root.glob("[!.]*/*/*/[!.]*/"):
+            record_file.refuse_newer(folder)
 
     def clean(self) -> int:
         """Remove half-written folders of processes that no longer run; return their number."""
@@ -222,6 +237,22 @@ def _read_completed(folder: Path, key: str) -> Completed | None:
     except HarnessError:
         return None
     return record if isinstance(record, Completed) and record.trial.key == key else None
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        record_file.read(folder)
+    except HarnessError:
+        return False
+    return True
+
+
+def _set_aside(folder: Path) -> Path:
+    """Rename a folder so that no command reads or removes it."""
+    aside = next(
+        path for number in count(1) if not (path := folder.with_name(f"{_ASIDE}{folder.name}-{number}")).exists()
+    )
+    return folder.rename(aside)
 
 
 def _move(temporary: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.records.record import SCHEMA_VERSION, Failed, Row, Skipped
+from harness.records.record import SCHEMA_VERSION, Failed, Skipped
 from harness.store import record_file
 from harness.store.results_store import Store, select_newest, slug
 from tests.store.record_builders import ROWS, completed, trial
@@ -159,13 +159,6 @@ def test_a_finished_trial_of_a_newer_version_is_never_replaced(store):
     assert not list(store.root.rglob(".tmp-*"))
 
 
-def test_a_damaged_record_is_replaced_when_its_trial_runs_again(store):
-    folder = store.write(completed(), ROWS)
-    (folder / "record.json").write_text("{")
-    store.write(completed(), ROWS)
-    assert [trial.record for trial in store.load()] == [completed()]
-
-
 def test_new_line_ends_and_spaces_do_not_count_as_a_change(store):
     path = store.write(completed(), ROWS) / "record.json"
     path.write_text(json.dumps(json.loads(path.read_text())), newline="\r\n")
@@ -180,17 +173,6 @@ def test_a_record_with_unchanged_bytes_reads_as_one_that_is_checked_in_full(stor
     path.write_text(json.dumps(json.loads(path.read_text())))
     (reformatted,) = store.load()
     assert repr(unchanged.record) == repr(reformatted.record)
-
-
-def test_damaged_rows_are_noticed_when_they_are_read(store):
-    rows = [Row(task="t", id=str(i), references=(f"{i}",), prompt=f"prompt {i * 7919}") for i in range(500)]
-    folder = store.write(completed(), rows)
-    content = bytearray((folder / "examples.parquet").read_bytes())
-    content[200] ^= 0xFF
-    (folder / "examples.parquet").write_bytes(content)
-    (read,) = store.load()
-    with pytest.raises(HarnessError, match="is damaged"):
-        read.rows()
 
 
 def test_a_half_written_folder_is_never_read_and_is_removed_once_its_owner_is_gone(store):

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from harness.api import ProgressCallback
-from harness.execute.events import Event, Finished, Interrupted, Observe, Started
+from harness.execute.events import Event, Finished, Interrupted, Observe, SetAside, Started
 from harness.execute.events import Progress as PhaseProgress
 from harness.measure.units import rounded_duration
 from harness.records.planned_trial import PlannedTrial
@@ -123,8 +123,8 @@ class _Lines:
         self._time_left = TimeLeft(pending)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Interrupted):
-            self._console.print(interruption(event), markup=False, highlight=False, soft_wrap=True)
+        if isinstance(event, Interrupted | SetAside):
+            self._console.print(notice(event), markup=False, highlight=False, soft_wrap=True)
         if isinstance(event, Started):
             self._time_left.start(event.planned, monotonic())
         if not isinstance(event, Finished) or event.record is None:
@@ -150,8 +150,8 @@ class _Live:
         self._trial = progress.add_task("", total=None, text=str, visible=False)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Interrupted):
-            self._progress.console.print(Text(interruption(event)), highlight=False)
+        if isinstance(event, Interrupted | SetAside):
+            self._progress.console.print(Text(notice(event)), highlight=False)
         elif isinstance(event, Started):
             self._time_left.start(event.planned, monotonic())
             self._show(event.planned, "starting", 0, 0)
@@ -223,8 +223,10 @@ def figures(latest: Mapping[str, float]) -> list[str]:
     return [f"{text} {latest[name]:.2f}" for name, text in names.items() if name in latest]
 
 
-def interruption(event: Interrupted) -> str:
-    """Name the trial that was running when an earlier run died, and say what becomes of it."""
+def notice(event: Interrupted | SetAside) -> str:
+    """Say what an earlier run left behind, and what becomes of it."""
+    if isinstance(event, SetAside):
+        return f"A record that cannot be read is kept as {event.folder}: restore it from there, or delete it."
     running = event.running
     where = f" in phase {running.phase}" if running.phase else ""
     remedy = "it is left out now." if event.skipped else "it runs again; --skip-interrupted leaves it out."
