@@ -140,7 +140,7 @@ def test_likelihood_orders_by_the_question_given_the_passage(model, searchers):
     assert set(retrieved) == set(first)
 
     def likelihood(passage):
-        task = Task("t", "generation", form="plain", question_label="Task", answer_label="Question")
+        task = Task("t", "language_modelling", form="plain", question_label="Task", answer_label="Question")
         prompt = Prompt(task, "Please write a question based on this passage.", passages=(passage,))
         return model.score_choices([prompt], [[query.input]])[0].choice_scores[0]
 
