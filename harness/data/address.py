@@ -5,11 +5,11 @@ pip knows the mirrors, certificates and proxies that this machine is set up with
 
 import json
 import re
-import subprocess
 import sys
 
 from harness.data.sources import Source
 from harness.errors import HarnessError
+from harness.measure.child_process import run_python
 
 
 def find(source: Source) -> str:
@@ -22,8 +22,8 @@ def find(source: Source) -> str:
         HarnessError: there is no pip, no network, or no such release, or the registry lists another sha256.
     """
     requirement = f"{source.package}=={source.version}"
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps"]
-    command += [
+    arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps"]
+    arguments += [
         "--quiet",
         "--report",
         "-",
@@ -34,7 +34,7 @@ def find(source: Source) -> str:
         "2",
         "--disable-pip-version-check",
     ]
-    completed = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    completed = run_python("pip", [*arguments, requirement])
     if completed.returncode != 0:
         raise HarnessError(f"can't find where to download {requirement}: {_reason(completed.stderr)}.")
     archive = json.loads(completed.stdout)["install"][0]["download_info"]

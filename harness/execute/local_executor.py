@@ -8,6 +8,7 @@ ends a trial that exceeds a limit.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from harness.execute.events import Finished, Interrupted, Observe, SetAside, Sta
 from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
 from harness.execute.trial_watch import TrialWatch, log_tail
 from harness.execute.worker import Job, TrialEnding, main
+from harness.measure.child_process import SAFE_PATH
 from harness.measure.environment import memory_bytes
 from harness.measure.units import gib
 from harness.records.measurements import Phase
@@ -250,6 +252,7 @@ def _failure(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int)
 
 def _context(runner: Runner, *, retrieval: bool) -> Any:
     """Choose how processes start: forked from a server on Linux, unless CUDA is running here, else anew."""
+    os.environ.update(SAFE_PATH)  # of the fork server and of every process that starts anew
     torch = sys.modules.get("torch")
     if not sys.platform.startswith("linux") or (torch is not None and torch.cuda.is_initialized()):
         return multiprocessing.get_context("spawn")

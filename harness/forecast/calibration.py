@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read_architecture
 from harness.measure import allocator
+from harness.measure.child_process import run_python
 from harness.measure.environment import current_environment, memory_bytes
 from harness.records.measurements import StoredModel
 
@@ -116,10 +117,9 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> MachineCalibrat
         HarnessError: the measurement ended without a result.
     """
     shape = read_architecture(folder)
-    environ = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
-    command = [sys.executable, "-m", "harness.forecast.calibration", str(folder)]
+    environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     try:
-        process = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        process = run_python("harness.forecast.calibration", [folder], environment=environment, timeout_s=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise HarnessError(
             f"this machine was not measured within {_TIMEOUT_S} s: try again when it is idle."
@@ -134,11 +134,7 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> MachineCalibrat
     rates |= {name: rates[name] / products for name in ("code_bytes", "code_s")}
     rates["slack"] = _slack(shape, rates)
     calibration = MachineCalibration.model_validate(rates)
-    file = _cache_file(folder, threads, cache)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_suffix(f".{os.getpid()}")
-    scratch.write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
-    scratch.replace(file)
+    remember(_cache_file(folder, threads, cache), calibration.model_dump_json(indent=1))
     return calibration
 
 

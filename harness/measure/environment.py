@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from functools import cache
 from importlib import metadata
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.measure import child_process
 from harness.records.record import Environment
 
 PACKAGES = (
@@ -122,15 +122,8 @@ def _gpu() -> str | None:
 
 def _git_commit() -> str | None:
     """Return the commit of the working folder, with ``-dirty`` if tracked files were changed; None: no checkout."""
-    commit = _git("rev-parse", "HEAD")
+    commit = child_process.git("rev-parse", "HEAD")
     if not commit:
         return None
-    return f"{commit}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else commit
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        process = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return process.stdout.strip()
+    changed = child_process.git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
+    return f"{commit}-dirty" if changed else commit

@@ -5,12 +5,11 @@ This file imports no heavy library, so that the command line can use it.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from harness.data import manifest
 from harness.errors import HarnessError
+from harness.measure.child_process import run_python
 
 
 def weights_folder(folder: Path, cache: Path) -> Path:
@@ -29,8 +28,7 @@ def convert_in_subprocess(folder: Path, cache: Path) -> None:
     Raises:
         HarnessError: it could not be converted.
     """
-    command = [sys.executable, "-m", "harness.models.loading", str(folder), str(cache)]
-    process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    process = run_python("harness.models.loading", [folder, cache])
     if process.returncode:
         reason = next(
             (line for line in reversed(process.stderr.splitlines()) if line.strip()), f"exit {process.returncode}"

@@ -10,6 +10,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.forecast import calibration
+from harness.measure import child_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the settings are glibc's")
 
@@ -54,6 +55,7 @@ import sys
 from types import SimpleNamespace
 
 from harness.forecast import calibration
+from harness.measure import child_process
 
 def churned(folder, imported):
 {churn}
@@ -93,7 +95,7 @@ def test_a_machine_is_calibrated_with_the_settings_of_a_trial(monkeypatch, tmp_p
         environments.append(env)
         return SimpleNamespace(returncode=1, stdout="", stderr="no more")
 
-    monkeypatch.setattr(calibration.subprocess, "run", fail)
+    monkeypatch.setattr(child_process.subprocess, "run", fail)
     monkeypatch.setattr(calibration, "read_architecture", lambda folder: None)
     with pytest.raises(HarnessError, match="no more"):
         calibration.calibrate(tmp_path, 2, tmp_path)

@@ -1,0 +1,66 @@
+"""Child processes that run no file of the working folder as code: not its ``random.py``, ``pip.py`` or git monitors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Environment of a Python child: the working folder is no place to import from (as with ``python -P``)."""
+_GIT = ("git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "--no-pager")
+_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+def run_python(
+    module: str,
+    arguments: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of this interpreter, with its output as text.
+
+    Args:
+        module: as in ``python -m``.
+        arguments: of the module.
+        environment: variables besides those of this process.
+        timeout_s: seconds after which it is killed.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
+    """
+    return subprocess.run(
+        [sys.executable, "-P", "-m", module, *map(str, arguments)],
+        env={**os.environ, **(environment or {}), **SAFE_PATH},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints, without the repository's hooks, monitors and filters; None: it fails, or takes 10 s."""
+    names = _git(["config", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"]) or ""
+    overrides = [part for name in names.splitlines() for part in ("-c", f"{name}=")]
+    return _git([*overrides, *arguments])
+
+
+def _git(arguments: Sequence[str]) -> str | None:
+    try:
+        process = subprocess.run(
+            [*_GIT, *arguments],
+            env={**os.environ, **_GIT_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return process.stdout.strip()
