@@ -53,6 +53,19 @@ def test_a_model_with_a_cache_of_its_own_is_asked_one_prompt_at_a_time(open_tiny
 
 
 @pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
+def test_a_models_own_defaults_of_generation_change_nothing(open_tiny, run):
+    module = open_tiny().module
+    expected = reference(module, PROMPTS[:4], 12)
+    defaults = GenerationConfig(
+        no_repeat_ngram_size=1, suppress_tokens=[expected[0][0]], bad_words_ids=[[expected[1][0]]]
+    )
+    module.generation_config = defaults
+    assert reference(module, PROMPTS[:4], 12) != expected
+    assert run(module, PROMPTS[:4], DecodeLimits(12, NO_STOP)) == expected
+    assert module.generation_config is defaults
+
+
+@pytest.mark.parametrize("run", [decode_batched, decode_one_by_one])
 def test_an_answer_ends_before_the_first_stop_token(module, run):
     continuations = reference(module, PROMPTS, 12)
     stop = {continuations[0][3], continuations[1][5]}
