@@ -17,7 +17,8 @@ def resolve_inside(folder: Path, relative: str, where: str) -> Path:
         where: the suite.toml, for the error.
 
     Raises:
-        HarnessError: it leads outside the folder (absolute, ``..`` or a link), or isn't there.
+        HarnessError: it leads outside the folder (absolute, ``..`` or a link), isn't there, or is a pipe or a device,
+            whose reading may never end.
     """
     path = (folder / relative).resolve()
     if Path(relative).is_absolute() or not path.is_relative_to(folder.resolve()):
@@ -25,6 +26,8 @@ def resolve_inside(folder: Path, relative: str, where: str) -> Path:
     if not path.exists():
         paths = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.name != "suite.toml")
         raise errors.unknown("path", relative, paths, where=where)
+    if not (path.is_file() or path.is_dir()):
+        raise HarnessError(f"path {relative!r} in {where} is no regular file.")
     return path
 
 

@@ -196,13 +196,16 @@ def _copy_corpus(corpus: Path, scratch: Path, data_name: str) -> str:
     if not corpus.exists():
         raise HarnessError(f"the corpus {corpus} isn't there.")
     name = "corpus" if corpus.is_dir() else corpus.name
+    if name in ("README.md", "suite.toml"):
+        raise HarnessError(f"the corpus is called {name!r}, as a file that is written here: rename it.")
     if name == data_name:
         raise HarnessError(f"the data and the corpus are both called {name!r}: rename one.")
     if corpus.is_file():
         shutil.copyfile(corpus, scratch / name)
         return name
     for file in sorted(corpus.rglob("*")):
-        if file.is_file() and file.suffix.lower() in TEXT_SUFFIXES:
+        inside = file.resolve().is_relative_to(corpus.resolve())
+        if inside and file.is_file() and file.suffix.lower() in TEXT_SUFFIXES:
             to = scratch / name / file.relative_to(corpus)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, to)

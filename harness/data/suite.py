@@ -105,7 +105,8 @@ class Suite:
     def templates(self) -> dict[str, str]:
         """The prompt templates in the suite's folder ``templates``: text by name, without ``.jinja``."""
         folder = self.folder / "templates"
-        return {file.stem: read_text(file) for file in sorted(folder.glob("*.jinja"))} if folder.is_dir() else {}
+        names = [file.relative_to(self.folder).as_posix() for file in sorted(folder.glob("*.jinja"))]
+        return {Path(name).stem: read_text(resolve_inside(self.folder, name, str(self.file))) for name in names}
 
     @cached_property
     def hash(self) -> str:

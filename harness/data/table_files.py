@@ -12,6 +12,9 @@ from typing import Any
 from harness import errors
 from harness.data.cells import cell_at, cell_text, paths_within
 from harness.errors import HarnessError
+from harness.measure.units import GIB, gib
+
+MAX_BYTES = 4 * GIB
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ def read_table(path: Path) -> TableRows:
         HarnessError: another ending, an unreadable file, a wrong encoding or a broken row, with its line; or no rows.
     """
     suffix = path.suffix.lower()
+    _require_regular(path)
     try:
         if suffix == ".csv":
             table = _csv(path)
@@ -113,6 +117,14 @@ def read_table(path: Path) -> TableRows:
     return table
 
 
+def _require_regular(path: Path) -> None:
+    """Refuse a pipe or a device, whose reading may never end, a folder, and what is too large to be held in memory."""
+    if path.exists() and not path.is_file():
+        raise HarnessError(f"{path} is no regular file.")
+    if path.exists() and path.stat().st_size > MAX_BYTES:
+        raise HarnessError(f"{path} has more than {gib(MAX_BYTES)}: a table is held in memory, so cut or sample it.")
+
+
 def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> TableRows:
     """Make a table of rows that a function yields."""
     table_rows = tuple(rows)
@@ -125,6 +137,7 @@ def read_text(path: Path) -> str:
     Raises:
         HarnessError: it can't be read, or a byte isn't UTF-8: names the line.
     """
+    _require_regular(path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,6 +123,9 @@ def _log(client: Any, stored: StoredTrial) -> bool:
     return True
 
 
+_FORMULA = tuple("=+-@\t\r")
+
+
 def _answers(stored: StoredTrial) -> Any:
     table = stored.table()
     return table.replace_schema_metadata(None).add_column(0, "key", pa.array([stored.record.trial.key] * len(table)))
@@ -137,13 +140,16 @@ def _write(table: Any, path: Path) -> Path:
 
 
 def _without_lists(table: Any) -> Any:
-    columns: Mapping[str, Any] = {
-        name: [json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
-        if pa.types.is_list(column.type)
-        else column
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
-    return pa.table(columns)
+    return pa.table({name: _csv_column(table.column(name)) for name in table.column_names})
+
+
+def _csv_column(column: Any) -> Any:
+    """Write lists as JSON, and an apostrophe before texts that a spreadsheet would take for a formula."""
+    if pa.types.is_list(column.type):
+        return [json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
+    if not pa.types.is_string(column.type):
+        return column
+    return [text if text is None or text[:1] not in _FORMULA else f"'{text}" for text in column.to_pylist()]
 
 
 def _short(value: Any) -> str:

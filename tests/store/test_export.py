@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -68,3 +69,10 @@ def test_each_trial_is_one_run_of_mlflow_however_often_it_is_exported(stored, tm
         for name, score in record.scores.items():
             assert run.data.metrics[f"score/{name.replace('@', '_at_')}"] == pytest.approx(score)
         assert run.data.params[f"0.{step}.step"] == step
+
+
+def test_no_text_in_a_csv_begins_a_formula():
+    texts = ["=1+1", "+1", "-5", "@SUM(A1)", "\tx", "plain", None]
+    column = export._csv_column(pa.chunked_array([texts]))
+    assert column == ["'=1+1", "'+1", "'-5", "'@SUM(A1)", "'\tx", "plain", None]
+    assert export._csv_column(pa.chunked_array([[-5]])).to_pylist() == [-5]
