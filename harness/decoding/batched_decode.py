@@ -5,7 +5,7 @@ Greedy, or by sampling in which every sequence has a generator of its own, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -126,7 +126,7 @@ def decode_one_by_one(
 
 
 @contextmanager
-def _without_defaults(model: Any) -> Iterator[Any]:
+def _without_defaults(model: Any) -> Generator[Any]:
     """Leave out a model's own defaults of generation, such as suppressed tokens: batched decoding has none either."""
     defaults, model.generation_config = model.generation_config, GenerationConfig()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,7 +63,7 @@ def supports_packing(module: Any) -> bool:
 
 
 @contextmanager
-def _refusal(subject: str) -> Iterator[None]:
+def _refusal(subject: str) -> Generator[None]:
     """Turn whatever a model raises into one line; a lack of memory says nothing about the model."""
     try:
         yield
