@@ -162,8 +162,7 @@ def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSumma
 def _cache_without_artifacts() -> Generator[Path]:
     """Give a cache with the converted models of the usual one and no artifact of a trial."""
     with TemporaryDirectory(dir=cache.folder(), prefix=".repeat-") as name:
-        for part in ("converted", "hashes"):
-            (Path(name) / part).symlink_to(cache.folder(part))
+        (Path(name) / "converted").symlink_to(cache.folder("converted"))
         yield Path(name)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.api.architecture import Footprint
+from harness.data.cache import remember
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read_architecture

@@ -12,6 +12,8 @@ from statistics import fmean, pstdev
 from pydantic import ValidationError
 
 from harness.api import Example, Prompt, Task
+from harness.data import content_hash
+from harness.data.cache import remember
 from harness.data.prepare import PreparedTask
 from harness.models.tokenizer import ModelTokenizer, open_tokenizer
 from harness.prompts import layout
@@ -64,7 +66,9 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
         HarnessError: the tokenizer cannot be read.
     """
     stamps = [
-        [path.name, path.stat().st_size] for path in sorted({*folder.glob("*token*"), *folder.glob("*template*")})
+        [path.name, content_hash.file_hash(path)]
+        for path in sorted({*folder.glob("*token*"), *folder.glob("*template*")})
+        if path.is_file()
     ]
     parts = [str(folder), stamps, task.info.data_hash, asdict(task.task_data.task)]
     file = cache / "lengths" / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}.json"
@@ -72,8 +76,7 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
         return TokenLengths.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         lengths = _count(task, open_tokenizer(folder, name, cache))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(lengths.model_dump_json(), encoding="utf-8")
+    remember(file, lengths.model_dump_json())
     return lengths
 
 

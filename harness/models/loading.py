@@ -107,7 +107,7 @@ def weights_hash(*folders: Path) -> str:
 
 def _load_module(weights: Path, dtype: torch.dtype) -> Any:
     """Load a causal language model all of whose weights are in its files."""
-    module, loading = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         weights,
         dtype=dtype,
         use_safetensors=True,
@@ -115,6 +115,7 @@ def _load_module(weights: Path, dtype: torch.dtype) -> Any:
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
+    module, loading = loaded
     check_loading(f"the model in {weights}", module, loading)
     return module
 
@@ -142,13 +143,14 @@ def _convert(folder: Path, target: Path) -> None:
     with TemporaryDirectory(dir=target.parent) as scratch:
         model_folder = Path(scratch) / "model"
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf_file.name)
-        module, loading = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             gguf_file=gguf_file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.bfloat16,
             output_loading_info=True,
         )
+        module, loading = loaded
         check_loading(f"the model in {gguf_file}", module, loading)
         if hasattr(module.config, "quantization_config"):
             del module.config.quantization_config

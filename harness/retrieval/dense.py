@@ -53,7 +53,7 @@ class DenseSearcher:
             OSError: it cannot be written.
         """
         with (folder / _FILE).open("wb") as file:
-            faiss.write_index(self.index, faiss.PyCallbackIOWriter(file.write))
+            faiss_index.faiss.write_index(self.index, faiss_index.faiss.PyCallbackIOWriter(file.write))
 
 
 def build(

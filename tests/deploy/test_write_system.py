@@ -1,6 +1,7 @@
 """A deployed system is loaded by other libraries and gives the measured answers."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -18,10 +19,14 @@ from harness.trial.run_trial import run_trial
 def trial(tiny_suite, tiny_folders, tiny_embedder, tmp_path):
     """Run a strategy on a task of the tiny suite; return its record, its rows, and what deploys it."""
 
-    def call(strategy, task):
+    def call(strategy, task, model=None):
         text = strategy.replace("rag", f"rag(k=2,embedder={str(tiny_embedder)!r})")
         config = RunConfig(
-            suite=str(tiny_suite), models=(str(tiny_folders()),), tasks=(task,), strategies=(text,), check_items=0
+            suite=str(tiny_suite),
+            models=(str(model or tiny_folders()),),
+            tasks=(task,),
+            strategies=(text,),
+            check_items=0,
         )
         record, rows = run_trial(make_plan(config).trials[0], cache=tmp_path / "cache", emit=lambda event: None)
 
@@ -121,3 +126,13 @@ def test_changed_data_are_noticed(trial, tiny_suite):
             to()
     finally:
         data.write_text(before)
+
+
+def test_a_model_with_another_tokenizer_than_the_measured_one_is_not_deployed(trial, tiny_folders, tmp_path):
+    model = shutil.copytree(tiny_folders(), tmp_path / "model")
+    _, _, to = trial("zero_shot", "moods", model)
+    file = model / "chat_template.jinja"
+    file.write_text(file.read_text().replace("<|{{ m['role'] }}|>", "{{ m['role'] }}: "))
+    with pytest.raises(HarnessError, match=r"tokenizer or chat template .* are no longer those of the record"):
+        to()
+    assert not (tmp_path / "out").exists()
