@@ -14,7 +14,8 @@ from harness.data.cells import cell_at, cell_text, paths_within
 from harness.errors import HarnessError
 from harness.measure.units import GIB, gib
 
-MAX_BYTES = 4 * GIB
+MAX_BYTES, MAX_CELLS = 4 * GIB, 100_000_000
+"""Of a table, which is held in memory."""
 
 
 @dataclass(frozen=True)
@@ -224,10 +225,16 @@ def _parquet(path: Path) -> TableRows:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise HarnessError(f"{path} can't be read as Parquet ({str(error).splitlines()[0]}).") from error
-    rows = tuple(table.to_pylist())
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows * file.metadata.num_columns > MAX_CELLS:
+                raise HarnessError(f"{path} unpacks to more than {MAX_CELLS:,} cells: cut or sample it.")
+            table = file.read()
+        rows = tuple(table.to_pylist())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise HarnessError(f"{path} can't be read as Parquet ({reason}).") from error
     return TableRows(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
 
 

@@ -67,7 +67,7 @@ class ColumnFile:
                 for name, extra in if_any.items():
                     if extra in indexes and any(self._columns.get(name, ())):
                         self._columns[extra] = _column(content, file, indexes[extra])
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())[:200]
             raise HarnessError(f"{self._path} is damaged ({reason}): delete {self._path.parent}.") from error
 

@@ -115,7 +115,9 @@ def read_table(folder: Path) -> Any:
         content = pa.BufferReader((folder / ROWS).read_bytes())
         with pq.ParquetFile(content, page_checksum_verification=True, pre_buffer=False) as file:
             return file.read(use_threads=False)  # a trial's rows are few: threads would cost more
-    except (OSError, pa.ArrowException) as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise HarnessError(f"{folder / ROWS} is damaged ({_one_line(error)}): delete {folder}.") from error
 
 
@@ -154,16 +156,25 @@ def _read_unchanged(content: bytes, folder: Path) -> Record | None:
 
 
 def _check_sum(folder: Path, version: int) -> None:
-    """Compare the rows' file with its digest; records before version 3 have none.
+    """Compare the rows' file with its digest; of records before version 3, which have none, check the columns.
 
     Raises:
         HarnessError: the file is damaged, or its digest is missing.
     """
     path = folder / ROWS
     if version < _FIRST_WITH_SUMS and not (folder / SUMS).exists():
+        _check_columns(path)
         return
     if _sha256(path.read_bytes()) != (folder / SUMS).read_text(encoding="utf-8").partition(" ")[0]:
         raise HarnessError(f"{path} is damaged (its sha256 is not that in {SUMS}): delete {folder}.")
+
+
+def _check_columns(path: Path) -> None:
+    """Parse all rows, which raises where looking at a damaged footer's columns would end the process, and compare."""
+    stored = read_table(path.parent).schema
+    expected = {field.name: field.type for field in row_schema()}
+    if len(set(stored.names)) < len(stored) or any(field.type != expected.get(field.name) for field in stored):
+        raise HarnessError(f"{path} is damaged (its columns are not those of a record): delete {path.parent}.")
 
 
 def _belongs(record: Record, folder: Path) -> bool:
