@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from importlib import import_module
@@ -94,7 +95,7 @@ def select(store: Store, suite: str | None) -> Selection:
         suite = load_suite(suite).name
     stored = store.load(suite)
     if suite and not stored and not store.problems:
-        hint = f"'harness run {suite}' makes records."
+        hint = f"'harness run {shlex.quote(suite)}' makes records."
         raise unknown("suite", suite, store.suites(), where=str(store.root), hint=hint)
     return select_newest(stored)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -121,4 +122,4 @@ def init(  # noqa: PLR0913 - one for each flag
     from harness.data.scaffold import init_suite
 
     suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder, kind=kind)
-    typer.echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {suite.path}")
+    typer.echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {shlex.quote(str(suite.path))}")

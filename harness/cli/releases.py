@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,7 +98,8 @@ def remove(
 
     folder = baseline_folder(name, (results or DEFAULT_RESULTS).absolute())
     if not yes and not sys.stdin.isatty():
-        raise HarnessError(f"nobody is there to be asked: 'harness baseline remove {name} --yes' deletes {folder}.")
+        command = f"harness baseline remove {shlex.quote(name)} --yes"
+        raise HarnessError(f"nobody is there to be asked: '{command}' deletes {folder}.")
     if yes or typer.confirm(f"Delete {folder}?"):
         remove_baseline(folder)
         typer.echo(f"Removed: {folder}.")
@@ -234,7 +236,7 @@ def _candidate(suite: str, baseline: Baseline, results: Path | None) -> tuple[li
     store = open_store(results)
     selection = select_newest(store.load(name))
     if not selection.trials:
-        run = f"'harness run {suite} --results {results or DEFAULT_RESULTS}'"
+        run = f"'harness run {shlex.quote(suite)} --results {shlex.quote(str(results or DEFAULT_RESULTS))}'"
         raise HarnessError(f"{store.root} has no results of {name}: {run} makes them.")
     return list(selection.trials), [*selection.notes, *store.problems]
 

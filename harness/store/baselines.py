@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def find_baseline(name: str, roots: Iterable[Path]) -> Baseline:
             return read_baseline(folder / name)
     names = [path.parent.name for folder in folders for path in folder.glob(f"*/{_MANIFEST}")]
     locations = " or ".join(map(str, folders))
-    raise unknown("baseline", name, names, where=locations, hint=f"'harness baseline set {name}' makes one.")
+    hint = f"'harness baseline set {shlex.quote(name)}' makes one."
+    raise unknown("baseline", name, names, where=locations, hint=hint)
 
 
 def list_baselines(root: Path) -> tuple[list[Baseline], list[str]]:

@@ -58,12 +58,12 @@ def test_a_busy_gpu_is_refused_before_any_trial(run):
 
 
 def test_told_to_share_the_run_goes_on(run):
-    assert run(share_gpu=True) == 0
+    assert run(share_gpu=True).failed == 0
     assert len(run.executed) == 1
 
 
 def test_where_everything_is_finished_the_gpu_does_not_matter(run):
-    assert run(is_pending=False) == 0
+    assert run(is_pending=False).failed == 0
 
 
 def test_joules_without_codecarbon_are_refused_before_any_trial(run, monkeypatch):

@@ -82,6 +82,20 @@ def test_several_differences_are_offered_one_by_one(tmp_path):
     assert all(shlex.split(command) for run in offered.values() for command in run)
 
 
+def test_names_in_records_and_folders_stay_one_word_of_a_command(tmp_path):
+    name = "a'; touch /tmp/x; $(id) `id` --"
+    environment = COMMITTED.model_copy(update={"command": f"harness run s/{name} 'open", "git_commit": name})
+    before, after = trial_rows(environment=environment), trial_rows(at=LATER, model=name, environment=NEWER, seed=1)
+    after = (after[0].model_copy(update={"trial": after[0].trial.model_copy(update={"suite": name})}), after[1])
+    (pair,) = differing(tmp_path, before, after).pairs
+    runs = plan_separations(list_changes([pair]), [pair], name)
+    commands = [command for run in runs for command in run.commands]
+    assert len(commands) > 5
+    for command in commands:
+        words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+        assert not {";", "$", "(", ")", "`", "$(id)"} & set(words), command
+
+
 def test_other_weights_under_one_name_cannot_be_had_back(tmp_path):
     before, after = trial_rows(), trial_rows(at=LATER, environment=NEWER)
     info = after[0].model.model_copy(update={"hash": "x"})

@@ -10,6 +10,7 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import unfreeze
 from harness.training.batches import TrainingSample
+from harness.training.divergence import DivergenceDetector
 from harness.training.losses import mean_loss
 from harness.training.settings import SupervisedSettings
 from harness.training.supervised import fit, train
@@ -88,12 +89,19 @@ def test_the_last_epoch_stays_if_it_is_the_best(open_tiny):
     assert mean_loss(module, SAMPLES, 768) == pytest.approx(values[-1], abs=1e-5)
 
 
-def test_divergence_is_an_error_that_says_what_to_lower(open_tiny):
+def test_weights_without_numbers_are_an_error_of_the_model(open_tiny):
     module = trainable(open_tiny)
     with torch.no_grad():
         module.get_output_embeddings().weight[20] = math.nan
-    with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
+    with pytest.raises(HarnessError, match="gives no numbers .* for the first batch of the training items"):
         train(module, SAMPLES, FAST, Context())
+
+
+def test_a_loss_that_becomes_no_number_is_an_error_that_says_what_to_lower():
+    detector = DivergenceDetector(steps=10)
+    detector.check(2.0)
+    with pytest.raises(HarnessError, match=r"diverged at step 2: the loss is nan; lower learning_rate\."):
+        detector.check(math.nan)
 
 
 def test_how_a_batch_is_divided_does_not_change_what_is_learned(open_tiny):

@@ -184,20 +184,20 @@ def _run_commands(
         *_flags("--strategy", strategies),
         *_flags("--task", [pair.candidate.task for pair in pairs]),
         *([f"--seed {before.trial.seed}"] if factor == "seed" else []),
-        f"--results {folder}",
+        f"--results {shlex.quote(folder)}",
     ]
-    suite, end = after.trial.suite, " ".join(flags)
+    suite, end = shlex.quote(after.trial.suite), " ".join(flags)
     if factor in {"model", "method", "seed"}:
         return (f"harness run {suite} {end}",)
     if factor == "libraries":
         return _old_libraries(changes, before, f"harness run {suite} {end}")
     commit = (before.environment.git_commit or "").removesuffix("-dirty")[:12]
     run = {
-        "code": f"PYTHONPATH=../old-code harness run {_suite_folder(after)} {end}",
-        "prompt": f"harness run ../old-prompt/{_suite_folder(before)} {end}",
-        "data": f"harness run ../old-data/{_suite_folder(before)} {end}",
+        "code": f"PYTHONPATH=../old-code harness run {shlex.quote(_suite_folder(after))} {end}",
+        "prompt": f"harness run {shlex.quote(f'../old-prompt/{_suite_folder(before)}')} {end}",
+        "data": f"harness run {shlex.quote(f'../old-data/{_suite_folder(before)}')} {end}",
     }[factor]
-    return (f"git worktree add --detach ../old-{factor} {commit}", run) if commit else ()
+    return (f"git worktree add --detach ../old-{factor} {shlex.quote(commit)}", run) if commit else ()
 
 
 def _gate_command(factor: Factor, pairs: Sequence[ReleasePair], baseline: str, folder: str) -> str:
@@ -206,8 +206,9 @@ def _gate_command(factor: Factor, pairs: Sequence[ReleasePair], baseline: str, f
     renamed = factor != "method" and old != new  # then there is one strategy on each side
     flags = _flags("--strategy", [(pair.baseline if factor == "method" else pair.candidate).strategy for pair in pairs])
     flags += _flags("--against", [old]) if renamed else []
-    suite = pairs[0].candidate.records[0].trial.suite
-    return f"harness gate {suite} --baseline {shlex.quote(baseline)} {' '.join(flags)} --results {folder}"
+    suite = shlex.quote(pairs[0].candidate.records[0].trial.suite)
+    end = f"{' '.join(flags)} --results {shlex.quote(folder)}"
+    return f"harness gate {suite} --baseline {shlex.quote(baseline)} {end}"
 
 
 def _old_libraries(changes: Sequence[RecordedChange], before: Completed, run: str) -> tuple[str, ...]:
@@ -238,7 +239,10 @@ def _describe(factor: Factor, changes: Sequence[RecordedChange]) -> str:
 
 def _suite_folder(record: Completed) -> str:
     """Return a suite's folder in its repository: the run's argument, or that of the built-in suites."""
-    words = shlex.split(record.environment.command or "")
+    try:
+        words = shlex.split(record.environment.command or "")
+    except ValueError:  # a quote is not closed
+        words = []
     path = words[2] if len(words) > 2 and words[1] == "run" else ""
     return path.strip("/") if "/" in path and not path.startswith(("/", "..")) else f"suites/{record.trial.suite}"
 

@@ -11,6 +11,7 @@ Sources: Piaggio et al. 2012, *Reporting of noninferiority and equivalence rando
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Literal
 
@@ -149,9 +150,10 @@ def _incomparable(pair: ReleasePair) -> dict[str, str]:
     if len(pair.protocols) == 1:
         return {"reason": "no item was asked of both", "needed": "the same items in both"}
     protocols = " and ".join(map(str, pair.protocols))
+    command = f"harness run {shlex.quote(pair.candidate.records[0].trial.suite)}"
     return {
         "reason": f"scores of protocols {protocols} are not comparable: prompts, training or scoring differ",
-        "needed": f"the baseline measured again: 'harness run {pair.candidate.records[0].trial.suite}' with its model",
+        "needed": f"the baseline measured again: '{command}' with its model",
     }
 
 
@@ -220,7 +222,7 @@ def _outcome(low: float, high: float, limit: float, worse_is: int) -> Outcome:
 
 
 def _unmeasured_check(system: MeasuredSystem, reason: str) -> GateCheck:
-    needed = f"'harness run {system.records[0].trial.suite} --results NEW', and --results NEW here"
+    needed = f"'harness run {shlex.quote(system.records[0].trial.suite)} --results NEW', and --results NEW here"
     fields = {"outcome": "inconclusive", "reason": reason, "needed": needed}
     return _check(system, "quality", "all", limit=None).model_copy(update=fields)
 
