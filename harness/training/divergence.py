@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from harness.decoding.finite import require_finite
 from harness.errors import HarnessError
 
 FACTOR = 2.0
@@ -43,8 +42,11 @@ class DivergenceDetector:
         Raises:
             HarnessError: training has diverged, or the model gave no numbers before the first step.
         """
-        if not self.losses:  # no weight has changed yet
-            require_finite([loss], "the first batch of the training items")
+        if not self.losses and not math.isfinite(loss):
+            raise HarnessError(
+                f"the model gives no numbers for the first batch of the training items: the loss is {loss} before any weight "
+                "has changed. Its weights, a reference or a reward are damaged, or too large for the number format."
+            )
         self.losses.append(loss)
         if not math.isfinite(loss):
             raise _error(len(self.losses), f"the loss is {loss}")

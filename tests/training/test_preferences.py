@@ -158,7 +158,7 @@ def test_pairs_without_numbers_are_an_error(open_tiny):
     broken = [PreferencePair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in PAIRS]
     model = low_rank(open_tiny())
     loop_settings = PreferenceSettings(1e-3, 1, 4)
-    with pytest.raises(HarnessError, match="gives no numbers .* for the first batch"):
+    with pytest.raises(HarnessError, match=r"gives no numbers .* for the first batch"):
         train(
             trained(model.module),
             broken,

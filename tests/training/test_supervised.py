@@ -93,7 +93,7 @@ def test_weights_without_numbers_are_an_error_of_the_model(open_tiny):
     module = trainable(open_tiny)
     with torch.no_grad():
         module.get_output_embeddings().weight[20] = math.nan
-    with pytest.raises(HarnessError, match="gives no numbers .* for the first batch of the training items"):
+    with pytest.raises(HarnessError, match=r"gives no numbers .* for the first batch of the training items"):
         train(module, SAMPLES, FAST, Context())
 
 
