@@ -42,7 +42,7 @@ def _harness(
     if version:
         from importlib.metadata import version as installed
 
-        typer.echo(f"adaptbench {installed('adaptbench')}")
+        echo(f"adaptbench {installed('adaptbench')}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -89,5 +89,5 @@ def _report_bug(error: Exception) -> int:
 
 
 def _complain(message: str) -> int:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    echo(f"error: {' '.join(message.split())}", err=True)
     return 2

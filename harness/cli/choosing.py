@@ -108,7 +108,7 @@ def decide(  # noqa: PLR0913 - one for each flag
     if form == "terminal":
         show(decision_report.as_terminal(decision))
     else:
-        typer.echo((decision_report.as_json if form == "json" else decision_report.as_markdown)(decision), nl=False)
+        echo((decision_report.as_json if form == "json" else decision_report.as_markdown)(decision), nl=False)
 
 
 @app.command()

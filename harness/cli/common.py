@@ -77,7 +77,7 @@ def show_report(
     notes = [*selection.notes, *store.problems]
     comparison = compare(read_trials(selection.trials), notes, economics, each_seed=form == "json")
     text = import_module(f"harness.render.report.{form}").render(comparison)
-    screen.print(text) if form == "terminal" else typer.echo(text, nl=False)
+    screen.print(text) if form == "terminal" else echo(text, nl=False)
 
 
 def select(store: Store, suite: str | None) -> Selection:
@@ -100,11 +100,24 @@ def select(store: Store, suite: str | None) -> Selection:
     return select_newest(stored)
 
 
-def console() -> Console:
-    """Return the console of standard output."""
-    from rich.console import Console
+def console(*, stderr: bool = False) -> Console:
+    """Return the console of standard output or standard error."""
+    from harness.render.text.safe_console import SafeConsole
 
-    return Console()
+    return SafeConsole(stderr=stderr)
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Write a text that steers neither a terminal nor continuous integration, whatever it holds.
+
+    Args:
+        text: of any number of lines.
+        err: whether to standard error.
+        nl: whether a line end follows.
+    """
+    from harness.render.text.escape import neutral
+
+    typer.echo(neutral(text), err=err, nl=nl)
 
 
 def write_file(path: Path, text: str, *, add: bool = False) -> None:

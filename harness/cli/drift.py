@@ -41,6 +41,6 @@ def drift(  # noqa: PLR0913 - one for each flag
     screen = console() if form == "terminal" else Console(stderr=True)
     shift = commands.drift(load_config(flags), embedder, screen)
     if form == "json":
-        typer.echo(drift_report.as_json(shift), nl=False)
+        echo(drift_report.as_json(shift), nl=False)
     else:
         show(drift_report.report(shift), unbroken=True)

@@ -30,7 +30,7 @@ def data(
     if form == "terminal":
         show(data_report.terminal(inspection))
     else:
-        typer.echo(data_report.as_json(inspection), nl=False)
+        echo(data_report.as_json(inspection), nl=False)
 
 
 @app.command()
@@ -56,7 +56,7 @@ def fetch(
     for archive in sources:
         with download_bar(screen, archive.name) as progress:
             path = archives.fetch(archive.name, progress)
-        typer.echo(f"{archive.name}: {path} ({archive.size_bytes / 1e6:.0f} MB, {archive.licence})")
+        echo(f"{archive.name}: {path} ({archive.size_bytes / 1e6:.0f} MB, {archive.licence})")
 
 
 @app.command()
@@ -67,14 +67,14 @@ def clean(*, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 
     root = cache.root() / "artifacts"
     count, size_bytes = artifacts.size(root)
-    typer.echo(f"Kept adapters, tuned weights and indexes: {count}, {size_bytes / 1e6:,.0f} MB in all, in {root}.")
+    echo(f"Kept adapters, tuned weights and indexes: {count}, {size_bytes / 1e6:,.0f} MB in all, in {root}.")
     if not count:
         return
     if not yes and not sys.stdin.isatty():
         raise HarnessError("nobody is there to be asked: 'harness clean --yes' removes them.")
     if yes or typer.confirm("Remove them? A run that needs one makes it again."):
         artifacts.remove(root)
-        typer.echo("Removed.")
+        echo("Removed.")
 
 
 @app.command("strategies")
@@ -122,4 +122,4 @@ def init(  # noqa: PLR0913 - one for each flag
     from harness.data.scaffold import init_suite
 
     suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder, kind=kind)
-    typer.echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {shlex.quote(str(suite.path))}")
+    echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {shlex.quote(str(suite.path))}")

@@ -62,7 +62,7 @@ def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "")
     size_bytes = sum(path.stat().st_size for path in baseline.folder.rglob("*") if path.is_file())
     count = len(baseline.trials)
     contents = f"{count} {'trial' if count == 1 else 'trials'}, {size_bytes / 1e3:,.0f} kB"
-    typer.echo(f"Baseline {name} of {baseline.manifest.suite}: {contents} in {baseline.folder}.")
+    echo(f"Baseline {name} of {baseline.manifest.suite}: {contents} in {baseline.folder}.")
 
 
 @baselines.command("list")
@@ -102,7 +102,7 @@ def remove(
         raise HarnessError(f"nobody is there to be asked: '{command}' deletes {folder}.")
     if yes or typer.confirm(f"Delete {folder}?"):
         remove_baseline(folder)
-        typer.echo(f"Removed: {folder}.")
+        echo(f"Removed: {folder}.")
 
 
 @app.command()
@@ -158,7 +158,7 @@ def gate(  # noqa: PLR0913 - one for each flag
     if summary:
         write_file(summary, gate_report.markdown_summary(gated), add=True)
     if form == "json":
-        typer.echo(gate_report.as_json(gated), nl=False)
+        echo(gate_report.as_json(gated), nl=False)
     else:
         show(gate_report.report(gated), unbroken=True)
     raise typer.Exit(gated.exit_code)
@@ -182,7 +182,7 @@ def explain(
         strategies, against = [after[0].record.trial.label], before[0].record.trial.label
     explanation = outcome.explain(first, second, outcome.pair_releases(before, after, strategies, against))
     if form == "json":
-        typer.echo(gate_report.as_json(explanation), nl=False)
+        echo(gate_report.as_json(explanation), nl=False)
     else:
         show(gate_report.explanation_report(explanation), unbroken=True)
 
@@ -212,7 +212,7 @@ def history(  # noqa: PLR0913 - one for each flag
 
         write_html(html, history_page.render(suite_history))
     elif form == "json":
-        typer.echo(history_report.as_json(suite_history), nl=False)
+        echo(history_report.as_json(suite_history), nl=False)
     else:
         show(history_report.report(suite_history), unbroken=True)
 

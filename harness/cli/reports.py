@@ -63,4 +63,4 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     if form == "terminal":
         console().print(pair_report.as_terminal(pair))
     else:
-        typer.echo((pair_report.as_json if form == "json" else pair_report.as_markdown)(pair), nl=False)
+        echo((pair_report.as_json if form == "json" else pair_report.as_markdown)(pair), nl=False)

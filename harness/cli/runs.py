@@ -202,11 +202,11 @@ def _run(
             skip_interrupted=limits.skip_interrupted,
         )
     except KeyboardInterrupt:
-        typer.echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
+        echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)
         raise
     show_report(planned.store, planned.plan.suite, "terminal", screen, economics)
     if config.split:
-        typer.echo(f"Kept apart, in {planned.store.root}. 'harness drift' compares them with the test split.")
+        echo(f"Kept apart, in {planned.store.root}. 'harness drift' compares them with the test split.")
     _end(planned, counts, options.release)
 
 
@@ -216,9 +216,9 @@ def _end(planned: PlannedRun, counts: RunCounts, release: str | None) -> None:
     from harness.store.trial_lookup import find_trials
 
     if counts.postponed:
-        typer.echo(f"{counts.postponed} trials were not reached: the same command goes on with them.", err=True)
+        echo(f"{counts.postponed} trials were not reached: the same command goes on with them.", err=True)
     if release and (counts.failed or counts.postponed):
-        typer.echo(f"Not kept as {release}: not every trial finished. The same command runs the others.", err=True)
+        echo(f"Not kept as {release}: not every trial finished. The same command runs the others.", err=True)
     if counts.failed:
         raise typer.Exit(1)
     if release and not counts.postponed:
@@ -278,7 +278,7 @@ def repeat(  # noqa: PLR0913 - one for each flag
     try:
         summary, path = commands.repeat(config, times, console())
     except KeyboardInterrupt:
-        typer.echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
+        echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
         raise
     show(noise_report.report(summary))
-    typer.echo(f"Written: {path}")
+    echo(f"Written: {path}")

@@ -51,8 +51,8 @@ def deploy(  # noqa: PLR0913 - one for each flag
     with busy(console(), f"writing {record.trial.label}"), _libraries_silent():
         files = write(record, stored.rows(), to, cache.root(), suite=suite, adapter=adapter, scores=scores)
     weights = "adapter" if files.adapter else "weights"
-    typer.echo(f"Written: {files.folder} ({weights}, prompt, samples, model card).")
-    typer.echo(f"{files.reproduced} of {files.samples} stored answers are given again by what was written.")
+    echo(f"Written: {files.folder} ({weights}, prompt, samples, model card).")
+    echo(f"{files.reproduced} of {files.samples} stored answers are given again by what was written.")
 
 
 def _single_trial(trials: Sequence[StoredTrial], task: str | None, seed: int | None) -> StoredTrial:
@@ -106,14 +106,14 @@ def export(
     store = open_store(results)
     stored = store.load(suite)
     for problem in store.problems:
-        typer.echo(f"left out: {problem}", err=True)
+        echo(f"left out: {problem}", err=True)
     if not stored:
         if suite:
             raise unknown("suite", suite, store.suites(), where=str(store.root))
         raise HarnessError(f"{store.root} has no results: 'harness run SUITE' makes some.")
     if to == "mlflow":
         uri = out or "sqlite:///mlflow.db"
-        typer.echo(f"{exporting.log_to_mlflow(stored, uri)} new runs in {uri}, of {len(stored)} trials.")
+        echo(f"{exporting.log_to_mlflow(stored, uri)} new runs in {uri}, of {len(stored)} trials.")
         return
     for path in exporting.write_tables(stored, Path(out or "export"), to):
-        typer.echo(f"Written: {path}")
+        echo(f"Written: {path}")

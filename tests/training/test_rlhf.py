@@ -174,9 +174,9 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
     assert (kl >= 0).all()
 
 
-def test_rewards_without_numbers_are_an_error(system):
+def test_divergence_is_an_error_that_says_what_to_lower(system):
     broken = lambda questions, answers: torch.full((len(questions), len(answers[0])), float("nan"))  # noqa: E731
-    with pytest.raises(HarnessError, match=r"first batch .* the loss is nan before any weight"):
+    with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
         optimised(system, broken, SETTINGS)
 
 

@@ -7,13 +7,27 @@ import unicodedata
 
 _ANYWHERE = str.maketrans({c: f"\\{c}" for c in "\\`*<>|~"} | {"&": "&amp;"})
 _LINK = re.compile(r"\](?=[(\[:])")
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that steer a terminal or turn the direction of a line, and halves of characters."""
+_CI_COMMAND = re.compile(r"(?m)#(?=#\w*\[)|^([ \t]*):(?=:)")
+"""What continuous integration would take for a command: ``::set-env`` at the start of a line, ``##[error]`` anywhere."""
 _EMPHASIS = re.compile(r"(?<!\w)_|_(?!\w)")
 
 
+def neutral(text: str) -> str:
+    """Text of any number of lines that steers neither a terminal nor continuous integration.
+
+    Characters that could are replaced by ``�``; commands are parted by a space: ``: :set-env``, ``# #[error]``.
+    """
+    if text.isprintable() and "::" not in text and "##" not in text:
+        return text
+    return _CI_COMMAND.sub(lambda match: f"{match[0]} ", _STEERING.sub("�", text))
+
+
 def plain(text: str | None) -> str:
-    """One line without control, direction or surrogate characters, which could steer a terminal; spaces joined."""
-    line = "".join(" " if c.isspace() else c for c in text or "" if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join(line.split())
+    """One line that is `neutral`, without invisible characters; spaces joined."""
+    line = neutral(" ".join((text or "").split()))
+    return line if line.isprintable() else "".join(c for c in line if unicodedata.category(c)[0] != "C")
 
 
 def markdown(text: str) -> str:
