@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.common import app
+from harness.cli.common import app, echo
 from harness.errors import HarnessError
 
 from harness.cli import runs  # isort: skip
@@ -89,5 +89,7 @@ def _report_bug(error: Exception) -> int:
 
 
 def _complain(message: str) -> int:
-    echo(f"error: {' '.join(message.split())}", err=True)
+    from harness.render.text.escape import plain
+
+    typer.echo(f"error: {plain(message)}", err=True)
     return 2

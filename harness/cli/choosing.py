@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from harness.cli.common import RequiredSuite, Results, TerminalJsonOrMarkdown, app, open_store, repeatable, select, show
+from harness.cli.common import (
+    RequiredSuite,
+    Results,
+    TerminalJsonOrMarkdown,
+    app,
+    echo,
+    open_store,
+    repeatable,
+    select,
+    show,
+)
 from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
 

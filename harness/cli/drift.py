@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.common import RequiredSuite, Results, TerminalOrJson, app, console, repeatable, show
+from harness.cli.common import RequiredSuite, Results, TerminalOrJson, app, console, echo, repeatable, show
 
 EMBEDDER = "minilm"
 
@@ -25,8 +25,6 @@ def drift(  # noqa: PLR0913 - one for each flag
     form: TerminalOrJson = "terminal",
 ) -> None:
     """Are fresh items unlike the test split, and scores on them? 0 whatever it finds, 2 misuse."""
-    from rich.console import Console
-
     from harness.cli import commands
     from harness.plan.config import load_config, parse_limits
     from harness.render import drift_report
@@ -38,7 +36,7 @@ def drift(  # noqa: PLR0913 - one for each flag
         "limits": parse_limits(limit or ()),
         "results": results,
     }
-    screen = console() if form == "terminal" else Console(stderr=True)
+    screen = console() if form == "terminal" else console(stderr=True)
     shift = commands.drift(load_config(flags), embedder, screen)
     if form == "json":
         echo(drift_report.as_json(shift), nl=False)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.common import RequiredSuite, TerminalOrJson, app, console, repeatable, show
+from harness.cli.common import RequiredSuite, TerminalOrJson, app, console, echo, repeatable, show
 from harness.errors import HarnessError
 
 

@@ -16,6 +16,7 @@ from harness.cli.common import (
     Results,
     TerminalOrJson,
     app,
+    echo,
     open_store,
     repeatable,
     show,
@@ -100,7 +101,9 @@ def remove(
     if not yes and not sys.stdin.isatty():
         command = f"harness baseline remove {shlex.quote(name)} --yes"
         raise HarnessError(f"nobody is there to be asked: '{command}' deletes {folder}.")
-    if yes or typer.confirm(f"Delete {folder}?"):
+    from harness.render.text.escape import neutral
+
+    if yes or typer.confirm(neutral(f"Delete {folder}?")):
         remove_baseline(folder)
         echo(f"Removed: {folder}.")
 

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.common import Format, Results, SuiteName, TerminalJsonOrMarkdown, app, console, open_store, show_report
+from harness.cli.common import (
+    Format,
+    Results,
+    SuiteName,
+    TerminalJsonOrMarkdown,
+    app,
+    console,
+    echo,
+    open_store,
+    show_report,
+)
 from harness.cli.option_groups import PricingOptions, with_option_groups
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.common import Results, SuiteName, app, console, repeatable, show, show_report
+from harness.cli.common import Results, SuiteName, app, console, echo, repeatable, show, show_report
 from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
 

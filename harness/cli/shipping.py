@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.common import Results, app, console, open_store, repeatable
+from harness.cli.common import Results, app, console, echo, open_store, repeatable
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:

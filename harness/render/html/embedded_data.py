@@ -10,14 +10,15 @@ from harness.compare.cost.money import CostPart, Money
 from harness.compare.report.shown_items import ShownItem, TaskExamples
 from harness.compare.table.result import Comparison, TaskResult
 from harness.render.html.chart import row_name
+from harness.render.text.json_text import escape_steering
 
 
 def as_script(data: Any) -> str:
     """Write data as JSON for a script element, escaped so that it cannot close the element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
+    for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+    return escape_steering(text)
 
 
 def money_data(comparison: Comparison) -> dict[str, Any]:

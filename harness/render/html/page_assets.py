@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from harness.render.html import canvas
 from harness.render.html.chart import Chart, ChartTable
 from harness.render.html.page_text import mark_code
-from harness.render.text.escape import plain
+from harness.render.text.escape import neutral, plain
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -44,11 +45,17 @@ def template_environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_neutral,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"coded": mark_code, "plain": plain}
     return environment
+
+
+def _neutral(part: Any) -> Any:
+    """Write foreign text `neutral`; what is marked up already was made here."""
+    return neutral(part) if isinstance(part, str) and not isinstance(part, Markup) else part
 
 
 def embedded_files(scripts: Sequence[str]) -> dict[str, object]:

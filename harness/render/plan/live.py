@@ -25,6 +25,7 @@ from harness.execute.events import Progress as PhaseProgress
 from harness.measure.units import rounded_duration
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Trial
+from harness.render.text.escape import plain
 from harness.store.record_file import Record
 
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
@@ -213,7 +214,7 @@ def _name(planned: PlannedTrial) -> str:
 def _trial_name(trial: Trial) -> str:
     seed = f" seed {trial.seed}" if trial.seed else ""
     items = f" {trial.train_items:,} items" if trial.train_items else ""
-    return f"{trial.task} · {trial.label} · {trial.model}{items}{seed}"
+    return plain(f"{trial.task} · {trial.label} · {trial.model}{items}{seed}")
 
 
 def figures(latest: Mapping[str, float]) -> list[str]:
@@ -236,7 +237,7 @@ def notice(event: Interrupted | SetAside) -> str:
 def ending(planned: PlannedTrial, record: Record, wall_s: float) -> str:
     """Say in one line how a trial ended."""
     if not isinstance(record, Completed):
-        return f"{_name(planned)}: {record.status}: {record.reason}"
+        return f"{_name(planned)}: {record.status}: {plain(record.reason)}"
     prefix = f"{planned.trial.task}/"
     scores = {name.removeprefix(prefix): value for name, value in record.scores.items() if name.startswith(prefix)}
     score = next((f", {metric} {value:.3f}" for metric, value in scores.items()), "")

@@ -10,7 +10,7 @@ _LINK = re.compile(r"\](?=[(\[:])")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that steer a terminal or turn the direction of a line, and halves of characters."""
 _CI_COMMAND = re.compile(r"(?m)#(?=#\w*\[)|^([ \t]*):(?=:)")
-"""What continuous integration would take for a command: ``::set-env`` at the start of a line, ``##[error]`` anywhere."""
+"""Commands of continuous integration: ``::set-env`` at the start of a line, ``##[error]`` anywhere."""
 _EMPHASIS = re.compile(r"(?<!\w)_|_(?!\w)")
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-_UNSAFE = re.compile(r"([\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]|##(?=\w*\[))")
+_STEERING = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]|#(?=#\w*\[)")
 """Characters that could steer a terminal or turn the direction of a line, and commands of continuous integration."""
 
 
@@ -16,10 +16,9 @@ def json_text(report: Any) -> str:
     Raises:
         ValueError: a number is infinite or none: unknown is null.
     """
-    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    return "".join(map(_escaped, _UNSAFE.split(text))) + "\n"
+    return escape_steering(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
-def _escaped(part: str) -> str:
-    """Escape a character as JSON does."""
-    return json.dumps(part)[1:-1].replace("##", r"\u0023#") if _UNSAFE.fullmatch(part) else part
+def escape_steering(text: str) -> str:
+    """Escape what could steer a terminal or continuous integration in JSON, which reads back the same."""
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
