@@ -215,6 +215,8 @@ def _save(folder, record, table):
         digests = {record_file._DIGEST: record_file._digest(raw), record_file._EXACT: record_file._sha256(content)}
         table = table.replace_schema_metadata(digests)
         pq.write_table(table, folder / "examples.parquet", compression="zstd", write_page_checksum=True)
+        digest = hashlib.sha256((folder / "examples.parquet").read_bytes()).hexdigest()
+        (folder / "SHA256SUMS").write_text(f"{digest}  examples.parquet\n")
 
 
 def _hash(text):

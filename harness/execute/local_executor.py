@@ -8,7 +8,6 @@ ends a trial that exceeds a limit.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from harness.execute.events import Finished, Interrupted, Observe, SetAside, Sta
 from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
 from harness.execute.trial_watch import TrialWatch, log_tail
 from harness.execute.worker import Job, TrialEnding, main
-from harness.measure.child_process import SAFE_PATH
+from harness.measure.child_process import safe_path
 from harness.measure.environment import memory_bytes
 from harness.measure.units import gib
 from harness.records.measurements import Phase
@@ -220,7 +219,8 @@ def _follow(job: Job, launch: _Launch, note_phase: Callable[[Phase], None]) -> t
     """Start a process, follow it to its end, and return what was seen of it, with its exit code."""
     pipe, child_pipe = launch.context.Pipe()
     process = launch.context.Process(target=main, args=(child_pipe, job), name=job.planned.trial.strategy)
-    process.start()
+    with safe_path():  # the fork server, or a process that starts anew
+        process.start()
     watch = TrialWatch(job.planned, launch.observe, process.pid, job.log, launch.limits, launch.deadline, note_phase)
     try:
         child_pipe.close()
@@ -252,7 +252,6 @@ def _failure(ending: TrialEnding | None, exit_code: int | None, peak_bytes: int)
 
 def _context(runner: Runner, *, retrieval: bool) -> Any:
     """Choose how processes start: forked from a server on Linux, unless CUDA is running here, else anew."""
-    os.environ.update(SAFE_PATH)  # of the fork server and of every process that starts anew
     torch = sys.modules.get("torch")
     if not sys.platform.startswith("linux") or (torch is not None and torch.cuda.is_initialized()):
         return multiprocessing.get_context("spawn")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
@@ -41,6 +42,21 @@ def run_python(
         timeout=timeout_s,
         check=False,
     )
+
+
+@contextmanager
+def safe_path() -> Generator[None]:
+    """Let Python processes that start within the ``with`` block import nothing from the working folder."""
+    before = {name: os.environ.get(name) for name in SAFE_PATH}
+    os.environ.update(SAFE_PATH)
+    try:
+        yield
+    finally:
+        for name, setting in before.items():
+            if setting is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = setting
 
 
 def git(*arguments: str) -> str | None:

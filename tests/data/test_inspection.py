@@ -119,13 +119,16 @@ def test_the_table_fits_the_terminal_and_shows_no_personal_data(inspection, widt
     assert "1 of test in train word for word" in " ".join(text.split())
 
 
-def test_the_command_counts_a_models_tokens_without_its_weights(
+def test_the_command_counts_a_models_tokens_and_reads_no_weights(
     tiny_suite, tiny_folders, tmp_path, monkeypatch, capsys
 ):
     folder = tmp_path / "tokenizer only"
     folder.mkdir()
     for file in tiny_folders().iterdir():
-        content = b"no weights" if file.suffix == ".safetensors" else file.read_bytes()
+        content = file.read_bytes()
+        if file.suffix == ".safetensors":  # its header, and zeros for weights
+            header_bytes = 8 + int.from_bytes(content[:8], "little")
+            content = content[:header_bytes] + bytes(len(content) - header_bytes)
         (folder / file.name).write_bytes(content)
     monkeypatch.setattr("sys.argv", ["harness", "data", str(tiny_suite), "--model", str(folder), "--format", "json"])
     with pytest.raises(SystemExit) as ended:
