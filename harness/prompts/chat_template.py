@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from harness.errors import HarnessError
+from harness.prompts.time_limit import time_limit
 
 Turns = Sequence[Mapping[str, str]]
 
@@ -171,10 +172,19 @@ def _render(
     ]
     try:
         _fix_date(tokenizer.get_chat_template())
-        return tokenizer.apply_chat_template(
-            conversation, add_generation_prompt=add_generation_prompt, tokenize=False, **(options or {})
-        )
-    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        with time_limit("the model's chat template"):
+            return tokenizer.apply_chat_template(
+                conversation, add_generation_prompt=add_generation_prompt, tokenize=False, **(options or {})
+            )
+    except (
+        TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise HarnessError(
             f"the model's chat template cannot be rendered ({reason}): use form = 'plain', or mend the template."

@@ -12,12 +12,14 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from harness.api import Prompt, Task
 from harness.errors import HarnessError, unknown
+from harness.prompts.time_limit import time_limit
 
 SUFFIX = ".jinja"
+_LARGE, _LARGE_EXPONENT = 1_000_000, 1_000
 
 
 def built_in(file: str) -> str:
@@ -72,9 +74,14 @@ def fill_in(text: str, prompt: Prompt) -> str:
     Raises:
         HarnessError: the template cannot be filled in.
     """
+    if not text:
+        return _plain().render(variables(prompt))
     try:
-        return (_compiled(text) if text else _plain()).render(variables(prompt))
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        with time_limit(f"the template of task {prompt.task.name!r}"):
+            return _compiled(text).render(variables(prompt))
+    except MemoryError as error:
+        raise HarnessError(f"the template of task {prompt.task.name!r} takes all memory: mend it.") from error
+    except (TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise HarnessError(f"the template of task {prompt.task.name!r} cannot be filled in: {error}.") from error
 
 
@@ -104,6 +111,19 @@ def _plain() -> Template:
     return _compiled(built_in(f"plain{SUFFIX}"))
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, in which a product is no way to take all memory or time."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute a product or a power of numbers; of texts and lists, and of large numbers, refuse it."""
+        limit = _LARGE if operator == "*" else _LARGE_EXPONENT
+        if not (isinstance(left, int | float) and isinstance(right, int | float) and max(left, right) < limit):
+            raise SecurityError(f"'{operator}' is for numbers below {limit:,}")
+        return super().call_binop(context, operator, left, right)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    return _Sandbox(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

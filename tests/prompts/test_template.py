@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.api import Passage, Prompt, Task
 from harness.errors import HarnessError
-from harness.prompts import layout, template
+from harness.prompts import chat_template, layout, template, time_limit
 from tests.tiny import CHAT, make_tokenizer
 
 TASK = Task("t", "qa", instruction="Be brief.", question_label="Q", answer_label="A")
@@ -114,3 +114,29 @@ def test_the_reasoning_s_prompt_is_the_beginning_of_the_answer_s():
     reasoned = replace(thinking, reasoning="Let's think. It is.", thinking=False)
     assert layout.render_text(reasoned, tokenizer).startswith(layout.render_text(thinking, tokenizer))
     assert layout.render_text(reasoned, tokenizer).endswith("It is.\nA:")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{{ question }}", "0.2 s"),
+        ("{{ question * 1000000000 }}", "numbers below"),
+        ("{{ question }}{{ 9 ** 9 ** 9 ** 9 }}", "numbers below"),
+        ("{{ question }}{{ 99999 * 99999 * 99999 }}", "numbers below"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ question }}{{ a() }}", "cannot be filled in"),
+    ],
+)
+def test_a_template_without_end_is_one_line(monkeypatch, text, message):
+    monkeypatch.setattr(time_limit, "LIMIT_S", 0.2)
+    template.validate(text, "t.jinja")
+    with pytest.raises(HarnessError, match=message):
+        template.fill_in(text, Prompt(TASK, "Why"))
+    assert template.fill_in("{{ question }} {{ 2 * 3 }}", Prompt(TASK, "Why")) == "Why 6"
+
+
+def test_a_chat_template_without_end_is_one_line(monkeypatch):
+    monkeypatch.setattr(time_limit, "LIMIT_S", 0.2)
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(HarnessError, match="chat template runs for more than"):
+        chat_template.render([{"role": "user", "content": "Why"}], tokenizer)
