@@ -20,6 +20,7 @@ from harness.cli.common import (
 )
 from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
+from harness.records.home_path import without_home
 
 if TYPE_CHECKING:
     from harness.compare.decide.constraints import Constraints
@@ -112,7 +113,7 @@ def decide(  # noqa: PLR0913 - one for each flag
     store = open_store(results)
     selection = select(store, suite)
     trials = read_trials(selection.trials)
-    decision = decide_trials(trials, constraints, economics, tasks=task or (), models=model or ())
+    decision = decide_trials(trials, constraints, economics, tasks=task or (), models=without_home(model or ()))
     notes = (*decision.notes, *selection.notes, *store.problems)
     decision = decision.model_copy(update={"notes": notes})
     if form == "terminal":

@@ -19,6 +19,7 @@ from harness.cli.common import (
     show_report,
 )
 from harness.cli.option_groups import PricingOptions, with_option_groups
+from harness.records.home_path import without_home
 
 
 @app.command()
@@ -67,7 +68,7 @@ def compare_two(  # noqa: PLR0913 - one for each flag
     from harness.render import pair_report
 
     store = open_store(results)
-    selection = select(store.load(), (first, second), suite=suite, task=task, model=model)
+    selection = select(store.load(), (first, second), suite=suite, task=task, model=without_home(model))
     trials, notes = read_trials(selection.trials), [*selection.notes, *store.problems]
     pair = compare_pair(trials, first, second, PairQuery(metric, items), notes)
     if form == "terminal":

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.common import Results, app, console, echo, open_store, repeatable
 from harness.errors import HarnessError
+from harness.records.home_path import without_home
 
 if TYPE_CHECKING:
     from harness.store.results_store import StoredTrial
@@ -42,7 +43,7 @@ def deploy(  # noqa: PLR0913 - one for each flag
     from harness.render.plan.live import busy
     from harness.store.trial_lookup import find_trials
 
-    trials = find_trials(open_store(results), run, strategy or (), model or ())
+    trials = find_trials(open_store(results), run, without_home(strategy or ()), without_home(model or ()))
     stored = _single_trial(trials, task, seed)
     record = stored.record
     assert isinstance(record, Completed)  # noqa: S101 - only finished trials are chosen

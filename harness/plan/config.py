@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import HarnessError, unknown
+from harness.records.home_path import without_home
 from harness.records.planned_trial import MeasurementOptions
 from harness.records.record import Budget
 from harness.records.run_limits import NO_LIMITS, RunLimits
@@ -107,6 +108,12 @@ class RunConfig(BaseModel):
     @classmethod
     def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(values))
+
+    @field_validator("strategies", "models")
+    @classmethod
+    def _without_home(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        """Folders below the user's home are named ``~/…``: in records, tables and keys."""
+        return without_home(values)
 
 
 def load_config(flags: Mapping[str, Any], file: Path | None = None) -> RunConfig:

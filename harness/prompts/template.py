@@ -38,7 +38,7 @@ def read_text(path: str, kind: str) -> str:
         HarnessError: it cannot be read.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"{kind} {path} cannot be read ({error}): name a text file in UTF-8.") from error
 

@@ -1,4 +1,4 @@
-"""A limit of time for templates, which are foreign programs: a sandbox limits what they reach, not how long they run."""
+"""A limit of time for templates, which are programs of others: a sandbox limits what they reach, not their time."""
 
 from __future__ import annotations
 

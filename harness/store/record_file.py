@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
+from harness.records.home_path import without_home
 from harness.records.record import SCHEMA_VERSION, Completed, Failed, Row, RunRecord, Skipped
 
 Record = Completed | Failed | Skipped
@@ -90,8 +91,11 @@ def refuse_newer(folder: Path) -> None:
 
 
 def write(folder: Path, record: Record, rows: Sequence[Row]) -> None:
-    """Write a record, and its rows if the trial completed, into an existing folder, and sync it to disk."""
-    raw = _json_safe(record.model_dump(mode="json"))
+    """Write a record, and its rows if the trial completed, into an existing folder, and sync it to disk.
+
+    Paths below the user's home folder are written as ``~/…``, wherever in the record they stand.
+    """
+    raw = without_home(_json_safe(record.model_dump(mode="json")))
     content = (json.dumps(raw, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     _save(folder / _RECORD, content)
     if isinstance(record, Completed):

@@ -22,6 +22,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.records.home_path import without_home
 from harness.records.record import Completed, Row, Skipped, Trial
 from harness.store import record_file
 from harness.store.column_file import ColumnFile
@@ -80,8 +81,8 @@ class Store:
 
     def folder(self, trial: Trial) -> Path:
         """Return the folder of a trial, whether it exists or not."""
-        name = f"{slug(trial.strategy)}-s{trial.seed}-{trial.key[:8]}"
-        return self.root / slug(trial.suite) / slug(trial.task) / slug(trial.model) / name
+        name = f"{slug(without_home(trial.strategy))}-s{trial.seed}-{trial.key[:8]}"
+        return self.root / slug(trial.suite) / slug(trial.task) / slug(without_home(trial.model)) / name
 
     def is_completed(self, key: str) -> bool:
         """Whether a trial with this key is finished and can be read.
