@@ -44,8 +44,8 @@ class DivergenceDetector:
         """
         if not self.losses and not math.isfinite(loss):
             raise HarnessError(
-                f"the model gives no numbers (the loss is {loss}) for the first batch of the training items: its weights, "
-                "a reference or a reward are damaged, or too large for the number format."
+                f"the model gives no numbers (the loss is {loss}) for the first batch of the training items: its "
+                "weights, a reference or a reward are damaged, or too large for the number format."
             )
         self.losses.append(loss)
         if not math.isfinite(loss):
