@@ -195,6 +195,8 @@ class _Row:
                 return list(json.loads(text))
             except json.JSONDecodeError as error:
                 raise self.error(f"column {column!r} isn't a JSON list ({error.msg})") from error
+            except (ValueError, RecursionError) as error:
+                raise self.error(f"column {column!r} has a number too long or a nesting too deep") from error
         if column == self.task.choices:
             raise self.error(f'column {column!r} must hold a list of choices, as JSON: ["yes", "no"]')
         return [text]

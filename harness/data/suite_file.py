@@ -12,6 +12,9 @@ from harness import errors
 from harness.data.options import Canaries, Preparation
 from harness.data.schema import Sizes, SuiteConfig, TaskConfig
 from harness.errors import HarnessError
+from harness.measure.units import MIB, size
+
+MAX_BYTES = 16 * MIB
 
 
 def read_config(file: Path) -> SuiteConfig:
@@ -20,6 +23,8 @@ def read_config(file: Path) -> SuiteConfig:
     Raises:
         HarnessError: it can't be read, or something in it is wrong: names the file, the task and the key.
     """
+    if file.exists() and (not file.is_file() or file.stat().st_size > MAX_BYTES):
+        raise HarnessError(f"{file} is no regular file of up to {size(MAX_BYTES)}.")
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -28,6 +33,8 @@ def read_config(file: Path) -> SuiteConfig:
         raise HarnessError(f"{file} isn't UTF-8 text: save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise HarnessError(f"{file} isn't valid TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise HarnessError(f"{file} has a number too long or a nesting too deep to be read.") from error
     try:
         return SuiteConfig.model_validate(table)
     except ValidationError as error:

@@ -213,6 +213,8 @@ def _json_lines(path: Path) -> TableRows:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise HarnessError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}).") from error
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists within lists
+            raise HarnessError(f"{path}, line {number}: a number too long or a nesting too deep to be read.") from error
         if not isinstance(row, dict):
             raise HarnessError(f"{path}, line {number}: not a JSON object ({{...}}) with the columns as keys.")
         rows.append(row)

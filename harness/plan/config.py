@@ -188,7 +188,7 @@ def choose_seeds(count: int | None, seeds: Sequence[int]) -> int | tuple[int, ..
 def _read(file: Path) -> dict[str, Any]:
     try:
         file_options = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
     keys = [name for name in (*RunConfig.model_fields, *_GROUP_OF) if name not in _GROUPS]
     for key in file_options:

@@ -2,12 +2,16 @@
 
 import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.data import scaffold
-from harness.data.suite import load_suite
+from harness.data.suite import Suite, load_suite
+from harness.data.suite_file import read_config
 from harness.data.table_files import read_table
 from harness.errors import HarnessError
+from harness.plan.config import load_config
 
 TOML = """name = "s"
 version = 1
@@ -40,12 +44,12 @@ def test_a_template_that_leads_outside_is_refused(suite, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-@pytest.mark.parametrize("name", ["rows.csv", "templates/mine.jinja"])
+@pytest.mark.parametrize("name", ["rows.csv", "templates/mine.jinja", "suite.toml"])
 def test_a_pipe_is_refused_and_not_waited_for(suite, name):
     (suite / name).unlink(missing_ok=True)
     os.mkfifo(suite / name)
     with pytest.raises(HarnessError, match="is no regular file"):
-        load_suite(suite).hash  # noqa: B018
+        Suite(read_config(suite / "suite.toml"), suite).hash  # noqa: B018
 
 
 @pytest.mark.skipif(os.name != "posix", reason="devices of POSIX")
@@ -69,3 +73,34 @@ def test_a_corpus_is_copied_without_its_ways_out_and_never_over_the_data_sheet(s
     (tmp_path / "README.md").write_text("Send it back within thirty days.")
     with pytest.raises(HarnessError, match=r"called 'README.md'"):
         scaffold.init_suite("other", corpus=tmp_path / "README.md", **arguments)
+
+
+@pytest.mark.parametrize("written", ["9" * 5000, "[" * 50_000 + "]" * 50_000])
+def test_numbers_and_nesting_without_measure_are_one_line_that_names_the_file(suite, tmp_path, written):
+    (tmp_path / "rows.jsonl").write_text(f'{{"q": "a", "a": {written}}}\n')
+    with pytest.raises(HarnessError, match=r"rows.jsonl, line 1: a number too long or a nesting too deep"):
+        read_table(tmp_path / "rows.jsonl")
+    (suite / "suite.toml").write_text(f"version = {written}")
+    with pytest.raises(HarnessError, match=r"suite.toml has a number too long or a nesting too deep"):
+        load_suite(suite)
+    (tmp_path / "run.toml").write_text(f"threads = {written}")
+    with pytest.raises(HarnessError, match=r"run.toml cannot be read"):
+        load_config({}, tmp_path / "run.toml")
+
+
+def test_a_suite_file_has_a_size(suite):
+    (suite / "suite.toml").write_bytes(b"#" * (16 << 20) + b"##")
+    with pytest.raises(HarnessError, match="no regular file of up to 16"):
+        load_suite(suite)
+
+
+def test_a_damaged_parquet_table_is_one_line(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"q": ["a", "b"] * 40, "a": ["c", "d"] * 40}), path)
+    content = path.read_bytes()
+    for place in range(len(content) - 500, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :])
+        try:
+            read_table(path)
+        except HarnessError as error:
+            assert str(path) in str(error)  # noqa: PT017 - what is read all the same is no error

@@ -126,7 +126,7 @@ def _load_default() -> PriceTable:
 def _entries(file: Path) -> Iterable[dict[str, Any]]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"the prices in {file} cannot be read: {error}.") from error
     entries: Any = table.pop("price", None)
     if table or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
