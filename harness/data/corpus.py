@@ -40,9 +40,23 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
     return tuple(passages)
 
 
+_LIKE_READERS = frozenset({"reader", "readers", "acl", "acls", "permissions", "allowed_users", "visible_to"})
+"""Columns that may have been meant as ``readers``; taken for nothing, they would show each passage to everybody."""
+
+
 def from_table(table: TableRows) -> tuple[Passage, ...]:
-    """Make passages of a table with columns id, text and (maybe) title and readers; empty texts are left out."""
+    """Make passages of a table with columns id, text and (maybe) title and readers; empty texts are left out.
+
+    Raises:
+        HarnessError: an id is missing or used twice, or who may read a passage cannot be told (never everybody).
+    """
     table.require(("id", "text"))
+    for column in table.columns:
+        if column != "readers" and column.casefold().strip() in _LIKE_READERS:
+            raise HarnessError(
+                f"{table.name} has a column {column!r}: call it 'readers' if it says who may see a passage, "
+                "or rename it."
+            )
     ids: set[str] = set()
     passages: list[Passage] = []
     for index in range(len(table.rows)):
@@ -67,10 +81,23 @@ def corpus_hash(corpus: Iterable[Passage]) -> str:
 
 
 def _readers(table: TableRows, index: int) -> tuple[str, ...]:
-    """Read who may see a passage: a list, or names with commas between."""
+    """Read who may see a passage: a list, or names with commas between; a missing cell is everybody.
+
+    Raises:
+        HarnessError: the cell is there and names nobody.
+    """
     cell = cell_at(table.rows[index], "readers")
-    names = cell if isinstance(cell, list | tuple) else table.text(index, "readers").split(",")
-    return tuple(dict.fromkeys(filter(None, table.part_texts(index, "readers", names))))
+    is_list = isinstance(cell, list | tuple)
+    text = "" if is_list else table.text(index, "readers")
+    if not is_list and not text:
+        return ()
+    names = table.part_texts(index, "readers", cell if is_list else text.split(","))
+    if not names or not all(names):
+        raise HarnessError(
+            f"{table.location(index)}: readers {cell!r} has no name where one is needed: name every reader, "
+            "or leave the cell empty for everybody."
+        )
+    return tuple(dict.fromkeys(names))
 
 
 def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:
