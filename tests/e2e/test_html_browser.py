@@ -246,6 +246,34 @@ def test_a_history_is_read_in_the_dark_on_a_telephone_and_without_a_script(brows
         assert len(page.pdf()) > 10_000
 
 
+LANDED = """id => {
+  const top = document.getElementById(id).getBoundingClientRect().top;
+  const ended = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  return Math.abs(top) < 60 || (ended && top >= 0 && top < innerHeight);
+}"""
+
+
+def test_links_land_where_they_point(browser, tmp_path):
+    store = write_store(tmp_path / "results")
+    for stored in store.load():
+        for name in map("task{}".format, range(6)):
+            changes = {"task": name, "key": f"{name}{stored.record.trial.key}"}
+            record = stored.record.model_copy(update={"trial": stored.record.trial.model_copy(update=changes)})
+            if stored.record.status == "completed":
+                tasks = tuple(task.model_copy(update={"name": name}) for task in record.tasks)
+                record = record.model_copy(update={"tasks": tasks})
+            store.write(record, [row.model_copy(update={"task": name}) for row in stored.rows()])
+    path = tmp_path / "report.html"
+    path.write_text(page_of(store)[1], encoding="utf-8")
+    links = re.findall(r'<li><a href="#([^"]+)"', path.read_text(encoding="utf-8"))
+    assert len(links) > 8
+    for link in links:
+        for page in opened(browser, path):
+            page.click(f'nav a[href="#{link}"]')
+            page.wait_for_timeout(1500)
+            assert page.evaluate(LANDED, link), link
+
+
 def test_a_store_of_two_thousand_trials_opens_within_two_seconds(browser, tmp_path):
     from tests.many import write_many
 

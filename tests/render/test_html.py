@@ -16,7 +16,7 @@ from harness.render.html.canvas import WIDTH
 from harness.render.html.chart_labels import MAX_NAME_LENGTH, Box, place_labels, shorten, spread, text_width
 from harness.render.html.dot_charts import Dot, DotPanel, draw_dots
 from harness.render.html.embedded_data import as_script
-from harness.render.html.page import MAX_PAGE_BYTES
+from harness.render.html.page import MAX_PAGE_BYTES, render
 from harness.render.html.page_text import dollars, mark_code, number
 from harness.render.report import json as as_json
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
@@ -98,6 +98,18 @@ def test_a_page_refers_to_nothing_outside_itself(page):
     assert all(a["href"].startswith(("#", "https://", "http://")) for a in scan.of("a"))
     policy = next(a["content"] for a in scan.of("meta") if a.get("http-equiv"))
     assert policy.startswith("default-src 'none'")
+
+
+def test_every_link_of_a_page_has_its_target_and_only_web_addresses_lead_out(report):
+    comparison = report[0]
+    prices = tuple(price.model_copy(update={"source": "javascript:alert(1)"}) for price in comparison.assumed.prices)
+    assumed = comparison.assumed.model_copy(update={"prices": prices})
+    page = render(comparison.model_copy(update={"assumed": assumed}))
+    scan = Scan(page)
+    ids = {attributes.get("id") for _, attributes in scan.tags}
+    links = [attributes["href"] for attributes in scan.of("a")]
+    assert len(links) > 4
+    assert all(link.startswith("#") and link[1:] in ids for link in links)
 
 
 def test_a_page_is_small_and_the_same_every_time(store, page):
