@@ -1,4 +1,4 @@
-"""The one exception that reaches a user, and the sentence for a misspelt name."""
+"""The one exception that reaches a user, and its sentences: a misspelt name, a library's error in one line."""
 
 import re
 from collections.abc import Iterable
@@ -7,6 +7,11 @@ from difflib import get_close_matches
 
 class HarnessError(Exception):
     """Something the user can put right: what is wrong, where, and what to do next, in one line."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:

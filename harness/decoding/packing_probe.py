@@ -14,7 +14,7 @@ from harness.decoding.batched_decode import DecodeLimits, decode_group, decode_o
 from harness.decoding.packed_rows import Branch, Tokens, pack_row
 from harness.decoding.packing_obstacles import packing_obstacle
 from harness.decoding.prefix_sharing import causal_lm, expand_cache, prefill, row_logits
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 
 _PREFIX, _ANSWER = 8, 4
 _FIRST_IDS = range(5, 1000)
@@ -70,8 +70,7 @@ def _refusal(subject: str) -> Generator[None]:
     except (HarnessError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise HarnessError(f"it {subject} ({reason}): name a model of another architecture.") from error
+        raise HarnessError(f"it {subject} ({first_line(error)}): name a model of another architecture.") from error
 
 
 def _reads_later_tokens(first: Tensor, second: Tensor, tolerance: float) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.measure import allocator
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Row
@@ -83,9 +83,9 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
         return TrialEnding("error", "out of memory; try a smaller batch or model.", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - a bug costs one row, and its traceback is kept in it
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
-            text = f"out of GPU memory ({_first_line(error)}); try a smaller batch or model."
+            text = f"out of GPU memory ({first_line(error)[:300]}); try a smaller batch or model."
             return TrialEnding("error", text, traceback.format_exc())
-        return TrialEnding("bug", f"{type(error).__name__}: {_first_line(error)}", traceback.format_exc())
+        return TrialEnding("bug", f"{type(error).__name__}: {first_line(error)[:300]}", traceback.format_exc())
     return TrialEnding("completed", record=record, rows=tuple(rows))
 
 
@@ -139,7 +139,3 @@ def _set_threads(threads: int | None) -> None:
     torch = sys.modules.get("torch")
     if torch is not None:  # imported by the fork server, which read the variable before it was set
         torch.set_num_threads(threads)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")[:300]

@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from harness.api.plugin_points import plugin_points, point_origin
 from harness.errors import HarnessError, unknown
 from harness.metrics.metric import Metric, MetricSeries
 
@@ -38,7 +39,7 @@ def get(name: str, *, where: str = "") -> Metric:
     """
     stem = name.partition("@")[0]
     modules, plugins = _defining_modules().get(stem, ()), _plugins().get(stem, ())
-    origins = [*modules, *map(_origin, plugins)]
+    origins = [*modules, *map(point_origin, plugins)]
     if len(origins) > 1:
         raise HarnessError(f"{len(origins)} metrics are called {stem!r}: {' and '.join(origins)}; remove all but one.")
     metric = _numbered(_load(plugins[0]), name) if plugins else builtin_metrics().get(name) or _builtin(stem, name)
@@ -98,21 +99,12 @@ def _numbered(definition: Definition, name: str) -> Metric | None:
 
 @cache
 def _plugins() -> Mapping[str, tuple[EntryPoint, ...]]:
-    points: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        if point not in points.get(point.name, ()):  # an editable install can list its package twice
-            points[point.name] = (*points.get(point.name, ()), point)
-    return points
-
-
-def _origin(point: EntryPoint) -> str:
-    package = f" (package {point.dist.name})" if point.dist else ""
-    return f"{point.value}{package}"
+    return plugin_points(GROUP)
 
 
 @cache
 def _load(point: EntryPoint) -> Definition:
-    description = f"metric {point.name!r} of {_origin(point)}"
+    description = f"metric {point.name!r} of {point_origin(point)}"
     try:
         definition: Any = point.load()
     except Exception as error:

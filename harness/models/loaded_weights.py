@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.models.folder_check import vocabulary_error
 
 _BLOCK = re.compile(r"^(?P<blocks>.*?\.)\d+\.")
@@ -85,8 +85,7 @@ def one_line_errors(subject: str) -> Generator[None]:
     except (HarnessError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise HarnessError(f"{subject} cannot be loaded: {reason}") from error
+        raise HarnessError(f"{subject} cannot be loaded: {first_line(error)}") from error
 
 
 def check_embedding(folder: Path, module: Any, tokenizer: Any) -> None:

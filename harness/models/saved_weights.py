@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness.decoding import prefix_sharing
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.models import bottleneck, quantised, virtual_tokens
 
 BASE = "base.safetensors"
@@ -62,8 +62,9 @@ def load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
     except torch.OutOfMemoryError:
         raise
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise HarnessError(f"the weights kept in {folder} cannot be loaded ({reason}): run 'harness clean'.") from error
+        raise HarnessError(
+            f"the weights kept in {folder} cannot be loaded ({first_line(error)}): run 'harness clean'."
+        ) from error
 
 
 def _load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:

@@ -11,7 +11,7 @@ import inspect
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 import harness
 from harness.api import Step
+from harness.api.plugin_points import plugin_points, point_origin
 from harness.errors import HarnessError, unknown
 
 GROUP = "adaptbench.strategies"
@@ -65,7 +66,7 @@ def find_step(name: str) -> type[Step]:
         HarnessError: no such strategy; two with this name; or its module cannot be imported.
     """
     builtin, plugins = name in builtin_names(), _plugins().get(name, ())
-    origins = ([f"strategies.{name}"] if builtin else []) + [_origin(plugin) for plugin in plugins]
+    origins = ([f"strategies.{name}"] if builtin else []) + [point_origin(plugin) for plugin in plugins]
     if not origins:
         raise unknown("strategy", name, {*builtin_names(), *_plugins()}, hint="'harness strategies' lists them.")
     if len(origins) > 1:
@@ -110,16 +111,7 @@ def _file_names(folder: Path) -> tuple[str, ...]:
 
 @cache
 def _plugins() -> dict[str, tuple[EntryPoint, ...]]:
-    points: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        if point not in points.get(point.name, ()):  # an editable install can list its package twice
-            points[point.name] = (*points.get(point.name, ()), point)
-    return points
-
-
-def _origin(point: EntryPoint) -> str:
-    package = f" (package {point.dist.name})" if point.dist else ""
-    return f"{point.value}{package}"
+    return plugin_points(GROUP)
 
 
 def _load_builtin(name: str) -> type[Step]:
@@ -149,7 +141,7 @@ def _builtin_module(name: str) -> ModuleType:
 
 
 def _load_plugin(point: EntryPoint) -> type[Step]:
-    origin = _origin(point)
+    origin = point_origin(point)
     try:
         loaded: Any = point.load()
     except Exception as error:
@@ -184,7 +176,7 @@ def _checked(name: str, step: type[Step]) -> type[Step]:
 
 def _describe(name: str) -> StrategyListing:
     plugins = _plugins().get(name, ())
-    origin = _origin(plugins[0]) if plugins else f"strategies.{name}"
+    origin = point_origin(plugins[0]) if plugins else f"strategies.{name}"
     try:
         step = find_step(name)
     except Exception as error:  # noqa: BLE001 - whatever a broken plugin raises is shown in its own row

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -22,8 +20,9 @@ from harness.plan.chain import Link
 from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import space_of
-from harness.records.planned_trial import DEFAULTS, MeasurementOptions, PlannedTrial
-from harness.records.record import PROTOCOL_VERSION, Trial
+from harness.plan.trial_keys import basis_of, check_options, key_fields, key_hash, request_options
+from harness.records.planned_trial import DEFAULTS, PlannedTrial
+from harness.records.record import Trial
 
 BASELINE = "zero_shot"
 """The strategy that probes are asked with: what the model knew before anything was done to it."""
@@ -40,8 +39,6 @@ _CAPABILITIES: dict[Capability, str] = {
     "score_choices": "can score choices",
     "train": "can be trained",
 }
-_LATER_FIELDS = ("train_items", "budget", "fresh")
-"""Fields of `Trial` that are left out of its key where they are None: keys from before they existed stay the same."""
 
 
 @dataclass(frozen=True)
@@ -184,22 +181,22 @@ class _TrialBuilder:
             model=model.name,
             seed=seed if _is_random(links) else 0,
             steps=chain.resolved(links),
-            basis=_basis(task),
+            basis=basis_of(task),
             train_items=size,
             budget=self.config.budget if space_of(links) else None,
             fresh=self.fresh.label if self.fresh else None,
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
-        key_parts: list[Any] = [_key_fields(trial), weights, [_basis(other) for other in (*probes, *train_tasks)]]
+        key_parts: list[Any] = [key_fields(trial), weights, [basis_of(other) for other in (*probes, *train_tasks)]]
         if trial.budget:
             key_parts.append({name: asdict(part) for name, part in space_of(links).items()})
         if trains and seen_items != DEFAULTS.seen_items:
             key_parts.append({"seen_items": seen_items})
-        key_parts += _check_options(task, measurement)
-        key_parts += _request_options(measurement)
+        key_parts += check_options(task, measurement)
+        key_parts += request_options(measurement)
         return PlannedTrial(
-            trial=trial.model_copy(update={"key": _sha256(key_parts)}),
+            trial=trial.model_copy(update={"key": key_hash(key_parts)}),
             suite_folder=str(self.suite.folder.resolve()),
             model_reference=model.reference,
             model_identity=model.identity,
@@ -267,40 +264,6 @@ class _TrialBuilder:
 def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
     """Return what a task's kind needs of a model and this one cannot do."""
     return sorted(requirements_of(task.task_data.task.kind) - model.capabilities)
-
-
-def _key_fields(trial: Trial) -> dict[str, Any]:
-    """Return what a trial's key says of the trial itself."""
-    unset = {name for name in _LATER_FIELDS if getattr(trial, name) is None}
-    return trial.model_dump(mode="json", exclude=unset)
-
-
-def _check_options(task: PreparedTask, measurement: MeasurementOptions) -> list[dict[str, Any]]:
-    """Return the options of self-tests that differ from the defaults.
-
-    Paraphrases are part of the key, so that other wordings are asked and never taken for those of before; they are no
-    part of the basis, because no score depends on them: records with and without them stand in one table.
-    """
-    items = measurement.check_items
-    options: list[dict[str, Any]] = [{"check_items": items}] if items != DEFAULTS.check_items else []
-    return options + ([{"paraphrases": task.paraphrases}] if task.paraphrases and items else [])
-
-
-def _request_options(measurement: MeasurementOptions) -> list[dict[str, Any]]:
-    """Return the options of requests that differ from the defaults."""
-    names = ("requests", "arrival_rate", "latency_target_s")
-    options = {name: getattr(measurement, name) for name in names}
-    changed = {name: value for name, value in options.items() if value != getattr(DEFAULTS, name)}
-    return [changed] if changed else []
-
-
-def _basis(task: PreparedTask) -> str:
-    """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
-    return _sha256([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
-
-
-def _sha256(parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _task_plan(task: PreparedTask) -> TaskPlan:

@@ -50,7 +50,6 @@ def render_prompt(
     dropped = 0
     while True:
         marked = _render_marked(prompt, tokenizer)
-        tokens = control_tokens.encode(marked, tokenizer)
         answer_texts = [
             control_tokens.mark_text(answer_text(prompt, answer, tokenizer), tokenizer) for answer in answers
         ]

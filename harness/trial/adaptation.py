@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.api import Context, HoldsWeights, Model, Step, System, TaskData
 from harness.data.content_hash import folder_hash
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.measure.environment import package_versions
 from harness.models import footprint, registry
 from harness.plan import chain
@@ -153,8 +153,9 @@ def _keep(recorder: Recorder, link: Link, key: str, save: Callable[[Path], None]
         private = recorder.within is not None
         return artifacts.keep(_artifacts_folder(recorder), key, save, account, private=private).account
     except Exception as error:  # noqa: BLE001 - each library has its own error for a full disk, and training was long
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        recorder.notes.append(f"what {link.name} made could not be kept ({reason}): later trials make it again.")
+        recorder.notes.append(
+            f"what {link.name} made could not be kept ({first_line(error)}): later trials make it again."
+        )
         return account
 
 

@@ -55,7 +55,9 @@ def check(arguments, content):
         shown += report.read_text() if report.is_file() else ""
     assert code in EXIT_CODES, shown
     assert "Traceback" not in out + err, shown
-    assert code == 0 or err.strip().count("\n") <= 6, shown
+    if code == 2:
+        assert [line.startswith("error: ") for line in err.strip().splitlines()].count(True) == 1, shown
+        assert err.strip().splitlines()[-1].startswith("error: "), shown
 
 
 @pytest.fixture(scope="module")

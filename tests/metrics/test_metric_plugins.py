@@ -11,6 +11,7 @@ import pytest
 
 import harness
 from harness import metrics
+from harness.api import plugin_points
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.metrics import Items, metric_lookup
@@ -125,7 +126,7 @@ def test_a_name_that_collides_with_a_builtin_is_an_error_that_names_both(install
 def test_two_packages_with_one_metric_are_an_error_and_one_that_is_listed_twice_is_none(monkeypatch, install):
     install("twice_pack", "shouting", "METRIC")
     points = [EntryPoint("shouting", "twice_pack:METRIC", metric_lookup.GROUP)] * 2
-    monkeypatch.setattr(metric_lookup, "entry_points", lambda group: points)
+    monkeypatch.setattr(plugin_points, "entry_points", lambda group: points)
     metric_lookup.clear()
     assert metrics.get("shouting").name == "shouting"
     points.append(EntryPoint("shouting", "other_pack:METRIC", metric_lookup.GROUP))

@@ -13,6 +13,7 @@ from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, unknown
 from harness.models.registry import identify
 from harness.plan import planner as module
+from harness.plan import trial_keys
 from harness.plan.config import RunConfig, SplitLimits
 from harness.plan.planner import make_plan
 from tests.stub_model import save_bytes, save_stub
@@ -199,7 +200,7 @@ def test_a_key_changes_with_the_limits_the_data_the_model_and_the_protocol(suite
     text = (suite / "rows.csv").read_text()
     (suite / "rows.csv").write_text(re.sub(r"film (\d+) ", r"film \1 x", text))
     seen.append(keys(planned(suite, model)))
-    monkeypatch.setattr(module, "PROTOCOL_VERSION", 99)
+    monkeypatch.setattr(trial_keys, "PROTOCOL_VERSION", 99)
     seen.append(keys(planned(suite, model)))
     one = ("sentiment", "zero_shot", 0)
     assert len({found[one] for found in seen}) == 5
