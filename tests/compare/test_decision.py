@@ -10,6 +10,8 @@ from harness.compare.cost.money import make_usage
 from harness.compare.cost.pricing import make_economics
 from harness.compare.decide.constraints import Constraints, parse_bar
 from harness.compare.decide.decision import Decision, decide
+from harness.compare.decide.sensitivity import _unclear
+from harness.compare.stats.estimates import Difference
 from harness.compare.trials.stored_trials import read_trials
 from harness.errors import HarnessError
 from harness.store.results_store import Store, select_newest
@@ -258,6 +260,18 @@ def test_three_sets_of_constraints_lead_to_three_explained_recommendations():
     for one in made:
         assert one.verdict.startswith(f"On `questions` choose `{one.chosen[0]}`")
         assert all(option.reason for option in one.options if option.excluded)
+
+
+@pytest.mark.parametrize(
+    ("high", "text"),
+    [
+        (-0.01, "-0.10 [-0.20, -0.01] to the best; adjusted for all comparisons p 0.0512"),
+        (0.01, "-0.10 [-0.20, +0.01] to the best"),
+    ],
+)
+def test_a_tie_whose_interval_alone_looks_clear_shows_the_adjusted_p(high, text):
+    gap = Difference(value=-0.1, low=-0.2, high=high, p=0.01, p_holm=0.0512, n=100, detectable=0.1, method="t")
+    assert _unclear(gap) == text
 
 
 def test_the_cheaper_of_those_tied_is_named_beside_the_simplest():

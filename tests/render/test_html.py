@@ -207,8 +207,9 @@ def test_confidence_says_what_is_tied_and_what_was_trained_once(report):
     task = report[0].suites[0].tasks[0]
     task_confidence = confidence(task)
     assert task_confidence.level in ("clear", "tied")
-    assert any("differs by" in reason for reason in task_confidence.reasons)
-    assert any(sentence.startswith("Less") for sentence in would_change(task))
+    best, second = (f"`{row.label}`" for row in task.rows[:2])
+    assert task_confidence.reasons[0].startswith(f"{second}, the next by score, differs from {best} by ")
+    assert any(sentence.startswith("Highest score with less ") for sentence in would_change(task))
 
 
 def test_the_break_even_in_the_page_is_that_of_the_comparison(report):

@@ -21,13 +21,14 @@ from harness.records.measurements import StoredModel
 
 Confidence = Literal["only", "clear", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]
+_FEWEST_TRAINED = "fewest trained parameters"
 _NEEDS: dict[str, Callable[[Traits], float]] = {
     "no training": lambda traits: traits.changes_weights,
     "no preference data": lambda traits: traits.uses_preferences,
     "no index": lambda traits: traits.searches_corpus,
     "fewest steps": lambda traits: traits.steps,
     "no examples": lambda traits: traits.uses_examples,
-    "fewest trained parameters": lambda traits: traits.trained_share or 0.0,
+    _FEWEST_TRAINED: lambda traits: traits.trained_share or 0.0,
 }
 """Needs that make a strategy less simple, the heaviest first, each with the name of its absence."""
 MANY = 4
@@ -223,6 +224,8 @@ def _simpler(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> 
     """Name the two heaviest needs that some of the others have and the chosen has not: `` (no training, no index)``."""
     traits, others = chosen.traits or Traits(), [row.traits or Traits() for row in alternatives]
     less = [label for label, need in _NEEDS.items() if any(need(traits) < need(other) for other in others)]
+    if not traits.changes_weights:  # it trains nothing, so how little it trains says nothing more
+        less = [label for label in less if label != _FEWEST_TRAINED]
     return f" ({', '.join(less[:2])})" if less else ""
 
 

@@ -47,7 +47,7 @@ def confidence(task: TaskResult) -> Confidence:
         return Confidence(level="unknown", reasons=("The strategies answered different items.",))
     nearest = alternatives[0]
     tied = [row for row in alternatives if row.tied_for_best]
-    reasons = [_against(nearest, name)]
+    reasons = [_against(best, nearest, name)]
     if tied:
         smallest_gap = min(row.to_best.detectable for row in tied if row.to_best)
         items = count(best.scores[task.primary or ""].n, "test item")
@@ -113,13 +113,13 @@ def scored(task: TaskResult) -> list[StrategyResult]:
     return [row for row in task.rows if task.primary in row.scores]
 
 
-def _against(row: StrategyResult, name: Names) -> str:
+def _against(best: StrategyResult, row: StrategyResult, name: Names) -> str:
     gap = row.to_best
     if gap is None:
         return ""
     p = gap.p if gap.p_holm is None else gap.p_holm
     chance = "below 0.001" if p < 0.001 else f"{p:.2g}"
-    return f"The next one, {name(row)}, differs by {change(gap)}; adjusted p (Holm) {chance}."
+    return f"{name(row)}, the next by score, differs from {name(best)} by {change(gap)}; adjusted p (Holm) {chance}."
 
 
 def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -> str:
@@ -143,7 +143,7 @@ def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -
 
 
 def _less_of(task: TaskResult, rows: Sequence[StrategyResult], name: Names, label: str, need: Need) -> str:
-    """Who would be highest if the best could not be afforded, for two steps down."""
+    """Name the highest score if the best could not be afforded, for two steps down."""
     needed = {
         row_index: (need_value, row) for row_index, row in enumerate(rows) if (need_value := need(row)) is not None
     }
@@ -161,7 +161,7 @@ def _less_of(task: TaskResult, rows: Sequence[StrategyResult], name: Names, labe
             f"below {_WRITE[label](limit)} it is {name(row)}{tied} with {score(row.scores[task.primary or ''])}"
         )
         limit = cheaper[0][0]
-    return f"Less {label}: {listing(steps)}." if steps else ""
+    return f"Highest score with less {label}: {listing(steps)}." if steps else ""
 
 
 _NEEDS: tuple[tuple[str, Need], ...] = (

@@ -12,6 +12,7 @@ from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, metric_title, score, usd
 from harness.compare.prose.training_sentences import undertrained_sentence
+from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.metrics.statistical_power import items_to_detect, two_digits
 
@@ -90,7 +91,7 @@ def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Const
     scored = [row for row in table.rows if primary in row.scores]
     if len(order) > 1:
         second, difference = order[1], order[1].to_best or order[0].to_best
-        gap = f"; the difference in quality is not clear ({change(difference)} to the best)" if difference else ""
+        gap = f"; the difference in quality is not clear ({_unclear(difference)})" if difference else ""
         if limits.objective == "quality":
             return f"Runner-up: {name(second)}{gap}."
         label, figure = figure_of(limits.objective, order)
@@ -101,6 +102,13 @@ def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Const
     if not alternatives or alternatives[0].to_best is None:
         return ""
     return f"Runner-up: {name(alternatives[0])}, clearly worse ({change(alternatives[0].to_best)})."
+
+
+def _unclear(difference: Difference) -> str:
+    """Write a difference to the best, with the adjusted p where the interval alone would look clear."""
+    looks_clear = difference.low > 0 or difference.high < 0
+    adjusted = f"; adjusted for all comparisons p {difference.adjusted_p:.3g}" if looks_clear else ""
+    return f"{change(difference)} to the best{adjusted}"
 
 
 def _more(ratio: float) -> str:
