@@ -82,7 +82,7 @@ class FewShot(Step):
     def _choose_fixed(self, order: Sequence[Example], context: Context) -> Exemplars:
         exemplars = list(order[: self.k])
         random.Random(context.seed).shuffle(exemplars)
-        return FixedExemplars(tuple(exemplars), spare=order[self.k] if len(order) > self.k else None)
+        return FixedExemplars(tuple(exemplars), tuple(order[self.k :]))
 
     def _choose_nearest(self, examples: Sequence[Example], context: Context) -> Exemplars:
         from harness.retrieval import dense

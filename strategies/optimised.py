@@ -84,7 +84,7 @@ class Optimised(Step):
         prompt = {
             "instruction": system.task.instruction,
             "exemplars": searched and [example.query.id for example in searched.examples],
-            "spare": searched.spare.query.id if searched and searched.spare else None,
+            "spares": [example.query.id for example in searched.spares] if searched else [],
             "prior": system.prior,
         }
         (folder / FILE).write_text(json.dumps(prompt, indent=1), encoding="utf-8")
@@ -100,7 +100,8 @@ class Optimised(Step):
         if prompt["exemplars"] is None:
             return system
         exemplars = tuple(by_id[name] for name in prompt["exemplars"])
-        return system.replace(exemplars=SearchedExemplars(exemplars, by_id.get(prompt["spare"])))
+        spares = tuple(by_id[name] for name in prompt["spares"])
+        return system.replace(exemplars=SearchedExemplars(exemplars, spares))
 
     def _instructions(self, system: System, context: Context) -> list[str]:
         """List the instructions to try."""
@@ -138,9 +139,7 @@ def draw_candidates(  # noqa: PLR0913 - what to draw from, and how many
         exemplars = None
         if k and generator.random() < 0.75:
             order = shuffled_by_label(exemplar_pool, generator.randrange(2**31))
-            exemplars = SearchedExemplars(
-                tuple(generator.sample(order[:k], len(order[:k]))), order[k] if len(order) > k else None
-            )
+            exemplars = SearchedExemplars(tuple(generator.sample(order[:k], len(order[:k]))), tuple(order[k : 2 * k]))
         key = (candidate_task.instruction, exemplars and tuple(example.query.id for example in exemplars.examples))
         if key != (system.task.instruction, None) and len(candidates) < count:
             candidates.setdefault(key, system.replace(task=candidate_task, exemplars=exemplars or system.exemplars))

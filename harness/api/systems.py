@@ -22,6 +22,7 @@ class Prompt:
         passages: retrieved texts, best first.
         reasoning: what the answer is to be drawn from, in words; stands between the question and the answer.
         thinking: whether the reasoning is to be gone on with, instead of the answer given.
+        restricted: whether an exemplar is not for everybody; a passage says so itself.
     """
 
     task: Task
@@ -30,6 +31,7 @@ class Prompt:
     passages: tuple[Passage, ...] = ()
     reasoning: str = ""
     thinking: bool = False
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ class System:
         prompts: list[Prompt] = []
         for query, passages, exemplars in zip(queries, passages_of, exemplars_of, strict=True):
             pairs = tuple((exemplar.query.input, exemplar.references[0]) for exemplar in exemplars)
-            prompts.append(Prompt(self.task, query.input, pairs, tuple(passages)))
+            restricted = any(exemplar.readers for exemplar in exemplars)
+            prompts.append(Prompt(self.task, query.input, pairs, tuple(passages), restricted=restricted))
         return prompts
 
     def replace(self, **changes: Any) -> System:

@@ -43,6 +43,8 @@ class Example:
         cluster: items with the same cluster are not independent (questions on one passage); None: on its own.
         evidence: ids of the passages that hold the answer; empty where unknown.
         rejected: the worse answer of a preference pair.
+        readers: of each restricted passage that the answer rests on, its readers; who is not among all of them may not
+            see this example in a prompt. Empty: everybody may.
     """
 
     query: Query
@@ -50,6 +52,11 @@ class Example:
     cluster: str | None = None
     evidence: tuple[str, ...] = ()
     rejected: str | None = None
+    readers: tuple[tuple[str, ...], ...] = ()
+
+    def readable_by(self, user: str | None) -> bool:
+        """Tell whether a user may see the example; None: somebody who is not named."""
+        return all(user in names for names in self.readers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,10 @@ class Passage:
     text: str
     title: str = ""
     readers: tuple[str, ...] = ()
+
+    def readable_by(self, user: str | None) -> bool:
+        """Tell whether a user may see the passage; None: somebody who is not named."""
+        return not self.readers or user in self.readers
 
 
 @dataclass(frozen=True, slots=True)

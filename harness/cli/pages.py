@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 
 @without_garbage_collection()
-def write_pages(
-    store: Store, suite: str | None, economics: Economics | None, *, html: Path | None, figures: Path | None
+def write_pages(  # noqa: PLR0913 - one for each flag
+    store: Store,
+    suite: str | None,
+    economics: Economics | None,
+    *,
+    html: Path | None,
+    figures: Path | None,
+    redacted: bool = False,
 ) -> None:
-    """Write the page, the charts, or both, and say where they are."""
+    """Write the page, the charts, or both, and say where they are; `redacted`: without texts of restricted items."""
     from harness.compare.prose.numbers import count
     from harness.compare.report.comparison import compare
     from harness.compare.report.provenance import provenance
@@ -35,7 +41,7 @@ def write_pages(
         from harness.compare.report.shown_items import examples_of
         from harness.render.html.page import render
 
-        examples = examples_of(selection.trials, comparison)
+        examples = examples_of(selection.trials, comparison, redacted=redacted)
         histories = _histories(store, [suite.name for suite in comparison.suites])
         write_html(html, render(comparison, examples, origin, _decisions(comparison, trials, economics), histories))
     if figures:

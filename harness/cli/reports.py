@@ -35,6 +35,9 @@ def report(  # noqa: PLR0913 - one for each flag
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Write its charts as PNG and SVG files.")
     ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Leave out texts of the page that not everybody may read.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = "terminal",
 ) -> None:
     """Print the report of what is stored, or write it as a page; no model is loaded."""
@@ -43,7 +46,7 @@ def report(  # noqa: PLR0913 - one for each flag
     if html or figures:
         from harness.cli.pages import write_pages
 
-        write_pages(store, suite, economics, html=html, figures=figures)
+        write_pages(store, suite, economics, html=html, figures=figures, redacted=redact)
     else:
         show_report(store, suite, form, console(), economics)
 

@@ -98,6 +98,9 @@ def export(
         str | None,
         typer.Option("--out", metavar="DIR|URI", help="A folder; for mlflow, e.g. sqlite:///mlflow.db."),
     ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Leave out the texts of rows that not everybody may read.")
+    ] = False,
     results: Results = None,
 ) -> None:
     """Write what is stored for other tools: a row a trial and a row an answer, or runs of MLflow."""
@@ -116,5 +119,5 @@ def export(
         uri = out or "sqlite:///mlflow.db"
         echo(f"{exporting.log_to_mlflow(stored, uri)} new runs in {uri}, of {len(stored)} trials.")
         return
-    for path in exporting.write_tables(stored, Path(out or "export"), to):
+    for path in exporting.write_tables(stored, Path(out or "export"), to, redacted=redact):
         echo(f"Written: {path}")

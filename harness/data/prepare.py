@@ -16,6 +16,7 @@ from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
 from harness.data.notes import label_notes, leak_notes
+from harness.data.readers import restrict
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, split, stratified_order
 from harness.data.suite import Suite
@@ -92,7 +93,13 @@ def prepare(
     test = pools["fresh"].examples[: (limits or {}).get("test")] if fresh else splits.test
     leaks = find_leaks((*splits.train, *splits.validation), test)
     planted = plant(task.name, task.kind, task.canaries)
-    splits, corpus = replace(splits, train=(*splits.train, *planted.train)), (*corpus, *planted.passages)
+    splits = replace(
+        splits,
+        train=(*restrict(splits.train, corpus), *planted.train),
+        validation=restrict(splits.validation, corpus),
+    )
+    test = restrict(test, corpus)
+    corpus = (*corpus, *planted.passages)
     canaries = tuple(_probe_task(probe, suite.tasks.index(task)) for probe in planted.probes)
     labels_left = tuple(labels.values())
     scored_splits = replace(splits, test=test)

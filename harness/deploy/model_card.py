@@ -8,7 +8,15 @@ from importlib import metadata
 from harness.records.record import Completed
 
 
-def card(record: Completed, *, adapter: bool, samples: int, reproduced: int, scores: Sequence[str]) -> str:
+def card(  # noqa: PLR0913 - the parts of a card
+    record: Completed,
+    *,
+    adapter: bool,
+    samples: int,
+    reproduced: int,
+    scores: Sequence[str],
+    restricted: Sequence[str] = (),
+) -> str:
     """Write the card as Markdown with the front matter that model hubs read.
 
     Args:
@@ -17,6 +25,7 @@ def card(record: Completed, *, adapter: bool, samples: int, reproduced: int, sco
         samples: stored answers that were compared.
         reproduced: those that the written model gives again.
         scores: the measured figures, a line each.
+        restricted: what of the files only some people may read, a phrase each.
     """
     trial, model = record.trial, record.model
     matter = [f"base_model: {model.name}", f"library_name: {'peft' if adapter else 'transformers'}"]
@@ -28,6 +37,7 @@ def card(record: Completed, *, adapter: bool, samples: int, reproduced: int, sco
         + (f"Note: {model.note}." if model.note else ""),
         "## Measured\n\n" + ("\n".join(f"- {line}" for line in scores) or "No figures were given."),
         _load_section(record, adapter=adapter),
+        *([_readers_section(restricted)] if restricted else []),
         _check_section(record, samples, reproduced),
         _origin_section(record),
     ]
@@ -55,6 +65,15 @@ def _load_section(record: Completed, *, adapter: bool) -> str:
         "that they are found with."
     )
     return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{command}\n```\n\n{explanation}"
+
+
+def _readers_section(restricted: Sequence[str]) -> str:
+    return (
+        f"## Who may read it\n\nNot for everybody: {', '.join(restricted)}. `readers` names who may see a passage or "
+        "an exemplar (of an exemplar, each list must hold the asker): leave out what the asker may not read before "
+        "passages are ranked and before the prompt is laid out, and keep these files from everybody else. What weights "
+        "have learned they may tell anybody who asks them. `samples.jsonl` has unrestricted items only."
+    )
 
 
 def _check_section(record: Completed, samples: int, reproduced: int) -> str:

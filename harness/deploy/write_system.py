@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api import Model, ModelInfo, Prompt, System
+from harness.api import Example, Model, ModelInfo, Passage, Prompt, System
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.decoding import prefix_sharing
@@ -91,12 +91,19 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
         scratch.mkdir(parents=True)
         adapter = _write_weights(system, planned.model_reference, scratch / "model", adapter=adapter)
         _write_prompt_and_index(system, scratch)
-        samples = [row for row in rows if row.role == "target"][:SAMPLES]
+        samples = [row for row in rows if row.role == "target" and not row.restricted][:SAMPLES]
         _write_lines(scratch / "samples.jsonl", [_sample(system, row) for row in samples])
         emit({"phase": "check"})
         model = _reopen(planned.model_reference, scratch / "model", cache, adapter=adapter)
         reproduced = _count_reproduced(model, system, target, samples)
-        text = card(record, adapter=adapter, samples=len(samples), reproduced=reproduced, scores=scores)
+        text = card(
+            record,
+            adapter=adapter,
+            samples=len(samples),
+            reproduced=reproduced,
+            scores=scores,
+            restricted=_restrictions(system, target if record.trained_parameters else None),
+        )
         (scratch / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         scratch.rename(folder)
@@ -203,7 +210,9 @@ def _write_prompt_and_index(system: System, folder: Path) -> None:
     prompt_parts: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
     exemplars = getattr(system.exemplars, "examples", ())
     prompt_parts["exemplars"] = [
-        {"question": exemplar.query.input, "answer": exemplar.references[0]} for exemplar in exemplars
+        {"question": exemplar.query.input, "answer": exemplar.references[0]}
+        | ({"readers": exemplar.readers} if exemplar.readers else {})
+        for exemplar in exemplars
     ]
     prompt_parts["exemplars_per_question"] = getattr(system.exemplars, "k", None)
     prompt_parts["prior_nats"] = list(system.prior)
@@ -218,6 +227,20 @@ def _write_prompt_and_index(system: System, folder: Path) -> None:
         for searcher in retriever.searchers:
             searcher.save(folder / "index")
         _write_lines(folder / "index" / "passages.jsonl", [asdict(passage) for passage in retriever.passages])
+
+
+def _restrictions(system: System, learned: PreparedTask | None) -> tuple[str, ...]:
+    """List what of the written files only some people may read, a phrase each; `learned`: what the weights are from."""
+    passages: Sequence[Passage] = getattr(system.retriever, "passages", ())
+    exemplars: Sequence[Example] = getattr(system.exemplars, "examples", ())
+    counts = {
+        "passages of `index/passages.jsonl`": sum(bool(passage.readers) for passage in passages),
+        "exemplars of `prompt.json`": sum(bool(exemplar.readers) for exemplar in exemplars),
+        "training examples behind the weights": sum(
+            bool(example.readers) for example in (learned.task_data.train if learned else ())
+        ),
+    }
+    return tuple(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _reopen(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:

@@ -35,6 +35,9 @@ def build_rows(
             passages=tuple(passage.id for passage in p.sent_passages),
             evidence=example.evidence,
             cited=citations(p.answer, p.sent_passages),
+            restricted=bool(example.readers)
+            or p.prompt.restricted
+            or any(passage.readers for passage in p.sent_passages),
             dropped_passages=p.raw.dropped_passages,
             prompt_tokens=p.raw.prompt_tokens,
             output_tokens=p.raw.output_tokens,

@@ -90,6 +90,7 @@ class Row(StoredModel):
         votes: the answer of each sample where there were several; empty text where none could be read.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
         cited: ids of the passages sent in which the answer given stands (`metrics.recall.citations`).
+        restricted: whether the prompt shows, or the answer rests on, what not everybody may read.
     """
 
     task: str
@@ -110,6 +111,7 @@ class Row(StoredModel):
     passages: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     cited: tuple[str, ...] = ()
+    restricted: bool = False
     dropped_passages: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
@@ -206,6 +208,7 @@ class Completed(StoredModel):
         search: what was tried for the parameters; None where they were not searched.
         serving: how it answers requests; None where that was not asked for.
         held: what parts of memory hold.
+        corpus: how well each step that learns the corpus (``pretrain``) has learned it, in the order of the chain.
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
         notes: what happened to kept artifacts, a sentence each: one was damaged and made again, or could not be kept.
@@ -229,6 +232,7 @@ class Completed(StoredModel):
     search: Search | None = None
     serving: Serving | None = None
     held: Held | None = None
+    corpus: tuple[CorpusLearning, ...] = ()
     forecast: Forecast | None = None
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()

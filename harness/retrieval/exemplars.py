@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FixedExemplars:
-    """The same exemplars for every query; for a query that is one of them, `spare` replaces it."""
+    """The same exemplars for every query.
+
+    Spares replace the query itself and what its user may not read, in their order.
+    """
 
     examples: tuple[Example, ...]
-    spare: Example | None = None
+    spares: tuple[Example, ...] = ()
 
     def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
-        """Return the exemplars for each query, never the query itself."""
-        return [self._for(query.id) for query in queries]
+        """Return the exemplars for each query: those that its user may read, never the query itself."""
+        return [self._pick(query) for query in queries]
 
-    def _for(self, query_id: str) -> tuple[Example, ...]:
-        if all(example.query.id != query_id for example in self.examples):
+    def _pick(self, query: Query) -> tuple[Example, ...]:
+        if all(_may_show(example, query) for example in self.examples):
             return self.examples
-        replaced = [self.spare if example.query.id == query_id else example for example in self.examples]
+        spares = (example for example in self.spares if _may_show(example, query))
+        replaced = [example if _may_show(example, query) else next(spares, None) for example in self.examples]
         return tuple(example for example in replaced if example is not None)
 
 
@@ -51,18 +55,23 @@ class NearestExemplars:
     k: int
 
     def pick(self, queries: Sequence[Query]) -> list[tuple[Example, ...]]:
-        """Return the nearest examples of each query, never the query itself."""
+        """Return the nearest examples that each query's user may read, never the query itself."""
         if not queries:
             return []
         from harness.retrieval import dense  # noqa: PLC0415 - imports FAISS and sentence-transformers
 
         similarities = dense.embed(self.embedder, [query.input for query in queries], "query") @ self.vectors.T
         orders = (-similarities).argsort(axis=1, kind="stable").tolist()
-        return [self._nearest(order, query.id) for order, query in zip(orders, queries, strict=True)]
+        return [self._nearest(order, query) for order, query in zip(orders, queries, strict=True)]
 
-    def _nearest(self, order: Sequence[int], query_id: str) -> tuple[Example, ...]:
-        candidates = (self.examples[i] for i in order if self.examples[i].query.id != query_id)
+    def _nearest(self, order: Sequence[int], query: Query) -> tuple[Example, ...]:
+        candidates = (self.examples[i] for i in order if _may_show(self.examples[i], query))
         return tuple(reversed([example for _, example in zip(range(self.k), candidates, strict=False)]))
+
+
+def _may_show(example: Example, query: Query) -> bool:
+    """Tell whether an example may stand in the prompt of a query: its user may read it, and it is another."""
+    return example.query.id != query.id and example.readable_by(query.user)
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:

@@ -109,7 +109,7 @@ class PassageRetriever:
 
 def readable_mask(passages: Sequence[Passage], user: str | None) -> NDArray[np.bool_]:
     """Return a mask [passages]: True for public passages and those that name the user; None: public ones only."""
-    return np.array([not p.readers or (user is not None and user in p.readers) for p in passages], dtype=bool)
+    return np.array([passage.readable_by(user) for passage in passages], dtype=bool)
 
 
 def fuse_rankings(lists: Sequence[Sequence[int]]) -> list[int]:

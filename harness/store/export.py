@@ -13,18 +13,22 @@ import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.records.record import Completed
+from harness.records.redaction import redact
 from harness.store.results_store import StoredTrial
 
 Value = str | int | float | bool | None
 
 
-def write_tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "parquet"]) -> list[Path]:
+def write_tables(
+    stored: Sequence[StoredTrial], folder: Path, form: Literal["csv", "parquet"], *, redacted: bool = False
+) -> list[Path]:
     """Write ``trials`` and ``examples``, which share the column ``key``; lists are JSON in CSV.
 
     Args:
         stored: finished or not.
         folder: created if missing; files of these names in it are replaced.
         form: of the files.
+        redacted: leave out the texts of restricted rows.
 
     Returns:
         The files.
@@ -35,7 +39,7 @@ def write_tables(stored: Sequence[StoredTrial], folder: Path, form: Literal["csv
     rows = [flatten(trial) for trial in stored]
     names = list(dict.fromkeys(name for row in rows for name in row))
     arrow_tables = {"trials": pa.table({name: [row.get(name) for row in rows] for name in names})}
-    answers = [_answers(trial) for trial in stored if isinstance(trial.record, Completed)]
+    answers = [_answers(trial, redacted=redacted) for trial in stored if isinstance(trial.record, Completed)]
     if answers:
         arrow_tables["examples"] = pa.concat_tables(answers, promote_options="default")
     try:
@@ -126,8 +130,10 @@ def _log(client: Any, stored: StoredTrial) -> bool:
 _FORMULA = tuple("=+-@\t\r")
 
 
-def _answers(stored: StoredTrial) -> Any:
+def _answers(stored: StoredTrial, *, redacted: bool) -> Any:
     table = stored.table()
+    if redacted and "restricted" in table.column_names:
+        table = pa.Table.from_pylist([redact(row) for row in table.to_pylist()], schema=table.schema)
     return table.replace_schema_metadata(None).add_column(0, "key", pa.array([stored.record.trial.key] * len(table)))
 
 

@@ -106,7 +106,9 @@ def _retrieving(system: System, target: PreparedTask, examples: Sequence[Example
     by_id = {passage.id: passage for passage in target.task_data.corpus}
     k = system.retriever.max_passages if system.retriever else 0
     evidence = {
-        example.query.id: _readable([by_id[i] for i in example.evidence if i in by_id], example.query.user)
+        example.query.id: tuple(
+            by_id[i] for i in example.evidence if i in by_id and by_id[i].readable_by(example.query.user)
+        )
         for example in examples
     }
     answerable = [example for example in examples if evidence[example.query.id]]
@@ -160,10 +162,6 @@ def _random_passages(target: PreparedTask, example: Example, k: int, seed: int) 
         if len(passages) == k:
             break
         passage = corpus[index]
-        if passage.id not in example.evidence and _readable([passage], example.query.user):
+        if passage.id not in example.evidence and passage.readable_by(example.query.user):
             passages.append(passage)
     return tuple(passages)
-
-
-def _readable(passages: Sequence[Passage], user: str | None) -> tuple[Passage, ...]:
-    return tuple(passage for passage in passages if not passage.readers or user in passage.readers)

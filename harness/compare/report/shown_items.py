@@ -16,6 +16,7 @@ from harness.compare.trials.stored_trials import TrialWithRows
 from harness.metrics import Items, get
 from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Trial
+from harness.records.redaction import redact
 from harness.store.column_file import TableColumns
 
 RIGHT = 0.5
@@ -55,13 +56,18 @@ class ShownAnswer(StoredModel):
 
 
 class ShownItem(StoredModel):
-    """One item with the answers of all strategies."""
+    """One item with the answers of all strategies.
+
+    Attributes:
+        restricted: whether some of its texts are not for everybody.
+    """
 
     id: str
     input: str
     references: tuple[str, ...]
     choices: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    restricted: bool = False
     answers: tuple[ShownAnswer, ...]
 
 
@@ -82,7 +88,11 @@ class TaskExamples(StoredModel):
 
 
 def examples_of(
-    trials: Iterable[TrialWithRows], comparison: Comparison, budget_bytes: int = BUDGET_BYTES
+    trials: Iterable[TrialWithRows],
+    comparison: Comparison,
+    budget_bytes: int = BUDGET_BYTES,
+    *,
+    redacted: bool = False,
 ) -> tuple[TaskExamples, ...]:
     """Choose, for each task, the items on which strategies disagree; of several seeds, the first that finished.
 
@@ -90,6 +100,7 @@ def examples_of(
         trials: the stored trials that the comparison was made of.
         comparison: says which strategies stand in which row.
         budget_bytes: of text, shared evenly among the tasks.
+        redacted: leave out the texts of restricted items.
 
     Raises:
         HarnessError: a trial's rows are damaged.
@@ -97,14 +108,16 @@ def examples_of(
     places = {trial.record.trial.place: trial for trial in trials if isinstance(trial.record, Completed)}
     tasks = [task for suite in comparison.suites for task in suite.tasks if task.primary and len(_shown(task)) > 1]
     share = budget_bytes // max(1, len(tasks))
-    return tuple(examples for task in tasks if (examples := _task(task, places, share)))
+    return tuple(examples for task in tasks if (examples := _task(task, places, share, redacted=redacted)))
 
 
 def _shown(task: TaskResult) -> list[tuple[int, StrategyResult]]:
     return [(index, row) for index, row in enumerate(task.rows) if row.status == "completed"][:ROWS]
 
 
-def _task(task: TaskResult, stored: Mapping[Any, TrialWithRows], budget_bytes: int) -> TaskExamples | None:
+def _task(
+    task: TaskResult, stored: Mapping[Any, TrialWithRows], budget_bytes: int, *, redacted: bool
+) -> TaskExamples | None:
     tables: dict[int, dict[str, dict[str, Any]]] = {}
     for index, row in _shown(task):
         if (trial := stored.get(_place(task, row))) and isinstance(trial.record, Completed):
@@ -115,7 +128,11 @@ def _task(task: TaskResult, stored: Mapping[Any, TrialWithRows], budget_bytes: i
     differing = [name for name in common if _disagree([rows[name] for rows in tables.values()])]
     chosen: list[ShownItem] = []
     for name in sorted(differing, key=_shuffled):
-        example = _example({index: rows[name] for index, rows in tables.items()})
+        item_rows = {index: rows[name] for index, rows in tables.items()}
+        restricted = any(row.get("restricted") for row in item_rows.values())
+        if redacted:
+            item_rows = {index: redact(row | {"restricted": restricted}) for index, row in item_rows.items()}
+        example = _example(item_rows, restricted=restricted)
         budget_bytes -= _size(example, chosen)
         if budget_bytes < 0 or len(chosen) == MOST:
             break
@@ -172,7 +189,7 @@ def _disagree(rows: Sequence[Mapping[str, Any]]) -> bool:
     return len(verdicts - {None}) > 1 if verdicts != {None} else len({row["answer"] for row in rows}) > 1
 
 
-def _example(rows: Mapping[int, Mapping[str, Any]]) -> ShownItem:
+def _example(rows: Mapping[int, Mapping[str, Any]], *, restricted: bool) -> ShownItem:
     first = next(iter(rows.values()))
     answers = [
         ShownAnswer(
@@ -193,6 +210,7 @@ def _example(rows: Mapping[int, Mapping[str, Any]]) -> ShownItem:
         references=tuple(first["references"]),
         choices=tuple(first["choices"] or ()),
         evidence=tuple(first["evidence"] or ()),
+        restricted=restricted,
         answers=tuple(answers),
     )
 

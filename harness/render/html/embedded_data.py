@@ -89,6 +89,7 @@ def _example(example: ShownItem, prefixes: dict[int, str], texts: _TextTable) ->
         "references": example.references,
         "choices": example.choices,
         "evidence": example.evidence,
+        "restricted": example.restricted,
         "answers": [
             {
                 "a": answer.answer,

@@ -14,6 +14,7 @@ from harness.compare.report.provenance import Provenance
 from harness.compare.report.shown_items import TaskExamples
 from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
+from harness.records.redaction import REDACTED
 from harness.render.decision_report import basis, exclusions, remarks, rules
 from harness.render.html.all_charts import task_charts
 from harness.render.html.chart import Cell, ChartTable, row_name, table
@@ -113,6 +114,11 @@ def render(
     template = template_environment().get_template("page.html.j2")
     while True:
         data = mark_safe(as_script(example_data(comparison, examples)))
+        context["restricted"] = sum(
+            item.restricted and any(answer.prompt != REDACTED for answer in item.answers)
+            for task_examples in examples
+            for item in task_examples.examples
+        )
         page = template.render(context, **embedded_files(SCRIPTS), examples=examples, example_json=data)
         page_bytes = page.encode("utf-8", errors="replace")
         if len(page_bytes) <= MAX_PAGE_BYTES or not any(task_examples.examples for task_examples in examples):

@@ -83,7 +83,7 @@
   };
   const card = (example) => {
     const article = made("article", "example");
-    article.append(made("h3", "", `Item ${example.id}`), made("p", "asked", data.texts[example.input] || "(see the prompt)"));
+    article.append(made("h3", "", `Item ${example.id}${example.restricted ? ", not for everybody" : ""}`), made("p", "asked", data.texts[example.input] || "(see the prompt)"));
     const reference = made("p", "reference");
     reference.append(made("b", "", "Reference: "), document.createTextNode(example.references.join(" / ")));
     if (example.choices.length) reference.append(made("br"), made("b", "", "Choices: "), document.createTextNode(example.choices.join(" / ")));
