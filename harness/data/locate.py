@@ -80,13 +80,24 @@ def _hub(reference: str) -> ModelFolder:
 
 
 def _snapshot(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only hub ids need it
+    """Return a model's folder in the hub's cache: up to date, or as it is there if the hub can't be reached."""
+    from huggingface_hub import errors as hub  # noqa: PLC0415 - only hub ids need it
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415
 
+    def snapshot(*, local: bool) -> Path:
+        patterns = {"allow_patterns": [*ALLOW_PATTERNS], "ignore_patterns": [*IGNORE_PATTERNS]}
+        return Path(snapshot_download(name, revision=revision, local_files_only=local, **patterns))
+
     disable_progress_bars()
-    return Path(
-        snapshot_download(name, revision=revision, allow_patterns=[*ALLOW_PATTERNS], ignore_patterns=[*IGNORE_PATTERNS])
-    )
+    try:
+        return snapshot(local=False)
+    except (hub.HfHubHTTPError, hub.HFValidationError, hub.LocalEntryNotFoundError):
+        raise  # the hub has answered, or the cache was searched
+    except Exception as error:  # of a proxy or a broken connection: which one differs by version
+        if isinstance(error, OSError) and error.errno:
+            raise  # of this machine: a full disk, no permission
+        return snapshot(local=True)
 
 
 def _explain_errors(download: Callable[[], Path], name: str, revision: str) -> Path:

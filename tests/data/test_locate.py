@@ -66,8 +66,18 @@ def test_a_hub_model_without_safetensors_is_refused(tmp_path: Path):
     assert "has no *.safetensors file" in run("acme/tiny", tmp_path / "hub", HF_HUB_OFFLINE="1")
 
 
-def test_a_hub_that_cannot_be_reached_is_one_clear_error(tmp_path: Path):
-    assert "the hub can't be reached" in run("acme/tiny", tmp_path / "hub", HF_ENDPOINT="http://127.0.0.1:9")
+UNREACHABLE = [
+    {"HF_ENDPOINT": "http://127.0.0.1:9"},
+    {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
+    {"HF_ENDPOINT": "https://hub.invalid", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
+]
+
+
+@pytest.mark.parametrize("network", UNREACHABLE, ids=["nobody listens", "no proxy", "no proxy for TLS"])
+def test_without_a_network_a_hub_model_is_the_one_in_the_cache_or_one_clear_error(network: Any, tmp_path: Path):
+    folder = snapshot(tmp_path / "hub", {"model.safetensors": "", "config.json": "{}", "README.md": CARD})
+    assert run("acme/tiny", tmp_path / "hub", **network) == [str(folder), COMMIT, "apache-2.0"]
+    assert "the hub can't be reached" in run("acme/other", tmp_path / "hub", **network)
 
 
 class Refuse(BaseHTTPRequestHandler):
