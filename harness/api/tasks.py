@@ -45,6 +45,7 @@ class Example:
         rejected: the worse answer of a preference pair.
         readers: of each restricted passage that the answer rests on, its readers; who is not among all of them may not
             see this example in a prompt. Empty: everybody may.
+        teacher: the model that wrote the example; empty: it is of the data set.
     """
 
     query: Query
@@ -53,6 +54,7 @@ class Example:
     evidence: tuple[str, ...] = ()
     rejected: str | None = None
     readers: tuple[tuple[str, ...], ...] = ()
+    teacher: str = ""
 
     def readable_by(self, user: str | None) -> bool:
         """Tell whether a user may see the example; None: somebody who is not named."""
@@ -123,6 +125,7 @@ class TaskData:
         order: the task's place in its suite, from 0.
         hash: sha256 over all items of the task.
         parts: the tasks to learn together, in the suite's order, this one among them; empty: this one alone.
+        paraphrases: passages in other words, written by a step: to learn from, never retrieved or shown.
     """
 
     task: Task
@@ -136,6 +139,7 @@ class TaskData:
     order: int = 0
     hash: str = ""
     parts: tuple[TaskData, ...] = ()
+    paraphrases: tuple[Passage, ...] = ()
 
     @property
     def provides(self) -> frozenset[Provision]:

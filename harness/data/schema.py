@@ -71,6 +71,7 @@ class TaskConfig(_Strict):
         canaries: made-up secrets planted in the training split (a number), and in the corpus; asked for afterwards.
         paraphrases: up to three other instructions; some test items are asked with each, to see how much the wording
             decides. No score of the task depends on them.
+        synthetic_by: the model that wrote the items, where one did: no decision rests on training rows of its own too.
     """
 
     name: Name
@@ -108,6 +109,7 @@ class TaskConfig(_Strict):
     preparation: Preparation = Field(default_factory=lambda: Preparation.model_validate({}))
     canaries: Canaries = Field(default_factory=lambda: Canaries.model_validate({}))
     paraphrases: tuple[str, ...] = ()
+    synthetic_by: str | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TaskConfig":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-Phase = Literal["load", "search", "index", "adapt", "predict", "serve", "check", "probe", "seen", "score"]
+Phase = Literal[
+    "load", "search", "index", "adapt", "calibrate", "predict", "serve", "check", "probe", "seen", "score"
+]
 
 
 class StoredModel(BaseModel):
@@ -19,8 +22,9 @@ class Span(StoredModel):
     """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
 
     Attributes:
-        phase: ``search`` tries parameters on the validation split; ``serve`` asks items as requests, one by one;
-            ``check`` asks some again in other ways; ``seen`` asks items of the training split again.
+        phase: ``search`` tries parameters on the validation split; ``calibrate`` measures what a system's labels score
+            whatever is asked (`LabelCalibration`); ``serve`` asks items as requests, one by one; ``check`` asks some
+            again in other ways, or measures what is known of a corpus; ``seen`` asks items of the training split again.
         step: the step that the phase belongs to, where it is one step's.
         wall_s: seconds by the monotonic clock.
         host_start_bytes: resident memory when the phase began.
@@ -48,6 +52,29 @@ class Span(StoredModel):
     decode_tokens: int | None = None
     energy_j: float | None = None
     reused: bool = False
+
+
+class LabelCalibration(StoredModel):
+    """How the scores of a task's fixed labels are read (`harness.predict.label_calibration`); labels in their order.
+
+    Attributes:
+        source: what the prior was measured on: ``validation`` inputs, or ``content-free`` questions; inputs: how many.
+        prior: each label's mean log-probability among the labels, nats.
+        shares: each label's share that is expected, in (0, 1); share_labels: training labels that it was counted from.
+        default: whether the stored answers are read with it; else by the raw scores.
+    """
+
+    source: Literal["validation", "content-free"]
+    inputs: int
+    prior: tuple[float, ...]
+    shares: tuple[float, ...]
+    share_labels: int = 0
+    default: bool = True
+
+    @property
+    def shift(self) -> tuple[float, ...]:
+        """What is taken off each label's log-likelihood: its prior less the logarithm of its share, nats."""
+        return tuple(prior - log(share) for prior, share in zip(self.prior, self.shares, strict=True))
 
 
 class Request(StoredModel):
@@ -104,6 +131,51 @@ class Held(StoredModel):
     tuned_weights_bytes: int | None = None
     gradient_bytes: int | None = None
     optimizer_bytes: int | None = None
+
+
+class CorpusLearning(StoredModel):
+    """How well a model knew the corpus before and after a step that learns it, on the same sample of passages.
+
+    Attributes:
+        step: that learned it.
+        passages: learned; restricted_passages: left out, because not everybody may read them.
+        bits_per_byte_before, bits_per_byte_after: of the sample; lower is better.
+        cloze_items: sentences whose last words were masked; cloze_recall_before, cloze_recall_after: share of them that
+            greedy decoding went on with exactly, 0 to 1; None where no sentence was long enough.
+    """
+
+    step: str
+    passages: int
+    restricted_passages: int = 0
+    bits_per_byte_before: float
+    bits_per_byte_after: float
+    cloze_items: int = 0
+    cloze_recall_before: float | None = None
+    cloze_recall_after: float | None = None
+
+    @property
+    def halved(self) -> bool:
+        """Whether the bits were halved; a model that needs more has not learned the corpus."""
+        return self.bits_per_byte_after <= self.bits_per_byte_before / 2
+
+
+class SyntheticRows(StoredModel):
+    """Training items that a step of the chain wrote, and what the trial left out of them.
+
+    Attributes:
+        teachers: models that wrote them.
+        counts: rows by what became of them when they were written, e.g. ``{"written": 30, "kept": 21}``.
+        learned: items that the later steps could learn from, in all; of them synthetic: those that a teacher wrote.
+        near_test: rows left out because they are nearly like a test item.
+        affected: ids of the test items that such a row was nearly like.
+    """
+
+    teachers: tuple[str, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict[str, int])
+    learned: int = 0
+    synthetic: int = 0
+    near_test: int = 0
+    affected: tuple[str, ...] = ()
 
 
 class Forecast(StoredModel):
