@@ -35,7 +35,9 @@ def data(
 
 @app.command()
 def fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Default: all of them.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Default: all but optional ones.")
+    ] = None,
     *,
     only_list: Annotated[
         bool, typer.Option("--list", help="Fetch nothing: show what is pinned and what is here.")
@@ -46,7 +48,9 @@ def fetch(
     from harness.data.sources import all_sources, source
     from harness.render.plan.live import download_bar
 
-    sources = [source(name) for name in names or []] or list(all_sources())
+    sources = [source(name) for name in names or []] or [
+        pinned for pinned in all_sources() if only_list or not pinned.optional
+    ]
     if only_list:
         from harness.render.plan import listing
 
@@ -56,7 +60,7 @@ def fetch(
     for archive in sources:
         with download_bar(screen, archive.name) as progress:
             path = archives.fetch(archive.name, progress)
-        echo(f"{archive.name}: {path} ({archive.size_bytes / 1e6:.0f} MB, {archive.licence})")
+        echo(f"{archive.name}: {path} ({archive.total_bytes / 1e6:.0f} MB, {archive.licence})")
 
 
 @app.command()

@@ -7,12 +7,12 @@ import json
 import re
 import sys
 
-from harness.data.sources import Source
+from harness.data.sources import Archive
 from harness.errors import HarnessError
 from harness.measure.child_process import run_python
 
 
-def find(source: Source) -> str:
+def find(source: Archive) -> str:
     """Return the address of a source's archive.
 
     pip reads the registry's index and the package's metadata; registries that serve metadata by itself

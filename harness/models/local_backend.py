@@ -35,7 +35,7 @@ class LocalBackend(Backend):
         """
         pinned = {source.name: source for source in all_sources() if source.use in ("model", use)}
         if name in pinned:
-            return _reference(name, name, f"archive:{pinned[name].sha256}")
+            return _reference(name, name, f"archive:{pinned[name].content_sha256}")
         folder = Path(name).expanduser()
         if folder.is_dir():
             check = folder_check.check if use == "model" else folder_check.check_weights
@@ -53,7 +53,7 @@ class LocalBackend(Backend):
         pinned = {source.name: source for source in all_sources()}
         if reference in pinned:
             locate(reference)
-            return f"archive:{pinned[reference].sha256}"
+            return f"archive:{pinned[reference].content_sha256}"
         folder = Path(reference).expanduser()
         return self._folder_identity(folder) if folder.is_dir() else f"hub:{reference}"
 

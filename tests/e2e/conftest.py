@@ -54,7 +54,8 @@ def fetched():
     from harness.models.loading import prepare_weights
 
     for source in all_sources():
-        fetch(source.name)
+        if not source.optional:
+            fetch(source.name)
     prepare_weights(locate("smollm2-135m-instruct").path, cache.root())
     locate("minilm")
     return cache.root()

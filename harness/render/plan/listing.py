@@ -67,9 +67,15 @@ def sources(archives: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]
     """Show each pinned source, and whether it is in the cache."""
     table = _table("name", "use", "MB", "", "licence", header=True)
     for source, fetched in archives:
-        mark = Text("here", style="green") if fetched else Text("not fetched", style="dim")
-        table.add_row(Text(source.name), Text(source.use), f"{source.size_bytes / 1e6:.0f}", mark, Text(source.licence))
+        mark = (
+            Text("here", style="green") if fetched else Text("optional" if source.optional else "not fetched", style="dim")
+        )
+        table.add_row(
+            Text(source.name), Text(source.use), f"{source.total_bytes / 1e6:.0f}", mark, Text(source.licence)
+        )
     yield table
+    for source in (source for source, fetched in archives if not fetched):
+        yield Text.assemble((f"{source.name}: ", "bold"), ", ".join(archive.filename for archive in source.archives))
 
 
 def planned_trials(
