@@ -67,9 +67,8 @@ def sources(archives: Sequence[tuple[Source, bool]]) -> Iterator[RenderableType]
     """Show each pinned source, and whether it is in the cache."""
     table = _table("name", "use", "MB", "", "licence", header=True)
     for source, fetched in archives:
-        mark = (
-            Text("here", style="green") if fetched else Text("optional" if source.optional else "not fetched", style="dim")
-        )
+        absent = "optional" if source.optional else "not fetched"
+        mark = Text("here", style="green") if fetched else Text(absent, style="dim")
         table.add_row(
             Text(source.name), Text(source.use), f"{source.total_bytes / 1e6:.0f}", mark, Text(source.licence)
         )
