@@ -18,6 +18,7 @@ from harness.api import Answer, Example, Model, Passage, ProgressCallback, Promp
 from harness.data.leaks import find_leaks, find_repeats
 from harness.metrics.recall import citations
 from harness.metrics.text_answers import normalise
+from harness.training.writing_examples import DEMONSTRATIONS, REWORDED
 
 QUESTION_INSTRUCTION = "Write one question that the text answers, and the short answer as it stands in the text."
 PARAPHRASE_INSTRUCTION = "Write the text again in other words. Keep every fact, name and number."
@@ -31,40 +32,6 @@ _SAMPLE_SEEDS = 1_000_003
 
 _LINE = re.compile(rf"^\s*(?P<question>[^\n]+?\?)\s*{ANSWER_MARK}\s*(?P<answer>[^\n]+)")
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
-
-DEMONSTRATIONS = (
-    (
-        "The Amber Bridge was built by Ida Holm in 1893. It crosses the river Lenn on nine arches, and trams have used "
-        "it since 1911.",
-        "Who built the Amber Bridge?",
-        "Ida Holm",
-    ),
-    (
-        "Kelp is a brown alga of cold seas. Some species grow half a metre a day, and sea otters sleep wrapped in it so "
-        "that they do not drift away.",
-        "What keeps sea otters from drifting away while they sleep?",
-        "Kelp",
-    ),
-    (
-        "The first edition of the atlas had 53 maps on paper of linen. Its printer, in Antwerp, sold it to merchants, "
-        "and four reprints followed within two years.",
-        "How many maps did the first edition of the atlas have?",
-        "53",
-    ),
-)
-"""Texts with a question and its answer, shown where the training split has no example with a passage."""
-_REWORDED = (
-    (
-        DEMONSTRATIONS[0][0],
-        "In 1893 Ida Holm built a bridge of nine arches over the river Lenn, the Amber Bridge. Trams have crossed it "
-        "since 1911.",
-    ),
-    (
-        DEMONSTRATIONS[1][0],
-        "In cold seas there lives a brown alga called kelp, of which some species become half a metre longer in a day. "
-        "Sea otters wrap themselves in it for sleep and stay where they are.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -183,7 +150,8 @@ def read_question(output: str, passage: Passage, number: int, teacher: str) -> E
         return "answer not in passage"
     if f" {normalise(answer)} " in f" {normalise(question)} ":
         return "answer in question"
-    return _example(f"{passage.id}-{number}", question, answer, passage.id, passage.readers, teacher)
+    name = f"{passage.id}-{number}"
+    return _example(name, question, answer, passage=passage.id, readers=passage.readers, teacher=teacher)
 
 
 @dataclass
@@ -226,7 +194,7 @@ def _paraphrase(
     definition = _definition(task.task, PARAPHRASE_INSTRUCTION, "In other words")
     kept: list[Passage] = []
     for number in range(settings.paraphrases):
-        prompts = [Prompt(definition, passage.text, _REWORDED) for passage in passages]
+        prompts = [Prompt(definition, passage.text, REWORDED) for passage in passages]
         answers = desk.ask(prompts, PARAPHRASE_TOKENS, settings.per_passage + number, one_line=True)
         for passage, answer in zip(passages, answers, strict=True):
             text = " ".join(answer.output.split())
@@ -308,7 +276,14 @@ def load_rows(file: Path) -> WrittenRows:
     """Read rows that `save_rows` wrote; what became of the others is not in the file."""
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     examples = tuple(
-        _example(row["id"], row["question"], row["answer"], row["passage"], tuple(row["readers"]), row["teacher"])
+        _example(
+            row["id"],
+            row["question"],
+            row["answer"],
+            passage=row["passage"],
+            readers=tuple(row["readers"]),
+            teacher=row["teacher"],
+        )
         for row in rows
         if "question" in row
     )
@@ -317,7 +292,7 @@ def load_rows(file: Path) -> WrittenRows:
 
 
 def _example(  # noqa: PLR0913 - the fields of a row
-    name: str, question: str, answer: str, passage: str, readers: tuple[str, ...], teacher: str
+    name: str, question: str, answer: str, *, passage: str, readers: tuple[str, ...], teacher: str
 ) -> Example:
     return Example(
         Query(name, question, user=readers[0] if readers else None),
