@@ -17,8 +17,8 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, St
 
 from harness.api import Sampling
 from harness.decoding.kv_cache import compact_rows
-from harness.decoding.packed_rows import Tokens, common_prefix_length
-from harness.decoding.prefix_sharing import causal_lm, expand_cache, logits_at, prefill
+from harness.decoding.packed_rows import Tokens
+from harness.decoding.prefix_sharing import KeptPrefix, causal_lm, expand_cache, logits_at, shared_prefix
 from harness.decoding.sampling import ChooseToken, ChosenTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
@@ -33,6 +33,7 @@ class DecodeLimits:
         newline_ids: ids that end an answer too, unless nothing but such ids came before.
         max_rows: the most prompts decoded together.
         max_prompt_tokens: the most prompt tokens, padding included, prefilled together.
+        max_cache_tokens: the most tokens in the caches of prompts decoded together: each has a copy of the prefix.
     """
 
     max_new_tokens: int
@@ -40,6 +41,7 @@ class DecodeLimits:
     newline_ids: frozenset[int] = frozenset()
     max_rows: int = 32
     max_prompt_tokens: int = 2048
+    max_cache_tokens: int = 32_768
 
 
 def decode_batched(
@@ -48,6 +50,7 @@ def decode_batched(
     limits: DecodeLimits,
     sampling: Sampling | None = None,
     timer: PassTimer | None = None,
+    kept: KeptPrefix | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.
 
@@ -57,17 +60,16 @@ def decode_batched(
         limits: when to stop.
         sampling: how tokens are drawn; None: greedily.
         timer: gets progress, and the seconds of prefill and decoding.
+        kept: a prefix that was read before.
     """
-    batched = limits.max_rows > 1 and len(prompts) > 1
-    shared = min(common_prefix_length(prompts), min(map(len, prompts)) - 1) if batched else 0
     answers: list[Tokens] = [[] for _ in prompts]
     chooser = TokenChooser(sampling, prompts)
     timer = timer or PassTimer(len(prompts), module.device)
     with torch.inference_mode():
         timer.start()
-        prefix = prefill(module, prompts[0][:shared]) if shared > 0 else None
+        shared, prefix = shared_prefix(module, prompts, kept, batched=limits.max_rows > 1)
         timer.record_prefill(range(len(prompts)))
-        for group in group_by_length([len(p) - shared for p in prompts], limits):
+        for group in group_by_length([len(p) - shared for p in prompts], limits, shared):
             timer.start()
             suffixes = [prompts[i][shared:] for i in group]
             choose_token = _time_prefill(chooser.for_sequences(group), timer, group)
@@ -153,12 +155,21 @@ class NewlineCriteria(StoppingCriteria):
         return torch.tensor([started and last in self.newline_ids], device=input_ids.device)
 
 
-def group_by_length(lengths: Sequence[int], limits: DecodeLimits) -> list[list[int]]:
-    """Group prompts of similar length, longest first: little padding, and memory peaks early."""
+def group_by_length(lengths: Sequence[int], limits: DecodeLimits, shared: int = 0) -> list[list[int]]:
+    """Group prompts of similar length, longest first: little padding, and memory peaks early.
+
+    Args:
+        lengths: of the prompts without their shared prefix.
+        limits: of a group.
+        shared: tokens of the prefix, which each prompt of a group has a copy of.
+    """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         last = groups[-1] if groups else []
-        if last and len(last) < limits.max_rows and (len(last) + 1) * lengths[last[0]] <= limits.max_prompt_tokens:
+        longest = lengths[last[0]] if last else 0
+        row_tokens = shared + longest + limits.max_new_tokens
+        rows = min(limits.max_rows, limits.max_cache_tokens // row_tokens) if last else 0
+        if last and len(last) < rows and (len(last) + 1) * longest <= limits.max_prompt_tokens:
             last.append(index)
         else:
             groups.append([index])

@@ -6,6 +6,7 @@ Used for scoring choices and for training batches; `packed_rows` builds the rows
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -26,12 +27,31 @@ from harness.decoding.packed_rows import (
 from harness.decoding.timing import PassTimer
 
 
+@dataclass(frozen=True)
+class KeptPrefix:
+    """Tokens that prompts begin with, and their keys and values: batch of one."""
+
+    tokens: Tokens
+    cache: DynamicCache
+
+    def first(self, tokens: int) -> DynamicCache:
+        """Return the keys and values of the first so many tokens, as views."""
+        if tokens == len(self.tokens):
+            return self.cache
+        cut = DynamicCache()
+        layers: Any = self.cache.layers  # full attention only: `packing_probe` has checked
+        for index, layer in enumerate(layers):
+            cut.update(layer.keys[:, :, :tokens], layer.values[:, :, :tokens], index)
+        return cut
+
+
 def score_branches(
     module: Any,
     branches: Sequence[Branch],
     row_tokens: int | None,
     timer: PassTimer | None = None,
     ends: Sequence[int] = (),
+    kept: KeptPrefix | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -41,6 +61,7 @@ def score_branches(
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
         timer: gets progress and prefill seconds; there is no decoding.
         ends: the tokens that `ANY_END` stands for.
+        kept: a prefix that was read before.
     """
     timer = timer or PassTimer(len(branches), module.device)
     scores: list[list[float]] = [[] for _ in branches]
@@ -51,13 +72,11 @@ def score_branches(
             timer.record_prefill([index])
             timer.report_progress([index])
         return scores
-    stems = [branch.stem for branch in branches]
-    shared = min(common_prefix_length(stems), min(map(len, stems)) - 1) if len(branches) > 1 else 0
-    suffixes = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
     with torch.inference_mode():
         timer.start()
-        prefix = prefill(module, stems[0][:shared]) if shared else None
+        shared, prefix = shared_prefix(module, [branch.stem for branch in branches], kept)
         timer.record_prefill(range(len(branches)))
+        suffixes = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
         for group in fill_rows([branch.cost for branch in suffixes], row_tokens):
             timer.start()
             row = pack_row([suffixes[i] for i in group], shared)
@@ -76,6 +95,34 @@ def _score_leaf(module: Any, stem: Tokens, leaf: Tokens, ends: Sequence[int]) ->
     row = pack_row([Branch(stem, (leaf,))], 0)
     with torch.inference_mode():
         return float(log_likelihoods(module, row, masked=False, ends=ends).sum())
+
+
+def shared_prefix(
+    module: Any, prompts: Sequence[Tokens], kept: KeptPrefix | None = None, *, batched: bool = True
+) -> tuple[int, DynamicCache | None]:
+    """Return the number of tokens that prompts are answered behind, and their keys and values.
+
+    Those are the kept prefix as far as all prompts begin with it, or what the prompts have in common, read once:
+    whichever leaves fewer tokens to read.
+
+    Args:
+        module: a causal language model.
+        prompts: tokens of each, at least one each; the last token of none is part of the prefix.
+        kept: a prefix that was read before.
+        batched: whether prompts may share what they have in common; one alone shares nothing.
+    """
+    longest = min(map(len, prompts)) - 1
+    common = min(common_prefix_length(prompts), longest) if batched and len(prompts) > 1 else 0
+    there = min(common_prefix_length([kept.tokens, *prompts]), longest) if kept else 0
+    if kept and there and (len(prompts) - 1) * max(0, common - there) <= there:
+        return there, kept.first(there)
+    return common, prefill(module, prompts[0][:common]) if common > 0 else None
+
+
+def keep_prefix(module: Any, tokens: Tokens) -> KeptPrefix:
+    """Read tokens and keep their keys and values."""
+    with torch.inference_mode():
+        return KeptPrefix(tokens, prefill(module, tokens))
 
 
 def prefill(module: Any, tokens: Tokens) -> DynamicCache:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
 from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.finite import require_finite
-from harness.decoding.packed_rows import ANY_END, Branch
+from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError
 from harness.models import saved_weights, virtual_tokens
@@ -33,6 +33,7 @@ class LocalModel:
         changed_weights: names of those that do; None: any may.
         row_tokens: tokens of one forward pass that scores choices.
         decode_rows: the most prompts decoded together.
+        kept: a prefix that was read with these weights, for prompts that begin with it; None: none.
     """
 
     info: ModelInfo
@@ -43,6 +44,7 @@ class LocalModel:
     changed_weights: frozenset[str] | None = None
     row_tokens: int = ROW_TOKENS
     decode_rows: int = 32
+    kept: prefix_sharing.KeptPrefix | None = None
 
     def encode(self, text: str) -> list[int]:
         """Tokenize a text, without added special tokens."""
@@ -124,9 +126,12 @@ class LocalModel:
         task = prompts[0].task
         newline_ids = self.newline_ids if one_line and not self._may_think(task) else frozenset[int]()
         limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, newline_ids, max_rows=self.decode_rows)
-        decode = batched_decode.decode_batched if self.supports_packing else batched_decode.decode_one_by_one
         timer = PassTimer(len(rendered), self.module.device, progress)
-        outputs = decode(self.module, [p.tokens for p in rendered], limits, sampling, timer)
+        tokens_of = [p.tokens for p in rendered]
+        if self.supports_packing:
+            outputs = batched_decode.decode_batched(self.module, tokens_of, limits, sampling, timer, self.kept)
+        else:
+            outputs = batched_decode.decode_one_by_one(self.module, tokens_of, limits, sampling, timer)
         return [
             Answer(
                 p.text,
@@ -161,7 +166,7 @@ class LocalModel:
         timer = PassTimer(len(rendered), self.module.device, progress)
         row_tokens = self.row_tokens if self.supports_packing else None
         scores = prefix_sharing.score_branches(
-            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task))
+            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task)), self.kept
         )
         require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
         return [
@@ -207,10 +212,26 @@ class LocalModel:
             changed_weights: their names; None: any may be.
         """
         if not base_changed:
-            return replace(self, module=module)
+            return replace(self, module=module, kept=None)
         earlier = self.changed_weights if self.base_changed else frozenset[str]()
         all_changed = None if changed_weights is None or earlier is None else earlier | changed_weights
-        return replace(self, module=module, base_changed=True, changed_weights=all_changed)
+        return replace(self, module=module, base_changed=True, changed_weights=all_changed, kept=None)
+
+    def with_prefix(self, prompts: Sequence[Prompt]) -> LocalModel:
+        """Read what the prompts begin with in common, and return the model that keeps its keys and values.
+
+        A model whose prompts cannot share a cache (`supports_packing`) keeps nothing.
+        """
+        tokens = [rendered.tokens for rendered in self.render_prompts(prompts, 1)] if self.supports_packing else [[]]
+        shared = tokens[0][: common_prefix_length(tokens)]
+        if not shared:
+            return replace(self, kept=None)
+        return replace(self, kept=prefix_sharing.keep_prefix(self.module, shared))
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens of the prefix that is kept; 0: none is."""
+        return len(self.kept.tokens) if self.kept else 0
 
     @property
     def trained_parameters(self) -> int:
