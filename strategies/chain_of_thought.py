@@ -10,8 +10,7 @@ from harness.api import Architecture, Context, Footprint, Needs, Reasoning, Step
 class ChainOfThought(Step):
     """One reasoning is generated greedily behind a sentence that asks for it, and the answer is read behind that.
 
-    Answers are read as without reasoning: choices are scored, short answers generated. An earlier calibration is
-    dropped, as it belongs to answers without reasoning; put `calibrated` after this step to calibrate again.
+    Answers are read as without reasoning: choices are scored, short answers generated.
     """
 
     trigger: str = Field("Let's think step by step.", description="what the reasoning begins with")
@@ -28,4 +27,4 @@ class ChainOfThought(Step):
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the system think before it answers."""
         del task, context
-        return system.replace(prior=(), content_free=(), reasoning=Reasoning(self.trigger, self.max_reasoning_tokens))
+        return system.replace(reasoning=Reasoning(self.trigger, self.max_reasoning_tokens))

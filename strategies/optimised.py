@@ -22,7 +22,8 @@ class Optimised(Step):
 
     They are judged by the task's first metric on the validation split. Where that has fewer than `items`, training
     items fill it up (at most half of them), and those are shown in no candidate. The present prompt is one candidate,
-    and stays unless another does better on the same items. Fixed labels are calibrated by the answers to those items.
+    and stays unless another does better on the same items.
+    Scored labels are read as those of every system (`harness.predict.label_calibration`).
     """
 
     candidates: int = Field(8, ge=1, description="prompts tried besides the present one")
@@ -40,7 +41,7 @@ class Optimised(Step):
     random: ClassVar[bool] = True
     paper: ClassVar[str] = (
         "instructions: Zhou et al. 2023, arXiv:2211.01910; exemplars: Khattab et al. 2023, arXiv:2310.03714; halving:"
-        " Jamieson and Talwalkar 2016, arXiv:1502.07943; calibration: Zhou et al. 2024, arXiv:2309.17249"
+        " Jamieson and Talwalkar 2016, arXiv:1502.07943"
     )
 
     @model_validator(mode="before")
@@ -63,11 +64,10 @@ class Optimised(Step):
         from harness.prompts.successive_halving import RoundScore, ScoredCandidate, affordable_candidates, halve
 
         selection_examples, exemplar_pool = split_for_search(task, self.items, context.seed)
-        bare = system.replace(prior=())
         instructions = self._instructions(system, context)
         count = affordable_candidates(self.candidates, self.budget)
-        challengers = draw_candidates(bare, instructions, exemplar_pool, k=self.k, count=count, seed=context.seed)
-        candidates = [ScoredCandidate(candidate) for candidate in (bare, *challengers)]
+        challengers = draw_candidates(system, instructions, exemplar_pool, k=self.k, count=count, seed=context.seed)
+        candidates = [ScoredCandidate(candidate, task.train) for candidate in (system, *challengers)]
 
         def log_round(round_score: RoundScore, tokens: int) -> None:
             context.count_tokens(tokens)
@@ -75,17 +75,15 @@ class Optimised(Step):
             context.log(asdict(round_score))
 
         metric = task.metrics[0] if task.metrics else "accuracy" if "choices" in task.provides else "token_f1"
-        best = halve(candidates, selection_examples, metric, self.budget, log_round)
-        return best.system.replace(prior=best.prior)
+        return halve(candidates, selection_examples, metric, self.budget, log_round).system
 
     def save(self, system: System, folder: Path) -> None:
-        """Write the instruction, the ids of the exemplars (null: those of the steps before) and the prior as JSON."""
+        """Write the instruction, the ids of the exemplars (null: those of the steps before) as JSON."""
         searched = system.exemplars if isinstance(system.exemplars, SearchedExemplars) else None
         prompt = {
             "instruction": system.task.instruction,
             "exemplars": searched and [example.query.id for example in searched.examples],
             "spares": [example.query.id for example in searched.spares] if searched else [],
-            "prior": system.prior,
         }
         (folder / FILE).write_text(json.dumps(prompt, indent=1), encoding="utf-8")
 
@@ -94,9 +92,7 @@ class Optimised(Step):
         del context
         prompt = json.loads((folder / FILE).read_text(encoding="utf-8"))
         by_id = {example.query.id: example for example in task.train}
-        system = system.replace(
-            task=replace(system.task, instruction=prompt["instruction"]), prior=tuple(prompt["prior"])
-        )
+        system = system.replace(task=replace(system.task, instruction=prompt["instruction"]))
         if prompt["exemplars"] is None:
             return system
         exemplars = tuple(by_id[name] for name in prompt["exemplars"])

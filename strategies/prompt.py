@@ -15,7 +15,7 @@ class CustomPrompt(Step):
     """Another instruction, another template, or both; what is not given stays as the task has it.
 
     A template is a Jinja file: `harness/prompts/templates/plain.jinja` is the built-in one, lists the variables,
-    and can be copied. An earlier calibration belongs to the earlier prompt, and is dropped.
+    and can be copied.
     """
 
     instruction: str | None = Field(None, description="the sentence that opens every prompt; none: the task's own")
@@ -51,7 +51,7 @@ class CustomPrompt(Step):
             rewritten = replace(rewritten, instruction=self.instruction)
         if self.template:
             rewritten = replace(rewritten, template=self.text or self._suite_template(task))
-        return system.replace(task=rewritten, prior=())
+        return system.replace(task=rewritten)
 
     def _suite_template(self, task: TaskData) -> str:
         if self.template not in task.templates:

@@ -34,4 +34,4 @@ class SelfConsistency(Step):
         del task
         sampling = Sampling(self.temperature, self.top_p, context.seed)
         reasoning = Reasoning(self.trigger, self.max_reasoning_tokens, self.n, sampling)
-        return system.replace(prior=(), content_free=(), reasoning=reasoning)
+        return system.replace(reasoning=reasoning)

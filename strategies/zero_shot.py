@@ -9,6 +9,6 @@ class ZeroShot(Step):
     paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners"
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Take away exemplars, passages, calibration and reasoning."""
+        """Take away exemplars, passages and reasoning."""
         del task, context
-        return system.replace(exemplars=None, retriever=None, prior=(), content_free=(), reasoning=None)
+        return system.replace(exemplars=None, retriever=None, reasoning=None)

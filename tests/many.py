@@ -31,7 +31,7 @@ STRATEGIES = (
     "qlora",
     "few_shot(k=16)",
     "few_shot(choose=similar)",
-    "calibrated",
+    "majority",
     "optimised",
     "chain_of_thought",
     "frozen",

@@ -162,7 +162,8 @@ class Footprint:
         batch_size: items of one optimizer step; row_tokens: tokens of one forward pass.
         checkpointing: activations inside a block are recomputed in the backward pass.
         monitored_items: items per split whose metric is computed after each epoch.
-        extra_prompts: further prompts answered while adapting; fixed_labels_only: only where the task has fixed labels.
+        extra_prompts: further prompts answered while adapting.
+        constant_answers: the answer is the same whatever is asked: no model is asked.
         exemplars: few-shot examples in each prompt; shared_exemplars: all prompts have the same ones.
         passages: retrieved passages in each prompt; embeds_corpus: the corpus is embedded for that.
         reranked_passages: passages per question that the model itself reads to rerank them.
@@ -188,7 +189,7 @@ class Footprint:
     checkpointing: bool = False
     monitored_items: int = 0
     extra_prompts: int = 0
-    fixed_labels_only: bool = False
+    constant_answers: bool = False
     exemplars: int = 0
     shared_exemplars: bool = True
     passages: int = 0

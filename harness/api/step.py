@@ -61,6 +61,7 @@ class Step(BaseModel):
         space: what a search may try for which parameters; those that the user gave another value than their default
             are not searched.
         paper: where the method comes from.
+        retired: parameters of earlier versions that stored records have, and what became of each, for the error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +73,7 @@ class Step(BaseModel):
     random: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
+    retired: ClassVar[Mapping[str, str]] = {}
 
     def sources(self) -> tuple[str, ...]:
         """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
@@ -109,7 +111,7 @@ class Step(BaseModel):
         """Return the system that `adapt` made, from what `save` wrote."""
         del task, context  # what an index needs, weights do not
         model = _with_weights(system.model).load_adapted(folder)
-        return system.replace(model=model, prior=())  # a prior was measured on other weights
+        return system.replace(model=model)
 
 
 def _with_weights(model: Model) -> HoldsWeights:

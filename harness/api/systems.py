@@ -221,9 +221,8 @@ class System:
     """A model and the way it is asked.
 
     Attributes:
-        prior: what each label's log-likelihood is on average, taken off the choice scores (calibration), nats.
-        content_free: questions that say nothing; where every query brings its own choices, what these score behind
-            them is taken off.
+        prior: taken off the score of each of the task's labels, nats (`harness.predict.label_calibration`). It is
+            measured once the system is finished; steps leave it alone.
         reasoning: how it thinks before it answers; None: it answers at once.
     """
 
@@ -232,7 +231,6 @@ class System:
     exemplars: Exemplars | None = None
     retriever: Retriever | None = None
     prior: tuple[float, ...] = ()
-    content_free: tuple[str, ...] = ()
     reasoning: Reasoning | None = None
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:

@@ -153,7 +153,8 @@ class _Draft:
     instruction: str
 
     def toml(self, sizes: dict[str, int]) -> str:
-        strategies = ["zero_shot", "few_shot", "lora", *(["rag(k=1)", "rag(k=1)+lora"] if self.corpus else [])]
+        majority = ["majority"] if self.kind == "classification" else []
+        strategies = ["zero_shot", *majority, "few_shot", "lora", *(["rag(k=1)", "rag(k=1)+lora"] if self.corpus else [])]
         lines = [
             f"name = {_quote(self.name)}",
             "version = 1  # raise it when the data change so that scores can't be compared",

@@ -162,7 +162,9 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     _check_model(model.info, record.model)
     steps = record.search.steps if record.search else record.trial.steps
-    return adapt(recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared]), target
+    system = adapt(recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared])
+    calibration = record.tasks[0].calibration
+    return system.replace(prior=calibration.shift if calibration and calibration.default else ()), target
 
 
 def _check_model(model: ModelInfo, recorded: ModelInfo) -> None:

@@ -20,6 +20,7 @@ from harness.forecast.workload import PromptShape, Workload
 from harness.plan import chain
 from harness.plan.chain import Link
 from harness.plan.discover import find_step
+from harness.predict import label_calibration
 from harness.records.ablation_names import PASSAGE_ABLATIONS
 from harness.records.measurements import Forecast
 from harness.records.planned_trial import PlannedTrial
@@ -79,6 +80,11 @@ class _TrialForecast:
             self._add_step(totals, task, link, footprint, footprints)
             footprints.append(footprint)
         weights, prompts = _weights_after(footprints), self._prompt_shape(task, footprints)
+        if any(footprint.constant_answers for footprint in footprints):
+            return _forecast(totals)
+        if task.info.kind == "classification" and prompts.choice_tokens:
+            inputs = label_calibration.count_inputs(task.task_data)
+            self._add_answers(totals, "calibrate", replace(prompts, samples=1), inputs, weights)
         self._add_answers(totals, "predict", prompts, len(task.test), weights)
         for name in self.planned.probes:
             probe = self.prepared[name]
@@ -94,12 +100,7 @@ class _TrialForecast:
             self._add_requests(totals, prompts, weights)
         self._add_checks(totals, task, prompts, footprints)
         self._add_search(totals, task, prompts)
-        return Forecast(
-            phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},
-            host_peak_bytes=round(totals.host_peak_bytes),
-            tokens_in=round(totals.input_tokens),
-            tokens_out=round(totals.output_tokens),
-        )
+        return _forecast(totals)
 
     @property
     def _base_bytes(self) -> float:
@@ -114,7 +115,7 @@ class _TrialForecast:
         weights = _weights_after(earlier)
         if footprint.embeds_corpus:
             self._add_indexing(totals, task, link, self._base_bytes + self._inference_peak(weights).total)
-        if footprint.extra_prompts and (task.task_data.task.choices or not footprint.fixed_labels_only):
+        if footprint.extra_prompts:
             prompts = self._prompt_shape(task, [*earlier, footprint])
             self._add_answers(totals, link.step.phase, prompts, footprint.extra_prompts, weights)
         if footprint.epochs:
@@ -300,3 +301,12 @@ def _without_prompts(footprint: Footprint) -> Footprint:
 def _prompts_while_training(footprint: Footprint) -> Footprint:
     """Keep what a step does to the prompts while it trains; the answers' lengths are not learned yet."""
     return Footprint(virtual_tokens=footprint.virtual_tokens)
+def _forecast(totals: PhaseTotals) -> Forecast:
+    return Forecast(
+        phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},
+        host_peak_bytes=round(totals.host_peak_bytes),
+        tokens_in=round(totals.input_tokens),
+        tokens_out=round(totals.output_tokens),
+    )
+
+

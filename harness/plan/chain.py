@@ -98,6 +98,8 @@ def make(name: str, parameters: Mapping[str, Any], find: Find) -> Step:
     """
     kind = find(name)
     for parameter in parameters:
+        if parameter in kind.retired:
+            raise HarnessError(f"{name} does not take {parameter!r} any more: {kind.retired[parameter]}")
         if parameter not in kind.model_fields:
             raise unknown("parameter", parameter, kind.model_fields, where=name, hint=_takes(name, kind))
     try:
@@ -107,14 +109,15 @@ def make(name: str, parameters: Mapping[str, Any], find: Find) -> Step:
 
 
 def restore(steps: Iterable[Mapping[str, Any]], find: Find) -> tuple[Link, ...]:
-    """Make the steps of a planned trial again from ``Trial.steps``.
+    """Make the steps of a planned trial again from ``Trial.steps``; what earlier versions had besides is left out.
 
     Raises:
         HarnessError: a step is no longer known, or no longer takes its parameters.
     """
     return tuple(
-        _link(str(resolved["step"]), {key: value for key, value in resolved.items() if key != "step"}, find)
+        _link(name, {key: value for key, value in resolved.items() if key not in {"step", *find(name).retired}}, find)
         for resolved in steps
+        for name in [str(resolved["step"])]
     )
 
 

@@ -29,6 +29,11 @@ FOLDER = Path(str(harness.__file__)).resolve().parents[1] / "strategies"
 RESERVED = ("step", "task")
 """Names that no parameter may have: ``step`` is the record's own, ``task`` chooses what a step learns from."""
 
+RETIRED = {
+    "calibrated": "every system that scores labels is calibrated alike: leave the step out, or write 'zero_shot'.",
+}
+"""Strategies of earlier versions that stored records name, and what to write instead."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -67,6 +72,8 @@ def find_step(name: str) -> type[Step]:
     """
     builtin, plugins = name in builtin_names(), _plugins().get(name, ())
     origins = ([f"strategies.{name}"] if builtin else []) + [point_origin(plugin) for plugin in plugins]
+    if not origins and name in RETIRED:
+        raise HarnessError(f"there is no strategy {name!r} any more: {RETIRED[name]}")
     if not origins:
         raise unknown("strategy", name, {*builtin_names(), *_plugins()}, hint="'harness strategies' lists them.")
     if len(origins) > 1:

@@ -77,16 +77,13 @@ def comparable_scores(
 ) -> list[float]:
     """Return the scores that the choices are compared by, nats.
 
-    Labels of a classification: log-likelihood minus the prior. Choices of a multiple-choice item and the two answers of
-    a preference pair differ in length: log-likelihood a byte (``acc_norm`` of lm-evaluation-harness), or minus the
-    prior if there is one: their score behind a content-free question (Holtzman et al. 2021, arXiv:2104.08315). An end
-    that is scored counts as one byte, as the end of a sentence counts in perplexity (Jurafsky & Martin, Speech and
-    Language Processing, 3rd edition, section 3.3).
+    Labels of a classification: log-likelihood minus the prior, if there is one. Choices of a multiple-choice item and
+    the two answers of a preference pair differ in length: log-likelihood a byte (``acc_norm`` of
+    lm-evaluation-harness). An end that is scored counts as one byte, as the end of a sentence counts in perplexity
+    (Jurafsky & Martin, Speech and Language Processing, 3rd edition, section 3.3).
     """
-    if prior:
-        return [score - shift for score, shift in zip(scores, prior, strict=True)]
     if task.kind == "classification":
-        return list(scores)
+        return [score - shift for score, shift in zip(scores, prior, strict=True)] if prior else list(scores)
     end = 0 if task.open_ended else 1
     return [score / (len(choice.encode()) + end) for score, choice in zip(scores, choices, strict=True)]
 
@@ -99,10 +96,9 @@ def _predict_answers(
     choices = [query.choices or task.choices for query in queries]
     if task.kind in SCORED_KINDS and isinstance(system.model, ScoresChoices):
         raws = system.model.score_choices(prompts, choices, progress=progress)
-        raws, priors = _priors(system, system.model, prompts, choices, raws)
         parsed_answers = [
-            (most_likely(raw.choice_scores, options, task, prior), "choice")
-            for raw, options, prior in zip(raws, choices, priors, strict=True)
+            (most_likely(raw.choice_scores, options, task, system.prior), "choice")
+            for raw, options in zip(raws, choices, strict=True)
         ]
     elif task.kind == "language_modelling":
         raise HarnessError(
@@ -117,31 +113,6 @@ def _predict_answers(
         Prediction(query, prompt, raw, answer, parsed)
         for query, prompt, raw, (answer, parsed) in zip(queries, prompts, raws, parsed_answers, strict=True)
     ]
-
-
-def _priors(
-    system: System,
-    model: ScoresChoices,
-    prompts: Sequence[Prompt],
-    choices: Sequence[Sequence[str]],
-    raws: Sequence[Answer],
-) -> tuple[list[Answer], list[Sequence[float]]]:
-    """Return the prior of each prompt's choices, and the answers with the cost of computing it."""
-    if system.task.kind == "classification" or not system.content_free:
-        return list(raws), [system.prior] * len(raws)
-    totals: list[list[float]] = [[0.0] * len(options) for options in choices]
-    answers = list(raws)
-    for question in system.content_free:
-        content_free_prompts = [replace(prompt, question=question, passages=(), reasoning="") for prompt in prompts]
-        content_free_answers = model.score_choices(content_free_prompts, choices)
-        totals = [
-            [total + score for total, score in zip(row, content_free.choice_scores, strict=True)]
-            for row, content_free in zip(totals, content_free_answers, strict=True)
-        ]
-        answers = [
-            _add_cost(answer, content_free) for answer, content_free in zip(answers, content_free_answers, strict=True)
-        ]
-    return answers, [[total / len(system.content_free) for total in row] for row in totals]
 
 
 def _predict_with_reasoning(

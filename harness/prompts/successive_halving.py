@@ -11,9 +11,9 @@ from math import ceil, log2
 
 from harness.api import Example, System
 from harness.metrics import Items, get
-from harness.predict.answering import Prediction, most_likely, predict
+from harness.predict.answering import Prediction, predict
+from harness.predict.label_calibration import reread
 from harness.predict.prediction_rows import build_rows
-from harness.prompts.label_prior import batch_prior
 
 MIN_ITEMS = 8
 """Least new items of a round; with fewer, chance would decide, so fewer candidates are tried."""
@@ -21,13 +21,14 @@ MIN_ITEMS = 8
 
 @dataclass
 class ScoredCandidate:
-    """A candidate and its predictions so far. Its labels are calibrated by these, at no cost.
+    """A candidate and its predictions so far, by which its labels are calibrated.
 
     Attributes:
-        system: without a prior.
+        train: training items, whose labels give the shares of the labels.
     """
 
     system: System
+    train: Sequence[Example] = ()
     examples: list[Example] = field(default_factory=list[Example])
     predictions: list[Prediction] = field(default_factory=list[Prediction])
 
@@ -38,25 +39,10 @@ class ScoredCandidate:
         self.predictions += predictions
         return sum(prediction.raw.prompt_tokens + prediction.raw.output_tokens for prediction in predictions)
 
-    @property
-    def prior(self) -> tuple[float, ...]:
-        """Mean log-probability of each label over the items so far; empty if none was scored, or after a vote."""
-        scores = [prediction.raw.choice_scores for prediction in self.predictions]
-        if not (self.system.task.choices and all(scores)) or any(
-            prediction.raw.votes for prediction in self.predictions
-        ):
-            return ()
-        return batch_prior(scores)
-
     def score(self, metric: str) -> float:
         """Return a metric over the items so far, its sign changed where lower is better."""
-        task, prior = self.system.task, self.prior
-        rows = build_rows(task, self.examples, self.predictions)
-        if prior:
-            rows = [
-                row.model_copy(update={"answer": most_likely(row.choice_scores, row.choices, task, prior)})
-                for row in rows
-            ]
+        task = self.system.task
+        rows = build_rows(task, self.examples, reread(self.predictions, self.train, task))
         definition = get(metric)
         value = definition.value(Items.from_rows(rows, task.choices))
         if value is None:

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from harness.api import Kind, ModelInfo
-from harness.records.measurements import Check, Forecast, Held, Phase, Serving, Span, StoredModel
+from harness.records.measurements import (
+    Check,
+    Forecast,
+    Held,
+    LabelCalibration,
+    Phase,
+    Serving,
+    Span,
+    StoredModel,
+)
 from harness.records.run_limits import RunLimits
 
 SCHEMA_VERSION = 3
@@ -123,6 +132,7 @@ class TaskInfo(StoredModel):
     Attributes:
         order: its place in the suite, from 0; None where it was never known.
         preparation: what was done to the training split, a sentence each.
+        calibration: how its labels' scores were read; None where none were scored, or the record does not say.
     """
 
     name: str
@@ -137,6 +147,7 @@ class TaskInfo(StoredModel):
     sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
     preparation: tuple[str, ...] = ()
+    calibration: LabelCalibration | None = None
 
 
 class Environment(StoredModel):

@@ -75,7 +75,6 @@ def optimise_policy(
     Raises:
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
-    system = system.replace(prior=())
     model = require_local(system.model)
     trainer = _PolicyTrainer(model, reward, settings, context)
     model.module.eval()  # no dropout: policy and reference would differ by it

@@ -67,7 +67,7 @@ def tune_by_dpo(
     Raises:
         HarnessError: training diverged, or a prompt does not fit the context window.
     """
-    tuned = system.replace(model=model, prior=())
+    tuned = system.replace(model=model)
     if not model.supports_packing:
         settings = replace(settings, row_tokens=None)
     pairs, held_out = (

@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from harness.api import Example, ModelAwareRetriever, Passage, Query, Retriever, System, TaskData
+from harness.api import Example, ModelAwareRetriever, Passage, Query, Retriever, System, Task, TaskData
 from harness.metrics import Items, get
-from harness.predict.answering import predict
+from harness.predict.answering import Prediction, predict
+from harness.predict.label_calibration import reread
 from harness.predict.prediction_rows import build_rows
 from harness.training.training_samples import task_systems
 
@@ -49,10 +50,12 @@ class MonitoredTasks:
                     "train": task.train[: len(validation)],
                 }
                 for split, examples in splits.items():
-                    score = _score(system, task.metrics[0], examples)
+                    raw = inputs if split == "validation" else predict(system, [example.query for example in examples])
+                    score = _score(task, system.task, examples, reread(raw, task.train, system.task, inputs))
                     if score is not None:
                         scores.setdefault(f"{split}_{task.metrics[0]}", []).append(score)
         return {name: fmean(values) for name, values in scores.items()}
+                inputs = predict(system, [example.query for example in validation])
 
     def validation_score(self, scores: dict[str, float]) -> float:
         """Return the mean of the validation scores, lower-is-better ones negated: higher is better.
@@ -81,8 +84,10 @@ def monitor_tasks(system: System, task: TaskData, items: int) -> MonitoredTasks 
     return MonitoredTasks(pairs, items) if pairs and items else None
 
 
-def _score(system: System, metric: str, examples: Sequence[Example]) -> float | None:
-    predictions = predict(system, [example.query for example in examples])
+def _score(
+    data: TaskData, task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> float | None:
+    """Score predictions by the first metric of `data`; `task` is as the system asks it."""
     rows = [
         row.model_copy(update={"id": str(index)})  # tasks that are learned together may share ids
         for index, row in enumerate(build_rows(system.task, examples, predictions))

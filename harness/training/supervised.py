@@ -38,7 +38,7 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: SupervisedS
         HarnessError: training diverged, a prompt does not fit the context window, or there is no metric to choose the
             best weights by.
     """
-    tuned = system.replace(model=model, prior=())
+    tuned = system.replace(model=model)
     validation = ValidationSet(
         build_split_samples(tuned, task, "validation"), monitor_tasks(tuned, task, settings.watch_items)
     )

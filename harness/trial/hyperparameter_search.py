@@ -22,6 +22,7 @@ from harness.plan.discover import find_step
 from harness.plan.hyperparameters import Space, space_of, step_names
 from harness.predict import answering, prediction_rows
 from harness.records.loss_curves import runs
+from harness.predict.label_calibration import reread
 from harness.records.measurements import Span
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Budget, Candidate, Search, TaskInfo
@@ -129,8 +130,9 @@ class _Rehearsal:
         queries = [example.query for example in task.validation]
         predictions = answering.predict(system, queries, within.reporter("predict"))
         within.meter.count_tokens(**prediction_rows.count_tokens(predictions))
-        rows = prediction_rows.build_rows(system.task, task.validation, predictions, "target")
-        value = get(self.info.metrics[0]).value(Items.from_rows(rows, self.info.labels))
+        answers = reread(predictions, task.train, system.task)
+        rows = prediction_rows.build_rows(system.task, task.validation, answers, "target")
+        value = get(self.target.info.metrics[0]).value(Items.from_rows(rows, self.target.info.labels))
         if value is None or not math.isfinite(value):
             raise HarnessError(f"{self.info.metrics[0]} is not defined on the validation split of {task.task.name}.")
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from harness.measure.environment import current_environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.models import registry
-from harness.predict import answering, prediction_rows
+from harness.predict import answering, label_calibration, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row
@@ -54,7 +55,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     steps = hyperparameters.steps if hyperparameters else planned.trial.steps
-    system = adapt(recorder, System(model, target.task_data.task), steps, material)
+    system, target = _calibrate(recorder, adapt(recorder, System(model, target.task_data.task), steps, material), target)
     rows = _ask(recorder, system, target.test, "target")
     serving, batch_checks = serve(recorder, system, target.test, rows, planned)
     for probe in probes:
@@ -126,6 +127,19 @@ def _check_model(planned: PlannedTrial, cache: Path) -> None:
     identity = registry.identity(planned.model_reference, by=planned.backend)
     if identity and planned.model_identity and identity != planned.model_identity:
         raise HarnessError(f"the model {planned.trial.model!r} changed after this trial was planned: run again.")
+
+
+def _calibrate(recorder: Recorder, system: System, target: PreparedTask) -> tuple[System, PreparedTask]:
+    """Measure how a finished system's label scores are to be read; a probe's are raw, before and after tuning."""
+    if target.info.role != "target" or not label_calibration.scores_labels(system):
+        return system, target
+    with recorder.span("calibrate"):
+        system, calibration, asked = label_calibration.calibrate(
+            system, target.task_data, recorder.reporter("calibrate")
+        )
+        recorder.meter.count_tokens(**prediction_rows.count_tokens(asked))
+        recorder.meter.set_timing(**prediction_rows.sum_timing(asked))
+    return system, replace(target, info=target.info.model_copy(update={"calibration": calibration}))
 
 
 def _answerable(canary: PreparedTask, model: Model) -> bool:

@@ -30,7 +30,6 @@ CHAINS = (
     "lora+dpo",
     "lora+dpo+rag",
     "lora+rlhf",
-    "few_shot+calibrated",
     "rag+self_consistency",
     "optimised+lora",
 )
@@ -45,7 +44,6 @@ QUICK = {
     "width": 4,
     "batch_size": 4,
     "learning_rate": 0.01,
-    "calibration_items": 4,
     "steps": 1,
     "questions": 3,
     "answers": 2,

@@ -103,14 +103,6 @@ def test_reasoning_votes_and_calibration_are_paid_for(slow_model, task):
     assert timing["decode_tokens"] > 0
 
 
-def test_what_is_taken_off_choices_is_reading_too(slow_model):
-    task = Task("t", "multiple_choice")
-    query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
-    start = perf_counter()
-    timing = sum_timing(predict(System(slow_model(), task, content_free=("N/A", "Nothing")), [query]))
-    assert 3 * 0.02 <= timing["prefill_s"] <= perf_counter() - start
-
-
 def test_seconds_that_one_model_does_not_tell_are_unknown():
     from harness.api import Answer
 

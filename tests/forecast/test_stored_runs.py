@@ -13,6 +13,7 @@ from harness.forecast.architecture_lookup import llama
 from harness.forecast.calibration import MachineCalibration
 from harness.forecast.embedder import Embedder
 from harness.forecast.token_lengths import TokenLengths
+from harness.plan.discover import RETIRED
 from harness.records.planned_trial import MeasurementOptions, PlannedTrial
 from harness.records.record import Completed
 from harness.store.record_file import read
@@ -32,12 +33,13 @@ class Minilm(Embedder):
 
 
 def stored():
-    """Read the trials with a forecast, but those trained on other tasks: a record holds its own task only."""
+    """Read the trials with a forecast, but those trained on other tasks, whose data a record lacks, and of retired steps."""
     records = (read(file.parent) for file in sorted(STORED.rglob("record.json")))
     return {
         f"{record.trial.strategy} on {record.trial.task}": record
         for record in records
         if isinstance(record, Completed) and record.forecast and "task=" not in record.trial.strategy
+        if not any(step["step"] in RETIRED for step in record.trial.steps)
     }
 
 

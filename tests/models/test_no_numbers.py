@@ -68,7 +68,7 @@ def test_a_validation_loss_that_is_no_number_is_a_divergence():
         require_finite_validation(float("nan"), 3)
 
 
-@pytest.mark.parametrize("strategy", ["zero_shot", "lora(epochs=1)", "full(epochs=1)", "calibrated"])
+@pytest.mark.parametrize("strategy", ["zero_shot", "lora(epochs=1)", "full(epochs=1)"])
 def test_the_trial_fails_with_the_reason(tiny_suite, tmp_path, strategy):
     folder = spoil(tiny.save_model(tmp_path / "model"), float("nan"))
     config = RunConfig(suite=str(tiny_suite), models=(str(folder),), tasks=("moods",), strategies=(strategy,))

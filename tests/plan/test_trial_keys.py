@@ -13,7 +13,7 @@ KEYS = json.loads(Path(__file__).with_name("trial_keys.json").read_text())
 """On the suite of `tests/conftest.py` and a stub of a model; they may change with `PROTOCOL_VERSION` only."""
 STRATEGIES = {
     "usual": (
-        "zero_shot few_shot few_shot(k=4,choose=random) calibrated chain_of_thought self_consistency(n=3) "
+        "zero_shot few_shot few_shot(k=4,choose=random) majority chain_of_thought self_consistency(n=3) "
         "optimised(candidates=2) rag(k=1,retriever=bm25) full frozen lora lora(rank=4,epochs=1) qlora adapter "
         "prompt_tuning ia3 peft(method=vera) lora+dpo lora+rlhf lora(task=all) lora(task=moods)+lora(task=facts) "
         "lora+rag(k=1,retriever=bm25)"

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from harness.api import Answer, Exemplars, Prompt, Query, Reasoning, Sampling, System, Task
-from harness.predict.answering import most_likely, predict
+from harness.predict.answering import predict
 from harness.predict.prediction_rows import count_tokens
-from harness.prompts.label_prior import batch_prior, contextual_prior
 
 LABELS = ("good", "bad")
 TASK = Task("t", "classification", choices=LABELS)
@@ -96,20 +95,6 @@ def test_every_kind_of_task_can_be_reasoned_about(open_tiny, kind, samples):
     assert predict(system, queries[3:4])[0].raw.reasoning == predictions[3].raw.reasoning
 
 
-def test_what_choices_score_behind_nothing_is_taken_off_where_queries_bring_them(open_tiny):
-    task, model = Task("t", "multiple_choice"), open_tiny()
-    query = Query("1", "Where is it safe?", ("the harbour", "a storm"))
-    plain, shifted = (
-        predict(System(model, task, content_free=texts), [query])[0].raw for texts in ((), ("N/A", "Nothing"))
-    )
-    assert plain.choice_scores == shifted.choice_scores
-    assert shifted.prompt_tokens > 2 * plain.prompt_tokens
-    empty = [predict(System(model, task), [replace(query, input=text)])[0].raw for text in ("N/A", "Nothing")]
-    prior = [sum(column) / 2 for column in zip(*(answer.choice_scores for answer in empty), strict=True)]
-    expected = most_likely(plain.choice_scores, query.choices, task, prior)
-    assert predict(System(model, task, content_free=("N/A", "Nothing")), [query])[0].answer == expected
-
-
 def test_exemplars_are_picked_for_all_queries_at_once():
     class Counting(Exemplars):
         calls = 0
@@ -121,13 +106,3 @@ def test_exemplars_are_picked_for_all_queries_at_once():
     exemplars = Counting()
     assert len(System(None, TASK, exemplars).prompts([Query(str(n), "x") for n in range(6)])) == 6
     assert exemplars.calls == 1
-
-
-def test_a_batch_prior_is_the_mean_log_probability():
-    assert batch_prior([(0.0, 0.0), (-5.0, -5.0)]) == pytest.approx((-0.6931, -0.6931), abs=1e-4)
-    assert batch_prior([(-1.0, -1.0 - 1.0986)]) == pytest.approx((-0.2877, -1.3863), abs=1e-4)
-
-
-def test_a_contextual_prior_is_the_log_of_the_mean_probability():
-    # odds of 3 to 1 and of 1 to 1: mean probabilities 0.625 and 0.375
-    assert contextual_prior([(1.0986, 0.0), (-3.0, -3.0)]) == pytest.approx((-0.4700, -0.9808), abs=1e-4)

@@ -1,4 +1,4 @@
-"""Prompting steps: which exemplars are shown, what calibration takes off, what a search finds, and one's own files."""
+"""Prompting steps: which exemplars are shown, what a search finds, and one's own files."""
 
 import json
 from dataclasses import replace
@@ -9,6 +9,7 @@ from harness.api import Answer, Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.plan import chain, discover
 from harness.predict.answering import predict
+from harness.predict.label_calibration import calibrate
 
 LABELS = ("good", "bad")
 TASK = Task("moods", "classification", "Which mood?", LABELS, form="plain", question_label="Text", answer_label="Mood")
@@ -68,7 +69,7 @@ def exemplar_questions(system, query):
 
 def test_balanced_exemplars_hold_as_many_of_each_label_and_random_ones_any():
     balanced, any_ = (
-        build_step(f"few_shot(k=6,choose={choose},calibrate=false)").adapt(
+        build_step(f"few_shot(k=6,choose={choose})").adapt(
             System(None, TASK), TASK_DATA, Context(seed=2)
         )
         for choose in ("balanced", "random")
@@ -80,7 +81,7 @@ def test_balanced_exemplars_hold_as_many_of_each_label_and_random_ones_any():
         tuple(
             sorted(
                 answer
-                for _, answer in build_step("few_shot(k=6,choose=random,calibrate=false)")
+                for _, answer in build_step("few_shot(k=6,choose=random)")
                 .adapt(System(None, TASK), TASK_DATA, Context(seed=seed))
                 .prompts([query])[0]
                 .exemplars
@@ -93,7 +94,7 @@ def test_balanced_exemplars_hold_as_many_of_each_label_and_random_ones_any():
 
 
 def test_similar_exemplars_are_the_nearest_with_the_nearest_last_and_never_the_query_itself(tiny_embedder):
-    few_shot = build_step(f"few_shot(k=3,choose=similar,calibrate=false,embedder={str(tiny_embedder)!r})")
+    few_shot = build_step(f"few_shot(k=3,choose=similar,embedder={str(tiny_embedder)!r})")
     assert few_shot.sources() == (str(tiny_embedder),)
     assert build_step("few_shot").sources() == ()
     system = few_shot.adapt(System(None, TASK), TASK_DATA, Context())
@@ -107,31 +108,11 @@ def test_similar_exemplars_are_the_nearest_with_the_nearest_last_and_never_the_q
     assert [q for q, _ in batch_prompts[4].exemplars] == train_exemplars
 
 
-def test_similar_exemplars_are_calibrated_too(tiny_embedder):
-    model = Biased()
-    system = build_step(f"few_shot(k=3,choose=similar,embedder={str(tiny_embedder)!r})").adapt(
-        System(model, TASK), TASK_DATA, Context()
-    )
-    assert system.prior[0] > system.prior[1]
-    assert model.asked == 17
-
-
-def test_what_a_prompt_favours_whatever_is_asked_is_taken_off():
-    model = Biased()
-    plain = System(model, TASK)
-    assert accuracy(plain, TASK_DATA.validation) == 0.5
-    spent = []
-    system = build_step("calibrated").adapt(plain, TASK_DATA, Context(count_tokens=spent.append))
-    assert accuracy(system, TASK_DATA.validation) == 1.0
-    assert spent == [3 * 9]
-    chained = build_step("calibrated(content_free=['?'])").adapt(system.replace(prior=(9.0, 0.0)), TASK_DATA, Context())
-    assert chained.prior == pytest.approx(system.prior)
-
-
-def test_calibration_of_choices_that_queries_bring_is_left_to_the_asking():
-    task = Task("t", "multiple_choice")
-    system = build_step("calibrated").adapt(System(None, task), TaskData(task), Context())
-    assert system.content_free == ("N/A", "[MASK]", "")
+def test_steps_of_earlier_versions_say_what_to_write_instead():
+    with pytest.raises(HarnessError, match="no strategy 'calibrated' any more: every system that scores labels is"):
+        build_step("few_shot+calibrated")
+    with pytest.raises(HarnessError, match="few_shot does not take 'calibrate' any more: every system"):
+        build_step("few_shot(calibrate=false)")
 
 
 def test_a_search_finds_the_instruction_that_does_best_and_stays_within_its_budget(tmp_path):
@@ -144,9 +125,9 @@ def test_a_search_finds_the_instruction_that_does_best_and_stays_within_its_budg
     assert model.asked <= 170
     assert points[-1]["step"] == model.asked
     assert {point["candidate"] for point in points} == set(range(7))
-    assert accuracy(tuned, TASK_DATA.validation) == 1.0
+    assert accuracy(calibrate(tuned, TASK_DATA)[0], TASK_DATA.validation) == 1.0
     repeated = search.adapt(System(Biased("number 2"), TASK), TASK_DATA, Context(seed=1))
-    assert (repeated.task, repeated.prior) == (tuned.task, tuned.prior)
+    assert repeated.task == tuned.task
 
 
 def test_the_present_prompt_stays_unless_another_is_better(tmp_path):
@@ -179,7 +160,7 @@ def test_what_a_search_found_can_be_kept_as_a_few_lines_of_json(tmp_path):
     (file,) = tmp_path.iterdir()
     assert json.loads(file.read_text())["instruction"] == tuned.task.instruction
     loaded = search.load(plain, TASK_DATA, Context(seed=4), tmp_path)
-    assert (loaded.task, loaded.prior, loaded.exemplars) == (tuned.task, tuned.prior, tuned.exemplars)
+    assert (loaded.task, loaded.exemplars) == (tuned.task, tuned.exemplars)
 
 
 def test_a_model_can_write_instructions_of_its_own():
@@ -197,9 +178,8 @@ def test_a_template_s_file_is_read_when_the_run_is_planned_and_its_text_is_what_
     assert resolved["text"] == "{{ question }} Mood?\n"
     file.unlink()
     (restored,) = chain.restore((resolved,), discover.find_step)
-    system = restored.step.adapt(System(None, TASK, prior=(1.0, 2.0)), TASK_DATA, Context())
+    system = restored.step.adapt(System(None, TASK), TASK_DATA, Context())
     assert system.task.template == "{{ question }} Mood?\n"
-    assert system.prior == ()
 
 
 def test_a_template_of_the_suite_is_found_by_its_name():
@@ -233,5 +213,5 @@ def test_zero_shot_takes_everything_away():
     system = build_step("self_consistency(n=2)").adapt(System(None, TASK), TASK_DATA, Context(seed=5))
     assert system.reasoning.samples == 2
     assert system.reasoning.sampling.seed == 5
-    bare = build_step("zero_shot").adapt(system.replace(prior=(1.0, 0.0), content_free=("?",)), TASK_DATA, Context())
+    bare = build_step("zero_shot").adapt(system, TASK_DATA, Context())
     assert bare == System(None, TASK)

@@ -122,7 +122,7 @@ def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
     task = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
     examples = tuple(Example(Query(str(n), f"Which film {n}?"), ("good", "other")) for n in range(6))
     model = unfreeze(open_tiny(kind))
-    system = System(model, task, prior=(0.5,))
+    system = System(model, task)
     samples = build_samples(system, examples)
     (rendered, *_) = model.render_prompts(system.prompts([examples[0].query]), 4)
     assert samples[0].prompt == rendered.tokens
@@ -134,7 +134,6 @@ def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
         SupervisedSettings(learning_rate=5e-3, epochs=8, batch_size=3),
         Context(),
     )
-    assert tuned.prior == ()
     answers = tuned.model.generate(tuned.prompts([e.query for e in examples]), max_new_tokens=4, one_line=True)
     assert [answer.output for answer in answers] == ["good"] * 6
 

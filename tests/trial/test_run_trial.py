@@ -15,9 +15,9 @@ from tests.trial.trial_results import LORA, answers, only
 @pytest.mark.parametrize(
     ("strategy", "task", "expected"),
     [
-        ("zero_shot", "moods", ["load", "adapt zero_shot", "predict", "score"]),
-        ("few_shot", "moods", ["load", "adapt few_shot", "predict", "score"]),
-        (LORA, "moods", ["load", "adapt lora", "predict", "probe", "seen", "score"]),
+        ("zero_shot", "moods", ["load", "adapt zero_shot", "calibrate", "predict", "score"]),
+        ("few_shot", "moods", ["load", "adapt few_shot", "calibrate", "predict", "score"]),
+        (LORA, "moods", ["load", "adapt lora", "calibrate", "predict", "probe", "seen", "score"]),
         ("rag+" + LORA, "facts", ["load", "index rag", "adapt lora", "predict", "probe", "seen", "score"]),
     ],
 )
@@ -131,6 +131,7 @@ def test_progress_names_each_phase_in_order(run):
     assert order == [
         ("load", None),
         ("adapt", "lora"),
+        ("calibrate", None),
         ("predict", None),
         ("probe", None),
         ("seen", None),
@@ -197,3 +198,36 @@ def test_a_record_says_what_training_held_and_a_reused_adapter_still_tells_it(ru
     assert added in {2 * first.trained_parameters, 4 * first.trained_parameters}
     assert first.held.optimizer_bytes > 2 * first.held.gradient_bytes
     assert (plain.held.tuned_weights_bytes, plain.held.gradient_bytes, plain.held.optimizer_bytes) == (None,) * 3
+
+
+def test_the_calibration_is_stored_with_its_cost_and_explains_every_answer(run):
+    record, rows = run("few_shot(k=2)")
+    calibration, labels = record.tasks[0].calibration, record.tasks[0].labels
+    assert (calibration.source, calibration.share_labels) == ("content-free", 12)  # four validation items are too few
+    assert only(record, "calibrate").tokens_in > 0
+    for row in rows:
+        scores = [score - shift for score, shift in zip(row.choice_scores, calibration.shift, strict=True)]
+        assert row.answer == labels[scores.index(max(scores))]
+
+
+def test_requests_ablations_and_items_seen_are_read_with_the_same_prior(run):
+    record, rows = run(LORA, requests=3, check_items=4)
+    calibration, labels = record.tasks[0].calibration, record.tasks[0].labels
+    assert {row.role for row in rows if row.choices == labels} == {"target", "train"}
+    for row in rows:
+        if row.choices == labels:
+            scores = [score - shift for score, shift in zip(row.choice_scores, calibration.shift, strict=True)]
+            assert row.answer == labels[scores.index(max(scores))]
+    assert all(check.agreeing == check.items for check in record.checks if check.name == "batch")
+
+
+def test_probes_are_read_by_raw_scores_before_and_after(run):
+    record, _ = run(LORA)
+    assert [task.calibration is None for task in record.tasks] == [False, True]
+
+
+def test_the_constant_answer_is_a_trial_without_tokens(run):
+    record, rows = run("majority", requests=2)
+    assert {row.answer for row in rows} == {"bad"}  # six training items of each label: the first
+    assert record.scores["moods/accuracy"] == sum("bad" in row.references for row in rows) / len(rows)
+    assert sum((span.tokens_in or 0) + (span.tokens_out or 0) for span in record.spans) == 0

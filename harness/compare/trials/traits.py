@@ -10,7 +10,7 @@ from typing import Any
 from harness.api import Step
 from harness.api.architecture import Architecture
 from harness.errors import HarnessError
-from harness.plan.discover import RESERVED, find_step
+from harness.plan.discover import RESERVED, RETIRED, find_step
 from harness.records.measurements import StoredModel
 from harness.records.record import Completed
 
@@ -52,7 +52,7 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         records: one a seed, at least one, all of the same strategy.
     """
     record = records[0]
-    steps = [_step(entry) for entry in record.trial.steps]
+    steps = [_step(entry) for entry in record.trial.steps if entry["step"] not in RETIRED]
     installed = [step for step in steps if step is not None]
     phases = {span.phase for span in record.spans}
     trained = any(record.trained_parameters for record in records)
@@ -66,7 +66,7 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         uses_examples=learns and not weights,
         uses_preferences=bool(needs & {"preferences", "reward"}),
         labels=_count_labels(record, installed, needs) if learns else None if uninstalled else 0,
-        steps=len(steps),
+        steps=len(record.trial.steps),
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),
     )
@@ -85,7 +85,8 @@ def _build(entry: str) -> Step:
     """Build a step; cached, because thousands of trials have a few dozen distinct steps."""
     values: dict[str, Any] = json.loads(entry)
     name = str(values["step"])
-    return find_step(name).model_validate({key: value for key, value in values.items() if key not in RESERVED})
+    kind = find_step(name)
+    return kind.model_validate({key: part for key, part in values.items() if key not in {*RESERVED, *kind.retired}})
 
 
 def _count_labels(record: Completed, steps: Sequence[Step], needs: Collection[str]) -> int:

@@ -1,0 +1,171 @@
+"""Calibrated reading of scored labels: what a model favours whatever is asked is taken off each label's score.
+
+A label's calibrated score is its log-likelihood, less the label's prior, plus the logarithm of the label's share. The
+prior is the mean log-probability of each label over validation inputs (batch calibration, Zhou et al. 2024,
+arXiv:2309.17249), which needs no labels; with too few of them, over content-free questions (contextual calibration,
+Zhao et al. 2021, arXiv:2102.09690). Training items are never asked: what a model was tuned on says little of its bias.
+The shares are those of the training labels; without any, all are equal.
+
+Every system that scores fixed labels is read like that, whichever strategy made it. Choices that differ from item to
+item are compared by their log-likelihood a byte instead, and written answers are not calibrated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import exp, log
+
+from harness.api import Example, ProgressCallback, Query, ScoresChoices, System, Task, TaskData
+from harness.predict.answering import Prediction, most_likely, predict
+from harness.records.measurements import LabelCalibration
+
+CALIBRATED = True
+"""The reading of every scored label, chosen on validation splits (`tests/benchmarks/test_reading_benchmark.py`)."""
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Questions that say nothing (Zhao et al. 2021, section 5)."""
+MIN_INPUTS = 10
+"""Validation inputs from which a batch prior is measured; about 10 suffice (Zhou et al. 2024, section 4)."""
+MAX_INPUTS = 128
+_FLOOR = -1e4
+"""Least mean log-probability, nats: a label that is impossible everywhere stays so, without infinities."""
+
+
+def calibrate(
+    system: System, data: TaskData, progress: ProgressCallback | None = None
+) -> tuple[System, LabelCalibration | None, list[Prediction]]:
+    """Measure a finished system's prior.
+
+    Args:
+        system: as it will answer.
+        data: of its task.
+        progress: called with (inputs done, inputs in all).
+
+    Returns:
+        The system that reads its answers by the default; its calibration, None where no fixed labels are scored; and
+        what was asked for it.
+
+    Raises:
+        HarnessError: the model gives no numbers, or a prompt does not fit the context window.
+    """
+    system = system.replace(prior=())
+    if not scores_labels(system):
+        return system, None, []
+    single = system.reasoning and replace(system.reasoning, samples=1)
+    predictions = predict(system.replace(reasoning=single), prior_queries(data), progress)
+    scores = [prediction.raw.choice_scores for prediction in predictions]
+    calibration = calibration_of(scores, data.train, system.task, content_free=not has_batch_prior(data))
+    return system.replace(prior=calibration.shift if CALIBRATED else ()), calibration, predictions
+
+
+def scores_labels(system: System) -> bool:
+    """Tell whether a system's answers are scored labels that are the same for every item."""
+    task = system.task
+    return task.kind == "classification" and bool(task.choices) and isinstance(system.model, ScoresChoices)
+
+
+def has_batch_prior(data: TaskData) -> bool:
+    """Tell whether a task has validation items enough for a batch prior."""
+    return len(data.validation) >= MIN_INPUTS
+
+
+def count_inputs(data: TaskData) -> int:
+    """Count what is asked to measure the prior."""
+    return min(len(data.validation), MAX_INPUTS) if has_batch_prior(data) else len(CONTENT_FREE)
+
+
+def prior_queries(data: TaskData) -> list[Query]:
+    """Return what is asked to measure the prior: validation inputs, or content-free questions where they are too few.
+
+    Content-free questions are asked as somebody who may read what everybody may.
+    """
+    if has_batch_prior(data):
+        return [example.query for example in data.validation[:MAX_INPUTS]]
+    return [Query(f"content-free/{index}", text) for index, text in enumerate(CONTENT_FREE)]
+
+
+def calibration_of(
+    scores: Sequence[Sequence[float]], train: Sequence[Example], task: Task, *, content_free: bool = False
+) -> LabelCalibration:
+    """Return the calibration that scores behind some inputs give.
+
+    Args:
+        scores: log-likelihoods of the labels, nats: [inputs][labels].
+        train: training items, whose labels give the shares.
+        task: with the labels.
+        content_free: whether the inputs were content-free questions.
+    """
+    return LabelCalibration(
+        source="content-free" if content_free else "validation",
+        inputs=len(scores),
+        prior=contextual_prior(scores) if content_free else batch_prior(scores),
+        shares=label_shares(train, task.choices),
+        share_labels=len(train),
+        default=CALIBRATED,
+    )
+
+
+def reread(
+    predictions: Sequence[Prediction],
+    train: Sequence[Example],
+    task: Task,
+    inputs: Sequence[Prediction] | None = None,
+) -> list[Prediction]:
+    """Read raw predictions by the default reading, while a system is still looked for: nothing is asked again.
+
+    Args:
+        predictions: read by the raw scores. After a vote, answers stay.
+        train: training items, whose labels give the shares.
+        task: with the labels.
+        inputs: raw predictions of validation items, which give the prior; None: `predictions` are such.
+    """
+    scores = [prediction.raw.choice_scores for prediction in (predictions if inputs is None else inputs)]
+    voted = any(prediction.raw.votes for prediction in predictions)
+    if not CALIBRATED or voted or task.kind != "classification" or not scores or not all(scores):
+        return list(predictions)
+    shift = calibration_of(scores, train, task).shift
+    return [
+        replace(prediction, answer=most_likely(prediction.raw.choice_scores, task.choices, task, shift))
+        for prediction in predictions
+    ]
+
+
+def log_probabilities(scores: Sequence[float]) -> list[float]:
+    """Return the log-probability of each label among the labels, nats.
+
+    Args:
+        scores: log-likelihood of each label, nats.
+    """
+    top = max(scores)
+    total = top + log(sum(exp(score - top) for score in scores))
+    return [score - total for score in scores]
+
+
+def batch_prior(scores: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Return each label's log-probability averaged over some inputs, nats (Zhou et al. 2024, arXiv:2309.17249).
+
+    Args:
+        scores: log-likelihoods of the labels behind each input, nats: [inputs][labels].
+    """
+    rows = [log_probabilities(row) for row in scores]
+    return tuple(max(_FLOOR, sum(column) / len(rows)) for column in zip(*rows, strict=True))
+
+
+def contextual_prior(scores: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Return the logarithm of each label's mean probability behind content-free inputs, nats.
+
+    Dividing a label's probability by that mean is the diagonal W of Zhao et al. 2021 (arXiv:2102.09690, section 5).
+
+    Args:
+        scores: log-likelihoods of the labels behind each input, nats: [inputs][labels].
+    """
+    rows = [[exp(logp) for logp in log_probabilities(row)] for row in scores]
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return tuple(max(_FLOOR, log(mean)) if mean else _FLOOR for mean in means)
+
+
+def label_shares(train: Sequence[Example], labels: Sequence[str]) -> tuple[float, ...]:
+    """Return each label's share of the training items in (0, 1), add-one smoothed; equal shares without items."""
+    counts = Counter(example.references[0] for example in train)
+    return tuple((counts[label] + 1) / (sum(counts[name] for name in labels) + len(labels)) for label in labels)
