@@ -52,13 +52,14 @@ class PreparedTask:
     paraphrases: tuple[str, ...] = ()
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 - the last ones may be left out
     suite: Suite,
     task_name: str,
     *,
     limits: Mapping[str, int] | None = None,
     progress: ProgressCallback | None = None,
     fresh: Path | None = None,
+    draw: int = 0,
 ) -> PreparedTask:
     """Read, check and split a task's data.
 
@@ -69,6 +70,8 @@ def prepare(
             smaller run uses a part of the same items.
         progress: called with the bytes of a pinned archive's download, if there has to be one.
         fresh: a file whose items replace the test split; the training material stays the same.
+        draw: where there are more training items than the split takes, another number draws another split of the same
+            size (`Splits.redraw`); test and validation items, and the hash of the data, stay the same.
 
     Raises:
         HarnessError: anything wrong in the suite's settings or data: names the file, and the row if it is one.
@@ -85,7 +88,12 @@ def prepare(
         index = evidence_index(corpus)
         drop = "all" in tables
         pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
-        splits, preparation = _change_training(task, _split(task, pools).cut(dict(limits or {})))
+        all_splits = _split(task, pools).cut(dict(limits or {}))
+        first_draw, preparation = _change_training(task, all_splits)
+        splits = first_draw
+        if draw and all_splits.spare:
+            redrawn = all_splits.redraw(draw, stratify=task.kind == "classification")
+            splits, preparation = _change_training(task, redrawn)
         if fresh:
             pools["fresh"] = fresh_items.read(fresh, task, labels, index)
     except HarnessError as error:
@@ -128,11 +136,20 @@ def prepare(
         reward=task.reward,
         templates=suite.templates,
     )
-    info = _task_info(task, data, scored_splits, notes, canaries).model_copy(
-        update={"order": suite.tasks.index(task), "preparation": (*preparation, *planted.sentences)}
+    canary_hashes = [canary.info.data_hash for canary in canaries]
+    planned_splits = replace(first_draw, train=(*first_draw.train, *planted.train), test=test)
+    info = _task_info(task, data, scored_splits, notes, _data_hash(planned_splits, data, canary_hashes)).model_copy(
+        update={
+            "order": suite.tasks.index(task),
+            "preparation": (*preparation, *planted.sentences),
+            "pool_items": len(all_splits.train) + len(all_splits.spare) if all_splits.spare else None,
+        }
     )
-    # artifacts go by the training material, which fresh test items do not change
-    task_hash = _data_hash(splits, data, [canary.info.data_hash for canary in canaries]) if fresh else info.data_hash
+    # artifacts go by the training material, which fresh test items do not change, and another draw does
+    training_splits = replace(splits, test=first_draw.test)
+    task_hash = (
+        _data_hash(training_splits, data, canary_hashes) if fresh or splits is not first_draw else info.data_hash
+    )
     data = replace(data, metrics=info.metrics, order=suite.tasks.index(task), hash=task_hash)
     planted_ids = frozenset(example.query.id for example in planted.train)
     return PreparedTask(
@@ -152,7 +169,7 @@ def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
     if task.sizes.validation and "validation" not in ordered_splits:
         sizes = task.sizes.model_copy(update={"test": task.sizes.validation, "validation": 0})
         cut = split(ordered_splits["train"], sizes, seed=seed, stratify=stratify, probe=False)
-        ordered_splits |= {"train": cut.train, "validation": cut.test}
+        ordered_splits |= {"train": cut.train + cut.spare, "validation": cut.test}
     for name, examples in ordered_splits.items():
         requested = getattr(task.sizes, name)
         if not examples or (requested is not None and requested > len(examples)):
@@ -179,9 +196,7 @@ def _unique_ids(splits: Mapping[str, tuple[Example, ...]]) -> dict[str, tuple[Ex
     }
 
 
-def _task_info(
-    task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], canaries: tuple[PreparedTask, ...]
-) -> TaskInfo:
+def _task_info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[str, ...], data_hash: str) -> TaskInfo:
     sizes = {name: len(getattr(splits, name)) for name in SPLITS} | (
         {"corpus": len(data.corpus)} if data.corpus else {}
     )
@@ -193,7 +208,7 @@ def _task_info(
         labels=data.task.choices,
         chance=_chance(task, data.task.choices, splits.test),
         instruction=task.instruction,
-        data_hash=_data_hash(splits, data, [canary.info.data_hash for canary in canaries]),
+        data_hash=data_hash,
         sizes=sizes,
         warnings=notes,
     )
@@ -219,7 +234,7 @@ def _data_hash(splits: Splits, data: TaskData, probe_hashes: Sequence[str] = ())
     """Sha256 over every item in use, its split and place, the labels, the corpus and the hashes of other items."""
     options = [data.reward, dict(data.templates)] if data.reward or data.templates else []
     digest = hashlib.sha256(json.dumps([data.task.choices, data.corpus_hash, *options, *probe_hashes]).encode())
-    for name in SPLITS:
+    for name in (*SPLITS, *(["spare"] if splits.spare else [])):
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
             digest.update(json.dumps([*item, *([e.query.user] if e.query.user else [])]).encode())

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.api import Example
 from harness.data.examples import content_key
@@ -18,15 +18,32 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Splits:
-    """Examples of each split, in an order of which every prefix is a stratified sample."""
+    """Examples of each split, in an order of which every prefix is a stratified sample.
+
+    Attributes:
+        spare: training examples beyond the training split's size.
+    """
 
     train: tuple[Example, ...] = ()
     validation: tuple[Example, ...] = ()
     test: tuple[Example, ...] = ()
+    spare: tuple[Example, ...] = ()
 
     def cut(self, sizes: dict[str, int]) -> "Splits":
-        """Keep the first so many of some splits."""
-        return Splits(**{name: getattr(self, name)[: sizes.get(name)] for name in ("train", "validation", "test")})
+        """Keep the first so many of some splits; training examples that are cut off become spare."""
+        kept = {name: getattr(self, name)[: sizes.get(name)] for name in ("train", "validation", "test")}
+        return Splits(**kept, spare=self.train[len(kept["train"]) :] + self.spare)
+
+    def redraw(self, seed: int, *, stratify: bool) -> "Splits":
+        """Draw another training split of the same size from the training and the spare examples.
+
+        Of repeated runs, each that learns from another draw shows how much a score depends on the training set. Seed 0,
+        or no spare example: the splits as they are.
+        """
+        if not seed or not self.spare:
+            return self
+        pool = stratified_order((*self.train, *self.spare), seed=seed, stratify=stratify)
+        return replace(self, train=pool[: len(self.train)], spare=pool[len(self.train) :])
 
 
 def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: bool, probe: bool) -> Splits:
@@ -57,9 +74,10 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     validation_size = sizes.validation if sizes.validation is not None else _default(DEFAULT_VALIDATION, total)
     validation, groups = _take(groups, validation_size)
     _check("validation", sizes.validation, validation, total)
-    train, _ = _take(groups, total if sizes.train is None else sizes.train)
-    _check("train", sizes.train, train, total)
-    return Splits(train, validation, test)
+    pool = tuple(example for group in groups for example in group)
+    size = len(pool) if sizes.train is None else sizes.train
+    _check("train", sizes.train, pool[:size], total)
+    return Splits(pool[:size], validation, test, pool[size:])
 
 
 def stratified_order(examples: Sequence[Example], *, seed: int, stratify: bool) -> tuple[Example, ...]:

@@ -153,7 +153,8 @@ def _makes_same_system(planned: PlannedTrial, record: Completed) -> bool:
 
 def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) -> tuple[System, PreparedTask]:
     suite = load_suite(planned.suite_folder)
-    prepared = [prepare(suite, name, limits=planned.limits) for name in (planned.trial.task, *planned.train_tasks)]
+    names, draw = (planned.trial.task, *planned.train_tasks), planned.trial.seed
+    prepared = [prepare(suite, name, limits=planned.limits, draw=draw) for name in names]
     target = prepared[0]
     if target.info.data_hash != record.tasks[0].data_hash:
         raise HarnessError(f"the data of task {target.info.name!r} are no longer those of the record: run it again.")

@@ -106,7 +106,9 @@ def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
     fresh = Path(planned.fresh_file) if planned.fresh_file else None
     target = planned.trial.task
     prepared = {
-        name: prepare(suite, name, limits=planned.limits, fresh=fresh if name == target else None)
+        name: prepare(
+            suite, name, limits=planned.limits, fresh=fresh if name == target else None, draw=planned.trial.seed
+        )
         for name in (target, *planned.probes, *planned.train_tasks)
     }
     for name, task in prepared.items():
