@@ -1,7 +1,9 @@
 """Sentences on a task's items for readers of results: leaks, and labels without examples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from harness.api import Example
+from harness.data.class_balance import BALANCED_METRIC, is_uneven
 from harness.data.leaks import Leak
 from harness.data.normalised_text import alike_labels, difference
 from harness.data.schema import TaskConfig
@@ -26,8 +28,15 @@ def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
             )
 
 
-def label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits) -> Iterator[str]:
-    """Name the labels that look like another or like a missing cell, and those without an example in a split."""
+def label_notes(
+    task: TaskConfig, labels: tuple[str, ...], splits: Splits, train: Sequence[Example]
+) -> Iterator[str]:
+    """Name the labels that look like another or like a missing cell, and those without an example in a split.
+
+    Say where the suite's first metric favours the commonest label; `train` are the training items before any limit.
+    """
+    if task.kind == "classification" and task.all_metrics[0] == "accuracy" and task.metrics and is_uneven(train, labels):
+        yield f"labels are uneven, and accuracy favours the commonest: put {BALANCED_METRIC!r} first in 'metrics'."
     for first, second in list(alike_labels(labels))[:MOST_ALIKE]:
         yield (
             f"labels {first!r} and {second!r} differ only in {difference(first, second)} and count as two: write one "

@@ -11,6 +11,7 @@ from harness import errors
 from harness.api import Example, ProgressCallback, Task, TaskData
 from harness.data import fresh as fresh_items
 from harness.data.canaries import NEW_TOKENS, Probe, plant
+from harness.data.class_balance import guessing_score, order_metrics
 from harness.data.corpus import corpus_hash, evidence_index
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
@@ -23,7 +24,6 @@ from harness.data.suite import Suite
 from harness.data.task_rows import SPLITS, read_task
 from harness.data.training_changes import change_training
 from harness.errors import HarnessError
-from harness.metrics import get
 from harness.records.record import TaskInfo
 
 
@@ -88,7 +88,8 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
         index = evidence_index(corpus)
         drop = "all" in tables
         pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
-        all_splits = _split(task, pools).cut(dict(limits or {}))
+        whole = _split(task, pools)
+        all_splits = whole.cut(dict(limits or {}))
         first_draw, preparation = _change_training(task, all_splits)
         splits = first_draw
         if draw and all_splits.spare:
@@ -115,7 +116,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
         *([f"the test items are those of {fresh.name}, not the suite's own."] if fresh else []),
         *(note for pool in pools.values() for note in pool.warnings),
         *leak_notes(leaks, len(test)),
-        *label_notes(task, labels_left, scored_splits),
+        *label_notes(task, labels_left, scored_splits, whole.train),
     )
     data = TaskData(
         Task(
@@ -138,8 +139,11 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
     )
     canary_hashes = [canary.info.data_hash for canary in canaries]
     planned_splits = replace(first_draw, train=(*first_draw.train, *planted.train), test=test)
+    metrics = order_metrics(task, whole.train, labels_left)
     info = _task_info(task, data, scored_splits, notes, _data_hash(planned_splits, data, canary_hashes)).model_copy(
         update={
+            "metrics": metrics,
+            "chance": guessing_score(task, metrics[0], labels_left, whole.train, test),
             "order": suite.tasks.index(task),
             "preparation": (*preparation, *planted.sentences),
             "pool_items": len(all_splits.train) + len(all_splits.spare) if all_splits.spare else None,
@@ -206,7 +210,6 @@ def _task_info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[st
         role=task.role,
         metrics=task.all_metrics,
         labels=data.task.choices,
-        chance=_chance(task, data.task.choices, splits.test),
         instruction=task.instruction,
         data_hash=data_hash,
         sizes=sizes,
@@ -239,17 +242,6 @@ def _data_hash(splits: Splits, data: TaskData, probe_hashes: Sequence[str] = ())
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
             digest.update(json.dumps([*item, *([e.query.user] if e.query.user else [])]).encode())
     return digest.hexdigest()
-
-
-def _chance(task: TaskConfig, labels: tuple[str, ...], test: tuple[Example, ...]) -> float | None:
-    """Expected accuracy of guessing: 1 / choices, averaged over the items; None where it does not apply."""
-    if get(task.all_metrics[0]).kinds.isdisjoint(("classification", "preference")):
-        return None  # the first metric does not score whether the choice is right
-    if task.kind == "classification":
-        return 1 / len(labels)
-    if task.kind == "multiple_choice":
-        return sum(1 / len(e.query.choices) for e in test) / len(test)
-    return 0.5 if task.kind == "preference" else None
 
 
 def _majority(task: TaskConfig, test: tuple[Example, ...]) -> float | None:
