@@ -44,12 +44,13 @@ class DecodeLimits:
     max_cache_tokens: int = 32_768
 
 
-def decode_batched(
+def decode_batched(  # noqa: PLR0913 - what is decoded, how, and behind what
     module: Any,
     prompts: Sequence[Tokens],
     limits: DecodeLimits,
     sampling: Sampling | None = None,
     timer: PassTimer | None = None,
+    *,
     kept: KeptPrefix | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.

@@ -45,12 +45,13 @@ class KeptPrefix:
         return cut
 
 
-def score_branches(
+def score_branches(  # noqa: PLR0913 - what is scored, how, and behind what
     module: Any,
     branches: Sequence[Branch],
     row_tokens: int | None,
     timer: PassTimer | None = None,
     ends: Sequence[int] = (),
+    *,
     kept: KeptPrefix | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.

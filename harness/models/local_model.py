@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from harness.api import Answer, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
+from harness.api import Answer, Form, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
 from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.finite import require_finite
 from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
@@ -85,6 +85,11 @@ class LocalModel:
             for rendered, end in zip(self.render_prompts(prompts, 1, answers), ends, strict=True)
         ]
 
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """Chat, if the tokenizer has a template for it, and plain text."""
+        return ("chat", "plain") if self.tokenizer.chat_template else ("plain",)
+
     def end_id(self, task: Task) -> int:
         """Return the token that ends an answer: of the turn where the template ends turns with one, else of the text.
 
@@ -129,7 +134,7 @@ class LocalModel:
         timer = PassTimer(len(rendered), self.module.device, progress)
         tokens_of = [p.tokens for p in rendered]
         if self.supports_packing:
-            outputs = batched_decode.decode_batched(self.module, tokens_of, limits, sampling, timer, self.kept)
+            outputs = batched_decode.decode_batched(self.module, tokens_of, limits, sampling, timer, kept=self.kept)
         else:
             outputs = batched_decode.decode_one_by_one(self.module, tokens_of, limits, sampling, timer)
         return [
@@ -166,7 +171,7 @@ class LocalModel:
         timer = PassTimer(len(rendered), self.module.device, progress)
         row_tokens = self.row_tokens if self.supports_packing else None
         scores = prefix_sharing.score_branches(
-            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task)), self.kept
+            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task)), kept=self.kept
         )
         require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
         return [

@@ -39,7 +39,7 @@ class WritingSettings:
     """How rows are written.
 
     Attributes:
-        per_passage: questions asked for, a passage.
+        per_passage: questions asked for, a passage, each behind other examples.
         paraphrases: of each passage.
         shots: examples in the prompt that asks for a question.
         temperature: of the samples; 0: the likeliest tokens.
