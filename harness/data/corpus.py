@@ -1,43 +1,114 @@
-"""Reads a corpus: a folder of texts, cut into passages, or a table with one passage a row."""
+"""Reads a corpus: a folder of documents, cut into passages, or a table with one passage a row."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.api import Passage
 from harness.data.cells import cell_at
-from harness.data.files import files_under
-from harness.data.table_files import TableRows, read_table, read_text
+from harness.data.documents import SUFFIXES, Document, read_document
+from harness.data.files import files_under, visible_files
+from harness.data.pdf_text import UnreadableError
+from harness.data.table_files import read_table
+from harness.data.table_rows import TableRows
+from harness.data.text_blocks import Block, cut_blocks, heading_text, join_blocks
 from harness.errors import HarnessError
 
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+MOST_NAMED = 5
+"""Files of one kind that a note names."""
+_PAGED = re.compile(r"(?P<file>.*)#p(?P<first>\d+)(-(?P<last>\d+))?\.\d+", re.DOTALL)
 
 
-def read_corpus(path: Path, folder: Path, *, words: int) -> tuple[Passage, ...]:
+@dataclass(frozen=True)
+class Corpus:
+    """Passages to retrieve from.
+
+    Attributes:
+        notes: what of it was not read, a sentence each.
+    """
+
+    passages: tuple[Passage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_corpus(path: Path, folder: Path, *, words: int) -> Corpus:
     """Read a corpus.
 
+    A passage of a document is named by its file and number, ``guide.md#3``; where there are pages, by the pages that
+    it is on and its number among those that begin there, ``guide.pdf#p4.1`` or ``guide.pdf#p4-5.2``.
+
     Args:
-        path: a folder of .txt and .md files, or a table with columns id, text and (maybe) title and readers.
+        path: a folder of documents (`documents.SUFFIXES`), one document, or a table with columns id, text and (maybe)
+            title and readers.
         folder: the suite's; no file outside it is read.
-        words: about how long the passages of text files are.
+        words: about how long the passages of documents are.
 
     Raises:
-        HarnessError: nothing is there, a file can't be read, or an id is missing or used twice.
+        HarnessError: there is no text that can be read, or an id is missing or used twice.
     """
-    if path.is_file() and path.suffix.lower() not in (".txt", ".md"):
-        return from_table(read_table(path))
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        return Corpus(from_table(read_table(path)))
     top = path if path.is_dir() else path.parent
     passages: list[Passage] = []
-    for file in files_under(path, folder):
+    unread: dict[str, list[str]] = {}
+    notes: list[str] = []
+    files = files_under(path, folder)
+    for file in files:
         name = file.relative_to(top).as_posix()
-        text = read_text(file)
-        title = _title(text) or file.stem
-        passages += [Passage(f"{name}#{i}", piece, title) for i, piece in enumerate(cut(text, words), 1)]
+        try:
+            document = read_document(file)
+        except UnreadableError as error:
+            unread.setdefault(str(error), []).append(name)
+            continue
+        passages += _passages(name, document, words)
+        if document.textless_pages:
+            pages = _names([str(page) for page in document.textless_pages])
+            notes.append(f"{name}: no text on {len(document.textless_pages)} of its pages ({pages}).")
+    for file in visible_files(path) if path.is_dir() else []:
+        if file not in files:
+            kind = file.suffix.lower()
+            unread.setdefault(f"no document: {kind}" if kind else "no document", []).append(
+                file.relative_to(top).as_posix()
+            )
+    notes = [f"{_not_read(names)} ({reason}): {_names(names)}." for reason, names in unread.items()] + notes
     if not passages:
-        raise HarnessError(f"the corpus {path} holds no text.")
-    return tuple(passages)
+        raise HarnessError(f"the corpus {path} holds no text that can be read: {' '.join(notes)}")
+    return Corpus(tuple(passages), tuple(notes))
+
+
+def _not_read(names: Sequence[str]) -> str:
+    return f"{len(names)} file{'' if len(names) == 1 else 's'} of the corpus not read"
+
+
+def _names(names: Sequence[str]) -> str:
+    left = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def _passages(name: str, document: Document, words: int) -> Iterator[Passage]:
+    """Cut a document; each passage has its title, the section that it begins in, and its pages."""
+    section = ""
+    numbers: dict[str, int] = {}
+    for piece in cut_blocks(document.blocks, words):
+        body = next((index for index, block in enumerate(piece) if not block.level), len(piece))
+        section = next((heading_text(block) for block in reversed(piece[:body])), section)
+        pages = _pages(piece)
+        numbers[pages.split("-")[0]] = number = numbers.get(pages.split("-")[0], 0) + 1
+        title = " - ".join(dict.fromkeys(filter(None, [document.title, section])))
+        if pages:
+            title += f", p. {pages}"
+        section = next((heading_text(block) for block in reversed(piece) if block.level), section)
+        yield Passage(f"{name}#p{pages}.{number}" if pages else f"{name}#{number}", join_blocks(piece), title)
+
+
+def _pages(piece: Sequence[Block]) -> str:
+    """Return the page that a piece is on, or the first and the last one; empty where there are none."""
+    pages = [block.page for block in piece if block.page is not None]
+    if not pages:
+        return ""
+    return str(pages[0]) if pages[0] == pages[-1] else f"{pages[0]}-{pages[-1]}"
 
 
 _LIKE_READERS = frozenset({"reader", "readers", "acl", "acls", "permissions", "allowed_users", "visible_to"})
@@ -101,67 +172,13 @@ def _readers(table: TableRows, index: int) -> tuple[str, ...]:
 
 
 def evidence_index(corpus: Iterable[Passage]) -> dict[str, tuple[str, ...]]:
-    """Map what evidence may name to passage ids: a passage to itself, a corpus file to all of its passages."""
+    """Map what evidence may name to passage ids: a passage, a file (``guide.pdf``), or a page (``guide.pdf#p4``)."""
     index: dict[str, tuple[str, ...]] = {}
     for passage in corpus:
         index[passage.id] = (passage.id,)
         file, mark, _ = passage.id.rpartition("#")
-        if mark:
-            index[file] = (*index.get(file, ()), passage.id)
+        paged = _PAGED.fullmatch(passage.id)
+        pages = range(int(paged["first"]), int(paged["last"] or paged["first"]) + 1) if paged else ()
+        for name in [*([file] if mark else []), *(f"{file}#p{page}" for page in pages)]:
+            index[name] = (*index.get(name, ()), passage.id)
     return index
-
-
-def cut(text: str, words: int) -> Iterator[str]:
-    """Cut a text on paragraph borders into passages of about `words` words.
-
-    A heading stays with what follows it; a paragraph of more than one and a half times `words` is cut after
-    sentences, and a sentence as long as that between words.
-    """
-    piece: list[str] = []
-    length = 0
-    for block in _blocks(text, words):
-        size = len(block.split())
-        body = any(not _HEADING.match(line) for line in piece)
-        if body and (length + size > words or (_HEADING.match(block) and length >= words / 2)):
-            yield "\n\n".join(piece)
-            piece, length = [], 0
-        piece.append(block)
-        length += size
-    if piece:
-        yield "\n\n".join(piece)
-
-
-def _blocks(text: str, words: int) -> Iterator[str]:
-    for paragraph in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")):
-        block = paragraph.strip()
-        if block:
-            yield from [block] if len(block.split()) <= 1.5 * words else _pack(_pieces(block, words), words)
-
-
-def _pieces(paragraph: str, words: int) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(paragraph):
-        tokens = sentence.split()
-        for start in range(0, len(tokens), words):
-            yield " ".join(tokens[start : start + words])
-
-
-def _pack(pieces: Iterable[str], words: int) -> Iterator[str]:
-    sentences: list[str] = []
-    length = 0
-    for piece in pieces:
-        size = len(piece.split())
-        if sentences and length + size > words:
-            yield " ".join(sentences)
-            sentences, length = [], 0
-        sentences.append(piece)
-        length += size
-    if sentences:
-        yield " ".join(sentences)
-
-
-def _title(text: str) -> str:
-    for line in text.splitlines():
-        if line.strip():
-            heading = _HEADING.match(line.strip())
-            return heading[1] if heading else ""
-    return ""

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from harness import errors
+from harness.data.documents import SUFFIXES
 from harness.errors import HarnessError
-
-TEXT_SUFFIXES = (".txt", ".md")
 
 
 def resolve_inside(folder: Path, relative: str, where: str) -> Path:
@@ -32,17 +31,24 @@ def resolve_inside(folder: Path, relative: str, where: str) -> Path:
 
 
 def files_under(path: Path, folder: Path) -> tuple[Path, ...]:
-    """Return a file itself, or the text files of a folder in the order of their names.
+    """Return a file itself, or the documents of a folder in the order of their names.
 
     Raises:
-        HarnessError: a folder has no .txt or .md file, or one of them is a link that leads outside `folder`.
+        HarnessError: a folder has no document, or one of them is a link that leads outside `folder`.
     """
     if path.is_file():
         return (path,)
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in TEXT_SUFFIXES and file.is_file())
+    files = [file for file in visible_files(path) if file.suffix.lower() in SUFFIXES]
     for file in files:
         if not file.resolve().is_relative_to(folder.resolve()):
             raise HarnessError(f"{file} is a link that leads outside the suite's folder: copy the file into it.")
     if not files:
-        raise HarnessError(f"the corpus folder {path} has no {' or '.join(TEXT_SUFFIXES)} file.")
+        kinds = ", ".join(sorted({file.suffix.lower() or file.name for file in visible_files(path)})) or "nothing"
+        raise HarnessError(f"the corpus folder {path} holds {kinds}: needed is one of {', '.join(SUFFIXES)}.")
     return tuple(files)
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files under a folder by name, without hidden ones."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

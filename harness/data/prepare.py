@@ -83,7 +83,8 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
     if task.source:
         fetch(task.source, progress)
     try:
-        tables, corpus = read_task(suite, task)
+        tables, documents = read_task(suite, task)
+        corpus = documents.passages
         labels = labels_of(task, list(tables.values()))
         index = evidence_index(corpus)
         drop = "all" in tables
@@ -114,6 +115,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
     scored_splits = replace(splits, test=test)
     notes = (
         *([f"the test items are those of {fresh.name}, not the suite's own."] if fresh else []),
+        *documents.notes,
         *(note for pool in pools.values() for note in pool.warnings),
         *leak_notes(leaks, len(test)),
         *label_notes(task, labels_left, scored_splits, whole.train),

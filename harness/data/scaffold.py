@@ -12,10 +12,11 @@ from harness.api import Kind
 from harness.data import builtin_suites
 from harness.data.cells import cell_at
 from harness.data.content_hash import sha256_of
-from harness.data.files import TEXT_SUFFIXES
+from harness.data.documents import SUFFIXES
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
-from harness.data.table_files import TableRows, read_table
+from harness.data.table_files import read_table
+from harness.data.table_rows import TableRows
 from harness.errors import HarnessError
 from harness.metrics.words import count_words
 
@@ -111,7 +112,7 @@ def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> tuple[K
     cells = [cell_at(row, reference) for row in table.rows]
     if any(isinstance(cell, list) for cell in cells):
         return "qa", f'Column {reference!r} holds lists of answers: kind "qa".'
-    counts = Counter(text for index in range(len(cells)) if (text := table.text(index, reference)))
+    counts = Counter(table.texts(reference))
     rows, values = counts.total(), len(counts)
     if values < 2:
         raise HarnessError(f"column {reference!r} of {table.name} has {values} different value(s): there must be two.")
@@ -206,12 +207,12 @@ def _copy_corpus(corpus: Path, scratch: Path, data_name: str) -> str:
         return name
     for file in sorted(corpus.rglob("*")):
         inside = file.resolve().is_relative_to(corpus.resolve())
-        if inside and file.is_file() and file.suffix.lower() in TEXT_SUFFIXES:
+        if inside and file.is_file() and file.suffix.lower() in SUFFIXES:
             to = scratch / name / file.relative_to(corpus)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, to)
     if not (scratch / name).exists():
-        raise HarnessError(f"the corpus folder {corpus} has no {' or '.join(TEXT_SUFFIXES)} file.")
+        raise HarnessError(f"the corpus folder {corpus} holds none of {', '.join(SUFFIXES)}.")
     return name
 
 

@@ -1,23 +1,24 @@
 """Reads the rows and the corpus of a task, from files or by functions of the suite's prepare.py."""
 
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from harness import errors
-from harness.api import Passage
-from harness.data import archive, builtin_suites
-from harness.data.corpus import from_table, read_corpus
+from harness.data import archive, bad_rows, builtin_suites
+from harness.data.corpus import Corpus, from_table, read_corpus
 from harness.data.files import resolve_inside
 from harness.data.schema import TaskConfig
 from harness.data.suite import Suite
-from harness.data.table_files import TableRows, from_rows, read_table
+from harness.data.table_files import read_table
+from harness.data.table_rows import RowError, TableRows, from_rows
 from harness.errors import HarnessError
 
 SPLITS = ("train", "validation", "test")
 
 
-def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, TableRows], tuple[Passage, ...]]:
+def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, TableRows], Corpus]:
     """Read a task's tables by split (``all``: to be split) and its corpus.
 
     Raises:
@@ -27,37 +28,44 @@ def read_task(suite: Suite, task: TaskConfig) -> tuple[dict[str, TableRows], tup
         read = archive.reader(task.source)
         module = _prepare_module(suite)
         rows: Any = _function(module, task.rows)
-        tables = _divide(task, from_rows(task.source, rows(read)))
+        tables = _divide(task, from_rows(task.source, rows(read)), suite.config.max_bad_rows)
         if task.passages:
             passages: Any = _function(module, task.passages)
-            return tables, from_table(from_rows(f"corpus of {task.source}", passages(read)))
+            return tables, Corpus(from_table(from_rows(f"corpus of {task.source}", passages(read))))
         if not task.corpus:
-            return tables, ()
+            return tables, Corpus()
     else:
         paths = {"all": task.data} | {name: getattr(task, name) for name in SPLITS}
         tables = {name: read_table(resolve_inside(suite.folder, p, str(suite.file))) for name, p in paths.items() if p}
-        tables = _divide(task, tables["all"]) if task.split else tables
+        tables = _divide(task, tables["all"], suite.config.max_bad_rows) if task.split else tables
     if not task.corpus:
-        return tables, ()
+        return tables, Corpus()
     path = resolve_inside(suite.folder, task.corpus, str(suite.file))
     return tables, read_corpus(path, suite.folder, words=suite.config.passage_words)
 
 
-def _divide(task: TaskConfig, table: TableRows) -> dict[str, TableRows]:
+def _divide(task: TaskConfig, table: TableRows, max_bad_rows: float) -> dict[str, TableRows]:
     """Divide a table by the column with the split's name; without such a column, all rows are to be split."""
     if not task.split:
         return {"all": table}
     table.require([task.split])
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
+    faults = list(table.faults)
     for index in range(len(table.rows)):
-        name = table.text(index, task.split)
-        if name not in parts:
-            raise errors.unknown("split", name, SPLITS, where=table.location(index))
-        parts[name].append(index)
+        try:
+            name = table.text(index, task.split)
+            if name not in parts:
+                raise table.error(index, str(errors.unknown("split", name, SPLITS)).removesuffix("."))
+            parts[name].append(index)
+        except RowError as error:
+            faults.append(error.fault)
+    notes = (*table.notes, *bad_rows.check(table, faults, max_bad_rows))
     for name in ("test",) if task.role == "probe" else ("train", "test"):
         if not parts[name]:
             raise HarnessError(f"no row of {table.name} is of the split {name!r} (column {task.split!r}).")
-    return {name: table.select(indices) for name, indices in parts.items() if indices}
+    tables = {name: replace(table.select(rows), faults=(), notes=()) for name, rows in parts.items() if rows}
+    first = next(iter(tables))
+    return tables | {first: replace(tables[first], notes=notes)}
 
 
 def _prepare_module(suite: Suite) -> ModuleType:

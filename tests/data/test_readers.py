@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data.corpus import corpus_hash, cut, evidence_index, read_corpus
+from harness.data.corpus import corpus_hash, evidence_index, read_corpus
 from harness.data.table_files import read_table
+from harness.data.text_blocks import cut_blocks, join_blocks, markdown_blocks
 from harness.errors import HarnessError
 
 ROWS = [{"text": "a, b", "label": "x"}, {"text": "two\nlines", "label": "y"}]
+
+
+def cut(text: str, words: int):
+    return [join_blocks(piece) for piece in cut_blocks(markdown_blocks(text), words)]
 
 
 def write(file: Path, content: str | bytes) -> Path:
@@ -106,18 +111,21 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.csv", b"text\nfine\ncaf\xe9\n", r"rows\.csv isn't UTF-8: byte 0xe9 in line 3"),
-        ("rows.csv", b"text,label\na,x\nb,c,y\n", r"line 3: 3 cells, but the header has 2 columns"),
+        ("rows.csv", "text\ncafé, né\n".encode() + b"caf\xe9\n", r"rows\.csv isn't UTF-8: byte 0xe9 in line 3"),
+        ("rows.csv", b"text,label\nb,c,y\n", r"line 2: 3 cells, but the header has 2 columns"),
         ("rows.tsv", b'text\tlabel\n"a\tb"\tx\n', r"line 2: 3 cells.*quotes are plain characters in TSV"),
-        ("rows.tsv", b'text\tlabel\na\tx\n"two\nlines"\tx\n', r"line 3: 1 cells.*as CSV"),
+        ("rows.tsv", b'text\tlabel\n"two\nlines\n', r"line 2: 1 cells.*as CSV"),
         ("rows.csv", b'text\n"open\n', r"line 2: unexpected end of data"),
         ("rows.csv", b"text,text\na,b\n", "two columns called 'text'"),
         ("rows.csv", b"", "has no header"),
         ("rows.csv", b"text\n", "has no rows"),
-        ("rows.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: not JSON"),
-        ("rows.jsonl", b'{"text": "a"}\n["b"]\n', "line 2: not a JSON object"),
+        ("rows.jsonl", b'\n{"text": \n', "line 2: not JSON"),
+        ("rows.jsonl", b'\n["b"]\n', "line 2: not a JSON object"),
         ("rows.parquet", b"not parquet at all", "can't be read as Parquet"),
-        ("rows.xlsx", b"", "no CSV, TSV, JSONL or Parquet file"),
+        ("rows.xlsx", b"not a workbook", "can't be read as Excel"),
+        ("rows.xls", b"", r"is none of \.csv, \.tsv, .*, \.xlsx by its name"),
+        ("rows.json", b'{"a": 1}', "holds 0 lists of JSON objects"),
+        ("rows.json", b'[{"a": 1}, {"b"', "line 1: not JSON"),
     ],
 )
 def test_a_broken_file_is_one_clear_error(name: str, content: bytes, message: str, tmp_path: Path):
@@ -140,7 +148,7 @@ def test_a_corpus_folder_is_cut_on_paragraph_borders_with_titles_from_headings(t
     paragraph = "word " * 49 + "end."
     write(tmp_path / "guide.md", f"# The guide\n\n{paragraph}\n\n{paragraph}\n\n{paragraph}\n")
     write(tmp_path / "note.txt", "Short.\n")
-    corpus = read_corpus(tmp_path, tmp_path, words=110)
+    corpus = read_corpus(tmp_path, tmp_path, words=110).passages
     assert [(p.id, p.title) for p in corpus] == [
         ("guide.md#1", "The guide"),
         ("guide.md#2", "The guide"),
@@ -174,14 +182,14 @@ def test_a_corpus_table_needs_unique_ids(tmp_path: Path):
 def test_evidence_may_name_a_passage_or_a_whole_file(tmp_path: Path):
     paragraph = "word " * 60
     write(tmp_path / "guide.md", f"{paragraph}\n\n{paragraph}\n")
-    index = evidence_index(read_corpus(tmp_path, tmp_path, words=60))
+    index = evidence_index(read_corpus(tmp_path, tmp_path, words=60).passages)
     assert index["guide.md#2"] == ("guide.md#2",)
     assert index["guide.md"] == ("guide.md#1", "guide.md#2")
 
 
 def test_the_hash_of_a_corpus_changes_with_any_text(tmp_path: Path):
     file = write(tmp_path / "corpus.csv", "id,text\na,one\nb,two\n")
-    before = corpus_hash(read_corpus(file, tmp_path, words=100))
+    before = corpus_hash(read_corpus(file, tmp_path, words=100).passages)
     write(file, "id,text\na,one\nb,two!\n")
-    assert corpus_hash(read_corpus(file, tmp_path, words=100)) != before
+    assert corpus_hash(read_corpus(file, tmp_path, words=100).passages) != before
     assert corpus_hash(()) == ""
