@@ -33,9 +33,9 @@ def cell_text(cell: object) -> str:
 
 
 def cell_at(row: Mapping[str, Any], column: str) -> Any:
-    """Return the cell of a column, or what a path such as ``answers.text`` or ``turns.0.content`` leads to within one.
+    """Return the cell of a column, or what a path such as ``answers.text`` or ``turns.-1.content`` leads to within one.
 
-    A column of that very name comes first. A key that is not there is None.
+    A column of that very name comes first. A key that is not there is None; -1 is the last of a list.
     """
     if column in row or "." not in column:
         return row.get(column)
@@ -44,8 +44,9 @@ def cell_at(row: Mapping[str, Any], column: str) -> Any:
     for key in path.split("."):
         if isinstance(cell, dict):
             cell = cell.get(key)
-        elif isinstance(cell, list) and key.isdecimal():
-            cell = cell[int(key)] if int(key) < len(cell) else None
+        elif isinstance(cell, list | tuple) and key.removeprefix("-").isdecimal():
+            index = int(key)
+            cell = cell[index] if -len(cell) <= index < len(cell) else None
         else:
             return None
     return cell

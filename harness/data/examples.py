@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.api import Example, Query
+from harness.data import bad_rows
 from harness.data.cells import cell_at
 from harness.data.normalised_text import alike_key, comparison_key, difference
 from harness.data.schema import TaskConfig
-from harness.data.table_files import TableRows
+from harness.data.table_rows import RowError, TableRows
 from harness.errors import HarnessError
 
+NO_CELL = "no input or no reference"
 EvidenceIndex = Mapping[str, tuple[str, ...]]
 """Names in the evidence column → passage ids (`corpus.evidence_index`)."""
 
@@ -35,8 +37,7 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
         return {}
     if task.labels:
         return task.labels
-    values = {table.text(index, task.reference) for table in tables for index in range(len(table.rows))}
-    values.discard("")
+    values = {text for table in tables for text in table.texts(task.reference)}
     if len(values) < 2:
         raise HarnessError(
             f"column {task.reference!r} of {tables[0].name} holds {len(values)} label(s): classification needs two."
@@ -44,12 +45,19 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
     return {value: value for value in sorted(values)}
 
 
-def to_pool(
-    table: TableRows, task: TaskConfig, labels: Mapping[str, str], evidence: EvidenceIndex, *, drop: bool
+def to_pool(  # noqa: PLR0913 - keyword-only from the fifth on
+    table: TableRows,
+    task: TaskConfig,
+    labels: Mapping[str, str],
+    evidence: EvidenceIndex,
+    *,
+    drop: bool,
+    max_bad_rows: float = bad_rows.MAX_BAD_ROWS,
 ) -> Pool:
     """Make examples of a table's rows.
 
-    Rows without an input or a reference are left out and counted.
+    Rows without an input or a reference are left out and counted: they were never answered. Rows that contradict
+    themselves or the task are left out and named, if they are few.
 
     Args:
         table: what was read.
@@ -57,27 +65,34 @@ def to_pool(
         labels: value in the file → label, for a classification.
         evidence: what the evidence column may name → passage ids.
         drop: whether a row that repeats another one is left out, or only counted.
+        max_bad_rows: share of the rows that may be left out as unusable (`bad_rows.check`); 0: no row may, not even
+            an empty one.
 
     Raises:
-        HarnessError: a column is missing, or a row contradicts itself: names the row.
+        HarnessError: a column is missing, or more rows than that cannot be used: names the first.
     """
     table.require(_columns(task))
+    faults = list(table.faults)
     empty: list[int] = []
     indexed: list[tuple[int, Example]] = []
+    ids: dict[str, int] = {}
     bare = task.form == "bare"  # a text may stand behind nothing
     for index in range(len(table.rows)):
-        has_input = bare or table.text(index, task.input)
-        example = _Row(table, index, task).example(labels, evidence) if has_input else None
-        if example:
-            indexed.append((index, example))
-        else:
-            empty.append(index)
-    _check_ids(table, indexed)
-    notes = (
-        [_count(len(empty), "row", f"of {table.name} left out: no input or no reference", table.location(empty[0]))]
-        if empty
-        else []
-    )
+        try:
+            has_input = bare or table.text(index, task.input)
+            example = _Row(table, index, task).example(labels, evidence) if has_input else None
+            if example:
+                _require_new_id(table, index, ids, example)
+                indexed.append((index, example))
+            elif max_bad_rows:
+                empty.append(index)
+            else:
+                raise table.error(index, NO_CELL)
+        except RowError as error:
+            faults.append(error.fault)
+    notes = [*table.notes, *bad_rows.check(table, faults, max_bad_rows)]
+    if empty:
+        notes.append(_count(len(empty), "row", f"of {table.name} left out: {NO_CELL}", table.location(empty[0])))
     unique, repeats = _without_repeats(indexed)
     if repeats:
         text = f"of {table.name} {'left out:' if drop else 'kept, though'} the same as an earlier one"
@@ -118,8 +133,8 @@ class _Row:
     def text(self, column: str | None) -> str:
         return self.table.text(self.index, column) if column else ""
 
-    def error(self, problem: str) -> HarnessError:
-        return HarnessError(f"{self.table.location(self.index)}: {problem}.")
+    def error(self, problem: str) -> RowError:
+        return self.table.error(self.index, problem)
 
     def id(self) -> str:
         if self.task.id is None:
@@ -223,13 +238,15 @@ def _columns(task: TaskConfig) -> list[str]:
     return [name for name in (*single, *choice_columns) if name]
 
 
-def _check_ids(table: TableRows, indexed: Sequence[tuple[int, Example]]) -> None:
-    first: dict[str, int] = {}
-    for index, example in indexed:
-        first_index = first.setdefault(example.query.id, index)
-        if first_index != index:
-            earlier = table.location(first_index)
-            raise HarnessError(f"{table.location(index)}: id {example.query.id!r} is that of {earlier} too.")
+def _require_new_id(table: TableRows, index: int, ids: dict[str, int], example: Example) -> None:
+    """Remember a row's id.
+
+    Raises:
+        RowError: an earlier row has it.
+    """
+    earlier = ids.setdefault(example.query.id, index)
+    if earlier != index:
+        raise table.error(index, f"id {example.query.id!r} is that of {table.location(earlier)} too")
 
 
 def _without_repeats(indexed: Sequence[tuple[int, Example]]) -> tuple[list[tuple[int, Example]], list[int]]:

@@ -77,23 +77,24 @@ def parse_split(suite: Suite, split_option: str, tasks: Sequence[str] = ()) -> F
         raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
 
 
-def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: EvidenceIndex) -> Pool:
+def read(file: Path, task: TaskConfig, labels: Mapping[str, str], evidence: EvidenceIndex, max_bad_rows: float) -> Pool:
     """Read fresh items, in an order of which every prefix is about stratified; their ids begin with ``fresh/``.
 
     Args:
-        file: CSV, TSV, JSONL or Parquet, with the columns that the suite names for the task. Those of ids, clusters
+        file: a table, with the columns that the suite names for the task. Those of ids, clusters
             and evidence may be missing, which is noted.
         task: says which column is what.
         labels: value in the file → label, as the suite's own items have them.
         evidence: what the evidence column may name → passage ids.
+        max_bad_rows: share of its rows that may be left out as unusable.
 
     Raises:
-        HarnessError: it cannot be read, or a column or row is wrong; or no row can be used.
+        HarnessError: it cannot be read, a column is missing, or too many rows cannot be used.
     """
     table = read_table(file)
     missing = [kind for kind in OPTIONAL if getattr(task, kind) and not table.has(getattr(task, kind))]
     readable = task.model_copy(update={"split": None, **dict.fromkeys(missing)})
-    pool = to_pool(table, readable, labels, evidence, drop=True)
+    pool = to_pool(table, readable, labels, evidence, drop=True, max_bad_rows=max_bad_rows)
     if not pool.examples:
         raise HarnessError(f"{file} has no row with an input and a reference.")
     examples = stratified_order(pool.examples, seed=task.split_seed, stratify=task.kind == "classification")

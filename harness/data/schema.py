@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.api import Form, Kind
+from harness.data.bad_rows import MAX_BAD_ROWS
 from harness.data.options import Canaries, Preparation
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
@@ -226,6 +227,8 @@ class SuiteConfig(_Strict):
     Attributes:
         strategies: what `harness run` compares unless told.
         passage_words: about how long the passages are that corpus files are cut into.
+        max_bad_rows: share of a table's rows that may be left out because they cannot be used (at least one row), and
+            of items that may be too long for the model; 0: none.
     """
 
     name: Name
@@ -234,6 +237,7 @@ class SuiteConfig(_Strict):
     licence: str = ""
     strategies: tuple[str, ...] = ("zero_shot", "few_shot", "lora")
     passage_words: int = Field(120, ge=20, le=2000)
+    max_bad_rows: float = Field(MAX_BAD_ROWS, ge=0, le=1)
     tasks: tuple[TaskConfig, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

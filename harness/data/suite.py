@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ from harness.errors import HarnessError
 GROUP = "adaptbench.suites"
 """Entry points of packages that bring suites: name → the package whose folder holds the suite.toml."""
 HINT = "'harness suites' lists them; a folder with a suite.toml works too."
-COSMETIC = {"description", "licence", "strategies"}
+COSMETIC = {"description", "licence", "strategies", "max_bad_rows"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ class Suite:
                 return task
         raise errors.unknown("task", name, (task.name for task in self.tasks), where=str(self.file))
 
+    @property
+    def strict(self) -> "Suite":
+        """This suite, where no row may be left out because it cannot be used."""
+        return replace(self, config=self.config.model_copy(update={"max_bad_rows": 0.0}))
+
     @cached_property
     def templates(self) -> dict[str, str]:
         """The prompt templates in the suite's folder ``templates``: text by name, without ``.jinja``."""
@@ -112,7 +117,8 @@ class Suite:
     def hash(self) -> str:
         """Sha256 over all that decides a score: settings, data files, pinned archives and prepare.py.
 
-        Left out are description, licence, the default strategies, and paraphrases: no score depends on them.
+        Left out are description, licence, the default strategies, the rows that may be bad, and paraphrases: no score
+        depends on them.
         """
         left_out = {**dict.fromkeys(COSMETIC, True), "tasks": {"__all__": {"paraphrases"}}}
         settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=left_out)

@@ -1,16 +1,15 @@
-"""Reads tables from files: CSV, TSV, JSON lines and Parquet."""
+"""Reads tables from files: CSV, TSV, JSON, JSON lines, Parquet and Excel."""
 
-import csv
-import io
 import json
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
-from harness import errors
-from harness.data.cells import cell_at, cell_text, paths_within
+from harness.data.delimited import read_csv, read_tsv
+from harness.data.table_rows import RowFault, TableRows, columns_of
+from harness.data.text_encoding import decode
 from harness.errors import HarnessError
 from harness.measure.units import GIB, gib
 
@@ -18,101 +17,24 @@ MAX_BYTES, MAX_CELLS = 4 * GIB, 100_000_000
 """Of a table, which is held in memory."""
 
 
-@dataclass(frozen=True)
-class TableRows:
-    """Rows with the location of each.
-
-    Attributes:
-        name: of the file, or of the function that made the rows.
-        lines: line of each row in the file (its first one, from 1); for Parquet, the row's number.
-        unit: what `lines` counts: ``line`` or ``row``.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[dict[str, Any], ...]
-    lines: tuple[int, ...]
-    unit: str = "line"
-
-    def location(self, index: int) -> str:
-        """Return where a row is, for a message."""
-        return f"{self.name}, {self.unit} {self.lines[index]}"
-
-    def select(self, indices: Iterable[int]) -> "TableRows":
-        """Return the table of some rows."""
-        positions = tuple(indices)
-        rows, lines = tuple(self.rows[i] for i in positions), tuple(self.lines[i] for i in positions)
-        return replace(self, rows=rows, lines=lines)
-
-    def has(self, column: str) -> bool:
-        """Whether there is such a column, or a path that leads somewhere in at least one row."""
-        return column in self.columns or any(cell_at(row, column) is not None for row in self.rows)
-
-    def require(self, columns: Iterable[str]) -> None:
-        """Check that the table has these columns.
-
-        A path into a column (``answers.text``) must lead somewhere in at least one row.
-
-        Raises:
-            HarnessError: one is missing, with the nearest name.
-        """
-        for column in columns:
-            if not self.has(column):
-                name = column.partition(".")[0]
-                nested = {path for row in self.rows for path in paths_within(name, row.get(name))}
-                raise errors.unknown("column", column, (*self.columns, *sorted(nested)), where=self.name)
-
-    def text(self, index: int, column: str) -> str:
-        """Return a row's cell as text, empty where it is missing (`cells.cell_text`).
-
-        Raises:
-            HarnessError: it holds a list, an object or bytes that are no text.
-        """
-        cell = cell_at(self.rows[index], column)
-        try:
-            return cell_text(cell)
-        except ValueError as error:
-            path = next(paths_within(column, cell), "")
-            remedy = f"name one of its parts, such as {path!r}" if path else "write text into it"
-            raise HarnessError(
-                f"{self.location(index)}: column {column!r} holds {error}, where a text is needed: {remedy}."
-            ) from error
-
-    def part_texts(self, index: int, column: str, cells: Iterable[object]) -> list[str]:
-        """Return the parts of a row's cell that holds a list.
-
-        Raises:
-            HarnessError: one of them is no text either.
-        """
-        try:
-            return list(map(cell_text, cells))
-        except ValueError as error:
-            raise HarnessError(
-                f"{self.location(index)}: a part of column {column!r} holds {error}, where a text is needed."
-            ) from error
-
-
 def read_table(path: Path) -> TableRows:
-    """Read a table by its file name's ending: .csv, .tsv, .jsonl (or .ndjson), .parquet.
+    """Read a table by its file name's ending, one of `READERS`.
+
+    Lines that are no rows are the table's `faults`.
 
     Raises:
-        HarnessError: another ending, an unreadable file, a wrong encoding or a broken row, with its line; or no rows.
+        HarnessError: another ending, a file that can't be read or is in no encoding that can be told; or no rows.
     """
-    suffix = path.suffix.lower()
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        raise HarnessError(f"{path} is none of {', '.join(READERS)} by its name: convert or rename it.")
     _require_regular(path)
     try:
-        if suffix == ".csv":
-            table = _csv(path)
-        elif suffix == ".tsv":
-            table = _tsv(path)
-        elif suffix in (".jsonl", ".ndjson"):
-            table = _json_lines(path)
-        elif suffix == ".parquet":
-            table = _parquet(path)
-        else:
-            raise HarnessError(f"{path} is no CSV, TSV, JSONL or Parquet file by its name: convert or rename it.")
+        table = read(path)
     except OSError as error:
         raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
+    if not table.rows and table.faults:
+        raise HarnessError(f"{path}, {table.unit} {table.faults[0].line}: {table.faults[0].reason}.")
     if not table.rows:
         raise HarnessError(f"{path} has no rows.")
     return table
@@ -124,12 +46,6 @@ def _require_regular(path: Path) -> None:
         raise HarnessError(f"{path} is no regular file.")
     if path.exists() and path.stat().st_size > MAX_BYTES:
         raise HarnessError(f"{path} has more than {gib(MAX_BYTES)}: a table is held in memory, so cut or sample it.")
-
-
-def from_rows(name: str, rows: Iterable[dict[str, Any]]) -> TableRows:
-    """Make a table of rows that a function yields."""
-    table_rows = tuple(rows)
-    return TableRows(name, _columns(table_rows), table_rows, tuple(range(1, len(table_rows) + 1)), "row")
 
 
 def read_text(path: Path) -> str:
@@ -152,74 +68,55 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _csv(path: Path) -> TableRows:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows: list[dict[str, Any]] = []
-    lines: list[int] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(header, path)
-        previous_line = reader.line_num
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise HarnessError(
-                    f"{path}, line {previous_line + 1}: {len(cells)} cells, but the header has {len(header)} columns; "
-                    "a cell that contains ',' must be in double quotes."
-                )
-            if cells:
-                rows.append(dict(zip(header, cells, strict=True)))
-                lines.append(previous_line + 1)
-            previous_line = reader.line_num
-    except csv.Error as error:
-        raise HarnessError(f"{path}, line {reader.line_num}: {error}.") from error
-    return TableRows(path.name, tuple(header), tuple(rows), tuple(lines))
-
-
-def _tsv(path: Path) -> TableRows:
-    """Read lines of cells with tabs between; quotes are plain characters, as TSV has no way to quote."""
-    header, *lines = [line.split("\t") for line in re.split(r"\r\n|\r|\n", read_text(path))]
-    header = [name.strip() for name in header]
-    _check_header(header, path)
-    rows: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    for number, cells in enumerate(lines, 2):
-        if cells == [""]:
-            continue
-        if len(cells) != len(header):
-            raise HarnessError(
-                f"{path}, line {number}: {len(cells)} cells, but the header has {len(header)} columns; quotes are "
-                "plain characters in TSV, so save a table whose cells hold tabs or line breaks as CSV."
-            )
-        rows.append(dict(zip(header, cells, strict=True)))
-        numbers.append(number)
-    return TableRows(path.name, tuple(header), tuple(rows), tuple(numbers))
-
-
-def _check_header(header: list[str], path: Path) -> None:
-    if not any(header):
-        raise HarnessError(f"{path} has no header: its first line must name the columns.")
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise HarnessError(f"{path} has two columns called {twice!r}.")
-
-
 def _json_lines(path: Path) -> TableRows:
+    return _rows_of_lines(path, decode(path.read_bytes(), path).text)
+
+
+def _rows_of_lines(path: Path, text: str) -> TableRows:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    faults: list[RowFault] = []
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise HarnessError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}).") from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists within lists
-            raise HarnessError(f"{path}, line {number}: a number too long or a nesting too deep to be read.") from error
-        if not isinstance(row, dict):
-            raise HarnessError(f"{path}, line {number}: not a JSON object ({{...}}) with the columns as keys.")
-        rows.append(row)
-        lines.append(number)
-    return TableRows(path.name, _columns(rows), tuple(rows), tuple(lines))
+            faults.append(RowFault(number, f"not JSON ({error.msg} at column {error.colno})"))
+        except (ValueError, RecursionError):  # a number of thousands of digits; lists within lists
+            faults.append(RowFault(number, "a number too long or a nesting too deep to be read"))
+        else:
+            if isinstance(row, dict):
+                rows.append(row)
+                lines.append(number)
+            else:
+                faults.append(RowFault(number, "not a JSON object ({...}) with the columns as keys"))
+    return TableRows(path.name, columns_of(rows), tuple(rows), tuple(lines), faults=tuple(faults))
+
+
+def _json(path: Path) -> TableRows:
+    """Read a list of objects, or an object with one such list in it; many files called .json are JSON lines."""
+    text = decode(path.read_bytes(), path).text
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return _rows_of_lines(path, text)
+        raise HarnessError(f"{path}, line {error.lineno}: not JSON ({error.msg} at column {error.colno}).") from error
+    except (ValueError, RecursionError) as error:
+        raise HarnessError(f"{path}: a number too long or a nesting too deep to be read.") from error
+    lists = [content] if isinstance(content, list) else list(content.values()) if isinstance(content, dict) else []
+    tables = [entries for entries in lists if isinstance(entries, list) and any(isinstance(e, dict) for e in entries)]
+    if len(tables) != 1:
+        raise HarnessError(
+            f"{path} holds {len(tables)} lists of JSON objects, where one is the table: give [{{...}}, ...]."
+        )
+    numbered = list(enumerate(tables[0], 1))
+    rows = tuple(entry for _, entry in numbered if isinstance(entry, dict))
+    reason = "not a JSON object ({...}) with the columns as keys"
+    faults = tuple(RowFault(number, reason) for number, entry in numbered if not isinstance(entry, dict))
+    numbers = tuple(number for number, entry in numbered if isinstance(entry, dict))
+    return TableRows(path.name, columns_of(rows), rows, numbers, "row", faults)
 
 
 def _parquet(path: Path) -> TableRows:
@@ -240,5 +137,47 @@ def _parquet(path: Path) -> TableRows:
     return TableRows(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
 
 
-def _columns(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(column for row in rows for column in row))
+def _excel(path: Path) -> TableRows:
+    """Read the first sheet of a workbook whose first row that is not empty names the columns; formulas have values."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - 0.3 s that only Excel needs
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
+    try:
+        with ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise HarnessError(f"{path} unpacks to more than {gib(MAX_BYTES)}: cut or sample it.")
+        book = load_workbook(path, read_only=True, data_only=True)
+        sheets = book.worksheets
+        if not sheets:
+            raise HarnessError(f"{path} has no sheet with cells.")
+        records = [(number, [_excel_cell(cell) for cell in row]) for number, row in enumerate(sheets[0].iter_rows(), 1)]
+        book.close()
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError) as error:
+        raise HarnessError(f"{path} can't be read as Excel ({error}).") from error
+    filled = [(number, cells) for number, cells in records if any(cell is not None for cell in cells)]
+    header = [str(cell).strip() if cell is not None else "" for cell in filled[0][1]] if filled else []
+    names = [name for name in header if name]
+    if len(set(names)) < len(names):
+        raise HarnessError(f"{path} has two columns called {next(name for name in names if names.count(name) > 1)!r}.")
+    rows = [{name: cell for name, cell in zip(header, cells, strict=False) if name} for _, cells in filled[1:]]
+    others = ", ".join(repr(sheet.title) for sheet in sheets[1:])
+    notes = (f"{path.name}: read was the first sheet, {sheets[0].title!r}, and not {others}.",) if others else ()
+    numbers = tuple(number for number, _ in filled[1:])
+    return TableRows(path.name, tuple(names), tuple(rows), numbers, "row", notes=notes)
+
+
+def _excel_cell(cell: Any) -> Any:
+    """Return a cell's content: an error such as ``#N/A`` is a missing cell, and midnight is a day."""
+    content = None if getattr(cell, "data_type", "") == "e" else cell.value
+    return content.date() if isinstance(content, datetime) and content.time() == time() else content
+
+
+READERS: dict[str, Callable[[Path], TableRows]] = {
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+    ".parquet": _parquet,
+    ".xlsx": _excel,
+}

@@ -89,7 +89,7 @@ def test_a_column_may_say_which_split_a_row_belongs_to(tmp_path):
     table = rows(part=lambda n: ("train", "test", "test")[n % 3])
     prepared = prepare(suite(tmp_path, QUESTIONS + 'split = "part"\n', rows__csv=table), "t")
     assert prepared.info.sizes == {"train": 20, "validation": 0, "test": 40}
-    with pytest.raises(HarnessError, match=r"unknown split 'tset' in rows\.csv, line 2: did you mean 'test'"):
+    with pytest.raises(HarnessError, match=r"rows\.csv, line 2: unknown split 'tset': did you mean 'test'"):
         prepare(suite(tmp_path, QUESTIONS + 'split = "part"\n', rows__csv=rows(part=lambda n: "tset")), "t")
 
 

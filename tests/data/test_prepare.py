@@ -89,10 +89,12 @@ LABELLED = CLASSES + 'labels = { 0 = "no", 1 = "yes" }\n'
 def test_labels_give_the_values_of_a_file_their_words(tmp_path: Path):
     content = "text,label\n" + "".join(f"row {i * 7919},{i % 2}\n" for i in range(20))
     assert ready(tmp_path / "s", LABELLED, rows__csv=content).task_data.task.choices == ("no", "yes")
+    prepared = ready(tmp_path / "s", LABELLED, rows__csv=content + "row,2\n")
+    assert "(line 22: the reference '2' isn't among the labels" in prepared.info.warnings[0]
     with pytest.raises(
         HarnessError, match=r"task 't' of .*rows\.csv, line 22: the reference '2' isn't among the labels"
     ):
-        ready(tmp_path / "s", LABELLED, rows__csv=content + "row,2\n")
+        ready(tmp_path / "s", LABELLED, rows__csv=content + "row,2\nother,3\n")
 
 
 CHOICES = HEAD + 'kind = "multiple_choice"\nrole = "target"\ndata = "rows.jsonl"\ninput = "q"\nreference = "r"\n'
@@ -169,8 +171,9 @@ def test_ids_of_the_file_are_kept_and_must_be_unique(tmp_path: Path):
     content = "key,text,label\n" + "".join(f"k{i},row {i * 7919},{'ab'[i % 2]}\n" for i in range(20))
     prepared = ready(tmp_path / "s", CLASSES + 'id = "key"\n', rows__csv=content)
     assert all(e.query.id.startswith("k") for e in prepared.test)
-    with pytest.raises(HarnessError, match=r"line 22: id 'k3' is that of rows\.csv, line 5 too"):
-        ready(tmp_path / "s", CLASSES + 'id = "key"\n', rows__csv=content + "k3,other,a\n")
+    twice = ready(tmp_path / "s", CLASSES + 'id = "key"\n', rows__csv=content + "k3,other,a\n")
+    assert "(line 22: id 'k3' is that of rows.csv, line 5 too)" in twice.info.warnings[0]
+    assert twice.info.data_hash == prepared.info.data_hash
 
 
 def test_a_preference_task_carries_both_answers(tmp_path: Path):
