@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, ScoresChoices, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
 
 
 class Rag(Step):
@@ -26,6 +26,8 @@ class Rag(Step):
     )
     candidates: int = Field(10, ge=1, description="passages that are reranked, at least k")
     guidance: str = Field("Take it from the text.", description="added to the instruction")
+    distractors: int = Field(0, ge=0, description="in prompts trained on: wrong passages beside the right; 0: as asked")
+    evidence_share: float = Field(0.8, ge=0, le=1, description="with distractors: how often the right one is there")
     embedder: str = Field("minilm", description="of dense retrieval: pinned name, folder or hub id")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"corpus"}))
@@ -35,7 +37,8 @@ class Rag(Step):
     space: ClassVar[Mapping[str, Range | Choice]] = {"k": Range(1, 6)}
     paper: ClassVar[str] = (
         "Lewis et al. 2020, arXiv:2005.11401; dense: Karpukhin et al. 2020, arXiv:2004.04906; BM25: Robertson & "
-        "Zaragoza 2009; fusion: Cormack et al. 2009; rerank=likelihood: Sachan et al. 2022, arXiv:2204.07496"
+        "Zaragoza 2009; fusion: Cormack et al. 2009; rerank=likelihood: Sachan et al. 2022, arXiv:2204.07496; "
+        "distractors: Zhang et al. 2024, arXiv:2403.10131"
     )
 
     @model_validator(mode="after")
@@ -45,11 +48,20 @@ class Rag(Step):
             raise ValueError("retriever=bm25 has no dense index: leave out index and breadth")
         if self.breadth and self.index == "flat":
             raise ValueError("index=flat looks at every passage: leave out breadth")
+        if self.evidence_share != type(self).model_fields["evidence_share"].default and not self.distractors:
+            raise ValueError("evidence_share is about distractors: give their number, or leave it out")
         return self
 
     def requirements(self) -> Needs:
         """Need a model that scores texts, to rerank by likelihood."""
-        return Needs(self.needs.task, frozenset({"score_choices"})) if self.rerank == "likelihood" else self.needs
+        return replace(self.needs, model=frozenset({"score_choices"})) if self.rerank == "likelihood" else self.needs
+
+    def objection(self, task: TaskData, later: Sequence[Step]) -> str | None:
+        """Object to distractors that no later step would train on."""
+        del task
+        if not self.distractors or any(step.changes_weights and not step.learns_corpus for step in later):
+            return None
+        return "no later step trains on prompts with distractors: leave them out, or let lora follow"
 
     def sources(self) -> tuple[str, ...]:
         """Name the embedding model and the cross-encoder, if used."""
@@ -59,8 +71,12 @@ class Rag(Step):
     def footprint(self, shape: Architecture) -> Footprint:
         """Put passages into each prompt; a likelihood reranker reads its candidates first."""
         del shape
-        reranked = self.candidates if self.rerank == "likelihood" else 0
-        return Footprint(passages=self.k, embeds_corpus=self.retriever != "bm25", reranked_passages=reranked)
+        return Footprint(
+            passages=self.k,
+            training_passages=self.distractors and self.distractors + 1,
+            embeds_corpus=self.retriever != "bm25",
+            reranked_passages=self.candidates if self.rerank == "likelihood" else 0,
+        )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
@@ -109,25 +125,17 @@ class Rag(Step):
         return self._add_retriever(system, task, context, searchers)
 
     def _add_retriever(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
-        from harness.retrieval import ranking
+        from harness.retrieval import ranking, rerank
+        from harness.retrieval.distractors import Distractors
 
         tuned_searchers = [
             replace(searcher, breadth=self.breadth) if self.breadth and hasattr(searcher, "breadth") else searcher
             for searcher in searchers
         ]
+        wrong = Distractors(self.distractors, self.evidence_share, context.seed) if self.distractors else None
+        reranker = rerank.open_reranker(self.rerank, system.model, context.locate)
         retriever = ranking.PassageRetriever(
-            tuple(tuned_searchers), task.corpus, self.k, self._open_reranker(system, context), self.candidates
+            tuple(tuned_searchers), task.corpus, self.k, reranker, self.candidates, wrong
         )
         instruction = " ".join(filter(None, [system.task.instruction, self.guidance]))
         return system.replace(task=replace(system.task, instruction=instruction), retriever=retriever)
-
-    def _open_reranker(self, system: System, context: Context) -> Any:
-        from harness.retrieval import rerank
-
-        if self.rerank is None:
-            return None
-        if self.rerank != "likelihood":
-            return rerank.open_cross_encoder(context.locate(self.rerank))
-        if not isinstance(system.model, ScoresChoices):
-            raise rerank.likelihood_error(system.model)
-        return rerank.LikelihoodReranker()

@@ -7,7 +7,7 @@ objects, which carry no reference.
 
 from harness.api.architecture import Architecture, Footprint
 from harness.api.search_space import Choice, Range
-from harness.api.step import Context, Needs, Step
+from harness.api.step import Context, CorpusFigures, Needs, Step
 from harness.api.systems import (
     Answer,
     Exemplars,
@@ -22,6 +22,7 @@ from harness.api.systems import (
     Sampling,
     ScoresChoices,
     System,
+    TrainingRetriever,
 )
 from harness.api.tasks import Capability, Example, Form, Kind, Passage, Provision, Query, Task, TaskData
 
@@ -31,6 +32,7 @@ __all__ = [
     "Capability",
     "Choice",
     "Context",
+    "CorpusFigures",
     "Example",
     "Exemplars",
     "Footprint",
@@ -55,4 +57,5 @@ __all__ = [
     "System",
     "Task",
     "TaskData",
+    "TrainingRetriever",
 ]

@@ -157,15 +157,17 @@ class Footprint:
         weight_bits: bits per weight of the blocks' matrices, during training and after; None: as loaded.
         optimizer_states: 32-bit numbers that the optimizer holds per trained parameter, 32-bit masters not included.
         epochs: passes over the training items; 0: no training.
-        objective: the step learns from training items, from pairs of answers, or from sampled answers.
+        objective: the step learns from training items, from pairs of answers, from sampled answers, or the passages of
+            the corpus.
         sampled_answers: answers sampled to learn from; sampled_tokens: tokens of each, at most.
-        batch_size: items of one optimizer step; row_tokens: tokens of one forward pass.
+        batch_size: items (passages) of one optimizer step; row_tokens: tokens of one forward pass.
         checkpointing: activations inside a block are recomputed in the backward pass.
         monitored_items: items per split whose metric is computed after each epoch.
         extra_prompts: further prompts answered while adapting.
         constant_answers: the answer is the same whatever is asked: no model is asked.
         exemplars: few-shot examples in each prompt; shared_exemplars: all prompts have the same ones.
-        passages: retrieved passages in each prompt; embeds_corpus: the corpus is embedded for that.
+        passages: retrieved passages in each prompt; training_passages: in prompts that are learned from, 0: as many;
+            embeds_corpus: the corpus is embedded for that.
         reranked_passages: passages per question that the model itself reads to rerank them.
         virtual_tokens: trained vectors in front of each prompt.
         reasoning_tokens: generated before each answer, at most; samples: reasoning paths per question.
@@ -181,7 +183,7 @@ class Footprint:
     weight_bits: float | None = None
     optimizer_states: int = 2
     epochs: float = 0.0
-    objective: Literal["items", "pairs", "samples"] = "items"
+    objective: Literal["items", "pairs", "samples", "corpus"] = "items"
     sampled_answers: int = 0
     sampled_tokens: int = 0
     batch_size: int = 1
@@ -193,6 +195,7 @@ class Footprint:
     exemplars: int = 0
     shared_exemplars: bool = True
     passages: int = 0
+    training_passages: int = 0
     embeds_corpus: bool = False
     reranked_passages: int = 0
     virtual_tokens: int = 0

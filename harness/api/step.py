@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -49,6 +49,26 @@ class Context:
     locate: Callable[[str], Path] = Path
 
 
+@dataclass(frozen=True)
+class CorpusFigures:
+    """How well a model knows a corpus, on a sample of passages that is the same for every seed.
+
+    Attributes:
+        bits_per_byte: negative log2-likelihood of the sample over its UTF-8 bytes: lower is better.
+        cloze_recall: share of the sample's cloze items whose last words greedy decoding writes exactly, 0 to 1; None
+            where no sentence is long enough for one.
+        cloze_items: number of these items.
+        passages: that are learned, of the whole corpus.
+        restricted_passages: left out, because not everybody may read them.
+    """
+
+    bits_per_byte: float
+    cloze_recall: float | None
+    cloze_items: int
+    passages: int
+    restricted_passages: int = 0
+
+
 class Step(BaseModel):
     """One way of customising. Parameters are fields; `adapt` is the method.
 
@@ -57,6 +77,7 @@ class Step(BaseModel):
         phase: the span that `adapt` is measured under.
         changes_weights: whether the model after the step differs from the one before; probes are asked again then.
         keeps: whether what the step made is worth keeping for other chains that begin alike, by `save` and `load`.
+        learns_corpus: whether it learns the corpus, not training items; `measure_corpus` is asked before and after.
         random: whether the seed can change the result; a chain without a random step is run with one seed only.
         space: what a search may try for which parameters; those that the user gave another value than their default
             are not searched.
@@ -70,6 +91,7 @@ class Step(BaseModel):
     phase: ClassVar[Literal["adapt", "index"]] = "adapt"
     changes_weights: ClassVar[bool] = False
     keeps_artifact: ClassVar[bool] = False
+    learns_corpus: ClassVar[bool] = False
     random: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
@@ -82,6 +104,17 @@ class Step(BaseModel):
     def requirements(self) -> Needs:
         """Return what must be there with the parameters as they are; `needs` unless a parameter decides."""
         return self.needs
+
+    def objection(self, task: TaskData, later: Sequence[Step]) -> str | None:
+        """Say why the step cannot be taken on a task before these later steps; None: it can.
+
+        `plan` asks, and skips the trial with the reason.
+        """
+        del task, later
+
+    def measure_corpus(self, system: System, task: TaskData, context: Context) -> CorpusFigures:
+        """Measure how well the system's model knows the corpus; only asked of a step that learns it."""
+        raise NotImplementedError
 
     def footprint(self, shape: Architecture) -> Footprint:
         """Say what the step trains, adds and asks for, so that memory and time can be forecast; by default nothing."""

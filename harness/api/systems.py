@@ -200,6 +200,15 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
+class TrainingRetriever(Protocol):
+    """A retriever that may show other passages with an example that is learned than with a query that is asked."""
+
+    def find_for_training(self, examples: Sequence[Example]) -> list[tuple[Passage, ...]]:
+        """Return the passages for each example, in the order in which they are shown."""
+        ...
+
+
+@runtime_checkable
 class ModelAwareRetriever(Protocol):
     """A retriever that may ask the system's own model about what it found."""
 
@@ -235,10 +244,27 @@ class System:
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
         """Lay out what is sent for each query, retrieval included; reasoning comes later."""
-        retriever = (
+        retriever = self._retriever_with_model()
+        return self._lay_out(queries, retriever.find(queries) if retriever else [()] * len(queries))
+
+    def training_prompts(self, examples: Sequence[Example]) -> list[Prompt]:
+        """Lay out what is sent while examples are learned: as `prompts`, with the retriever's passages for training.
+
+        No prompt has its own example among its exemplars.
+        """
+        queries = [example.query for example in examples]
+        retriever = self._retriever_with_model()
+        if isinstance(retriever, TrainingRetriever):
+            return self._lay_out(queries, retriever.find_for_training(examples))
+        return self._lay_out(queries, retriever.find(queries) if retriever else [()] * len(queries))
+
+    def _retriever_with_model(self) -> Retriever | None:
+        return (
             self.retriever.with_model(self.model) if isinstance(self.retriever, ModelAwareRetriever) else self.retriever
         )
-        passages_of = retriever.find(queries) if retriever else [()] * len(queries)
+
+    def _lay_out(self, queries: Sequence[Query], passages_of: Sequence[tuple[Passage, ...]]) -> list[Prompt]:
+        """Lay out each query with its passages and the exemplars that are chosen for it."""
         exemplars_of = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
         for query, passages, exemplars in zip(queries, passages_of, exemplars_of, strict=True):

@@ -121,6 +121,17 @@ class _TrialForecast:
         if footprint.epochs:
             for train_task in self._train_tasks(task, link):
                 self._add_training(totals, train_task, footprint, earlier if train_task is task else ())
+        if footprint.objective == "corpus":
+            self._add_corpus_measuring(totals, task, footprint)
+
+    def _add_corpus_measuring(self, totals: PhaseTotals, task: PreparedTask, footprint: Footprint) -> None:
+        """Add measuring what is known of the corpus, before and after."""
+        lengths, passages = self.forecaster.token_lengths(task), len(task.task_data.corpus)
+        work = workload.corpus_workload(lengths, min(passages, workload.CORPUS_SAMPLE), footprint)
+        cloze = workload.cloze_workload(lengths, min(passages, workload.CLOZE_SAMPLE))
+        seconds = self.runtime.forward_s(work) + self.runtime.answering_s(cloze)
+        tokens = work.input_tokens + cloze.input_tokens
+        totals.add("check", 2 * seconds, 2 * tokens, 2 * cloze.output_tokens)
 
     def _add_indexing(self, totals: PhaseTotals, task: PreparedTask, link: Link, allocated_bytes: float) -> None:
         """Add embedding the corpus, on top of the bytes that are allocated."""
@@ -153,10 +164,9 @@ class _TrialForecast:
         self, totals: PhaseTotals, task: PreparedTask, footprint: Footprint, earlier: Sequence[Footprint]
     ) -> None:
         """Add training on one task: epochs, optimizer steps, validation, sampling, code and peak memory."""
-        lengths, items = self.forecaster.token_lengths(task), self._train_items(task)
-        if footprint.objective == "samples":
-            items = footprint.sampled_answers
-        prompts = self._prompt_shape(task, [*earlier, _prompts_while_training(footprint)])
+        lengths, learns_corpus = self.forecaster.token_lengths(task), footprint.objective == "corpus"
+        items = self._learned_items(task, footprint)
+        prompts = self._prompt_shape(task, [*map(_shown_while_training, earlier), _prompts_while_training(footprint)])
         variance = max(0.0, prompts.suffix_sd**2 - lengths.asked_sd**2 + lengths.learned_sd**2)
         train_prompts = replace(
             prompts,
@@ -164,13 +174,18 @@ class _TrialForecast:
             longest_suffix_tokens=lengths.learned_longest + prompts.longest_suffix_tokens - lengths.asked_longest,
             suffix_sd=math.sqrt(variance),
         )
-        epoch = workload.training_workload(train_prompts, lengths.answer, items, footprint)
+        epoch = (
+            workload.corpus_workload(lengths, items, footprint)
+            if learns_corpus
+            else workload.training_workload(train_prompts, lengths.answer, items, footprint)
+        )
         seconds = footprint.epochs * (
             self.runtime.training_s(epoch, footprint) + self.runtime.optimizer_s(footprint, items)
         )
         seconds += self.runtime.quantisation_s(footprint)
         validation_items = len(task.task_data.validation)
-        share = validation_items / items if items else 0.0
+        evaluated_items = min(items, workload.CORPUS_VALIDATION) if learns_corpus else validation_items
+        share = evaluated_items / items if items else 0.0
         validation = replace(epoch, tokens=epoch.tokens * share, logit_positions=epoch.logit_positions * share)
         seconds += footprint.epochs * self.runtime.forward_s(validation)
         if footprint.objective == "pairs":
@@ -268,6 +283,12 @@ class _TrialForecast:
         names = targets if "all" in link.tasks else link.tasks
         return [self.prepared[name] for name in names if name in self.prepared]
 
+    def _learned_items(self, task: PreparedTask, footprint: Footprint) -> int:
+        """Return what one epoch goes through: training items, sampled answers, or passages."""
+        if footprint.objective == "samples":
+            return footprint.sampled_answers
+        return len(task.task_data.corpus) if footprint.objective == "corpus" else self._train_items(task)
+
     def _train_items(self, task: PreparedTask) -> int:
         available = len(task.task_data.train)
         return min(available, self.planned.trial.train_items or available)
@@ -296,6 +317,11 @@ def _without_prompts(footprint: Footprint) -> Footprint:
     return replace(
         footprint, exemplars=0, passages=0, reranked_passages=0, reasoning_tokens=0, samples=1, extra_prompts=0
     )
+
+
+def _shown_while_training(footprint: Footprint) -> Footprint:
+    """Return a step's footprint on prompts that are learned from: passages may be others there."""
+    return replace(footprint, passages=footprint.training_passages or footprint.passages)
 
 
 def _prompts_while_training(footprint: Footprint) -> Footprint:

@@ -25,7 +25,10 @@ _LENGTH_RATIO = 1.2
 """The largest batch of a split against the mean one; the longest prompt of a group against its mean."""
 _PACKING_COST, _PACKING_SHORT = 7e-4, 300
 """As `harness.training.batches` decides between packing and stacking."""
-
+CORPUS_VALIDATION, CORPUS_SAMPLE, CLOZE_SAMPLE = 48, 128, 64
+"""As `harness.training.corpus_samples` evaluates and `harness.training.corpus_recall` measures."""
+_CLOZE_TOKENS = 8.0
+"""Tokens written for two masked words."""
 
 NO_PASS = ForwardPass(0, 0)
 
@@ -218,6 +221,39 @@ def training_workload(prompts: PromptShape, answer: float, items: int, footprint
         distinct_lengths=expected_distinct(max(1.0, footprint.epochs) * passes, min(window, footprint.row_tokens)),
         input_tokens=items * (prompts.prefix_tokens + prompts.suffix_tokens + labels),
     )
+
+
+def corpus_workload(lengths: TokenLengths, passages: int, footprint: Footprint) -> Workload:
+    """Predict one epoch over the passages of a corpus, every token of which is learned.
+
+    A longer passage than a row is cut, so it counts as several.
+    """
+    pieces = max(1.0, lengths.passage / footprint.row_tokens)
+    prompts = PromptShape(
+        prefix_tokens=1.0,
+        suffix_tokens=0.0,
+        longest_suffix_tokens=float(min(lengths.passage_longest + 1, footprint.row_tokens)),
+        choice_tokens=0.0,
+        choice_count=0.0,
+        max_new_tokens=0.0,
+        mean_new_tokens=0.0,
+        suffix_sd=lengths.passage_sd,
+    )
+    return training_workload(prompts, lengths.passage / pieces + 1, math.ceil(passages * pieces), footprint)
+
+
+def cloze_workload(lengths: TokenLengths, items: int) -> Workload:
+    """Predict writing the masked words of so many passages, half of each being read before."""
+    prompts = PromptShape(
+        prefix_tokens=1.0,
+        suffix_tokens=lengths.passage / 2,
+        longest_suffix_tokens=float(lengths.passage_longest),
+        choice_tokens=0.0,
+        choice_count=0.0,
+        max_new_tokens=_CLOZE_TOKENS,
+        mean_new_tokens=_CLOZE_TOKENS,
+    )
+    return answering_workload(prompts, items)
 
 
 def _row_cost(tokens: float, length: float) -> float:

@@ -120,7 +120,10 @@ def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
 def _trains_on(task: str, links: Sequence[Link]) -> bool:
     """Tell whether weights are changed by a task's training items."""
     return any(
-        link.step.changes_weights and (not link.tasks or task in link.tasks or "all" in link.tasks) for link in links
+        link.step.changes_weights
+        and not link.step.learns_corpus
+        and (not link.tasks or task in link.tasks or "all" in link.tasks)
+        for link in links
     )
 
 
@@ -249,11 +252,14 @@ class _TrialBuilder:
         """Say what the task or the model lacks; the first of the tasks is the trial's own."""
         for capability in _lacking(tasks[0], model):
             return f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
-        for link in links:
+        for index, link in enumerate(links):
+            later = [following.step for following in links[index + 1 :]]
             learned_tasks = tasks if "all" in link.tasks else [task for task in tasks if task.info.name in link.tasks]
             for task in learned_tasks or tasks[:1]:
                 for provision in sorted(link.step.requirements().task - task.task_data.provides):
                     return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
+                if objection := link.step.objection(task.task_data, later):
+                    return f"{link.name}: {objection}"
             for capability in sorted(link.step.requirements().model - model.capabilities):
                 return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
         if self.config.budget and space_of(links) and not tasks[0].task_data.validation:

@@ -9,6 +9,7 @@ from pydantic import Field
 from harness.api import Kind, ModelInfo
 from harness.records.measurements import (
     Check,
+    CorpusLearning,
     Forecast,
     Held,
     LabelCalibration,
@@ -133,9 +134,8 @@ class TaskInfo(StoredModel):
         order: its place in the suite, from 0; None where it was never known.
         preparation: what was done to the training split, a sentence each.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
-    """
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
-        synthetic_by: the model that wrote its test items; None: none did, as far as is known.
+    """
 
     name: str
     kind: Kind
@@ -150,8 +150,8 @@ class TaskInfo(StoredModel):
     warnings: tuple[str, ...] = ()
     preparation: tuple[str, ...] = ()
     calibration: LabelCalibration | None = None
-
     pool_items: int | None = None
+
 
 class Environment(StoredModel):
     """Where and with what a trial ran.

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import Passage, Query
+from harness.api import Example, Passage, Query
+from harness.retrieval.distractors import Distractors
 
 AllowedMask = NDArray[np.bool_] | None
 """Mask over the corpus, [passages]: True where a passage may be retrieved; None: everywhere."""
@@ -61,6 +62,7 @@ class PassageRetriever:
         passages: the corpus, in the order of the searchers' positions.
         k: passages a query.
         reranker: reorders the first `candidates` (at least k).
+        distractors: what is shown with examples that are learned; None: the same as with queries.
     """
 
     searchers: tuple[Searcher, ...]
@@ -68,6 +70,7 @@ class PassageRetriever:
     k: int
     reranker: Reranker | None = None
     candidates: int = 0
+    distractors: Distractors | None = None
 
     @property
     def max_passages(self) -> int:
@@ -82,6 +85,21 @@ class PassageRetriever:
             scores = self.reranker.score([query.input for query in queries], retrieved)
             retrieved = [_by_score(row, row_scores) for row, row_scores in zip(retrieved, scores, strict=True)]
         return [tuple(row[: self.k]) for row in retrieved]
+
+    def find_for_training(self, examples: Sequence[Example]) -> list[tuple[Passage, ...]]:
+        """Return the passages for each example that is learned: by `distractors`, else as for its query."""
+        queries = [example.query for example in examples]
+        if self.distractors is None:
+            return self.find(queries)
+        by_id = {passage.id: passage for passage in self.passages}
+        depth = self.distractors.depth
+        ranked_passages = replace(self, k=depth, candidates=max(depth, self.candidates)).find(queries)
+        return [
+            self.distractors.arrange(
+                example, [by_id[name] for name in example.evidence if name in by_id], list(passages)
+            )
+            for example, passages in zip(examples, ranked_passages, strict=True)
+        ]
 
     def with_model(self, model: Any) -> PassageRetriever:
         """Return the retriever for a system with this model, which a reranker may use."""

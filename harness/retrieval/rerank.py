@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from harness.api import Passage, Prompt, ScoresChoices, Task
 from harness.decoding.finite import require_finite
 from harness.errors import HarnessError
-from harness.retrieval.ranking import passage_line
+from harness.retrieval.ranking import Reranker, passage_line
 
 _TASK = Task("question", "language_modelling", form="plain", question_label="Task", answer_label="Question")
 _REQUEST = "Please write a question based on this passage."
@@ -76,6 +76,26 @@ class CrossEncoderReranker:
         """Return itself: it does not use the system's model."""
         del model
         return self
+
+
+def open_reranker(name: str | None, model: Any, locate: Callable[[str], Path]) -> Reranker | None:
+    """Open a reranker by its name: ``likelihood``, a cross-encoder's, or None for none.
+
+    Args:
+        name: as the step has it.
+        model: of the system.
+        locate: finds the folder of a cross-encoder.
+
+    Raises:
+        HarnessError: the model gives no log-likelihoods, or the folder holds no cross-encoder.
+    """
+    if name is None:
+        return None
+    if name != "likelihood":
+        return open_cross_encoder(locate(name))
+    if not isinstance(model, ScoresChoices):
+        raise likelihood_error(model)
+    return LikelihoodReranker()
 
 
 def open_cross_encoder(folder: Path) -> CrossEncoderReranker:

@@ -17,7 +17,7 @@ from harness.api import Example, System, TaskData
 from harness.decoding.packed_rows import Branch, PackedRow, Tokens, common_prefix_length, fill_rows, pack_row
 from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.local_model import require_local
-from harness.training.training_samples import task_systems
+from harness.training.training_samples import lay_out, task_systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,28 @@ class PreferencePair:
 
 def build_split_pairs(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[PreferencePair]:
     """Return the pairs of a split, of every task that is learned."""
+    training = split == "train"
     return [
         pair
         for task_system, part in task_systems(system, task)
-        for pair in build_pairs(task_system, part.train if split == "train" else part.validation)
+        for pair in build_pairs(task_system, part.train if training else part.validation, training=training)
     ]
 
 
-def build_pairs(system: System, examples: Sequence[Example]) -> list[PreferencePair]:
+def build_pairs(system: System, examples: Sequence[Example], *, training: bool = False) -> list[PreferencePair]:
     """Return the pairs laid out as the system asks them; examples without a rejected answer are left out.
+
+    Args:
+        system: with the model.
+        examples: of one split.
+        training: as of `harness.training.training_samples.build_samples`.
 
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
     model = require_local(system.model)
     judged = [(example, example.rejected) for example in examples if example.rejected is not None]
-    prompts = system.prompts([example.query for example, _ in judged])
+    prompts = lay_out(system, [example for example, _ in judged], training=training)
     answers = [(example.references[0], rejected) for example, rejected in judged]
     rendered = model.render_answered(prompts, answers)
     return [PreferencePair(prompt.tokens, prompt.answers[0], prompt.answers[1]) for prompt in rendered]

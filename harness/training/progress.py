@@ -49,13 +49,13 @@ class MonitoredTasks:
                     "validation": validation,
                     "train": task.train[: len(validation)],
                 }
+                inputs = predict(system, [example.query for example in validation])
                 for split, examples in splits.items():
                     raw = inputs if split == "validation" else predict(system, [example.query for example in examples])
                     score = _score(task, system.task, examples, reread(raw, task.train, system.task, inputs))
                     if score is not None:
                         scores.setdefault(f"{split}_{task.metrics[0]}", []).append(score)
         return {name: fmean(values) for name, values in scores.items()}
-                inputs = predict(system, [example.query for example in validation])
 
     def validation_score(self, scores: dict[str, float]) -> float:
         """Return the mean of the validation scores, lower-is-better ones negated: higher is better.
@@ -90,9 +90,9 @@ def _score(
     """Score predictions by the first metric of `data`; `task` is as the system asks it."""
     rows = [
         row.model_copy(update={"id": str(index)})  # tasks that are learned together may share ids
-        for index, row in enumerate(build_rows(system.task, examples, predictions))
+        for index, row in enumerate(build_rows(task, examples, predictions))
     ]
-    return get(metric).value(Items.from_rows(rows, system.task.choices))
+    return get(data.metrics[0]).value(Items.from_rows(rows, task.choices))
 
 
 class _CachedRetriever:

@@ -16,7 +16,7 @@ from harness.decoding.prefix_sharing import log_likelihoods
 from harness.models.local_model import LocalModel, require_local
 from harness.training.pairs import pack_branches
 from harness.training.reward import Question
-from harness.training.training_samples import task_systems
+from harness.training.training_samples import lay_out, task_systems
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def build_questions(
     questions: list[Question] = []
     for task_system, part in task_systems(system, task):
         examples = part.train if split == "train" else part.validation
-        prompts = task_system.prompts([e.query for e in examples])
+        prompts = lay_out(task_system, examples, training=split == "train")
         rendered = require_local(system.model).render_prompts(prompts, max_new_tokens)
         questions += [Question(e, prompt.tokens, part) for e, prompt in zip(examples, rendered, strict=True)]
     return questions

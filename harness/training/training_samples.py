@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from harness.api import Example, System, TaskData
+from harness.api import Example, Prompt, System, TaskData
 from harness.models.local_model import require_local
 from harness.training.batches import TrainingSample
 
 
 def build_split_samples(system: System, task: TaskData, split: Literal["train", "validation"]) -> list[TrainingSample]:
     """Return the samples of a split: of the task as the system asks it, and of the tasks learned with it, zero-shot."""
+    training = split == "train"
     return [
         sample
         for task_system, part in task_systems(system, task)
-        for sample in build_samples(task_system, part.train if split == "train" else part.validation)
+        for sample in build_samples(task_system, part.train if training else part.validation, training=training)
     ]
 
 
@@ -27,13 +28,23 @@ def task_systems(system: System, task: TaskData) -> list[tuple[System, TaskData]
     ]
 
 
-def build_samples(system: System, examples: Sequence[Example]) -> list[TrainingSample]:
+def build_samples(system: System, examples: Sequence[Example], *, training: bool = False) -> list[TrainingSample]:
     """Return examples laid out as the system asks them, retrieval and exemplars included, with the answer to learn.
+
+    Args:
+        system: with the model.
+        examples: of one split.
+        training: whether they are to be trained on: a retriever may show them with other passages then.
 
     Raises:
         HarnessError: a prompt does not fit the context window.
     """
     model = require_local(system.model)
-    prompts = system.prompts([example.query for example in examples])
+    prompts = lay_out(system, examples, training=training)
     rendered = model.render_answered(prompts, [[example.references[0]] for example in examples])
     return [TrainingSample(prompt.tokens, prompt.answers[0]) for prompt in rendered]
+
+
+def lay_out(system: System, examples: Sequence[Example], *, training: bool) -> list[Prompt]:
+    """Return the prompts of examples to be trained on, or to be asked."""
+    return system.training_prompts(examples) if training else system.prompts([example.query for example in examples])

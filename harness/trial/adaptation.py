@@ -9,7 +9,7 @@ from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
-from harness.api import Context, HoldsWeights, Model, Step, System, TaskData
+from harness.api import Context, CorpusFigures, HoldsWeights, Model, Step, System, TaskData
 from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, first_line
 from harness.measure.environment import package_versions
@@ -17,7 +17,7 @@ from harness.models import footprint, registry
 from harness.plan import chain
 from harness.plan.chain import Link
 from harness.plan.discover import find_step
-from harness.records.measurements import Held
+from harness.records.measurements import CorpusLearning, Held, Span
 from harness.records.record import PROTOCOL_VERSION
 from harness.trial import artifacts
 from harness.trial.artifacts import Account, Artifact
@@ -120,22 +120,56 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     if artifact:
         with recorder.span("load", link.name):
             system = step.load(system, task, context, artifact.folder)
-        recorder.charged.append(artifact.account.span.model_copy(update={"reused": True}))
+        spans = (artifact.account.span, *artifact.account.check_spans)
+        recorder.charged += [span.model_copy(update={"reused": True}) for span in spans]
         recorder.charge(artifact.account)
         return system
+    corpus_before, check_before = _measure_corpus(recorder, link, system, task, context)
     seed_everything(recorder.seed)  # or a step would depend on whether the one before it was kept
     with recorder.span(step.phase, link.name):
         system = step.adapt(system, task, context)
+    adapt_span = recorder.measured(step.phase, link.name)
+    corpus_after, check_after = _measure_corpus(recorder, link, system, task, context)
     account = Account(
-        span=recorder.measured(step.phase, link.name),
+        span=adapt_span,
         curves=tuple(curves),
         trained_parameters=_trained_parameters(step, system.model),
         held=_memory(system.model, sizes) if step.changes_weights else None,
+        corpus=_corpus_learning(link.name, corpus_before, corpus_after),
+        check_spans=(*check_before, *check_after),
     )
     if recorder.keeps(step):
         account = _keep(recorder, link, key, partial(step.save, system), account)
     recorder.charge(account)
     return system
+
+
+def _measure_corpus(
+    recorder: Recorder, link: Link, system: System, task: TaskData, context: Context
+) -> tuple[CorpusFigures | None, tuple[Span, ...]]:
+    """Measure how well the corpus is known, as a phase of its own, for a step that learns it; not within a search."""
+    if not link.step.learns_corpus or recorder.within:
+        return None, ()
+    reporting_context = replace(context, progress=recorder.reporter("check", link.name))
+    with recorder.span("check", link.name):
+        figures = link.step.measure_corpus(system, task, reporting_context)
+    return figures, (recorder.measured("check", link.name),)
+
+
+def _corpus_learning(step: str, before: CorpusFigures | None, after: CorpusFigures | None) -> CorpusLearning | None:
+    """Return both figures as they are stored; None where nothing was measured."""
+    if before is None or after is None:
+        return None
+    return CorpusLearning(
+        step=step,
+        passages=after.passages,
+        restricted_passages=after.restricted_passages,
+        bits_per_byte_before=before.bits_per_byte,
+        bits_per_byte_after=after.bits_per_byte,
+        cloze_items=after.cloze_items,
+        cloze_recall_before=before.cloze_recall,
+        cloze_recall_after=after.cloze_recall,
+    )
 
 
 def _find_artifact(recorder: Recorder, link: Link, key: str) -> Artifact | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.api import Step
 from harness.measure.meter import Meter
-from harness.records.measurements import Held, Phase, Span
+from harness.records.measurements import CorpusLearning, Held, Phase, Span
 from harness.trial import artifacts
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -26,6 +26,7 @@ class Recorder:
             their own, and nothing but indexes is kept. None: each phase is a span.
         charged: spans of reused artifacts.
         held: memory of weights, gradients and optimizer states.
+        corpus: how well each step that learns a corpus has learned it.
         notes: what happened to kept artifacts, a sentence each.
     """
 
@@ -39,6 +40,7 @@ class Recorder:
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
     held: Held | None = None
+    corpus: list[CorpusLearning] = field(default_factory=list[CorpusLearning])
     notes: list[str] = field(default_factory=list[str])
 
     @property
@@ -76,12 +78,14 @@ class Recorder:
         return {"phase": phase, "step": step}
 
     def charge(self, account: artifacts.Account) -> None:
-        """Add an artifact's size, parameters, curves and memory to the trial's."""
+        """Add an artifact's size, parameters, curves, memory and knowledge of the corpus to the trial's."""
         if account.size_bytes is not None:
             self.adapted_bytes = (self.adapted_bytes or 0) + account.size_bytes
         if account.trained_parameters is not None:
             self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
         self.curves += account.curves
+        if account.corpus:
+            self.corpus.append(account.corpus)
         if account.held:
             self.add_memory(account.held)
 

@@ -90,6 +90,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         forecast=planned.forecast,
         serving=serving,
         held=recorder.held,
+        corpus=tuple(recorder.corpus),
         checks=(*batch_checks, *tests.checks),
         notes=tuple(recorder.notes),
         environment=current_environment(energy_source=recorder.meter.energy_source),

@@ -32,6 +32,11 @@ CHAINS = (
     "lora+rlhf",
     "rag+self_consistency",
     "optimised+lora",
+    "few_shot+lora",
+    "few_shot+rag+lora",
+    "pretrain+lora",
+    "pretrain+rag",
+    "pretrain+lora+rag",
 )
 STRATEGIES = (*discover.builtin_names(), *CHAINS)
 TASKS = {"moods": {"train", "choices"}, "facts": {"train", "corpus", "preferences", "reward"}}

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.compare.decide.constraints import Bar, ConstraintCheck, Constraints, Objective
+from harness.compare.prose.corpus_sentences import bits
 from harness.compare.prose.numbers import change, metric_title, score, usd
+from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import GIB
 from harness.metrics import get
@@ -16,7 +18,7 @@ from harness.records.measurements import StoredModel
 
 
 def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list[ConstraintCheck]:
-    """Hold one finished strategy against every constraint that was given."""
+    """Hold one finished strategy against every constraint that was given, and against what it was to learn."""
     cost, money = row.cost, row.money
     checks = [
         _most("--max-gpu-gb", limits.max_gpu_gb, cost.gpu_peak_bytes if cost else None, _GPU),
@@ -26,6 +28,7 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
         *[_bar(row, bar) for bar in limits.min_metrics if bar.task in (None, task.name) and bar.metric in task.metrics],
         _retention(row, limits.max_retention_loss),
         _labels(row, limits.labels),
+        _corpus(row),
     ]
     return [check for check in checks if check]
 
@@ -166,6 +169,16 @@ def _labels(row: StrategyResult, limit: int | None) -> ConstraintCheck | None:
         miss=None if ok else (needed - limit) / limit if limit else None,
         value=needed,
         limit=limit,
+    )
+
+
+def _corpus(row: StrategyResult) -> ConstraintCheck | None:
+    """Refuse a row whose weights do not hold the corpus that they were to learn."""
+    learning = unlearned(row)
+    if learning is None:
+        return None
+    return ConstraintCheck(
+        constraint="a corpus learned", ok=False, text=f"undertrained on the corpus ({bits(learning)})"
     )
 
 

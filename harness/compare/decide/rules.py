@@ -14,6 +14,7 @@ from typing import Literal
 
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, score
+from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import StoredModel
@@ -124,7 +125,7 @@ def _index_beats_tuning(
     task: TaskResult, rows: Sequence[StrategyResult], name: Names
 ) -> tuple[str | None, bool | None]:
     """Hold the best that only retrieves against the best that is only tuned; clear where intervals do not meet."""
-    scored = [row for row in rows if row.traits and task.primary in row.scores]
+    scored = [row for row in rows if row.traits and task.primary in row.scores and not unlearned(row)]
     row = next((r for r in scored if r.traits and r.traits.searches_corpus and not r.traits.changes_weights), None)
     tuned = next((r for r in scored if r.traits and r.traits.changes_weights and not r.traits.searches_corpus), None)
     if not row or not tuned or not task.primary:

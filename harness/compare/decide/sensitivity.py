@@ -9,6 +9,7 @@ from harness.compare.cost.breakeven import break_even
 from harness.compare.decide.choice import RankedOption
 from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of
+from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, metric_title, score, usd
 from harness.compare.prose.training_sentences import undertrained_sentence
@@ -72,6 +73,7 @@ def changes(
         _more_items(table, order),
         _more_seeds(order),
         undertrained_sentence([row for row in table.rows if primary in row.scores], Names(table.rows)),
+        unlearned_sentence([row for row in everything.rows if primary in row.scores], Names(everything.rows)),
     ]
     return [sentence for sentence in sentences if sentence]
 

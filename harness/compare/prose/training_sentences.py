@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from harness.compare.prose import corpus_sentences
 from harness.compare.prose.names import Names
 from harness.compare.table.findings import Curve
 from harness.compare.table.result import StrategyResult
@@ -14,9 +15,9 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sentences(row: StrategyResult) -> list[str]:
-    """Describe each training run of a row's first seed; empty where nothing was trained."""
+    """Describe each training run of a row's first seed, and what it learned of a corpus; empty: nothing was trained."""
     curves = next((trial.curves for trial in row.trials if trial.curves), ())
-    return [sentence for curve in curves if (sentence := _sentence(curve))]
+    return [sentence for curve in curves if (sentence := _sentence(curve))] + corpus_sentences.sentences(row)
 
 
 def undertrained_sentence(rows: Sequence[StrategyResult], name: Names) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.compare.prose import forecast_sentences, side_effect_sentences
+from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
 from harness.compare.prose.training_sentences import undertrained_sentence
+from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds
 from harness.metrics.statistical_power import ALPHA
@@ -19,23 +21,30 @@ from harness.metrics.statistical_power import ALPHA
 def sentences(task: TaskResult) -> tuple[str, ...]:
     """Write the verdict of a task, the most important sentence first; its rows are best first."""
     primary = task.primary
-    scored = [row for row in task.rows if primary in row.scores]
+    scored = _scored(task)
     if primary is None or not scored:
         return (f"No strategy finished on `{bare(task.name)}`: there is nothing to compare.",)
     name = Names(task.rows)
-    tied = [row for row in scored[1:] if row.tied_for_best]
+    claimed = [row for row in scored if not unlearned(row)]
+    best_claimed = claimed[:1] == scored[:1]  # ties and differences are those to the best row
+    tied = [row for row in claimed[1:] if row.tied_for_best] if best_claimed else []
     all_sentences = [
-        _best(task, primary, scored, tied, name),
-        _baseline(task, scored, name),
+        _best(task, primary, claimed, tied, name) if best_claimed else _unclaimed(task, primary, scored[0], name),
+        _baseline(task, claimed, name),
         _untrained(scored[0], tied, name),
         _fastest(task, [scored[0], *tied], name),
         _cheapest([scored[0], *tied], name),
-        _chance(task, primary, scored),
+        _chance(task, primary, claimed) if claimed else "",
         undertrained_sentence(scored, name),
-        *side_effect_sentences.sentences(task, scored, name),
+        unlearned_sentence(scored, name),
+        *side_effect_sentences.sentences(task, claimed, name),
         forecast_sentences.sentence(scored, name),
     ]
     return tuple(filter(None, all_sentences))
+
+
+def _scored(task: TaskResult) -> list[StrategyResult]:
+    return [row for row in task.rows if task.primary in row.scores]
 
 
 def _best(
@@ -44,7 +53,8 @@ def _best(
     best, task_name = scored[0], f"`{bare(task.name)}`"
     result = f"{metric_title(primary)} {score(best.scores[primary])}"
     if len(scored) == 1:
-        return f"Only {name(best)} finished on {task_name} ({result}): there is nothing to compare it with."
+        verb = "finished" if len(_scored(task)) == 1 else "learned what it was to learn"
+        return f"Only {name(best)} {verb} on {task_name} ({result}): there is nothing to compare it with."
     unknown = [row for row in scored[1:] if row.tied_for_best is None]
     incomparable = f" {name.all(unknown)} answered other items and cannot be compared with it." if unknown else ""
     extreme = "highest" if task.higher_is_better else "lowest"
@@ -60,6 +70,15 @@ def _best(
             f"differences below about {smallest:.2f} go unseen."
         )
     return f"{name(best)} is {extreme} on {task_name} ({result}); tied with it: {name.all(tied)}.{incomparable}"
+
+
+def _unclaimed(task: TaskResult, primary: str, best: StrategyResult, name: Names) -> str:
+    """Say that the best row is one that no claim can rest on."""
+    extreme = "highest" if task.higher_is_better else "lowest"
+    return (
+        f"{name(best)} is {extreme} on `{bare(task.name)}` ({metric_title(primary)} {score(best.scores[primary])}), "
+        "but it is undertrained: which strategy is best is not known."
+    )
 
 
 def _baseline(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:

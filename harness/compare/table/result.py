@@ -23,7 +23,7 @@ from harness.compare.table.findings import (
     TaskWarning,
 )
 from harness.compare.trials.traits import Traits
-from harness.records.measurements import Check, StoredModel
+from harness.records.measurements import Check, CorpusLearning, StoredModel
 from harness.records.record import Budget, Search
 
 Status = Literal["completed", "failed", "skipped"]
@@ -36,6 +36,7 @@ class TrialResult(StoredModel):
         train_items: trained on so many items only; None: on all, or on none.
         search: what was tried for its parameters; None where they were not searched.
         curves: of each run of training, in order.
+        corpus: how well each step that learns the corpus has learned it.
     """
 
     seed: int
@@ -47,6 +48,7 @@ class TrialResult(StoredModel):
     gap: Gap | None = None
     search: Search | None = None
     curves: tuple[Curve, ...] = ()
+    corpus: tuple[CorpusLearning, ...] = ()
     cost: Cost | None = None
 
 

@@ -19,15 +19,20 @@ def undertrained(row: StrategyResult) -> bool:
     return any(_still_falls(trial.curves[-1]) for trial in row.trials if trial.curves)
 
 
-def train_longer(strategy: str) -> str | None:
-    """Double the epochs of the last step that has some: ``lora`` → ``lora(epochs=4)``; None where unknown."""
+def train_longer(strategy: str, step: str = "") -> str | None:
+    """Double the epochs of the last step that has some: ``lora`` → ``lora(epochs=4)``; None where unknown.
+
+    Args:
+        strategy: text of a chain.
+        step: name of the step to train longer; empty: any.
+    """
     try:
         links = list(build(strategy, find_step))
     except HarnessError:
         return None
     for index in reversed(range(len(links))):
         epochs = getattr(links[index].step, "epochs", None)
-        if isinstance(epochs, int):
+        if isinstance(epochs, int) and step in ("", links[index].name):
             link = links[index]
             links[index] = Link(link.name, link.step.model_copy(update={"epochs": 2 * epochs}), link.tasks)
             return canonical(links)

@@ -58,11 +58,11 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
     trained = any(record.trained_parameters for record in records)
     weights = trained or any(step.changes_weights for step in installed)
     needs = {need for step in installed for need in step.requirements().task}
-    learns = bool(needs & LEARNS_FROM) or trained
     uninstalled = len(installed) < len(steps)
+    learns = bool(needs & LEARNS_FROM) or (trained and uninstalled)
     return Traits(
         changes_weights=weights,
-        searches_corpus="index" in phases or "corpus" in needs,
+        searches_corpus="index" in phases or any(map(_retrieves, installed)),
         uses_examples=learns and not weights,
         uses_preferences=bool(needs & {"preferences", "reward"}),
         labels=_count_labels(record, installed, needs) if learns else None if uninstalled else 0,
@@ -70,6 +70,10 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),
     )
+
+
+def _retrieves(step: Step) -> bool:
+    return "corpus" in step.requirements().task and not step.learns_corpus
 
 
 def _step(entry: dict[str, Any]) -> Step | None:
