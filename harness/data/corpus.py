@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.api import Passage
+from harness.data import bad_rows
 from harness.data.cells import cell_at
 from harness.data.documents import SUFFIXES, Document, read_document
 from harness.data.files import files_under, visible_files
@@ -49,7 +50,8 @@ def read_corpus(path: Path, folder: Path, *, words: int) -> Corpus:
         HarnessError: there is no text that can be read, or an id is missing or used twice.
     """
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        return Corpus(from_table(read_table(path)))
+        table = read_table(path)
+        return Corpus(from_table(table), (*table.notes, *bad_rows.check(table, table.faults, bad_rows.MAX_BAD_ROWS)))
     top = path if path.is_dir() else path.parent
     passages: list[Passage] = []
     unread: dict[str, list[str]] = {}

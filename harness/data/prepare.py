@@ -88,7 +88,10 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
         labels = labels_of(task, list(tables.values()))
         index = evidence_index(corpus)
         drop = "all" in tables
-        pools = {name: to_pool(table, task, labels, index, drop=drop) for name, table in tables.items()}
+        share = suite.config.max_bad_rows
+        pools = {
+            name: to_pool(table, task, labels, index, drop=drop, max_bad_rows=share) for name, table in tables.items()
+        }
         whole = _split(task, pools)
         all_splits = whole.cut(dict(limits or {}))
         first_draw, preparation = _change_training(task, all_splits)
@@ -97,7 +100,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
             redrawn = all_splits.redraw(draw, stratify=task.kind == "classification")
             splits, preparation = _change_training(task, redrawn)
         if fresh:
-            pools["fresh"] = fresh_items.read(fresh, task, labels, index)
+            pools["fresh"] = fresh_items.read(fresh, task, labels, index, share)
     except HarnessError as error:
         raise HarnessError(f"{where}: {error}") from error
     test = pools["fresh"].examples[: (limits or {}).get("test")] if fresh else splits.test

@@ -82,3 +82,8 @@ def test_lines_that_are_no_json_and_splits_that_are_none_are_rows_too(tmp_path: 
     prepared = ready(tmp_path / "b", toml, rows__jsonl=content + other + "\n")
     assert "line 41: unknown split 'tset': did you mean 'test'?" in prepared.info.warnings[0]
     assert len(prepared.info.warnings) == 1
+
+
+def test_a_table_of_passages_names_the_lines_that_it_leaves_out(tmp_path: Path):
+    prepared = ready(tmp_path / "s", FOUND, rows__jsonl=lines(), docs__csv=DOCS + "p3,one, two\n")
+    assert "1 row of docs.csv left out" in prepared.info.warnings[0]
