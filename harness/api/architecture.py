@@ -169,6 +169,10 @@ class Footprint:
         passages: retrieved passages in each prompt; training_passages: in prompts that are learned from, 0: as many;
             embeds_corpus: the corpus is embedded for that.
         reranked_passages: passages per question that the model itself reads to rerank them.
+        written_questions: training questions that are written, a passage; written_passages: passages for that, None:
+            all; written_tokens: of each question, at most; paraphrases: of a passage; demonstrations: passages with
+            questions shown for that; replaces_training: whether they are learned in place of the training items.
+        whole_corpus: every passage stands in each prompt, in front of the question, and is read once for all.
         virtual_tokens: trained vectors in front of each prompt.
         reasoning_tokens: generated before each answer, at most; samples: reasoning paths per question.
     """
@@ -198,6 +202,13 @@ class Footprint:
     training_passages: int = 0
     embeds_corpus: bool = False
     reranked_passages: int = 0
+    written_questions: int = 0
+    written_passages: int | None = None
+    written_tokens: int = 0
+    paraphrases: int = 0
+    demonstrations: int = 0
+    replaces_training: bool = False
+    whole_corpus: bool = False
     virtual_tokens: int = 0
     reasoning_tokens: int = 0
     samples: int = 1

@@ -18,14 +18,23 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Needs:
-    """What a step asks of a task and of a model; `plan` checks it before anything loads."""
+    """What a step asks of a task and of a model; `plan` checks it before anything loads.
+
+    Attributes:
+        whole_corpus: the model's window must hold every passage of the corpus at once, with a question and its answer.
+    """
 
     task: frozenset[Provision] = frozenset()
     model: frozenset[Capability] = frozenset()
+    whole_corpus: bool = False
 
 
 def _nothing(*_: Any) -> None:
     """Do nothing: a context's calls lead nowhere unless somebody listens."""
+
+
+def _unavailable(name: str) -> Model:
+    raise HarnessError(f"no model can be opened here, {name!r} neither: pass Context(open_model=...).")
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,8 @@ class Context:
         log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
         record_memory: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
         locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
+        open_model: opens another model to ask it something, such as a teacher; it is in `Step.sources`.
+        count_rows: keeps what became of rows that the step wrote, numbers by name, e.g. ``{"written": 30, "kept": 21}``.
     """
 
     seed: int = 0
@@ -47,6 +58,8 @@ class Context:
     log: Callable[[Mapping[str, float]], None] = _nothing
     record_memory: Callable[[int, int], None] = _nothing
     locate: Callable[[str], Path] = Path
+    open_model: Callable[[str], Model] = _unavailable
+    count_rows: Callable[[Mapping[str, int]], None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class Step(BaseModel):
         changes_weights: whether the model after the step differs from the one before; probes are asked again then.
         keeps: whether what the step made is worth keeping for other chains that begin alike, by `save` and `load`.
         learns_corpus: whether it learns the corpus, not training items; `measure_corpus` is asked before and after.
+        provides: what a task need not have because the step makes it for the later ones, as training items.
         random: whether the seed can change the result; a chain without a random step is run with one seed only.
         space: what a search may try for which parameters; those that the user gave another value than their default
             are not searched.
@@ -92,13 +106,17 @@ class Step(BaseModel):
     changes_weights: ClassVar[bool] = False
     keeps_artifact: ClassVar[bool] = False
     learns_corpus: ClassVar[bool] = False
+    provides: ClassVar[frozenset[Provision]] = frozenset()
     random: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
     retired: ClassVar[Mapping[str, str]] = {}
 
     def sources(self) -> tuple[str, ...]:
-        """Name the models that the step finds by `Context.locate`: they are fetched before the first trial."""
+        """Name the models that the step finds by `Context.locate` or opens by `Context.open_model`.
+
+        They are fetched before the first trial.
+        """
         return ()
 
     def requirements(self) -> Needs:
@@ -122,7 +140,11 @@ class Step(BaseModel):
         return Footprint()
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Return the customised system. Weights are changed in place: a trial is a process of its own."""
+        """Return the customised system. Weights are changed in place: a trial is a process of its own.
+
+        A step that writes or selects training items returns ``system.replace(material=replace(task, train=...))``:
+        later steps get that as their `task`. Rows that a model wrote bear its name (`Example.teacher`).
+        """
         raise NotImplementedError
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.api.tasks import Example, Passage, Query, Task
+from harness.api.tasks import Example, Passage, Query, Task, TaskData
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,20 @@ class HoldsWeights(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsPrefix(Protocol):
+    """A model that can keep what it has read of the beginning of a prompt, for all prompts that begin so."""
+
+    def with_prefix(self, prompts: Sequence[Prompt]) -> Model:
+        """Read what the prompts begin with in common, and return the model that keeps it."""
+        ...
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens that are kept; 0: none."""
+        ...
+
+
 class Retriever(Protocol):
     """Finds passages for a query."""
 
@@ -233,6 +247,10 @@ class System:
         prior: taken off the score of each of the task's labels, nats (`harness.predict.label_calibration`). It is
             measured once the system is finished; steps leave it alone.
         reasoning: how it thinks before it answers; None: it answers at once.
+        material: what the later steps of the chain learn from in place of the task's own material; None: that. Its
+            `train` and `paraphrases` count; the trial takes out rows that are nearly like a test item.
+        keeps_prefix: whether the text that all prompts begin with is read once and kept for all requests, where the
+            model can do so (`KeepsPrefix`).
     """
 
     model: Model
@@ -241,6 +259,8 @@ class System:
     retriever: Retriever | None = None
     prior: tuple[float, ...] = ()
     reasoning: Reasoning | None = None
+    material: TaskData | None = None
+    keeps_prefix: bool = False
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
         """Lay out what is sent for each query, retrieval included; reasoning comes later."""

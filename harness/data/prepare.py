@@ -219,6 +219,7 @@ def _task_info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[st
         data_hash=data_hash,
         sizes=sizes,
         warnings=notes,
+        synthetic_by=task.synthetic_by,
     )
 
 

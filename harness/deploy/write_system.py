@@ -102,7 +102,7 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
             samples=len(samples),
             reproduced=reproduced,
             scores=scores,
-            restricted=_restrictions(system, target if record.trained_parameters else None),
+            restricted=_restrictions(system, _learned(system, target) if record.trained_parameters else ()),
         )
         (scratch / "README.md").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -163,7 +163,9 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     _check_model(model.info, record.model)
     steps = record.search.steps if record.search else record.trial.steps
-    system = adapt(recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared])
+    system = adapt(
+        recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared], target.test
+    )
     calibration = record.tasks[0].calibration
     return system.replace(prior=calibration.shift if calibration and calibration.default else ()), target
 
@@ -232,16 +234,18 @@ def _write_prompt_and_index(system: System, folder: Path) -> None:
         _write_lines(folder / "index" / "passages.jsonl", [asdict(passage) for passage in retriever.passages])
 
 
-def _restrictions(system: System, learned: PreparedTask | None) -> tuple[str, ...]:
+def _learned(system: System, target: PreparedTask) -> tuple[Example, ...]:
+    return (system.material or target.task_data).train
+
+
+def _restrictions(system: System, learned: Sequence[Example]) -> tuple[str, ...]:
     """List what of the written files only some people may read, a phrase each; `learned`: what the weights are from."""
     passages: Sequence[Passage] = getattr(system.retriever, "passages", ())
     exemplars: Sequence[Example] = getattr(system.exemplars, "examples", ())
     counts = {
         "passages of `index/passages.jsonl`": sum(bool(passage.readers) for passage in passages),
         "exemplars of `prompt.json`": sum(bool(exemplar.readers) for exemplar in exemplars),
-        "training examples behind the weights": sum(
-            bool(example.readers) for example in (learned.task_data.train if learned else ())
-        ),
+        "training examples behind the weights": sum(bool(example.readers) for example in learned),
     }
     return tuple(f"{count:,} {what}" for what, count in counts.items() if count)
 

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.metrics.statistical_power import detectable_difference, paired_sd
 from harness.models import registry
 from harness.models.registry import ModelReference
-from harness.plan import chain
+from harness.plan import chain, window
 from harness.plan.chain import Link
 from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
@@ -252,16 +252,20 @@ class _TrialBuilder:
         """Say what the task or the model lacks; the first of the tasks is the trial's own."""
         for capability in _lacking(tasks[0], model):
             return f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+        provided: frozenset[Provision] = frozenset()
         for index, link in enumerate(links):
             later = [following.step for following in links[index + 1 :]]
             learned_tasks = tasks if "all" in link.tasks else [task for task in tasks if task.info.name in link.tasks]
             for task in learned_tasks or tasks[:1]:
-                for provision in sorted(link.step.requirements().task - task.task_data.provides):
+                for provision in sorted(link.step.requirements().task - task.task_data.provides - provided):
                     return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
                 if objection := link.step.objection(task.task_data, later):
                     return f"{link.name}: {objection}"
+                if link.step.requirements().whole_corpus and (problem := window.shortage(task, model)):
+                    return f"{link.name} {problem}"
             for capability in sorted(link.step.requirements().model - model.capabilities):
                 return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+            provided |= link.step.provides
         if self.config.budget and space_of(links) and not tasks[0].task_data.validation:
             return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
         return None

@@ -7,9 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Phase = Literal[
-    "load", "search", "index", "adapt", "calibrate", "predict", "serve", "check", "probe", "seen", "score"
-]
+Phase = Literal["load", "search", "index", "adapt", "calibrate", "predict", "serve", "check", "probe", "seen", "score"]
 
 
 class StoredModel(BaseModel):
@@ -109,11 +107,13 @@ class Serving(StoredModel):
             at a time, each after the one before (closed loop).
         latency_target_s: within which a request was to be answered; None: none was named.
         warm_up: requests asked before, and thrown away.
+        prefix_tokens: of each prompt, read once before the first request and kept: not read again for any; 0: none.
     """
 
     arrival_rate: float | None = None
     latency_target_s: float | None = None
     warm_up: int = 0
+    prefix_tokens: int = 0
     requests: tuple[Request, ...]
 
 

@@ -17,6 +17,7 @@ from harness.records.measurements import (
     Serving,
     Span,
     StoredModel,
+    SyntheticRows,
 )
 from harness.records.run_limits import RunLimits
 
@@ -133,6 +134,7 @@ class TaskInfo(StoredModel):
     Attributes:
         order: its place in the suite, from 0; None where it was never known.
         preparation: what was done to the training split, a sentence each.
+        synthetic_by: the model that wrote its test items; None: none did, as far as is known.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
     """
@@ -150,6 +152,7 @@ class TaskInfo(StoredModel):
     warnings: tuple[str, ...] = ()
     preparation: tuple[str, ...] = ()
     calibration: LabelCalibration | None = None
+    synthetic_by: str | None = None
     pool_items: int | None = None
 
 
@@ -222,6 +225,7 @@ class Completed(StoredModel):
         search: what was tried for the parameters; None where they were not searched.
         serving: how it answers requests; None where that was not asked for.
         held: what parts of memory hold.
+        synthetic: training items that a step wrote; None where none did.
         corpus: how well each step that learns the corpus (``pretrain``) has learned it, in the order of the chain.
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
@@ -246,6 +250,7 @@ class Completed(StoredModel):
     search: Search | None = None
     serving: Serving | None = None
     held: Held | None = None
+    synthetic: SyntheticRows | None = None
     corpus: tuple[CorpusLearning, ...] = ()
     forecast: Forecast | None = None
     checks: tuple[Check, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 from harness.api import Passage, Prompt, Query, Task
 from harness.prompts import layout
 
-_LONGEST = 8
+_LONGEST = 3
 """Questions whose tokens are counted: those with most characters. A corpus of many tokens stands before each."""
 
 

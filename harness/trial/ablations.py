@@ -63,7 +63,17 @@ def ablations(system: System, target: PreparedTask, rows: Sequence[Row], limit: 
     """
     examples = target.test[:limit]
     task_rows = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
-    return [*_retrieving(system, target, examples, seed), *_paraphrased(system, target, examples, task_rows)]
+    missed = _missed(target, task_rows) if retrieved_passages(system, target) else examples
+    return [
+        *_retrieving(system, target, examples, missed[:limit], seed),
+        *_paraphrased(system, target, examples, task_rows),
+    ]
+
+
+def retrieved_passages(system: System, target: PreparedTask) -> int:
+    """Return the passages that a query gets at most, 0 where none are looked for: every prompt has the whole corpus."""
+    most = system.retriever.max_passages if system.retriever else 0
+    return most if most < len(target.task_data.corpus) else 0
 
 
 def _paraphrased(
@@ -101,30 +111,49 @@ def _item_tokens(rows: Sequence[Row]) -> float:
     return (read + written) / len(rows)
 
 
-def _retrieving(system: System, target: PreparedTask, examples: Sequence[Example], seed: int) -> list[Ablation]:
-    """Give other passages than the retriever does: those that hold the answer, some that do not, and none."""
+def _missed(target: PreparedTask, rows: Sequence[Row]) -> Sequence[Example]:
+    """Select the items whose right passage was not in the prompt; with it in there, giving it would change nothing."""
+    passages = {row.id: row.passages for row in rows}
+    return [example for example in target.test if set(example.evidence).isdisjoint(passages.get(example.query.id, ()))]
+
+
+def _retrieving(
+    system: System, target: PreparedTask, examples: Sequence[Example], missed: Sequence[Example], seed: int
+) -> list[Ablation]:
+    """Give other passages than the retriever does: those that hold the answer, some that do not, and none.
+
+    Args:
+        system: as it answers the task.
+        target: the task.
+        examples: asked with random and no passages.
+        missed: asked with those that hold the answer.
+        seed: of the random passages.
+    """
     by_id = {passage.id: passage for passage in target.task_data.corpus}
-    k = system.retriever.max_passages if system.retriever else 0
     evidence = {
         example.query.id: tuple(
             by_id[i] for i in example.evidence if i in by_id and by_id[i].readable_by(example.query.user)
         )
-        for example in examples
+        for example in (*examples, *missed)
     }
-    answerable = [example for example in examples if evidence[example.query.id]]
-    if not k or not answerable:
+    answerable, unanswered = (
+        tuple(example for example in group if evidence[example.query.id]) for group in (examples, missed)
+    )
+    holding = max((len(passages) for passages in evidence.values()), default=0)
+    k = retrieved_passages(system, target) or (holding if system.retriever else 0)
+    if not k:
         return []
     passages: dict[str, dict[str, tuple[Passage, ...]]] = {
-        ORACLE: {example.query.id: evidence[example.query.id][:k] for example in answerable},
+        ORACLE: {example.query.id: evidence[example.query.id][:k] for example in unanswered},
         RANDOM: {example.query.id: _random_passages(target, example, k, seed) for example in answerable},
         NONE: {},
     }
+    asked = {ORACLE: unanswered, RANDOM: answerable, NONE: answerable}
     instruction = target.task_data.task.instruction
     return [
-        Ablation(
-            name, instruction, _renamed(system.replace(retriever=FixedPassages(by_query)), name), tuple(answerable)
-        )
+        Ablation(name, instruction, _renamed(system.replace(retriever=FixedPassages(by_query)), name), asked[name])
         for name, by_query in passages.items()
+        if asked[name]
     ]
 
 

@@ -9,7 +9,7 @@ from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
-from harness.api import Context, CorpusFigures, HoldsWeights, Model, Step, System, TaskData
+from harness.api import Context, CorpusFigures, Example, HoldsWeights, Model, Step, System, TaskData
 from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, first_line
 from harness.measure.environment import package_versions
@@ -19,13 +19,17 @@ from harness.plan.chain import Link
 from harness.plan.discover import find_step
 from harness.records.measurements import CorpusLearning, Held, Span
 from harness.records.record import PROTOCOL_VERSION
-from harness.trial import artifacts
+from harness.trial import artifacts, handed_on
 from harness.trial.artifacts import Account, Artifact
 from harness.trial.recorder import Recorder, largest
 
 
 def adapt(
-    recorder: Recorder, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]
+    recorder: Recorder,
+    system: System,
+    steps: Sequence[Mapping[str, Any]],
+    material: Sequence[TaskData],
+    test: Sequence[Example],
 ) -> System:
     """Take every step of the chain.
 
@@ -34,13 +38,18 @@ def adapt(
         system: the bare model, asked the trial's task.
         steps: the chain, as in `Trial.steps`.
         material: of the trial's task, then of the others that a step learns from.
+        test: items of the trial's task that no step sees: rows that a step writes are held against them.
     """
     with artifacts.in_use(_artifacts_folder(recorder)):
-        return _take_steps(recorder, system, steps, material)
+        return _take_steps(recorder, system, steps, material, test)
 
 
 def _take_steps(
-    recorder: Recorder, system: System, steps: Sequence[Mapping[str, Any]], material: Sequence[TaskData]
+    recorder: Recorder,
+    system: System,
+    steps: Sequence[Mapping[str, Any]],
+    material: Sequence[TaskData],
+    test: Sequence[Example],
 ) -> System:
     recorder.add_memory(Held(weights_bytes=footprint.weights_bytes(system.model)))
     chain_key = artifacts.artifact_key(
@@ -59,10 +68,22 @@ def _take_steps(
         chain_key = artifacts.artifact_key({"before": chain_key, "data": data, **_step_key(link)})
         if is_target:
             system = _take(recorder, link, system, train_data, chain_key)
+            system, material = _hand_on(recorder, system, material, test)
         else:  # tuned on another task as that one is asked, then asked this one as before
             tuned = _take(recorder, link, System(system.model, train_data.task), train_data, chain_key)
             system = system.replace(model=tuned.model)
     return system
+
+
+def _hand_on(
+    recorder: Recorder, system: System, material: Sequence[TaskData], test: Sequence[Example]
+) -> tuple[System, Sequence[TaskData]]:
+    """Let the later steps learn from what a step handed on, without what is nearly like a test item."""
+    if system.material is None or system.material is material[0]:
+        return system, material
+    given = handed_on.hand_on(system.material, material[0], test)
+    recorder.synthetic = handed_on.merge(recorder.synthetic, given.rows, recorder.row_counts)
+    return system.replace(material=given.task_data), [given.task_data, *material[1:]]
 
 
 def _train_data(link: Link, material: Sequence[TaskData]) -> TaskData:
@@ -77,8 +98,20 @@ def _train_data(link: Link, material: Sequence[TaskData]) -> TaskData:
 
 def _step_key(link: Link) -> dict[str, Any]:
     """Identify a step, down to the bytes of the models that it names: one name can mean other weights tomorrow."""
-    sources = [folder_hash(_source_folder(source)) for source in link.step.sources()]
+    sources = [_source_identity(source) for source in link.step.sources()]
     return {"step": link.name, "parameters": link.step.model_dump(mode="json"), "sources": sources}
+
+
+def _source_identity(reference: str) -> str:
+    """Identify a model that a step brings; one that is elsewhere by what its backend says of it."""
+    source = registry.identify(reference, "embedder")
+    return folder_hash(_source_folder(reference)) if source.backend == "local" else source.identity
+
+
+def _open_source(reference: str, cache: Path) -> Model:
+    source = registry.identify(reference)
+    registry.prepare(source.reference, cache, by=source.backend)
+    return registry.open_model(source.reference, cache, by=source.backend)
 
 
 def _source_folder(reference: str) -> Any:
@@ -104,6 +137,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     curves: list[dict[str, float]] = []
     latest: dict[str, float] = {}
     sizes: list[Held] = []
+    row_counts: dict[str, int] = {}
 
     def log(point: Mapping[str, float]) -> None:
         curves.append(dict(point))
@@ -116,6 +150,8 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
         log=log,
         record_memory=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
         locate=_source_folder,
+        open_model=partial(_open_source, cache=recorder.cache),
+        count_rows=row_counts.update,
     )
     if artifact:
         with recorder.span("load", link.name):
@@ -135,6 +171,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
         curves=tuple(curves),
         trained_parameters=_trained_parameters(step, system.model),
         held=_memory(system.model, sizes) if step.changes_weights else None,
+        rows=row_counts,
         corpus=_corpus_learning(link.name, corpus_before, corpus_after),
         check_spans=(*check_before, *check_after),
     )

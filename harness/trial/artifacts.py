@@ -35,6 +35,7 @@ class Account(StoredModel):
         trained_parameters: parameters that took a gradient; None for what is not trained.
         size_bytes: on disk; None where it was not kept.
         held: memory of its training; None where nothing was trained, or it was not counted yet.
+        rows: training items that it wrote, by what became of them.
         corpus: how well the corpus was known before and after; check_spans: the phases in which that was measured.
         files: of the content, by relative path; empty in accounts from before files were listed.
     """
@@ -44,6 +45,7 @@ class Account(StoredModel):
     trained_parameters: int | None = None
     size_bytes: int | None = None
     held: Held | None = None
+    rows: dict[str, int] = Field(default_factory=dict[str, int])
     corpus: CorpusLearning | None = None
     check_spans: tuple[Span, ...] = ()
     files: dict[str, ListedFile] = Field(default_factory=dict[str, ListedFile])

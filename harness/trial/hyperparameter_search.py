@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.api import Choice, Range, System, TaskData
+from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
 from harness.metrics import Items, get
 from harness.models import registry
@@ -21,11 +22,11 @@ from harness.plan import chain
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import Space, space_of, step_names
 from harness.predict import answering, prediction_rows
-from harness.records.loss_curves import runs
 from harness.predict.label_calibration import reread
+from harness.records.loss_curves import runs
 from harness.records.measurements import Span
 from harness.records.planned_trial import PlannedTrial
-from harness.records.record import Budget, Candidate, Search, TaskInfo
+from harness.records.record import Budget, Candidate, Search
 from harness.trial.adaptation import adapt
 from harness.trial.recorder import Recorder
 
@@ -37,19 +38,19 @@ REPEATS = 20
 Values = dict[str, Any]
 
 
-def search(recorder: Recorder, planned: PlannedTrial, info: TaskInfo, material: Sequence[TaskData]) -> Search:
+def search(recorder: Recorder, planned: PlannedTrial, target: PreparedTask, material: Sequence[TaskData]) -> Search:
     """Try candidates until the budget is spent or there is nothing new to try.
 
     Args:
         recorder: every candidate becomes a span of phase ``search``: loading, adapting and asking the validation split.
         planned: the trial, with its budget.
-        info: of the task that it is about.
+        target: the task that it is about; its test items only keep rows like them out of what a step writes.
         material: of this task first, then of the others that a step learns from.
 
     Raises:
         HarnessError: no candidate could be finished; the message is the first one's.
     """
-    budget, steps = planned.trial.budget, planned.trial.steps
+    budget, steps, info = planned.trial.budget, planned.trial.steps, target.info
     assert budget is not None  # noqa: S101 - the caller has looked
     links = chain.restore(steps, find_step)
     space = space_of(links)
@@ -58,7 +59,7 @@ def search(recorder: Recorder, planned: PlannedTrial, info: TaskInfo, material: 
     )
     tried: list[Candidate] = []
     with TemporaryDirectory(prefix="harness-search-") as scratch:
-        rehearsal = _Rehearsal(recorder, planned, info, material, Path(scratch))
+        rehearsal = _Rehearsal(recorder, planned, target, material, Path(scratch))
         while not _spent(budget, tried) and (values := proposer.propose()) is not None:
             of = f" of {budget.amount}" if budget.unit == "trials" else ""
             candidate = rehearsal.run(values, f"candidate {len(tried) + 1}{of}")
@@ -97,7 +98,7 @@ class _Rehearsal:
 
     recorder: Recorder
     planned: PlannedTrial
-    info: TaskInfo
+    target: PreparedTask
     material: Sequence[TaskData]
     scratch: Path
 
@@ -126,15 +127,17 @@ class _Rehearsal:
     def _score(self, within: Recorder, values: Values) -> float:
         task = self.material[0]
         model = registry.open_model(self.planned.model_reference, self.recorder.cache, by=self.planned.backend)
-        system = adapt(within, System(model, task.task), _with(self.planned.trial.steps, values), self.material)
+        steps = _with(self.planned.trial.steps, values)
+        system = adapt(within, System(model, task.task), steps, self.material, self.target.test)
         queries = [example.query for example in task.validation]
         predictions = answering.predict(system, queries, within.reporter("predict"))
         within.meter.count_tokens(**prediction_rows.count_tokens(predictions))
         answers = reread(predictions, task.train, system.task)
         rows = prediction_rows.build_rows(system.task, task.validation, answers, "target")
+        info = self.target.info
         value = get(self.target.info.metrics[0]).value(Items.from_rows(rows, self.target.info.labels))
         if value is None or not math.isfinite(value):
-            raise HarnessError(f"{self.info.metrics[0]} is not defined on the validation split of {task.task.name}.")
+            raise HarnessError(f"{info.metrics[0]} is not defined on the validation split of {task.task.name}.")
         return value
 
 

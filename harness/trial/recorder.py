@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.api import Step
 from harness.measure.meter import Meter
-from harness.records.measurements import CorpusLearning, Held, Phase, Span
+from harness.records.measurements import CorpusLearning, Held, Phase, Span, SyntheticRows
 from harness.trial import artifacts
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -27,6 +27,7 @@ class Recorder:
         charged: spans of reused artifacts.
         held: memory of weights, gradients and optimizer states.
         corpus: how well each step that learns a corpus has learned it.
+        synthetic: training items that steps wrote; row_counts: those of the latest step.
         notes: what happened to kept artifacts, a sentence each.
     """
 
@@ -41,6 +42,8 @@ class Recorder:
     trained_parameters: int | None = None
     held: Held | None = None
     corpus: list[CorpusLearning] = field(default_factory=list[CorpusLearning])
+    synthetic: SyntheticRows | None = None
+    row_counts: dict[str, int] = field(default_factory=dict[str, int])
     notes: list[str] = field(default_factory=list[str])
 
     @property
@@ -84,6 +87,7 @@ class Recorder:
         if account.trained_parameters is not None:
             self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
         self.curves += account.curves
+        self.row_counts = account.rows
         if account.corpus:
             self.corpus.append(account.corpus)
         if account.held:

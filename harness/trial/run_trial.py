@@ -21,10 +21,12 @@ from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row
 from harness.trial import self_tests
+from harness.trial.ablations import retrieved_passages
 from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
 from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
+from harness.trial.warm_prefix import keep_prefix
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
 """The phase in which items are asked, by their role."""
@@ -51,11 +53,12 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     train_tasks = [task.task_data for task in prepared.values() if task.info.role == "target" and task is not target]
     material = [target.task_data, *train_tasks]
     _check_model(planned, cache)
-    hyperparameters = search(recorder, planned, target.info, material) if planned.trial.budget else None
+    hyperparameters = search(recorder, planned, target, material) if planned.trial.budget else None
     with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     steps = hyperparameters.steps if hyperparameters else planned.trial.steps
-    system, target = _calibrate(recorder, adapt(recorder, System(model, target.task_data.task), steps, material), target)
+    system = adapt(recorder, System(model, target.task_data.task), steps, material, target.test)
+    system, target = _calibrate(recorder, keep_prefix(recorder, system), target)
     rows = _ask(recorder, system, target.test, "target")
     serving, batch_checks = serve(recorder, system, target.test, rows, planned)
     for probe in probes:
@@ -64,13 +67,14 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     for probe in secrets:
         rows += _ask(recorder, canaries.probe_system(system, probe.task_data.task), probe.test, "probe")
     if measurement.seen_items:  # of a shuffled split; last, so that nothing that is compared waits for it
-        examples = [example for example in target.task_data.train if example.query.id not in target.planted_ids]
+        learned = (system.material or target.task_data).train
+        examples = [example for example in learned if example.query.id not in target.planted_ids]
         rows += _ask(recorder, system, examples[: min(measurement.seen_items, len(target.test))], "train")
     tests = self_tests.check(recorder, system, target, rows, measurement.check_items)
     rows += tests.rows
     scored_tasks = (target, *probes, *secrets)
     with recorder.span("score"):
-        k = system.retriever.max_passages if system.retriever else 0
+        k = retrieved_passages(system, target)
         depths = [(target, k), *((probe, 0) for probe in probes), *((secret, k) for secret in secrets)]
         scores = {name: value for task, depth in depths for name, value in _scores(task, rows, depth).items()}
     record = Completed(
@@ -90,6 +94,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         forecast=planned.forecast,
         serving=serving,
         held=recorder.held,
+        synthetic=recorder.synthetic,
         corpus=tuple(recorder.corpus),
         checks=(*batch_checks, *tests.checks),
         notes=tuple(recorder.notes),

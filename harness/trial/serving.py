@@ -1,7 +1,8 @@
 """Latency of single requests: each is timed from the question's text to the parsed answer.
 
 Only request-independent state is kept between requests: weights, an index and its embedder, exemplars, compiled
-templates and label priors. No answer, passage, keys or values of a prompt are, not even of the common instruction.
+templates and label priors. No answer or passage is, and no keys and values of a prompt, not even of the common
+instruction, unless the system itself keeps what all prompts begin with (`System.keeps_prefix`): the record says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Row
 from harness.trial.arrivals import ENOUGH, WARM_UP, arrival_times, cap_s
 from harness.trial.recorder import Recorder
+from harness.trial.warm_prefix import kept_tokens
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def serve(
         arrival_rate=options.arrival_rate,
         latency_target_s=options.latency_target_s,
         warm_up=len(warm_up),
+        prefix_tokens=kept_tokens(system),
         requests=tuple(_request(request, batch_answers) for request in timed),
     )
     return serving, _check(serving)

@@ -31,6 +31,11 @@ CHAINS = (
     "lora+dpo+rag",
     "lora+rlhf",
     "rag+self_consistency",
+    "synthesise+lora",
+    "synthesise+full",
+    "synthesise+few_shot",
+    "lora+long_context",
+    "few_shot+long_context",
     "optimised+lora",
     "few_shot+lora",
     "few_shot+rag+lora",
@@ -259,6 +264,7 @@ def test_training_material_has_no_place_for_test_items():
         "order",
         "hash",
         "parts",
+        "paraphrases",
     }
 
 
