@@ -79,7 +79,7 @@ class PricingOptions:
         typer.Option("--prices", metavar="FILE", help="TOML with prices of your own, by the names of the table."),
     ] = None
     hardware: Annotated[
-        str | None, typer.Option("--hardware", metavar="NAME", help="Price every machine as this entry of the table.")
+        str | None, typer.Option("--hardware", metavar="NAME", help="The entry of the table that this machine is.")
     ] = None
     no_labels: Annotated[bool, typer.Option("--no-labels", help="Leave out what labels of training items cost.")] = (
         False

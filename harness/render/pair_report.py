@@ -44,8 +44,8 @@ LEGEND = (
     ),
     "Detectable is the smallest true difference that such a comparison finds in 80 % of cases.",
     (
-        "Ratios are the first over the second, of geometric means over seeds, with a 95 % interval (t on logarithms) "
-        "where both were measured more than once."
+        "Ratios are the first over the second, of geometric means over seeds; where both were measured more than once, "
+        "the bounds (t on logarithms) are the spread of runs in one sitting: another day's can lie outside."
     ),
 )
 

@@ -12,7 +12,7 @@ from harness.compare.cost.prices import load_prices
 from harness.compare.cost.pricing import Economics, make_economics
 from harness.compare.report.comparison import compare
 from harness.errors import HarnessError
-from harness.records.measurements import Span
+from harness.records.measurements import LabelCalibration, Span
 from tests.compare.builders import HERE, HERE_MODEL, completed, pattern
 
 VCPU = load_prices().price("vcpu").usd
@@ -70,6 +70,28 @@ def test_labels_are_a_part_of_their_own_that_can_be_left_out():
     assert "labels" not in {part.what for part in without.fixed}
 
 
+def calibrated(strategy, steps=(), source="validation", **changes):
+    stored = trial(strategy, steps, **changes)
+    calibration = LabelCalibration(source=source, inputs=50, prior=(), shares=(), share_labels=80)
+    sizes = {"train": 80, "validation": 60, "test": 200}
+    info = stored.record.tasks[0].model_copy(update={"sizes": sizes, "calibration": calibration})
+    return type(stored)(stored.record.model_copy(update={"tasks": (info,)}), stored.items)
+
+
+@pytest.mark.parametrize(
+    ("stored", "labels"),
+    [
+        (calibrated("lora", LORA, trained=9, curves=({"step": 1.0, "validation_loss": 0.5},)), 80 + 60),
+        (calibrated("zero_shot", ({"step": "zero_shot"},)), 80 + 50),
+        (calibrated("zero_shot", ({"step": "zero_shot"},), source="content-free"), 80),
+    ],
+    ids=["validation", "calibration", "content-free"],
+)
+def test_validation_items_and_inputs_of_calibrations_are_charged_as_labels(stored, labels):
+    (part,) = [part for part in compare([stored]).suites[0].tasks[0].rows[0].money.fixed if part.what == "labels"]
+    assert part.quantity == labels
+
+
 def test_exemplars_need_only_the_labels_that_the_prompt_shows():
     stored = trial("few_shot(k=4)", ({"step": "few_shot", "k": 4},))
     info = stored.record.tasks[0].model_copy(update={"sizes": {"train": 80, "test": 200}})
@@ -104,9 +126,25 @@ def test_a_known_gpu_is_priced_by_the_hour_and_an_unknown_one_is_said_to_have_no
     other = completed("qa", "zero_shot", pattern(0.5), environment=HERE.model_copy(update={"gpu": "Nova 9"}))
     task = compare([other]).suites[0].tasks[0]
     assert task.rows[0].money is None
-    assert any("Nova 9" in warning.text and "--hardware" in warning.text for warning in task.warnings)
-    priced = compare([other], economics=make_economics(hardware="l4")).suites[0].tasks[0].rows[0]
-    assert priced.money.per_request[0].price == "l4"
+    assert any("Nova 9" in warning.text and "--prices FILE" in warning.text for warning in task.warnings)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "hardware"), [("Nova 9", "l4"), (None, "l4"), (None, "m7g.large"), ("NVIDIA L4", "vcpu")]
+)
+def test_seconds_of_one_machine_are_not_priced_as_those_of_another(gpu, hardware):
+    other = completed("qa", "zero_shot", pattern(0.5), environment=HERE.model_copy(update={"gpu": gpu}))
+    with pytest.raises(HarnessError, match=f"--hardware {hardware}: these seconds were measured on "):
+        compare([other], economics=make_economics(hardware=hardware))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "hardware"), [("NVIDIA H100 80GB HBM3", "h100-aws"), ("NVIDIA L4", "l4"), (None, "vcpu")]
+)
+def test_a_machine_can_be_priced_by_another_seller(gpu, hardware):
+    stored = completed("qa", "zero_shot", pattern(0.5), environment=HERE.model_copy(update={"gpu": gpu}))
+    priced = compare([stored], economics=make_economics(hardware=hardware)).suites[0].tasks[0].rows[0]
+    assert priced.money.per_request[0].price == hardware
 
 
 def test_an_endpoint_is_paid_by_the_token():
@@ -138,9 +176,12 @@ amounts = st.floats(0.001, 1000)
 @given(fixed=st.tuples(amounts, amounts), each=st.tuples(amounts, amounts), often=st.floats(0, 10))
 @QUICK
 def test_at_break_even_both_cost_the_same_and_on_either_side_the_named_one_less(fixed, each, often):
-    first, second = (money(f, e / 1e4, update=f / 7) for f, e in zip(fixed, each, strict=True))
+    first, second = (money(f, e / 1e4, update=f / 7, half=1e-9) for f, e in zip(fixed, each, strict=True))
     usage = Usage(months=6, updates_per_month=often)
     crossing = break_even(first, second, usage)
+    if crossing.note:
+        assert crossing.requests is crossing.cheaper_below is crossing.cheaper_above is None
+        return
     if crossing.requests is None:
         for n in (0, 1e6):
             totals = [cost.total_usd(usage.model_copy(update={"requests_per_month": n})) for cost in (first, second)]
@@ -155,19 +196,22 @@ def test_at_break_even_both_cost_the_same_and_on_either_side_the_named_one_less(
         assert pair[cheaper].total_usd(shifted) <= pair[1 - cheaper].total_usd(shifted) * (1 + 1e-9)
 
 
-def test_break_even_has_an_interval_only_where_seconds_were_measured_more_than_once():
+def test_nobody_is_called_cheaper_by_single_timings():
     sure = break_even(money(10, 0.001, half=0.1), money(1, 0.002, half=0.1))
     assert sure.low < sure.requests < sure.high
-    once = break_even(money(10, 0.001), money(1, 0.002))
-    assert (once.low, once.high) == (None, None)
-    assert "single seed" in once.note
+    for other in (money(1, 0.002), money(1, 0.0005)):  # one that crosses, and one that is lower at any volume
+        once = break_even(money(10, 0.001), other)
+        assert (once.requests, once.cheaper_below, once.cheaper_above) == (None, None, None)
+        assert "measured once" in once.note
+    assert money(1, 0.001, half=0.1).costs_less_than(money(10, 0.002, half=0.1))
+    assert not money(1, 0.001).costs_less_than(money(10, 0.002))
 
 
-def test_break_even_without_bounds_says_so():
+def test_nobody_is_called_cheaper_by_less_than_runs_in_one_sitting_differ():
     crossing = break_even(money(10, 0.001, half=1.0), money(1, 0.0015, half=1.0))
-    assert crossing.requests is not None
-    assert (crossing.low, crossing.high) == (None, None)
-    assert "not clearly different" in crossing.note
+    assert (crossing.requests, crossing.cheaper_above) == (None, None)
+    assert "what a request costs differs by less than runs in one sitting do" in crossing.note
+    assert not money(1, 0.001, half=5.0).costs_less_than(money(3, 0.001, half=5.0))
 
 
 def test_fieller_covers_the_ratio_as_often_as_it_says():

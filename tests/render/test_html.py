@@ -9,16 +9,19 @@ from itertools import pairwise
 import pytest
 
 from harness.compare.cost.breakeven import break_even
+from harness.compare.cost.money import Usage
 from harness.compare.decide.confidence import confidence, front, would_change
 from harness.render.html import canvas
 from harness.render.html.all_charts import save, task_charts
 from harness.render.html.canvas import WIDTH
 from harness.render.html.chart_labels import MAX_NAME_LENGTH, Box, place_labels, shorten, spread, text_width
+from harness.render.html.cost_section import break_even_sentence
 from harness.render.html.dot_charts import Dot, DotPanel, draw_dots
 from harness.render.html.embedded_data import as_script
 from harness.render.html.page import MAX_PAGE_BYTES, render
 from harness.render.html.page_text import dollars, mark_code, number
 from harness.render.report import json as as_json
+from tests.compare.test_economics import money
 from tests.render.pages import HOSTILE, Scan, figures, page_of, write_store
 
 
@@ -216,8 +219,18 @@ def test_the_break_even_in_the_page_is_that_of_the_comparison(report):
     comparison, page = report
     rows = {row.label: row for row in comparison.suites[0].tasks[0].rows if row.money}
     best, *challengers = rows.values()
-    volumes = [break_even(best.money, other.money).per_month for other in challengers]
-    assert any(f"Above {number(volume)} requests a month" in page for volume in volumes if volume)
+    crossings = [break_even(best.money, other.money) for other in challengers]
+    texts = [crossing.note or f"Above {number(crossing.per_month or 0)} requests a month" for crossing in crossings]
+    assert any(text in page for text in texts)
+
+
+def test_a_break_even_is_said_with_its_bounds_and_none_from_single_timings():
+    cheap, dear = (money(fixed, request, half=0.01) for fixed, request in ((1, 0.002), (10, 0.001)))
+    said = break_even_sentence(("rag", "lora"), (cheap, dear), Usage())
+    assert said.startswith("Above 750 requests a month [")
+    assert said.endswith("], `lora` costs less than `rag`; below, it is the other way round.")
+    once = break_even_sentence(("rag", "lora"), (money(1, 0.002), money(10, 0.001)), Usage())
+    assert once.startswith("Which of `rag` and `lora` costs less cannot be said: hours were measured once")
 
 
 def test_labels_do_not_lie_on_one_another():

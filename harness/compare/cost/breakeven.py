@@ -1,28 +1,31 @@
 """Break-even volume of two strategies, N* = (S_A - S_B) / (v_B - v_A), with its interval.
 
 S is the standing cost (fixed, storage, updates), v the cost of a request. The interval is Fieller's for a ratio of two
-independent figures (Fieller 1954), from the spread over seeds of the measured hours.
+independent figures (Fieller 1954), from the spread of runs in one sitting. There is none, and nobody is called cheaper,
+where hours were measured once or either difference is smaller than that spread.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from harness.compare.cost.money import CostPart, Money, Usage
+from harness.compare.cost.money import Money, Usage, combine_halves, half_usd
 from harness.records.measurements import StoredModel
+
+ONCE = "hours were measured once, and the same run takes longer in another hour"
 
 
 class BreakEven(StoredModel):
     """Volume at which two totals are equal.
 
     Attributes:
-        requests: over the whole horizon; None: one strategy is cheaper at any volume.
-        low, high: 95 % interval; None where a figure was measured once, or the data do not bound it.
+        requests: over the whole horizon; None: one strategy is cheaper at any volume, or nothing can be said.
+        low, high: its 95 % bounds, by the spread of runs in one sitting.
         per_month: `requests` spread evenly over the months.
-        cheaper_below: 0 if the first, 1 if the second costs less at fewer requests; None if they cost the same.
+        cheaper_below: 0 if the first, 1 if the second costs less at fewer requests; None if they cost the same, or
+            nothing can be said.
         cheaper_above: likewise at more requests; equal to `cheaper_below` where they never cross.
-        note: why there is no interval.
+        note: why nothing can be said; None where something is.
     """
 
     requests: float | None = None
@@ -45,20 +48,26 @@ def break_even(first: Money, second: Money, usage: Usage | None = None) -> Break
     usage = usage or first.usage
     standing = first.standing_usd(usage) - second.standing_usd(usage)
     saved = (second.per_1000_usd - first.per_1000_usd) / 1000
+    standing_half = combine_halves([money.standing_half_usd(usage) for money in (first, second)])
+    saved_half = combine_halves([half_usd(money.per_request, 1) for money in (first, second)])
+    if standing_half is None or saved_half is None:
+        return BreakEven(note=ONCE)
+    standing_side, saved_side = _side(standing, standing_half), _side(saved, saved_half)
+    if standing_side is None or saved_side is None:
+        part = "what a request costs" if saved_side is None else "what is paid at any volume"
+        return BreakEven(note=f"{part} differs by less than runs in one sitting do")
     below = None if standing == 0 == saved else 0 if standing < 0 or (standing == 0 and saved > 0) else 1
     above = below if saved == 0 else 0 if saved > 0 else 1
-    if saved == 0 or standing / saved <= 0:
+    ends = fieller(standing, saved, standing_half, saved_half) if saved and standing / saved > 0 else None
+    if ends is None:
         return BreakEven(cheaper_below=below, cheaper_above=above)
-    requests = standing / saved
-    low, high, note = _interval(first, second, usage, standing=standing, saved=saved)
     return BreakEven(
-        requests=requests,
-        low=low,
-        high=high,
-        per_month=requests / usage.months,
+        requests=standing / saved,
+        low=max(0.0, ends[0]),
+        high=ends[1],
+        per_month=standing / saved / usage.months,
         cheaper_below=below,
         cheaper_above=above,
-        note=note,
     )
 
 
@@ -82,35 +91,8 @@ def fieller(top: float, bottom: float, top_half: float, bottom_half: float) -> t
     return middle - reach, middle + reach
 
 
-def _interval(
-    first: Money, second: Money, usage: Usage, *, standing: float, saved: float
-) -> tuple[float | None, float | None, str | None]:
-    standing_halves = [_standing_half(money, usage) for money in (first, second)]
-    request_halves = [_half(money.per_request, 1) for money in (first, second)]
-    if None in standing_halves or None in request_halves:
-        return None, None, "no interval: hours were measured once, with a single seed"
-    ends = fieller(standing, saved, _combine(standing_halves), _combine(request_halves))
-    if ends is None:
-        return None, None, "no interval: what a request costs is not clearly different"
-    return max(0.0, ends[0]), ends[1], None
-
-
-def _standing_half(money: Money, usage: Usage) -> float | None:
-    """Half of the interval of the standing cost; parts that are paid per update count with their first time."""
-    repeated = {part.what for part in money.per_update}
-    times = 1 + usage.months * usage.updates_per_month
-    halves = [_half([part], times if part.what in repeated else 1) for part in money.fixed]
-    return None if None in halves else _combine(halves)
-
-
-def _combine(halves: Sequence[float | None]) -> float:
-    """Add up half-widths of independent parts, in quadrature."""
-    return math.hypot(*[half for half in halves if half])
-
-
-def _half(parts: Sequence[CostPart], times: float) -> float | None:
-    """Half of the interval of a sum of parts, `times` over; None where one was measured once."""
-    ends = [part.bounds_usd for part in parts if part.spreads]
-    if None in ends:
+def _side(difference: float, half: float) -> int | None:
+    """Sign of a difference; None where it is within the bounds of 0, unless nothing of it was timed."""
+    if abs(difference) <= half and half > 0:
         return None
-    return times * math.hypot(*[(end[1] - end[0]) / 2 for end in ends if end])
+    return (difference > 0) - (difference < 0)

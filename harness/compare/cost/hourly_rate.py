@@ -17,9 +17,14 @@ class HourlyRate:
 
 
 def hourly_rate(machine: Environment, economics: Economics) -> HourlyRate | None:
-    """Price an hour of a machine by ``--hardware``, or else by its cores; None: a GPU without ``--hardware``."""
-    price = economics.prices.hardware(economics.hardware) if economics.hardware else economics.prices.price("vcpu")
+    """Price an hour of a machine by ``--hardware``, or else by its cores; None: a GPU without ``--hardware``.
+
+    Raises:
+        HarnessError: ``--hardware`` is another machine: the forecast is of this one.
+    """
     if machine.gpu and not economics.hardware:
         return None
+    prices, name = economics.prices, economics.hardware
+    price = prices.own_hardware(name, machine) if name else prices.price("vcpu")
     units = machine.cores if price.kind == "cpu" else 1
     return HourlyRate(units * price.usd, f"{units} {price.name} of {price.usd:g} USD an hour each ({price.as_of})")

@@ -1,13 +1,15 @@
 """Cost of a strategy in US dollars: fixed, per request, per month, and per update of its facts.
 
 Every amount is a measured quantity times a price of a dated table (`harness.compare.cost.prices`). Records hold no
-money, so that another price needs no other run.
+money, so that another price needs no other run. Bounds are the spread of runs in one sitting: of eight intervals of
+three runs five missed the mean of another day's.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from harness.compare.cost.prices import Price
 from harness.errors import HarnessError
@@ -22,7 +24,8 @@ class CostPart(StoredModel):
 
     Attributes:
         what: is paid for, e.g. ``training``.
-        quantity: measured, in `unit`; low, high: its 95 % interval over seeds, None where it was measured once.
+        quantity: measured, in `unit`; low, high: 95 % bounds of the mean by the spread of runs in one sitting (t), None
+            where it was measured once.
         unit: of the quantity, e.g. ``vCPU-hour``.
         price_usd: of one unit; price: its name in the table.
         spreads: whether repeated measurements differ: hours do, numbers of labels do not.
@@ -44,7 +47,7 @@ class CostPart(StoredModel):
 
     @property
     def bounds_usd(self) -> tuple[float, float] | None:
-        """Its 95 % interval; None where it was measured once."""
+        """By the spread of runs in one sitting; None where it was measured once."""
         if self.low is None or self.high is None:
             return None
         return self.low * self.price_usd, self.high * self.price_usd
@@ -93,12 +96,12 @@ class Money(StoredModel):
 
     @property
     def per_1000_bounds_usd(self) -> tuple[float, float] | None:
-        """95 % interval of `per_1000_usd` over seeds; None where there is a single one."""
+        """Of `per_1000_usd`, by the spread of runs in one sitting; None where there is a single one."""
         return _bounds(self.per_request, 1000)
 
     @property
     def fixed_bounds_usd(self) -> tuple[float, float] | None:
-        """95 % interval of `fixed_usd` over seeds; None where there is a single one."""
+        """Of `fixed_usd`, by the spread of runs in one sitting; None where there is a single one."""
         return _bounds(self.fixed, 1)
 
     @property
@@ -121,10 +124,39 @@ class Money(StoredModel):
         usage = usage or self.usage
         return self.standing_usd(usage) + usage.months * usage.requests_per_month * self.per_1000_usd / 1000
 
+    def total_half_usd(self, usage: Usage | None = None) -> float | None:
+        """Half of the bounds of `total_usd`; None where a part was timed once."""
+        usage = usage or self.usage
+        halves = [self.standing_half_usd(usage), half_usd(self.per_request, usage.months * usage.requests_per_month)]
+        return combine_halves(halves)
+
+    def standing_half_usd(self, usage: Usage) -> float | None:
+        """Half of the bounds of `standing_usd`; parts that are paid per update count with their first time."""
+        repeated = {part.what for part in self.per_update}
+        times = 1 + usage.months * usage.updates_per_month
+        return combine_halves([half_usd([part], times if part.what in repeated else 1) for part in self.fixed])
+
+    def costs_less_than(self, other: Money, usage: Usage | None = None) -> bool:
+        """Whether the total is lower by more than runs in one sitting differ; not from single timings."""
+        usage = usage or self.usage
+        half = combine_halves([self.total_half_usd(usage), other.total_half_usd(usage)])
+        return half is not None and other.total_usd(usage) - self.total_usd(usage) > half
+
     def monthly_bill_usd(self, usage: Usage | None = None) -> float:
         """Paid a month: the total spread evenly over the horizon."""
         usage = usage or self.usage
         return self.total_usd(usage) / usage.months
+
+
+def half_usd(parts: Sequence[CostPart], times: float) -> float | None:
+    """Half of the bounds of a sum of parts, `times` over; None where one was timed once."""
+    ends = [part.bounds_usd for part in parts if part.spreads]
+    return combine_halves([None if end is None else times * (end[1] - end[0]) / 2 for end in ends])
+
+
+def combine_halves(halves: Sequence[float | None]) -> float | None:
+    """Add up half-widths of independent parts, in quadrature; None where one is unknown."""
+    return None if None in halves else math.hypot(*[half for half in halves if half])
 
 
 def make_usage(
@@ -165,13 +197,12 @@ def updates_per_month(update_every: str | None) -> float | None:
     return HOURS["m"] / hours
 
 
-def _bounds(parts: tuple[CostPart, ...], times: float) -> tuple[float, float] | None:
-    """Add up intervals of parts, half-widths in quadrature; counted quantities, such as labels, add none."""
-    ends = [part.bounds_usd for part in parts if part.spreads]
-    if not ends or None in ends:
+def _bounds(parts: Sequence[CostPart], times: float) -> tuple[float, float] | None:
+    """Bound a sum of parts; counted quantities, such as labels, add no width."""
+    half = half_usd(parts, 1)
+    if half is None or not any(part.spreads for part in parts):
         return None
     total = sum(part.usd for part in parts)
-    half = math.hypot(*[(end[1] - end[0]) / 2 for end in ends if end])
     return times * max(0.0, total - half), times * (total + half)
 
 

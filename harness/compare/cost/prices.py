@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, unknown
 from harness.records.measurements import StoredModel
+from harness.records.record import Environment
 
 TABLE = Path(__file__).with_name("prices.toml")
 
@@ -31,7 +32,7 @@ class Price(StoredModel):
         usd: of one `unit`, US dollars, at least 0.
         seller: whose price it is, and for what exactly.
         source: address of the page; as_of: day that the page is of.
-        matches: parts of a GPU's name as its driver gives it, or of a model's name.
+        matches: parts of a GPU's name as its driver gives it, of a machine's processor, or of a model's name.
         direction: of tokens: input or output.
     """
 
@@ -73,6 +74,23 @@ class PriceTable(StoredModel):
         if price is None:
             raise unknown("hardware", name, [price.name for price in hardware], hint="--prices FILE adds one.")
         return price
+
+    def own_hardware(self, name: str, environment: Environment) -> Price:
+        """Return the hourly price of an entry that a machine can be: another seller's, or another name of it.
+
+        An entry without ``matches`` fits any GPU, or any machine without one, if it is of that kind.
+
+        Raises:
+            HarnessError: there is no such hardware, or the machine is another: its seconds are not that one's.
+        """
+        price, device = self.hardware(name), environment.gpu or environment.processor
+        fits = (price.kind == "gpu") == bool(environment.gpu)
+        if fits and (not price.matches or any(_has_words(device, part) for part in price.matches)):
+            return price
+        raise HarnessError(
+            f"--hardware {name}: these seconds were measured on {device}, and are not those of {name}: run the suite "
+            "there, or add the price of this machine by --prices FILE."
+        )
 
     def gpu(self, device: str) -> Price | None:
         """Return the hourly price of a GPU by its driver's name; the longest match decides."""

@@ -1,7 +1,8 @@
 """Pricing of measured seconds and tokens: fixed cost, serving, storage and updates of each strategy.
 
-Time is paid by the second on the hardware that it was measured on; serving at the rate at which items were answered in
-batches, so that an idle machine costs nothing. The test items and the base model are common to all and left out.
+Time is paid by the second on the hardware that it was measured on, and on no other: seconds of one machine say nothing
+of another's. Serving is paid at the rate at which items were answered in batches, so that an idle machine costs nothing.
+The test items and the base model are common to all and left out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.compare.trials.traits import Traits
 from harness.records.record import Completed
 
 GB = 1e9
-FIXED_PHASES = {"search": "searching parameters", "adapt": "preparing", "index": "indexing"}
+FIXED_PHASES = {"search": "searching parameters", "adapt": "preparing", "index": "indexing", "calibrate": "calibrating"}
 """Phases that are paid once, with the names of their costs; `adapt` is training where weights took a gradient."""
 
 
@@ -29,7 +30,7 @@ class Economics:
 
     Attributes:
         prices: the table.
-        hardware: name of the entry that every machine is priced as; None: each by its GPU's name, else by vCPU-hours.
+        hardware: name of the entry that these machines are; None: each by its GPU's name, else by vCPU-hours.
         usage: of the totals.
         labels: whether labels of training items are paid for.
         engineering_hours: of work for each strategy that trains or makes an index.
@@ -66,7 +67,7 @@ def make_economics(
     Args:
         usage: of the totals (`make_usage`); None: the default.
         prices: a file with entries in place of the table's.
-        hardware: name of the entry that every machine is priced as.
+        hardware: name of the entry that these machines are.
         labels: whether labels of training items are paid for.
         engineering_hours: of work for each strategy that trains or makes an index.
 
@@ -89,9 +90,12 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
     """Price one strategy; None where the hardware that it ran on has no price.
 
     Args:
-        group: its seeds, at least one finished. Quantities are means over seeds, with a t interval from two on.
+        group: its seeds, at least one finished. Quantities are means over seeds, with t bounds from two on.
         traits: of the strategy.
         economics: the prices.
+
+    Raises:
+        HarnessError: `economics.hardware` is another machine than the seconds were measured on.
     """
     records = group.records
     rates = [_rate(record, economics) for record in records]
@@ -101,8 +105,8 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
     table = economics.prices
     by_phase = {phase: part for phase in FIXED_PHASES if (part := hours.part(_cost_name(phase, traits), phase))}
     fixed = [*by_phase.values()]
-    if economics.labels and traits.labels:
-        fixed.append(_counted_part(table.price("label"), "labels", traits.labels))
+    if economics.labels and (labels := _count_labels(records, traits)):
+        fixed.append(_counted_part(table.price("label"), "labels", labels))
     if economics.engineering_hours and (traits.changes_weights or traits.searches_corpus):
         fixed.append(_counted_part(table.price("engineering"), "engineering", economics.engineering_hours))
     stored_gb = [record.adapted_bytes / GB for record in records if record.adapted_bytes]
@@ -113,6 +117,27 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
         per_update=_update_parts(by_phase, traits),
         usage=economics.usage,
     )
+
+
+def _count_labels(records: Sequence[Completed], traits: Traits) -> int:
+    """Count the items that people had to collect and label: for training, to stop or search by, and to calibrate with.
+
+    Validation items that decided when training stopped or which parameters were chosen are labels too, and so are the
+    inputs that labels' scores were calibrated on; an item that serves twice counts once.
+    """
+    return max(_labels_of(record, traits) for record in records)
+
+
+def _labels_of(record: Completed, traits: Traits) -> int:
+    task = record.tasks[0]
+    logged = {name for point in record.curves for name in point}
+    validated = record.search is not None or any(name.startswith("validation_") for name in logged)
+    training, validation = traits.labels or 0, task.sizes.get("validation", 0) if validated else 0
+    if task.calibration and task.calibration.default:
+        training = max(training, task.calibration.share_labels)
+        if task.calibration.source == "validation":
+            validation = max(validation, task.calibration.inputs)
+    return training + validation
 
 
 def _cost_name(phase: str, traits: Traits) -> str:
@@ -147,8 +172,8 @@ def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[Cost
         if not input_millions:
             return ()
         return (
-            _mean_part(input_price, "tokens read", input_millions),
-            _mean_part(output_price, "tokens written", output_millions),
+            _mean_part(input_price, "tokens read", input_millions, timed=False),
+            _mean_part(output_price, "tokens written", output_millions, timed=False),
         )
     part = hours.part("answering", "predict", lambda record: counts[record.trial.seed])
     return (part,) if part else ()
@@ -186,7 +211,7 @@ def _rate(record: Completed, economics: Economics) -> _Rate | None:
     """Return the rate of the hardware that a trial ran on; None where it has no price."""
     environment = record.environment
     if economics.hardware:
-        price = economics.prices.hardware(economics.hardware)
+        price = economics.prices.own_hardware(economics.hardware, environment)
     elif environment.gpu:
         price = economics.prices.gpu(environment.gpu)
     else:
@@ -194,8 +219,8 @@ def _rate(record: Completed, economics: Economics) -> _Rate | None:
     return None if price is None else _Rate(price, environment.cores if price.kind == "cpu" else 1)
 
 
-def _mean_part(price: Price, name: str, quantities: Sequence[float]) -> CostPart:
-    """Price the mean of a quantity over seeds, with a t interval from two on."""
+def _mean_part(price: Price, name: str, quantities: Sequence[float], *, timed: bool = True) -> CostPart:
+    """Price the mean of a quantity over seeds, with t bounds from two on; tokens that were counted once need none."""
     mean = sum(quantities) / len(quantities)
     low = high = None
     if len(quantities) > 1:
@@ -205,7 +230,14 @@ def _mean_part(price: Price, name: str, quantities: Sequence[float]) -> CostPart
         half = t_multiplier(len(quantities) - 1) * sd / math.sqrt(len(quantities))
         low, high = max(0.0, mean - half), mean + half
     return CostPart(
-        what=name, quantity=mean, low=low, high=high, unit=price.unit, price_usd=price.usd, price=price.name
+        what=name,
+        quantity=mean,
+        low=low,
+        high=high,
+        unit=price.unit,
+        price_usd=price.usd,
+        price=price.name,
+        spreads=timed or len(quantities) > 1,
     )
 
 

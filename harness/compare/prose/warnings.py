@@ -77,7 +77,7 @@ def missing_point_warnings(points: Sequence[MissingPoint]) -> list[str]:
 def price_warnings(hardware: Sequence[str]) -> list[str]:
     """Name the hardware without a price."""
     return [
-        f"no price is known for {name}: --hardware NAME prices it as another, --prices FILE adds its own."
+        f"no price is known for {name}: --prices FILE adds one, with a part of that name as its matches."
         for name in hardware
     ]
 

@@ -42,16 +42,16 @@ def task_costs(comparison: Comparison) -> list[Costs]:
 def break_even_sentence(names: tuple[str, str], money: tuple[Money, Money], usage: Usage) -> str:
     """State the monthly requests above which one costs less than the other, over the whole horizon."""
     crossing = break_even(*money, usage)
+    if crossing.note:
+        return f"Which of `{names[0]}` and `{names[1]}` costs less cannot be said: {crossing.note}."
     if crossing.cheaper_below is None or crossing.cheaper_above is None:
         return f"`{names[0]}` and `{names[1]}` cost the same."
     if crossing.per_month is None:
         return f"`{names[crossing.cheaper_above]}` costs less than `{names[1 - crossing.cheaper_above]}` at any volume."
-    between = f" ({crossing.note})" if crossing.note else ""
-    if crossing.low is not None and crossing.high is not None:
-        between = f" [{number(crossing.low / usage.months)}, {number(crossing.high / usage.months)}]"
+    low, high = (number((end or 0.0) / usage.months) for end in (crossing.low, crossing.high))
     return (
-        f"Above {number(crossing.per_month)} requests a month{between}, `{names[crossing.cheaper_above]}` costs less "
-        f"than `{names[crossing.cheaper_below]}`; below, it is the other way round."
+        f"Above {number(crossing.per_month)} requests a month [{low}, {high}], `{names[crossing.cheaper_above]}` costs "
+        f"less than `{names[crossing.cheaper_below]}`; below, it is the other way round."
     )
 
 

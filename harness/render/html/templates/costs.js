@@ -47,23 +47,24 @@
     const reach = Math.sqrt(Math.max(0, (top * bottom) ** 2 - spare * (top ** 2 - topHalf ** 2))) / spare;
     return [middle - reach, middle + reach];
   };
-  const interval = (first, second, use, top, bottom) => {
-    const halves = [standingHalf(first, use), standingHalf(second, use), half(first.request, 1), half(second.request, 1)];
-    if (halves.includes(null)) return " (no interval: hours were measured once, with a single seed)";
-    const ends = fieller(top, bottom, Math.hypot(halves[0], halves[1]), Math.hypot(halves[2], halves[3]));
-    if (!ends) return " (no interval: what a request costs is not clearly different)";
-    return ` [${rounded(Math.max(0, ends[0]) / use.months)}, ${rounded(ends[1] / use.months)}]`;
-  };
+  const side = (difference, width) => (width > 0 && Math.abs(difference) <= width ? null : Math.sign(difference));
   const sentence = (rows, use) => {
     const names = rows.map((row) => `\`${row.name}\``);
+    const unknown = (reason) => `Which of ${names[0]} and ${names[1]} costs less cannot be said: ${reason}.`;
     const top = standing(rows[0], use) - standing(rows[1], use);
     const bottom = sum(rows[1].request) - sum(rows[0].request);
-    if (rows[0] === rows[1] || (top === 0 && bottom === 0)) return `${names[0]} and ${names[1]} cost the same.`;
+    const halves = [...rows.map((row) => standingHalf(row, use)), ...rows.map((row) => half(row.request, 1))];
+    if (rows[0] === rows[1]) return `${names[0]} and ${names[1]} cost the same.`;
+    if (halves.includes(null)) return unknown("hours were measured once, and the same run takes longer in another hour");
+    const widths = [Math.hypot(halves[0], halves[1]), Math.hypot(halves[2], halves[3])];
+    if (side(bottom, widths[1]) === null) return unknown("what a request costs differs by less than runs in one sitting do");
+    if (side(top, widths[0]) === null) return unknown("what is paid at any volume differs by less than runs in one sitting do");
+    if (top === 0 && bottom === 0) return `${names[0]} and ${names[1]} cost the same.`;
     const below = top < 0 || (top === 0 && bottom > 0) ? 0 : 1;
     const above = bottom === 0 ? below : bottom > 0 ? 0 : 1;
     if (bottom === 0 || top / bottom <= 0) return `${names[above]} costs less than ${names[1 - above]} at any volume.`;
-    const found = rounded(top / bottom / use.months);
-    return `Above ${found} requests a month${interval(rows[0], rows[1], use, top, bottom)}, ${names[above]} costs less than ${names[below]}; below, it is the other way round.`;
+    const [low, high] = fieller(top, bottom, ...widths).map((end) => rounded(Math.max(0, end) / use.months));
+    return `Above ${rounded(top / bottom / use.months)} requests a month [${low}, ${high}], ${names[above]} costs less than ${names[below]}; below, it is the other way round.`;
   };
   const say = (element, text) => {
     element.replaceChildren(...text.split("`").map((part, place) => {
