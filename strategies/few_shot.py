@@ -39,9 +39,7 @@ class FewShot(Step):
     retired: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("calibrate", "calibration_items"), "every system that scores labels is calibrated alike, so leave it out."
     )
-    paper: ClassVar[str] = (
-        "Brown et al. 2020, arXiv:2005.14165; similar: Liu et al. 2022, arXiv:2101.06804"
-    )
+    paper: ClassVar[str] = "Brown et al. 2020, arXiv:2005.14165; similar: Liu et al. 2022, arXiv:2101.06804"
 
     def sources(self) -> tuple[str, ...]:
         """Name the embedding model, if exemplars are chosen by similarity."""

@@ -25,7 +25,7 @@ def is_uneven(train: Sequence[Example], labels: Sequence[str]) -> bool:
 
 
 def order_metrics(task: TaskConfig, train: Sequence[Example], labels: Sequence[str]) -> tuple[str, ...]:
-    """Return a task's metrics, the primary first: as the suite has them, or by default macro-F1 where labels are uneven.
+    """Return a task's metrics, the primary first: the suite's, or by default macro-F1 where labels are uneven.
 
     Accuracy would reward giving the commonest label only (Sokolova & Lapalme 2009). Training items decide, before any
     limit, so that every run of a suite has the same primary metric.
@@ -49,7 +49,8 @@ def guessing_score(
         task: of the items.
         metric: that is scored.
         labels: of a classification.
-        train: training items; test: test items.
+        train: training items.
+        test: test items.
 
     Returns:
         None where the metric does not score whether the choice is right.

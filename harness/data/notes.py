@@ -28,14 +28,17 @@ def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
             )
 
 
-def label_notes(
-    task: TaskConfig, labels: tuple[str, ...], splits: Splits, train: Sequence[Example]
-) -> Iterator[str]:
+def label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits, train: Sequence[Example]) -> Iterator[str]:
     """Name the labels that look like another or like a missing cell, and those without an example in a split.
 
     Say where the suite's first metric favours the commonest label; `train` are the training items before any limit.
     """
-    if task.kind == "classification" and task.all_metrics[0] == "accuracy" and task.metrics and is_uneven(train, labels):
+    if (
+        task.kind == "classification"
+        and task.all_metrics[0] == "accuracy"
+        and task.metrics
+        and is_uneven(train, labels)
+    ):
         yield f"labels are uneven, and accuracy favours the commonest: put {BALANCED_METRIC!r} first in 'metrics'."
     for first, second in list(alike_labels(labels))[:MOST_ALIKE]:
         yield (

@@ -155,7 +155,13 @@ class _Draft:
 
     def toml(self, sizes: dict[str, int]) -> str:
         majority = ["majority"] if self.kind == "classification" else []
-        strategies = ["zero_shot", *majority, "few_shot", "lora", *(["rag(k=1)", "rag(k=1)+lora"] if self.corpus else [])]
+        strategies = [
+            "zero_shot",
+            *majority,
+            "few_shot",
+            "lora",
+            *(["rag(k=1)", "rag(k=1)+lora"] if self.corpus else []),
+        ]
         lines = [
             f"name = {_quote(self.name)}",
             "version = 1  # raise it when the data change so that scores can't be compared",

@@ -24,10 +24,11 @@ FIELDS: Mapping[str, str] = {
     "rejected": "rejected",
     "choice_scores": "choice_scores",
     "cited": "cited",
+    "votes": "votes",
 }
 """Every column of `Items`, and the field of `Row` that it holds."""
 COLUMNS = tuple(FIELDS)
-DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None}
+DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None, "votes": ()}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
 _REQUIRED = frozenset(field for column, field in FIELDS.items() if column not in DEFAULTS)
 SHARED = ("ids", "references", "choices", "clusters", "inputs", "evidence")
@@ -140,6 +141,11 @@ class Items:
     def cited(self) -> tuple[tuple[str, ...] | None, ...]:
         """Ids of the passages sent in which the answer stands; None where an earlier version did not look."""
         return self._read("cited")
+
+    @cached_property
+    def votes(self) -> tuple[tuple[str, ...], ...]:
+        """The answer of each sample that was voted on; empty where there was one."""
+        return self._read("votes")
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -18,11 +18,12 @@ from dataclasses import replace
 from math import exp, log
 
 from harness.api import Example, ProgressCallback, Query, ScoresChoices, System, Task, TaskData
+from harness.errors import HarnessError
 from harness.predict.answering import Prediction, most_likely, predict
 from harness.records.measurements import LabelCalibration
 
 CALIBRATED = True
-"""The reading of every scored label, chosen on validation splits (`tests/benchmarks/test_reading_benchmark.py`)."""
+"""The reading of every scored label, chosen on validation splits (`tests/benchmarks/choose_reading.py`)."""
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Questions that say nothing (Zhao et al. 2021, section 5)."""
 MIN_INPUTS = 10
@@ -33,13 +34,13 @@ _FLOOR = -1e4
 
 
 def calibrate(
-    system: System, data: TaskData, progress: ProgressCallback | None = None
+    system: System, material: TaskData, progress: ProgressCallback | None = None
 ) -> tuple[System, LabelCalibration | None, list[Prediction]]:
     """Measure a finished system's prior.
 
     Args:
         system: as it will answer.
-        data: of its task.
+        material: of its task.
         progress: called with (inputs done, inputs in all).
 
     Returns:
@@ -47,15 +48,17 @@ def calibrate(
         what was asked for it.
 
     Raises:
-        HarnessError: the model gives no numbers, or a prompt does not fit the context window.
+        HarnessError: the model gives no numbers, or no prompt fits the context window.
     """
     system = system.replace(prior=())
     if not scores_labels(system):
         return system, None, []
     single = system.reasoning and replace(system.reasoning, samples=1)
-    predictions = predict(system.replace(reasoning=single), prior_queries(data), progress)
-    scores = [prediction.raw.choice_scores for prediction in predictions]
-    calibration = calibration_of(scores, data.train, system.task, content_free=not has_batch_prior(data))
+    predictions = predict(system.replace(reasoning=single), prior_queries(material), progress)
+    scores = [prediction.raw.choice_scores for prediction in predictions if prediction.raw.choice_scores]
+    if not scores:
+        raise HarnessError("every validation item is longer than the model's window: nothing tells its label prior.")
+    calibration = calibration_of(scores, material.train, system.task, content_free=not has_batch_prior(material))
     return system.replace(prior=calibration.shift if CALIBRATED else ()), calibration, predictions
 
 
@@ -65,23 +68,23 @@ def scores_labels(system: System) -> bool:
     return task.kind == "classification" and bool(task.choices) and isinstance(system.model, ScoresChoices)
 
 
-def has_batch_prior(data: TaskData) -> bool:
+def has_batch_prior(material: TaskData) -> bool:
     """Tell whether a task has validation items enough for a batch prior."""
-    return len(data.validation) >= MIN_INPUTS
+    return len(material.validation) >= MIN_INPUTS
 
 
-def count_inputs(data: TaskData) -> int:
+def count_inputs(material: TaskData) -> int:
     """Count what is asked to measure the prior."""
-    return min(len(data.validation), MAX_INPUTS) if has_batch_prior(data) else len(CONTENT_FREE)
+    return min(len(material.validation), MAX_INPUTS) if has_batch_prior(material) else len(CONTENT_FREE)
 
 
-def prior_queries(data: TaskData) -> list[Query]:
+def prior_queries(material: TaskData) -> list[Query]:
     """Return what is asked to measure the prior: validation inputs, or content-free questions where they are too few.
 
     Content-free questions are asked as somebody who may read what everybody may.
     """
-    if has_batch_prior(data):
-        return [example.query for example in data.validation[:MAX_INPUTS]]
+    if has_batch_prior(material):
+        return [example.query for example in material.validation[:MAX_INPUTS]]
     return [Query(f"content-free/{index}", text) for index, text in enumerate(CONTENT_FREE)]
 
 

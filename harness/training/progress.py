@@ -84,9 +84,7 @@ def monitor_tasks(system: System, task: TaskData, items: int) -> MonitoredTasks 
     return MonitoredTasks(pairs, items) if pairs and items else None
 
 
-def _score(
-    data: TaskData, task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> float | None:
+def _score(data: TaskData, task: Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> float | None:
     """Score predictions by the first metric of `data`; `task` is as the system asks it."""
     rows = [
         row.model_copy(update={"id": str(index)})  # tasks that are learned together may share ids

@@ -40,7 +40,9 @@ def test_macro_f1_is_the_first_metric_where_labels_are_uneven_and_the_suite_does
 def test_guessing_is_the_better_of_a_random_and_a_constant_answer():
     train, test, labels = items(30, 10), items(14, 6), ("a", "b")
     assert guessing_score(config(), "accuracy", labels, train, test) == pytest.approx(0.7)
-    assert guessing_score(config(), "accuracy", labels, items(10, 30), test) == pytest.approx(0.5)  # 0.3 by the constant
+    assert guessing_score(config(), "accuracy", labels, items(10, 30), test) == pytest.approx(
+        0.5
+    )  # 0.3 by the constant
     assert guessing_score(config(), "accuracy", labels, (), test) == pytest.approx(0.7)
     assert guessing_score(config(), "macro_f1", labels, train, test) == pytest.approx(0.5)
 

@@ -1,4 +1,4 @@
-"""What a model favours whatever is asked is taken off each label's score: measured on inputs, never on training items."""
+"""What a model favours whatever is asked is taken off each label's score, measured on validation inputs."""
 
 from dataclasses import dataclass, field, replace
 from math import log

@@ -74,7 +74,11 @@ def test_what_was_made_is_in_the_record(run):
     record, rows = run(LORA)
     assert record.adapted_bytes > 0
     assert 0 < record.trained_parameters < record.model.parameters
-    assert [point["epoch"] for point in record.curves if "validation_loss" in point] == [1, 2]
+    checks = [point["step"] for point in record.curves if "validation_loss" in point]
+    (training,) = record.trainings
+    assert checks == [0, training.steps]
+    assert (training.reason, training.floor_steps) == ("ceiling", training.ceiling_steps)
+    assert training.best_step in checks
     assert set(record.scores) == {"moods/accuracy", "moods/macro_f1", "quiz/accuracy"}
     assert [task.role for task in record.tasks] == ["target", "probe"]
     assert {row.role for row in rows if row.task == "quiz"} == {"probe"}

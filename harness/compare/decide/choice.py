@@ -11,6 +11,7 @@ from harness.compare.decide.feasibility import figure_of, findings
 from harness.compare.decide.rules import DecisionRule, rules_for
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
+from harness.compare.prose.reading_sentences import single_answer
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.undertraining import undertrained
@@ -23,6 +24,7 @@ Confidence = Literal["only", "clear", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]
 _FEWEST_TRAINED = "fewest trained parameters"
 _NEEDS: dict[str, Callable[[Traits], float]] = {
+    "no model": lambda traits: not traits.constant,
     "no training": lambda traits: traits.changes_weights,
     "no preference data": lambda traits: traits.uses_preferences,
     "no index": lambda traits: traits.searches_corpus,
@@ -105,6 +107,7 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
         for rule in rules
         if rule.effect == "exclude"
     ]
+    checks += _single_answer(row, task)
     broken = [check for check in checks if not check.ok]
     cost, latency = row.cost, row.cost.latency if row.cost else None
     slow = next((quantile for quantile in latency.wall if quantile.share == 0.95), None) if latency else None
@@ -121,6 +124,14 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
         reason="; ".join(check.text for check in broken) or None,
         warnings=tuple(rule.says for rule in rules if rule.effect == "warn"),
     )
+
+
+def _single_answer(row: StrategyResult, task: TaskResult) -> list[ConstraintCheck]:
+    """Refuse a row that is a constant answer in effect where a constant answer is an option itself."""
+    constant = any(other.traits and other.traits.constant and task.primary in other.scores for other in task.rows)
+    if not constant or row.single_answer is None or row.single_answer.better:
+        return []
+    return [ConstraintCheck(constraint="one answer", ok=False, text=single_answer(row.single_answer, "it").rstrip("."))]
 
 
 def ranked(table: TaskResult, limits: Constraints) -> list[StrategyResult]:

@@ -11,9 +11,11 @@ from harness.compare.pair.disagreements import Disagreement, disagreements
 from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.names import bare
 from harness.compare.prose.numbers import change, count, listing, metric_title
+from harness.compare.prose.reading_sentences import pair_sentence
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.stats.intervals import holm
+from harness.compare.table.findings import Reading
 from harness.compare.table.result import SuiteResult, TaskResult
 from harness.compare.trials.groups import Group, group_trials, make_panel
 from harness.compare.trials.stored_trials import StoredTrialItems
@@ -50,6 +52,7 @@ class TaskPair(StoredModel):
         disagreements: on the primary metric, the largest first, in turn for the first and for the second.
         verdict: what it says, in sentences; names stand between backticks.
         warnings: what a reader must know before comparing.
+        readings: how the answers of each were read; None where nothing is chosen or known.
         one_seed: which of the two were trained, and with a single seed, between backticks.
     """
 
@@ -65,6 +68,7 @@ class TaskPair(StoredModel):
     disagreements: tuple[Disagreement, ...] = ()
     verdict: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    readings: tuple[Reading | None, Reading | None] = (None, None)
     one_seed: tuple[str, ...] = ()
 
 
@@ -155,6 +159,7 @@ def _task(
                 ratios=ratios.of_rows(rows[0], rows[1]) if task.speed_comparable else (),
                 disagreements=disagreements(pair, task.primary, pair_query.items) if task.primary else (),
                 warnings=tuple(warning.text for warning in task.warnings if warning.kind != "retention"),
+                readings=(rows[0].reading, rows[1].reading),
                 one_seed=tuple(f"`{bare(row.label)}`" for row in rows if row.one_seed),
             )
         )
@@ -193,6 +198,8 @@ def _told(task: TaskPair, first: str, second: str, adjusted: Iterator[float]) ->
     unclear = [metric for metric in metrics if not _clear(metric)]
     sentences = [_difference(metric, task, first, second) for metric in clear]
     sentences += [_nothing(unclear, task, first, second)] if unclear else []
+    unlike = pair_sentence((f"`{bare(first)}`", task.readings[0]), (f"`{bare(second)}`", task.readings[1]))
+    sentences += [unlike] if unlike else []
     sentences += _one_seed(task)
     return task.model_copy(update={"metrics": metrics, "verdict": tuple(sentences)})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.prose import forecast_sentences, side_effect_sentences
+from harness.compare.prose import forecast_sentences, reading_sentences, side_effect_sentences
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
@@ -35,6 +35,7 @@ def sentences(task: TaskResult) -> tuple[str, ...]:
         _fastest(task, [scored[0], *tied], name),
         _cheapest([scored[0], *tied], name),
         _chance(task, primary, claimed) if claimed else "",
+        *reading_sentences.sentences(scored, name),
         undertrained_sentence(scored, name),
         unlearned_sentence(scored, name),
         *side_effect_sentences.sentences(task, claimed, name),
@@ -133,6 +134,8 @@ def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
 
 
 def _chance(task: TaskResult, primary: str, scored: Sequence[StrategyResult]) -> str:
+    if constant := reading_sentences.constant_sentence(task, scored, Names(task.rows)):
+        return constant
     if task.chance is None or any(row.scores[primary].low > task.chance for row in scored):
         return ""
     return f"No strategy is clearly above guessing ({task.chance:.2f})."

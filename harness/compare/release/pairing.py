@@ -14,7 +14,7 @@ from harness.metrics import Items
 from harness.records.record import Completed
 from harness.store.baselines import prompt_hash
 
-ADAPTING = frozenset({"search", "index", "adapt"})
+ADAPTING = frozenset({"search", "index", "adapt", "calibrate"})
 """Phases in which a system is made."""
 
 

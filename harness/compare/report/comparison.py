@@ -22,6 +22,7 @@ from harness.compare.report.priced import priced
 from harness.compare.table.extraction import extraction
 from harness.compare.table.findings import TaskWarning
 from harness.compare.table.learning_curves import by_size, learning_curves, missing_points
+from harness.compare.table.readings import with_readings
 from harness.compare.table.result import Comparison, SuiteResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.table.rows import rows_of
@@ -106,6 +107,7 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
     rows, unpriced = priced(rows, groups, context.economics)
+    rows = with_readings(rows, groups, metrics[0]) if metrics else rows
     warnings = (
         *TaskWarning.of("sizes", size_warnings(labels_by_size)),
         *TaskWarning.of("retention", retention_warnings(unknown_retention)),

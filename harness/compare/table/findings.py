@@ -183,6 +183,44 @@ class AblationEffect(StoredModel):
         return self.score.value - self.change.value
 
 
+Reading = Literal["calibrated", "raw", "written"]
+"""How answers were read: scored labels by the calibrated or by the raw scores, or text that the model wrote."""
+
+
+class Readings(StoredModel):
+    """Scores of a row by both readings of its labels' scores, on the primary metric.
+
+    Attributes:
+        change: calibrated minus raw, of the same runs on the same items.
+        default: the one that all other figures of the row rest on.
+        source: what the prior was measured on: ``validation`` inputs, or ``content-free`` questions; inputs: how many.
+        share_labels: training labels that the labels' shares were counted from; 0: even shares.
+    """
+
+    raw: Estimate
+    calibrated: Estimate
+    change: Difference | None
+    default: Literal["calibrated", "raw"]
+    source: Literal["validation", "content-free"]
+    inputs: int
+    share_labels: int
+
+
+class SingleAnswer(StoredModel):
+    """One answer that a row gives to nearly all items (`readings.SINGLE`).
+
+    Attributes:
+        share: of the items, over all seeds.
+        change: the row minus always giving that answer, on the primary metric; None where it always does.
+        better: whether the row is clearly better than that.
+    """
+
+    answer: str
+    share: float
+    change: Difference | None = None
+    better: bool = False
+
+
 class Extraction(StoredModel):
     """Effect of lenient answer parsing on the same outputs, on the primary metric.
 

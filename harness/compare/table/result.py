@@ -19,8 +19,11 @@ from harness.compare.table.findings import (
     Gap,
     Interaction,
     Retention,
+    Reading,
+    Readings,
     SecretExposure,
     TaskWarning,
+    SingleAnswer,
 )
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import Check, CorpusLearning, StoredModel
@@ -83,6 +86,9 @@ class StrategyResult(StoredModel):
         interactions: of a chain, for each way of taking it apart into two that are rows too.
         forgetting: of a sequence of tasks; None for anything else.
         learning_curve: its sizes of training data, rising, where more than one was tried.
+        reading: how its answers were read; None where nothing is chosen, or the record does not say.
+        readings: its scores by both readings of its labels' scores; None where they are not stored.
+        single_answer: given to nearly all items; None: there is none.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
         one_seed: trained, and with a single seed: how much of a difference is luck is not known.
         classes: scores of each label, for a classification.
@@ -113,6 +119,9 @@ class StrategyResult(StoredModel):
     budget: Budget | None = None
     one_seed: bool = False
     classes: tuple[ClassResult, ...] = ()
+    reading: Reading | None = None
+    readings: Readings | None = None
+    single_answer: SingleAnswer | None = None
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     money: Money | None = None
     traits: Traits | None = None
@@ -140,7 +149,7 @@ class TaskResult(StoredModel):
     Attributes:
         primary: the task's first metric, the one that `best` and ties are about.
         items: number of test items; clusters: groups of them that are not independent, None where each is.
-        chance: score of guessing on the primary metric.
+        chance: score on the primary metric of what reads no item: the better of guessing and the commonest answer.
         speed_comparable: whether seconds and bytes of the rows came from alike machines.
         extraction: whether reading the same outputs leniently changes who is best; None where nothing was read.
         verdict: what the table says, in sentences.

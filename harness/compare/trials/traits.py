@@ -31,6 +31,7 @@ class Traits(StoredModel):
         uses_examples: training items are in the prompt, or decide what is in it; weights do not change.
         uses_preferences: it learns from pairs of a better and a worse answer, or from a reward.
         labels: labelled training items that it needs; None: not known.
+        constant: it gives one answer whatever is asked, without a model.
         steps: number of steps in its chain; settings: number of their parameters that differ from the defaults.
         trained_share: trained parameters over the model's; None: none was trained, or not known.
     """
@@ -40,6 +41,7 @@ class Traits(StoredModel):
     uses_examples: bool = False
     uses_preferences: bool = False
     labels: int | None = None
+    constant: bool = False
     steps: int = 1
     settings: int = 0
     trained_share: float | None = None
@@ -66,6 +68,7 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         uses_examples=learns and not weights,
         uses_preferences=bool(needs & {"preferences", "reward"}),
         labels=_count_labels(record, installed, needs) if learns else None if uninstalled else 0,
+        constant=any(step.footprint(_ANY_SHAPE).constant_answers for step in installed),
         steps=len(record.trial.steps),
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),

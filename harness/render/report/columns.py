@@ -19,6 +19,7 @@ UNKNOWN = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that 
 ESSENTIAL = 5
 """Columns of this or a lower rank are needed for a decision: score, retention, memory, time, speed, money, size."""
 TIED = "*"
+SINGLE = "!"
 REUSED = "(r)"
 
 Number = TypeVar("Number", int, float)
@@ -55,6 +56,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column(plain(metric_title(primary)), _score(primary), 0),
         *[Column(plain(metric_title(name)), _score(name), 6 if i == 0 else 9 + i) for i, name in enumerate(secondary)],
         Column("over seeds", _seeds(primary), 6),
+        Column(_other_reading(task), _reading_cell, 7),
         Column("vs zero_shot", lambda row: change(row.to_baseline) if row.to_baseline else None, 7),
         Column("overfitting gap", lambda row: change(row.gap.change) if row.gap else None, 7),
         *[Column(title, _retention(name), 3) for name, title in _probes(task).items()],
@@ -64,6 +66,7 @@ def columns_of(task: TaskResult) -> list[Column]:
         Column("search s", _phase("search"), 8, "cost"),
         Column("adapt s", _phase("adapt"), 8, "cost"),
         Column("index s", _phase("index"), 8, "cost"),
+        Column("calibrate s", _phase("calibrate"), 8, "cost"),
         Column("predict s", _phase("predict"), 8, "cost"),
         Column("total s", _cost(lambda c: c.total_s, seconds_cell), 1, "cost"),
         Column("tokens/s", _cost(lambda c: c.tokens_per_s, rate), 4, "cost"),
@@ -113,7 +116,20 @@ def several_models(task: TaskResult) -> bool:
 
 
 def _name(row: StrategyResult) -> str:
-    return f"{plain(row.label)}{' ' + TIED if row.tied_for_best else ''}"
+    marks = [TIED] * bool(row.tied_for_best) + [SINGLE] * bool(row.single_answer)
+    return " ".join([plain(row.label), *marks])
+
+
+def _other_reading(task: TaskResult) -> str:
+    """Title of the column with the reading that is not the default."""
+    calibrated = any(row.readings.default == "raw" for row in task.rows if row.readings)
+    return "if calibrated" if calibrated else "uncalibrated"
+
+
+def _reading_cell(row: StrategyResult) -> str | None:
+    if row.readings:
+        return score(row.readings.raw if row.readings.default == "calibrated" else row.readings.calibrated)
+    return "written" if row.reading == "written" else None
 
 
 def _score(metric: str) -> Cell:

@@ -39,7 +39,12 @@ def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
         "primary_metric": task.primary,
         "tied_for_best": row.tied_for_best,
         "unparsed": row.unparsed,
+        "reading": row.reading,
     }
+    if row.readings:
+        cells |= {"score_calibrated": row.readings.calibrated.value, "score_uncalibrated": row.readings.raw.value}
+    if row.single_answer:
+        cells["single_answer_share"] = row.single_answer.share
     for check in row.checks:
         cells |= {f"check/{check.name}_{part}": getattr(check, part) for part in ("items", "agreeing")}
     return cells | _comparisons(row) | (_cost(row.cost) if row.cost else {}) | _money(row) | _scores(row)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.compare.cost.money import PricingAssumptions
 from harness.compare.prose import training_sentences
 from harness.compare.prose.numbers import count, listing, metric_title, usd
 from harness.compare.prose.warnings import machine_text
-from harness.compare.table.result import Comparison, Status, SuiteResult, TaskResult
+from harness.compare.table.result import Comparison, Status, StrategyResult, SuiteResult, TaskResult
 from harness.metrics import get
 from harness.render.report import latency_cells, memory_text
-from harness.render.report.columns import REUSED, TIED, completed_rows, several_models
+from harness.render.report.columns import REUSED, SINGLE, TIED, completed_rows, several_models
 from harness.render.text.escape import plain
 
 ENDINGS = {
@@ -115,6 +117,7 @@ def legend(comparison: Comparison) -> list[str]:
         ),
     ]
     lines += latency_cells.legend(rows)
+    lines += _reading_legend(rows)
     lines += memory_text.legend(rows)
     if any(row.money for row in rows):
         lines.append(pricing(comparison.assumed, several_seeds=seeds[-1] > 1))
@@ -134,4 +137,19 @@ def legend(comparison: Comparison) -> list[str]:
         lines.append("last gain is the score at the largest number of training items, minus that at the next smaller.")
     if any(row.gap for row in rows):
         lines.append("overfitting gap is the score on items that it was trained on, minus the score on the test items.")
+    return lines
+
+
+def _reading_legend(rows: Sequence[StrategyResult]) -> list[str]:
+    """Explain how scored labels are read, and the mark of a single answer."""
+    lines: list[str] = []
+    if any(row.single_answer for row in rows):
+        lines.append(f"{SINGLE} one answer to more than 95 % of the items.")
+    if defaults := {row.readings.default for row in rows if row.readings}:
+        other = "uncalibrated" if "calibrated" in defaults else "if calibrated"
+        lines.append(
+            "labels are scored, and by calibration what the model favours whatever is asked is taken off each "
+            f"label's score; {other} is the score by the other reading of the same answers, and no verdict rests on it. "
+            "Written answers are not calibrated."
+        )
     return lines
