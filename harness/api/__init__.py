@@ -11,6 +11,7 @@ from harness.api.step import Context, CorpusFigures, Needs, Step
 from harness.api.systems import (
     Answer,
     Exemplars,
+    HasForms,
     HoldsWeights,
     KeepsPrefix,
     Model,
@@ -39,6 +40,7 @@ __all__ = [
     "Footprint",
     "Form",
     "HoldsWeights",
+    "HasForms",
     "KeepsPrefix",
     "Kind",
     "Model",

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.api.tasks import Example, Passage, Query, Task, TaskData
+from harness.api.tasks import Example, Form, Passage, Query, Task, TaskData
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,16 @@ class ScoresChoices(Protocol):
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
         """Give the log-likelihood of every choice of every prompt, in nats."""
+        ...
+
+
+@runtime_checkable
+class HasForms(Protocol):
+    """A model whose prompts can be laid out in several forms; which suits it is chosen on validation items."""
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms, the model's own first."""
         ...
 
 

@@ -15,6 +15,7 @@ def card(  # noqa: PLR0913 - the parts of a card
     samples: int,
     reproduced: int,
     scores: Sequence[str],
+    chat: bool = False,
     restricted: Sequence[str] = (),
 ) -> str:
     """Write the card as Markdown with the front matter that model hubs read.
@@ -25,6 +26,7 @@ def card(  # noqa: PLR0913 - the parts of a card
         samples: stored answers that were compared.
         reproduced: those that the written model gives again.
         scores: the measured figures, a line each.
+        chat: prompts are turns of the tokenizer's chat template.
         restricted: what of the files only some people may read, a phrase each.
     """
     trial, model = record.trial, record.model
@@ -36,7 +38,7 @@ def card(  # noqa: PLR0913 - the parts of a card
         f"{model.name} ({_hash(model.hash)}), customised by `{trial.strategy}` with seed {trial.seed}. "
         + (f"Note: {model.note}." if model.note else ""),
         "## Measured\n\n" + ("\n".join(f"- {line}" for line in scores) or "No figures were given."),
-        _load_section(record, adapter=adapter),
+        _load_section(record, adapter=adapter, chat=chat),
         *([_readers_section(restricted)] if restricted else []),
         _check_section(record, samples, reproduced),
         _origin_section(record),
@@ -44,7 +46,7 @@ def card(  # noqa: PLR0913 - the parts of a card
     return "\n\n".join(part.strip() for part in sections) + "\n"
 
 
-def _load_section(record: Completed, *, adapter: bool) -> str:
+def _load_section(record: Completed, *, adapter: bool, chat: bool) -> str:
     if adapter:
         code = (
             "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
@@ -59,11 +61,14 @@ def _load_section(record: Completed, *, adapter: bool) -> str:
             'tokenizer = AutoTokenizer.from_pretrained("model")\nmodel = AutoModelForCausalLM.from_pretrained("model")'
         )
         command = "vllm serve ./model"
-    explanation = (
-        "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
-        "`prompt.json`; do not add special tokens. Where the system retrieves, `index/` has the passages and the index "
-        "that they are found with."
+    how = (
+        "Questions were asked in chat turns (`tokenizer.apply_chat_template`): the instruction of `prompt.json` as "
+        "system turn, its exemplars as earlier turns, and the question, behind its passages, as the last user turn. "
+        if chat
+        else "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
+        "`prompt.json`; do not add special tokens. "
     )
+    explanation = f"{how}Where the system retrieves, `index/` has the passages and the index that they are found with."
     return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{command}\n```\n\n{explanation}"
 
 

@@ -28,6 +28,7 @@ from harness.prompts import layout, template
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Row
 from harness.training import weight_formats
+from harness.trial import prompt_form
 from harness.trial.adaptation import adapt
 from harness.trial.recorder import Emit, Recorder
 
@@ -102,6 +103,7 @@ def deploy(  # noqa: PLR0913 - what is deployed, from where, to where, and how
             samples=len(samples),
             reproduced=reproduced,
             scores=scores,
+            chat=_is_chat(system),
             restricted=_restrictions(system, _learned(system, target) if record.trained_parameters else ()),
         )
         (scratch / "README.md").write_text(text, encoding="utf-8")
@@ -162,10 +164,10 @@ def _rebuild(record: Completed, planned: PlannedTrial, cache: Path, emit: Emit) 
     with recorder.span("load"):
         model = registry.open_model(planned.model_reference, cache, by=planned.backend)
     _check_model(model.info, record.model)
+    identity = planned.model_identity or planned.model_reference
+    material, _ = prompt_form.choose(recorder, [task.task_data for task in prepared], identity, lambda: model)
     steps = record.search.steps if record.search else record.trial.steps
-    system = adapt(
-        recorder, System(model, target.task_data.task), steps, [task.task_data for task in prepared], target.test
-    )
+    system = adapt(recorder, System(model, material[0].task), steps, material, target.test)
     calibration = record.tasks[0].calibration
     return system.replace(prior=calibration.shift if calibration and calibration.default else ()), target
 
@@ -224,8 +226,9 @@ def _write_prompt_and_index(system: System, folder: Path) -> None:
     prompt_parts["reasoning"] = asdict(system.reasoning) if system.reasoning else None
     prompt_parts["passages_per_question"] = getattr(system.retriever, "k", None)
     (folder / "prompt.json").write_text(_json(prompt_parts, 2) + "\n", encoding="utf-8")
-    text = task.template or template.built_in("plain.jinja")
-    (folder / "prompt.jinja").write_text(text, encoding="utf-8")
+    if not _is_chat(system):
+        text = task.template or template.built_in("plain.jinja")
+        (folder / "prompt.jinja").write_text(text, encoding="utf-8")
     if system.retriever is not None:
         (folder / "index").mkdir()
         retriever: Any = system.retriever
@@ -248,6 +251,11 @@ def _restrictions(system: System, learned: Sequence[Example]) -> tuple[str, ...]
         "training examples behind the weights": sum(bool(example.readers) for example in learned),
     }
     return tuple(f"{count:,} {what}" for what, count in counts.items() if count)
+
+
+def _is_chat(system: System) -> bool:
+    """Tell whether prompts are turns of the tokenizer's chat template, and no template of the task's own."""
+    return not system.task.template and not layout.is_plain(system.task.form, require_local(system.model).tokenizer)
 
 
 def _reopen(base: str, folder: Path, cache: Path, *, adapter: bool) -> Model:

@@ -7,7 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Phase = Literal["load", "search", "index", "adapt", "calibrate", "predict", "serve", "check", "probe", "seen", "score"]
+from harness.api import Form
+
+Phase = Literal[
+    "load", "form", "search", "index", "adapt", "calibrate", "predict", "serve", "check", "probe", "seen", "score"
+]
 
 
 class StoredModel(BaseModel):
@@ -20,9 +24,10 @@ class Span(StoredModel):
     """One measured phase. Bytes are peaks of this process within the phase; None: not measurable here.
 
     Attributes:
-        phase: ``search`` tries parameters on the validation split; ``calibrate`` measures what a system's labels score
-            whatever is asked (`LabelCalibration`); ``serve`` asks items as requests, one by one; ``check`` asks some
-            again in other ways, or measures what is known of a corpus; ``seen`` asks items of the training split again.
+        phase: ``form`` compares forms of prompts (`PromptForm`); ``search`` tries parameters on the validation split;
+            ``calibrate`` measures what a system's labels score whatever is asked (`LabelCalibration`); ``serve`` asks
+            items as requests, one by one; ``check`` asks some again in other ways, or measures what is known of a
+            corpus; ``seen`` asks items of the training split again.
         step: the step that the phase belongs to, where it is one step's.
         wall_s: seconds by the monotonic clock.
         host_start_bytes: resident memory when the phase began.
@@ -50,6 +55,21 @@ class Span(StoredModel):
     decode_tokens: int | None = None
     energy_j: float | None = None
     reused: bool = False
+
+
+class PromptForm(StoredModel):
+    """The form that a model is asked a task in, chosen on validation items for all strategies of the model.
+
+    Attributes:
+        metric: that decided, of the model without examples, passages or training; scores: of each form, None where it
+            is undefined there.
+        items: that were asked in each form.
+    """
+
+    form: Form
+    metric: str
+    items: int
+    scores: dict[Form, float | None]
 
 
 class LabelCalibration(StoredModel):

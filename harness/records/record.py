@@ -14,6 +14,7 @@ from harness.records.measurements import (
     Held,
     LabelCalibration,
     Phase,
+    PromptForm,
     Serving,
     Span,
     StoredModel,
@@ -134,6 +135,8 @@ class TaskInfo(StoredModel):
     Attributes:
         order: its place in the suite, from 0; None where it was never known.
         preparation: what was done to the training split, a sentence each.
+        form: of its prompts, where it was chosen for the model; None: the suite says it, or there was no choice.
+        pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
         synthetic_by: the model that wrote its test items; None: none did, as far as is known.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
@@ -150,6 +153,8 @@ class TaskInfo(StoredModel):
     data_hash: str
     sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
+    form: PromptForm | None = None
+    pool_items: int | None = None
     preparation: tuple[str, ...] = ()
     calibration: LabelCalibration | None = None
     synthetic_by: str | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache as remembered
+from functools import partial
 from pathlib import Path
 
-from harness.api import Example, Model, ScoresChoices, System
+from harness.api import Example, Model, ScoresChoices, System, TaskData
 from harness.data import canaries
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
@@ -20,7 +22,7 @@ from harness.predict import answering, label_calibration, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row
-from harness.trial import self_tests
+from harness.trial import prompt_form, self_tests
 from harness.trial.ablations import retrieved_passages
 from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
@@ -54,8 +56,10 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     material = [target.task_data, *train_tasks]
     _check_model(planned, cache)
     hyperparameters = search(recorder, planned, target, material) if planned.trial.budget else None
-    with recorder.span("load"):
-        model = registry.open_model(planned.model_reference, cache, by=planned.backend)
+    target, material, model = _choose_form(recorder, planned, target, material)
+    if planned.trial.budget:
+        model = None  # each candidate of the search opens its own
+    model = model or _open(recorder, planned)
     steps = hyperparameters.steps if hyperparameters else planned.trial.steps
     system = adapt(recorder, System(model, target.task_data.task), steps, material, target.test)
     system, target = _calibrate(recorder, keep_prefix(recorder, system), target)
@@ -108,6 +112,23 @@ def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
 
     Raises:
         HarnessError: a file changed in between.
+def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
+    with recorder.span("load"):
+        return registry.open_model(planned.model_reference, recorder.cache, by=planned.backend)
+
+
+def _choose_form(
+    recorder: Recorder, planned: PlannedTrial, target: PreparedTask, material: Sequence[TaskData]
+) -> tuple[PreparedTask, Sequence[TaskData], Model | None]:
+    """Choose the form of each task that leaves it open; the model comes back if it was opened for that."""
+    identity = planned.model_identity or planned.model_reference
+    open_once = remembered(partial(_open, recorder, planned))
+    material, choice = prompt_form.choose(recorder, material, identity, open_once)
+    info = target.info.model_copy(update={"form": choice})
+    model = open_once() if open_once.cache_info().currsize else None
+    return replace(target, task_data=material[0], info=info), material, model
+
+
     """
     fresh = Path(planned.fresh_file) if planned.fresh_file else None
     target = planned.trial.task
