@@ -10,7 +10,7 @@ from statistics import fmean
 
 from harness.api.architecture import Architecture, Footprint
 from harness.data.prepare import PreparedTask
-from harness.forecast import kernels, memory, workload
+from harness.forecast import corpus_writing, kernels, memory, workload
 from harness.forecast.calibration import MachineCalibration
 from harness.forecast.embedder import Embedder, open_embedder
 from harness.forecast.phases import PhaseTotals
@@ -82,6 +82,8 @@ class _TrialForecast:
         weights, prompts = _weights_after(footprints), self._prompt_shape(task, footprints)
         if any(footprint.constant_answers for footprint in footprints):
             return _forecast(totals)
+        if prompts.keeps_prefix:
+            self._add_prefix(totals, prompts, weights)
         if task.info.kind == "classification" and prompts.choice_tokens:
             inputs = label_calibration.count_inputs(task.task_data)
             self._add_answers(totals, "calibrate", replace(prompts, samples=1), inputs, weights)
@@ -118,6 +120,8 @@ class _TrialForecast:
         if footprint.extra_prompts:
             prompts = self._prompt_shape(task, [*earlier, footprint])
             self._add_answers(totals, link.step.phase, prompts, footprint.extra_prompts, weights)
+        if footprint.written_questions or footprint.paraphrases:
+            self._add_writing(totals, task, footprint, weights)
         if footprint.epochs:
             for train_task in self._train_tasks(task, link):
                 self._add_training(totals, train_task, footprint, earlier if train_task is task else ())
@@ -145,9 +149,25 @@ class _TrialForecast:
             totals.add("index", seconds + self.runtime.calibration.open_s, tokens)
             totals.raise_peak(allocated_bytes + embedder.activation_bytes(lengths))
 
+    def _add_writing(self, totals: PhaseTotals, task: PreparedTask, footprint: Footprint, weights: Footprint) -> None:
+        """Add a teacher's questions and paraphrases; one that is another model counts as one of this size."""
+        lengths, passages = self.forecaster.token_lengths(task), len(task.task_data.corpus)
+        for work in corpus_writing.writing_workloads(lengths, passages, footprint):
+            seconds = self.runtime.answering_s(work) + self._adapter_s(work, weights)
+            totals.add("adapt", seconds, work.input_tokens, work.output_tokens)
+            totals.raise_peak(self._base_bytes + self._inference_peak(weights, work).total)
+
+    def _add_prefix(self, totals: PhaseTotals, prompts: PromptShape, weights: Footprint) -> None:
+        """Add reading what all prompts begin with; its keys and values stay until the end."""
+        work = corpus_writing.prefix_workload(prompts)
+        totals.add("index", self.runtime.forward_s(work) + self._adapter_s(work, weights), work.input_tokens)
+        totals.raise_peak(self._base_bytes + self._inference_peak(weights, work).total)
+        totals.kept_prefix_bytes = memory.cache_bytes(self.forecaster.shape, prompts.prefix_tokens)
+
     def _embedders(self, link: Link) -> list[Embedder]:
         """Open the models that a step loads, those that are on this machine."""
-        embedders = (open_embedder(self.forecaster.locate(source)) for source in link.step.sources())
+        sources = () if _has_teacher(link) else link.step.sources()
+        embedders = (open_embedder(self.forecaster.locate(source)) for source in sources)
         return [embedder for embedder in embedders if embedder]
 
     def _embedding_products(self, questions: int) -> int:
@@ -165,7 +185,7 @@ class _TrialForecast:
     ) -> None:
         """Add training on one task: epochs, optimizer steps, validation, sampling, code and peak memory."""
         lengths, learns_corpus = self.forecaster.token_lengths(task), footprint.objective == "corpus"
-        items = self._learned_items(task, footprint)
+        items = self._learned_items(task, footprint, earlier)
         prompts = self._prompt_shape(task, [*map(_shown_while_training, earlier), _prompts_while_training(footprint)])
         variance = max(0.0, prompts.suffix_sd**2 - lengths.asked_sd**2 + lengths.learned_sd**2)
         train_prompts = replace(
@@ -283,11 +303,14 @@ class _TrialForecast:
         names = targets if "all" in link.tasks else link.tasks
         return [self.prepared[name] for name in names if name in self.prepared]
 
-    def _learned_items(self, task: PreparedTask, footprint: Footprint) -> int:
+    def _learned_items(self, task: PreparedTask, footprint: Footprint, earlier: Sequence[Footprint]) -> int:
         """Return what one epoch goes through: training items, sampled answers, or passages."""
         if footprint.objective == "samples":
             return footprint.sampled_answers
-        return len(task.task_data.corpus) if footprint.objective == "corpus" else self._train_items(task)
+        passages = len(task.task_data.corpus)
+        if footprint.objective == "corpus":
+            return passages
+        return corpus_writing.learned_items(self._train_items(task), earlier, passages)
 
     def _train_items(self, task: PreparedTask) -> int:
         available = len(task.task_data.train)
@@ -327,6 +350,11 @@ def _shown_while_training(footprint: Footprint) -> Footprint:
 def _prompts_while_training(footprint: Footprint) -> Footprint:
     """Keep what a step does to the prompts while it trains; the answers' lengths are not learned yet."""
     return Footprint(virtual_tokens=footprint.virtual_tokens)
+def _has_teacher(link: Link) -> bool:
+    """Tell whether a step's other model writes for it, so that it embeds nothing."""
+    return "train" in link.step.provides
+
+
 def _forecast(totals: PhaseTotals) -> Forecast:
     return Forecast(
         phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},

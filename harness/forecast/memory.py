@@ -205,14 +205,18 @@ def inference_peak(
     """
     activations = largest_pass.tokens * (saved_token_bytes(shape, Footprint()) + 4 * shape.hidden)
     logits = _LOGITS_SCORED * shape.vocab * largest_pass.logit_positions
-    cache = cached_tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers
     return PeakMemory(
         weights=weights_bytes(shape, footprint),
         activations=activations,
         logits=logits,
-        cache=cache,
+        cache=cache_bytes(shape, cached_tokens),
         slack=slack * activations,
     )
+
+
+def cache_bytes(shape: Architecture, tokens: float) -> float:
+    """Return the bytes of the keys and values of so many tokens."""
+    return tokens * 2 * shape.kv_width * shape.dtype_bytes * shape.layers
 
 
 def _linear_inputs(shape: Architecture, name: str) -> int:

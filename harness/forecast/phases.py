@@ -15,7 +15,7 @@ class PhaseTotals:
         product_code_bytes: of the code for one product; products: for which code was generated.
         decode_batch_sizes: distinct numbers of sequences that were decoded together; each needs code of its own.
         training_lengths: distinct lengths that were trained on; later steps of the chain meet much the same ones.
-        other_models_bytes: weights of embedders and rerankers.
+        other_models_bytes: weights of embedders and rerankers; kept_prefix_bytes: keys and values of a kept prefix.
     """
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
@@ -25,6 +25,7 @@ class PhaseTotals:
     product_code_bytes: float = 0.0
     products: float = 0.0
     other_models_bytes: float = 0.0
+    kept_prefix_bytes: float = 0.0
     decode_batch_sizes: float = 0.0
     training_lengths: float = 0.0
 
@@ -37,4 +38,6 @@ class PhaseTotals:
     def raise_peak(self, allocated_bytes: float) -> None:
         """Raise the peak to what is allocated now, besides what stays: generated code and other models."""
         code_bytes = min(self.products, PRIMITIVE_CACHE_CAPACITY) * self.product_code_bytes
-        self.host_peak_bytes = max(self.host_peak_bytes, allocated_bytes + code_bytes + self.other_models_bytes)
+        self.host_peak_bytes = max(
+            self.host_peak_bytes, allocated_bytes + code_bytes + self.other_models_bytes + self.kept_prefix_bytes
+        )

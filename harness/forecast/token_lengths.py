@@ -36,6 +36,7 @@ class TokenLengths(StoredModel):
             are scored.
         passage: of a passage of the corpus, 0 without one; passage_sd: standard deviation; passage_longest: of the
             longest one in the sample.
+        corpus: of all passages together.
     """
 
     shared: float
@@ -51,6 +52,7 @@ class TokenLengths(StoredModel):
     learned_sd: float
     passage_sd: float
     passage_longest: int
+    corpus: float
 
 
 def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path) -> TokenLengths:
@@ -116,6 +118,7 @@ def _count(task: PreparedTask, counter: ModelTokenizer) -> TokenLengths:
         learned_sd=pstdev(train_counts or (0,)),
         passage_sd=pstdev(passages or (0,)),
         passage_longest=max(passages, default=0),
+        corpus=_mean(passages) * len(task.task_data.corpus),
     )
 
 

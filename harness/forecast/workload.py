@@ -16,7 +16,7 @@ from harness.forecast.kernels import expected_distinct
 from harness.forecast.memory import ForwardPass
 from harness.forecast.token_lengths import TokenLengths
 
-ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS = 768, 32, 2048
+ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS, CACHE_TOKENS = 768, 32, 2048, 32_768
 _LONGEST_SDS = 3.0
 """Standard deviations from the mean to the longest: one in some 700 of a normal distribution is beyond."""
 _UNIFORM_WIDTH = math.sqrt(12)
@@ -44,6 +44,7 @@ class PromptShape:
         reasoning_tokens: generated before the answer; samples: reasoning paths per question.
         reranked_tokens: read besides for each question, by a reranker.
         suffix_sd: standard deviation of `suffix_tokens`.
+        keeps_prefix: the prefix was read before and is kept: no batch and no request reads it again.
     """
 
     prefix_tokens: float
@@ -57,6 +58,12 @@ class PromptShape:
     samples: int = 1
     reranked_tokens: float = 0.0
     suffix_sd: float = 0.0
+    keeps_prefix: bool = False
+
+    @property
+    def read_prefix(self) -> float:
+        """Tokens of the prefix that a batch reads."""
+        return 0.0 if self.keeps_prefix else self.prefix_tokens
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ def prompt_shape(lengths: TokenLengths, footprints: Sequence[Footprint], new_tok
     for footprint in footprints:
         example_tokens = footprint.exemplars * (lengths.learned + lengths.answer)
         shared = footprint.shared_exemplars
+        prefix += lengths.corpus if footprint.whole_corpus else 0.0
         prefix += footprint.virtual_tokens + (example_tokens if shared else 0.0)
         suffix += footprint.passages * lengths.passage + (0.0 if shared else example_tokens)
         if footprint.passages:
@@ -133,6 +141,7 @@ def prompt_shape(lengths: TokenLengths, footprints: Sequence[Footprint], new_tok
         samples=samples,
         reranked_tokens=reranked_tokens,
         suffix_sd=math.sqrt(variance),
+        keeps_prefix=any(footprint.whole_corpus for footprint in footprints),
     )
 
 
@@ -155,11 +164,12 @@ def request_workload(prompts: PromptShape) -> Workload:
     work = answering_workload(prompts, 1)
     steps = prompts.mean_new_tokens + prompts.samples * prompts.reasoning_tokens
     length = prompts.prefix_tokens + prompts.suffix_tokens
-    reasoning_prompts = prompts.samples * length if prompts.reasoning_tokens else 0.0
+    read = prompts.read_prefix + prompts.suffix_tokens
+    reasoning_prompts = prompts.samples * read if prompts.reasoning_tokens else 0.0
     return replace(
         work,
         tokens=work.tokens + reasoning_prompts,
-        row_tokens=length,
+        row_tokens=read,
         decode_steps=max(0.0, steps - 1) if steps else 0.0,
         decode_sequences=1.0,
         mean_cache_tokens=length + steps / 2,
@@ -266,11 +276,12 @@ def _choice_workload(prompts: PromptShape, items: int) -> Workload:
     per_row = max(1.0, min(items, ROW_TOKENS / max(item_tokens, 1)))
     row = min(ROW_TOKENS, items * item_tokens)
     return Workload(
-        tokens=prompts.prefix_tokens + items * (item_tokens + prompts.reranked_tokens),
+        tokens=prompts.read_prefix + items * (item_tokens + prompts.reranked_tokens),
         row_tokens=row,
         logit_positions=items * prompts.choice_tokens,
         largest_pass=ForwardPass(
-            math.ceil(max(row, prompts.longest_suffix_tokens)), math.ceil(per_row * prompts.choice_tokens)
+            math.ceil(max(row, prompts.longest_suffix_tokens, prompts.read_prefix)),
+            math.ceil(per_row * prompts.choice_tokens),
         ),
         peak_cache_tokens=prompts.prefix_tokens,
         # a row is filled until no item fits: less than one item's tokens are left
@@ -283,17 +294,19 @@ def _decoding_workload(prompts: PromptShape, items: int, max_new_tokens: float, 
     """Predict generating text for so many prompts."""
     active_share = min(1.0, mean_new_tokens / max(max_new_tokens, 1.0))  # of a group, until its longest answer ends
     padded = min(prompts.longest_suffix_tokens, _LENGTH_RATIO * prompts.suffix_tokens)
-    group = max(1, min(DECODE_ROWS, items, int(PREFILL_TOKENS // max(padded, 1))))
+    row_tokens = prompts.prefix_tokens + padded + max_new_tokens
+    rows = min(DECODE_ROWS, int(CACHE_TOKENS // max(row_tokens, 1)))
+    group = max(1, min(rows, items, int(PREFILL_TOKENS // max(padded, 1))))
     groups = math.ceil(items / group)
     longest = max(padded, prompts.longest_suffix_tokens)
     padding = 1 + (_LENGTH_RATIO - 1) / 2
     return Workload(
-        tokens=prompts.prefix_tokens + items * padding * prompts.suffix_tokens + items * prompts.reranked_tokens,
+        tokens=prompts.read_prefix + items * padding * prompts.suffix_tokens + items * prompts.reranked_tokens,
         row_tokens=min(ROW_TOKENS, group * padded),  # attention is quadratic within a row only
         logit_positions=items,
         decode_steps=groups * max(0.0, max_new_tokens - 1),
         decode_sequences=max(1.0, group * active_share),
-        largest_pass=ForwardPass(math.ceil(min(PREFILL_TOKENS, group * longest)), group),
+        largest_pass=ForwardPass(math.ceil(max(min(PREFILL_TOKENS, group * longest), prompts.read_prefix)), group),
         peak_cache_tokens=group * (prompts.prefix_tokens + longest + max_new_tokens),
         mean_cache_tokens=max(1.0, group * active_share) * (prompts.prefix_tokens + padded + max_new_tokens / 2),
         distinct_lengths=groups,
