@@ -90,7 +90,9 @@ class StrategyResult(StoredModel):
         readings: its scores by both readings of its labels' scores; None where they are not stored.
         single_answer: given to nearly all items; None: there is none.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
-        one_seed: trained, and with a single seed: how much of a difference is luck is not known.
+        same_as: label of an earlier row of the model that gave the same output to every item in every seed: one system
+            under two names. None: there is none.
+        one_seed: some step is random, and it ran with a single seed: its spread over seeds is not its own.
         classes: scores of each label, for a classification.
         confusion: (labels, counts by reference and answer), for a classification.
         money: what it costs to make and to use; None where no price fits.
@@ -126,6 +128,7 @@ class StrategyResult(StoredModel):
     money: Money | None = None
     traits: Traits | None = None
     licence: str | None = None
+    same_as: str | None = None
     parameters: int | None = None
     checks: tuple[Check, ...] = ()
     controls: tuple[AblationEffect, ...] = ()

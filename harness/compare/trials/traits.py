@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from harness.api import Step
-from harness.api.architecture import Architecture
+from harness.api.architecture import Architecture, Linear
 from harness.errors import HarnessError
 from harness.plan.discover import RESERVED, RETIRED, find_step
 from harness.records.measurements import StoredModel
@@ -18,8 +18,10 @@ LEARNS_FROM = frozenset({"train", "preferences"})
 """Parts of a task that people had to label."""
 
 
-_ANY_SHAPE = Architecture(hidden=1, layers=1, heads=1, kv_width=1, intermediate=1, vocab=1, linears=())
-"""For footprints whose number of exemplars does not depend on a model's shape."""
+_ANY_SHAPE = Architecture(
+    hidden=1, layers=1, heads=1, kv_width=1, intermediate=1, vocab=1, linears=(Linear("linear", 1, 1),)
+)
+"""For what a footprint says of any model, such as exemplars and bits a weight."""
 
 
 class Traits(StoredModel):
@@ -34,6 +36,7 @@ class Traits(StoredModel):
         constant: it gives one answer whatever is asked, without a model.
         steps: number of steps in its chain; settings: number of their parameters that differ from the defaults.
         trained_share: trained parameters over the model's; None: none was trained, or not known.
+        weight_bits: that a weight of the blocks is rounded to; None: it is not.
     """
 
     changes_weights: bool = False
@@ -45,6 +48,7 @@ class Traits(StoredModel):
     steps: int = 1
     settings: int = 0
     trained_share: float | None = None
+    weight_bits: float | None = None
 
 
 def infer_traits(records: Sequence[Completed]) -> Traits:
@@ -72,6 +76,7 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         steps=len(record.trial.steps),
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),
+        weight_bits=next((bits for step in installed if (bits := step.footprint(_ANY_SHAPE).weight_bits)), None),
     )
 
 
