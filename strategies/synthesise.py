@@ -27,7 +27,7 @@ class Synthesise(Step):
     add: bool = Field(True, description="learn them with the training split; false: in its place")
     shots: int = Field(3, ge=0, description="training examples with their passages shown to the teacher")
     temperature: float = Field(0.0, ge=0, description="of what is written; 0: the likeliest tokens")
-    max_new_tokens: int = Field(48, ge=8, description="of a question with its answer, at most")
+    max_new_tokens: int = Field(48, ge=1, description="of a question with its answer, at most")
     passages: int | None = Field(None, ge=1, description="passages read, drawn at random; none: all")
     restricted: bool = Field(False, description="ask about passages too that not everybody may read")
 
@@ -82,8 +82,9 @@ class Synthesise(Step):
             restricted=self.restricted,
         )
         rows = write_rows(teacher, task, settings, context.seed, context.progress)
-        if not rows.examples and not rows.paraphrases:
-            raise HarnessError(f"{teacher.info.name!r} wrote no usable row of {rows.counts}: take another 'teacher'.")
+        if not self.add and not rows.examples:
+            what = ", ".join(f"{name}: {count}" for name, count in rows.counts.items())
+            raise HarnessError(f"{teacher.info.name!r} wrote no usable question ({what}): name another teacher.")
         context.count_tokens(rows.tokens)
         context.count_rows(rows.counts)
         return self._hand_on(system, task, rows)

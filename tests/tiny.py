@@ -88,10 +88,13 @@ def save_model(
     adds_bos: bool = False,
     spaced: bool = False,
     seed: int = 0,
+    window: int = WINDOW,
 ) -> Path:
     """Write a causal language model with random weights as safetensors; return its folder."""
     tokenizer = make_spaced_tokenizer(template) if spaced else make_tokenizer(template, adds_bos=adds_bos)
     build, sizes = _CONFIGS[kind]
+    if window != WINDOW:
+        tokenizer.model_max_length, sizes = window, {**sizes, "max_position_embeddings": window}
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     config = build(vocab_size=len(tokenizer), initializer_range=0.15, **sizes, **ids)
     with torch.random.fork_rng():

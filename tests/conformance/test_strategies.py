@@ -89,11 +89,16 @@ def case(request, prepared, tiny_embedder):
 
 
 @pytest.fixture(scope="module")
-def fresh(tiny_folders, tiny_cache):
+def fresh(case, tiny_folders, tiny_cache):
     """Load the tiny model anew."""
     from tests import tiny
 
-    return lambda: tiny.open_tiny(tiny_folders(), tiny_cache)
+    return lambda: tiny.open_tiny(find_folder(case[0], tiny_folders), tiny_cache)
+
+
+def find_folder(links, tiny_folders):
+    """Give the folder of the tiny model, with a window that holds the corpus where a step needs it to."""
+    return tiny_folders(window=2048) if any(link.step.needs.whole_corpus for link in links) else tiny_folders()
 
 
 @dataclasses.dataclass
@@ -201,7 +206,7 @@ def test_a_trial_gives_a_whole_record_and_no_step_sees_a_test_item(
     config = RunConfig(
         suite=str(tiny_suite),
         tasks=(task.info.name, "quiz"),
-        models=(str(tiny_folders()),),
+        models=(str(find_folder(links, tiny_folders)),),
         strategies=(chain.canonical(links),),
     )
     planned = make_plan(config).trials[0]
@@ -272,7 +277,8 @@ def test_training_material_has_no_place_for_test_items():
 @pytest.mark.parametrize("task", TASKS)
 def test_what_a_task_lacks_is_a_reason_to_skip(strategy, task, prepared, tiny_suite, tiny_folders):
     assert TASKS[task] == prepared[task].task_data.provides
-    config = RunConfig(suite=str(tiny_suite), tasks=(task,), models=(str(tiny_folders()),), strategies=(strategy,))
+    folder = find_folder(chain.build(strategy, discover.find_step), tiny_folders)
+    config = RunConfig(suite=str(tiny_suite), tasks=(task,), models=(str(folder),), strategies=(strategy,))
     (planned,) = make_plan(config).trials
     steps = list_lacking(strategy, task)
     if steps:

@@ -29,6 +29,7 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
         _retention(row, limits.max_retention_loss),
         _labels(row, limits.labels),
         _corpus(row),
+        _teacher(row),
     ]
     return [check for check in checks if check]
 
@@ -169,6 +170,16 @@ def _labels(row: StrategyResult, limit: int | None) -> ConstraintCheck | None:
         miss=None if ok else (needed - limit) / limit if limit else None,
         value=needed,
         limit=limit,
+    )
+
+
+def _teacher(row: StrategyResult) -> ConstraintCheck | None:
+    """Refuse a row that learned from the model that wrote the test items."""
+    teacher = row.synthetic.test_teacher if row.synthetic else None
+    if teacher is None:
+        return None
+    return ConstraintCheck(
+        constraint="a test by another teacher", ok=False, text=f"{teacher} wrote its training items and the test items"
     )
 
 

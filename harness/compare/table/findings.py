@@ -44,6 +44,32 @@ class Retention(StoredModel):
     change: Difference
 
 
+class SyntheticTraining(StoredModel):
+    """What a row learned of items that a model wrote.
+
+    Attributes:
+        teachers: the models that wrote them.
+        written: questions, in all seeds; kept: those that were usable.
+        restricted_passages: that nothing was asked about, because not everybody may read them.
+        synthetic: written items among the `learned` training items, in the seed with most.
+        near_test: rows left out because they are nearly like a test item, in all seeds.
+        affected: test items that such a row was nearly like; unaffected: the primary score without them, None where
+            there are none.
+        test_teacher: the teacher that wrote the test items too; None: none did.
+    """
+
+    teachers: tuple[str, ...]
+    written: int
+    kept: int
+    restricted_passages: int
+    synthetic: int
+    learned: int
+    near_test: int
+    affected: int
+    unaffected: Estimate | None = None
+    test_teacher: str | None = None
+
+
 class UnknownRetention(NamedTuple):
     """A probe without retention, and why.
 

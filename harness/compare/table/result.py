@@ -18,12 +18,13 @@ from harness.compare.table.findings import (
     Forgetting,
     Gap,
     Interaction,
-    Retention,
     Reading,
     Readings,
+    Retention,
     SecretExposure,
-    TaskWarning,
     SingleAnswer,
+    SyntheticTraining,
+    TaskWarning,
 )
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import Check, CorpusLearning, StoredModel
@@ -101,6 +102,7 @@ class StrategyResult(StoredModel):
         checks: self-tests, of all seeds together.
         controls: its own items asked in other ways.
         planted: what of planted secrets it gives away, by how often they stood in training; empty where none are.
+        synthetic: what it learned of items that a model wrote; None where it learned none.
     """
 
     strategy: str
@@ -133,6 +135,7 @@ class StrategyResult(StoredModel):
     checks: tuple[Check, ...] = ()
     controls: tuple[AblationEffect, ...] = ()
     planted: tuple[SecretExposure, ...] = ()
+    synthetic: SyntheticTraining | None = None
     trials: tuple[TrialResult, ...] = ()
 
     @property

@@ -15,6 +15,7 @@ from harness.compare.table.memorisation import planted_of
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import StrategyResult, TrialResult
 from harness.compare.table.retention import BASELINE, retention
+from harness.compare.table.synthetic_training import synthetic_training_of
 from harness.compare.table.training_curves import curves_of
 from harness.compare.trials.groups import Group, ScoreKey, make_panel
 from harness.compare.trials.stored_trials import StoredTrialItems
@@ -88,6 +89,7 @@ def _row(
         checks=checks_of(records),
         controls=ablation_effects(group, next(iter(panels))) if panels else (),
         planted=planted_of(group.trials),
+        synthetic=synthetic_training_of(group.trials, next(iter(panels))) if panels else None,
         trials=trials,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.compare.cost.money import PricingAssumptions
-from harness.compare.prose import training_sentences
+from harness.compare.prose import synthetic_sentences, training_sentences
 from harness.compare.prose.numbers import count, listing, metric_title, usd
 from harness.compare.prose.warnings import machine_text
 from harness.compare.table.result import Comparison, Status, StrategyResult, SuiteResult, TaskResult
@@ -46,7 +46,9 @@ def learning_heading(task: TaskResult) -> str:
 def training_lines(task: TaskResult) -> list[str]:
     """Losses and memory of each strategy that trained, a line a run."""
     runs = [f"{plain(row.label)}: {line}" for row in completed_rows(task) for line in training_sentences.sentences(row)]
-    return runs + memory_text.memory(completed_rows(task))
+    rows = completed_rows(task)
+    written = [f"{plain(row.label)}: {plain(line)}" for row in rows for line in synthetic_sentences.details(row)]
+    return runs + written + memory_text.memory(rows)
 
 
 def unfinished_lines(task: TaskResult) -> list[str]:
