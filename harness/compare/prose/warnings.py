@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from harness.compare.cost import resources
 from harness.compare.cost.resource_types import Machine
 from harness.compare.prose.numbers import count, listing
+from harness.compare.stats.estimates import Difference
+from harness.compare.table.agreement import agreement
 from harness.compare.table.findings import UnknownRetention
 from harness.compare.table.learning_curves import MissingPoint
+from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.retention import BASELINE
+from harness.compare.trials.groups import Group
 from harness.measure.units import size
+from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
 from harness.records.record import Completed
 
 WATCHED = ("torch", "transformers", "peft", "sentence-transformers", "faiss-cpu", "bitsandbytes", "trl")
@@ -50,6 +57,73 @@ def machine_text(machine: Machine) -> str:
         f"{machine.processor} ({machine.threads} threads on {count(machine.cores, 'core')}, "
         f"{size(machine.memory_bytes)}, {machine.gpu or 'no GPU'})"
     )
+
+
+def row_warnings(groups: Sequence[Group]) -> list[str]:
+    """Name the rows whose seeds were run by several versions of the code, under several protocols or on machines.
+
+    Their spread over seeds holds what those changed: another processor alone changes 2 to 4 % of labels, and up to a
+    quarter of generated answers.
+    """
+    warnings: list[str] = []
+    for group in groups:
+        mixed = [
+            f"{len(versions)} {what} ({listing(sorted(versions))})"
+            for what, versions in _versions(group.records).items()
+            if len(versions) > 1
+        ]
+        if mixed:
+            warnings.append(
+                f"{group.label}: its seeds are of {listing(mixed)}, so their mean and spread hold what that changed."
+            )
+    return warnings
+
+
+def noise_warnings(task: TaskResult) -> list[str]:
+    """Say how many answers rounding alone changes, where a difference that is called clear is not larger.
+
+    A batch pads and orders sums otherwise than a single item; a share of the answers that changes so can move a score
+    by as much.
+    """
+    checks = [agreement(check) for row in task.rows for check in row.checks if check.name == "batch"]
+    answers, differing = sum(check.answers for check in checks), sum(check.differing for check in checks)
+    bottom, top = get(task.primary).bounds if task.primary else (0.0, math.inf)
+    if not differing or math.isinf(top - bottom):
+        return []
+    share = differing / answers
+    names = [row.label for row in task.rows if any(_is_small(d, share * (top - bottom)) for d in _clear(row))]
+    if not names:
+        return []
+    size_of_noise = share * (top - bottom)
+    text = (
+        f"rounding alone changes {differing} of {count(answers, 'answer')} ({share:.1%}) when an item is asked alone "
+        f"instead of in a batch: differences of {size_of_noise:.2f} or less may be no more than that ({listing(names)})."
+    )
+    return [text]
+
+
+def _versions(records: Sequence[Completed]) -> dict[str, set[str]]:
+    """Collect what seeds of one row should have in common."""
+    packages = [record.environment.packages for record in records]
+    versions = {
+        "versions of the code": {record.environment.git_commit or "" for record in records} - {""},
+        "protocols": {str(record.protocol) for record in records},
+        "machines": {machine_text(resources.machine(record)) for record in records},
+        **{
+            f"versions of {name}": {version for installed in packages if (version := installed.get(name))}
+            for name in ("adaptbench", *WATCHED)
+        },
+    }
+    return versions | {"versions of the code": {commit[:8] for commit in versions["versions of the code"]}}
+
+
+def _clear(row: StrategyResult) -> list[Difference]:
+    differences = [difference for difference in (row.to_best, row.to_baseline) if difference]
+    return [difference for difference in differences if difference.adjusted_p <= ALPHA]
+
+
+def _is_small(difference: Difference, noise: float) -> bool:
+    return 0 < abs(difference.value) <= noise
 
 
 def size_warnings(labels_by_size: Mapping[int | None, Sequence[str]]) -> list[str]:

@@ -12,8 +12,10 @@ from harness.compare.prose import verdict
 from harness.compare.prose.warnings import (
     machine_warnings,
     missing_point_warnings,
+    noise_warnings,
     price_warnings,
     retention_warnings,
+    row_warnings,
     size_warnings,
     task_warnings,
     version_warnings,
@@ -113,11 +115,15 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
         *TaskWarning.of("retention", retention_warnings(unknown_retention)),
         *TaskWarning.of("curve", missing_point_warnings(missing_points(sizes, table))),
         *TaskWarning.of("price", price_warnings(unpriced)),
+        *TaskWarning.of("row", row_warnings(groups)),
     )
     result = TaskResult(suite=suite, name=name, metrics=metrics, rows=rows, warnings=warnings)
     if metrics:
         result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
-        result = result.model_copy(update={"extraction": extraction(result, groups)})
+        noise = TaskWarning.of("noise", noise_warnings(result))
+        result = result.model_copy(
+            update={"extraction": extraction(result, groups), "warnings": (*result.warnings, *noise)}
+        )
     return result.model_copy(update={"verdict": verdict.sentences(result)})
 
 

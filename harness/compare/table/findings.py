@@ -14,7 +14,7 @@ from harness.records.measurements import StoredModel
 TIE = 1e-9
 """Scores nearer than this are equal: sums in another order differ by rounding."""
 
-WarningKind = Literal["data", "machine", "seeds", "sizes", "retention", "curve", "price"]
+WarningKind = Literal["data", "machine", "seeds", "sizes", "retention", "curve", "price", "row", "noise"]
 
 
 class TaskWarning(StoredModel):
@@ -22,7 +22,8 @@ class TaskWarning(StoredModel):
 
     Attributes:
         kind: the task's data, unlike machines or weights, unlike items between seeds, unlike training sizes, unknown
-            retention, a missing point of a learning curve, or an unknown price.
+            retention, a missing point of a learning curve, an unknown price, a row of several versions or machines, or
+            rounding as large as a difference.
     """
 
     kind: WarningKind
