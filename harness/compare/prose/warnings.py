@@ -97,7 +97,8 @@ def noise_warnings(task: TaskResult) -> list[str]:
     size_of_noise = share * (top - bottom)
     text = (
         f"rounding alone changes {differing} of {count(answers, 'answer')} ({share:.1%}) when an item is asked alone "
-        f"instead of in a batch: differences of {size_of_noise:.2f} or less may be no more than that ({listing(names)})."
+        f"instead of in a batch: differences of {size_of_noise:.2f} or less may be no more than that "
+        f"({listing(names)})."
     )
     return [text]
 
