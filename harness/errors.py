@@ -9,6 +9,18 @@ class HarnessError(Exception):
     """Something the user can put right: what is wrong, where, and what to do next, in one line."""
 
 
+class PromptsTooLongError(HarnessError):
+    """Some prompts do not fit the model's context window.
+
+    Attributes:
+        indices: which, from 0.
+    """
+
+    def __init__(self, text: str, indices: Iterable[int] = (0,)) -> None:
+        super().__init__(text)
+        self.indices = frozenset(indices)
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of a library's error, or its kind where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

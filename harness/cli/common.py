@@ -36,6 +36,7 @@ SuiteName = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite'
 RequiredSuite = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
 Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Where records are [default: results].")]
 Format = Literal["terminal", "json", "markdown", "csv"]
+Strict = Annotated[bool, typer.Option("--strict", help="An error for each row that would be left out.")]
 TerminalOrJson = Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")]
 TerminalJsonOrMarkdown = Annotated[
     Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")

@@ -2,36 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from pydantic import Field
 
 from harness.api import Example, Kind, Passage, Prompt, Task
 from harness.data.leaks import find_conflicts, find_leaks, find_repeats
+from harness.data.long_items import TokenCounter, long_items, long_note
 from harness.data.normalised_text import comparison_key
 from harness.data.personal import count_kinds
 from harness.data.prepare import PreparedTask
 from harness.records.measurements import StoredModel
 
 SPLITS = ("train", "validation", "test")
-
-
-class TokenCounter(Protocol):
-    """Counts tokens, as a model's tokenizer does."""
-
-    @property
-    def context_tokens(self) -> int | None:
-        """Context window in tokens; None: unknown."""
-        ...
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Return the number of tokens of each prompt."""
-        ...
-
-    def count_answers(self, task_prompt: Prompt, answers: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each answer as it follows a prompt."""
-        ...
+_TRAINING = {"train": "training"}
 
 
 class LengthSummary(StoredModel):
@@ -128,18 +112,20 @@ class DataInspection(StoredModel):
     tasks: tuple[TaskInspection, ...]
 
 
-def inspect(task: PreparedTask, tokens: TokenCounter) -> TaskInspection:
+def inspect(task: PreparedTask, tokens: TokenCounter, model: str = "the model") -> TaskInspection:
     """Inspect a task's data, without a change.
 
     Args:
         task: from `prepare`.
         tokens: counts as the model's tokenizer does.
+        model: its name, for sentences.
     """
     data = task.task_data
     splits = {"train": data.train, "validation": data.validation, "test": task.test}
     inspections = [_split(name, items, data.task, tokens) for name, items in splits.items() if items]
     if data.corpus:
         inspections.append(_corpus(data.corpus, tokens))
+    long = [(_TRAINING.get(name, name), long_items(items, data.task, tokens)) for name, items in splits.items()]
     pairs = [(a, b) for index, a in enumerate(SPLITS) for b in SPLITS[index + 1 :]]
     overlaps = [overlap for a, b in pairs if (overlap := _overlap(a, splits[a], b, splits[b]))]
     return TaskInspection(
@@ -149,7 +135,10 @@ def inspect(task: PreparedTask, tokens: TokenCounter) -> TaskInspection:
         splits=tuple(inspections),
         overlaps=tuple(overlaps),
         preparation=task.info.preparation,
-        notes=task.info.warnings,
+        notes=(
+            *task.info.warnings,
+            *(long_note(name, over, model, tokens.context_tokens) for name, over in long if over),
+        ),
     )
 
 
@@ -176,7 +165,7 @@ def _corpus(corpus: Sequence[Passage], tokens: TokenCounter) -> SplitInspection:
         rows=len(corpus),
         duplicates=len(texts) - len({comparison_key(text) for text in texts}),
         lengths=_summary(
-            lengths, [n for n in lengths if tokens.context_tokens is not None and n > tokens.context_tokens], tokens
+            lengths, sum(tokens.context_tokens is not None and n > tokens.context_tokens for n in lengths), tokens
         ),
         personal=_personal_data(texts),
     )
@@ -197,23 +186,18 @@ def _lengths(items: Sequence[Example], task: Task, tokens: TokenCounter) -> Leng
     prompts = [Prompt(task, item.query.input) for item in items]
     prompt_lengths = tokens.count_prompts(prompts)
     answer_lengths = tokens.count_answers(prompts[0], [item.references[0] if item.references else "" for item in items])
-    generated_tokens = task.max_new_tokens if task.kind in ("qa", "generation") else 0
-    candidates = [(*(item.query.choices or task.choices), *item.references, item.rejected or "") for item in items]
-    candidate_lengths = iter(tokens.count_answers(prompts[0], [text for texts in candidates for text in texts]))
-    longest = [max([generated_tokens, *(next(candidate_lengths) for _ in texts)]) for texts in candidates]
-    window = tokens.context_tokens
-    over = [n for n, answer in zip(prompt_lengths, longest, strict=True) if window is not None and n + answer > window]
-    return _summary([n + answer for n, answer in zip(prompt_lengths, answer_lengths, strict=True)], over, tokens)
+    over = long_items(items, task, tokens)
+    return _summary([n + answer for n, answer in zip(prompt_lengths, answer_lengths, strict=True)], len(over), tokens)
 
 
-def _summary(lengths: Sequence[int], over: Sequence[int], tokens: TokenCounter) -> LengthSummary:
+def _summary(lengths: Sequence[int], over: int, tokens: TokenCounter) -> LengthSummary:
     """Summarise lengths; percentiles are lengths that occur."""
     middle, p95, longest = np.percentile(lengths, [50, 95, 100], method="inverted_cdf").tolist()
     return LengthSummary(
         median=int(middle),
         p95=int(p95),
         longest=int(longest),
-        too_long=None if tokens.context_tokens is None else len(over),
+        too_long=None if tokens.context_tokens is None else over,
     )
 
 

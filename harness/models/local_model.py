@@ -13,7 +13,7 @@ from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.finite import require_finite
 from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
 from harness.decoding.timing import PassTimer
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromptsTooLongError
 from harness.models import saved_weights, virtual_tokens
 from harness.prompts import chat_template, layout
 
@@ -56,13 +56,22 @@ class LocalModel:
         """Render prompts so that `reserve` more tokens fit after each, or after its answers.
 
         Trained virtual tokens come first.
+
+        Raises:
+            PromptsTooLongError: some do not fit the context window even without passages.
         """
         window, virtual_ids = self.info.context_tokens, list(virtual_tokens.virtual_ids(self.module))
         max_tokens = window and window - reserve - virtual_tokens.prefix_length(self.module)
-        rendered = [
-            layout.render_prompt(prompt, self.tokenizer, max_tokens=max_tokens, answers=options)
-            for prompt, options in zip(prompts, answers or [()] * len(prompts), strict=True)
-        ]
+        rendered: list[layout.RenderedPrompt] = []
+        too_long: dict[int, PromptsTooLongError] = {}
+        for index, (prompt, options) in enumerate(zip(prompts, answers or [()] * len(prompts), strict=True)):
+            try:
+                rendered.append(layout.render_prompt(prompt, self.tokenizer, max_tokens=max_tokens, answers=options))
+            except PromptsTooLongError as error:
+                too_long[index] = error
+        if too_long:
+            first = next(iter(too_long.values()))
+            raise PromptsTooLongError(str(first), too_long) from first
         return [replace(prompt, tokens=virtual_ids + prompt.tokens) for prompt in rendered] if virtual_ids else rendered
 
     def render_answered(
@@ -76,7 +85,8 @@ class LocalModel:
             end: token that stands at the end of an answer; None: the one to learn.
 
         Raises:
-            HarnessError: a prompt does not fit the context window with its longest answer, or there is no end to learn.
+            PromptsTooLongError: some do not fit the context window with their longest answer.
+            HarnessError: there is no end to learn.
         """
         tasks = [prompt.task for prompt in prompts]
         ends = [[] if task.open_ended else [self.end_id(task) if end is None else end] for task in tasks]
@@ -123,7 +133,7 @@ class LocalModel:
         """Continue each prompt, greedily or by `sampling`.
 
         Raises:
-            HarnessError: a prompt does not fit the context window even without passages.
+            PromptsTooLongError: some do not fit the context window even without passages.
         """
         if not prompts:
             return []
@@ -162,7 +172,8 @@ class LocalModel:
         Choices that go on with a text (`Task.open_ended`) have no end.
 
         Raises:
-            HarnessError: a prompt does not fit the context window even without passages, or the model gives no numbers.
+            PromptsTooLongError: some do not fit the context window even without passages.
+            HarnessError: the model gives no numbers.
         """
         if not prompts:
             return []

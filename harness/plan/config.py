@@ -52,6 +52,7 @@ class RunConfig(BaseModel):
         measurement: what is measured besides the score; a file gives its fields as keys of their own.
         run_limits: when a trial or the run is stopped; a file gives its fields as keys of their own.
         share_gpu: whether to run on a GPU of which others hold memory.
+        strict: whether one row that cannot be used, or an item that is too long, stops the run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +71,7 @@ class RunConfig(BaseModel):
     measurement: MeasurementOptions = MeasurementOptions()
     run_limits: RunLimits = NO_LIMITS
     share_gpu: bool = False
+    strict: bool = False
 
     @model_validator(mode="after")
     def _something_arrives(self) -> RunConfig:

@@ -80,6 +80,7 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         HarnessError: the suite, a task, a strategy or a model is unknown, or the data are wrong.
     """
     suite = load_suite(config.suite)
+    suite = suite.strict if config.strict else suite
     fresh = parse_split(suite, config.split, config.tasks) if config.split else None
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     names = [fresh.task] if fresh else names
@@ -98,7 +99,10 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         if seed == config.seeds[0] or _is_random(links)
         for size in _train_sizes(config.train_sizes, task, links)
     ]
-    tasks = tuple(_task_plan(task) for task in prepared.values())
+    tasks = tuple(
+        _task_plan(task, [note for model in models for note in builder.long_items(task, model).notes])
+        for task in prepared.values()
+    )
     return Plan(suite.name, suite.version, tasks, tuple(trials), builder.prepared)
 
 
@@ -151,6 +155,14 @@ class _TrialBuilder:
     fresh: FreshItems | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
     smaller: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    long: dict[tuple[str, str], window.LongItems] = field(default_factory=dict[tuple[str, str], window.LongItems])
+
+    def long_items(self, task: PreparedTask, model: ModelReference) -> window.LongItems:
+        """Find the items that are too long for a model, once."""
+        key = task.info.name, model.reference
+        if key not in self.long:
+            self.long[key] = window.too_long(task, model, self.suite.config.max_bad_rows)
+        return self.long[key]
 
     def identity(self, source: str) -> str:
         """Identify the weights of a model that a step brings, once: the same name may mean others tomorrow."""
@@ -268,7 +280,7 @@ class _TrialBuilder:
             provided |= link.step.provides
         if self.config.budget and space_of(links) and not tasks[0].task_data.validation:
             return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
-        return None
+        return self.long_items(tasks[0], model).skip
 
 
 def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
@@ -276,6 +288,6 @@ def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
     return sorted(requirements_of(task.task_data.task.kind) - model.capabilities)
 
 
-def _task_plan(task: PreparedTask) -> TaskPlan:
+def _task_plan(task: PreparedTask, notes: Sequence[str]) -> TaskPlan:
     smallest = detectable_difference(paired_sd(), len(task.test))
-    return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, task.info.warnings)
+    return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, (*task.info.warnings, *notes))

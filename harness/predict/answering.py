@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System, Task
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromptsTooLongError
 from harness.metrics.parsing import parse, reasoning
 from harness.metrics.voting import winner
 
@@ -16,6 +16,11 @@ Number = TypeVar("Number", int, float)
 
 SCORED_KINDS: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
 """Kinds of task whose choices are scored if the model can do so."""
+
+
+TOO_LONG = "failed: longer than the context window"
+"""`Prediction.parsed` of a query that was not asked, and so is not answered."""
+_UNASKED = Answer("", "", prefill_s=0.0, decode_s=0.0, decode_tokens=0)
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,33 @@ def predict(system: System, queries: Sequence[Query], progress: ProgressCallback
 
     Choices are scored if the model can do so; else it generates, and its text is parsed. A system with reasoning is
     called in two stages (Kojima et al. 2022, arXiv:2205.11916): for the reasoning, then for the answer behind it; of
-    several samples, the majority answer wins (Wang et al. 2023, arXiv:2203.11171).
+    several samples, the majority answer wins (Wang et al. 2023, arXiv:2203.11171). A prompt that does not fit the
+    context window is not asked: `TOO_LONG`.
 
     Raises:
-        HarnessError: a prompt does not fit the context window, or the model cannot do what the kind of task needs.
+        HarnessError: the model cannot do what the kind of task needs.
     """
-    prompts = system.prompts(queries)
+    return _predict_fitting(system, queries, system.prompts(queries), progress)
+
+
+def _predict_fitting(
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], progress: ProgressCallback | None
+) -> list[Prediction]:
+    """Predict for the prompts that fit the context window; the others are left unanswered."""
+    try:
+        return _predict_all(system, queries, prompts, progress)
+    except PromptsTooLongError as error:
+        indices = error.indices
+    fitting = [index for index in range(len(queries)) if index not in indices]
+    answered = _predict_fitting(system, [queries[i] for i in fitting], [prompts[i] for i in fitting], progress)
+    predictions = dict(zip(fitting, answered, strict=True))
+    unanswered = {index: Prediction(queries[index], prompts[index], _UNASKED, None, TOO_LONG) for index in indices}
+    return [(predictions | unanswered)[index] for index in range(len(queries))]
+
+
+def _predict_all(
+    system: System, queries: Sequence[Query], prompts: Sequence[Prompt], progress: ProgressCallback | None
+) -> list[Prediction]:
     if system.reasoning is None:
         return _predict_answers(system, queries, prompts, progress)
     samples = [

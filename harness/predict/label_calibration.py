@@ -57,7 +57,10 @@ def calibrate(
     predictions = predict(system.replace(reasoning=single), prior_queries(material), progress)
     scores = [prediction.raw.choice_scores for prediction in predictions if prediction.raw.choice_scores]
     if not scores:
-        raise HarnessError("every validation item is longer than the model's window: nothing tells its label prior.")
+        raise HarnessError(
+            "no validation item fits the model's window as it is asked: use fewer exemplars, shorter inputs or a model "
+            "with a longer window."
+        )
     calibration = calibration_of(scores, material.train, system.task, content_free=not has_batch_prior(material))
     return system.replace(prior=calibration.shift if CALIBRATED else ()), calibration, predictions
 

@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from harness.api import Form, Prompt
-from harness.errors import HarnessError
+from harness.errors import HarnessError, PromptsTooLongError
 from harness.prompts import chat_template, control_tokens, template
 
 _TAIL = 4
@@ -45,7 +45,7 @@ def render_prompt(
     Prompt and answer are tokenized together, as a tokenizer may put a space before every text.
 
     Raises:
-        HarnessError: it does not fit even without passages; the question is never cut.
+        PromptsTooLongError: it does not fit even without passages; the question is never cut.
     """
     dropped = 0
     while True:
@@ -58,7 +58,7 @@ def render_prompt(
         if max_tokens is None or len(tokens) + reserve <= max_tokens:
             return RenderedPrompt(control_tokens.unmark(marked), tokens, dropped, answer_tokens)
         if not prompt.passages:
-            raise HarnessError(
+            raise PromptsTooLongError(
                 f"the prompt for {prompt.question[:60]!r} has {len(tokens)} tokens, and the context window leaves room"
                 f" for {max_tokens - reserve}: use fewer exemplars, a shorter input or a model with a longer window."
             )
