@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.api import Context, Prompt, Task
+from harness.api import Context, Prompt, Task, TaskData
 from harness.errors import HarnessError
 from harness.models import virtual_tokens
 from harness.training import adapters, peft_methods
@@ -13,6 +13,8 @@ from harness.training.batches import TrainingSample
 from harness.training.losses import mean_loss
 from harness.training.settings import SupervisedSettings
 from harness.training.supervised import train
+from harness.training.untrainable_peft import UNSUPPORTED
+from strategies.peft import Peft
 
 SAMPLES = [TrainingSample([10 + n % 3, 11, 12 + n], [20 + n % 2, 2]) for n in range(8)]
 TASK = Task("t", "qa", max_new_tokens=6)
@@ -60,7 +62,14 @@ def test_a_method_learns_is_kept_and_merges(open_tiny, tmp_path, method):
         assert predict_scores(adapters.merge_adapter(model)) == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize("method", peft_methods.UNSUPPORTED)
+@pytest.mark.parametrize("method", UNSUPPORTED)
+def test_a_plan_skips_a_method_that_cannot_be_trained_here(method):
+    task = TaskData(Task("t", "qa"))
+    assert Peft(method=method).objection(task, ()) == f"method {method} cannot be trained here: {UNSUPPORTED[method]}"
+    assert Peft(method="vera").objection(task, ()) is None
+
+
+@pytest.mark.parametrize("method", UNSUPPORTED)
 def test_what_cannot_be_trained_here_is_refused_with_the_reason(open_tiny, method):
     with pytest.raises(HarnessError, match=f"method={method}.*cannot be trained here: it "):
         peft_methods.attach(open_tiny(), method)
@@ -70,7 +79,7 @@ def test_every_method_of_peft_is_either_known_or_refused():
     from peft import PeftType
 
     names = {kind.value.lower() for kind in PeftType}
-    assert names <= {*peft_methods.trainable_methods(), *peft_methods.UNSUPPORTED}
+    assert names <= {*peft_methods.trainable_methods(), *UNSUPPORTED}
 
 
 @pytest.mark.parametrize(
