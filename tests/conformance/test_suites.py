@@ -16,6 +16,7 @@ PARTS = ("Source", "Splits", "Examples", "Chance level", "Known contamination an
 EXPECTED = {
     "behaviour",
     "bias",
+    "handbook",
     "knowledge",
     "legal",
     "medical",
