@@ -7,7 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Footprint, Needs, Passage, Range, Step, System, TaskData
+
+PARTS_VERSION = 1
+"""Raised when long passages are embedded in other parts, so that no earlier index is searched for them."""
 
 
 class Rag(Step):
@@ -28,13 +31,21 @@ class Rag(Step):
     guidance: str = Field("Take it from the text.", description="added to the instruction")
     distractors: int = Field(0, ge=0, description="in prompts trained on: wrong passages beside the right; 0: as asked")
     evidence_share: float = Field(0.8, ge=0, le=1, description="with distractors: how often the right one is there")
+    passage_words: int | None = Field(
+        None, ge=20, le=2000, description="about how long passages are; none: as the suite cuts them"
+    )
+    overlap: float = Field(0, ge=0, lt=1, description="with passage_words: share repeated from the passage before")
     embedder: str = Field("minilm", description="of dense retrieval: pinned name, folder or hub id")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"corpus"}))
     phase: ClassVar = "index"
     keeps_artifact: ClassVar[bool] = True
     # more passages find more, and distract more (Liu et al. 2024, arXiv:2307.03172, section 5)
-    space: ClassVar[Mapping[str, Range | Choice]] = {"k": Range(1, 6)}
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "k": Range(1, 6),
+        "passage_words": Choice((60, 120, 240)),
+        "overlap": Choice((0.0, 0.25)),
+    }
     paper: ClassVar[str] = (
         "Lewis et al. 2020, arXiv:2005.11401; dense: Karpukhin et al. 2020, arXiv:2004.04906; BM25: Robertson & "
         "Zaragoza 2009; fusion: Cormack et al. 2009; rerank=likelihood: Sachan et al. 2022, arXiv:2204.07496; "
@@ -50,6 +61,8 @@ class Rag(Step):
             raise ValueError("index=flat looks at every passage: leave out breadth")
         if self.evidence_share != type(self).model_fields["evidence_share"].default and not self.distractors:
             raise ValueError("evidence_share is about distractors: give their number, or leave it out")
+        if self.overlap and not self.passage_words:
+            raise ValueError("overlap is a share of passage_words: give both, or leave overlap out")
         return self
 
     def requirements(self) -> Needs:
@@ -73,6 +86,7 @@ class Rag(Step):
         del shape
         return Footprint(
             passages=self.k,
+            passage_words=round((self.passage_words or 0) * (1 + self.overlap)),
             training_passages=self.distractors and self.distractors + 1,
             embeds_corpus=self.retriever != "bm25",
             reranked_passages=self.candidates if self.rerank == "likelihood" else 0,
@@ -80,27 +94,29 @@ class Rag(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
-        from harness.retrieval import bm25, ranking
+        from harness.retrieval import bm25
 
+        passages = self._passages(task)
         searchers: list[Any] = []
         if self.retriever != "bm25":
             from harness.retrieval import dense  # torch, FAISS and sentence-transformers come with it
 
             embedder = dense.open_embedder(context.locate(self.embedder))
-            lines = [ranking.passage_line(passage) for passage in task.corpus]
-            context.count_tokens(dense.count_tokens(embedder, lines))
-            searchers.append(dense.build(embedder, task.corpus, self.index, context.progress))
+            context.count_tokens(dense.count_tokens(embedder, dense.part_lines(embedder, passages)[0]))
+            searchers.append(dense.build(embedder, passages, self.index, context.progress))
         if self.retriever != "dense":
-            searchers.append(bm25.build(task.corpus))
+            searchers.append(bm25.build(passages))
         return self._add_retriever(system, task, context, searchers)
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
-        """An index depends on the corpus, the embedder and its kind, not on the model, earlier steps or `k`."""
+        """An index depends on the corpus and its cut, the embedder and its kind, not on model, earlier steps or `k`."""
         from harness.retrieval import bm25
 
         del chain_key
         terms = "" if self.retriever == "dense" else f" {bm25.TERMS_VERSION}"
-        return f"{task.corpus_hash} {self.retriever} {self.index}{terms}"
+        cut = f" {self.passage_words} {self.overlap}" if self.passage_words else ""
+        parts = "" if self.retriever == "bm25" else f" {PARTS_VERSION}"
+        return f"{task.corpus_hash} {self.retriever} {self.index}{terms}{cut}{parts}"
 
     def save(self, system: System, folder: Path) -> None:
         """Write the indexes."""
@@ -124,6 +140,13 @@ class Rag(Step):
             searchers.append(bm25.load(folder))
         return self._add_retriever(system, task, context, searchers)
 
+    def _passages(self, task: TaskData) -> tuple[Passage, ...]:
+        if not self.passage_words:
+            return task.corpus
+        from harness.retrieval.recut import recut
+
+        return recut(task.corpus, self.passage_words, self.overlap)
+
     def _add_retriever(self, system: System, task: TaskData, context: Context, searchers: Sequence[Any]) -> System:
         from harness.retrieval import ranking, rerank
         from harness.retrieval.distractors import Distractors
@@ -135,7 +158,7 @@ class Rag(Step):
         wrong = Distractors(self.distractors, self.evidence_share, context.seed) if self.distractors else None
         reranker = rerank.open_reranker(self.rerank, system.model, context.locate)
         retriever = ranking.PassageRetriever(
-            tuple(tuned_searchers), task.corpus, self.k, reranker, self.candidates, wrong
+            tuple(tuned_searchers), self._passages(task), self.k, reranker, self.candidates, wrong
         )
         instruction = " ".join(filter(None, [system.task.instruction, self.guidance]))
         return system.replace(task=replace(system.task, instruction=instruction), retriever=retriever)

@@ -167,6 +167,7 @@ class Footprint:
         constant_answers: the answer is the same whatever is asked: no model is asked.
         exemplars: few-shot examples in each prompt; shared_exemplars: all prompts have the same ones.
         passages: retrieved passages in each prompt; training_passages: in prompts that are learned from, 0: as many;
+            passage_words: of each, 0: as the suite cuts them;
             embeds_corpus: the corpus is embedded for that.
         reranked_passages: passages per question that the model itself reads to rerank them.
         written_questions: training questions that are written, a passage; written_passages: passages for that, None:
@@ -199,6 +200,7 @@ class Footprint:
     exemplars: int = 0
     shared_exemplars: bool = True
     passages: int = 0
+    passage_words: int = 0
     training_passages: int = 0
     embeds_corpus: bool = False
     reranked_passages: int = 0

@@ -67,12 +67,24 @@ class Passage:
 
     Attributes:
         readers: who may see it; empty: everybody. A query that names no user sees what everybody may.
+        covers: of a passage that a step has cut anew, ids of the suite's passages that it holds text of, most of the
+            first one's; empty: it is the suite's own.
     """
 
     id: str
     text: str
     title: str = ""
     readers: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+
+    @property
+    def suite_ids(self) -> tuple[str, ...]:
+        """Ids of the suite's passages that it stands for."""
+        return self.covers or (self.id,)
+
+    def suite_id(self, evidence: tuple[str, ...]) -> str:
+        """Return the suite's passage that it is recorded as: one of the evidence, else the one it has most of."""
+        return next((name for name in self.suite_ids if name in evidence), self.suite_ids[0])
 
     def readable_by(self, user: str | None) -> bool:
         """Tell whether a user may see the passage; None: somebody who is not named."""

@@ -19,22 +19,25 @@ from harness.compare.release.repeats import RepeatSummary, summarise_repeats
 from harness.compare.release.run_noise import read_noise, write_noise
 from harness.data import cache
 from harness.data.fresh import parse_split
-from harness.data.inspection import DataInspection, inspect
-from harness.data.prepare import prepare
+from harness.data.inspection import DataInspection, TaskInspection, inspect
+from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import load_suite
 from harness.errors import HarnessError
 from harness.execute.local_executor import RunCounts, execute
+from harness.forecast.embedder import embedding_notes
 from harness.forecast.forecast_run import ForecastOptions, add_forecasts
 from harness.measure import energy, gpu
 from harness.models import registry, tokenizer
 from harness.plan.config import RunConfig
-from harness.plan.planner import Plan, make_plan
+from harness.plan.planner import Plan, TaskPlan, make_plan
 from harness.records.planned_trial import PlannedTrial
 from harness.records.run_limits import NO_LIMITS, RunLimits
 from harness.render.plan.live import busy, download_bar, watch
 from harness.retrieval import dense
 from harness.store.results_store import Store
 
+EMBEDDER = "minilm"
+"""The embedder that `rag` takes unless another is named."""
 REPEATS = ".repeats"
 """Folder of a results folder with the repeats until all are done; no report reads it."""
 
@@ -78,7 +81,21 @@ def _with_forecasts(plan: Plan, console: Console, *, recalibrate: bool = False) 
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     options = ForecastOptions(cache.root(), lambda activity: busy(console, activity), warn, recalibrate)
-    return replace(plan, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
+    tasks = tuple(_with_embedding_notes(task, plan) for task in plan.tasks)
+    return replace(plan, tasks=tasks, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
+
+
+def _with_embedding_notes(task: TaskPlan, plan: Plan) -> TaskPlan:
+    if task.name not in plan.prepared:
+        return task
+    trials = (planned for planned in plan.trials if planned.trial.task == task.name and not planned.skip)
+    sources = (source for planned in trials for source in planned.sources)
+    notes = embedding_notes(sources, plan.prepared[task.name].task_data.corpus, _folder_here)
+    return replace(task, warnings=(*task.warnings, *notes))
+
+
+def _folder_here(reference: str) -> Path | None:
+    return registry.present(reference, cache.root())
 
 
 def run(  # noqa: PLR0913 - one for each option of a run
@@ -192,8 +209,13 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         version=suite.version,
         model=model,
         window=tokens.context_tokens,
-        tasks=tuple(inspect(task, tokens) for task in prepared),
+        tasks=tuple(_with_embedder(inspect(task, tokens), task) for task in prepared),
     )
+
+
+def _with_embedder(inspection: TaskInspection, task: PreparedTask) -> TaskInspection:
+    notes = embedding_notes([EMBEDDER], task.task_data.corpus, _folder_here)
+    return inspection.model_copy(update={"notes": (*inspection.notes, *notes)})
 
 
 def drift(config: RunConfig, embedder: str, console: Console) -> Drift:

@@ -19,6 +19,8 @@ from harness.forecast.token_lengths import TokenLengths
 ROW_TOKENS, DECODE_ROWS, PREFILL_TOKENS, CACHE_TOKENS = 768, 32, 2048, 32_768
 _LONGEST_SDS = 3.0
 """Standard deviations from the mean to the longest: one in some 700 of a normal distribution is beyond."""
+_WORD_TOKENS = 1.4
+"""Tokens of an English word and what stands around it, for passages that are yet to be cut."""
 _UNIFORM_WIDTH = math.sqrt(12)
 """Width of a uniform distribution, in its standard deviations."""
 _LENGTH_RATIO = 1.2
@@ -111,16 +113,17 @@ def prompt_shape(lengths: TokenLengths, footprints: Sequence[Footprint], new_tok
         shared = footprint.shared_exemplars
         prefix += lengths.corpus if footprint.whole_corpus else 0.0
         prefix += footprint.virtual_tokens + (example_tokens if shared else 0.0)
-        suffix += footprint.passages * lengths.passage + (0.0 if shared else example_tokens)
+        passage = footprint.passage_words * _WORD_TOKENS or lengths.passage
+        suffix += footprint.passages * passage + (0.0 if shared else example_tokens)
         if footprint.passages:
-            longest += lengths.passage_longest + (footprint.passages - 1) * lengths.passage
+            longest += max(passage, lengths.passage_longest) + (footprint.passages - 1) * passage
             variance += footprint.passages * lengths.passage_sd**2
         if footprint.exemplars and not shared:
             longest += example_tokens + _LONGEST_SDS * math.sqrt(footprint.exemplars) * lengths.learned_sd
             variance += footprint.exemplars * lengths.learned_sd**2
         if footprint.reasoning_tokens:
             reasoning_tokens, samples = float(footprint.reasoning_tokens), footprint.samples
-        reranked_tokens += footprint.reranked_passages * (lengths.passage + lengths.asked)
+        reranked_tokens += footprint.reranked_passages * (passage + lengths.asked)
         trains_on_items = footprint.epochs > 0 and footprint.objective == "items"
         answers_known = answers_known or footprint.exemplars > 0 or trains_on_items
     if suffix and not lengths.choices and any(footprint.passages for footprint in footprints):

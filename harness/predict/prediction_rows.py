@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.api import Example, Task
@@ -32,9 +33,9 @@ def build_rows(
             choice_scores=p.raw.choice_scores,
             reasoning=p.raw.reasoning,
             votes=p.raw.votes,
-            passages=tuple(passage.id for passage in p.sent_passages),
+            passages=tuple(passage.suite_id(example.evidence) for passage in p.sent_passages),
             evidence=example.evidence,
-            cited=citations(p.answer, p.sent_passages),
+            cited=citations(p.answer, [replace(q, id=q.suite_id(example.evidence)) for q in p.sent_passages]),
             restricted=bool(example.readers)
             or p.prompt.restricted
             or any(passage.readers for passage in p.sent_passages),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from harness.retrieval.ranking import AllowedMask, passage_line
 
 BATCH = 32
 Use = Literal["query", "document"]
-_FILE = "index.faiss"
+_FILE, _OWNERS = "index.faiss", "owners.npy"
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,26 @@ class DenseSearcher:
     Attributes:
         index: FAISS index over unit vectors in corpus order.
         breadth: of an approximate index (`faiss_index.search`); None: its default.
+        owners: position of the passage that each vector is of, int64 [vectors], where a passage has several: the
+            nearest of its parts counts; None: each passage has one.
     """
 
     embedder: SentenceTransformer
     index: Any
     breadth: int | None = None
+    owners: NDArray[np.int64] | None = None
 
     def search(self, texts: Sequence[str], allowed: AllowedMask, depth: int) -> list[list[int]]:
         """Return the corpus positions of the `depth` nearest allowed passages for each text, nearest first."""
         if not texts:
             return []
-        return faiss_index.search(self.index, embed(self.embedder, texts, "query"), allowed, depth, self.breadth)
+        vectors = embed(self.embedder, texts, "query")
+        if self.owners is None:
+            return faiss_index.search(self.index, vectors, allowed, depth, self.breadth)
+        depth_of_parts = depth * int(np.bincount(self.owners).max())  # holds at least `depth` passages
+        allowed_parts = None if allowed is None else allowed[self.owners]
+        rows = faiss_index.search(self.index, vectors, allowed_parts, depth_of_parts, self.breadth)
+        return [list(dict.fromkeys(self.owners[row].tolist()))[:depth] for row in rows]
 
     def save(self, folder: Path) -> None:
         """Write the index; through Python's file, as FAISS's own does not tell of a full disk.
@@ -54,6 +63,8 @@ class DenseSearcher:
         """
         with (folder / _FILE).open("wb") as file:
             faiss_index.faiss.write_index(self.index, faiss_index.faiss.PyCallbackIOWriter(file.write))
+        if self.owners is not None:
+            np.save(folder / _OWNERS, self.owners, allow_pickle=False)
 
 
 def build(
@@ -62,9 +73,11 @@ def build(
     kind: IndexKind = "flat",
     progress: Callable[[int, int], None] | None = None,
 ) -> DenseSearcher:
-    """Embed a corpus and index it by inner product of unit vectors."""
-    vectors = embed(embedder, [passage_line(p) for p in passages], "document", progress)
-    return DenseSearcher(embedder, faiss_index.build(vectors, kind))
+    """Embed a corpus, long passages in parts, and index it by inner product of unit vectors."""
+    lines, owners = part_lines(embedder, passages)
+    vectors = embed(embedder, lines, "document", progress)
+    has_parts = len(lines) > len(passages)
+    return DenseSearcher(embedder, faiss_index.build(vectors, kind), owners=owners if has_parts else None)
 
 
 def load(embedder: SentenceTransformer, folder: Path) -> DenseSearcher:
@@ -74,8 +87,9 @@ def load(embedder: SentenceTransformer, folder: Path) -> DenseSearcher:
         HarnessError: it cannot be read.
     """
     try:
-        return DenseSearcher(embedder, faiss.read_index(str(folder / _FILE)))
-    except RuntimeError as error:
+        owners = np.load(folder / _OWNERS, allow_pickle=False) if (folder / _OWNERS).is_file() else None
+        return DenseSearcher(embedder, faiss.read_index(str(folder / _FILE)), owners=owners)
+    except (RuntimeError, ValueError) as error:
         raise HarnessError(f"the index in {folder} cannot be read: run 'harness clean'.") from error
 
 
@@ -127,6 +141,53 @@ def embed(
     faiss.normalize_L2(vectors)  # in float32: bfloat16 would leave norms that differ by a third of a percent
     require_finite(vectors.sum(axis=0).tolist(), "the embeddings of texts")
     return vectors
+
+
+def part_lines(embedder: SentenceTransformer, passages: Sequence[Passage]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return what is embedded of a corpus: each passage, and one that the embedder would cut off in parts that fit.
+
+    A part stands behind the passage's title, and begins with the last eighth of the part before, so that a sentence
+    between two of them is whole in one.
+
+    Returns:
+        The texts, and the position of the passage that each is of, int64 [texts].
+    """
+    tokenizer: Any = embedder.tokenizer
+    window = embedder.max_seq_length or 10**9
+    prompt = embedder.prompts.get("document") or ""
+    room = window - len(tokenizer(prompt)["input_ids"])
+    full = [passage_line(passage) for passage in passages]
+    counts = [len(ids) for ids in tokenizer(full, add_special_tokens=False, truncation=False)["input_ids"]]
+    lines: list[str] = []
+    owners: list[int] = []
+    for position, (passage, line, tokens) in enumerate(zip(passages, full, counts, strict=True)):
+        parts = [line] if tokens <= room else _parts(passage, tokenizer, room)
+        lines += parts
+        owners += [position] * len(parts)
+    return lines, np.array(owners, dtype=np.int64)
+
+
+def _parts(passage: Passage, tokenizer: Any, room: int) -> list[str]:
+    title = len(tokenizer(f"{passage.title}: ", add_special_tokens=False)["input_ids"]) if passage.title else 0
+    shown = replace(passage, title="") if title > room / 2 else passage
+    size = max(1, room - (title if shown.title else 0))
+    spans = _token_spans(passage.text, tokenizer)
+    step = max(1, size - size // 8)
+    starts = range(0, max(1, len(spans) - size + step), step)
+    return [
+        passage_line(replace(shown, text=passage.text[spans[start][0] : spans[min(start + size, len(spans)) - 1][1]]))
+        for start in starts
+    ]
+
+
+def _token_spans(text: str, tokenizer: Any) -> list[tuple[int, int]]:
+    """Return where each token of a text begins and ends; evenly spaced where the tokenizer does not tell."""
+    options = {"return_offsets_mapping": True} if tokenizer.is_fast else {}
+    encoding = tokenizer(text, add_special_tokens=False, truncation=False, **options)
+    count = len(encoding["input_ids"])
+    if tokenizer.is_fast:
+        return encoding["offset_mapping"]
+    return [(len(text) * n // count, len(text) * (n + 1) // count) for n in range(count)]
 
 
 def count_tokens(embedder: SentenceTransformer, texts: Sequence[str]) -> int:

@@ -59,7 +59,7 @@ class Distractors:
         )
         answering = [passage for passage in ranked if passage.id in answering_ids]
         right = (readable if evidence else (answering or ranked))[:1]
-        excluded_ids = {*answering_ids, *example.evidence, *(passage.id for passage in right)}
+        excluded_ids = {*answering_ids, *(passage.id for passage in (*evidence, *right))}
         wrong = [passage for passage in ranked if passage.id not in excluded_ids]
         generator = random.Random(f"{self.seed} {example.query.id}")
         if generator.random() >= self.evidence_share and len(wrong) > self.count:

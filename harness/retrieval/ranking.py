@@ -91,12 +91,17 @@ class PassageRetriever:
         queries = [example.query for example in examples]
         if self.distractors is None:
             return self.find(queries)
-        by_id = {passage.id: passage for passage in self.passages}
+        by_suite_id: dict[str, list[Passage]] = {}
+        for passage in self.passages:
+            for name in passage.suite_ids:
+                by_suite_id.setdefault(name, []).append(passage)
         depth = self.distractors.depth
         ranked_passages = replace(self, k=depth, candidates=max(depth, self.candidates)).find(queries)
         return [
             self.distractors.arrange(
-                example, [by_id[name] for name in example.evidence if name in by_id], list(passages)
+                example,
+                [passage for name in example.evidence for passage in by_suite_id.get(name, ())],
+                list(passages),
             )
             for example, passages in zip(examples, ranked_passages, strict=True)
         ]

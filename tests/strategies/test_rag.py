@@ -159,3 +159,21 @@ def test_a_trial_without_embedder_is_measured_and_cites(tiny_suite, tiny_folders
     monkeypatch.setattr(bm25, "build", None)  # k is no part of an index
     _, again = run_trial(second, cache=tmp_path, emit=lambda event: None)
     assert [row.passages for row in again] == [row.passages[:1] for row in rows]
+
+
+def test_passages_are_as_long_as_asked_for_and_recorded_by_the_suites_names(model, tiny_embedder, tmp_path):
+    corpus = tuple(Passage(f"guide.md#{n}", f"{TEXTS[n]} " * 30, "Guide") for n in range(4))
+    task = replace(TASK, corpus=corpus, corpus_hash="long")
+    step = rag(tiny_embedder, "bm25", "flat", passage_words=30, overlap=0.2)
+    system = step.adapt(System(model, task.task), task, Context())
+    (prompt,) = system.prompts(QUERIES[:1])
+    assert max(len(passage.text.split()) for passage in prompt.passages) <= 1.5 * 30 + 6
+    assert prompt.passages[0].suite_ids == ("guide.md#0",)
+    step.save(system, tmp_path)
+    assert step.load(System(model, task.task), task, Context(), tmp_path).prompts(QUERIES) == system.prompts(QUERIES)
+    assert step.depends_on("", task) != rag(tiny_embedder, "bm25", "flat").depends_on("", task)
+
+
+def test_an_overlap_needs_the_length_that_it_is_a_share_of(tiny_embedder):
+    with pytest.raises(HarnessError, match="overlap is a share of passage_words"):
+        rag(tiny_embedder, "dense", "flat", overlap=0.2)
