@@ -12,7 +12,7 @@ from harness.training.tuned_step import TunedStep
 class Adapter(TunedStep):
     """Put a narrow block behind attention and feed-forward of every layer; it begins as the identity."""
 
-    learning_rate: float = Field(1e-3, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(1e-3, gt=0, description="after warm-up, AdamW; constant, then falling to 0")
     width: int = Field(32, ge=1, description="of the narrow hidden layer; Houlsby et al. tried 8, 64 and 256")
     activation: Literal["gelu", "relu"] = Field("gelu", description="of the hidden layer")
     after: Literal["both", "feed_forward"] = Field(
@@ -22,7 +22,6 @@ class Adapter(TunedStep):
     # 3e-5 to 3e-3 and widths of 8, 64 and 256: Houlsby et al., section 3.1
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "learning_rate": Range(3e-5, 3e-3, log=True),
-        "epochs": Range(1, 4),
         "width": Choice((8, 32, 64, 256)),
     }
     paper: ClassVar[str] = "Houlsby et al. 2019, arXiv:1902.00751; feed-forward only: Pfeiffer 2021, arXiv:2005.00247"

@@ -7,9 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
+from harness.training.settings import PreferenceSettings
 
 
-class Dpo(Step):
+class Dpo(Step, PreferenceSettings):
     """Raise the likelihood of each pair's better answer against the worse one's, held to where tuning began.
 
     Usually after supervised tuning, as ``lora+dpo``. An earlier adapter is merged into the weights and a new one
@@ -19,14 +20,10 @@ class Dpo(Step):
     at 5e-4 the loss on held-out pairs rose after supervised tuning. With thousands of updates, take 5e-6 to 5e-5.
     """
 
-    beta: float = Field(0.1, gt=0, description="weight of the log-ratio; the higher, the closer to the reference")
-    learning_rate: float = Field(2e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
-    epochs: int = Field(2, ge=1, description="passes over the training pairs; the best by validation loss is kept")
-    batch_size: int = Field(8, ge=1, description="pairs in one optimiser step")
+    learning_rate: float = Field(2e-4, gt=0, description="after warm-up, AdamW; constant, then falling to 0")
     rank: int = Field(16, ge=1, description="columns of the adapter's update matrices")
     alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
-    watch_items: int = Field(16, ge=0, description="items a split on which the metric is watched; 0: losses only")
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"preferences"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
@@ -43,7 +40,15 @@ class Dpo(Step):
         """Train the low-rank update on pairs, which the reference reads once."""
         trains = shape.low_rank(self.rank, self.targets)
         return replace(
-            trains, objective="pairs", epochs=self.epochs, batch_size=self.batch_size, monitored_items=self.watch_items
+            trains,
+            objective="pairs",
+            epochs=self.epochs,
+            min_steps=self.min_steps,
+            patience=self.patience,
+            evaluate_every=self.evaluate_every,
+            batch_size=self.batch_size,
+            row_tokens=self.row_tokens or trains.row_tokens,
+            monitored_items=self.watch_items,
         )
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
@@ -54,7 +59,4 @@ class Dpo(Step):
         model = adapters.attach_low_rank(
             require_local(system.model), rank=self.rank, alpha=self.alpha, dropout=0.0, targets=self.targets
         )
-        settings = preferences.PreferenceSettings(
-            self.learning_rate, self.epochs, self.batch_size, self.beta, watch_items=self.watch_items
-        )
-        return preferences.tune_by_dpo(model, system, task, settings, context)
+        return preferences.tune_by_dpo(model, system, task, self, context)

@@ -16,7 +16,7 @@ class Frozen(TunedStep):
     nine tenths of the quality (Lee et al. 2019).
     """
 
-    learning_rate: float = Field(3e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(3e-4, gt=0, description="after warm-up, AdamW; constant, then falling to 0")
     weight_decay: float = Field(0.01, ge=0, description="on matrices only")
     layers: int | None = Field(None, ge=0, description="first blocks that are frozen; none: two thirds of them")
 
@@ -24,7 +24,6 @@ class Frozen(TunedStep):
     # weights move
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "learning_rate": Range(1e-5, 5e-4, log=True),
-        "epochs": Range(1, 4),
     }
     paper: ClassVar[str] = "Howard and Ruder 2018, arXiv:1801.06146; Lee et al. 2019, arXiv:1911.03090"
 

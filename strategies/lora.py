@@ -16,7 +16,7 @@ class Lora(TunedStep):
     length of the weights' columns apart from their direction.
     """
 
-    learning_rate: float = Field(5e-4, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(5e-4, gt=0, description="after warm-up, AdamW; constant, then falling to 0")
     rank: int = Field(8, ge=1, description="columns of the update matrices; Hu et al. found 4 to 8 to be enough")
     alpha: float = Field(16.0, gt=0, description="the update is scaled by alpha / rank, for rslora by alpha / √rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input")
@@ -27,7 +27,6 @@ class Lora(TunedStep):
     # arXiv:2405.09673); ranks as far as Hu et al. tried them, section 7.2
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "learning_rate": Range(5e-5, 2e-3, log=True),
-        "epochs": Range(1, 4),
         "rank": Choice((4, 8, 16, 64)),
     }
     paper: ClassVar[str] = (

@@ -15,14 +15,13 @@ class PromptTuning(TunedStep):
     Lester et al. start from sampled tokens or the labels' words (section 3.2) and use a rate of 0.3 with Adafactor.
     """
 
-    learning_rate: float = Field(3e-2, gt=0, description="at its peak, AdamW with warm-up and cosine")
+    learning_rate: float = Field(3e-2, gt=0, description="after warm-up, AdamW; constant, then falling to 0")
     tokens: int = Field(20, ge=1, description="vectors before the prompt")
     text: str = Field("", description="what they begin as; empty: tokens drawn from the vocabulary")
 
     # lengths of 1 to 150 and high learning rates: Lester et al., section 3.2
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "learning_rate": Range(1e-3, 3e-1, log=True),
-        "epochs": Range(1, 4),
         "tokens": Choice((5, 20, 50)),
     }
     paper: ClassVar[str] = "Lester et al. 2021, arXiv:2104.08691"

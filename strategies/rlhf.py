@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
+from harness.training.settings import PreferenceSettings
 
 
 class Rlhf(Step):
@@ -18,15 +19,18 @@ class Rlhf(Step):
 
     reward: Literal["model", "task"] = Field("model", description="trained on the pairs, or the task's own metric")
     beta: float = Field(0.05, ge=0, description="weight of the divergence from the reference")
-    learning_rate: float = Field(2e-4, gt=0, description="of the policy at its peak, AdamW with warm-up and cosine")
-    steps: int = Field(6, ge=1, description="times that answers are sampled and learned from")
+    learning_rate: float = Field(2e-4, gt=0, description="of the policy, AdamW; constant, then falling to 0")
+    steps: int = Field(24, ge=1, description="times that answers are sampled and learned from, at most")
+    min_steps: int = Field(8, ge=0, description="of them before patience counts")
+    patience: int = Field(3, ge=0, description="evaluations without a better one before the rate decays; 0: no limit")
+    evaluate_every: int = Field(3, ge=1, description="steps between evaluations")
     questions: int = Field(8, ge=1, description="asked in one step")
     answers: int = Field(4, ge=2, description="sampled for each question")
     max_new_tokens: int = Field(32, ge=1, description="where a sampled answer is cut off")
     updates: int = Field(2, ge=1, description="of the weights, in one step")
     clip: float = Field(0.2, gt=0, description="how far from 1 the probability ratio is rewarded")
-    reward_learning_rate: float = Field(2e-4, gt=0, description="of the reward model at its peak")
-    reward_epochs: int = Field(1, ge=1, description="passes over the pairs; the best by validation loss is kept")
+    reward_learning_rate: float = Field(2e-4, gt=0, description="of the reward model, after warm-up")
+    reward_epochs: int = Field(10, ge=1, description="passes over the pairs at most; the best by validation is kept")
     batch_size: int = Field(8, ge=1, description="pairs in one step of the reward model")
     rank: int = Field(16, ge=1, description="columns of the adapters' update matrices; alpha is twice as much")
     targets: str = Field("all-linear", description="layers that get an update: all-linear, or names with commas")
@@ -53,6 +57,9 @@ class Rlhf(Step):
             shape.low_rank(self.rank, self.targets),
             objective="samples",
             epochs=self.updates,
+            min_steps=self.min_steps,
+            patience=self.patience,
+            evaluate_every=self.evaluate_every,
             batch_size=self.questions * self.answers,
             sampled_answers=sampled,
             sampled_tokens=self.max_new_tokens,
@@ -61,7 +68,7 @@ class Rlhf(Step):
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Attach an adapter, train the reward model if one is used, optimise, and drop the reward model."""
         from harness.models.local_model import require_local
-        from harness.training import adapters, policy, preferences, reward
+        from harness.training import adapters, policy, reward
 
         model = adapters.attach_low_rank(
             require_local(system.model), rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets=self.targets
@@ -76,10 +83,15 @@ class Rlhf(Step):
             beta=self.beta,
             updates=self.updates,
             clip=self.clip,
+            min_steps=self.min_steps,
+            patience=self.patience,
+            evaluate_every=self.evaluate_every,
         )
         if self.reward == "task":
             return policy.optimise_policy(system, task, reward.metric_reward(model.tokenizer), settings, context)
-        pair_settings = preferences.PreferenceSettings(self.reward_learning_rate, self.reward_epochs, self.batch_size)
+        pair_settings = PreferenceSettings(
+            learning_rate=self.reward_learning_rate, epochs=self.reward_epochs, batch_size=self.batch_size
+        )
         rewards = reward.fit_reward_model(model, system, task, pair_settings, context)
         tuned = policy.optimise_policy(system, task, rewards, settings, context)
         reward.drop_adapter(model)

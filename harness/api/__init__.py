@@ -27,6 +27,7 @@ from harness.api.systems import (
     TrainingRetriever,
 )
 from harness.api.tasks import Capability, Example, Form, Kind, Passage, Provision, Query, Task, TaskData
+from harness.api.training_run import StopReason, TrainingRun
 
 __all__ = [
     "Answer",
@@ -58,8 +59,10 @@ __all__ = [
     "Sampling",
     "ScoresChoices",
     "Step",
+    "StopReason",
     "System",
     "Task",
     "TaskData",
     "TrainingRetriever",
+    "TrainingRun",
 ]

@@ -156,13 +156,15 @@ class Footprint:
             pass saves; saved_weights: values per block saved for it, whatever the number of tokens.
         weight_bits: bits per weight of the blocks' matrices, during training and after; None: as loaded.
         optimizer_states: 32-bit numbers that the optimizer holds per trained parameter, 32-bit masters not included.
-        epochs: passes over the training items; 0: no training.
+        epochs: passes over the training items, at most; 0: no training.
+        min_steps: optimiser steps before patience counts; patience: evaluations that it lasts, 0: always all epochs;
+            evaluate_every: steps between them, 0: so that they cost a quarter at most.
         objective: the step learns from training items, from pairs of answers, from sampled answers, or the passages of
             the corpus.
         sampled_answers: answers sampled to learn from; sampled_tokens: tokens of each, at most.
         batch_size: items (passages) of one optimizer step; row_tokens: tokens of one forward pass.
         checkpointing: activations inside a block are recomputed in the backward pass.
-        monitored_items: items per split whose metric is computed after each epoch.
+        monitored_items: items per split whose metric is computed at each evaluation.
         extra_prompts: further prompts answered while adapting.
         constant_answers: the answer is the same whatever is asked: no model is asked.
         exemplars: few-shot examples in each prompt; shared_exemplars: all prompts have the same ones.
@@ -188,6 +190,9 @@ class Footprint:
     weight_bits: float | None = None
     optimizer_states: int = 2
     epochs: float = 0.0
+    min_steps: int = 0
+    patience: int = 0
+    evaluate_every: int = 0
     objective: Literal["items", "pairs", "samples", "corpus"] = "items"
     sampled_answers: int = 0
     sampled_tokens: int = 0

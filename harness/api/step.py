@@ -13,6 +13,7 @@ from harness.api.architecture import Architecture, Footprint
 from harness.api.search_space import Choice, Range
 from harness.api.systems import HoldsWeights, Model, ProgressCallback, System
 from harness.api.tasks import Capability, Provision, TaskData
+from harness.api.training_run import TrainingRun
 from harness.errors import HarnessError
 
 
@@ -47,6 +48,7 @@ class Context:
         count_tokens: adds to the tokens that the phase has read: real ones, padding excluded.
         log: keeps a point of a training curve, e.g. ``{"step": 3, "loss": 0.7}``.
         record_memory: told what training holds at once: (bytes of all gradients, bytes of the optimizer's state).
+        record_training: told how a training loop ended.
         locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
         open_model: opens another model to ask it something, such as a teacher; it is in `Step.sources`.
         count_rows: keeps what became of rows that the step wrote, numbers by name, e.g. ``{"written": 30, "kept": 21}``.
@@ -57,6 +59,7 @@ class Context:
     count_tokens: Callable[[int], None] = _nothing
     log: Callable[[Mapping[str, float]], None] = _nothing
     record_memory: Callable[[int, int], None] = _nothing
+    record_training: Callable[[TrainingRun], None] = _nothing
     locate: Callable[[str], Path] = Path
     open_model: Callable[[str], Model] = _unavailable
     count_rows: Callable[[Mapping[str, int]], None] = _nothing

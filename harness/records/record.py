@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.api import Kind, ModelInfo
+from harness.api import Kind, ModelInfo, TrainingRun
 from harness.records.measurements import (
     Check,
     CorpusLearning,
@@ -227,6 +227,7 @@ class Completed(StoredModel):
         adapted_bytes: size on disk of what adaptation made (adapter, weights or index); None if nothing.
         trained_parameters: parameters that took a gradient.
         curves: points logged while training.
+        trainings: how each training loop ended, in order; empty in protocol 1.
         search: what was tried for the parameters; None where they were not searched.
         serving: how it answers requests; None where that was not asked for.
         held: what parts of memory hold.
@@ -252,6 +253,7 @@ class Completed(StoredModel):
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
     curves: tuple[dict[str, float], ...] = ()
+    trainings: tuple[TrainingRun, ...] = ()
     search: Search | None = None
     serving: Serving | None = None
     held: Held | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TypeVar
 
 import torch
@@ -58,6 +58,12 @@ def epoch_batches(samples: Sequence[Sample], batch_size: int, seed: int) -> list
     order = list(samples)
     random.Random(seed).shuffle(order)
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def endless_batches(samples: Sequence[Sample], batch_size: int, seed: int) -> Iterator[list[Sample]]:
+    """Yield the batches of one epoch after the other without end; each epoch is shuffled by the next seed."""
+    for number in count(seed):
+        yield from epoch_batches(samples, batch_size, number)
 
 
 def divide_into_passes(

@@ -6,45 +6,12 @@ made on a 32-bit copy, and the result rounded into the model (Micikevicius et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.models.footprint import storage_bytes
-from harness.training.settings import ScheduleShape
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Learning rate over the steps: a linear warm-up, then a decay to zero or a constant rate.
-
-    ``cosine``: Loshchilov and Hutter 2017 (arXiv:1608.03983), one period; ``linear``: as BERT was tuned (Devlin et al.
-    2019, arXiv:1810.04805); ``constant``: stays at its peak.
-
-    Attributes:
-        peak: learning rate after warm-up.
-        steps: optimiser steps in all.
-        warmup: share of the steps spent rising, 0 to 1; at least one step, unless it is 0.
-        shape: of the decay.
-    """
-
-    peak: float
-    steps: int
-    warmup: float = 0.1
-    shape: ScheduleShape = "cosine"
-
-    def learning_rate_at(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
-        rise = max(1, round(self.steps * self.warmup)) if self.warmup else 0
-        if step < rise:
-            return self.peak * (step + 1) / rise
-        decay_share = (step - rise) / max(1, self.steps - rise)
-        if self.shape == "cosine":
-            return self.peak * 0.5 * (1 + math.cos(math.pi * decay_share))
-        return self.peak * (1 - decay_share if self.shape == "linear" else 1.0)
 
 
 class MasterAdamW:

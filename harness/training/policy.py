@@ -18,14 +18,15 @@ from torch import Tensor
 
 from harness.api import Context, System, TaskData
 from harness.decoding.packed_rows import Tokens
-from harness.errors import HarnessError
 from harness.models.local_model import LocalModel, require_local
-from harness.training.optimiser import MasterAdamW, Schedule
+from harness.training.divergence import DivergenceDetector, require_finite_validation
+from harness.training.optimiser import MasterAdamW
 from harness.training.reward import Question, Reward
 from harness.training.rollouts import PackedRollouts, build_questions, draw_batches, pack_rollouts, sample_answers
+from harness.training.stopping import StoppingRule, run_training
 
-HELD_OUT = 32
-"""Validation questions on which reward and divergence are measured, before and after."""
+HELD_OUT = 48
+"""Validation questions on which reward and divergence are measured, at most."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class PolicySettings:
     """Settings of policy optimisation.
 
     Attributes:
-        learning_rate: at its peak, after warm-up.
-        steps: how often answers are sampled and learned from.
+        learning_rate: after warm-up, until it falls.
+        steps: how often answers are sampled and learned from, at most.
         questions: asked in one step.
         answers: sampled for each question, at least 2.
         max_new_tokens: where an answer is cut off.
@@ -42,6 +43,8 @@ class PolicySettings:
         updates: of the weights, in one step.
         clip: range of the ratio of new to old probabilities, 1 - clip to 1 + clip.
         row_tokens: tokens of one forward pass, where answers may share a row.
+        min_steps: before patience counts; patience: evaluations without a better one before the rate decays, 0: no
+            limit; evaluate_every: steps between them; warmup: share of `steps` in which the rate rises.
     """
 
     learning_rate: float
@@ -53,6 +56,10 @@ class PolicySettings:
     updates: int = 2
     clip: float = 0.2
     row_tokens: int = 768
+    min_steps: int = 8
+    patience: int = 3
+    evaluate_every: int = 3
+    warmup: float = 0.05
 
 
 def optimise_policy(
@@ -62,8 +69,10 @@ def optimise_policy(
 
     Logs for every step the mean ``reward``, ``kl`` (nats an answer, before the step's last update),
     ``completion_tokens`` (mean length of the answers) and ``cut_off`` (share of answers that did not end); and the same
-    of the validation questions, with ``validation_`` before the name, before the first step (0) and after the last.
-    If the reward rises only while answers get longer, the reward is being exploited.
+    of the validation questions, with ``validation_`` before the name, before the first step (0) and at evaluations.
+    The weights stay whose validation reward, less `beta` times the divergence, is highest (Ziegler et al. 2019,
+    equation 2); `harness.training.stopping.StoppingRule` says how many steps there are. If the reward rises only while
+    answers get longer, the reward is being exploited.
 
     Args:
         system: its model has a fresh adapter, which is changed in place; a calibration is dropped.
@@ -73,20 +82,33 @@ def optimise_policy(
         context: takes the training curves and the number of tokens read.
 
     Raises:
-        HarnessError: training diverged, or a prompt does not fit the context window.
+        HarnessError: training diverged before it was of use, or a prompt does not fit the context window.
     """
     model = require_local(system.model)
+    rule = StoppingRule(
+        peak=settings.learning_rate,
+        ceiling=settings.steps,
+        floor=min(settings.min_steps, settings.steps),
+        patience=settings.patience,
+        interval=settings.evaluate_every,
+        warmup=max(1, round(settings.warmup * settings.steps)) if settings.warmup else 0,
+    )
     trainer = _PolicyTrainer(model, reward, settings, context)
     model.module.eval()  # no dropout: policy and reference would differ by it
     questions = build_questions(system, task, "train", settings.max_new_tokens)
     held_out = build_questions(system, task, "validation", settings.max_new_tokens)[:HELD_OUT]
-    trainer.log_validation(held_out, step=0)
-    for step, batch in zip(
-        range(1, settings.steps + 1), draw_batches(questions, settings.questions, context.seed), strict=False
-    ):
-        context.log({"step": step, **trainer.train_step(batch, step)})
-        context.progress(step, settings.steps)
-    trainer.log_validation(held_out, step=settings.steps)
+    batches = draw_batches(questions, settings.questions, context.seed)
+
+    def take_step(step: int, rate: float) -> tuple[float, float]:
+        figures = trainer.train_step(next(batches), step, rate)
+        context.log({"step": step, **figures})
+        return figures["loss"], figures["gradient_norm"]
+
+    def evaluate(step: int) -> float | None:
+        return trainer.evaluate(held_out, step) if held_out else None
+
+    divergence = DivergenceDetector(rule.ceiling, falling=False)
+    run_training(rule, trainer.parameters, take_step, evaluate, divergence, context=context)
     return system
 
 
@@ -128,12 +150,14 @@ class _PolicyTrainer:
     context: Context
 
     def __post_init__(self) -> None:
-        parameters = [p for p in self.model.module.parameters() if p.requires_grad]
-        self.optimiser = MasterAdamW(parameters, weight_decay=0.0, record_memory=self.context.record_memory)
-        self.schedule = Schedule(self.settings.learning_rate, self.settings.steps * self.settings.updates)
+        self.parameters = [p for p in self.model.module.parameters() if p.requires_grad]
+        self.optimiser = MasterAdamW(self.parameters, weight_decay=0.0, record_memory=self.context.record_memory)
 
-    def train_step(self, batch: Sequence[Question], step: int) -> dict[str, float]:
-        """Sample answers, and update the weights from them; return the step's point of the training curves."""
+    def train_step(self, batch: Sequence[Question], step: int, rate: float) -> dict[str, float]:
+        """Sample answers, and update the weights from them; return the step's point of the training curves.
+
+        The norm of the gradients is the largest of the step's updates.
+        """
         settings, seed = self.settings, self.context.seed * 1000 + step
         answers = sample_answers(self.model, batch, settings.answers, settings.max_new_tokens, seed)
         self.context.count_tokens(
@@ -143,13 +167,11 @@ class _PolicyTrainer:
         rollouts = pack_rollouts(self.model, batch, answers, advantages(rewards), settings.row_tokens)
         references = self.reference_log_likelihoods(rollouts)
         olds: list[Tensor] = []
-        loss = kl = norm = rate = 0.0
-        for update in range(settings.updates):
+        loss, kl, norms = 0.0, 0.0, list[float]()
+        for _ in range(settings.updates):
             loss, kl = self.backward(rollouts, references, olds)
-            if not math.isfinite(loss):
-                raise HarnessError(f"training diverged at step {step}: the loss is {loss}; lower learning_rate.")
-            rate = self.schedule.learning_rate_at((step - 1) * settings.updates + update)
-            norm = self.optimiser.step(rate)
+            norms.append(self.optimiser.step(rate))
+        norm = max(norms) if all(map(math.isfinite, norms)) else math.nan
         point = {"loss": loss, "learning_rate": rate, "gradient_norm": norm, "kl": kl / rewards.numel()}
         return {**point, "reward": float(rewards.mean()), **self.length_statistics(answers)}
 
@@ -182,10 +204,12 @@ class _PolicyTrainer:
             kl += kls.sum().item()
         return loss, kl
 
-    def log_validation(self, questions: Sequence[Question], step: int) -> None:
-        """Log reward and divergence on held-out questions: one answer each, sampled with the same seed every time."""
-        if not questions:
-            return
+    def evaluate(self, questions: Sequence[Question], step: int) -> float:
+        """Log reward and divergence on held-out questions: one answer each, sampled with the same seed every time.
+
+        Returns:
+            What is optimised, negated: beta times the divergence, less the reward.
+        """
         answers = sample_answers(self.model, questions, 1, self.settings.max_new_tokens, self.context.seed * 1000)
         rewards = self.reward(questions, answers)
         rollouts = pack_rollouts(self.model, questions, answers, rewards, self.settings.row_tokens)
@@ -195,6 +219,9 @@ class _PolicyTrainer:
             kl = sum(float(((old - new).exp() - (old - new) - 1).sum()) for new, old in pairs) / len(questions)
         figures = {"reward": float(rewards.mean()), "kl": kl, **self.length_statistics(answers)}
         self.context.log({"step": step, **{f"validation_{name}": value for name, value in figures.items()}})
+        loss = self.settings.beta * kl - figures["reward"]
+        require_finite_validation(loss, step)
+        return loss
 
     def length_statistics(self, answers: Sequence[Sequence[Tokens]]) -> dict[str, float]:
         """Return the mean length of the answers, tokens, and the share of them that did not end."""

@@ -18,35 +18,16 @@ from torch.nn.functional import logsigmoid
 
 from harness.api import Context, System, TaskData
 from harness.models.local_model import LocalModel
-from harness.training.batches import epoch_batches
+from harness.training.batches import endless_batches
 from harness.training.divergence import DivergenceDetector, require_finite_validation
-from harness.training.optimiser import MasterAdamW, Schedule
+from harness.training.optimiser import MasterAdamW
 from harness.training.pairs import PreferencePair, build_split_pairs, log_differences
 from harness.training.progress import MonitoredTasks, monitor_tasks
+from harness.training.settings import PreferenceSettings
+from harness.training.stopping import run_training, stopping_rule
 
 Margins = Callable[[Sequence[PreferencePair]], Iterator[Tensor]]
 """Yields the margins of a batch of pairs, one forward pass at a time (float32 [pairs of the pass]), in any order."""
-
-
-@dataclass(frozen=True)
-class PreferenceSettings:
-    """Settings of the preference loop.
-
-    Attributes:
-        learning_rate: at its peak, after warm-up.
-        epochs: passes over the training split.
-        batch_size: pairs in one optimiser step.
-        beta: factor of the log-ratio of policy and reference; the higher, the closer they stay.
-        row_tokens: tokens of one forward pass; None: each answer gets its own pass.
-        watch_items: items a split on which the task's metric is monitored after each epoch; 0: none.
-    """
-
-    learning_rate: float
-    epochs: int
-    batch_size: int
-    beta: float = 0.1
-    row_tokens: int | None = 768
-    watch_items: int = 0
 
 
 def tune_by_dpo(
@@ -60,7 +41,7 @@ def tune_by_dpo(
     Args:
         model: its parameters that require a gradient are changed in place.
         system: lays out the prompts; a calibration made for the untrained model is dropped.
-        task: `train` holds the pairs to learn, `validation` picks the best epoch.
+        task: `train` holds the pairs to learn, `validation` picks the weights that stay.
         settings: how to train.
         context: takes the training curves and the number of tokens read.
 
@@ -69,7 +50,7 @@ def tune_by_dpo(
     """
     tuned = system.replace(model=model)
     if not model.supports_packing:
-        settings = replace(settings, row_tokens=None)
+        settings = settings.model_copy(update={"row_tokens": None})
     pairs, held_out = (
         with_reference(model.module, build_split_pairs(tuned, task, split), settings.row_tokens)
         for split in ("train", "validation")
@@ -107,26 +88,29 @@ class PreferenceLoop:
     """Settings of the loop, and where it logs.
 
     Attributes:
-        prefix: of the names in the log, where a step has several loops.
-        tasks: scored by their metrics after each epoch; None: losses and margins only.
+        part: of the step, where it has several loops; its name is in front of those in the log.
+        tasks: scored by their metrics at each evaluation; None: losses and margins only.
     """
 
     settings: PreferenceSettings
     context: Context
-    prefix: str = ""
+    part: str = ""
     tasks: MonitoredTasks | None = None
 
     def log(self, step: int, **values: float) -> None:
         """Log a point."""
-        self.context.log({"step": step, **{f"{self.prefix}{name}": value for name, value in values.items()}})
+        prefix = f"{self.part}_" if self.part else ""
+        self.context.log({"step": step, **{f"{prefix}{name}": value for name, value in values.items()}})
 
-    def log_epoch(
-        self, step: int, epoch: int, train: Mapping[str, float], validation: Mapping[str, float] | None
+    def log_evaluation(
+        self, step: int, epoch: float, train: Mapping[str, float], validation: Mapping[str, float]
     ) -> None:
-        """Log an epoch's losses and margins on both splits, and the task's metric."""
+        """Log losses and margins on both splits, and the task's metric."""
         figures = {f"train_{name}": value for name, value in train.items()}
-        figures |= {f"validation_{name}": value for name, value in (validation or {}).items()}
-        self.log(step, epoch=epoch, **figures, **(self.tasks.scores() if self.tasks else {}))
+        figures |= {f"validation_{name}": value for name, value in validation.items()}
+        figures |= self.tasks.scores() if self.tasks else {}
+        if figures:
+            self.log(step, epoch=epoch, **figures)
 
 
 def train(
@@ -136,38 +120,39 @@ def train(
     margins: Margins,
     loop: PreferenceLoop,
 ) -> None:
-    """Minimise the mean of -log sigmoid(margin) by AdamW; the epoch with the lowest loss on `held_out` stays.
+    """Minimise the mean of -log sigmoid(margin) by AdamW; the weights with the lowest loss on `held_out` stay.
 
     Raises:
-        HarnessError: training diverged (`DivergenceDetector`).
+        HarnessError: training diverged (`DivergenceDetector`) before it was of use.
     """
     settings, context = loop.settings, loop.context
     optimiser = MasterAdamW(parameters, weight_decay=0.0, record_memory=context.record_memory)
-    total = settings.epochs * math.ceil(len(pairs) / settings.batch_size)
-    schedule, divergence = Schedule(settings.learning_rate, total), DivergenceDetector(total)
-    best, best_weights, step = math.inf, None, 0
-    for epoch in range(1, settings.epochs + 1):
-        epoch_margins: list[float] = []
-        for batch in epoch_batches(pairs, settings.batch_size, context.seed * 1000 + epoch):
-            batch_margins = _backward(batch, margins)
-            context.count_tokens(sum(pair.tokens for pair in batch))
-            epoch_margins += batch_margins
-            rate, figures = schedule.learning_rate_at(step), _summary(batch_margins)
-            divergence.check(figures["loss"])
-            norm = optimiser.step(rate)
-            step += 1
-            loop.log(step, learning_rate=rate, gradient_norm=norm, **figures)
-            context.progress(step, total)
-        validation = evaluate(held_out, margins) if held_out else None
+    evaluated_items = len(held_out) + (loop.tasks.count if loop.tasks else 0)
+    rule = stopping_rule(settings, len(pairs), settings.batch_size, evaluated_items)
+    batches = endless_batches(pairs, settings.batch_size, context.seed * 1000 + 1)
+    per_epoch = max(1, math.ceil(len(pairs) / settings.batch_size))
+    recent_margins: list[float] = []
+
+    def take_step(step: int, rate: float) -> tuple[float, float]:
+        batch = next(batches)
+        batch_margins = _backward(batch, margins)
+        context.count_tokens(sum(pair.tokens for pair in batch))
+        recent_margins.extend(batch_margins)
+        figures, norm = _summary(batch_margins), optimiser.step(rate)
+        loop.log(step, learning_rate=rate, gradient_norm=norm, **figures)
+        return figures["loss"], norm
+
+    def evaluate_pairs(step: int) -> float | None:
+        validation = evaluate(held_out, margins) if held_out else {}
         if validation:
             require_finite_validation(validation["loss"], step)
-        loop.log_epoch(step, epoch, _summary(epoch_margins), validation)
-        if validation and validation["loss"] < best:
-            best, best_weights = validation["loss"], [p.detach().clone() for p in parameters]
-    if best_weights is not None:
-        with torch.no_grad():
-            for parameter, weights in zip(parameters, best_weights, strict=True):
-                parameter.copy_(weights)
+        train_figures = _summary(recent_margins) if recent_margins else {}
+        recent_margins.clear()
+        loop.log_evaluation(step, round(step / per_epoch, 3), train_figures, validation)
+        return validation.get("loss")
+
+    divergence = DivergenceDetector(rule.ceiling)
+    run_training(rule, parameters, take_step, evaluate_pairs, divergence, context=context, part=loop.part)
 
 
 def evaluate(pairs: Sequence[PreferencePair], margins: Margins) -> dict[str, float]:

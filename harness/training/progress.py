@@ -34,6 +34,11 @@ class MonitoredTasks:
     pairs: tuple[tuple[System, TaskData], ...]
     items: int
 
+    @property
+    def count(self) -> int:
+        """Items that are asked in all, of both splits."""
+        return sum(2 * min(self.items, len(task.validation)) for _, task in self.pairs)
+
     def scores(self) -> dict[str, float]:
         """Ask and score. The model stays in eval mode; the state of all random numbers is restored.
 

@@ -26,7 +26,8 @@ from harness.records.record import Row as Record
 from harness.training import pairs as training_pairs
 from harness.training import preferences
 from harness.training.pairs import PreferencePair
-from harness.training.preferences import PreferenceLoop, PreferenceSettings
+from harness.training.preferences import PreferenceLoop
+from harness.training.settings import PreferenceSettings
 
 ADAPTER = "reward"
 """Name of the reward model's adapter, beside the policy's."""
@@ -137,7 +138,7 @@ def fit_reward_model(
     with active_adapter(module, ADAPTER):
         parameters = [*(p for p in module.parameters() if p.requires_grad), *head.parameters()]
         preferences.train(
-            parameters, pairs, held_out, reward.margins, PreferenceLoop(settings, context, "reward_model_")
+            parameters, pairs, held_out, reward.margins, PreferenceLoop(settings, context, "reward_model")
         )
         if held_out:
             metrics = preferences.evaluate(held_out, reward.margins)

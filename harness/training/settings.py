@@ -1,4 +1,4 @@
-"""Settings of the supervised loop: declared once, for the loop and for the steps that have them as parameters."""
+"""Settings of the training loops: declared once, for the loop and for the steps that have them as parameters."""
 
 from __future__ import annotations
 
@@ -6,34 +6,49 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ScheduleShape = Literal["cosine", "linear", "constant"]
 BestBy = Literal["loss", "metric"]
 
 
-class SupervisedSettings(BaseModel):
-    """How the supervised loop trains; `harness.training.tuned_step.TunedStep` inherits the fields as its parameters.
+class StoppingSettings(BaseModel):
+    """How long a loop trains, and at which rate: `harness.training.stopping.StoppingRule`, for every loop alike.
 
-    A batch of more than `row_tokens` is divided into passes whose gradients are accumulated, which gives the same step.
-    `checkpointing` keeps no activations inside a block and computes them again in the backward pass (Chen et al. 2016,
-    arXiv:1604.06174): less memory for about a third more time. Names, order, defaults and descriptions are part of
-    trial keys and of ``harness strategies``.
+    Names, order, defaults and descriptions are part of trial keys and of ``harness strategies``.
 
     Example:
-        ``SupervisedSettings(learning_rate=5e-4, patience=2)``
+        ``StoppingSettings(learning_rate=5e-4, epochs=20)``
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(gt=0, description="at its peak, AdamW with warm-up and cosine")
-    epochs: int = Field(2, ge=1, description="passes over the training split; the best by validation loss is kept")
+    learning_rate: float = Field(gt=0, description="after warm-up, AdamW; constant, then falling to 0")
+    epochs: int = Field(10, ge=1, description="passes over the training split at most; the best by validation is kept")
+    min_steps: int = Field(48, ge=0, description="optimiser steps before patience counts")
+    patience: int = Field(3, ge=0, description="evaluations without a better one before the rate decays; 0: no limit")
+    evaluate_every: int = Field(0, ge=0, description="steps between evaluations; 0: a quarter of the cost at most")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the most steps in which the learning rate rises")
+
+
+class SupervisedSettings(StoppingSettings):
+    """How the supervised loop trains; `harness.training.tuned_step.TunedStep` inherits the fields as its parameters.
+
+    A batch of more than `row_tokens` is divided into passes whose gradients are accumulated, which gives the same step.
+    `checkpointing` keeps no activations inside a block and computes them again in the backward pass (Chen et al. 2016,
+    arXiv:1604.06174): less memory for about a third more time.
+    """
+
     batch_size: int = Field(16, ge=1, description="examples in one optimiser step")
     weight_decay: float = Field(0.0, ge=0, description="on matrices only")
-    schedule: ScheduleShape = Field("cosine", description="learning rate after warm-up")
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     max_norm: float = Field(1.0, gt=0, description="gradients are clipped to this global L2 norm")
-    patience: int = Field(0, ge=0, description="evaluations without a better one before an early stop; 0: none")
-    evaluate_every: int = Field(0, ge=0, description="steps between evaluations besides each epoch's; 0: none")
     best_by: BestBy = Field("loss", description="what the weights kept are best by, on validation")
     checkpointing: bool = Field(False, description="compute activations again on the way back: less memory, slower")
     row_tokens: int = Field(768, ge=1, description="tokens of one pass; a batch of more is accumulated over several")
+    watch_items: int = Field(16, ge=0, description="items a split on which the metric is watched; 0: losses only")
+
+
+class PreferenceSettings(StoppingSettings):
+    """How the preference loop trains; ``dpo`` has the fields as its parameters."""
+
+    batch_size: int = Field(8, ge=1, description="pairs in one optimiser step")
+    beta: float = Field(0.1, gt=0, description="weight of the log-ratio; the higher, the closer to the reference")
+    row_tokens: int | None = Field(768, ge=1, description="tokens of one pass; none: each answer gets its own")
     watch_items: int = Field(16, ge=0, description="items a split on which the metric is watched; 0: losses only")

@@ -14,12 +14,13 @@ from harness.api import Context, System, TaskData
 from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 from harness.models.local_model import LocalModel
-from harness.training.batches import TrainingSample, epoch_batches
+from harness.training.batches import TrainingSample, endless_batches
 from harness.training.divergence import DivergenceDetector
 from harness.training.losses import backward
-from harness.training.optimiser import MasterAdamW, Schedule
+from harness.training.optimiser import MasterAdamW
 from harness.training.progress import monitor_tasks
 from harness.training.settings import SupervisedSettings
+from harness.training.stopping import run_training, stopping_rule
 from harness.training.training_samples import build_split_samples
 from harness.training.validation import NO_VALIDATION, ValidationMonitor, ValidationSet
 
@@ -64,7 +65,8 @@ def train(  # noqa: PLR0913 - the last two may be left out
     """Train the parameters of `module` that require a gradient, in place.
 
     The loss is the mean over the completion tokens of a batch, nats. Each evaluation logs ``train_loss`` (mean over the
-    steps since the last one), ``validation_loss`` and the metric on both splits; the best one's weights stay.
+    steps since the last one), ``validation_loss`` and the metric on both splits; the best one's weights stay, the first
+    of which is before training. How long it takes is up to `harness.training.stopping.StoppingRule`.
 
     Args:
         module: a causal language model.
@@ -76,7 +78,7 @@ def train(  # noqa: PLR0913 - the last two may be left out
             (`harness.decoding.packing_probe.supports_packing`).
 
     Raises:
-        HarnessError: training diverged (`DivergenceDetector`).
+        HarnessError: training diverged (`DivergenceDetector`) before it was of use.
     """
     accelerator = _accelerator()
     module = accelerator.prepare_model(module)
@@ -87,31 +89,27 @@ def train(  # noqa: PLR0913 - the last two may be left out
         max_norm=settings.max_norm,
         record_memory=context.record_memory,
     )
-    batches = [
-        batch
-        for number in range(settings.epochs)
-        for batch in epoch_batches(samples, settings.batch_size, context.seed * 1000 + number)
-    ]
-    total, per_epoch = len(batches), len(batches) // settings.epochs
-    schedule = Schedule(settings.learning_rate, total, settings.warmup, settings.schedule)
+    rule = stopping_rule(settings, len(samples), settings.batch_size, validation.items)
     monitor = ValidationMonitor(module, settings, context, validation, packs)
-    divergence = DivergenceDetector(total, _uniform_loss(module))
+    batches = endless_batches(samples, settings.batch_size, context.seed * 1000)
+    per_epoch = math.ceil(len(samples) / settings.batch_size)
+
+    def take_step(step: int, rate: float) -> tuple[float, float]:
+        batch = next(batches)
+        loss = backward(module, batch, settings.row_tokens, packs=packs, propagate=accelerator.backward)
+        context.count_tokens(sum(sample.tokens for sample in batch))
+        norm = optimiser.step(rate)
+        monitor.losses.append(loss)
+        context.log({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
+        return loss, norm
+
+    def evaluate(step: int) -> float | None:
+        return monitor.evaluate(step, round(step / per_epoch, 3))
+
+    divergence = DivergenceDetector(rule.ceiling, _uniform_loss(module))
     module.train()
     with _checkpointing(module, on=settings.checkpointing):
-        for step, batch in enumerate(batches, 1):
-            loss = backward(module, batch, settings.row_tokens, packs=packs, propagate=accelerator.backward)
-            context.count_tokens(sum(sample.tokens for sample in batch))
-            divergence.check(loss)
-            rate = schedule.learning_rate_at(step - 1)
-            norm = optimiser.step(rate)
-            monitor.losses.append(loss)
-            context.log({"step": step, "loss": loss, "learning_rate": rate, "gradient_norm": norm})
-            if step % per_epoch == 0 or (settings.evaluate_every and step % settings.evaluate_every == 0):
-                monitor.evaluate(step, round(step / per_epoch, 3), last=step == total)
-            context.progress(step, total)
-            if monitor.out_of_patience:
-                break
-    monitor.restore()
+        run_training(rule, parameters, take_step, evaluate, divergence, context=context)
     module.eval()
 
 

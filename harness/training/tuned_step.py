@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,15 +14,18 @@ class TunedStep(Step, SupervisedSettings):
     """Make some weights trainable, and train them on the task as the system asks it.
 
     A method says in `attach` which weights those are, and sets the learning rate that suits it. All share the loop:
-    AdamW with warm-up over a tenth of the steps (as BERT was tuned: Devlin et al. 2019, arXiv:1810.04805), then a
-    cosine (Touvron et al. 2023, arXiv:2307.09288, section 3.1), and gradients clipped to a norm of 1.0 (Pascanu et al.
-    2013, arXiv:1211.5063; the figure: Brown et al. 2020, arXiv:2005.14165, appendix B).
+    AdamW at a rate that rises, stays, and falls to 0 once validation says so (`harness.training.stopping`), and
+    gradients clipped to a norm of 1.0 (Pascanu et al. 2013, arXiv:1211.5063; the figure: Brown et al. 2020, arXiv:2005.14165,
+    appendix B).
     """
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"train"}))
     changes_weights: ClassVar[bool] = True
     keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
+    retired: ClassVar[Mapping[str, str]] = {
+        "schedule": "the learning rate stays, and falls to 0 when validation says that training ends."
+    }
 
     def attach(self, model: Any) -> Any:
         """Return the model with what this method trains, and nothing else, requiring a gradient.
@@ -40,6 +44,9 @@ class TunedStep(Step, SupervisedSettings):
         return replace(
             self.trained_footprint(shape),
             epochs=self.epochs,
+            min_steps=self.min_steps,
+            patience=self.patience,
+            evaluate_every=self.evaluate_every,
             batch_size=self.batch_size,
             row_tokens=self.row_tokens,
             checkpointing=self.checkpointing,

@@ -9,7 +9,7 @@ from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
-from harness.api import Context, CorpusFigures, Example, HoldsWeights, Model, Step, System, TaskData
+from harness.api import Context, CorpusFigures, Example, HoldsWeights, Model, Step, System, TaskData, TrainingRun
 from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, first_line
 from harness.measure.environment import package_versions
@@ -137,6 +137,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     curves: list[dict[str, float]] = []
     latest: dict[str, float] = {}
     sizes: list[Held] = []
+    trainings: list[TrainingRun] = []
     row_counts: dict[str, int] = {}
 
     def log(point: Mapping[str, float]) -> None:
@@ -149,6 +150,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
         count_tokens=lambda tokens: recorder.meter.count_tokens(tokens_in=tokens),
         log=log,
         record_memory=lambda gradients, states: sizes.append(Held(gradient_bytes=gradients, optimizer_bytes=states)),
+        record_training=trainings.append,
         locate=_source_folder,
         open_model=partial(_open_source, cache=recorder.cache),
         count_rows=row_counts.update,
@@ -169,6 +171,7 @@ def _take(recorder: Recorder, link: Link, system: System, task: TaskData, chain_
     account = Account(
         span=adapt_span,
         curves=tuple(curves),
+        trainings=tuple(trainings),
         trained_parameters=_trained_parameters(step, system.model),
         held=_memory(system.model, sizes) if step.changes_weights else None,
         rows=row_counts,

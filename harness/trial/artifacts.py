@@ -20,6 +20,7 @@ from typing import Any
 from filelock import ReadWriteLock, Timeout
 from pydantic import Field
 
+from harness.api import TrainingRun
 from harness.data import manifest
 from harness.data.manifest import ListedFile
 from harness.errors import HarnessError
@@ -31,7 +32,7 @@ class Account(StoredModel):
 
     Attributes:
         span: the measured phase.
-        curves: points logged while training.
+        curves: points logged while training; trainings: how each loop ended.
         trained_parameters: parameters that took a gradient; None for what is not trained.
         size_bytes: on disk; None where it was not kept.
         held: memory of its training; None where nothing was trained, or it was not counted yet.
@@ -42,6 +43,7 @@ class Account(StoredModel):
 
     span: Span
     curves: tuple[dict[str, float], ...] = ()
+    trainings: tuple[TrainingRun, ...] = ()
     trained_parameters: int | None = None
     size_bytes: int | None = None
     held: Held | None = None

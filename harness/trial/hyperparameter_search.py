@@ -104,7 +104,7 @@ class _Rehearsal:
 
     def run(self, values: Values, name: str) -> Candidate:
         """Adapt with some parameters and ask the validation split; a failure is a result too."""
-        within = replace(self.recorder, cache=self.scratch, within=name, charged=[], curves=[])
+        within = replace(self.recorder, cache=self.scratch, within=name, charged=[], curves=[], trainings=[])
         score, reason = None, None
         within.emit({"phase": "search", "step": name})
         with self.recorder.meter.span("search"):

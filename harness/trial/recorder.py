@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.api import Step
+from harness.api import Step, TrainingRun
 from harness.measure.meter import Meter
 from harness.records.measurements import CorpusLearning, Held, Phase, Span, SyntheticRows
 from harness.trial import artifacts
@@ -38,6 +38,7 @@ class Recorder:
     meter: Meter = field(default_factory=Meter)
     charged: list[Span] = field(default_factory=list[Span])
     curves: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    trainings: list[TrainingRun] = field(default_factory=list[TrainingRun])
     adapted_bytes: int | None = None
     trained_parameters: int | None = None
     held: Held | None = None
@@ -87,6 +88,7 @@ class Recorder:
         if account.trained_parameters is not None:
             self.trained_parameters = (self.trained_parameters or 0) + account.trained_parameters
         self.curves += account.curves
+        self.trainings += account.trainings
         self.row_counts = account.rows
         if account.corpus:
             self.corpus.append(account.corpus)

@@ -94,6 +94,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         adapted_bytes=recorder.adapted_bytes,
         trained_parameters=recorder.trained_parameters,
         curves=tuple(recorder.curves),
+        trainings=tuple(recorder.trainings),
         search=hyperparameters,
         forecast=planned.forecast,
         serving=serving,

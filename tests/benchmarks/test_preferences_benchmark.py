@@ -8,6 +8,7 @@ from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.prompts.layout import render_prompt
 from harness.training import adapters, pairs, preferences
+from harness.training.settings import PreferenceSettings
 
 pytest.importorskip("trl", reason="pip install -c constraints.txt -e '.[test,peers]'")
 
@@ -33,7 +34,7 @@ def held_out_margin(model, data):
     held_out_pairs = pairs.build_split_pairs(system, data.task_data, "validation")
     with model.module.disable_adapter():
         held_out_pairs = preferences.with_reference(model.module, held_out_pairs, 768)
-    settings = preferences.PreferenceSettings(RATE, 1, BATCH, beta=1.0)
+    settings = PreferenceSettings(learning_rate=RATE, epochs=1, batch_size=BATCH, beta=1.0)
     margins = preferences.log_ratio_margins(model.module, settings)
     return preferences.evaluate(held_out_pairs, margins)["reward_margin"]
 
@@ -42,7 +43,7 @@ def train_ours(data):
     """Train once, the reference included; return seconds, tokens and the margin on the validation split."""
     model = fresh()
     system = System(model, data.task_data.task)
-    settings = preferences.PreferenceSettings(RATE, 1, BATCH, beta=BETA)
+    settings = PreferenceSettings(learning_rate=RATE, epochs=1, batch_size=BATCH, beta=BETA)
     train_pairs = pairs.build_split_pairs(system, data.task_data, "train")
 
     def work():

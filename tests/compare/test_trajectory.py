@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from harness.api import TrainingRun
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
 from harness.compare.prose.training_sentences import spark
@@ -71,8 +72,8 @@ def test_training_that_ends_while_validation_loss_falls_is_called_undertrained(c
         completed("sentiment", "zero_shot", pattern(0.5)),
     ]
     sentence = (
-        "Undertrained: `lora`, whose validation loss still fell at the last check. "
-        "Train longer: harness run SUITE --strategy 'lora(epochs=4)'"
+        "Undertrained: `lora`, still better on validation at the last check than at any before. "
+        "Train longer: harness run SUITE --strategy 'lora(epochs=20)'"
     )
     assert (sentence in compare(stored).suites[0].tasks[0].verdict) is short
     decision = decide(stored, Constraints()).tasks[0]
@@ -80,8 +81,32 @@ def test_training_that_ends_while_validation_loss_falls_is_called_undertrained(c
     assert (sentence in decision.changes) is short
 
 
+def ended(reason, best_step=3):
+    return TrainingRun(3, 0, 3, 2, 1, reason, best_step)
+
+
+@pytest.mark.parametrize(("reason", "short"), [("ceiling", True), ("patience", False), ("diverged", False)])
+def test_where_the_end_of_training_is_recorded_only_the_ceiling_is_undertrained(reason, short):
+    curves = tuple(logged(checks=(0.5, 0.4, 0.3)))
+    trial = completed("sentiment", "lora", pattern(0.8), trained=1, curves=curves, trainings=(ended(reason),))
+    verdict = compare([trial]).suites[0].tasks[0].verdict
+    assert any(text.startswith("Undertrained") for text in verdict) is short
+    assert any(text.startswith("Training diverged: `lora`") for text in verdict) is (reason == "diverged")
+
+
+@pytest.mark.parametrize("best_step", [0, 2])
+def test_a_training_that_was_of_no_use_is_told_of(best_step):
+    trainings = (ended("patience", best_step),)
+    trial = completed("sentiment", "lora", pattern(0.8), trained=1, curves=tuple(logged()), trainings=trainings)
+    report = compare([trial])
+    verdict = report.suites[0].tasks[0].verdict
+    assert any(text.startswith("Not tuned: `lora`. At no check") for text in verdict) is (best_step == 0)
+    assert "in 3 steps (patience spent), validation loss" in markdown.render(report)
+
+
 def test_the_last_step_with_epochs_is_trained_longer():
-    assert train_longer("lora(rank=4)+dpo+rag(k=1)") == "lora(rank=4)+dpo(epochs=4)+rag(k=1)"
+    assert train_longer("lora(rank=4)+dpo+rag(k=1)") == "lora(rank=4)+dpo(epochs=20)+rag(k=1)"
+    assert train_longer("lora+rlhf") == "lora+rlhf(steps=48)"
     assert train_longer("zero_shot") is None
     assert train_longer("no_such_step") is None
 

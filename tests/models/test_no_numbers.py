@@ -57,10 +57,10 @@ def test_infinite_logits_are_no_numbers_either(open_tiny):
 def test_a_training_that_begins_without_numbers_blames_the_model(loss):
     detector = DivergenceDetector(10)
     with pytest.raises(HarnessError, match=r"gives no numbers .* for the first batch"):
-        detector.check(loss)
-    detector.check(1.0)
+        detector.check(loss, 1.0)
+    detector.check(1.0, 1.0)
     with pytest.raises(HarnessError, match="training diverged at step 2"):
-        detector.check(loss)
+        detector.check(loss, 1.0)
 
 
 def test_a_validation_loss_that_is_no_number_is_a_divergence():

@@ -62,10 +62,10 @@ def test_the_reference_is_the_model_that_the_step_before_left(open_tiny):
 def test_the_metric_is_logged_on_both_splits(open_tiny):
     points = []
     data = replace(TASK_DATA, metrics=("accuracy",))
-    how = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 6, "watch_items": 4}
+    how = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 6, "watch_items": 4, "evaluate_every": 3}
     build_step("dpo", **how).adapt(System(open_tiny(), TASK), data, Context(log=points.append))
     monitored = [point for point in points if "validation_accuracy" in point]
-    assert [point["epoch"] for point in monitored] == [1, 2]
+    assert [point["epoch"] for point in monitored] == [0, 1, 2]
     assert all(0 <= point["train_accuracy"] <= 1 for point in monitored)
 
 

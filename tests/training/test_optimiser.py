@@ -1,13 +1,11 @@
 """AdamW over 32-bit masters is torch's AdamW, and small updates survive in 16-bit weights."""
 
 import copy
-import itertools
-import math
 
 import pytest
 import torch
 
-from harness.training.optimiser import MasterAdamW, Schedule
+from harness.training.optimiser import MasterAdamW
 
 
 def network(dtype=torch.float32):
@@ -66,18 +64,3 @@ def test_a_parameter_without_a_gradient_stays_as_it_is():
     optimiser.step(0.1)
     assert (unused == 1).all()
     assert (used < 1).all()
-
-
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
-    schedule = Schedule(1.0, steps=100, warmup=0.1)
-    rates = [schedule.learning_rate_at(step) for step in range(100)]
-    assert rates[:10] == pytest.approx([(n + 1) / 10 for n in range(10)])
-    assert max(rates) == 1.0
-    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
-    assert rates[55] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.5)))
-    assert rates[-1] < 0.001
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_a_short_training_has_a_rate_above_zero_at_every_step(steps):
-    assert all(Schedule(1.0, steps).learning_rate_at(step) > 0 for step in range(steps))

@@ -1,6 +1,7 @@
 """The preference loop computes what its formula says, however pairs are laid out, and what trl's DPOTrainer does."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,21 +12,19 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, unfreeze
 from harness.training.batches import epoch_batches
-from harness.training.optimiser import Schedule
 from harness.training.pairs import PreferencePair, build_pairs, build_split_pairs
-from harness.training.preferences import (
-    PreferenceLoop,
-    PreferenceSettings,
-    evaluate,
-    log_ratio_margins,
-    train,
-    with_reference,
-)
+from harness.training.preferences import PreferenceLoop, evaluate, log_ratio_margins, train, with_reference
+from harness.training.settings import PreferenceSettings
+from harness.training.stopping import StoppingRule
 
 TOKEN = st.integers(6, 60)
 ANSWER = st.lists(TOKEN, min_size=1, max_size=6)
 PAIR = st.builds(PreferencePair, st.lists(TOKEN, min_size=1, max_size=8), ANSWER, ANSWER)
 PAIRS = [PreferencePair([10, 11, 12 + n % 5], [20, 21 + n % 3, 2], [20, 30 + n % 4, 31, 2]) for n in range(12)]
+
+
+def settings_of(learning_rate, epochs, batch_size, **changes):
+    return PreferenceSettings(learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def log_ratio(module, pair):
 def test_margins_are_those_of_whole_answers_alone(module, prefix, batch, budget):
     batch = [PreferencePair(prefix + p.prompt, p.chosen, p.rejected, reference=0.25) for p in batch]
     expected = sorted(0.5 * (log_ratio(module, pair).item() - 0.25) for pair in batch)
-    margins = log_ratio_margins(module, PreferenceSettings(1e-3, 1, 8, beta=0.5, row_tokens=budget))
+    margins = log_ratio_margins(module, settings_of(1e-3, 1, 8, beta=0.5, row_tokens=budget))
     computed = sorted(value for pass_margins in margins(batch) for value in pass_margins.tolist())
     assert computed == pytest.approx(expected, abs=1e-4)
 
@@ -81,7 +80,7 @@ def test_a_leaf_is_never_empty(chosen, rejected):
 def test_before_the_first_update_nothing_is_preferred(open_tiny):
     model = low_rank(open_tiny())
     pairs = with_reference(model.module, PAIRS, 64)
-    figures = evaluate(pairs, log_ratio_margins(model.module, PreferenceSettings(1e-3, 1, 4)))
+    figures = evaluate(pairs, log_ratio_margins(model.module, settings_of(1e-3, 1, 4)))
     assert figures["loss"] == pytest.approx(math.log(2), abs=1e-5)
     assert figures["reward_margin"] == pytest.approx(0, abs=1e-5)
 
@@ -98,7 +97,7 @@ def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
     trained_weights = []
     for size in (768, budget):
         model = unfreeze(open_tiny())
-        loop_settings = PreferenceSettings(1e-3, 1, 4, row_tokens=size)
+        loop_settings = settings_of(1e-3, 1, 4, row_tokens=size)
         pairs = with_reference(model.module, PAIRS, size)
         train(
             trained(model.module),
@@ -111,7 +110,7 @@ def test_the_size_of_rows_does_not_change_what_is_learned(open_tiny, budget):
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*trained_weights, strict=True))
 
 
-def run(open_tiny, loop_settings, train_pairs=PAIRS, validation_pairs=(), seed=0):
+def run(open_tiny, loop_settings, train_pairs=PAIRS, validation_pairs=(), *, seed=0, record=lambda run: None):
     model = low_rank(open_tiny())
     points = []
     pairs, held_out_pairs = (
@@ -123,30 +122,41 @@ def run(open_tiny, loop_settings, train_pairs=PAIRS, validation_pairs=(), seed=0
         pairs,
         held_out_pairs,
         margins,
-        PreferenceLoop(loop_settings, Context(seed=seed, log=points.append)),
+        PreferenceLoop(loop_settings, Context(seed=seed, log=points.append, record_training=record)),
     )
     return model, points, evaluate(held_out_pairs or pairs, margins)
 
 
 def test_training_makes_the_better_answers_likelier(open_tiny):
-    _, points, figures = run(open_tiny, PreferenceSettings(5e-3, 4, 4), validation_pairs=PAIRS)
+    _, points, figures = run(open_tiny, settings_of(5e-3, 4, 4, evaluate_every=3), validation_pairs=PAIRS)
     assert figures["preference_accuracy"] == 1
     assert figures["loss"] < 0.6
     steps = [point for point in points if "loss" in point]
     assert [point["step"] for point in steps] == list(range(1, 13))
     assert {"loss", "learning_rate", "gradient_norm", "reward_margin", "preference_accuracy"} <= steps[0].keys()
-    epochs = [point for point in points if "validation_loss" in point]
-    assert [point["epoch"] for point in epochs] == [1, 2, 3, 4]
-    assert {"train_loss", "validation_preference_accuracy", "validation_reward_margin"} <= epochs[0].keys()
+    checks = [point for point in points if "validation_loss" in point]
+    assert [point["epoch"] for point in checks] == [0, 1, 2, 3, 4]
+    assert checks[0]["validation_loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert {"train_loss", "validation_preference_accuracy", "validation_reward_margin"} <= checks[1].keys()
     assert sum("train_preference_accuracy" in point for point in points) == 4
 
 
 def test_the_epoch_with_the_lowest_validation_loss_stays(open_tiny):
     opposed = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in PAIRS]
-    _, points, figures = run(open_tiny, PreferenceSettings(5e-3, 4, 4), validation_pairs=opposed)
+    model, points, figures = run(open_tiny, settings_of(5e-3, 4, 4, evaluate_every=3), validation_pairs=opposed)
     values = [point["validation_loss"] for point in points if "validation_loss" in point]
-    assert values.index(min(values)) == 0
+    assert values.index(min(values)) == 0  # that before training: the more PAIRS are learned, the worse these
     assert figures["loss"] == pytest.approx(min(values), abs=1e-5)
+    assert not any(p.any() for name, p in model.module.named_parameters() if "lora_B" in name)
+
+
+def test_patience_ends_it_as_it_ends_supervised_tuning(open_tiny):
+    opposed = [PreferencePair(p.prompt, p.rejected, p.chosen) for p in PAIRS]
+    loop_settings = settings_of(5e-3, 30, 4, min_steps=6, patience=2, evaluate_every=3)
+    runs = []
+    run(open_tiny, loop_settings, validation_pairs=opposed, record=runs.append)
+    assert (runs[0].steps, runs[0].floor_steps, runs[0].ceiling_steps) == (11, 6, 90)
+    assert (runs[0].reason, runs[0].best_step) == ("patience", 0)
 
 
 def test_one_seed_gives_one_order_and_another_seed_another():
@@ -157,7 +167,7 @@ def test_one_seed_gives_one_order_and_another_seed_another():
 def test_pairs_without_numbers_are_an_error(open_tiny):
     broken = [PreferencePair(p.prompt, p.chosen, p.rejected, reference=math.nan) for p in PAIRS]
     model = low_rank(open_tiny())
-    loop_settings = PreferenceSettings(1e-3, 1, 4)
+    loop_settings = settings_of(1e-3, 1, 4)
     with pytest.raises(HarnessError, match=r"gives no numbers .* for the first batch"):
         train(
             trained(model.module),
@@ -194,7 +204,7 @@ def test_tasks_that_are_learned_together_bring_their_pairs(open_tiny):
 
 
 def peer(model, table, config, rate):
-    """Make trl's trainer take tokens in their order and the rates of `Schedule`; return the loss of every step."""
+    """Make trl's trainer take tokens in their order; return the loss of every step."""
     from torch.optim import AdamW
     from torch.optim.lr_scheduler import LambdaLR
     from torch.utils.data import SequentialSampler
@@ -212,10 +222,9 @@ def peer(model, table, config, rate):
             losses.append(loss.item())
             return loss
 
-    losses, steps = [], math.ceil(len(table) / config.per_device_train_batch_size)
-    schedule = Schedule(rate, steps)
+    losses, rule = [], StoppingRule(1.0, math.ceil(len(table) / config.per_device_train_batch_size), warmup=1)
     inner = AdamW(trained(model.module), lr=rate, weight_decay=0.0)
-    rates = LambdaLR(inner, lambda step: schedule.learning_rate_at(step) / rate)
+    rates = LambdaLR(inner, lambda step: replace(rule, step=step).learning_rate)
     options = {"args": config, "train_dataset": table, "processing_class": model.tokenizer}
     Trainer(model.module, optimizers=(inner, rates), **options).train()
     return losses
@@ -226,7 +235,7 @@ def test_losses_and_weights_are_those_of_trl_step_by_step(open_tiny, tmp_path):
     from datasets import Dataset
     from trl import DPOConfig
 
-    loop_settings = PreferenceSettings(5e-3, 1, 4, beta=0.3)
+    loop_settings = settings_of(5e-3, 1, 4, beta=0.3)
     ours, points, _ = run(open_tiny, loop_settings)
     theirs = low_rank(open_tiny())
     order = [pair for batch in epoch_batches(PAIRS, loop_settings.batch_size, 1) for pair in batch]

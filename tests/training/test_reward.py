@@ -9,7 +9,6 @@ from harness.api import Context, Example, Query, System, Task, TaskData
 from harness.decoding.packed_rows import Branch
 from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank
-from harness.training.preferences import PreferenceSettings
 from harness.training.reward import (
     ADAPTER,
     CUT_OFF_PENALTY,
@@ -20,6 +19,7 @@ from harness.training.reward import (
     fit_reward_model,
     metric_reward,
 )
+from harness.training.settings import PreferenceSettings
 
 TASK = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
 EXAMPLES = tuple(
@@ -67,7 +67,9 @@ def test_a_reward_model_learns_which_answer_is_better_and_says_how_well(open_tin
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
     reward = fitted(model, points)
     assert [p for p in points if "reward_accuracy" in p] == [{"reward_accuracy": 1.0, "reward_accuracy_n": 4}]
-    assert points[0].keys() >= {"step", "reward_model_loss", "reward_model_preference_accuracy"}
+    first = next(point for point in points if "reward_model_loss" in point)
+    assert first.keys() >= {"step", "reward_model_preference_accuracy", "reward_model_learning_rate"}
+    assert points[0].keys() >= {"step", "reward_model_validation_loss"}
     questions = questions_of(model)
     texts = [[[*model.encode(text), 2] for text in ("good 1", "bad 1")] for _ in questions]
     rewards = reward(questions, texts)

@@ -47,9 +47,9 @@ def optimised(system, reward, policy_settings, seed=0):
 def test_the_reward_rises_and_the_curve_tells_of_it_before_and_after(system):
     _, points = optimised(system, wants(favourite(system)), PolicySettings(2e-2, 12, 4, 8, 3, beta=0.0))
     held_out = [point for point in points if "validation_reward" in point]
-    assert [point["step"] for point in held_out] == [0, 12]
+    assert [point["step"] for point in held_out] == [0, 3, 6, 9, 12]
     assert held_out[0]["validation_kl"] == pytest.approx(0, abs=1e-6)
-    assert held_out[1]["validation_kl"] > 0.1
+    assert held_out[-1]["validation_kl"] > 0.1
     steps = [point for point in points if "reward" in point]
     assert len(steps) == 12
     assert {"loss", "kl", "completion_tokens", "cut_off", "learning_rate", "gradient_norm"} <= steps[0].keys()
@@ -176,8 +176,24 @@ def test_the_loss_is_that_of_trl(open_tiny, tmp_path):
 
 def test_divergence_is_an_error_that_says_what_to_lower(system):
     broken = lambda questions, answers: torch.full((len(questions), len(answers[0])), float("nan"))  # noqa: E731
-    with pytest.raises(HarnessError, match=r"diverged at step 1: the loss is nan; lower learning_rate\."):
+    with pytest.raises(HarnessError, match=r"gives no numbers .* for the validation items"):
         optimised(system, broken, SETTINGS)
+
+
+def test_a_policy_that_gets_worse_stops_and_is_the_one_from_before(system):
+    token = favourite(system)
+    rewards, runs = iter((1.0, *(-float(n) for n in range(100)))), []
+
+    def reward(questions, answers):
+        if len(answers[0]) == 1:  # of validation: ever worse
+            return torch.full((len(questions), 1), next(rewards))
+        return wants(token)(questions, answers)
+
+    before = [p.detach().clone() for p in system.model.module.parameters()]
+    policy_settings = PolicySettings(1e-2, 40, 4, 4, 3, min_steps=4, patience=2, evaluate_every=2)
+    optimise_policy(system, TASK_DATA, reward, policy_settings, Context(record_training=runs.append))
+    assert (runs[0].steps, runs[0].ceiling_steps, runs[0].reason, runs[0].best_step) == (7, 40, "patience", 0)
+    assert all(torch.equal(a, b) for a, b in zip(before, system.model.module.parameters(), strict=True))
 
 
 def test_what_is_needed_depends_on_the_reward():

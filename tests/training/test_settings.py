@@ -12,13 +12,13 @@ from harness.training.tuned_step import TunedStep
 ORDER = (
     "learning_rate",
     "epochs",
-    "batch_size",
-    "weight_decay",
-    "schedule",
-    "warmup",
-    "max_norm",
+    "min_steps",
     "patience",
     "evaluate_every",
+    "warmup",
+    "batch_size",
+    "weight_decay",
+    "max_norm",
     "best_by",
     "checkpointing",
     "row_tokens",
@@ -30,7 +30,7 @@ PARAMETERS = {
     "epochs": 3,
     "batch_size": 5,
     "weight_decay": 0.2,
-    "schedule": "linear",
+    "min_steps": 5,
     "warmup": 0.3,
     "max_norm": 0.5,
     "patience": 4,
@@ -75,7 +75,7 @@ def test_every_parameter_reaches_the_loop(name, monkeypatch):
     assert {field: getattr(settings, field) for field in ORDER} == PARAMETERS
 
 
-@pytest.mark.parametrize("mistake", [{"epochs": 0}, {"warmup": 1.0}, {"schedule": "steps"}, {"packs": True}])
+@pytest.mark.parametrize("mistake", [{"epochs": 0}, {"warmup": 1.0}, {"min_steps": -1}, {"packs": True}])
 def test_settings_outside_their_range_are_refused(mistake):
     with pytest.raises(ValidationError):
         SupervisedSettings(learning_rate=1e-3, **mistake)

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import random
 
 import pytest
@@ -14,6 +15,7 @@ from harness.errors import HarnessError
 from harness.training.adapters import attach_low_rank, unfreeze
 from harness.training.batches import TrainingSample
 from harness.training.divergence import DivergenceDetector
+from harness.training.losses import mean_loss
 from harness.training.progress import monitor_tasks
 from harness.training.settings import SupervisedSettings
 from harness.training.supervised import fit, train
@@ -46,12 +48,13 @@ def points_of(model, material=MATERIAL, system=None, **changes):
 
 
 def test_each_evaluation_has_losses_and_the_metric_on_both_splits(open_tiny):
-    points = points_of(unfreeze(open_tiny()))
-    assert [(point["step"], point["epoch"]) for point in points] == [(3, 1), (6, 2), (9, 3)]
-    names = {"train_loss", "validation_loss", "train_accuracy", "validation_accuracy"}
-    assert all(point.keys() == {"step", "epoch", *names} for point in points)
+    points = points_of(unfreeze(open_tiny()), evaluate_every=3)
+    assert [(point["step"], point["epoch"]) for point in points] == [(0, 0), (3, 1), (6, 2), (9, 3)]
+    names = {"validation_loss", "train_accuracy", "validation_accuracy"}
+    assert points[0].keys() == {"step", "epoch", *names}
+    assert all(point.keys() == {"step", "epoch", "train_loss", *names} for point in points[1:])
     assert points[-1]["train_accuracy"] == points[-1]["validation_accuracy"] == 1.0
-    assert points[-1]["train_loss"] < points[0]["train_loss"]
+    assert points[-1]["train_loss"] < points[1]["train_loss"]
 
 
 def test_the_metric_is_that_of_the_system_after_training(open_tiny):
@@ -63,15 +66,15 @@ def test_the_metric_is_that_of_the_system_after_training(open_tiny):
 
 def test_evaluations_can_be_more_than_one_an_epoch(open_tiny):
     points = points_of(unfreeze(open_tiny()), evaluate_every=2)
-    assert [point["step"] for point in points] == [2, 3, 4, 6, 8, 9]
-    assert points[0]["epoch"] == pytest.approx(0.667)
+    assert [point["step"] for point in points] == [0, 2, 4, 6, 9]
+    assert points[1]["epoch"] == pytest.approx(0.667)
 
 
 @pytest.mark.parametrize("items", [0, 2, 32])
 @pytest.mark.parametrize("kind", ["llama", "sliding"])
 def test_the_weights_are_the_same_with_and_without_monitoring(open_tiny, items, kind):
     outcomes = []
-    for watch_items, interval in ((items, 1), (0, 0)):
+    for watch_items, interval in ((items, 1), (0, 100)):
         model = attach_low_rank(open_tiny(kind), rank=4, alpha=8.0, dropout=0.5, targets="all-linear")
         model.module.load_state_dict(weights_of_seed(model.module))
         torch.manual_seed(5)
@@ -103,21 +106,38 @@ def train_only(model, material, loop_settings):
     train(model.module, build_split_samples(system, material, "train"), loop_settings, Context(), validation)
 
 
+OPPOSED_TRAINING = SupervisedSettings(
+    learning_rate=3e-3, epochs=30, batch_size=4, min_steps=3, patience=2, evaluate_every=3, warmup=0.01
+)
+
+
 def test_training_stops_early_when_patience_ends_and_the_best_stays(open_tiny):
     module = unfreeze(open_tiny()).module
-    points, steps = [], []
-    context = Context(log=points.append, progress=lambda step, total: steps.append((step, total)))
-    train(
-        module,
-        SAMPLES,
-        SupervisedSettings(learning_rate=3e-3, epochs=30, batch_size=4, patience=2),
-        context,
-        ValidationSet(OPPOSED),
+    points, steps, runs = [], [], []
+    context = Context(
+        log=points.append, progress=lambda step, total: steps.append((step, total)), record_training=runs.append
     )
-    values = [point["validation_loss"] for point in points if "validation_loss" in point]
-    assert 3 <= len(values) < 30
-    assert values.index(min(values)) == len(values) - 3
-    assert steps[-1] == (3 * len(values), 90)
+    train(module, SAMPLES, OPPOSED_TRAINING, context, ValidationSet(OPPOSED))
+    checks = {point["step"]: point["validation_loss"] for point in points if "validation_loss" in point}
+    (run,) = runs
+    assert run.best_step == min(checks, key=checks.get)
+    assert mean_loss(module, OPPOSED, 768) == pytest.approx(checks[run.best_step], abs=1e-5)
+    spent = run.best_step + 2 * 3
+    assert (run.reason, run.steps, run.ceiling_steps) == ("patience", spent + spent // 4, 90)
+    assert steps[0] == (1, 90)
+    assert steps[-1] == (run.steps, run.steps)
+    rates = [point["learning_rate"] for point in points if "loss" in point]
+    assert set(rates[1:spent]) == {3e-3}
+    assert all(0 < rate <= 3e-3 for rate in rates[spent:])
+
+
+def test_weights_that_no_training_step_makes_better_are_those_from_before(open_tiny):
+    module = unfreeze(open_tiny()).module
+    train(module, OPPOSED, SupervisedSettings(learning_rate=3e-3, epochs=10, batch_size=4), Context())
+    before, runs = weights(module), []
+    train(module, SAMPLES, OPPOSED_TRAINING, Context(record_training=runs.append), ValidationSet(OPPOSED))
+    assert runs[0].best_step == 0
+    assert all(torch.equal(before[name], after) for name, after in weights(module).items())
 
 
 def test_without_patience_every_epoch_is_run(open_tiny):
@@ -126,11 +146,12 @@ def test_without_patience_every_epoch_is_run(open_tiny):
     train(
         module,
         SAMPLES,
-        SupervisedSettings(learning_rate=3e-3, epochs=8, batch_size=4),
+        SupervisedSettings(learning_rate=3e-3, epochs=8, batch_size=4, min_steps=0, patience=0, evaluate_every=3),
         Context(log=points.append),
         ValidationSet(OPPOSED),
     )
-    assert sum("validation_loss" in point for point in points) == 8
+    assert sum("validation_loss" in point for point in points) == 9
+    assert max(point["step"] for point in points) == 24
 
 
 def test_the_best_can_be_chosen_by_the_metric(open_tiny):
@@ -208,19 +229,19 @@ def test_a_healthy_training_on_single_examples_goes_on(open_tiny):
 def test_noise_around_a_level_is_no_divergence(noise):
     divergence = DivergenceDetector(len(noise))
     for value in noise:
-        divergence.check(1.5 + value)
+        divergence.check(1.5 + value, value)
 
 
 def test_rare_hard_examples_in_a_learned_task_are_no_divergence():
     divergence = DivergenceDetector(200)
     draw = random.Random(0)
     for _ in range(200):
-        divergence.check(4.0 if draw.random() < 0.3 else 0.02)
+        divergence.check(*((4.0, 20.0) if draw.random() < 0.3 else (0.02, 0.01)))
 
 
-def check_all(divergence, losses):
-    for loss in losses:
-        divergence.check(loss)
+def check_all(divergence, losses, norms=None):
+    for loss, norm in zip(losses, norms or itertools.repeat(1.0), strict=norms is not None):
+        divergence.check(loss, norm)
 
 
 def test_a_loss_that_stays_where_it_rose_to_is_a_divergence():
@@ -231,6 +252,36 @@ def test_a_loss_that_stays_where_it_rose_to_is_a_divergence():
 def test_a_loss_that_is_worse_than_guessing_from_the_second_step_on_is_a_divergence():
     with pytest.raises(HarnessError, match="diverged at step 9"):
         check_all(DivergenceDetector(40, uniform=6.0), [6.2] + [40.0, 900.0] * 20)
+
+
+def test_a_loss_that_has_become_that_of_a_guess_is_a_divergence():
+    with pytest.raises(HarnessError, match=r"no lower than 10\.80, that of a guess over .*, from 3\.40"):
+        check_all(DivergenceDetector(24, uniform=10.80), [3.4, 51.8, *(10.8 for _ in range(22))])
+
+
+def test_a_model_that_begins_by_guessing_may_go_on():
+    check_all(DivergenceDetector(24, uniform=4.0), [4.1, *(4.0 for _ in range(23))])
+
+
+def test_gradients_that_are_lost_are_a_divergence():
+    losses, norms = [3.0, 2.0, *(2.5 for _ in range(22))], [1.0, 1.0, *(0.0 for _ in range(22))]
+    with pytest.raises(HarnessError, match=r"at step 8: the gradients of the last 6 steps are 0, and the loss"):
+        check_all(DivergenceDetector(24), losses, norms)
+    check_all(DivergenceDetector(24), [3.0, *(0.0 for _ in range(23))], norms)  # everything is learned
+
+
+def test_gradients_that_explode_while_the_loss_rises_are_a_divergence():
+    losses = [2.0] * 10 + [2.2] * 14
+    norms = [1.0] * 10 + [500.0] * 14
+    with pytest.raises(HarnessError, match=r"diverged at step 16: the gradients' norm .* was 500 or more, from 1"):
+        check_all(DivergenceDetector(24), losses, norms)
+    check_all(DivergenceDetector(24), [2.0] * 10 + [0.5] * 14, norms)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_gradients_without_numbers_are_a_divergence(number):
+    with pytest.raises(HarnessError, match=f"diverged at step 3: the norm of the gradients is {number}; lower"):
+        check_all(DivergenceDetector(24), [2.0, 2.0, 2.0], [1.0, 1.0, number])
 
 
 @pytest.mark.parametrize("packs", [True, False])

@@ -44,7 +44,7 @@ def test_the_defaults_come_first_and_no_candidate_twice(run):
     record, _ = run(LORA, budget="trials=3")
     found = record.search.candidates
     assert len(found) == 3
-    assert found[0].parameters == {"lora.learning_rate": 5e-4, "lora.epochs": 2, "lora.rank": 8}
+    assert found[0].parameters == {"lora.learning_rate": 5e-4, "lora.rank": 8}
     assert len({json.dumps(one.parameters) for one in found}) == 3
     assert record.search.items == 4
     assert record.trial.steps[0]["rank"] == 8
@@ -167,12 +167,10 @@ def test_a_task_without_a_validation_split_is_skipped_with_the_reason(tiny_suite
 
 
 def test_what_the_user_set_is_not_searched():
-    assert set(space_of(build("lora", find_step))) == {"lora.learning_rate", "lora.epochs", "lora.rank"}
+    assert set(space_of(build("lora", find_step))) == {"lora.learning_rate", "lora.rank"}
     assert set(space_of(build("rag(k=1)+lora(rank=4)+lora", find_step))) == {
         "lora.learning_rate",
-        "lora.epochs",
         "lora#2.learning_rate",
-        "lora#2.epochs",
         "lora#2.rank",
     }
     assert space_of(build("zero_shot", find_step)) == {}

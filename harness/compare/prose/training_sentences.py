@@ -5,29 +5,46 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from harness.api import TrainingRun
 from harness.compare.prose import corpus_sentences
 from harness.compare.prose.names import Names
 from harness.compare.table.findings import Curve
-from harness.compare.table.result import StrategyResult
-from harness.compare.table.undertraining import train_longer, undertrained
+from harness.compare.table.result import StrategyResult, TrialResult
+from harness.compare.table.undertraining import diverged, train_longer, undertrained, without_gain
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sentences(row: StrategyResult) -> list[str]:
     """Describe each training run of a row's first seed, and what it learned of a corpus; empty: nothing was trained."""
-    curves = next((trial.curves for trial in row.trials if trial.curves), ())
-    return [sentence for curve in curves if (sentence := _sentence(curve))] + corpus_sentences.sentences(row)
+    trial = next((trial for trial in row.trials if trial.curves), None)
+    return (_run_sentences(trial) if trial else []) + corpus_sentences.sentences(row)
 
 
 def undertrained_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
-    """Name the rows whose training ended while validation loss fell, with a command that trains the best longer."""
+    """Name the rows whose training ended while it improved, with a command that trains the best longer."""
     short = [row for row in rows if undertrained(row)]
     if not short:
         return ""
     longer = train_longer(short[0].strategy)
     command = f" Train longer: harness run SUITE --strategy {shlex.quote(longer)}" if longer else ""
-    return f"Undertrained: {name.all(short)}, whose validation loss still fell at the last check.{command}"
+    return f"Undertrained: {name.all(short)}, still better on validation at the last check than at any before.{command}"
+
+
+def ending_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
+    """Name the rows that training did not improve, and those whose training diverged."""
+    useless, lost = [row for row in rows if without_gain(row)], [row for row in rows if diverged(row)]
+    parts: list[str] = []
+    if useless:
+        parts.append(
+            f"Not tuned: {name.all(useless)}. At no check was training better on validation than before it, so the "
+            "weights from before were measured: try another learning_rate."
+        )
+    if lost:
+        parts.append(
+            f"Training diverged: {name.all(lost)}. Its best weights from before were measured: lower learning_rate."
+        )
+    return " ".join(parts)
 
 
 def spark(values: Sequence[float], width: int = 12) -> str:
@@ -40,13 +57,26 @@ def spark(values: Sequence[float], width: int = 12) -> str:
     return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 0] for value in sampled)
 
 
-def _sentence(curve: Curve) -> str:
+def _run_sentences(trial: TrialResult) -> list[str]:
+    ends = [training for training in trial.trainings if not training.part]  # curves of other parts are not drawn
+    matched = ends if len(ends) == len(trial.curves) else [None] * len(trial.curves)
+    pairs = zip(trial.curves, matched, strict=True)
+    return [sentence for curve, end in pairs if (sentence := _sentence(curve, end))]
+
+
+def _sentence(curve: Curve, end: TrainingRun | None) -> str:
     parts: list[str] = []
     if curve.loss:
         values = [value for _, value in curve.loss]
-        parts.append(f"loss {values[0]:.2f} to {values[-1]:.2f} {spark(values)} in {curve.steps} steps")
+        parts.append(f"loss {values[0]:.2f} to {values[-1]:.2f} {spark(values)} in {curve.steps} steps{_reason(end)}")
     losses = [check["validation_loss"] for check in curve.checks if "validation_loss" in check]
     if losses and curve.best is not None:
         parts.append(f"validation loss {losses[0]:.2f} to {losses[-1]:.2f}")
         parts.append(f"lowest at check {curve.best + 1} of {len(curve.checks)}")
     return ", ".join(parts)
+
+
+def _reason(end: TrainingRun | None) -> str:
+    """Say why a training ended; empty where it is not known."""
+    reasons = {"patience": "patience spent", "ceiling": "the most allowed", "diverged": "diverged"}
+    return f" ({reasons[end.reason]})" if end else ""

@@ -11,7 +11,7 @@ from harness.compare.prose import forecast_sentences, reading_sentences, side_ef
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
-from harness.compare.prose.training_sentences import undertrained_sentence
+from harness.compare.prose.training_sentences import ending_sentence, undertrained_sentence
 from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds
@@ -37,6 +37,7 @@ def sentences(task: TaskResult) -> tuple[str, ...]:
         _chance(task, primary, claimed) if claimed else "",
         *reading_sentences.sentences(scored, name),
         undertrained_sentence(scored, name),
+        ending_sentence(scored, name),
         unlearned_sentence(scored, name),
         *synthetic_sentences.sentences(task, scored, name),
         *side_effect_sentences.sentences(task, claimed, name),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.api import Kind
+from harness.api import Kind, TrainingRun
 from harness.compare.cost.money import Money, PricingAssumptions
 from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
@@ -39,7 +39,7 @@ class TrialResult(StoredModel):
     Attributes:
         train_items: trained on so many items only; None: on all, or on none.
         search: what was tried for its parameters; None where they were not searched.
-        curves: of each run of training, in order.
+        curves: of each run of training, in order; trainings: how each ended, not known in protocol 1.
         corpus: how well each step that learns the corpus has learned it.
     """
 
@@ -52,6 +52,7 @@ class TrialResult(StoredModel):
     gap: Gap | None = None
     search: Search | None = None
     curves: tuple[Curve, ...] = ()
+    trainings: tuple[TrainingRun, ...] = ()
     corpus: tuple[CorpusLearning, ...] = ()
     cost: Cost | None = None
 

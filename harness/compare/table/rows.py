@@ -111,6 +111,7 @@ def _trial(
         gap=None if suite is None else _gap([trial], panels),
         search=record.search,
         curves=curves_of(record.curves),
+        trainings=record.trainings,
         corpus=record.corpus,
         cost=resources.trial_cost(record, len(group.items.get(seed, ()))),
     )

@@ -1,26 +1,36 @@
-"""Undertrained rows: validation loss still fell at the last check, so more epochs may raise the score."""
+"""How training ended: still improving, so that more of it may raise the score; without a gain; or diverged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 from harness.compare.table.findings import Curve
-from harness.compare.table.result import StrategyResult
+from harness.compare.table.result import StrategyResult, TrialResult
 from harness.errors import HarnessError
 from harness.plan.chain import Link, build, canonical
 from harness.plan.discover import find_step
 
 MIN_FALL = 0.01
-"""Smallest fall of validation loss from the best earlier check to the last, as a share, that counts."""
+"""Smallest improvement on the best earlier check by the last, as a share, that counts."""
 
 
 def undertrained(row: StrategyResult) -> bool:
-    """Whether the last training run of any seed ended while its validation loss fell."""
-    return any(_still_falls(trial.curves[-1]) for trial in row.trials if trial.curves)
+    """Whether the last training run of any seed reached its ceiling while it improved on validation."""
+    return any(_still_improves(trial) for trial in row.trials)
+
+
+def without_gain(row: StrategyResult) -> bool:
+    """Whether some training of any seed was of no use: its best weights are those from before it."""
+    return any(training.best_step == 0 for trial in row.trials for training in trial.trainings)
+
+
+def diverged(row: StrategyResult) -> bool:
+    """Whether some training of any seed diverged after weights that were of use, which stayed."""
+    return any(training.reason == "diverged" for trial in row.trials for training in trial.trainings)
 
 
 def train_longer(strategy: str, step: str = "") -> str | None:
-    """Double the epochs of the last step that has some: ``lora`` → ``lora(epochs=4)``; None where unknown.
+    """Double the epochs, or steps, of the last step that has some: ``lora`` → ``lora(epochs=20)``; None where unknown.
 
     Args:
         strategy: text of a chain.
@@ -31,14 +41,25 @@ def train_longer(strategy: str, step: str = "") -> str | None:
     except HarnessError:
         return None
     for index in reversed(range(len(links))):
-        epochs = getattr(links[index].step, "epochs", None)
-        if isinstance(epochs, int) and step in ("", links[index].name):
-            link = links[index]
-            links[index] = Link(link.name, link.step.model_copy(update={"epochs": 2 * epochs}), link.tasks)
+        link = links[index]
+        ceiling = next((name for name in ("epochs", "steps") if name in type(link.step).model_fields), None)
+        if ceiling and step in ("", link.name):
+            doubled = {ceiling: 2 * getattr(link.step, ceiling)}
+            links[index] = Link(link.name, link.step.model_copy(update=doubled), link.tasks)
             return canonical(links)
     return None
 
 
-def _still_falls(curve: Curve) -> bool:
-    losses: Sequence[float] = [check["validation_loss"] for check in curve.checks if "validation_loss" in check]
-    return len(losses) > 1 and losses[-1] < min(losses[:-1]) * (1 - MIN_FALL)
+def _still_improves(trial: TrialResult) -> bool:
+    """Go by the recorded reason of the end, where there is one: records of protocol 1 have curves only."""
+    if not trial.curves or (trial.trainings and trial.trainings[-1].reason != "ceiling"):
+        return False
+    losses = _validation_losses(trial.curves[-1])
+    least = min(losses[:-1], default=-math.inf)
+    return bool(losses) and losses[-1] < least - MIN_FALL * abs(least)
+
+
+def _validation_losses(curve: Curve) -> list[float]:
+    """Return what was to be low on validation at each check: the loss, or the reward negated."""
+    losses = [check["validation_loss"] for check in curve.checks if "validation_loss" in check]
+    return losses or [-check["validation_reward"] for check in curve.checks if "validation_reward" in check]
