@@ -8,10 +8,8 @@ from typing import ClassVar
 
 from harness.api import (
     Answer,
-    Architecture,
     Context,
     Example,
-    Footprint,
     ModelInfo,
     Needs,
     ProgressCallback,
@@ -33,12 +31,8 @@ class Majority(Step):
     """
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train", "choices"}))
+    asks_model: ClassVar[bool] = False
     paper: ClassVar[str] = "ZeroR; Witten, Frank and Hall 2011, Data Mining, 3rd edition, section 11.4"
-
-    def footprint(self, shape: Architecture) -> Footprint:
-        """Ask no model."""
-        del shape
-        return Footprint(constant_answers=True)
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Count the training answers, and put them in the place of the model."""

@@ -166,7 +166,6 @@ class Footprint:
         checkpointing: activations inside a block are recomputed in the backward pass.
         monitored_items: items per split whose metric is computed at each evaluation.
         extra_prompts: further prompts answered while adapting.
-        constant_answers: the answer is the same whatever is asked: no model is asked.
         exemplars: few-shot examples in each prompt; shared_exemplars: all prompts have the same ones.
         passages: retrieved passages in each prompt; training_passages: in prompts that are learned from, 0: as many;
             passage_words: of each, 0: as the suite cuts them;
@@ -201,7 +200,6 @@ class Footprint:
     checkpointing: bool = False
     monitored_items: int = 0
     extra_prompts: int = 0
-    constant_answers: bool = False
     exemplars: int = 0
     shared_exemplars: bool = True
     passages: int = 0

@@ -101,6 +101,7 @@ class Step(BaseModel):
         paper: where the method comes from.
         retired: parameters of earlier versions that stored records have, and what became of each, for the error.
     """
+        asks_model: whether the model answers; else the step gives answers of its own, and none is asked.
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -115,6 +116,7 @@ class Step(BaseModel):
     paper: ClassVar[str] = ""
     retired: ClassVar[Mapping[str, str]] = {}
 
+    asks_model: ClassVar[bool] = True
     def sources(self) -> tuple[str, ...]:
         """Name the models that the step finds by `Context.locate` or opens by `Context.open_model`.
 

@@ -80,7 +80,7 @@ class _TrialForecast:
             self._add_step(totals, task, link, footprint, footprints)
             footprints.append(footprint)
         weights, prompts = _weights_after(footprints), self._prompt_shape(task, footprints)
-        if any(footprint.constant_answers for footprint in footprints):
+        if not all(link.step.asks_model for link in self.links):
             return _forecast(totals)
         if prompts.keeps_prefix:
             self._add_prefix(totals, prompts, weights)

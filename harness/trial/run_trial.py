@@ -18,6 +18,7 @@ from harness.measure.environment import current_environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
 from harness.models import registry
+from harness.plan.discover import find_step
 from harness.predict import answering, label_calibration, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
@@ -121,6 +122,8 @@ def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
 def _choose_form(
     recorder: Recorder, planned: PlannedTrial, target: PreparedTask, material: Sequence[TaskData]
 ) -> tuple[PreparedTask, Sequence[TaskData], Model | None]:
+    if not all(find_step(str(step["step"])).asks_model for step in planned.trial.steps):
+        return target, material, None
     """Choose the form of each task that leaves it open; the model comes back if it was opened for that."""
     identity = planned.model_identity or planned.model_reference
     open_once = remembered(partial(_open, recorder, planned))

@@ -72,7 +72,7 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         uses_examples=learns and not weights,
         uses_preferences=bool(needs & {"preferences", "reward"}),
         labels=_count_labels(record, installed, needs) if learns else None if uninstalled else 0,
-        constant=any(step.footprint(_ANY_SHAPE).constant_answers for step in installed),
+        constant=not all(step.asks_model for step in installed),
         steps=len(record.trial.steps),
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),
