@@ -94,7 +94,10 @@ class Pretrain(TunedStep):
 
 
 def corpus_of(task: TaskData) -> list[Passage]:
-    """Return the passages of all tasks that are learned, each text once: for everybody where any copy of it is."""
-    passages = [passage for part in task.parts or (task,) for passage in part.corpus]
+    """Return the passages of all tasks that are learned, and what a step before wrote in other words, each text once.
+
+    A text is for everybody where any copy of it is.
+    """
+    passages = [passage for part in task.parts or (task,) for passage in (*part.corpus, *part.paraphrases)]
     passages.sort(key=lambda passage: not passage.readers)
     return list({(passage.title, passage.text): passage for passage in passages}.values())

@@ -126,7 +126,8 @@ def run(  # noqa: PLR0913 - one for each option of a run
     if planned.pending and not share_gpu:
         gpu.refuse_busy()
     models = {(trial.model_reference, trial.backend) for trial in planned.pending}
-    models |= {(source, "local") for trial in planned.pending for source in trial.sources}
+    sources = {source for trial in planned.pending for source in trial.sources}
+    models |= {(source, registry.identify(source, "embedder").backend) for source in sources}
     for reference, backend in sorted(models):
         _fetch(reference, console, backend)
     if any(trial.forecast is None for trial in planned.pending):  # their models were not here when the plan was made

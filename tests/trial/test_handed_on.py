@@ -8,6 +8,8 @@ import pytest
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
 from harness.trial.handed_on import hand_on
+from strategies.pretrain import corpus_of
+from strategies.synthesise import Synthesise
 from tests.trial.trial_results import LORA, only
 
 
@@ -54,8 +56,6 @@ def test_a_step_can_hand_on_training_items_only(facts):
 @pytest.fixture
 def leaky(monkeypatch, facts):
     """A step that copies a test question, as one could that had read the test file, and one that it invents."""
-    from strategies.synthesise import Synthesise
-
     rows = [
         written(facts.task_data.train[0], name="synthetic-1", question=facts.test[0].query.input),
         written(facts.task_data.train[1], name="synthetic-2", question="What opens the gate behind the harbour wall?"),
@@ -98,3 +98,13 @@ def test_synthetic_rows_alone_leave_the_training_split_out(run, leaky):
     record, rows = run(f"synthesise(add=false)+{LORA}", "facts")
     assert (record.synthetic.learned, record.synthetic.synthetic) == (1, 1)
     assert {row.id for row in rows if row.role == "train"} == {leaky[1].query.id}
+
+
+def test_paraphrases_are_learned_by_what_learns_the_corpus_and_are_not_retrieved(facts):
+    data = facts.task_data
+    reworded = dataclasses.replace(data.corpus[0], id="p0~1", text="No other key than number 0 opens it.")
+    given = hand_on(dataclasses.replace(data, paraphrases=(reworded,)), data, facts.test).task_data
+    assert reworded in corpus_of(given)
+    assert given.corpus == data.corpus
+    assert given.corpus_hash == data.corpus_hash
+    assert given.hash != data.hash
