@@ -99,9 +99,9 @@ class Step(BaseModel):
         space: what a search may try for which parameters; those that the user gave another value than their default
             are not searched.
         paper: where the method comes from.
+        asks_model: whether the model answers; else the step gives answers of its own, and none is asked.
         retired: parameters of earlier versions that stored records have, and what became of each, for the error.
     """
-        asks_model: whether the model answers; else the step gives answers of its own, and none is asked.
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -114,9 +114,9 @@ class Step(BaseModel):
     random: ClassVar[bool] = False
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
+    asks_model: ClassVar[bool] = True
     retired: ClassVar[Mapping[str, str]] = {}
 
-    asks_model: ClassVar[bool] = True
     def sources(self) -> tuple[str, ...]:
         """Name the models that the step finds by `Context.locate` or opens by `Context.open_model`.
 
