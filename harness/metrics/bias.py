@@ -80,6 +80,7 @@ METRICS = (
         _KINDS,
         prefers_stereotype,
         distance,
+        folded_at=IDEAL,
         higher_is_better=False,
         bounds=(0.0, 0.5),
         defined=scored_pairs,

@@ -53,6 +53,7 @@ class Metric:
         bounds: lowest and highest possible value.
         concern: what a change for the worse means: less of a skill, more bias, or less privacy.
         binary: every item's score is 0 or 1, and the metric is their mean.
+        folded_at: the metric is the distance of a mean in [0, 1] from this; None: it is not.
         defined: which items the metric is defined for, as a mask [n]; the others are left out, not wrong.
         source: where the definition comes from.
     """
@@ -66,6 +67,7 @@ class Metric:
     higher_is_better: bool | None = True
     bounds: tuple[float, float] = (0.0, 1.0)
     binary: bool = False
+    folded_at: float | None = None
     defined: Defined = all_items
     concern: Literal["skill", "bias", "privacy"] = "skill"
     source: str = ""

@@ -6,7 +6,7 @@ Source: Miller 2024, *Adding Error Bars to Evals* (arXiv:2411.00640), section 5.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -69,6 +69,28 @@ def items_to_detect(difference: float, detectable: float, n: int) -> float:
     return n * (ratio * ratio)
 
 
+def items_for(smallest: Callable[[float], float], difference: float, n: int) -> float | None:
+    """Items with which a difference of that size becomes detectable; None: `MOST_ITEMS` are not enough.
+
+    Args:
+        smallest: the smallest detectable difference by how many times the items there are, falling.
+        difference: to be detected, positive.
+        n: items that there are.
+
+    Returns:
+        Not rounded; `n` or fewer where these are enough.
+    """
+    low, high = 0.0, math.log(MOST_ITEMS / n)
+    if smallest(math.exp(high)) > difference:
+        return None
+    if smallest(1.0) <= difference:
+        return float(n)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if smallest(math.exp(middle)) <= difference else (middle, high)
+    return n * math.exp(high)
+
+
 def two_digits(count: int) -> int:
     """Round to two significant digits, to the nearest: more are not in an estimate of a sample size."""
     step = 10 ** max(0, math.floor(math.log10(count)) - 1)
@@ -112,22 +134,43 @@ def detectable(
     """Smallest true difference that a t test with these clusters and seeds finds with the given power.
 
     The standard error is sqrt(design · sd² / n + 2 · seed_sd² / S), its degrees of freedom Satterthwaite's, as in the
-    comparison itself. With one seed, the variance of seeds is unknown and left out.
+    comparison itself. With one seed, `seed_sd` is taken as known.
 
     Raises:
         HarnessError: there are fewer than two clusters.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415 - slow to import, and a plain plan does not need it
-
     units = items / assumed.per_cluster
     if units < 2:
         raise HarnessError("no difference can be seen in fewer than two clusters: give the task a larger test split")
     parts = [(assumed.design * assumed.sd**2 / items, units - 1)]
-    parts += [(assumed.seed_sd**2 / seeds, seeds - 1)] * 2 if seeds > 1 and assumed.seed_sd else []
-    variance = sum(part for part, _ in parts)
-    df = variance**2 / sum(part**2 / part_df for part, part_df in parts) if variance else 1.0
+    if assumed.seed_sd:
+        parts.append((2 * assumed.seed_sd**2 / seeds, 2 * (seeds - 1) if seeds > 1 else math.inf))
+    exact = assumed.exact and not assumed.seed_sd
+    return smallest_difference(parts, alpha=alpha, power=power) + (1 / items if exact else 0)
+
+
+def smallest_difference(parts: Sequence[tuple[float, float]], *, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Smallest true difference that a t test finds with the given power.
+
+    Args:
+        parts: variances that add up to that of the difference, each with the degrees of freedom of its estimate.
+        alpha: level of the test, adjusted where it is one of several.
+        power: share of true differences of that size that are found.
+    """
+    from scipy.special import stdtrit  # noqa: PLC0415 - slow to import, and a plain plan does not need it
+
+    df = satterthwaite(parts)
     deviates = float(stdtrit(df, 1 - alpha / 2) + stdtrit(df, power))
-    return deviates * math.sqrt(variance) + (1 / items if assumed.exact and seeds == 1 else 0)
+    return deviates * math.sqrt(sum(variance for variance, _ in parts))
+
+
+def satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
+    """Degrees of freedom of a sum of variances, each with its own; infinite where none is estimated.
+
+    Source: Satterthwaite 1946, *An approximate distribution of estimates of variance components*.
+    """
+    weights = sum(variance**2 / df for variance, df in parts)
+    return sum(variance for variance, _ in parts) ** 2 / weights if weights > 0 else math.inf
 
 
 def items_needed(
@@ -146,14 +189,14 @@ def items_needed(
     return low
 
 
-def seeds_needed(assumed: PowerAssumptions, difference: float) -> tuple[int, int] | None:
+def seeds_needed(assumed: PowerAssumptions, difference: float, *, alpha: float = ALPHA) -> tuple[int, int] | None:
     """Fewest seeds after which one more saves less than a tenth of the items, and the items with that many seeds.
 
     None: `MOST_SEEDS` seeds are too few.
     """
     best: tuple[int, int] | None = None
     for seeds in range(2, MOST_SEEDS + 1):
-        items = items_needed(assumed, difference, seeds)
+        items = items_needed(assumed, difference, seeds, alpha=alpha)
         if items is None:
             continue
         if best and items > 0.9 * best[1]:

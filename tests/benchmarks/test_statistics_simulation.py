@@ -33,6 +33,25 @@ CASES = {
     ),
     # a bound for all pairs may be stricter than it says
     "tied for best, 8 strategies": (simulations.tied_for_best, {"familywise": (0.01, 0.065)}),
+    "best and baseline, 8 strategies": (simulations.best_and_baseline, {"familywise": (0.01, 0.065)}),
+    "one seed each, spread assumed": (simulations.one_seed, {"familywise": (0.0, 0.065)}),
+    "one seed each but one of three": (lambda n: simulations.one_seed(n, repeated=1), {"familywise": (0.0, 0.065)}),
+    "one seed each but three of three": (lambda n: simulations.one_seed(n, repeated=3), {"familywise": (0.0, 0.065)}),
+    "three seeds each": (lambda n: simulations.one_seed(n, repeated=8), {"familywise": (0.0, 0.065)}),
+    # found a little more often than promised: Shaffer's steps get easier, and the size is that of the first
+    "detectable, 8 strategies": (simulations.detectable_gap, {"power": (0.77, 0.88)}),
+    "detectable, 18 strategies": (lambda n: simulations.detectable_gap(n // 4, 18), {"power": (0.75, 0.88)}),
+    "the best of 8 equal": (simulations.winner, {"coverage": (0.94, 0.96)}),
+    "the best of 18 equal": (lambda n: simulations.winner(n, 18), {"coverage": (0.94, 0.96)}),
+    # how far behind the others truly are is not known, so they count as rivals
+    "the best of 8, 3 errors ahead": (lambda n: simulations.winner(n, ahead=3.0), {"coverage": (0.94, 0.98)}),
+    "the best of 8, 9 errors ahead": (lambda n: simulations.winner(n, ahead=9.0), {"coverage": (0.94, 0.965)}),
+    "token F1 near 0, 120 items": (simulations.near_zero, {}),
+    # two intervals folded onto one: more than promised where both sides of one half are likely
+    "distance from one half, 0.5": (lambda n: simulations.folded(n, 0.5), {"coverage": (0.935, 0.99)}),
+    "distance from one half, 0.55": (simulations.folded, {"coverage": (0.935, 0.99)}),
+    "distance from one half, 0.7": (lambda n: simulations.folded(n, 0.7), {}),
+    "medians of 3 runs of 100": (simulations.latency_of_runs, {"coverage": (0.935, 0.98)}),
     "planned items, t": (simulations.power, {}),
     "planned items, clusters of 4": (lambda n: simulations.power(n, per_cluster=4, correlation=0.2), {}),
     "planned items, exact McNemar": (simulations.power_of_answers, {}),

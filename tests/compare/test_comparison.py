@@ -111,7 +111,7 @@ def test_a_probe_is_not_compared_with_itself_in_its_own_table():
 
 def test_clusters_are_respected(quick):
     assert task(quick, "qa").clusters == 100
-    assert row(quick, "qa", "rag").scores["token_f1"].method == "t, clustered"
+    assert row(quick, "qa", "rag").scores["token_f1"].method.startswith("t, clustered")
 
 
 def test_a_metric_that_cannot_be_told_is_absent(quick):

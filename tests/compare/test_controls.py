@@ -5,7 +5,7 @@ import pytest
 from harness.compare.prose.self_test_sentences import sentences
 from harness.compare.report.comparison import compare
 from harness.compare.report.shown_items import examples_of
-from harness.compare.table.agreement import agreement
+from harness.compare.table.agreement import PooledCheck, agreement
 from harness.compare.trials.stored_trials import read_trials
 from harness.metrics import Items
 from harness.records.measurements import Check
@@ -182,7 +182,7 @@ def test_seeds_checks_are_added_up_and_one_that_could_not_be_made_says_why():
         for seed, right in enumerate((10, 9))
     ]
     (task,) = compare(stored).suites[0].tasks
-    assert task.rows[0].checks == (Check(name="merged", items=20, agreeing=19),)
+    assert task.rows[0].checks == (PooledCheck(name="merged", items=20, agreeing=19, runs=2),)
     (task,) = compare([checked(Check(name="precision", items=0, agreeing=0, note="not made: no room"))]).suites[0].tasks
     assert sentences(task) == ["Self-test of `lora`, 4-bit weights as in full precision: not made: no room."]
     assert sentences(compare([completed("sentiment", "lora", HALF)]).suites[0].tasks[0]) == []

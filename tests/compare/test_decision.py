@@ -24,8 +24,8 @@ QUICK = settings(max_examples=25, deadline=None)
 
 def test_without_constraints_the_best_is_chosen_with_what_is_tied(stored):
     found = only(stored)
-    assert found.chosen == ("rag+lora", "small")
-    assert found.verdict.startswith("On `qa` choose `rag+lora` (token F1 0.55 [0.50, 0.60])")
+    assert found.chosen == ("rag", "small")  # the simpler: 0.05 less may be the one seed of the other
+    assert found.verdict.startswith("On `qa` choose `rag` (token F1 0.50 [0.44, 0.56]): tied with `rag+lora`")
     assert "Only one seed of `rag+lora`" in found.verdict
     assert [option.place for option in found.options if option.place] == list(
         range(1, 1 + sum(bool(option.place) for option in found.options))
@@ -146,7 +146,8 @@ def test_relaxing_a_limit_that_would_admit_a_better_one_is_named(stored):
 
 def test_items_that_would_separate_the_tied_are_told():
     found = only([trial("rag", 0.55, index=True), trial("rag+lora", 0.6, trained=9, index=True)])
-    assert any("80 % power" in text for text in found.changes) or found.confidence == "clear"
+    assert found.confidence == "tied"
+    assert any("80 % power" in text or "No number of test items" in text for text in found.changes)
 
 
 def test_the_smallest_model_that_meets_the_bar_is_named_with_its_licence():
@@ -166,9 +167,9 @@ def test_several_tasks_are_decided_apart_and_together():
     ]
     made = decide(stored, Constraints())
     assert {task.task: task.chosen[0] for task in made.tasks} == {"qa": "few_shot", "sentiment": "zero_shot"}
-    assert made.overall.chosen[0] == "zero_shot"  # behind by 0.4 at most, few_shot by 0.5
+    assert made.overall.chosen[0] == "zero_shot"  # each is worse on one task, and it is simpler
     assert made.overall.worse_on == ("qa",)
-    assert "`few_shot` for qa (clearly best)" in made.verdict
+    assert "`few_shot` for qa (probably best, one seed)" in made.verdict
 
 
 def test_a_task_with_one_strategy_is_left_out_and_said(stored):
@@ -281,9 +282,10 @@ def test_the_cheaper_of_those_tied_is_named_beside_the_simplest():
     assert "; `rag+lora` costs" in decision.verdict
 
 
-def test_what_costs_less_but_is_clearly_worse_is_named(stored):
-    found = only(stored, objective="cost", min_metrics=(parse_bar("token_f1=0.12"),))
-    assert any("`rag` keeps to everything with" in text and "clearly worse" in text for text in found.changes)
+def test_what_costs_less_but_is_clearly_worse_is_named():
+    better = trial("rag+lora", 0.55, memory=2500, trained=9, index=True, seconds=10)
+    found = only([trial("rag", 0.3, memory=900, index=True, seconds=9), better], objective="cost")
+    assert any("`rag` keeps to everything with" in text and "probably worse" in text for text in found.changes)
 
 
 def test_a_budget_of_nothing_is_kept_by_nobody():

@@ -54,10 +54,13 @@ def test_unequal_clusters_have_the_degrees_of_freedom_of_bell_and_mccaffrey():
     assert df < 3
 
 
-def test_the_best_of_several_is_adjusted_for_every_pair_that_could_have_been_it():
-    assert intervals.holm_to_best([0.02]) == [0.02]
-    assert intervals.holm_to_best([0.01, 0.002, 0.04]) == pytest.approx([0.03, 0.012, 0.04])
-    assert intervals.holm_to_best([0.5, 0.9]) == [1.0, 1.0]
+def test_pairs_are_adjusted_for_as_many_as_can_still_be_equal():
+    """Of three strategies that is Shaffer's: 3 pairs, then 1; of four 6, then 3 (three alike), thrice, then 2 and 1."""
+    assert intervals.shaffer([0.02], 2) == [0.02]
+    assert intervals.shaffer([0.03, 0.01, 0.04], 3) == pytest.approx([0.03, 0.03, 0.04])
+    rising = [0.001, 0.002, 0.003, 0.004, 0.02, 0.03]
+    assert intervals.shaffer(rising, 4) == pytest.approx([0.006, 0.006, 0.009, 0.012, 0.04, 0.04])
+    assert intervals.shaffer([0.5, 0.9, 0.7], 3) == [1.0, 1.0, 1.0]
 
 
 def test_mcnemar_equals_the_textbook_binomial_sum():
@@ -71,11 +74,12 @@ def test_welch_equals_scipy_on_logarithms():
     rng = np.random.default_rng(3)
     first, second = np.log(rng.lognormal(0.2, 0.1, 4)), np.log(rng.lognormal(0.0, 0.4, 7))
     expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    error, half = intervals.welch(first, second)
+    error, df = intervals.welch(first, second)
+    half = intervals.t_multiplier(df) * error
     middle = first.mean() - second.mean()
     assert (middle - half, middle + half) == pytest.approx((expected.low, expected.high))
     assert error == pytest.approx(math.hypot(stats.sem(first), stats.sem(second)))
-    assert intervals.welch(np.ones(3), np.zeros(2)) == (0.0, 0.0)
+    assert intervals.welch(np.ones(3), np.zeros(2)) == (0.0, math.inf)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

@@ -69,7 +69,7 @@ def test_unlike_sizes_side_by_side_are_warned_of():
 
 def test_what_still_gains_from_more_items_is_said():
     (said,) = (text for text in table().verdict if "training items" in text)
-    assert said.startswith("More training items still helped: `lora` +0.20 [")
+    assert said.startswith("More training items still probably helped: `lora` +0.20 [")
     assert "from 128 to 192 items" in said
     assert "`full`" not in said
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import expit, logit
 
 from harness import metrics
 from harness.compare.stats.bootstrap import bca_interval, bca_p, resample
@@ -33,16 +34,35 @@ def test_independent_0_1_scores_get_wilsons_interval():
     assert (interval.value, interval.n, interval.clusters, interval.method) == (0.8, 5, None, "Wilson")
 
 
-def test_other_means_get_a_t_interval():
+def test_other_means_get_a_t_interval_on_the_logit_scale():
     scores = np.random.default_rng(0).random(40)
-    interval = estimate(sample(scores))
+    interval, mean = estimate(sample(scores)), scores.mean()
+    ends = stats.t.interval(0.95, 39, logit(mean), stats.sem(scores) / (mean * (1 - mean)))
+    assert (interval.low, interval.high) == pytest.approx(tuple(expit(ends)))
+    assert interval.method == "t on the logit scale"
+
+
+def test_a_score_without_a_finite_range_keeps_its_plain_t_interval():
+    bits = Metric("mine", "bits an item", frozenset({"qa"}), lambda items: items, bounds=(0.0, np.inf))
+    scores = np.random.default_rng(0).random(40) * 3
+    interval = estimate(replace(sample(scores), metric=bits))
     assert (interval.low, interval.high) == pytest.approx(stats.t.interval(0.95, 39, scores.mean(), stats.sem(scores)))
-    assert interval.method == "t"
+
+
+@pytest.mark.parametrize("right", [45, 20, 80])
+def test_the_distance_of_a_share_from_one_half_has_the_shares_interval_folded(right):
+    """Of 100, 45 lie at [0.35, 0.55], which holds one half: the distance may be 0."""
+    scores = [1] * right + [0] * (100 - right)
+    interval, share = estimate(sample(scores, "stereotype_distance")), estimate(sample(scores, "stereotype_share"))
+    ends = sorted((abs(share.low - 0.5), abs(share.high - 0.5)))
+    assert interval.value == pytest.approx(abs(right / 100 - 0.5))
+    assert interval.low == pytest.approx(0 if right == 45 else ends[0])
+    assert interval.high == pytest.approx(ends[1])
 
 
 def test_clustered_0_1_scores_get_a_clustered_interval():
     interval = estimate(sample([1, 1, 1, 0, 0, 0, 1, 0], "accuracy", clusters=[0, 0, 0, 1, 1, 1, 2, 2]))
-    assert (interval.clusters, interval.method) == (3, "t, clustered")
+    assert (interval.clusters, interval.method) == (3, "t, clustered on the logit scale")
 
 
 def test_copying_every_item_narrows_nothing_where_the_copies_are_a_cluster():
@@ -110,9 +130,12 @@ def test_the_difference_of_0_1_scores_is_tested_by_mcnemar():
     assert "McNemar" in change.method
 
 
-def test_the_detectable_difference_is_2_8_standard_errors():
+def test_the_detectable_difference_is_of_the_level_that_decides():
     a, b = np.random.default_rng(0).random((2, 50))
-    assert difference(sample(a), sample(b)).detectable == pytest.approx(2.8016 * stats.sem(a - b), rel=1e-4)
+    change, error = difference(sample(a), sample(b)), stats.sem(a - b)
+    assert change.detectable == pytest.approx((stats.t.ppf(0.975, 49) + stats.t.ppf(0.8, 49)) * error, rel=1e-6)
+    strict = stats.t.ppf(1 - 0.025 / 28, 49) + stats.t.ppf(0.8, 49)
+    assert change.adjusted(0.5, 28).detectable == pytest.approx(strict * error, rel=1e-6)
 
 
 def test_seeds_that_disagree_widen_the_interval_and_seeds_that_agree_do_not():
@@ -128,10 +151,12 @@ def test_seeds_that_disagree_widen_the_interval_and_seeds_that_agree_do_not():
 
 def test_the_variance_of_seeds_is_added_to_that_of_items():
     items = np.random.default_rng(0).random(400) * 0.5
-    interval = estimate(sample([items, items + 0.02]))
+    interval, alone = estimate(sample([items, items + 0.02])), estimate(sample(items + 0.01))
     item, seed = stats.sem(items) ** 2, np.var([0, 0.02], ddof=1) / 2
     df = (item + seed) ** 2 / (item**2 / 399 + seed**2)
-    assert interval.high - interval.value == pytest.approx(stats.t.ppf(0.975, df) * np.sqrt(item + seed))
+    factor = stats.t.ppf(0.975, df) * np.sqrt(item + seed) / (stats.t.ppf(0.975, 399) * np.sqrt(item))
+    assert interval.high - interval.value == pytest.approx(factor * (alone.high - alone.value))
+    assert interval.value - interval.low == pytest.approx(factor * (alone.value - alone.low))
 
 
 def test_a_bootstrapped_mean_agrees_with_the_t_interval():

@@ -10,7 +10,7 @@ from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of, findings
 from harness.compare.decide.rules import DecisionRule, rules_for
 from harness.compare.prose.names import Names
-from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, surely, usd
 from harness.compare.prose.reading_sentences import single_answer
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
@@ -20,7 +20,7 @@ from harness.measure.units import seconds, size
 from harness.metrics import get
 from harness.records.measurements import StoredModel
 
-Confidence = Literal["only", "clear", "tied", "unknown"]
+Confidence = Literal["only", "clear", "probable", "tied", "unknown"]
 Figure = Callable[[StrategyResult], float | None]
 _FEWEST_TRAINED = "fewest trained parameters"
 _NEEDS: dict[str, Callable[[Traits], float]] = {
@@ -74,7 +74,8 @@ class TaskDecision(StoredModel):
 
     Attributes:
         verdict: in a sentence or two, with how sure it is.
-        confidence: whether the chosen is the only one that fits, clearly best, tied with others, or no test tells.
+        confidence: whether the chosen is the only one that fits, clearly best, probably best (the spread over seeds is
+            assumed), tied with others, or no test tells.
         chosen: strategy and model; None where nothing fits.
         options: in order: the chosen, those tied with it by the objective, the others that fit, then the excluded.
         nothing_fits: which constraint binds, and what comes nearest.
@@ -166,7 +167,8 @@ def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constrai
     if left == 1:
         sentence += f": the only one of {count(of, 'option')} that fits"
     elif not alternatives:
-        sentence += f": clearly best of the {left} that fit" if left < of else f": clearly best of all {left}"
+        sure = surely([row.to_best for row in table.rows if row.to_best])
+        sentence += f": {sure} best of the {left} that fit" if left < of else f": {sure} best of all {left}"
     else:
         sentence += f": tied with {_names(alternatives, name)}, {_why(order, limits, name, primary)}"
     sentence += f".{_costs(chosen)}"
@@ -202,7 +204,7 @@ def worse(row: StrategyResult, name: Names) -> str:
     """Say why one that fits is not among those tied for best."""
     if row.to_best is None:
         return f"{name(row)} answered other items, so no test compares it with the best"
-    return f"{name(row)} is clearly worse than the best that fits: {change(row.to_best)}"
+    return f"{name(row)} is {surely([row.to_best])} worse than the best that fits: {change(row.to_best)}"
 
 
 def _flag(rule: DecisionRule) -> str:

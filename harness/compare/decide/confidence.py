@@ -11,10 +11,10 @@ from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, score
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds, size
-from harness.metrics.statistical_power import items_to_detect, two_digits
+from harness.metrics.statistical_power import two_digits
 from harness.records.measurements import StoredModel
 
-Level = Literal["clear", "tied", "alone", "unknown"]
+Level = Literal["clear", "probable", "tied", "alone", "unknown"]
 
 MOST_ITEMS = 1_000_000
 """More test items than anybody collects."""
@@ -26,7 +26,8 @@ class Confidence(StoredModel):
     """How sure it is which strategy is best.
 
     Attributes:
-        level: ``clear`` (ahead of all others), ``tied``, ``alone`` (nothing to compare with) or ``unknown``.
+        level: ``clear`` (ahead of all others), ``probable`` (so, if seeds vary as assumed), ``tied``, ``alone``
+            (nothing to compare with) or ``unknown``.
         reasons: what that stands on, a sentence each. Names stand between backticks.
     """
 
@@ -54,8 +55,11 @@ def confidence(task: TaskResult) -> Confidence:
         reasons.append(f"With {items}, true differences below about {smallest_gap:.2f} would mostly go unseen.")
     single = [row for row in (best, *tied) if row.one_seed]
     if single:
-        reasons.append(f"Trained with one seed: {name.all(single)}; luck in training is not in these intervals.")
-    return Confidence(level="tied" if tied else "clear", reasons=tuple(reasons))
+        assumed = any(row.scores[task.primary or ""].seed_basis != "measured" for row in single)
+        source = "assumed from reference runs" if assumed else "that of such strategies here"
+        reasons.append(f"One seed only: {name.all(single)}; the spread over seeds in these intervals is {source}.")
+    sure = all(row.to_best.sure for row in alternatives if row.to_best)
+    return Confidence(level="tied" if tied else "clear" if sure else "probable", reasons=tuple(reasons))
 
 
 def would_change(task: TaskResult) -> tuple[str, ...]:
@@ -119,7 +123,7 @@ def _against(best: StrategyResult, row: StrategyResult, name: Names) -> str:
         return ""
     p = gap.p if gap.p_holm is None else gap.p_holm
     chance = "below 0.001" if p < 0.001 else f"{p:.2g}"
-    return f"{name(row)}, the next by score, differs from {name(best)} by {change(gap)}; adjusted p (Holm) {chance}."
+    return f"{name(row)}, the next by score, differs from {name(best)} by {change(gap)}; adjusted p {chance}."
 
 
 def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -> str:
@@ -128,8 +132,13 @@ def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -
     if nearest is None or nearest.to_best is None or not task.items:
         return ""
     gap = nearest.to_best
-    needed = items_to_detect(gap.value, gap.detectable, gap.n)
-    if needed > MOST_ITEMS:
+    needed = gap.items_needed()
+    if needed is None and gap.error.seeds:
+        return (
+            f"No number of test items is enough to tell {name(rows[0])} from {name(nearest)} with these seeds, if they "
+            f"truly differ by the {abs(gap.value):.3f} that was measured: more seeds are needed."
+        )
+    if needed is None or needed > MOST_ITEMS:
         return (
             f"More test items would hardly tell {name(rows[0])} from {name(nearest)}: they scored alike, so choose "
             "between them by cost."

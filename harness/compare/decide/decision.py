@@ -1,7 +1,7 @@
 """From stored records and what a user can accept to what to choose, why, and how sure that is.
 
 What breaks a constraint or a rule is left out; of the rest, those not clearly worse than the best are kept (paired
-tests, adjusted for their number by Holm), and the objective ranks these: for quality, the simplest comes first. A
+tests, adjusted for all pairs), and the objective ranks these: for quality, the simplest comes first. A
 constraint whose figure was not measured is not met.
 """
 
@@ -232,7 +232,9 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
         return "only"
     if any(row.tied_for_best is None for row in _finished(table)):
         return "unknown"
-    return "tied" if len(order) > 1 else "clear"
+    if len(order) > 1:
+        return "tied"
+    return "clear" if all(row.to_best.sure for row in _finished(table) if row.to_best) else "probable"
 
 
 def _unknown(checks: Sequence[ConstraintCheck]) -> tuple[str, ...]:

@@ -39,8 +39,9 @@ def overall(tasks: Sequence[TaskResult], decided: Sequence[TaskDecision], limits
     """Choose one strategy for all tasks.
 
     Those that are tied for best on most tasks come first; of these, by quality, the simplest if it is tied on all,
-    else the one whose largest shortfall behind a task's best is smallest; by another objective, the one with the
-    smallest sum of costs, or the best worst latency or memory.
+    else the one whose largest shortfall behind a task's best is smallest, as a share of the gap between the task's best
+    and lowest option, for metrics are unlike; by another objective, the one with the smallest sum of costs, or the best
+    worst latency or memory. One that is clearly worse than the best on every task is not offered.
     """
     options = [{(o.strategy, o.model): o for o in task_decision.options if not o.excluded} for task_decision in decided]
     fit = [key for key in options[0] if all(key in options_by_key for options_by_key in options)]
@@ -50,6 +51,11 @@ def overall(tasks: Sequence[TaskResult], decided: Sequence[TaskDecision], limits
     rows = [{(row.label, row.model): row for row in task.rows} for task in tasks]
     order = sorted(fit, key=lambda key: _key(key, rows, options, (tasks, limits)))
     best = order[0]
+    if all(options_by_key[best].tied is False for options_by_key in options):
+        text = (
+            f"No strategy is worth using for all {len(tasks)} tasks: of {count(len(fit), 'option')} that fit on every"
+        )
+        return Overall(verdict=f"{text} task, each is clearly worse than the best on each of them.", separate=separate)
     tied = tuple(
         task_decision.task
         for task_decision, options_by_key in zip(decided, options, strict=True)
@@ -117,6 +123,7 @@ def _tied(decision: TaskDecision) -> str:
 _SURE: dict[str, Callable[[str], str]] = {
     "only": lambda _: "the only one that fits",
     "clear": lambda _: "clearly best",
+    "probable": lambda _: "probably best",
     "tied": lambda names: f"tied with {names}",
     "unknown": lambda _: "not every option could be compared",
 }
@@ -139,7 +146,10 @@ def _key(
 
 
 def _behind(key: Key, options_by_key: dict[Key, RankedOption], task: TaskResult) -> float:
-    """How far it stays behind the best that fits on a task, in that task's metric."""
+    """How far it stays behind the best that fits on a task: 0 for the best, 1 for the lowest."""
     up = 1 if task.higher_is_better else -1
     scores = {name: up * option.score.value for name, option in options_by_key.items() if option.score}
-    return max(scores.values()) - scores[key] if key in scores else float("inf")
+    if key not in scores:
+        return float("inf")
+    gap = max(scores.values()) - min(scores.values())
+    return (max(scores.values()) - scores[key]) / gap if gap else 0.0

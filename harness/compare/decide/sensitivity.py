@@ -11,11 +11,11 @@ from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names
-from harness.compare.prose.numbers import change, count, metric_title, score, usd
+from harness.compare.prose.numbers import change, count, metric_title, score, surely, usd
 from harness.compare.prose.training_sentences import undertrained_sentence
 from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.metrics.statistical_power import items_to_detect, two_digits
+from harness.metrics.statistical_power import two_digits
 
 HORIZON_REQUESTS = 1e12
 """Break-even volumes a month beyond this are of no use to anybody."""
@@ -103,7 +103,8 @@ def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Const
     alternatives = [row for row in scored if row is not order[0]]
     if not alternatives or alternatives[0].to_best is None:
         return ""
-    return f"Runner-up: {name(alternatives[0])}, clearly worse ({change(alternatives[0].to_best)})."
+    gap = alternatives[0].to_best
+    return f"Runner-up: {name(alternatives[0])}, {surely([gap])} worse ({change(gap)})."
 
 
 def _unclear(difference: Difference) -> str:
@@ -131,7 +132,7 @@ def _thrifty(table: TaskResult, order: Sequence[StrategyResult], limits: Constra
         if row.tied_for_best is False and chosen_value and value is not None and value < chosen_value:
             return (
                 f"{name(row)} keeps to everything with {1 - value / chosen_value:.0%} less {label}, "
-                "but is clearly worse "
+                f"but is {surely([row.to_best] if row.to_best else [])} worse "
                 f"({metric_title(primary)} {score(row.scores[primary])})."
             ).replace("% less", " % less")
     return ""
@@ -212,16 +213,21 @@ def _more_items(table: TaskResult, order: Sequence[StrategyResult]) -> str:
     name, best = Names(table.rows), table.rows[0]
     if abs(gap.value) < 1e-3:
         return f"{name(best)} and {name(row)} score the same: more items would not tell them apart."
-    needed = math.ceil(items_to_detect(gap.value, gap.detectable, gap.n))
+    needed = gap.items_needed()
+    if needed is None:
+        return (
+            f"No number of test items is enough to tell {name(row)} from {name(best)} with these seeds, were the true "
+            f"difference the {abs(gap.value):.2g} measured."
+        )
     if needed <= gap.n:
         return ""
     return (
         f"To tell {name(row)} from {name(best)}, were the true difference the {abs(gap.value):.2g} measured, "
-        f"takes about {count(two_digits(needed), 'test item')} (here {gap.n:,}; 80 % power)."
+        f"takes about {count(two_digits(math.ceil(needed)), 'test item')} (here {gap.n:,}; 80 % power)."
     )
 
 
 def _more_seeds(order: Sequence[StrategyResult]) -> str:
     if not any(row.one_seed for row in order):
         return ""
-    return "How far another seed moves a trained one is not known: 'harness run SUITE --seeds 3' tells."
+    return "How far another seed moves one that ran with one seed was not measured: 'harness run SUITE --seeds 3' does."

@@ -24,6 +24,11 @@ def change(difference: Difference) -> str:
     )
 
 
+def surely(differences: Sequence[Difference]) -> str:
+    """Write ``clearly``, or ``probably`` where the spread over seeds behind one of them is assumed or not known."""
+    return "clearly" if all(difference.sure for difference in differences) else "probably"
+
+
 def metric_title(name: str) -> str:
     """Write a metric's name for reading: ``token_f1`` as ``token F1``."""
     return name.replace("_", " ").replace("f1", "F1").replace("mrr", "MRR")

@@ -21,10 +21,10 @@ def sentences(task: TaskResult) -> list[str]:
     """Describe a task's self-tests: one sentence for all that agree, and one for each that does not."""
     name = Names(task.rows)
     pooled = [(row, agreement(check)) for row in task.rows for check in row.checks]
-    full = [(row, test) for row, test in pooled if test.items and test.agreeing == test.items]
+    full = [(row, test) for row, test in pooled if test.items and not test.differing]
     return [
         *_agreeing(full, name),
-        *[_differing(row, test, name) for row, test in pooled if test.agreeing < max(test.items, 1)],
+        *[_differing(row, test, name) for row, test in pooled if test.differing or not test.items],
     ]
 
 
@@ -52,8 +52,9 @@ def _agreeing(full: Sequence[tuple[StrategyResult, Agreement]], name: Names) -> 
 def _differing(row: StrategyResult, test: Agreement, name: Names) -> str:
     if test.share is None:
         return f"Self-test of {name(row)}, {_title(test.name)}: {note(test) or 'nothing was asked'}."
+    runs = f" to {count(test.items, 'item')} in {test.runs} runs" if test.runs > 1 else ""
     return (
-        f"Self-test of {name(row)}, {_title(test.name)}: {test.differing} of {count(test.items, 'answer')} "
+        f"Self-test of {name(row)}, {_title(test.name)}: {test.differing} of {count(test.answers, 'answer')}{runs} "
         f"DIFFER; {test.share:.2f} [{test.low:.2f}, {test.high:.2f}] are the same"
         f"{f' ({note(test)})' if note(test) else ''}."
     )

@@ -14,7 +14,9 @@ from harness.compare.prose import (
     request_sentences,
 )
 from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, metric_title
+from harness.compare.prose.numbers import change, count, listing, metric_title, surely
+from harness.compare.stats.estimates import Difference
+from harness.compare.stats.sample import SeedBasis
 from harness.compare.table.findings import Retention
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.side_effects import data_gains, overfitting, retention_changes, seed_spread
@@ -45,6 +47,7 @@ def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -
         _overfitting(task, scored, name),
         _more_data(task, scored, name),
         _seeds(scored, name),
+        _same_systems(scored, name),
         *request_sentences.sentences(task, scored, name),
     ]
     return [sentence for sentence in all_sentences if sentence]
@@ -53,11 +56,12 @@ def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -
 def _retention(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     changes = retention_changes(scored)
     losses = [
-        f"{name(row)} {_LOSES[get(retention.metric).concern]}: {_change(retention)}."
+        f"{name(row)} {_sure(retention.change)}{_LOSES[get(retention.metric).concern]}: {_change(retention)}"
+        f"{_rounding(row)}."
         for row, retention in changes.losses
     ]
     gains = [
-        f"{name(row)} {_GAINS[get(retention.metric).concern]}: {_change(retention)}."
+        f"{name(row)} {_sure(retention.change)}{_GAINS[get(retention.metric).concern]}: {_change(retention)}."
         for row, retention in changes.gains
     ]
     if changes.probes and not losses:
@@ -104,8 +108,8 @@ def _interactions(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Name the chains that gain more or less than the sum of their parts."""
     interactions = [(row, interaction) for row in scored for interaction in row.interactions]
     comparisons = [
-        f"{name(row)} is {interaction.kind} than its parts `{bare(interaction.parts[0])}` and "
-        f"`{bare(interaction.parts[1])}` add up to: "
+        f"{name(row)} is {_sure(interaction.change)}{interaction.kind} than its parts "
+        f"`{bare(interaction.parts[0])}` and `{bare(interaction.parts[1])}` add up to: "
         f"{change(interaction.change)}."
         for row, interaction in interactions
         if interaction.kind != "unclear"
@@ -130,8 +134,8 @@ def _forgetting(task: TaskResult, scored: Sequence[StrategyResult], name: Names)
             "is not clearly changed by" if not clear else "loses by" if forgetting.change.value * up < 0 else "gains by"
         )
         comparisons.append(
-            f"{name(row)} {verb} learning {later_tasks} afterwards: {change(forgetting.change)} "
-            f"against `{bare(forgetting.than)}`."
+            f"{name(row)} {_sure(forgetting.change) if clear else ''}{verb} learning {later_tasks} afterwards: "
+            f"{change(forgetting.change)} against `{bare(forgetting.than)}`."
         )
     return comparisons
 
@@ -140,7 +144,9 @@ def _overfitting(task: TaskResult, scored: Sequence[StrategyResult], name: Names
     overfitted = overfitting(scored, higher_is_better=task.higher_is_better)
     if overfitted.rows:
         gaps = listing([f"{name(row)} {change(gap.change)}" for row, gap in overfitted.rows])
-        return f"Clearly better on what it was trained on than on new items (overfitting): {gaps}."
+        single = any(row.one_seed for row, _ in overfitted.rows)
+        word = "Probably" if single else "Clearly"
+        return f"{word} better on what it was trained on than on new items (overfitting): {gaps}."
     if not overfitted.measured:
         return ""
     return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
@@ -155,19 +161,43 @@ def _more_data(task: TaskResult, scored: Sequence[StrategyResult], name: Names) 
             "items"
             for step in gains
         ]
-        return f"More training items still helped: {listing(steps)}."
+        sure = "" if surely([step.gain for step in gains]) == "clearly" else " probably"
+        return f"More training items still{sure} helped: {listing(steps)}."
     return "No clear gain from the last step to more training items." if measured else ""
 
 
+def _same_systems(scored: Sequence[StrategyResult], name: Names) -> str:
+    """Name the rows that are one system under two names."""
+    rows = {(row.label, row.model): row for row in scored}
+    pairs = [(row, rows[row.same_as, row.model]) for row in scored if row.same_as and (row.same_as, row.model) in rows]
+    texts = [f"{name(row)} as {name(other)}" for row, other in pairs]
+    return f"Same answer to every item, so one system under two names: {listing(texts)}." if texts else ""
+
+
 def _seeds(scored: Sequence[StrategyResult], name: Names) -> str:
-    """Name the rows that were trained with one seed; else the one that varies most over seeds."""
+    """Say what the spread over seeds of rows with one seed stands on; without such, which row varies most."""
     single = [row for row in scored if row.one_seed]
     if not single:
         return _seed_spread(scored, name)
-    return (
-        f"{name.all(single)} {'was' if len(single) == 1 else 'were'} trained with one seed"
-        f"{' each' if len(single) > 1 else ''}: how far another seed would move the score is not known."
-    )
+    by_source: dict[tuple[SeedBasis | None, float], list[StrategyResult]] = {}
+    for row in single:
+        estimate = next(iter(row.scores.values()))
+        by_source.setdefault((estimate.seed_basis, round(estimate.seed_noise or 0.0, 4)), []).append(row)
+    return " ".join(_seed_source(rows, basis, sd, name) for (basis, sd), rows in by_source.items())
+
+
+def _seed_source(rows: Sequence[StrategyResult], basis: SeedBasis | None, sd: float, name: Names) -> str:
+    """Say where the spread over seeds of rows with one seed each comes from."""
+    names = name.all(rows) if len(rows) <= MAX_NAMES else f"{len(rows)} strategies"
+    ran = f"{names} ran with one seed{' each' if len(rows) > 1 else ''}"
+    if basis == "measured":
+        return f"{ran}; the spread over seeds is that of such strategies here, standard deviation {sd:.3f}."
+    if basis == "assumed":
+        return (
+            f"{ran}; the spread over seeds is assumed from reference runs, standard deviation {sd:.3f}, so what rests "
+            "on it is probable at best: --seeds 3 measures it."
+        )
+    return f"{ran}: how far another seed would move the score is not known, so what rests on it is probable at best."
 
 
 def _seed_spread(scored: Sequence[StrategyResult], name: Names) -> str:
@@ -181,6 +211,17 @@ def _seed_spread(scored: Sequence[StrategyResult], name: Names) -> str:
         f"{spread.sd:.3f} over {spread.score.seeds} seeds, {spread.score.seed_share or 0:.0%} of the variance of its "
         "mean; the rest is the items'."
     )
+
+
+def _rounding(row: StrategyResult) -> str:
+    """Say that a change is of rounded weights as well as of training, which no row tells apart."""
+    bits = row.traits.weight_bits if row.traits else None
+    return f", of training and of rounding the weights to {bits:.0f} bits together" if bits else ""
+
+
+def _sure(difference: Difference) -> str:
+    """Write ``probably`` where the spread over seeds is assumed."""
+    return "" if difference.sure else "probably "
 
 
 _LOSES = {"skill": "forgets", "bias": "becomes more biased", "privacy": "gives away planted secrets"}

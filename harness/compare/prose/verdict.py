@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from harness.compare.prose import forecast_sentences, reading_sentences, side_effect_sentences, synthetic_sentences
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, metric_title, score, usd
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, surely, usd
 from harness.compare.prose.training_sentences import ending_sentence, undertrained_sentence
+from harness.compare.stats.estimates import Difference
 from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds
@@ -64,8 +65,9 @@ def _best(
     if not tied:
         if len(unknown) == len(scored) - 1:
             return f"{name(best)} is {extreme} on {task_name} ({result}).{incomparable}"
-        return f"{name(best)} is best on {task_name}: {result}, clearly ahead of every other strategy.{incomparable}"
-    if len(tied) == len(scored) - 1:
+        sure = surely([row.to_best for row in scored[1:] if row.to_best])
+        return f"{name(best)} is best on {task_name}: {result}, {sure} ahead of every other strategy.{incomparable}"
+    if len(tied) == len(scored) - 1 and not any(_clear(row.to_baseline) for row in scored):
         smallest = min(row.to_best.detectable for row in tied if row.to_best)
         return (
             f"No clear difference on {task_name}: all {len(scored)} strategies are tied, {name(best)} being {extreme} "
@@ -88,17 +90,21 @@ def _baseline(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -
     compared = [(row, row.to_baseline) for row in scored if row.to_baseline]
     if not compared:
         return ""
-    clear = [(row, difference) for row, difference in compared if difference.adjusted_p <= ALPHA]
     up = 1 if task.higher_is_better else -1
+    clear = [(row, difference) for row, difference in compared if _clear(difference)]
     better = [(row, difference) for row, difference in clear if difference.value * up > 0]
-    worse = [row for row, difference in clear if difference.value * up < 0]
-    changes = [f"{name(row)} {change(difference)}" for row, difference in better]
-    text = (
-        f"Clearly better than `zero_shot`: {listing(changes)}."
-        if changes
-        else "None is clearly better than `zero_shot`."
-    )
-    return f"{text} Clearly worse than `zero_shot`: {name.all(worse)}." if worse else text
+    texts = [] if better else ["None is clearly better than `zero_shot`."]
+    for sure in (True, False):
+        word = "Clearly" if sure else "Probably"
+        gains = [f"{name(row)} {change(difference)}" for row, difference in better if difference.sure == sure]
+        texts += [f"{word} better than `zero_shot`: {listing(gains)}."] if gains else []
+        worse = [row for row, difference in clear if difference.value * up < 0 and difference.sure == sure]
+        texts += [f"{word} worse than `zero_shot`: {name.all(worse)}."] if worse else []
+    return " ".join(texts)
+
+
+def _clear(difference: Difference | None) -> bool:
+    return difference is not None and difference.adjusted_p <= ALPHA
 
 
 def _untrained(best: StrategyResult, tied: Sequence[StrategyResult], name: Names) -> str:

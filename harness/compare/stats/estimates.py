@@ -13,16 +13,17 @@ from statistics import NormalDist
 from harness.compare.stats import intervals
 from harness.compare.stats.bootstrap import BootstrapEstimate, resample
 from harness.compare.stats.effect_size import Effect, effect_size
-from harness.compare.stats.sample import Sample, variance
+from harness.compare.stats.sample import Sample, SeedBasis, SeedPart, seed_part
 from harness.compare.stats.uncertainty import (
     Uncertainty,
     add_seed_variance,
     bootstrap_uncertainty,
+    combine_seed_parts,
     difference_uncertainty,
     mean_uncertainty,
     score_uncertainty,
 )
-from harness.metrics.statistical_power import detectable_difference
+from harness.metrics.statistical_power import ALPHA, items_for, smallest_difference
 from harness.records.measurements import StoredModel
 
 
@@ -35,6 +36,10 @@ class Estimate(StoredModel):
         seed_low: the lowest score of a seed; seed_high: the highest; None for one.
         seed_share: share of the seeds in the variance of the mean, σ²_seed / S + σ²_item / n: more seeds lower it, more
             items raise it. None for one seed.
+        seed_basis: where the spread over seeds in the interval comes from; None: nothing is random, or it is about this
+            run alone.
+        seed_noise: standard deviation of one seed's score that went into it, pooled or assumed; None: its own seeds'.
+        best_of: strategies that it was the best of; its interval is corrected for that. None: not corrected.
         method: of the interval, in words.
     """
 
@@ -48,7 +53,38 @@ class Estimate(StoredModel):
     seed_low: float | None = None
     seed_high: float | None = None
     seed_share: float | None = None
+    seed_basis: SeedBasis | None = None
+    seed_noise: float | None = None
+    best_of: int | None = None
     method: str
+
+
+class ErrorParts(StoredModel):
+    """Standard error of a difference by its source, which more items or more seeds lower.
+
+    Attributes:
+        items: of the items that there are; seeds: of the seeds that there are, which more items do not lower.
+        items_df, seeds_df: degrees of freedom of each estimate; None: taken as known.
+        exact: whether the test is McNemar's exact one.
+    """
+
+    items: float
+    items_df: float | None = None
+    seeds: float = 0.0
+    seeds_df: float | None = None
+    exact: bool = False
+
+    def smallest(self, tests: int = 1, *, times: float = 1.0, n: int = 1) -> float:
+        """Smallest true difference that is found with 80 % power.
+
+        Args:
+            tests: comparisons of the family: the level is `ALPHA` over them.
+            times: as many times the items.
+            n: items that there are, for an exact test.
+        """
+        items = (self.items**2 / times, (self.items_df or math.inf) * times)
+        parts = [items, (self.seeds**2, self.seeds_df or math.inf)]
+        return smallest_difference(parts, alpha=ALPHA / tests) + (1 / (n * times) if self.exact else 0)
 
 
 class Difference(StoredModel):
@@ -57,7 +93,11 @@ class Difference(StoredModel):
     Attributes:
         p: two-sided, that there is no true difference; not adjusted.
         p_holm: adjusted for all comparisons of the same family; None for a single one.
-        detectable: smallest true difference that such a comparison finds with 80 % power.
+        tests: comparisons of that family.
+        detectable: smallest true difference that such a comparison finds with 80 % power, at the level adjusted for
+            them.
+        error: standard error by source.
+        seed_basis: where the spread over seeds comes from, the least certain of both; None: nothing is random.
         effect: its size, independent of the number of items; None where no single item wins or loses.
     """
 
@@ -66,9 +106,12 @@ class Difference(StoredModel):
     high: float
     p: float
     p_holm: float | None = None
+    tests: int = 1
     n: int
     clusters: int | None = None
     detectable: float
+    error: ErrorParts = ErrorParts(items=0.0)
+    seed_basis: SeedBasis | None = None
     effect: Effect | None = None
     method: str
 
@@ -76,6 +119,23 @@ class Difference(StoredModel):
     def adjusted_p(self) -> float:
         """`p_holm`, or `p` for a single comparison."""
         return self.p if self.p_holm is None else self.p_holm
+
+    @property
+    def sure(self) -> bool:
+        """Whether the spread over seeds was measured, so that a small p makes the difference clear, not probable."""
+        return self.seed_basis in (None, "measured")
+
+    def adjusted(self, p: float, tests: int) -> Difference:
+        """Return the difference as one of several comparisons, with its adjusted p."""
+        smallest = self.error.smallest(tests, n=self.n)
+        return self.model_copy(update={"p_holm": p, "tests": tests, "detectable": smallest})
+
+    def items_needed(self) -> float | None:
+        """Items with which a true difference of this size is found with 80 % power; None: no number is enough.
+
+        The seeds stay as they are. Not rounded; `n` where the items that there are suffice.
+        """
+        return items_for(lambda times: self.error.smallest(self.tests, times=times, n=self.n), abs(self.value), self.n)
 
 
 def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estimate:
@@ -89,7 +149,7 @@ def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estima
         sampled: `bootstrap.resample` of the sample together with others'; None: the sample is resampled here.
     """
     item = score_uncertainty(sample, sampled)
-    spread = add_seed_variance(item, [sample.seed_variance])
+    spread = add_seed_variance(item, [sample.seed_part])
     low, high = sample.metric.bounds
     return Estimate(
         value=item.value,
@@ -99,6 +159,8 @@ def estimate(sample: Sample, sampled: BootstrapEstimate | None = None) -> Estima
         clusters=sample.units if sample.clustered else None,
         seeds=sample.seeds,
         **(_seed_spread(sample, item) if sample.seeds > 1 else {}),
+        seed_basis=seed_basis([sample]),
+        seed_noise=sample.noise.sd if sample.noise else None,
         method=spread.method,
     )
 
@@ -123,14 +185,26 @@ def paired_uncertainty(
     first: Sample, second: Sample, sampled: tuple[BootstrapEstimate, BootstrapEstimate] | None = None
 ) -> Uncertainty:
     """Compute what `difference` is written from: the interval, and the formula that it was made by."""
-    return add_seed_variance(
-        difference_uncertainty(first, second, sampled), [first.seed_variance, second.seed_variance]
-    )
+    return add_seed_variance(difference_uncertainty(first, second, sampled), [first.seed_part, second.seed_part])
 
 
 def paired_difference(spread: Uncertainty, first: Sample, second: Sample) -> Difference:
     """Write a difference of two systems from its `paired_uncertainty`."""
-    paired = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0])
+    parts = [first.seed_part, second.seed_part]
+    paired = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0], parts)
+    return paired.model_copy(update={"effect": effect_size(first, second), "seed_basis": seed_basis([first, second])})
+
+
+def same_runs_difference(first: Sample, second: Sample) -> Difference:
+    """Compare two readings or prompts of the same runs: the seeds of both are paired, like the items.
+
+    Args:
+        first: scores of some runs.
+        second: of the same runs in the same order, on the same items.
+    """
+    parts = [seed_part(first.seed_scores - second.seed_scores)]
+    spread = add_seed_variance(difference_uncertainty(first, second, None), parts)
+    paired = _difference(spread, first, first.metric.bounds[1] - first.metric.bounds[0], parts)
     return paired.model_copy(update={"effect": effect_size(first, second)})
 
 
@@ -153,20 +227,12 @@ def unpaired_difference(first: Sample, second: Sample) -> Difference:
     method = f"of two independent sets of items: {minuend.method}; {subtrahend.method}"
     df = min(minuend.df, subtrahend.df)
     spread = Uncertainty(value, value - below, value + above, error, df, 1.0, "mover", method)
-    if first.seeds == second.seeds:
-        spread = add_seed_variance(spread, [variance(first.seed_scores - second.seed_scores)])
+    parts = [seed_part(first.seed_scores - second.seed_scores)] if first.seeds == second.seeds else []
+    spread = add_seed_variance(spread, parts)
     reach = first.metric.bounds[1] - first.metric.bounds[0]
     facing = value - spread.low if value > 0 else spread.high - value
-    return Difference(
-        value=value,
-        low=max(-reach, spread.low),
-        high=min(reach, spread.high),
-        p=_p_at(abs(value), facing),
-        n=second.n,
-        clusters=second.units if second.clustered else None,
-        detectable=detectable_difference(error, 1),
-        method=spread.method,
-    )
+    unpaired = _difference(spread, second, reach, parts)
+    return unpaired.model_copy(update={"p": _p_at(abs(value), facing)})
 
 
 def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
@@ -192,19 +258,36 @@ def contrast(plus: Sequence[Sample], minus: Sequence[Sample]) -> Difference:
         for subtrahend in resampled[len(plus) :]:
             total = total.minus(subtrahend)
         item = bootstrap_uncertainty(total, plus[0], (-reach, reach))
-    return _difference(add_seed_variance(item, [sample.seed_variance for sample in samples]), plus[0], reach)
+    parts = [sample.seed_part for sample in samples]
+    combined = _difference(add_seed_variance(item, parts), plus[0], reach, parts)
+    return combined.model_copy(update={"seed_basis": seed_basis(samples)})
+
+
+def seed_basis(samples: Sequence[Sample]) -> SeedBasis | None:
+    """Say where the spread over seeds of several systems comes from: the least certain of them."""
+    noises = [sample.noise for sample in samples if sample.noise]
+    bases = {noise.basis for noise in noises} | ({"measured"} if any(s.seeds > 1 for s in samples) else set[str]())
+    return next((basis for basis in ("unknown", "assumed", "measured") if basis in bases), None)
 
 
 def _seed_spread(sample: Sample, item: Uncertainty) -> dict[str, float]:
     """Compute the spread of a metric over seeds, and its share of the variance of their mean."""
     scores = sample.seed_scores
-    between = sample.seed_variance[0] / len(scores)
+    between = sample.seed_part.variance if sample.seed_part else 0.0
     total = between + item.error**2
     spread = {"seed_low": float(scores.min()), "seed_high": float(scores.max())}
     return spread | {"seed_sd": float(scores.std(ddof=1)), "seed_share": between / total if total > 0 else 0.0}
 
 
-def _difference(spread: Uncertainty, sample: Sample, reach: float) -> Difference:
+def _difference(spread: Uncertainty, sample: Sample, reach: float, parts: Sequence[SeedPart | None]) -> Difference:
+    seeds, seeds_df = combine_seed_parts(parts)
+    error = ErrorParts(
+        items=spread.error if spread.items_error is None else spread.items_error,
+        items_df=_finite(spread.df if spread.items_df is None else spread.items_df),
+        seeds=math.sqrt(seeds),
+        seeds_df=_finite(seeds_df),
+        exact=spread.exact,
+    )
     return Difference(
         value=spread.value,
         low=max(-reach, min(spread.low, spread.value)),
@@ -212,9 +295,14 @@ def _difference(spread: Uncertainty, sample: Sample, reach: float) -> Difference
         p=spread.p,
         n=sample.n,
         clusters=sample.units if sample.clustered else None,
-        detectable=detectable_difference(spread.error, 1),
+        detectable=error.smallest(n=sample.n),
+        error=error,
         method=spread.method,
     )
+
+
+def _finite(df: float) -> float | None:
+    return df if math.isfinite(df) else None
 
 
 def _p_at(distance: float, half_width: float) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri, stdtr, stdtrit
@@ -94,26 +96,41 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def holm_to_best(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of k - 1 strategies against the best of all k, which was selected from the same data.
+def shaffer(p_values: Sequence[float], strategies: int) -> list[float]:
+    """Adjust p-values of pairwise comparisons among strategies, for the familywise error rate over all pairs.
 
-    Any pair could have been selected, so the smallest p counts as one of k (k - 1) / 2 tests, the next as one of those
-    among the remaining k - 1, and so on. Adjusting for k - 1 tests alone, as for a baseline named beforehand, calls one
-    of eight equally good strategies clearly worse in one suite of nine.
+    Whichever pairs are picked after looking, such as each strategy with the best, or with a baseline, the rate holds.
+    Adjusting k - 1 comparisons with the best for k - 1 tests alone calls one of eight equally good strategies clearly
+    worse in one suite of nine.
+
+    Args:
+        p_values: of all pairs that can be compared.
+        strategies: k, that the pairs are of.
 
     Returns:
         In the order given; never smaller than the p-value itself, never above 1.
 
-    Source: Holm 1979, with the numbers of pairs that can still be true (Shaffer 1986).
+    Source: Shaffer 1986, procedure S1: after i rejections Holm's count of hypotheses falls to the largest number of
+    equalities that k means can have among the pairs that are left.
     """
-    strategies = len(p_values) + 1
+    possible = sorted(_equalities(strategies))
     adjusted = [0.0] * len(p_values)
     largest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        pairs = (strategies - rank) * (strategies - rank - 1) // 2
-        largest = max(largest, min(1.0, pairs * p_values[index]))
+        true = possible[bisect_right(possible, len(p_values) - rank) - 1]
+        largest = max(largest, min(1.0, max(1, true) * p_values[index]))
         adjusted[index] = largest
     return adjusted
+
+
+@cache
+def _equalities(strategies: int) -> frozenset[int]:
+    """Numbers of pairs that can be equal at once among k means: those within the groups of any partition of them."""
+    if strategies < 2:
+        return frozenset([0])
+    return frozenset(
+        size * (size - 1) // 2 + pairs for size in range(1, strategies + 1) for pairs in _equalities(strategies - size)
+    )
 
 
 def t_multiplier(df: float, confidence: float = CONFIDENCE) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 from typing import Generic, TypeVar
 
 from harness.compare.stats.bootstrap import BootstrapEstimate, resample
-from harness.compare.stats.estimates import Difference, Estimate, contrast, difference, estimate
-from harness.compare.stats.intervals import holm, holm_to_best
+from harness.compare.stats.estimates import Difference, Estimate, contrast, difference, estimate, paired_uncertainty
+from harness.compare.stats.intervals import shaffer
 from harness.compare.stats.sample import Sample
+from harness.compare.stats.selection import correct_for_selection
+from harness.compare.stats.uncertainty import Uncertainty
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -41,10 +44,7 @@ class Panel(Generic[Key]):
 
     def difference(self, first: Key, second: Key) -> Difference | None:
         """Compare two systems on the items that both answered; None if there is none."""
-        minuend, subtrahend = self._samples[first], self._samples[second]
-        if first in self._resampled and second in self._resampled and _items(minuend) == _items(subtrahend):
-            return difference(minuend, subtrahend, (self._resampled[first], self._resampled[second]))
-        pair = minuend.pair_with(subtrahend)
+        pair = self._pair(first, second)
         return difference(*pair) if pair else None
 
     def contrast(self, plus: Sequence[Key], minus: Sequence[Key]) -> Difference | None:
@@ -55,27 +55,69 @@ class Panel(Generic[Key]):
         aligned = [sample.select(ids) for sample in samples]
         return contrast(aligned[: len(plus)], aligned[len(plus) :]) if ids else None
 
-    def differences(self, pairs: Mapping[Key, Key]) -> dict[Key, Difference]:
-        """Compare each key with its partner, p adjusted over all of them (Holm); pairs without items are left out."""
-        return self._adjusted(pairs, holm)
-
     def compare_to_best(self, ranked: Sequence[Key]) -> dict[Key, Difference]:
-        """Compare each key with the first, p adjusted for selecting the best from the same data (`holm_to_best`).
+        """Compare each key with the first, as `compare_to_best_and` without other partners."""
+        return self.compare_to_best_and(ranked, {})[0]
+
+    def compare_to_best_and(
+        self, ranked: Sequence[Key], partners: Mapping[Key, Key]
+    ) -> tuple[dict[Key, Difference], dict[Key, Difference]]:
+        """Compare each key with the first, and with its partner, as one family: all pairs of keys (`shaffer`).
+
+        The best was found in the same data, so that any pair could have been compared.
 
         Args:
             ranked: best first.
+            partners: of some of the keys, each a key too.
         """
-        return self._adjusted(dict.fromkeys(ranked[1:], ranked[0]), holm_to_best)
-
-    def _adjusted(
-        self, pairs: Mapping[Key, Key], adjust: Callable[[Sequence[float]], list[float]]
-    ) -> dict[Key, Difference]:
-        changes = {key: change for key, partner in pairs.items() if (change := self.difference(key, partner))}
-        adjusted = adjust([change.p for change in changes.values()])
-        return {
-            key: change.model_copy(update={"p_holm": p})
-            for (key, change), p in zip(changes.items(), adjusted, strict=True)
+        spreads = {
+            frozenset(pair): spread
+            for pair in combinations(ranked, 2)
+            if (spread := self._uncertainty(*pair)) is not None
         }
+        adjusted = dict(zip(spreads, shaffer([spread.p for spread in spreads.values()], len(ranked)), strict=True))
+        pairs = dict.fromkeys(ranked[1:], ranked[0]) if ranked else {}
+        return tuple(
+            {
+                key: change.adjusted(adjusted[frozenset((key, partner))], len(spreads))
+                for key, partner in wanted.items()
+                if (change := self.difference(key, partner))
+            }
+            for wanted in (pairs, partners)
+        )
+
+    def best(self, ranked: Sequence[Key], *, higher_is_better: bool) -> Estimate:
+        """Estimate the first of several, its interval corrected for having been picked as the best of them.
+
+        Only those on the same items are taken into account.
+
+        Args:
+            ranked: best first.
+            higher_is_better: whether the best is the highest.
+        """
+        first = self._samples[ranked[0]]
+        keys = [key for key in ranked if _items(self._samples[key]) == _items(first)]
+        return correct_for_selection(
+            self.estimate(keys[0]),
+            [self._samples[key] for key in keys],
+            [self._resampled[key] for key in keys if key in self._resampled],
+            higher_is_better=higher_is_better,
+        )
+
+    def _uncertainty(self, first: Key, second: Key) -> Uncertainty | None:
+        """Interval and p of a difference; None without common items."""
+        pair = self._pair(first, second)
+        return paired_uncertainty(*pair) if pair else None
+
+    def _pair(
+        self, first: Key, second: Key
+    ) -> tuple[Sample, Sample, tuple[BootstrapEstimate, BootstrapEstimate] | None] | None:
+        minuend, subtrahend = self._samples[first], self._samples[second]
+        if _items(minuend) == _items(subtrahend):
+            both = first in self._resampled and second in self._resampled
+            return minuend, subtrahend, (self._resampled[first], self._resampled[second]) if both else None
+        pair = minuend.pair_with(subtrahend)
+        return (*pair, None) if pair else None
 
 
 def _items(sample: Sample) -> tuple[tuple[str, ...], bytes]:

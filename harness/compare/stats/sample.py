@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,6 +17,41 @@ from harness.metrics.metric import FloatArray, Metric
 
 IntArray = NDArray[np.int64]
 
+SeedBasis = Literal["measured", "assumed", "unknown"]
+"""Where the spread over seeds comes from: runs of this task, other runs of such methods, or nowhere."""
+
+
+@dataclass(frozen=True)
+class SeedNoise:
+    """Standard deviation of a score from one seed to another, the same for all systems of one kind.
+
+    Attributes:
+        kind: of method, e.g. ``tuning``.
+        sd: of the score of a single seed; 0 where it is unknown.
+        df: degrees of freedom of its estimate; infinite where it is assumed.
+        rows: systems with several seeds that it was estimated from.
+    """
+
+    kind: str
+    sd: float
+    df: float
+    basis: SeedBasis
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class SeedPart:
+    """Share of a system's seeds in the variance of its score.
+
+    Attributes:
+        variance: of the mean over its seeds; df: degrees of freedom of its estimate.
+        noise: what it was computed from; systems that share it share the estimate. None: from this system alone.
+    """
+
+    variance: float
+    df: float
+    noise: SeedNoise | None = None
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -25,12 +61,14 @@ class Sample:
         ids: of the items, sorted; systems are paired on them.
         scores: float64 [S, n, d].
         clusters: int64 [n], each item's cluster as 0 ... C - 1.
+        noise: spread over seeds of such systems; None: that of this one's seeds, if there are several.
     """
 
     metric: Metric
     ids: tuple[str, ...]
     scores: FloatArray
     clusters: IntArray
+    noise: SeedNoise | None = None
 
     @classmethod
     def from_items(cls, metric: Metric, seeds: Sequence[Items]) -> Sample | None:
@@ -59,7 +97,8 @@ class Sample:
             return self
         position = {name: i for i, name in enumerate(self.ids)}
         rows = [position[i] for i in ids]
-        return Sample(self.metric, tuple(ids), self.scores[:, rows], _codes(tuple(self.clusters[rows].tolist())))
+        clusters = _codes(tuple(self.clusters[rows].tolist()))
+        return Sample(self.metric, tuple(ids), self.scores[:, rows], clusters, self.noise)
 
     def pair_with(self, other: Sample) -> tuple[Sample, Sample] | None:
         """Return both on the items that both answered; None if there is none."""
@@ -93,9 +132,11 @@ class Sample:
         return self.metric.combine(self.scores.sum(axis=1), np.full(self.seeds, float(self.n)))
 
     @cached_property
-    def seed_variance(self) -> tuple[float, int]:
-        """Variance of the metric between seeds, and their number (`variance`)."""
-        return variance(self.seed_scores)
+    def seed_part(self) -> SeedPart | None:
+        """Share of the seeds in the variance of `value`; None where nothing is random, or nothing is known of it."""
+        if self.noise is None:
+            return seed_part(self.seed_scores)
+        return SeedPart(self.noise.sd**2 / self.seeds, self.noise.df, self.noise)
 
     @cached_property
     def value(self) -> float:
@@ -119,9 +160,25 @@ class Sample:
         return sums, sizes
 
 
-def variance(seed_scores: FloatArray) -> tuple[float, int]:
-    """Variance of one number a seed [S] with S - 1 degrees of freedom, 0 of a single one; and S."""
-    return (float(seed_scores.var(ddof=1)) if len(seed_scores) > 1 else 0.0), len(seed_scores)
+def seed_part(seed_scores: FloatArray) -> SeedPart | None:
+    """Variance of the mean of one number a seed [S], from these alone; None for a single one."""
+    seeds = len(seed_scores)
+    return SeedPart(float(seed_scores.var(ddof=1)) / seeds, seeds - 1) if seeds > 1 else None
+
+
+def pooled_noise(kind: str, seed_scores: Sequence[FloatArray]) -> SeedNoise | None:
+    """Pool the variance over seeds of several systems, each about its own mean; None without two seeds of any.
+
+    Args:
+        kind: of method.
+        seed_scores: of each system, one score a seed.
+    """
+    repeated = [scores for scores in seed_scores if len(scores) > 1]
+    df = sum(len(scores) - 1 for scores in repeated)
+    if not df:
+        return None
+    squares = sum(float(((scores - scores.mean()) ** 2).sum()) for scores in repeated)
+    return SeedNoise(kind, (squares / df) ** 0.5, df, "measured", len(repeated))
 
 
 @dataclass(frozen=True, eq=False)

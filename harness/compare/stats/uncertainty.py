@@ -8,18 +8,23 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
+from scipy.special import expit, logit
+
 from harness.compare.stats import intervals
 from harness.compare.stats.bootstrap import BootstrapEstimate, bca_interval, bca_p, resample
-from harness.compare.stats.sample import Sample
-from harness.metrics.metric import FloatArray
+from harness.compare.stats.sample import Sample, SeedPart
+from harness.metrics.metric import FloatArray, mean
+from harness.metrics.statistical_power import satterthwaite
 
 NO_SPREAD = 1e-12
+NORMAL = NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2)
+"""Standard errors from the value to the end of a normal 95 % interval."""
 
-IntervalKind = Literal["wilson", "t", "bca", "flat", "one unit", "mover"]
+IntervalKind = Literal["wilson", "t", "logit", "bca", "flat", "one unit", "mover", "tango"]
 """Formula of an interval over items.
 
 ``flat``: all units gave the same value, so its width falls with 1/n; ``one unit``: a single item or cluster; ``mover``:
-from the intervals of two independent sets of items.
+from the intervals of two independent sets of items; ``tango``: score interval of paired shares (`paired_shares`).
 """
 
 
@@ -31,6 +36,8 @@ class Uncertainty:
         error: standard error; df: its degrees of freedom.
         p: two-sided, that the true value is 0.
         kind: the formula over items; method: all that went into the interval, in words.
+        exact: whether p is McNemar's exact one.
+        items_error, items_df: of the items alone; None: `error` and `df` are.
     """
 
     value: float
@@ -41,16 +48,22 @@ class Uncertainty:
     p: float
     kind: IntervalKind
     method: str
+    exact: bool = False
+    items_error: float | None = None
+    items_df: float | None = None
 
 
 def score_uncertainty(sample: Sample, sampled: BootstrapEstimate | None) -> Uncertainty:
-    """Interval of one system's score over items."""
+    """Interval of one system's score over items: Wilson's, on the logit scale, folded, or BCa."""
     metric = sample.metric
     if metric.binary and sample.seeds == 1 and not sample.clustered:
         low, high = intervals.wilson(float(sample.scores.sum()), sample.n)
-        return Uncertainty(sample.value, low, high, 0.0, sample.n - 1, 1.0, "wilson", "Wilson")
+        error = (high - low) / (2 * NORMAL)
+        return Uncertainty(sample.value, low, high, error, math.inf, 1.0, "wilson", "Wilson")
+    if metric.folded_at is not None:
+        return _folded(sample, metric.folded_at)
     if metric.is_mean:
-        return mean_uncertainty(sample.item_scores, sample, metric.bounds)
+        return _on_logit_scale(mean_uncertainty(sample.item_scores, sample, metric.bounds), metric.bounds)
     return bootstrap_uncertainty(sampled or resample([sample])[0], sample, metric.bounds)
 
 
@@ -65,7 +78,7 @@ def difference_uncertainty(
     spread = mean_uncertainty(first.item_scores - second.item_scores, first, (-reach, reach))
     if metric.binary and first.seeds == second.seeds == 1 and not first.clustered:
         p = intervals.mcnemar(first.item_scores, second.item_scores)
-        return replace(spread, p=p, method=f"{spread.method}, p by exact McNemar test")
+        return replace(spread, p=p, method=f"{spread.method}, p by exact McNemar test", exact=True)
     return spread
 
 
@@ -82,6 +95,34 @@ def mean_uncertainty(scores: FloatArray, sample: Sample, bounds: tuple[float, fl
     return Uncertainty(value, value - half, value + half, error, df, p, "t", method)
 
 
+def _on_logit_scale(spread: Uncertainty, bounds: tuple[float, float]) -> Uncertainty:
+    """Turn a t interval of a score with finite bounds into one on the logit scale, which keeps to them.
+
+    Near a bound scores are skewed, and the plain interval covers in 87 to 94 %: it does not reach far enough inwards.
+
+    Source: the delta method, as for a proportion (Agresti 2013, section 3.1.3).
+    """
+    bottom, reach = bounds[0], bounds[1] - bounds[0]
+    if spread.kind != "t" or not math.isfinite(reach):
+        return spread
+    share = (spread.value - bottom) / reach
+    half = intervals.t_multiplier(spread.df) * spread.error / reach / (share * (1 - share))
+    low, high = (bottom + reach * expit(float(logit(share)) + side * half) for side in (-1, 1))
+    return replace(spread, low=float(low), high=float(high), kind="logit", method=f"{spread.method} on the logit scale")
+
+
+def _folded(sample: Sample, centre: float) -> Uncertainty:
+    """Interval of the distance of a share from a centre: that of the share, folded at it."""
+    share = replace(sample, metric=replace(sample.metric, combine=mean, bounds=(0.0, 1.0), folded_at=None), noise=None)
+    spread = score_uncertainty(share, None)
+    ends = sorted((abs(spread.low - centre), abs(spread.high - centre)))
+    low = 0.0 if spread.low <= centre <= spread.high else ends[0]
+    method = f"{spread.method} of the share, folded at {centre:g}"
+    return replace(
+        spread, value=sample.value, low=min(low, sample.value), high=max(ends[1], sample.value), method=method
+    )
+
+
 def bootstrap_uncertainty(sampled: BootstrapEstimate, sample: Sample, bounds: tuple[float, float]) -> Uncertainty:
     """BCa interval of a resampled value."""
     if sample.units < 2 or sampled.constant:
@@ -96,35 +137,57 @@ def _flat(value: float, sample: Sample, bounds: tuple[float, float]) -> Uncertai
     reach = 2 * abs(value) or 1.0  # of a score without bounds: a guess
     bottom, top = (end if math.isfinite(end) else value + math.copysign(reach, end) for end in bounds)
     low, high = intervals.flat_interval(value, sample.units, (bottom, top))
-    error = (high - low) / (2 * NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2))
+    error = (high - low) / (2 * NORMAL)
     p, df = intervals.flat_p(value, sample.units, top), max(1, sample.units - 1)
     if sample.units < 2:
         return Uncertainty(value, low, high, error, df, p, "one unit", "one cluster: limits for a single observation")
     return Uncertainty(value, low, high, error, df, p, "flat", "no spread: Wilson's limit")
 
 
-def add_seed_variance(spread: Uncertainty, variances: Sequence[tuple[float, int]]) -> Uncertainty:
+def add_seed_variance(spread: Uncertainty, parts: Sequence[SeedPart | None]) -> Uncertainty:
     """Add the variance between seeds, σ²_seed / S a system, with Satterthwaite's degrees of freedom.
 
-    Each side of the interval is stretched by the same factor, so that an asymmetric one stays so.
+    Each side of the interval is stretched by the same factor, so that an asymmetric one stays so. Parts that stand on
+    one pooled estimate are added before their degrees of freedom are counted.
 
     Args:
         spread: over items.
-        variances: σ²_seed and S of each system (`Sample.seed_variance`).
+        parts: of each system (`Sample.seed_part`); None: it has none.
     """
-    seeds = [(variance / count, count - 1) for variance, count in variances if count > 1]
-    if not seeds or sum(variance for variance, _ in seeds) < NO_SPREAD**2:
+    variance, df = combine_seed_parts(parts)
+    if variance < NO_SPREAD**2:
         return spread
-    parts = [(spread.error**2, spread.df), *seeds]
-    error = math.sqrt(sum(variance for variance, _ in parts))
-    df = error**4 / sum(variance**2 / part_df for variance, part_df in parts)
-    factor = intervals.t_multiplier(df) * error / ((spread.high - spread.low) / 2)
+    error = math.sqrt(spread.error**2 + variance)
+    total_df = satterthwaite([(spread.error**2, spread.df), (variance, df)])
+    factor = intervals.t_multiplier(total_df) * error / (intervals.t_multiplier(spread.df) * spread.error)
     return replace(
         spread,
         low=spread.value - (spread.value - spread.low) * factor,
         high=spread.value + (spread.high - spread.value) * factor,
         error=error,
-        df=df,
-        p=intervals.t_p(spread.value, error, df),
-        method=f"{spread.method}, with the variance between seeds",
+        df=total_df,
+        p=intervals.t_p(spread.value, error, total_df),
+        method=f"{spread.method}, {_seed_words(parts)}",
+        exact=False,
+        items_error=spread.error,
+        items_df=spread.df,
     )
+
+
+def combine_seed_parts(parts: Sequence[SeedPart | None]) -> tuple[float, float]:
+    """Sum the variances of several systems' seeds; with degrees of freedom, infinite where nothing was estimated."""
+    shared: dict[object, tuple[float, float]] = {}
+    for position, part in enumerate(parts):
+        if part is not None:
+            key = position if part.noise is None else part.noise
+            shared[key] = shared.get(key, (0.0, part.df))[0] + part.variance, part.df
+    return sum(variance for variance, _ in shared.values()), satterthwaite(list(shared.values()))
+
+
+def _seed_words(parts: Sequence[SeedPart | None]) -> str:
+    """Say where the variance between seeds comes from."""
+    assumed = {part.noise.sd for part in parts if part and part.noise and part.noise.basis == "assumed"}
+    if assumed:
+        return f"with an assumed SD over seeds of {max(assumed):.3g}"
+    pooled = ", pooled over such strategies" if any(part and part.noise for part in parts) else ""
+    return f"with the variance between seeds{pooled}"

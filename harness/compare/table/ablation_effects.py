@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from harness.compare.stats.estimates import difference, estimate
+from harness.compare.stats.estimates import estimate, same_runs_difference
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import TIE, AblationEffect
 from harness.compare.table.result import StrategyResult, TaskResult
@@ -141,7 +141,7 @@ def _effect(
     if pair is None or len(instructions) > 1:
         return None
     return AblationEffect(
-        ablation=ablation, instruction=instructions.pop(), score=estimate(pair[0]), change=difference(*pair)
+        ablation=ablation, instruction=instructions.pop(), score=estimate(pair[0]), change=same_runs_difference(*pair)
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from harness.compare.stats.estimates import Difference, difference
+from harness.compare.stats.estimates import Difference, same_runs_difference
 from harness.compare.stats.panel import Panel
 from harness.compare.table.findings import Extraction
 from harness.compare.table.result import TaskResult
@@ -99,7 +99,7 @@ def _has_text(output: str, scores: Sequence[float]) -> bool:
 
 
 def _change(key: ScoreKey, strict: Panel[ScoreKey], scored: Panel[ScoreKey]) -> Difference | None:
-    return difference(*pair) if (pair := scored.sample(key).pair_with(strict.sample(key))) else None
+    return same_runs_difference(*pair) if (pair := scored.sample(key).pair_with(strict.sample(key))) else None
 
 
 @lru_cache(maxsize=65_536)

@@ -11,6 +11,7 @@ from harness.compare.stats.sample import Sample
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import SizeResult, TrialResult
 from harness.compare.trials.groups import Group, common_labels, group_trials
+from harness.compare.trials.seed_noise import seed_kind, with_seed_noise
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.records.record import Completed
 
@@ -67,18 +68,21 @@ def learning_curves(
 ) -> dict[Name, tuple[SizeResult, ...]]:
     """Score every strategy at every size by the task's primary metric, on the same test items."""
     labels = common_labels([trial.items[task] for trials in sizes.values() for trial in trials if task in trial.items])
+    metric = metrics.get(metric_name)
+    points = [
+        (size, group, sample)
+        for size, trials in sizes.items()
+        for group in group_trials(task, trials)
+        if (sample := Sample.from_items(metric, [items.with_labels(labels) for items in group.items.values()]))
+    ]
+    kinds = [seed_kind(group.records) for _, group, _ in points]
+    samples = with_seed_noise([sample for *_, sample in points], kinds) if points else []
     curves: dict[Name, list[SizeResult]] = {}
     smaller: dict[Name, Sample] = {}
-    for size, trials in sizes.items():
-        for group in group_trials(task, trials):
-            name = group.label, group.model
-            sample = Sample.from_items(
-                metrics.get(metric_name), [items.with_labels(labels) for items in group.items.values()]
-            )
-            if sample is None:
-                continue
-            curves.setdefault(name, []).append(_result(size, group, metric_name, sample, smaller.get(name)))
-            smaller[name] = sample
+    for (size, group, _), sample in zip(points, samples, strict=True):
+        name = group.label, group.model
+        curves.setdefault(name, []).append(_result(size, group, metric_name, sample, smaller.get(name)))
+        smaller[name] = sample
     return {name: tuple(curve) for name, curve in curves.items() if len(curve) > 1}
 
 

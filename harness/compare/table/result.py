@@ -10,6 +10,7 @@ from harness.api import Kind, TrainingRun
 from harness.compare.cost.money import Money, PricingAssumptions
 from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
+from harness.compare.table.agreement import PooledCheck
 from harness.compare.table.findings import (
     AblationEffect,
     ClassResult,
@@ -27,7 +28,7 @@ from harness.compare.table.findings import (
     TaskWarning,
 )
 from harness.compare.trials.traits import Traits
-from harness.records.measurements import Check, CorpusLearning, StoredModel
+from harness.records.measurements import CorpusLearning, StoredModel
 from harness.records.record import Budget, Search
 
 Status = Literal["completed", "failed", "skipped"]
@@ -81,7 +82,7 @@ class StrategyResult(StoredModel):
         scores: by metric, in the task's order; a metric that can't be told of this strategy is not in it.
         to_best: this minus the best, on the primary metric; None for the best itself.
         to_baseline: this minus `zero_shot` with the same model; None for it, and where it is missing.
-        tied_for_best: not clearly worse than the best (Holm-adjusted p above 0.05); None where unknown.
+        tied_for_best: not clearly worse than the best (adjusted p above 0.05); None where unknown.
         retention: of each probe; empty where the weights are unchanged or nothing is known from before.
         gap: train minus test; None for what was not tuned on the task's items, or not asked them again.
         unparsed: share of outputs that no answer could be read from.
@@ -133,7 +134,7 @@ class StrategyResult(StoredModel):
     licence: str | None = None
     same_as: str | None = None
     parameters: int | None = None
-    checks: tuple[Check, ...] = ()
+    checks: tuple[PooledCheck, ...] = ()
     controls: tuple[AblationEffect, ...] = ()
     planted: tuple[SecretExposure, ...] = ()
     synthetic: SyntheticTraining | None = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from harness import metrics
 from harness.compare.stats.estimates import Estimate, difference, estimate
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Retention, UnknownRetention
-from harness.compare.trials.groups import common_labels
+from harness.compare.trials.groups import Group, common_labels
+from harness.compare.trials.seed_noise import seed_kind, with_seed_noise
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
 from harness.metrics.metric import Metric
@@ -30,14 +31,30 @@ def baseline_of(stored: Sequence[StoredTrialItems], task: str, model: str) -> li
     return [trial for trial in baselines if trial.record.trial.task == task] or baselines
 
 
+ProbePools = Mapping[str, Sequence[tuple[str | None, Sample]]]
+"""By probe: the strategies that answered it with several seeds, with the kind of what is random in each."""
+
+
+def probe_pools(groups: Sequence[Group]) -> ProbePools:
+    """Collect what the spread over seeds on each probe is pooled over."""
+    pools: dict[str, list[tuple[str | None, Sample]]] = {}
+    for group in groups:
+        for info in probes(group.trials) if len(group.items) > 1 else []:
+            answers = [trial.items[info.name] for trial in group.trials if info.name in trial.items]
+            if info.metrics and (sample := Sample.from_items(metrics.get(info.metrics[0]), answers)):
+                pools.setdefault(info.name, []).append((seed_kind(group.records), sample))
+    return pools
+
+
 def retention(
-    seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]
+    seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems], pools: ProbePools | None = None
 ) -> tuple[tuple[Retention, ...], list[UnknownRetention]]:
     """Compare every probe of a strategy with the unchanged model's trial on that task.
 
     Args:
         seeds: one strategy's trials with one model.
         suite: all trials of the suite; the baseline is `zero_shot` on the probe's own task, or with the probe.
+        pools: for the spread over seeds (`probe_pools`); None: it is about these runs alone.
 
     Returns:
         Retention by probe, and the probes where it is unknown. No probes where the weights are unchanged.
@@ -45,7 +62,7 @@ def retention(
     retentions: list[Retention] = []
     unknown: list[UnknownRetention] = []
     for info in probes(seeds):
-        retained = _of_probe(info, seeds, suite)
+        retained = _of_probe(info, seeds, suite, None if pools is None else pools.get(info.name, ()))
         if isinstance(retained, UnknownRetention):
             unknown.append(retained)
         else:
@@ -72,7 +89,10 @@ def _tasks(trial: StoredTrialItems) -> tuple[TaskInfo, ...]:
 
 
 def _of_probe(
-    info: TaskInfo, seeds: Sequence[StoredTrialItems], suite: Sequence[StoredTrialItems]
+    info: TaskInfo,
+    seeds: Sequence[StoredTrialItems],
+    suite: Sequence[StoredTrialItems],
+    pool: Sequence[tuple[str | None, Sample]] | None,
 ) -> Retention | UnknownRetention:
     task_name, model = seeds[0].record.trial.task, seeds[0].record.trial.model
     baseline_task = task_name if info.name.startswith(f"{task_name}.") else info.name
@@ -94,6 +114,9 @@ def _of_probe(
     if not pair:
         return UnknownRetention(info.name, baseline_task, model, "no common items")
     sample, baseline_sample = pair
+    if pool is not None:
+        records = [trial.record for trial in seeds if isinstance(trial.record, Completed)]
+        (sample,) = with_seed_noise([sample], [seed_kind(records)], pool)
     return Retention(
         task=info.name,
         metric=metric.name,

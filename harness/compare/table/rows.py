@@ -14,10 +14,11 @@ from harness.compare.table.interactions import chained
 from harness.compare.table.memorisation import planted_of
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import StrategyResult, TrialResult
-from harness.compare.table.retention import BASELINE, retention
+from harness.compare.table.retention import BASELINE, probe_pools, retention
 from harness.compare.table.synthetic_training import synthetic_training_of
 from harness.compare.table.training_curves import curves_of
 from harness.compare.trials.groups import Group, ScoreKey, make_panel
+from harness.compare.trials.seed_noise import seed_kind
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items, confusion, get
 from harness.metrics.statistical_power import ALPHA
@@ -43,16 +44,38 @@ def rows_of(
     panels = {name: make_panel(name, groups, each_seed=each_seed) for name in metric_names}
     results_by_key: dict[ScoreKey, StrategyResult] = {}
     unknown_retention: list[UnknownRetention] = []
+    pools = probe_pools(groups)
     for group in groups:
-        retentions, unknown = retention(group.trials, suite)
+        retentions, unknown = retention(group.trials, suite, pools)
         unknown_retention += unknown
         trials = tuple(_trial(group, trial, panels, suite if each_seed else None) for trial in group.trials)
         results_by_key[group.key] = _row(group, panels, retentions, trials)
     if not metric_names:
         return tuple(results_by_key.values()), unknown_retention
     primary, scored = metric_names[0], panels[metric_names[0]]
+    for key, label in same_systems(groups).items():
+        results_by_key[key] = results_by_key[key].model_copy(update={"same_as": label})
     results_by_key = chained(groups[0].task if groups else "", results_by_key, scored, primary)
     return _ranked(results_by_key, primary, scored), unknown_retention
+
+
+def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
+    """Find the rows that gave the same output, or the same choice scores, to every item as an earlier one of the model.
+
+    Two names then stand for one system, such as retrieval by two indices that find the same passages.
+
+    Returns:
+        Label of the earlier row, by key.
+    """
+    labels: dict[object, str] = {}
+    same: dict[ScoreKey, str] = {}
+    for group in groups:
+        answers = tuple((items.ids, items.outputs, items.choice_scores) for _, items in sorted(group.items.items()))
+        if any(any(outputs) or any(scores) for _, outputs, scores in answers):
+            label = labels.setdefault((group.model, answers), group.label)
+            if label != group.label:
+                same[group.key] = label
+    return same
 
 
 def _row(
@@ -83,7 +106,7 @@ def _row(
         gap=_gap(group.trials, panels),
         cost=cost,
         unparsed=_unparsed(group),
-        one_seed=len(records) == 1 and bool(cost.trained_parameters),
+        one_seed=len(records) == 1 and seed_kind(records) is not None,
         classes=classes,
         confusion=matrix,
         checks=checks_of(records),
@@ -136,9 +159,15 @@ def _ranked(
     )
     if not order:
         return tuple(results_by_key.values())
-    to_best = scored.compare_to_best(order)
-    baselines: dict[ScoreKey, ScoreKey] = {key: (BASELINE, key[1], None) for key in order}
-    to_baseline = scored.differences({key: base for key, base in baselines.items() if base in scored and base != key})
+    baselines = {key: base for key in order if (base := (BASELINE, key[1], None)) in scored and base != key}
+    to_best, to_baseline = scored.compare_to_best_and(order, baselines)
+    best = results_by_key[order[0]]
+    if get(primary).higher_is_better is not None:
+        corrected = scored.best(order, higher_is_better=up > 0)
+        results_by_key = {
+            **results_by_key,
+            order[0]: best.model_copy(update={"scores": {**best.scores, primary: corrected}}),
+        }
     rows: list[StrategyResult] = []
     for key in order:
         difference = to_best.get(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness import metrics
 from harness.compare.stats.panel import Panel
 from harness.compare.stats.sample import Sample
+from harness.compare.trials.seed_noise import seed_kind, with_seed_noise
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import Items
 from harness.metrics.labels import label_set
@@ -85,14 +86,17 @@ def common_labels(answers: Sequence[Items]) -> tuple[str, ...]:
 
 
 def make_panel(metric_name: str, groups: Sequence[Group], *, each_seed: bool = False) -> Panel[ScoreKey]:
-    """Score each group by one metric: the mean over its seeds, and with `each_seed` every single seed too."""
+    """Score each group by one metric: the mean over its seeds, and with `each_seed` every single seed too.
+
+    The mean has the spread over seeds of its kind (`with_seed_noise`); a single seed is about that run alone.
+    """
     metric = metrics.get(metric_name)
-    samples: dict[ScoreKey, Sample] = {}
-    for group in groups:
-        if mean := Sample.from_items(metric, list(group.items.values())):
-            samples[group.key] = mean
-        for seed, items in group.items.items() if each_seed else ():
-            sample = mean if len(group.items) == 1 else Sample.from_items(metric, [items])
+    means = {group.key: mean for group in groups if (mean := Sample.from_items(metric, list(group.items.values())))}
+    kinds = [seed_kind(group.records) for group in groups if group.key in means]
+    samples: dict[ScoreKey, Sample] = dict(zip(means, with_seed_noise(list(means.values()), kinds), strict=True))
+    for group in groups if each_seed else ():
+        for seed, items in group.items.items():
+            sample = means.get(group.key) if len(group.items) == 1 else Sample.from_items(metric, [items])
             if sample:
                 samples[group.label, group.model, seed] = sample
     return Panel(samples)

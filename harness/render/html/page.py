@@ -33,7 +33,7 @@ MAX_LABEL_ROWS = 12
 """Rows of a task with per-label scores; the JSON report has all."""
 MAX_CONFUSION_LABELS = 12
 """Labels in a readable confusion matrix."""
-LEVELS = {"clear": "Clear", "tied": "Tied", "alone": "Not compared", "unknown": "Not known"}
+LEVELS = {"clear": "Clear", "probable": "Probable", "tied": "Tied", "alone": "Not compared", "unknown": "Not known"}
 
 
 @dataclass(frozen=True)
@@ -184,13 +184,13 @@ def _check_table(task: TaskResult) -> ChartTable | None:
         (
             name,
             TITLES.get(tally.name, plain(tally.name)),
-            f"{tally.agreeing} of {tally.items}",
+            f"{tally.agreeing} of {tally.answers}",
             _share_cell(tally),
             plain(note(tally) or ""),
         )
         for name, tally in agreements
     ]
-    return table(["strategy", "answers alike", "items", "share", "note"], cells) if cells else None
+    return table(["strategy", "answers alike", "answers", "share", "note"], cells) if cells else None
 
 
 def _share_cell(tally: Agreement) -> Cell:

@@ -53,8 +53,9 @@ def _cells(task: TaskPower) -> list[str]:
 def _remarks(tasks: Sequence[TaskPower]) -> Iterator[str]:
     seeds = tasks[0].seeds if tasks else 1
     yield (
-        f"Found in 80 % of runs at the two-sided 5 % level, paired on the same items; 'shows' is with the items that "
-        f"are there and {count(seeds, 'seed')}. One comparison alone: adjusting for several strategies needs more."
+        f"Found in 80 % of runs at the two-sided 5 % level, paired on the same items and adjusted for "
+        f"{count(tasks[0].pairs if tasks else 1, 'pair')} of strategies; 'shows' is with the items that are there and "
+        f"{count(seeds, 'seed')}."
     )
     yield "SD is of the differences of one item's scores; design effect is what clusters add to the variance."
     piloted = [task for task in tasks if task.pilot]
@@ -67,8 +68,8 @@ def _remarks(tasks: Sequence[TaskPower]) -> Iterator[str]:
             f"Assumed for {names}, of which no pairs are stored: half of the answers right, two strategies' scores "
             "correlate by 0.5, and by 0.2 do the differences of two items in one cluster."
         )
-    if any(task.seed_sd is None for task in tasks):
+    if assumed := [task for task in tasks if task.seeds_assumed]:
         yield (
-            "How far a seed moves a score is not known where nothing ran with several: it is left out, and "
-            "'harness run --seeds 3' tells it."
+            f"Seed SD is assumed from reference runs for {', '.join(plain(task.task) for task in assumed)}: "
+            "'harness run --seeds 3' measures it."
         )

@@ -106,11 +106,12 @@ def legend(comparison: Comparison) -> list[str]:
     lines = [
         (
             f"{TIED} best, or tied with the best: not clearly worse at 5 %, paired on the same items and adjusted for "
-            "the number of strategies (Holm)."
+            "all pairs of strategies. The interval of the best is corrected for its having been picked as the best."
         ),
         (
             "[low, high] is a 95 % interval for new items of the same kind; clusters are kept together, and where "
-            f"there are several seeds their spread is added. Here: {span} a strategy."
+            "seeds make a difference their spread is added: measured, or of such strategies, or assumed. Here: "
+            f"{span} a strategy."
         ),
         (
             "total s is all phases, loading included; tokens/s are read and written while predicting, and what prompts "
