@@ -56,10 +56,10 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     train_tasks = [task.task_data for task in prepared.values() if task.info.role == "target" and task is not target]
     material = [target.task_data, *train_tasks]
     _check_model(planned, cache)
-    hyperparameters = search(recorder, planned, target, material) if planned.trial.budget else None
     target, material, model = _choose_form(recorder, planned, target, material)
     if planned.trial.budget:
         model = None  # each candidate of the search opens its own
+    hyperparameters = search(recorder, planned, target, material) if planned.trial.budget else None
     model = model or _open(recorder, planned)
     steps = hyperparameters.steps if hyperparameters else planned.trial.steps
     system = adapt(recorder, System(model, target.task_data.task), steps, material, target.test)
@@ -109,11 +109,6 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     return record, rows
 
 
-def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
-    """Read every task of the trial, and check its data against the hash that it was planned with.
-
-    Raises:
-        HarnessError: a file changed in between.
 def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
     with recorder.span("load"):
         return registry.open_model(planned.model_reference, recorder.cache, by=planned.backend)
@@ -122,9 +117,9 @@ def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
 def _choose_form(
     recorder: Recorder, planned: PlannedTrial, target: PreparedTask, material: Sequence[TaskData]
 ) -> tuple[PreparedTask, Sequence[TaskData], Model | None]:
+    """Choose the form of each task that leaves it open; the model comes back if it was opened for that."""
     if not all(find_step(str(step["step"])).asks_model for step in planned.trial.steps):
         return target, material, None
-    """Choose the form of each task that leaves it open; the model comes back if it was opened for that."""
     identity = planned.model_identity or planned.model_reference
     open_once = remembered(partial(_open, recorder, planned))
     material, choice = prompt_form.choose(recorder, material, identity, open_once)
@@ -133,6 +128,11 @@ def _choose_form(
     return replace(target, task_data=material[0], info=info), material, model
 
 
+def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
+    """Read every task of the trial, and check its data against the hash that it was planned with.
+
+    Raises:
+        HarnessError: a file changed in between.
     """
     fresh = Path(planned.fresh_file) if planned.fresh_file else None
     target = planned.trial.task
