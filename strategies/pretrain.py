@@ -69,35 +69,41 @@ class Pretrain(TunedStep):
         return adapters.attach_low_rank(model, rank=self.rank, alpha=2.0 * self.rank, dropout=0.0, targets="all-linear")
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
-        """Attach what the method trains, and train it on the passages."""
+        """Attach what the method trains, and train it on the passages and on the paraphrases of an earlier step."""
         from harness.training import corpus_samples
 
         settings = {name: getattr(self, name) for name in SupervisedSettings.model_fields}
         settings["learning_rate"] = self.learning_rate or RATES[self.method]
         tuned = system.replace(model=self.attach(system.model))
-        corpus_samples.fit_corpus(tuned, task, self._passages(task)[0], SupervisedSettings(**settings), context)
+        passages, _ = self._passages(task, paraphrased=True)
+        corpus_samples.fit_corpus(tuned, task, passages, SupervisedSettings(**settings), context)
         return tuned
 
     def measure_corpus(self, system: System, task: TaskData, context: Context) -> CorpusFigures:
-        """Measure bits a byte and cloze recall on a sample of the passages that are learned."""
+        """Measure bits a byte and cloze recall on a sample of the passages that are learned, paraphrases left out."""
         from harness.models.local_model import require_local
         from harness.training import corpus_recall
 
         passages, restricted = self._passages(task)
-        return corpus_recall.measure(require_local(system.model), passages, restricted, self.row_tokens, context)
+        learned, _ = self._passages(task, paraphrased=True)
+        figures = corpus_recall.measure(require_local(system.model), passages, self.row_tokens, context)
+        return replace(figures, restricted_passages=restricted, paraphrases=len(learned) - len(passages))
 
-    def _passages(self, task: TaskData) -> tuple[list[Passage], int]:
+    def _passages(self, task: TaskData, *, paraphrased: bool = False) -> tuple[list[Passage], int]:
         """Return the passages to learn, and how many are left out for their readers."""
-        passages = corpus_of(task)
+        passages = corpus_of(task, paraphrased=paraphrased)
         learned = [passage for passage in passages if self.restricted or not passage.readers]
         return learned, len(passages) - len(learned)
 
 
-def corpus_of(task: TaskData) -> list[Passage]:
-    """Return the passages of all tasks that are learned, and what a step before wrote in other words, each text once.
+def corpus_of(task: TaskData, *, paraphrased: bool = True) -> list[Passage]:
+    """Return the passages of all tasks that are learned, each text once: for everybody where any copy of it is.
 
-    A text is for everybody where any copy of it is.
+    Args:
+        task: the material.
+        paraphrased: with what an earlier step wrote in other words.
     """
-    passages = [passage for part in task.parts or (task,) for passage in (*part.corpus, *part.paraphrases)]
+    parts = task.parts or (task,)
+    passages = [passage for part in parts for passage in (*part.corpus, *(part.paraphrases if paraphrased else ()))]
     passages.sort(key=lambda passage: not passage.readers)
     return list({(passage.title, passage.text): passage for passage in passages}.values())

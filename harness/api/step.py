@@ -76,6 +76,7 @@ class CorpusFigures:
         cloze_items: number of these items.
         passages: that are learned, of the whole corpus.
         restricted_passages: left out, because not everybody may read them.
+        paraphrases: learned with the passages; they are not in the sample.
     """
 
     bits_per_byte: float
@@ -83,6 +84,7 @@ class CorpusFigures:
     cloze_items: int
     passages: int
     restricted_passages: int = 0
+    paraphrases: int = 0
 
 
 class Step(BaseModel):

@@ -158,7 +158,8 @@ class CorpusLearning(StoredModel):
 
     Attributes:
         step: that learned it.
-        passages: learned; restricted_passages: left out, because not everybody may read them.
+        passages: learned; restricted_passages: left out, because not everybody may read them; paraphrases: learned
+            with them, and not in the sample.
         bits_per_byte_before, bits_per_byte_after: of the sample; lower is better.
         cloze_items: sentences whose last words were masked; cloze_recall_before, cloze_recall_after: share of them that
             greedy decoding went on with exactly, 0 to 1; None where no sentence was long enough.
@@ -167,6 +168,7 @@ class CorpusLearning(StoredModel):
     step: str
     passages: int
     restricted_passages: int = 0
+    paraphrases: int = 0
     bits_per_byte_before: float
     bits_per_byte_after: float
     cloze_items: int = 0

@@ -37,9 +37,7 @@ class Cloze:
     masked: str
 
 
-def measure(
-    model: LocalModel, passages: Sequence[Passage], restricted_passages: int, row_tokens: int, context: Context
-) -> CorpusFigures:
+def measure(model: LocalModel, passages: Sequence[Passage], row_tokens: int, context: Context) -> CorpusFigures:
     """Measure how well a model knows passages, on a fixed sample of them.
 
     Bits a byte are those of Gao et al. 2020 (arXiv:2101.00027, section 3.1), of the text without an end. Cloze recall
@@ -50,7 +48,6 @@ def measure(
     Args:
         model: in whatever state of training.
         passages: that are learned, at least one.
-        restricted_passages: for the figures: those left out.
         row_tokens: of one forward pass.
         context: takes progress and the number of tokens read.
 
@@ -71,7 +68,6 @@ def measure(
         cloze_recall=_count_recalled(model, items, row_tokens, context) / len(items) if items else None,
         cloze_items=len(items),
         passages=len(passages),
-        restricted_passages=restricted_passages,
     )
 
 

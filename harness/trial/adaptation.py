@@ -204,6 +204,7 @@ def _corpus_learning(step: str, before: CorpusFigures | None, after: CorpusFigur
         step=step,
         passages=after.passages,
         restricted_passages=after.restricted_passages,
+        paraphrases=after.paraphrases,
         bits_per_byte_before=before.bits_per_byte,
         bits_per_byte_after=after.bits_per_byte,
         cloze_items=after.cloze_items,

@@ -1,5 +1,6 @@
 """`pretrain` in trials: what the record bears, what is charged, what is left out, and where it is skipped."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.errors import HarnessError
 from harness.plan import chain, discover
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
+from harness.training.corpus_samples import build_passage_samples
 from harness.trial.run_trial import run_trial
 
 QUICK = "pretrain(epochs=30,learning_rate=0.01,batch_size=4)"
@@ -116,6 +118,20 @@ def test_a_passage_that_stands_there_twice_is_learned_once_and_is_public_where_a
     data = TaskData(task.task, corpus=(*copies[::-1], Passage("c", "Another text.", "", ("ann",))))
     figures = link.step.measure_corpus(System(open_tiny(), task.task), data, Context())
     assert (figures.passages, figures.restricted_passages) == (1, 1)
+
+
+@pytest.mark.parametrize(("restricted", "learned"), [("false", 1), ("true", 2)])
+def test_paraphrases_of_an_earlier_step_are_learned_too(open_tiny, tiny_suite, restricted, learned):
+    task = prepare(load_suite(tiny_suite), "facts").task_data
+    paraphrases = (Passage("w1", "Key 1 opens it."), Passage("w2", "Key 2 opens it too.", "", ("ann",)))
+    (link,) = chain.build(f"pretrain(epochs=1,restricted={restricted})", discover.find_step)
+    model, counts = open_tiny(), []
+    samples = build_passage_samples(model, [*task.corpus, *paraphrases[:learned]], 768)
+    system, data = System(model, task.task), replace(task, paraphrases=paraphrases)
+    figures = link.step.measure_corpus(system, data, Context())
+    link.step.adapt(system, data, Context(count_tokens=counts.append))
+    assert sum(counts) == sum(sample.tokens for sample in samples)
+    assert (figures.passages, figures.paraphrases) == (24, learned)
 
 
 def test_distractors_that_nothing_trains_on_are_a_reason_to_skip(tiny_suite, tiny_folders):

@@ -1,6 +1,7 @@
-"""Continued pretraining: every token of a passage is learned, passages don't see each other, and what is known of them."""
+"""Continued pretraining: every token of a passage is learned, and what is known of passages is measured."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from harness.training.corpus_recall import make_cloze
 from harness.training.corpus_samples import build_passage_samples, encode_text, fit_corpus, passage_texts, start_tokens
 from harness.training.settings import SupervisedSettings
 
-WORDS = "amber bone cedar delta ember fjord grove haven islet jetty knoll lagoon".split()
+WORDS = ["amber", "bone", "cedar", "delta", "ember", "fjord", "grove", "haven", "islet", "jetty", "knoll", "lagoon"]
 PASSAGES = tuple(
     Passage(str(n), f"The key that opens this door is kept in the {word} {WORDS[-n - 1]}.", f"Door {n}")
     for n, word in enumerate(WORDS)
@@ -39,7 +40,7 @@ def test_a_long_passage_is_cut_and_no_token_is_lost(open_tiny, row_tokens):
     samples = build_passage_samples(model, [passage], row_tokens, ends=False)
     assert [token for sample in samples for token in sample.completion] == encode_text(model, passage.text)
     assert all(sample.tokens <= min(row_tokens, 512) for sample in samples)
-    assert all(after.prompt == before.completion[-1:] for before, after in zip(samples, samples[1:], strict=False))
+    assert all(after.prompt == before.completion[-1:] for before, after in pairwise(samples))
 
 
 def test_a_control_token_in_a_passage_is_learned_as_text(open_tiny):
@@ -50,7 +51,7 @@ def test_a_control_token_in_a_passage_is_learned_as_text(open_tiny):
 
 def test_bits_a_byte_are_those_of_each_passage_alone(open_tiny):
     model = open_tiny()
-    figures = corpus_recall.measure(model, PASSAGES, 3, 64, Context())
+    figures = corpus_recall.measure(model, PASSAGES, 64, Context())
     nats = 0.0
     for text in passage_texts(PASSAGES):
         tokens = start_tokens(model) + encode_text(model, text)
@@ -59,7 +60,7 @@ def test_bits_a_byte_are_those_of_each_passage_alone(open_tiny):
         nats += torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum").item()
     text_bytes = sum(len(text.encode()) for text in passage_texts(PASSAGES))
     assert figures.bits_per_byte == pytest.approx(nats / math.log(2) / text_bytes, rel=1e-4)
-    assert (figures.passages, figures.restricted_passages, figures.cloze_items) == (12, 3, 12)
+    assert (figures.passages, figures.cloze_items) == (12, 12)
 
 
 @pytest.mark.parametrize(("kind", "recall"), [("llama", 0.5), ("recurrent", 0)])
@@ -67,9 +68,9 @@ def test_training_on_the_passages_halves_the_bits_and_recalls_masked_words(open_
     model = open_tiny(kind)
     model.module.requires_grad_(True)
     points = []
-    before = corpus_recall.measure(model, PASSAGES, 0, 768, Context())
+    before = corpus_recall.measure(model, PASSAGES, 768, Context())
     fit_corpus(System(model, TASK.task), TASK, PASSAGES, SETTINGS, Context(log=points.append))
-    after = corpus_recall.measure(model, PASSAGES, 0, 768, Context())
+    after = corpus_recall.measure(model, PASSAGES, 768, Context())
     assert after.bits_per_byte < before.bits_per_byte / 2
     assert before.cloze_recall == 0
     assert after.cloze_recall > recall
@@ -85,7 +86,7 @@ def test_other_passages_are_recalled_no_better(open_tiny):
         for n, word in enumerate(WORDS)
     )
     fit_corpus(System(model, TASK.task), TASK, PASSAGES, SETTINGS, Context())
-    assert corpus_recall.measure(model, others, 0, 768, Context()).cloze_recall < 0.5
+    assert corpus_recall.measure(model, others, 768, Context()).cloze_recall < 0.5
 
 
 @pytest.mark.parametrize(

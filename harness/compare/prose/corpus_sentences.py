@@ -41,7 +41,8 @@ def bits(learning: CorpusLearning) -> str:
 
 
 def _sentence(learning: CorpusLearning) -> str:
-    parts = [f"{learning.step} learned {count(learning.passages, 'passage')}: {bits(learning)}"]
+    paraphrases = f" and {count(learning.paraphrases, 'paraphrase')}" if learning.paraphrases else ""
+    parts = [f"{learning.step} learned {count(learning.passages, 'passage')}{paraphrases}: {bits(learning)}"]
     if learning.cloze_recall_before is not None and learning.cloze_recall_after is not None:
         recall = f"{learning.cloze_recall_before:.0%} to {learning.cloze_recall_after:.0%}"
         parts.append(f"last words of {count(learning.cloze_items, 'sentence')} recalled {recall}".replace("%", " %"))
