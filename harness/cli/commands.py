@@ -184,7 +184,9 @@ def _cache_without_artifacts() -> Generator[Path]:
         yield Path(name)
 
 
-def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Console) -> DataInspection:
+def inspect_data(
+    suite_name: str, tasks: Sequence[str], model: str, console: Console, *, strict: bool = False
+) -> DataInspection:
     """Inspect a suite's data as a model would be sent them; only its tokenizer is loaded.
 
     Args:
@@ -192,11 +194,13 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         tasks: names; empty: all.
         model: whose tokens are counted.
         console: shows downloads.
+        strict: whether one row that cannot be used is an error.
 
     Raises:
         HarnessError: the suite, a task or the model is unknown, or the data are wrong.
     """
     suite = load_suite(suite_name)
+    suite = suite.strict if strict else suite
     names = [suite.task(name).name for name in tasks] or [task.name for task in suite.tasks]
     with download_bar(console, "data") as progress:
         prepared = [prepare(suite, name, progress=progress) for name in names]
@@ -210,7 +214,7 @@ def inspect_data(suite_name: str, tasks: Sequence[str], model: str, console: Con
         version=suite.version,
         model=model,
         window=tokens.context_tokens,
-        tasks=tuple(_with_embedder(inspect(task, tokens), task) for task in prepared),
+        tasks=tuple(_with_embedder(inspect(task, tokens, repr(model)), task) for task in prepared),
     )
 
 

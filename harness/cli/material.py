@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import click
 import typer
 
-from harness.cli.common import RequiredSuite, TerminalOrJson, app, console, echo, repeatable, show
+from harness.cli.common import RequiredSuite, Strict, TerminalOrJson, app, console, echo, repeatable, show
+from harness.cli.option_groups import with_option_groups
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.api import Kind
+    from harness.data.kind_inference import Inference
 
 
 @app.command()
@@ -19,6 +26,7 @@ def data(
     *,
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="Whose tokens are counted.")] = None,
+    strict: Strict = False,
     form: TerminalOrJson = "terminal",
 ) -> None:
     """Look at a suite's data: repeats, leaks, labels, lengths, likely personal data."""
@@ -26,7 +34,7 @@ def data(
     from harness.plan.config import DEFAULT_MODEL
     from harness.render.plan import data_report
 
-    inspection = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console())
+    inspection = commands.inspect_data(suite, task or (), model or DEFAULT_MODEL, console(), strict=strict)
     if form == "terminal":
         show(data_report.terminal(inspection))
     else:
@@ -106,24 +114,62 @@ def list_suites() -> None:
     show(listing.suites(*suite.list_suites()))
 
 
-@app.command()
-def init(  # noqa: PLR0913 - one for each flag
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
-    *,
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="CSV, TSV, JSONL or Parquet.")],
-    column: Annotated[str, typer.Option("--input", metavar="COLUMN", help="Column that is asked.")],
-    reference: Annotated[str, typer.Option("--reference", metavar="COLUMN", help="Column with the right answer.")],
+@dataclass(frozen=True)
+class InitOptions:
+    """Tables and columns of a new suite."""
+
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="FILE", help="CSV, TSV, JSON, JSONL, Parquet or .xlsx; or hf://ORG/NAME."),
+    ] = None
+    test: Annotated[
+        Path | None, typer.Option("--test", metavar="FILE", help="Test items; --data is trained on then.")
+    ] = None
+    lm_eval: Annotated[
+        Path | None, typer.Option("--lm-eval", metavar="TASK.yaml", help="A task of lm-evaluation-harness instead.")
+    ] = None
+    column: Annotated[str | None, typer.Option("--input", metavar="COLUMN", help="Column that is asked.")] = None
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="COLUMN", help="Column with the right answer.")
+    ] = None
+    row_id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column that names each row.")] = None
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="COLUMN", help="Rows that belong together: kept in one split.")
+    ] = None
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", metavar="COLUMN", help="Passage or file of the corpus with the answer.")
+    ] = None
     corpus: Annotated[
-        Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of .txt and .md files, or a table.")
-    ] = None,
-    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
+        Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of documents, or a table.")
+    ] = None
     kind: Annotated[
         Literal["classification", "qa", "generation"] | None,
         typer.Option("--kind", help="Kind of the task; inferred from the references if left out."),
-    ] = None,
+    ] = None
+
+
+@app.command()
+@with_option_groups
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
+    *,
+    options: InitOptions,
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the suite's folder is made.")] = Path(),
 ) -> None:
     """Write a suite from your own data."""
+    from harness.cli.new_suite import collect
     from harness.data.scaffold import init_suite
 
-    suite = init_suite(name, data=data, input=column, reference=reference, corpus=corpus, folder=folder, kind=kind)
+    with collect(options) as material:
+        suite = init_suite(name, material, folder, _ask_kind if sys.stdin.isatty() else None)
+    for note in suite.notes:
+        echo(f"- {note}")
     echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {shlex.quote(str(suite.path))}")
+
+
+def _ask_kind(inference: Inference) -> Kind:
+    """Ask which of two kinds it is."""
+    echo(inference.reason)
+    kinds: list[Kind] = [inference.kind, inference.alternative]
+    answer: str = typer.prompt("Kind of the task", type=click.Choice(kinds), default=inference.kind)
+    return next(kind for kind in kinds if kind == answer)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.common import Results, SuiteName, app, console, echo, repeatable, show, show_report
+from harness.cli.common import Results, Strict, SuiteName, app, console, echo, repeatable, show, show_report
 from harness.cli.option_groups import PricingOptions, with_option_groups
 from harness.errors import HarnessError
 
@@ -86,6 +86,7 @@ class RunOptions:
     results: Results = None
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None
     energy: Annotated[bool, typer.Option("--energy", help="Measure joules too; needs codecarbon.")] = False
+    strict: Strict = False
     share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run though others hold memory of the GPU.")] = False
     release: Annotated[
         str | None, typer.Option("--release", metavar="NAME", help="Keep the suite's results as this baseline.")
@@ -113,6 +114,7 @@ class RunOptions:
             "train_sizes": parse_sizes(self.train_sizes),
             "budget": self.budget,
             "share_gpu": self.share_gpu or None,
+            "strict": self.strict or None,
             "results": self.results,
             "threads": self.threads,
             **self.measurement(),

@@ -22,6 +22,7 @@ from harness.records.record import PROTOCOL_VERSION
 from harness.trial import artifacts, handed_on
 from harness.trial.artifacts import Account, Artifact
 from harness.trial.recorder import Recorder, largest
+from harness.trial.window_fit import without_long_items
 
 
 def adapt(
@@ -40,8 +41,9 @@ def adapt(
         material: of the trial's task, then of the others that a step learns from.
         test: items of the trial's task that no step sees: rows that a step writes are held against them.
     """
+    fitting = [without_long_items(recorder, system.model, data) for data in material]
     with artifacts.in_use(_artifacts_folder(recorder)):
-        return _take_steps(recorder, system, steps, material, test)
+        return _take_steps(recorder, system, steps, fitting, test)
 
 
 def _take_steps(

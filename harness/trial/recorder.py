@@ -28,7 +28,7 @@ class Recorder:
         held: memory of weights, gradients and optimizer states.
         corpus: how well each step that learns a corpus has learned it.
         synthetic: training items that steps wrote; row_counts: those of the latest step.
-        notes: what happened to kept artifacts, a sentence each.
+        notes: what happened to kept artifacts and to items that are too long, a sentence each.
     """
 
     cache: Path

@@ -30,6 +30,7 @@ from harness.trial.hyperparameter_search import search
 from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
 from harness.trial.warm_prefix import keep_prefix
+from harness.trial.window_fit import note_unanswered
 
 PHASES: dict[Role, Phase] = {"target": "predict", "probe": "probe", "train": "seen"}
 """The phase in which items are asked, by their role."""
@@ -65,9 +66,12 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     system = adapt(recorder, System(model, target.task_data.task), steps, material, target.test)
     system, target = _calibrate(recorder, keep_prefix(recorder, system), target)
     rows = _ask(recorder, system, target.test, "target")
+    note_unanswered(recorder, rows, suite.config.max_bad_rows)
     serving, batch_checks = serve(recorder, system, target.test, rows, planned)
     for probe in probes:
-        rows += _ask(recorder, System(system.model, probe.task_data.task), probe.test, "probe")
+        answers = _ask(recorder, System(system.model, probe.task_data.task), probe.test, "probe")
+        note_unanswered(recorder, answers, suite.config.max_bad_rows)
+        rows += answers
     secrets = [probe for probe in target.canaries if _answerable(probe, system.model)]
     for probe in secrets:
         rows += _ask(recorder, canaries.probe_system(system, probe.task_data.task), probe.test, "probe")

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.data import scaffold
+from harness.data.kind_inference import Inference, infer_kind
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
+from harness.data.table_files import read_table
 from harness.errors import HarnessError
 
 INTENTS = ("billing", "delivery", "refund")
@@ -23,8 +25,15 @@ def tickets(tmp_path: Path) -> Path:
 
 
 def written(data: Path, tmp_path: Path, **changes: object) -> scaffold.NewSuite:
-    arguments = {"data": data, "input": "text", "reference": "intent", "corpus": None, "folder": tmp_path}
-    return scaffold.init_suite("mine", **arguments | changes)  # type: ignore[arg-type]
+    keys = ("input", "reference", "id", "cluster", "evidence")
+    columns = {"input": "text", "reference": "intent"} | {key: changes.pop(key) for key in keys if key in changes}
+    files = {"train": data, "test": changes.pop("test")} if "test" in changes else {"data": data}
+    choose = changes.pop("choose", None)
+    return scaffold.init_suite("mine", scaffold.Material(files, columns, **changes), tmp_path, choose)  # type: ignore[arg-type]
+
+
+def material(data: Path) -> scaffold.Material:
+    return scaffold.Material({"data": data}, {"input": "text", "reference": "intent"})
 
 
 def jsonl(file: Path, rows: list[dict[str, object]]) -> Path:
@@ -83,19 +92,18 @@ def test_many_short_values_that_repeat_are_labels(tmp_path: Path, labels: int, r
     lines = [f"message {i * 7919} of a customer,intent {i % labels}" for i in range(rows)]
     file = tmp_path / "rows.csv"
     file.write_text("text,intent\n" + "\n".join(lines) + "\n")
-    inferred, _ = scaffold.infer_kind(scaffold.read_table(file), "intent", has_corpus=False)
-    assert inferred == kind
+    assert infer_kind(read_table(file), "intent", has_corpus=False).kind == kind
 
 
 def test_one_answer_that_does_not_repeat_makes_no_labels_of_many_that_do(tmp_path: Path):
     rows = [{"text": f"q {i}", "intent": f"answer {i}" if i % 3 else "none"} for i in range(300)]
-    table = scaffold.read_table(jsonl(tmp_path / "rows.jsonl", rows))
-    assert scaffold.infer_kind(table, "intent", has_corpus=False)[0] == "qa"
+    table = read_table(jsonl(tmp_path / "rows.jsonl", rows))
+    assert infer_kind(table, "intent", has_corpus=False).kind == "qa"
 
 
 def test_the_kind_can_be_chosen_and_the_other_kinds_are_offered(tickets: Path, tmp_path: Path):
     new_suite = written(tickets, tmp_path)
-    assert new_suite.inferred.endswith("If that is wrong: --kind qa or --kind generation.")
+    assert new_suite.inferred.endswith("If that is wrong: --kind qa.")
     shutil.rmtree(new_suite.path)
     asked = written(tickets, tmp_path, kind="generation")
     assert load_suite(asked.path).task("mine").kind == "generation"
@@ -158,12 +166,12 @@ def test_a_suite_that_is_there_is_never_overwritten(tickets: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "with space", "x" * 65])
 def test_a_name_that_is_no_folder_name_is_refused(name: str, tickets: Path, tmp_path: Path):
     with pytest.raises(HarnessError, match="can't name a suite"):
-        scaffold.init_suite(name, data=tickets, input="text", reference="intent", corpus=None, folder=tmp_path)
+        scaffold.init_suite(name, material(tickets), tmp_path)
 
 
 def test_the_name_of_a_built_in_suite_is_refused(tickets: Path, tmp_path: Path):
     with pytest.raises(HarnessError, match="is a built-in suite"):
-        scaffold.init_suite("quickstart", data=tickets, input="text", reference="intent", corpus=None, folder=tmp_path)
+        scaffold.init_suite("quickstart", material(tickets), tmp_path)
 
 
 def test_a_column_that_is_always_the_same_is_refused(tmp_path: Path):
@@ -186,3 +194,69 @@ def test_missing_numbers_are_no_class(tmp_path: Path):
     prepared = prepare(load_suite(written(jsonl(tmp_path / "rows.jsonl", rows), tmp_path).path), "mine")
     assert prepared.task_data.task.choices == ("0", "1")
     assert "12 rows of rows.jsonl left out: no input or no reference" in prepared.info.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "kind", "alternative", "is_sure"),
+    [
+        (77, 10_000, "classification", "qa", True),
+        (150, 600, "classification", "qa", False),
+        (150, 300, "qa", "classification", False),
+        (300, 300, "qa", "generation", True),
+    ],
+)
+def test_who_is_there_is_asked_only_where_labels_are_not_sure(
+    tmp_path: Path, *, labels: int, rows: int, kind: str, alternative: str, is_sure: bool
+):
+    asked: list[Inference] = []
+
+    def choose(inference: Inference):
+        asked.append(inference)
+        return inference.alternative
+
+    lines = [{"text": f"message {i * 7919} of a customer", "intent": f"intent {i % labels}"} for i in range(rows)]
+    new_suite = written(jsonl(tmp_path / "rows.jsonl", lines), tmp_path, choose=choose)
+    chosen = load_suite(new_suite.path).task("mine").kind
+    assert (len(asked), chosen) == ((0, kind) if is_sure else (1, alternative))
+    if asked:
+        assert (asked[0].kind, asked[0].alternative) == (kind, alternative)
+
+
+def test_a_test_file_ids_and_clusters_are_written_and_used(tmp_path: Path):
+    rows = [{"text": f"text {i * 7919}", "intent": "ab"[i % 2], "key": f"k{i}", "customer": i // 3} for i in range(90)]
+    data, test = jsonl(tmp_path / "rows.jsonl", rows[:60]), jsonl(tmp_path / "held.jsonl", rows[60:])
+    new_suite = written(data, tmp_path, test=test, id="key", cluster="customer")
+    prepared = prepare(load_suite(new_suite.path), "mine")
+    assert prepared.info.sizes == {"train": 54, "validation": 6, "test": 30}
+    assert {example.query.id for example in prepared.test} == {f"k{i}" for i in range(60, 90)}
+    assert {example.cluster for example in prepared.test} == {str(i // 3) for i in range(60, 90)}
+    assert "held.jsonl" in (new_suite.path / "README.md").read_text()
+
+
+def test_a_column_that_names_corpus_files_is_offered_as_evidence(tmp_path: Path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number in range(5):
+        (docs / f"d{number}.md").write_text(f"Text number {number} of the guide.\n")
+    rows = [{"text": f"question {i}?", "intent": f"answer {i} here", "source": f"d{i % 5}.md"} for i in range(40)]
+    data = jsonl(tmp_path / "rows.jsonl", rows)
+    new_suite = written(data, tmp_path, corpus=docs)
+    assert new_suite.notes[-1] == "column 'source' names passages or files of the corpus: --evidence source."
+    assert '# evidence = "source"' in (new_suite.path / "suite.toml").read_text()
+    shutil.rmtree(new_suite.path)
+    with_evidence = written(data, tmp_path, corpus=docs, evidence="source")
+    assert prepare(load_suite(with_evidence.path), "mine").test[0].evidence[0].endswith(".md#1")
+    assert not any("--evidence" in note for note in with_evidence.notes)
+
+
+def test_all_that_is_left_out_is_said(tmp_path: Path):
+    lines = [f"message {i * 7919} of a customer;intent {i % 3}" for i in range(60)]
+    file = tmp_path / "rows.csv"
+    file.write_text(
+        "\n".join(["text;intent", *lines, "no answer;", lines[4], "one;two;three"]) + "\n", encoding="utf-8"
+    )
+    notes = written(file, tmp_path).notes
+    assert notes[0].startswith("rows.csv was read with semicolons between cells")
+    assert "1 row of rows.csv left out, as they can't be used (line 64: 3 cells" in notes[1]
+    assert "1 row of rows.csv left out: no input or no reference (first: rows.csv, line 62)." in notes
+    assert "1 row of rows.csv left out: the same as an earlier one (first: rows.csv, line 63)." in notes

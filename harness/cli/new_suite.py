@@ -1,0 +1,72 @@
+"""Collects what `harness init` writes a suite from: files, a data set of the hub, or an lm-evaluation-harness task."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from harness.data import hub_rows, lm_eval_task
+from harness.data.scaffold import Material
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.cli.material import InitOptions
+
+
+@contextmanager
+def collect(options: InitOptions) -> Generator[Material]:
+    """Put together the material of a suite; tables that are written for it exist until the ``with`` block ends.
+
+    Raises:
+        HarnessError: a flag is missing or does not belong to the others, or a table cannot be had.
+    """
+    with TemporaryDirectory(prefix="harness-init-") as name:
+        yield _of_task_file(options, Path(name)) if options.lm_eval else _of_columns(options, Path(name))
+
+
+def _of_columns(options: InitOptions, scratch: Path) -> Material:
+    if not options.data or not options.column or not options.reference:
+        raise HarnessError("--data, --input and --reference are needed: a table, what is asked and the right answer.")
+    if options.evidence and not options.corpus:
+        raise HarnessError("--evidence names passages of a corpus: give --corpus too.")
+    source = ""
+    if options.data.startswith(hub_rows.SCHEME):
+        reference = hub_rows.HubReference.parse(options.data)
+        files, source = hub_rows.write_tables(reference, scratch), reference.description
+    else:
+        files = {"data": Path(options.data)}
+    if options.test:
+        files = {"train": files.get("train", files.get("data", Path())), "test": options.test}
+    optional = {"id": options.row_id, "cluster": options.cluster, "evidence": options.evidence}
+    columns = {"input": options.column, "reference": options.reference}
+    columns |= {key: column for key, column in optional.items() if column}
+    return Material(files, columns, options.corpus, options.kind, source=source)
+
+
+def _of_task_file(options: InitOptions, scratch: Path) -> Material:
+    flags = (options.column, options.reference, options.row_id, options.cluster, options.evidence, options.kind)
+    if not options.lm_eval or any(flags):
+        raise HarnessError("--lm-eval says itself what is asked: leave out --input, --reference and the like.")
+    task = lm_eval_task.read_task(options.lm_eval)
+    if options.data and not options.data.startswith(hub_rows.SCHEME):
+        table = Path(options.data)
+        splits = {"train": table, "test": options.test} if options.test else {"data": table}
+    else:
+        splits = hub_rows.write_tables(
+            hub_rows.HubReference.parse(options.data or f"{hub_rows.SCHEME}{task.data_set}"), scratch, task.splits
+        )
+    return Material(
+        lm_eval_task.write_tables(task, splits, scratch),
+        {
+            "input": "input",
+            "reference": "reference",
+            **({"choices": "choices"} if task.kind == "multiple_choice" else {}),
+        },
+        options.corpus,
+        task.kind,
+        task.description,
+        f"the task {task.name!r} of lm-evaluation-harness, asked the way of this harness: scores are not comparable",
+    )
