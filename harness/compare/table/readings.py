@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from harness.compare.stats.estimates import difference
+from harness.compare.stats.estimates import difference, same_runs_difference
 from harness.compare.stats.panel import Panel
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import Reading, Readings, SingleAnswer
@@ -81,7 +81,7 @@ def _readings(
     return Readings(
         raw=raw.estimate(key),
         calibrated=calibrated.estimate(key),
-        change=difference(*pair) if pair else None,
+        change=same_runs_difference(*pair) if pair else None,
         default="calibrated" if calibration.default else "raw",
         source=calibration.source,
         inputs=calibration.inputs,

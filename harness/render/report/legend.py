@@ -152,7 +152,7 @@ def _reading_legend(rows: Sequence[StrategyResult]) -> list[str]:
         other = "uncalibrated" if "calibrated" in defaults else "if calibrated"
         lines.append(
             "labels are scored, and by calibration what the model favours whatever is asked is taken off each "
-            f"label's score; {other} is the score by the other reading of the same answers, and no verdict rests on it. "
+            f"label's score; {other} is the score by the other reading, on which no verdict rests. "
             "Written answers are not calibrated."
         )
     return lines
