@@ -26,7 +26,19 @@ from harness.api.systems import (
     System,
     TrainingRetriever,
 )
-from harness.api.tasks import Capability, Example, Form, Kind, Passage, Provision, Query, Task, TaskData
+from harness.api.tasks import (
+    Capability,
+    Example,
+    Form,
+    Kind,
+    Passage,
+    Provision,
+    Query,
+    Task,
+    TaskData,
+    Turn,
+    turns_text,
+)
 from harness.api.training_run import StopReason, TrainingRun
 
 __all__ = [
@@ -65,4 +77,6 @@ __all__ = [
     "TaskData",
     "TrainingRetriever",
     "TrainingRun",
+    "Turn",
+    "turns_text",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.api.tasks import Example, Form, Passage, Query, Task, TaskData
+from harness.api.tasks import Example, Form, Passage, Query, Task, TaskData, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Prompt:
         reasoning: what the answer is to be drawn from, in words; stands between the question and the answer.
         thinking: whether the reasoning is to be gone on with, instead of the answer given.
         restricted: whether an exemplar is not for everybody; a passage says so itself.
+        history: the turns of a conversation before the question.
     """
 
     task: Task
@@ -32,6 +33,7 @@ class Prompt:
     reasoning: str = ""
     thinking: bool = False
     restricted: bool = False
+    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +300,11 @@ class System:
         exemplars_of = self.exemplars.pick(queries) if self.exemplars else [()] * len(queries)
         prompts: list[Prompt] = []
         for query, passages, exemplars in zip(queries, passages_of, exemplars_of, strict=True):
-            pairs = tuple((exemplar.query.input, exemplar.references[0]) for exemplar in exemplars)
+            pairs = tuple((exemplar.query.text, exemplar.references[0]) for exemplar in exemplars)
             restricted = any(exemplar.readers for exemplar in exemplars)
-            prompts.append(Prompt(self.task, query.input, pairs, tuple(passages), restricted=restricted))
+            prompts.append(
+                Prompt(self.task, query.input, pairs, tuple(passages), restricted=restricted, history=query.history)
+            )
         return prompts
 
     def replace(self, **changes: Any) -> System:

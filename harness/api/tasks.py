@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,14 +24,34 @@ def requirements_of(kind: Kind) -> frozenset[Capability]:
     return _REQUIREMENTS.get(kind, frozenset({"generate"}))
 
 
+Turn = tuple[str, str]
+"""(role, text) of a conversation; the role is ``system``, ``user`` or ``assistant``."""
+
+
+def turns_text(turns: Iterable[Turn]) -> str:
+    """Return turns as lines with the role before each."""
+    return "\n".join(f"{role.capitalize()}: {text}" for role, text in turns)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a system is asked. Never the reference."""
+    """What a system is asked. Never the reference.
+
+    Attributes:
+        input: the question, of a conversation the user's last turn.
+        history: the turns before it.
+    """
 
     id: str
     input: str
     choices: tuple[str, ...] = ()
     user: str | None = None
+    history: tuple[Turn, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The question; of a conversation, all turns as labelled lines."""
+        return turns_text([*self.history, ("user", self.input)]) if self.history else self.input
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.api import Example, Query
 from harness.data import bad_rows
 from harness.data.cells import cell_at
+from harness.data.conversations import Conversation, as_text, divide, last_answer, read_turns, turns_of
 from harness.data.normalised_text import alike_key, comparison_key, difference
 from harness.data.schema import TaskConfig
 from harness.data.table_rows import RowError, TableRows
@@ -79,8 +81,8 @@ def to_pool(  # noqa: PLR0913 - keyword-only from the fifth on
     bare = task.form == "bare"  # a text may stand behind nothing
     for index in range(len(table.rows)):
         try:
-            has_input = bare or table.text(index, task.input)
-            example = _Row(table, index, task).example(labels, evidence) if has_input else None
+            row = _Row(table, index, task)
+            example = row.example(labels, evidence) if bare or row.question.question else None
             if example:
                 _require_new_id(table, index, ids, example)
                 indexed.append((index, example))
@@ -103,7 +105,7 @@ def to_pool(  # noqa: PLR0913 - keyword-only from the fifth on
 
 def content_key(example: Example) -> str:
     """Return the key by which an example's question, with its choices, counts as the same as another's."""
-    return "\x1f".join(comparison_key(part) for part in (example.query.input, *example.query.choices))
+    return "\x1f".join(comparison_key(part) for part in (example.query.text, *example.query.choices))
 
 
 class _Row:
@@ -114,12 +116,12 @@ class _Row:
         self.row = table.rows[index]
 
     def example(self, labels: Mapping[str, str], evidence: EvidenceIndex) -> Example | None:
-        choices, question = self.choices(), self.text(self.task.input)
+        choices, question = self.choices(), self.question.question
         if self.task.kind == "language_modelling":
             choices, question, references = (question,), "", tuple(filter(None, [question]))
         else:
             references = self.references(labels, choices)
-        rejected = self.text(self.task.rejected) or None
+        rejected = self.answer(self.task.rejected) or None
         if not references or (self.task.kind == "preference" and not rejected):
             return None
         if rejected in references:
@@ -127,8 +129,35 @@ class _Row:
         name = self.id()
         if self.task.kind == "preference" and rejected:
             choices = _shuffled(name, references[0], rejected)
-        query = Query(name, question, choices, self.text(self.task.user) or None)
+        query = Query(name, question, choices, self.text(self.task.user) or None, self.question.history)
         return Example(query, references, self.text(self.task.cluster) or None, self.evidence(evidence), rejected)
+
+    @cached_property
+    def question(self) -> Conversation:
+        """The input: a text, or a conversation, whose turns are lines of one text where no answer is written."""
+        turns = turns_of(cell_at(self.row, self.task.input))
+        writes = self.task.kind in ("qa", "generation")
+        if turns is None:
+            if writes and not self.task.reference:
+                raise self.error(
+                    f"column {self.task.input!r} holds no conversation, and no column is named as 'reference'"
+                )
+            return Conversation((), self.text(self.task.input), "")
+        try:
+            spoken = read_turns(turns, self.text("system"))
+            return divide(spoken, scored=not self.task.reference) if writes else Conversation((), as_text(spoken), "")
+        except ValueError as error:
+            raise self.error(f"column {self.task.input!r}: {error}") from error
+
+    def answer(self, column: str | None) -> str:
+        """Return a column's text; of a conversation, the assistant's last turn."""
+        turns = turns_of(cell_at(self.row, column)) if column else None
+        if turns is None:
+            return self.text(column)
+        try:
+            return last_answer(turns)
+        except ValueError as error:
+            raise self.error(f"column {column!r}: {error}") from error
 
     def text(self, column: str | None) -> str:
         return self.table.text(self.index, column) if column else ""
@@ -158,11 +187,13 @@ class _Row:
         return choices
 
     def references(self, labels: Mapping[str, str], choices: tuple[str, ...]) -> tuple[str, ...]:
+        if not self.task.reference:
+            return tuple(filter(None, [self.question.answer]))
         cell = cell_at(self.row, self.task.reference)
-        if self.task.kind in ("qa", "generation") and isinstance(cell, list):
+        if self.task.kind in ("qa", "generation") and isinstance(cell, list) and turns_of(cell) is None:
             texts = self.table.part_texts(self.index, self.task.reference, cell)
             return tuple(dict.fromkeys(filter(None, texts)))
-        raw = self.text(self.task.reference)
+        raw = self.answer(self.task.reference)
         if not raw:
             return ()
         if self.task.kind == "classification":

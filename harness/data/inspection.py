@@ -183,7 +183,7 @@ def _labels(items: Sequence[Example], task: Task) -> dict[str, int]:
 
 
 def _lengths(items: Sequence[Example], task: Task, tokens: TokenCounter) -> LengthSummary:
-    prompts = [Prompt(task, item.query.input) for item in items]
+    prompts = [Prompt(task, item.query.input, history=item.query.history) for item in items]
     prompt_lengths = tokens.count_prompts(prompts)
     answer_lengths = tokens.count_answers(prompts[0], [item.references[0] if item.references else "" for item in items])
     over = long_items(items, task, tokens)
@@ -211,7 +211,7 @@ def _personal_data(texts: Sequence[str]) -> tuple[PersonalData, ...]:
 def _item_text(item: Example, task: Task) -> str:
     """Return all text of an item, a line each; labels are the task's, not the item's."""
     answers = () if task.kind == "classification" else (*item.references, item.rejected or "")
-    return "\n".join(dict.fromkeys([item.query.input, *item.query.choices, *answers]))
+    return "\n".join(dict.fromkeys([item.query.text, *item.query.choices, *answers]))
 
 
 def _overlap(earlier: str, first: Sequence[Example], later: str, second: Sequence[Example]) -> Overlap | None:

@@ -40,7 +40,7 @@ def long_items(items: Sequence[Example], task: Task, tokens: TokenCounter) -> li
     window, suspects = tokens.context_tokens, suspects_of(items, task, tokens.context_tokens)
     if window is None or not suspects:
         return []
-    prompts = [Prompt(task, item.query.input) for item in suspects]
+    prompts = [Prompt(task, item.query.input, history=item.query.history) for item in suspects]
     answers = [_answers(item, task) for item in suspects]
     lengths = iter(tokens.count_answers(prompts[0], [text for texts in answers for text in texts]))
     longest = [max([_generated(task), *(next(lengths) for _ in texts)]) for texts in answers]
@@ -72,5 +72,5 @@ def _generated(task: Task) -> int:
 
 def _most_tokens(item: Example, task: Task) -> int:
     answer = max(len(text.encode()) for text in _answers(item, task))
-    prompt = len(item.query.input.encode()) + len(task.instruction.encode()) + len(task.template.encode())
+    prompt = len(item.query.text.encode()) + len(task.instruction.encode()) + len(task.template.encode())
     return OVERHEAD + prompt + max(answer, _generated(task))

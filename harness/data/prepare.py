@@ -12,6 +12,7 @@ from harness.api import Example, ProgressCallback, Task, TaskData
 from harness.data import fresh as fresh_items
 from harness.data.canaries import NEW_TOKENS, Probe, plant
 from harness.data.class_balance import guessing_score, order_metrics
+from harness.data.conversations import learned_turns
 from harness.data.corpus import corpus_hash, evidence_index
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
@@ -190,7 +191,10 @@ def _split(task: TaskConfig, pools: Mapping[str, Pool]) -> Splits:
 def _change_training(task: TaskConfig, splits: Splits) -> tuple[Splits, tuple[str, ...]]:
     """Change the training split as the suite asks; return a sentence on each change."""
     held_out = (*splits.validation, *splits.test)
-    train, sentences = change_training(splits.train, held_out, task.preparation, labelled=task.kind == "classification")
+    turns = learned_turns(splits.train)
+    train, sentences = change_training(turns, held_out, task.preparation, labelled=task.kind == "classification")
+    if len(turns) > len(splits.train):
+        sentences = (f"{len(splits.train)} conversations are {len(turns)} assistant turns to learn", *sentences)
     return replace(splits, train=train), sentences
 
 
@@ -246,7 +250,8 @@ def _data_hash(splits: Splits, data: TaskData, probe_hashes: Sequence[str] = ())
     for name in (*SPLITS, *(["spare"] if splits.spare else [])):
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
-            digest.update(json.dumps([*item, *([e.query.user] if e.query.user else [])]).encode())
+            optional = [part for part in (e.query.user, e.query.history) if part]
+            digest.update(json.dumps([*item, *optional]).encode())
     return digest.hexdigest()
 
 

@@ -19,6 +19,8 @@ DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
 DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
 CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
 """Kinds whose answers are texts: a classification learns labels only, and no secret is a label."""
+NO_REFERENCE: tuple[Kind, ...] = ("language_modelling", "qa", "generation")
+"""Kinds that may name no column with the answer."""
 PARAPHRASES = 3
 """Most other instructions of a task: every system is asked with each."""
 
@@ -49,8 +51,10 @@ class TaskConfig(_Strict):
         data: one file to be split; or else `train`, `validation` and `test`, used as they are given.
         split: column that says ``train``, ``validation`` or ``test``, where `data` or `source` is divided already.
         input: column of what is asked; of the text itself, for language modelling. A column may be a path into its
-            cells, such as ``answers.text``.
-        reference: column of the right answer; language modelling has none.
+            cells, such as ``answers.text``, or hold conversations (lists of turns with role and content, or from and
+            value): then the user's last turn is asked, behind those before it.
+        reference: column of the right answer; language modelling has none, and that of a conversation (qa, generation)
+            may be left out: it is the assistant's last turn.
         id: column with a unique name for each row; by default file and line.
         choices: multiple choice: one column that holds a list, or several columns.
         reference_as: multiple choice: whether `reference` holds the right choice's text, its letter or its
@@ -159,7 +163,7 @@ class TaskConfig(_Strict):
     def _column_problems(self) -> tuple[tuple[bool, str], ...]:
         pairs: tuple[Kind, ...] = ("preference", "qa", "generation")
         return (
-            (not self.reference and self.kind != "language_modelling", "key 'reference' is missing"),
+            (not self.reference and self.kind not in NO_REFERENCE, "key 'reference' is missing"),
             (
                 (self.kind == "multiple_choice") != bool(self.choices),
                 "'choices' (one column with a list, or several columns) belongs to kind \"multiple_choice\"",

@@ -127,7 +127,7 @@ def _groups(examples: Sequence[Example]) -> list[list[Example]]:
 
 
 def _digest(seed: int, example: Example) -> str:
-    texts = "\x1f".join(map(_letters, (example.query.input, *example.query.choices)))
+    texts = "\x1f".join(map(_letters, (example.query.text, *example.query.choices)))
     parts = (str(seed), texts, *example.references, example.rejected or "")
     return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()
 

@@ -76,7 +76,7 @@ def _drop_leaks(items: Examples, held_out: Sequence[Example]) -> ChangedTraining
 
 
 def _drop_long(items: Examples, words: int) -> ChangedTraining:
-    long = [e.query.id for e in items if count_words(f"{e.query.input} {e.references[0]}") > words]
+    long = [e.query.id for e in items if count_words(f"{e.query.text} {e.references[0]}") > words]
     return _drop(items, long, f"longer than {words} words")
 
 
@@ -93,7 +93,12 @@ def _anonymise(items: Examples, *, labelled: bool) -> ChangedTraining:
     for item in items:
         choices = tuple(map(clean, item.query.choices))
         if len(set(choices)) == len(choices):
-            query = replace(item.query, input=clean(item.query.input), choices=choices)
+            query = replace(
+                item.query,
+                input=clean(item.query.input),
+                choices=choices,
+                history=tuple((role, clean(text)) for role, text in item.query.history),
+            )
             references = item.references if labelled else tuple(dict.fromkeys(map(clean, item.references)))
             rejected = item.rejected and clean(item.rejected)
             remaining.append(replace(item, query=query, references=references, rejected=rejected))

@@ -123,7 +123,7 @@ def _count(task: PreparedTask, counter: ModelTokenizer) -> TokenLengths:
 
 
 def _prompts(task: Task, examples: Sequence[Example]) -> list[Prompt]:
-    return [Prompt(task, example.query.input) for example in examples]
+    return [Prompt(task, example.query.input, history=example.query.history) for example in examples]
 
 
 def _common_prefix(texts: Sequence[str]) -> str:

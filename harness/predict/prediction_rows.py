@@ -25,7 +25,7 @@ def build_rows(
             references=example.references,
             choices=example.query.choices or task.choices,
             rejected=example.rejected,
-            input=example.query.input,
+            input=example.query.text,
             prompt=p.raw.text,
             output=p.raw.output,
             answer=p.answer,

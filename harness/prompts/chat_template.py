@@ -77,7 +77,8 @@ def render(turns: Turns, tokenizer: Any) -> str:
     chat = chat_format(tokenizer)
     if len(turns) > 2 and not chat.earlier_turns:  # more than instruction and question
         raise HarnessError(
-            "the model's chat template shows no earlier turns, so it cannot show exemplars: use form = 'plain'."
+            "the model's chat template shows no earlier turns, so it shows no exemplars and no conversations: use "
+            "form = 'plain'."
         )
     return _render(turns, tokenizer, chat.options, content_parts=chat.content_parts) + chat.thought_end
 

@@ -35,6 +35,7 @@ def mark(prompt: Prompt, tokenizer: Any) -> Prompt:
         exemplars=tuple((marked(question), marked(answer)) for question, answer in prompt.exemplars),
         passages=tuple(replace(p, title=marked(p.title), text=marked(p.text)) for p in prompt.passages),
         reasoning=marked(prompt.reasoning),
+        history=tuple((role, marked(text)) for role, text in prompt.history),
     )
 
 

@@ -155,18 +155,42 @@ def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]
         system_turn: whether the instruction is a system turn; else it is put before the first question.
     """
     if prompt.task.template:
-        content = template.fill_in(prompt.task.template, replace(prompt, reasoning="", thinking=False))
+        content = template.fill_in(prompt.task.template, replace(fold_history(prompt), reasoning="", thinking=False))
         return [{"role": "user", "content": content}]
     turns: list[dict[str, str]] = []
     for question, answer in prompt.exemplars:
         turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    turns += [{"role": role, "content": text} for role, text in prompt.history if role != "system"]
     turns.append({"role": "user", "content": question_with_passages(prompt)})
-    instruction = prompt.task.instruction
+    instruction = _instruction(prompt)
     if not instruction:
         return turns
     if system_turn:
         return [{"role": "system", "content": instruction}, *turns]
-    return [{"role": "user", "content": f"{instruction}\n\n{turns[0]['content']}"}, *turns[1:]]
+    first = next(index for index, turn in enumerate(turns) if turn["role"] == "user")
+    asked = {"role": "user", "content": f"{instruction}\n\n{turns[first]['content']}"}
+    return [*turns[:first], asked, *turns[first + 1 :]]
+
+
+def fold_history(prompt: Prompt) -> Prompt:
+    """Return a prompt whose earlier turns stand before its question as labelled lines, for a text without turns.
+
+    The first label is left out, as the form writes it; a system turn is added to the instruction.
+    """
+    if not prompt.history:
+        return prompt
+    task = prompt.task
+    labels = {"user": task.question_label, "assistant": task.answer_label}
+    turns = [*(turn for turn in prompt.history if turn[0] != "system"), ("user", prompt.question)]
+    lines = [f"{labels[role]}: {text}" for role, text in turns]
+    lines[0] = turns[0][1] if turns[0][0] == "user" else f"\n{lines[0]}"
+    return replace(prompt, task=replace(task, instruction=_instruction(prompt)), question="\n".join(lines), history=())
+
+
+def _instruction(prompt: Prompt) -> str:
+    """Return the task's instruction and the system turns of a conversation."""
+    system = [text for role, text in prompt.history if role == "system"]
+    return "\n\n".join(filter(None, [prompt.task.instruction, *system]))
 
 
 def bos_text(tokenizer: Any) -> str:
@@ -198,6 +222,7 @@ def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
 
 def plain_text(prompt: Prompt) -> str:
     """Return the prompt as one text: by the task's template, bare, or in the built-in plain form."""
+    prompt = fold_history(prompt)
     if prompt.task.form == "bare" and not prompt.task.template:
         return bare_text(prompt)
     return template.fill_in(prompt.task.template, prompt)

@@ -46,8 +46,8 @@ def needed_window(task: Task, passages: Sequence[Passage], queries: Sequence[Que
     Raises:
         HarnessError: the prompt's template cannot be filled in.
     """
-    longest = sorted(queries, key=lambda query: -len(query.input))[:_LONGEST]
-    prompts = [Prompt(task, query.input, passages=tuple(passages)) for query in longest]
+    longest = sorted(queries, key=lambda query: -len(query.text))[:_LONGEST]
+    prompts = [Prompt(task, query.input, passages=tuple(passages), history=query.history) for query in longest]
     choices = {choice for query in queries for choice in query.choices or task.choices}
     answers = layout.count_answer_tokens(Prompt(task, ""), sorted(choices), tokenizer)
     answer = max(answers, default=task.max_new_tokens) + 1  # the token that ends it

@@ -71,7 +71,7 @@ def merge(earlier: SyntheticRows | None, rows: SyntheticRows, counts: dict[str, 
 
 def _hash(before: str, train: Sequence[Example], material: TaskData, test: Sequence[Example]) -> str:
     """Identify the material for artifacts: the rows as they are, and the test items that they were held against."""
-    learned = [[e.query.id, e.query.input, e.references, e.evidence, e.readers] for e in train]
+    learned = [[e.query.id, e.query.text, e.references, e.evidence, e.readers] for e in train]
     passages = [[passage.id, passage.text] for passage in material.paraphrases]
-    asked = [[e.query.id, e.query.input] for e in test]
+    asked = [[e.query.id, e.query.text] for e in test]
     return hashlib.sha256(json.dumps([before, learned, passages, asked]).encode()).hexdigest()

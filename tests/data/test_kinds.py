@@ -125,7 +125,7 @@ def test_templates_are_part_of_a_suite_and_a_task_may_name_one(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        (QUESTIONS.replace('reference = "good"\n', ""), "key 'reference' is missing"),
+        (PAIRS.replace('reference = "good"\n', ""), "key 'reference' is missing"),
         (PAIRS.replace('rejected = "bad"\n', ""), "'rejected' .* belongs to kind \"preference\""),
         (QUESTIONS.replace('"qa"', '"classification"') + 'rejected = "bad"\n', "'rejected' .* belongs to kind"),
         (QUESTIONS + 'template = "breif"\n', "unknown template 'breif' in task 't'.*did you mean 'brief'"),
