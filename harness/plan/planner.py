@@ -12,7 +12,7 @@ from harness.data.fresh import FreshItems, parse_split
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
-from harness.metrics.statistical_power import detectable_difference, paired_sd
+from harness.metrics.statistical_power import ALPHA, detectable_difference, paired_sd
 from harness.models import registry
 from harness.models.registry import ModelReference
 from harness.plan import chain, window
@@ -46,8 +46,9 @@ class TaskPlan:
     """A task before it is run.
 
     Attributes:
-        detectable_difference: smallest true difference of accuracy between two strategies that this test split shows
-            with 80 % power (two-sided 5 %, correlation 0.5, half of the answers right).
+        detectable_difference: smallest true difference of accuracy between two strategies that this test split shows,
+            at the level adjusted for all pairs of the plan's strategies, with 80 % power (two-sided 5 %, correlation
+            0.5, half of the answers right).
         warnings: leaks between the splits and the like.
     """
 
@@ -99,8 +100,10 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         if seed == config.seeds[0] or _is_random(links)
         for size in _train_sizes(config.train_sizes, task, links)
     ]
+    systems = len(chains) * len(models)
+    pairs = max(1, systems * (systems - 1) // 2)
     tasks = tuple(
-        _task_plan(task, [note for model in models for note in builder.long_items(task, model).notes])
+        _task_plan(task, [note for model in models for note in builder.long_items(task, model).notes], pairs)
         for task in prepared.values()
     )
     return Plan(suite.name, suite.version, tasks, tuple(trials), builder.prepared)
@@ -288,6 +291,6 @@ def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
     return sorted(requirements_of(task.task_data.task.kind) - model.capabilities)
 
 
-def _task_plan(task: PreparedTask, notes: Sequence[str]) -> TaskPlan:
-    smallest = detectable_difference(paired_sd(), len(task.test))
+def _task_plan(task: PreparedTask, notes: Sequence[str], pairs: int) -> TaskPlan:
+    smallest = detectable_difference(paired_sd(), len(task.test), alpha=ALPHA / pairs)
     return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, (*task.info.warnings, *notes))

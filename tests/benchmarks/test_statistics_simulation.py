@@ -41,11 +41,11 @@ CASES = {
     # found a little more often than promised: Shaffer's steps get easier, and the size is that of the first
     "detectable, 8 strategies": (simulations.detectable_gap, {"power": (0.77, 0.88)}),
     "detectable, 18 strategies": (lambda n: simulations.detectable_gap(n // 4, 18), {"power": (0.75, 0.88)}),
-    "the best of 8 equal": (simulations.winner, {"coverage": (0.94, 0.96)}),
-    "the best of 18 equal": (lambda n: simulations.winner(n, 18), {"coverage": (0.94, 0.96)}),
+    "the best of 8 equal": (lambda n: simulations.winner(n // 2), {"coverage": (0.935, 0.965)}),
+    "the best of 18 equal": (lambda n: simulations.winner(n // 2, 18), {"coverage": (0.935, 0.965)}),
     # how far behind the others truly are is not known, so they count as rivals
-    "the best of 8, 3 errors ahead": (lambda n: simulations.winner(n, ahead=3.0), {"coverage": (0.94, 0.98)}),
-    "the best of 8, 9 errors ahead": (lambda n: simulations.winner(n, ahead=9.0), {"coverage": (0.94, 0.965)}),
+    "the best of 8, 3 errors ahead": (lambda n: simulations.winner(n // 2, ahead=3.0), {"coverage": (0.935, 0.985)}),
+    "the best of 8, 9 errors ahead": (lambda n: simulations.winner(n // 2, ahead=9.0), {"coverage": (0.935, 0.965)}),
     "token F1 near 0, 120 items": (simulations.near_zero, {}),
     # two intervals folded onto one: more than promised where both sides of one half are likely
     "distance from one half, 0.5": (lambda n: simulations.folded(n, 0.5), {"coverage": (0.935, 0.99)}),

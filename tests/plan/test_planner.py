@@ -231,10 +231,12 @@ def test_a_trial_with_all_items_is_the_same_one_with_and_without_sizes(suite, mo
 
 
 def test_a_task_tells_its_sizes_and_the_smallest_difference_that_it_shows(suite, model):
-    (task,) = planned(suite, model, tasks=("sentiment",)).tasks
+    (task,) = planned(suite, model, "zero_shot", "lora", tasks=("sentiment",)).tasks
     assert task.sizes == {"train": 40, "validation": 10, "test": 30}
     # sd of a paired difference: sqrt(2 * 0.25 * 0.5) = 0.5; 2.8 * 0.5 / sqrt(30)
     assert task.detectable_difference == pytest.approx(2.802 * 0.5 / 30**0.5, abs=1e-3)
+    (adjusted,) = planned(suite, model, "zero_shot", "lora", "few_shot", tasks=("sentiment",)).tasks
+    assert adjusted.detectable_difference > 1.1 * task.detectable_difference  # three pairs
 
 
 def test_leaks_between_the_splits_are_told_before_a_run(suite, model):

@@ -10,7 +10,7 @@ from harness.compare.pair import ratios
 from harness.compare.pair.disagreements import Disagreement, disagreements
 from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.names import bare
-from harness.compare.prose.numbers import change, count, listing, metric_title
+from harness.compare.prose.numbers import change, count, listing, metric_title, surely
 from harness.compare.prose.reading_sentences import pair_sentence
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import Difference, Estimate
@@ -216,7 +216,7 @@ def _difference(metric: MetricPair, task: TaskPair, first: str, second: str) -> 
         word = "better" if (difference.value > 0) == metric.higher_is_better else "worse"
     where = f"{metric_title(metric.metric)} on `{bare(task.task)}`"
     return (
-        f"`{bare(first)}` is clearly {word} than `{bare(second)}` in {where}: {change(difference)} "
+        f"`{bare(first)}` is {surely([difference])} {word} than `{bare(second)}` in {where}: {change(difference)} "
         f"on {_size(difference)}."
     )
 
@@ -239,6 +239,8 @@ def _size(difference: Difference) -> str:
 
 def _one_seed(task: TaskPair) -> list[str]:
     """Tell whose luck is not known."""
-    return [f"{listing(task.one_seed)} ran with one seed: how far another would move the score is not known."] * bool(
-        task.one_seed
-    )
+    if not task.one_seed:
+        return []
+    unsure = any(not metric.change.sure for metric in task.metrics)
+    source = "assumed from reference runs" if unsure else "that of the other"
+    return [f"{listing(task.one_seed)} ran with one seed: the spread over seeds in these intervals is {source}."]

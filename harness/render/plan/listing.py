@@ -109,8 +109,9 @@ def planned_trials(
         exceptions = f" There is nothing to search in {', '.join(fixed)}." if fixed else ""
         yield Text(f"Parameters are searched on the validation split with {budget} for each trial.{exceptions}")
     yield Text(
-        "Smallest difference: between two strategies' shares of right answers, found in 80 % of runs at the 5 % level, "
-        "if half the answers are right and the two strategies' scores correlate by 0.5.",
+        "Smallest difference: between two strategies' shares of right answers, found in 80 % of runs at the 5 % level "
+        "adjusted for all pairs of the planned strategies, if half the answers are right and two strategies' scores "
+        "correlate by 0.5.",
         style="dim",
     )
 
