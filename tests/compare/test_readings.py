@@ -99,6 +99,13 @@ def test_records_without_a_stored_prior_and_votes_have_one_reading():
     assert row_of(compare([scored("self_consistency", votes=("pos", "neg"))]), "self_consistency").readings is None
 
 
+def test_the_same_scores_read_in_two_ways_are_two_systems():
+    raw = CALIBRATION.model_copy(update={"default": False})
+    comparison = compare([scored("zero_shot"), scored("rag", calibration=raw), scored("prompt", calibration=raw)])
+    assert row_of(comparison, "rag").same_as is None
+    assert row_of(comparison, "prompt").same_as == "rag"
+
+
 def test_reports_show_both_readings_and_say_which_answers_are_not_calibrated():
     comparison = compare([scored("zero_shot"), written("few_shot")])
     text = markdown.render(comparison)

@@ -60,7 +60,7 @@ def rows_of(
 
 
 def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
-    """Find the rows that gave the same output, or the same choice scores, to every item as an earlier one of the model.
+    """Find the rows with the same output, or the same choice scores, and answer to every item as an earlier one's.
 
     Two names then stand for one system, such as retrieval by two indices that find the same passages.
 
@@ -70,8 +70,10 @@ def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
     labels: dict[object, str] = {}
     same: dict[ScoreKey, str] = {}
     for group in groups:
-        answers = tuple((items.ids, items.outputs, items.choice_scores) for _, items in sorted(group.items.items()))
-        if any(any(outputs) or any(scores) for _, outputs, scores in answers):
+        answers = tuple(
+            (items.outputs, items.choice_scores, items.answers, items.ids) for _, items in sorted(group.items.items())
+        )
+        if any(any(outputs) or any(scores) for outputs, scores, *_ in answers):
             label = labels.setdefault((group.model, answers), group.label)
             if label != group.label:
                 same[group.key] = label
