@@ -151,8 +151,8 @@ def gate(  # noqa: PLR0913 - one for each flag
     if against and len(strategy or ()) != 1:
         raise HarnessError("--against names the baseline's strategy: name the candidate's too, by one --strategy.")
     limits = parse_limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike=unlike)
-    baseline = _baseline(baseline_name, results)
-    candidate, notes = _candidate(suite, baseline, results)
+    baseline = find_own_baseline(suite, baseline_name, results)
+    candidate, notes = _candidate(suite, results)
     pairing = outcome.pair_releases(baseline.trials, candidate, strategy or (), against)
     noise = read_noise(results or DEFAULT_RESULTS)
     gated = outcome.gate(baseline.manifest, pairing, limits, noise, notes)
@@ -227,16 +227,25 @@ def _baseline(name: str, results: Path | None) -> Baseline:
     return find_baseline(name, [results or DEFAULT_RESULTS, DEFAULT_RESULTS])
 
 
-def _candidate(suite: str, baseline: Baseline, results: Path | None) -> tuple[list[StoredTrial], list[str]]:
+def find_own_baseline(suite: str, name: str, results: Path | None) -> Baseline:
+    """Find a baseline of a suite.
+
+    Raises:
+        HarnessError: there is none of that name, or it is another suite's.
+    """
+    baseline, own = _baseline(name, results), _suite_name(suite)
+    if own != baseline.manifest.suite:
+        raise HarnessError(
+            f"baseline {baseline.name!r} is of {baseline.manifest.suite}, not of {own}: name one of its own."
+        )
+    return baseline
+
+
+def _candidate(suite: str, results: Path | None) -> tuple[list[StoredTrial], list[str]]:
     """Read the newest results, and notes on records that were left out."""
     from harness.store.results_store import select_newest
 
-    name = _suite_name(suite)
-    if name != baseline.manifest.suite:
-        raise HarnessError(
-            f"baseline {baseline.name!r} is of {baseline.manifest.suite}, not of {name}: name one of its own."
-        )
-    store = open_store(results)
+    name, store = _suite_name(suite), open_store(results)
     selection = select_newest(store.load(name))
     if not selection.trials:
         run = f"'harness run {shlex.quote(suite)} --results {shlex.quote(str(results or DEFAULT_RESULTS))}'"

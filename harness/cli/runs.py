@@ -250,7 +250,15 @@ def _show_power(config: RunConfig, difference: float, store: Store) -> None:
 def repeat(  # noqa: PLR0913 - one for each flag
     suite: SuiteName = None,
     *,
-    times: Annotated[int, typer.Option("--times", metavar="N", help="How many runs.")] = 5,
+    times: Annotated[
+        int | None, typer.Option("--times", metavar="N", help="How many runs [default: 5]; rounds with --against [10].")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="BASELINE", help="Run it in turn with this baseline.")
+    ] = None,
+    baseline_python: Annotated[
+        Path | None, typer.Option("--baseline-python", metavar="PATH", help="Python that has the baseline's release.")
+    ] = None,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this")] = None,
     model: Annotated[list[str] | None, repeatable("--model", "NAME", "With this model")] = None,
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None,
@@ -259,10 +267,14 @@ def repeat(  # noqa: PLR0913 - one for each flag
     results: Results = None,
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of one operator.")] = None,
 ) -> None:
-    """Measure what repeats alone do to each figure here; gates use it."""
-    from harness.cli import commands
+    """Measure what repeats alone do to each figure here, or a baseline and this release in turn; gates use both."""
+    from harness.cli import commands, paired_repeats
+    from harness.cli.releases import find_own_baseline
     from harness.plan.config import load_config, parse_limits
     from harness.render.release import noise_report
+
+    if baseline_python and not against:
+        raise HarnessError("--baseline-python is the Python of a baseline: name that by --against.")
 
     flags = {
         "suite": suite,
@@ -278,9 +290,14 @@ def repeat(  # noqa: PLR0913 - one for each flag
     }
     config = load_config(flags)
     try:
-        summary, path = commands.repeat(config, times, console())
+        if against:
+            baseline = find_own_baseline(config.suite, against, results)
+            pairs, path = paired_repeats.repeat_against(config, baseline, baseline_python, times or 10, console())
+            show(noise_report.pair_report(pairs))
+        else:
+            summary, path = commands.repeat(config, times or 5, console())
+            show(noise_report.report(summary))
     except KeyboardInterrupt:
         echo("\nStopped; what is finished is kept. The same command goes on from here.", err=True)
         raise
-    show(noise_report.report(summary))
     echo(f"Written: {path}")

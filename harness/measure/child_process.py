@@ -9,6 +9,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.errors import HarnessError
+
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """Environment of a Python child: the working folder is no place to import from (as with ``python -P``)."""
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "--no-pager")
@@ -42,6 +44,34 @@ def run_python(
         timeout=timeout_s,
         check=False,
     )
+
+
+def run_harness(
+    python: str, arguments: Sequence[str | Path], *, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line of the harness that an interpreter has, another release's too, with its output as text.
+
+    Args:
+        python: path of the interpreter.
+        arguments: of the command line.
+        environment: variables besides those of this process, of which another interpreter gets none that steers this.
+
+    Raises:
+        HarnessError: there is no such interpreter.
+    """
+    steering = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"} if python != sys.executable else set[str]()
+    variables = {name: setting for name, setting in os.environ.items() if name not in steering}
+    try:
+        return subprocess.run(
+            [python, "-P", "-c", "from harness.cli import main; main()", *map(str, arguments)],
+            env={**variables, **environment, **SAFE_PATH},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise HarnessError(f"{python} cannot be run ({error.strerror or error}): name a Python interpreter.") from error
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.compare.release_builders import share, store_of, trial_rows
+from harness.compare.release.run_noise import write_noise
+from tests.compare.release_builders import noise_of, share, store_of, trial_rows
 
 ROOT = Path(__file__).parents[2]
 LATER = "2026-02-01"
@@ -33,6 +34,7 @@ def released(tmp_path, command):
 )
 def test_a_gate_ends_with_what_it_found(released, command, changes, code, word):
     store_of(released / "new", trial_rows(at=LATER, **changes))
+    write_noise(released / "new", noise_of("latency", 0.01))
     exit_code, out, _ = command(
         "gate", "quick", "--baseline", "v1", "--results", "new", "--junit", "out/g.xml", "--summary", "s.md"
     )
@@ -78,6 +80,7 @@ def test_off_leaves_a_check_out(released, command):
 
 def test_a_baseline_can_be_named_by_its_folder(released, command):
     store_of(released / "new", trial_rows(at=LATER))
+    write_noise(released / "new", noise_of("latency", 0.01))
     (released / "results" / "baselines" / "v1").rename(released / "moved")
     assert command("gate", "quick", "--baseline", "moved", "--results", "new")[0] == 0
 

@@ -3,7 +3,10 @@
 from hashlib import sha256
 
 from harness.api import ModelInfo
-from harness.compare.release.pairing import group_systems, pair_systems, read_measured
+from harness.compare.cost.resources import machine
+from harness.compare.release.pairing import MeasuredTrial, group_systems, pair_systems, read_measured
+from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
+from harness.metrics import Items
 from harness.records.measurements import Request, Serving, Span
 from harness.records.record import Completed, Row, TaskInfo, Trial
 from harness.store.baselines import Manifest
@@ -85,6 +88,21 @@ def trial_rows(task="mood", right=None, **changes):
     """Make a record with its rows."""
     row_options = {name: changes.pop(name) for name in ("tokens", "prompt", "clusters") if name in changes}
     return record(task, **changes), rows(task, share(0.7) if right is None else right, **row_options)
+
+
+def measured(task="mood", strategy="zero_shot", *, items=(), **changes):
+    """Make a finished trial that was never stored; it has no rows unless they are given."""
+    completed, rows_of_task = record(task, strategy, **changes), list(items)
+    answered = Items.from_rows(rows_of_task, completed.tasks[0].labels)
+    return MeasuredTrial(completed, {task: answered}, {row.id: (row.prompt_tokens, 2) for row in rows_of_task}, {})
+
+
+def noise_of(figure, relative, n=10):
+    """Noise of n repeats of zero_shot on mood."""
+    hardware = machine(trial_rows()[0])
+    names = {"suite": "quick", "task": "mood", "strategy": "zero_shot", "model": "small"}
+    figures = {figure: FigureNoise(mean=1.0, sd=relative, n=n)}
+    return Noise(floors=(SystemNoise(machine=hardware, **names, figures=figures),))
 
 
 def pairing(folder, before, after, *strategies):

@@ -12,33 +12,35 @@ from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
 from harness.compare.release.conclusive import items_to_conclude, runs_to_conclude
 from harness.compare.release.figures import LATENCY
+from harness.compare.release.margin_interval import margin_uncertainty
 from harness.compare.release.quality_change import Quality
 from harness.compare.release.resource_ratios import ResourceRatio
 from harness.compare.report.comparison import compare
-from harness.compare.stats.estimates import difference, paired_uncertainty
+from harness.compare.stats.estimates import paired_difference
 from harness.metrics.statistical_power import detectable_difference, items_to_detect
 from tests.compare.builders import completed
 from tests.compare.samples import sample
 
 
 def quality(first, second, margin, **changes):
-    change = difference(first, second).model_copy(update=changes)
-    kind = paired_uncertainty(first, second).kind
-    return Quality("qa", "accuracy", 0.5, 0.5, change, margin, higher_is_better=True, units=first.units, kind=kind)
+    spread = margin_uncertainty(first, second)
+    change = paired_difference(spread, first, second).model_copy(update=changes)
+    return Quality(
+        "qa", "accuracy", 0.5, 0.5, change, margin, higher_is_better=True, units=first.units, kind=spread.kind
+    )
 
 
 @pytest.mark.parametrize("method", ["no spread: Wilson's limit", "all items agree"])
 def test_the_formula_follows_the_kind_of_interval_whatever_its_method_is_called(method):
     flat = quality(sample([1.0] * 40, "accuracy"), sample([1.0] * 40, "accuracy"), 0.05, method=method)
-    assert flat.kind == "flat"
-    assert items_to_conclude(flat) == "about 73 items if the change stays as it is"
+    assert (flat.kind, flat.change.effect.ties) == ("tango", 40)
+    assert items_to_conclude(flat) == "about 92 items if the change stays as it is"
 
 
 def test_an_interval_with_spread_needs_the_items_of_its_detectable_difference():
     first, second = sample([1, 1, 1, 0, 0, 1, 1, 0] * 5), sample([1, 1, 1, 0, 1, 1, 0, 0] * 5)
     checked = quality(first, second, 0.05, method="no spread: another wording")
     needed = items_to_detect(0.05, checked.change.detectable, 40)
-    assert checked.kind == "t"
     assert items_to_conclude(checked) == f"about {int(-(-needed // 1)):,} items if the change stays as it is"
 
 

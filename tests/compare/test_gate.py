@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.cost.resources import machine
 from harness.compare.release.figures import ADAPTING_TIME
 from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.outcome import EXIT_CODES, gate
 from harness.compare.release.pairing import group_systems, read_measured
-from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise, read_noise, write_noise
+from harness.compare.release.repeats import pair_runs
+from harness.compare.release.run_noise import Noise, read_noise, write_noise
 from harness.errors import HarnessError
 from harness.records.measurements import Span
 from harness.render.release.gate_report import as_json, markdown_summary
 from harness.render.release.junit import render as junit
 from tests.compare.builders import HERE, MIB
-from tests.compare.release_builders import V1, pairing, share, store_of, trial_rows
+from tests.compare.release_builders import V1, measured, noise_of, pairing, share, store_of, trial_rows
 
 LATER = "2026-02-01"
 NOTHING = Noise()
@@ -32,7 +32,7 @@ def check(verdict, figure):
 
 
 def test_a_system_measured_again_passes(tmp_path):
-    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER))
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER), noise=noise_of("latency", 0.01))
     assert {check.figure: check.outcome for check in verdict.checks} == {
         "accuracy": "pass",
         "latency": "pass",
@@ -58,14 +58,15 @@ def test_the_baselines_own_record_is_no_candidate(tmp_path):
     ],
 )
 def test_one_thing_that_is_clearly_worse_fails_the_release(tmp_path, worse, figure):
-    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER, **worse), noise=floors("latency", 0.01))
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER, **worse), noise=noise_of("latency", 0.01))
     assert [check.figure for check in verdict.checks if check.outcome == "fail"] == [figure]
     assert verdict.outcome == "fail"
 
 
 @pytest.mark.parametrize("better", [{"right": share(0.9)}, {"slower": 0.5}, {"fatter": 0.5}, {"tokens": 5}])
 def test_getting_better_passes(tmp_path, better):
-    assert judged(tmp_path, trial_rows(), trial_rows(at=LATER, **better)).outcome == "pass"
+    verdict = judged(tmp_path, trial_rows(), trial_rows(at=LATER, **better), noise=noise_of("latency", 0.01))
+    assert verdict.outcome == "pass"
 
 
 def test_a_loss_that_the_items_cannot_settle_is_inconclusive_with_the_number_that_would(tmp_path):
@@ -123,7 +124,7 @@ def test_scores_of_another_protocol_are_not_compared_and_its_costs_are(tmp_path)
 
 def test_a_strategy_that_was_not_measured_again_keeps_the_release_from_passing(tmp_path):
     sides = [[trial_rows(), trial_rows(task="know")], [trial_rows(at=LATER)]]
-    verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
+    verdict = judge(pairing(tmp_path, *sides), GateLimits(), noise_of("latency", 0.01))
     assert verdict.outcome == "inconclusive"
     assert [check.task for check in verdict.checks if check.outcome != "pass"] == ["know"]
 
@@ -169,38 +170,45 @@ def test_seconds_measured_once_stay_open_until_noise_is_known(tmp_path):
     sides = trial_rows(requests=0), trial_rows(at=LATER, requests=0)
     answering = check(judged(tmp_path / "1", *sides), "answering time")
     assert (answering.outcome, answering.low) == ("inconclusive", None)
-    assert check(judged(tmp_path / "2", *sides, noise=floors("answering time", 0.01)), "answering time").low is not None
     assert (
-        check(judged(tmp_path / "3", *sides, noise=floors("answering time", 0.01)), "answering time").outcome == "pass"
+        check(judged(tmp_path / "2", *sides, noise=noise_of("answering time", 0.01)), "answering time").low is not None
     )
-    loud = check(judged(tmp_path / "4", *sides, noise=floors("answering time", 0.2)), "answering time")
+    assert (
+        check(judged(tmp_path / "3", *sides, noise=noise_of("answering time", 0.01)), "answering time").outcome
+        == "pass"
+    )
+    loud = check(judged(tmp_path / "4", *sides, noise=noise_of("answering time", 0.2)), "answering time")
     assert loud.outcome == "inconclusive"
     assert "runs of each" in loud.needed
 
 
-def test_repeats_tell_the_noise_of_seconds(tmp_path):
+def test_seeds_of_one_sitting_do_not_tell_the_noise_of_seconds(tmp_path):
+    """Intervals of three runs in one sitting miss those of another day in five of eight."""
     sides = [
         [trial_rows(seed=seed, requests=0, slower=1 + seed / 100, at=at) for seed in range(3)]
         for at in ("2026-01-01", LATER)
     ]
-    verdict = judge(pairing(tmp_path, *sides), GateLimits(), NOTHING)
-    assert check(verdict, "answering time").outcome == "pass"
+    answering = check(judge(pairing(tmp_path, *sides), GateLimits(), NOTHING), "answering time")
+    assert (answering.outcome, answering.high < 0.1) == ("inconclusive", True)
+    assert "harness repeat SUITE --against BASELINE" in answering.needed
 
 
 def test_the_noise_of_repeats_widens_latency(tmp_path):
     quiet = check(judged(tmp_path / "1", trial_rows(), trial_rows(at=LATER)), "latency")
-    noisy = check(judged(tmp_path / "2", trial_rows(), trial_rows(at=LATER), noise=floors("latency", 0.1)), "latency")
+    noisy = check(judged(tmp_path / "2", trial_rows(), trial_rows(at=LATER), noise=noise_of("latency", 0.1)), "latency")
     assert noisy.high > quiet.high
     assert "noise between runs" in noisy.method
 
 
-def test_one_slower_run_is_no_failure_while_nobody_knows_how_far_runs_differ(tmp_path):
+def test_one_run_of_each_neither_passes_nor_fails_on_speed_while_nobody_knows_how_far_runs_differ(tmp_path):
+    same = check(judged(tmp_path / "0", trial_rows(), trial_rows(at=LATER)), "latency")
+    assert (same.outcome, same.high < 0.1) == ("inconclusive", True)
     sides = trial_rows(), trial_rows(at=LATER, slower=1.4)
     open_yet = check(judged(tmp_path / "1", *sides), "latency")
     assert (open_yet.outcome, open_yet.low > 0.1) == ("inconclusive", True)
-    assert "harness repeat" in open_yet.needed
-    assert check(judged(tmp_path / "2", *sides, noise=floors("latency", 0.01)), "latency").outcome == "fail"
-    assert check(judged(tmp_path / "3", *sides, noise=floors("latency", 0.2)), "latency").outcome == "inconclusive"
+    assert "harness repeat SUITE --against BASELINE" in open_yet.needed
+    assert check(judged(tmp_path / "2", *sides, noise=noise_of("latency", 0.01)), "latency").outcome == "fail"
+    assert check(judged(tmp_path / "3", *sides, noise=noise_of("latency", 0.2)), "latency").outcome == "inconclusive"
 
 
 def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
@@ -221,8 +229,8 @@ def test_an_adapter_that_an_earlier_trial_made_is_not_timed_again(tmp_path):
 
 def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
     assert read_noise(tmp_path) == NOTHING
-    write_noise(tmp_path, floors("latency", 0.1))
-    assert read_noise(tmp_path) == floors("latency", 0.1)
+    write_noise(tmp_path, noise_of("latency", 0.1))
+    assert read_noise(tmp_path) == noise_of("latency", 0.1)
     (tmp_path / "noise.json").write_text("{")
     with pytest.raises(HarnessError, match=r"noise\.json cannot be read"):
         read_noise(tmp_path)
@@ -231,7 +239,8 @@ def test_noise_is_read_as_it_was_written_and_damage_is_named(tmp_path):
 def test_margins_are_found_by_task_and_metric_and_others_refused(tmp_path):
     worse = trial_rows(right=share(0.6), at=LATER)
     for number, key in enumerate(("mood.accuracy", "mood", "accuracy", "")):
-        verdict = judged(tmp_path / str(number), trial_rows(), worse, GateLimits(margins={key: 0.3}))
+        limits = GateLimits(margins={key: 0.3})
+        verdict = judged(tmp_path / str(number), trial_rows(), worse, limits, noise_of("latency", 0.01))
         assert check(verdict, "accuracy").limit == 0.3
         assert verdict.outcome == "pass"
     with pytest.raises(HarnessError, match="unknown task or metric 'acuracy' in --margin: did you mean 'accuracy'"):
@@ -286,18 +295,60 @@ def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
     assert f'"exit_code": {EXIT_CODES[gate_outcome.verdict.outcome]}' in as_json(gate_outcome)
 
 
-def floors(figure, relative):
-    figures = {figure: FigureNoise(mean=1.0, sd=relative, n=10)}
-    hardware = machine(trial_rows()[0])
-    return Noise(
-        floors=(
-            SystemNoise(
-                machine=hardware, suite="quick", task="mood", strategy="zero_shot", model="small", figures=figures
-            ),
-        )
-    )
-
-
 def test_every_seed_of_a_strategy_belongs_to_one_system(tmp_path):
     (system,) = group_systems(read_measured(store_of(tmp_path, *[trial_rows(seed=seed) for seed in range(3)]).load()))
     assert [record.trial.seed for record in system.records] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("right", "margin"), [(0.8, 0.04), (0.4, 0.02), (0.02, 1 / 200)])
+def test_the_margin_is_a_share_of_the_baselines_score_and_at_least_one_item(tmp_path, right, margin):
+    """As a share of the range, a system with a score of 0.05 could lose all of it."""
+    verdict = judged(tmp_path, trial_rows(right=share(right)), trial_rows(right=share(right), at=LATER))
+    assert check(verdict, "accuracy").limit == pytest.approx(margin)
+
+
+LORA = {"strategy": "lora", "steps": ({"step": "lora"},), "trained_parameters": 9}
+
+
+def test_retrained_systems_carry_the_spread_over_seeds_on_both_sides_and_the_same_weights_do_not(tmp_path):
+    def width(where, before, after):
+        accuracy = check(judge(pairing(tmp_path / where, before, after), GateLimits(), NOTHING), "accuracy")
+        return accuracy.high - accuracy.low, accuracy.method
+
+    other = [1 - hit if i in (3, 90) else hit for i, hit in enumerate(share(0.7))]
+    before = [trial_rows(**LORA)]
+    same, _ = width("same", before, [trial_rows(at=LATER, **LORA)])
+    assert same < 0.06
+    retrained, method = width("again", before, [trial_rows(at=LATER, right=other, **LORA)])
+    assert "seeds" in method
+    assert retrained > 2 * same
+    prompted, _ = width("prompt", [trial_rows()], [trial_rows(at=LATER, right=other)])
+    assert prompted < retrained
+
+
+def paired(tmp_path, factors, **changes):
+    """Judge a release whose runs in turn took so many times as long as the baseline's."""
+    rounds = [(measured(slower=1 + i / 5), measured(slower=(1 + i / 5) * factor)) for i, factor in enumerate(factors)]
+    noise = pair_runs(rounds, noise_of("latency", 0.3))
+    return check(judged(tmp_path, trial_rows(), trial_rows(at=LATER, **changes), noise=noise), "latency")
+
+
+def test_runs_in_turn_tell_a_slower_release_from_slower_hours(tmp_path):
+    """Each round is up to twice as slow as the first, and both sides of it are."""
+    same = paired(tmp_path / "1", (1.0, 1.01, 0.99, 1.02, 1.0))
+    assert (same.outcome, same.n, same.per) == ("pass", 5, "pair of runs")
+    slower = paired(tmp_path / "2", (1.2, 1.21, 1.19, 1.22, 1.2))
+    assert (slower.outcome, round(slower.change, 2)) == ("fail", 0.2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tasks": (trial_rows()[0].tasks[0].model_copy(update={"data_hash": "another"}),)},
+        {"environment": HERE.model_copy(update={"packages": {"torch": "3"}})},
+        {"environment": HERE.model_copy(update={"git_commit": "c" * 40})},
+    ],
+    ids=["data", "packages", "commit"],
+)
+def test_runs_in_turn_of_another_candidate_are_not_used(tmp_path, changes):
+    assert paired(tmp_path, (1.0, 1.0, 1.01), **changes).per != "pair of runs"

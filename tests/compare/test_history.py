@@ -5,9 +5,11 @@ import json
 from harness.compare.release.history import CURRENT, Release, append_current, history
 from harness.compare.release.run_noise import Noise
 from harness.render.release.history_report import as_json, report
+from tests import release_simulations
 from tests.compare.builders import HERE
-from tests.compare.release_builders import share, store_of, trial_rows
+from tests.compare.release_builders import noise_of, share, store_of, trial_rows
 
+QUIET = noise_of("latency", 0.01)
 DATES = ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01")
 
 
@@ -15,9 +17,9 @@ def release(folder, date, **changes):
     return Release(f"r{date[5:7]}", date, store_of(folder / date, trial_rows(at=date, **changes)).load())
 
 
-def follow(tmp_path, changes, **options):
+def follow(tmp_path, changes, noise=QUIET):
     releases = [release(tmp_path, date, **change) for date, change in zip(DATES, changes, strict=False)]
-    return history("quick", releases, options.get("strategies", ()), options.get("metrics", ()), Noise())
+    return history("quick", releases, (), (), noise)
 
 
 def test_a_planted_loss_is_a_change_point_and_the_rest_is_none(tmp_path):
@@ -39,6 +41,26 @@ def test_planted_slowness_and_memory_are_change_points(tmp_path):
     assert [step["memory while answering"].clear for step in steps] == [None, None, "worse", "better"]
     assert steps[0]["latency"].ratio is None
     assert steps[0]["latency"].value > 0
+
+
+def test_seconds_of_single_runs_are_no_change_point_while_repeats_are_unknown(tmp_path):
+    (series,) = follow(tmp_path, [{}, {"slower": 2.0}], Noise()).series
+    latency = series.points[1].figures["latency"]
+    assert (latency.ratio > 1.9, latency.clear) == (True, None)
+
+
+def test_seconds_and_bytes_of_another_machine_are_shown_and_not_compared(tmp_path):
+    elsewhere = HERE.model_copy(update={"processor": "another"})
+    (series,) = follow(tmp_path, [{}, {"slower": 2.0, "fatter": 1.5, "tokens": 40, "environment": elsewhere}]).series
+    figures = series.points[1].figures
+    for name in ("latency", "memory while answering"):
+        assert (figures[name].value > 0, figures[name].ratio, figures[name].clear) == (True, None, None)
+    assert figures["tokens a question"].clear == "worse"
+
+
+def test_of_releases_with_two_runs_each_that_do_not_differ_few_are_marked():
+    """With normal quantiles it would be 19 %."""
+    assert release_simulations.change_points(400)["null"] <= 0.09
 
 
 def test_a_point_says_what_it_was_and_what_differs_from_the_one_before(tmp_path):

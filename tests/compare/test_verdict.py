@@ -73,11 +73,16 @@ def test_a_strategy_that_answered_other_items_is_not_ranked_with_the_best():
     assert "answered other items and cannot be compared" in found.verdict[0]
 
 
-def test_the_cheapest_of_those_tied_is_pointed_out():
-    text = said(
-        completed("qa", "rag", pattern(0.55), seconds=9),
-        completed("qa", "few_shot", pattern(0.55, shift=1), seconds=3),
-    )
-    assert "Of those tied, `few_shot` costs least (0.41 USD in all against 1.22 for `rag`" in text
+def test_the_cheapest_of_those_tied_is_pointed_out_where_it_was_timed_more_than_once():
+    trials = [
+        trial
+        for seed in (0, 1)
+        for trial in (
+            completed("qa", "rag", pattern(0.55), seconds=9 + seed / 100, seed=seed),
+            completed("qa", "few_shot", pattern(0.55, shift=1), seconds=3 + seed / 100, seed=seed),
+        )
+    ]
+    assert "Of those tied, `few_shot` costs least (0.41 USD in all against 1.23 for `rag`" in said(*trials)
+    assert "costs least" not in said(*trials[:2])
     alike = said(completed("qa", "rag", pattern(0.55)), completed("qa", "few_shot", pattern(0.55, shift=1)))
     assert "costs least" not in alike

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
+from harness.compare.release.run_noise import write_noise
 from harness.compare.report.comparison import compare
 from harness.compare.report.provenance import provenance
 from harness.compare.report.shown_items import examples_of
@@ -68,6 +69,7 @@ def write_store(root):
 
 def write_releases(root):
     """Store two baselines, and a third release measured since; one strategy's name could be markup."""
+    write_noise(root, release_builders.noise_of("latency", 0.01))
     worse = {"right": release_builders.share(0.45), "environment": NEWER}
     changes = {"v1": {}, "v2": worse, "v3": {**worse, "slower": 2.0, "tokens": 40}}
     for month, (name, changed) in enumerate(changes.items(), 1):

@@ -247,12 +247,15 @@ def _once(row: StrategyResult) -> str:
 
 
 def _cheapest(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> str:
-    """Say which of those tied costs less than the chosen by a fifth or more, and how much."""
-    paid = [(row.money.total_usd(), row) for row in alternatives if row.money]
-    if chosen.money is None or not paid:
+    """Say which of those tied costs less than the chosen by a fifth or more, and how much; not by single timings."""
+    money = chosen.money
+    paid = [
+        (row.money.total_usd(), row) for row in alternatives if money and row.money and row.money.costs_less_than(money)
+    ]
+    if money is None or not paid:
         return ""
     least, row = min(paid, key=lambda pair: pair[0])
-    share = least / chosen.money.total_usd() if chosen.money.total_usd() else 1.0
+    share = least / money.total_usd() if money.total_usd() else 1.0
     return f"; `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
 
 

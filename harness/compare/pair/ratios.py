@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.compare.cost.resource_types import Cost
-from harness.compare.stats.intervals import welch
+from harness.compare.stats.intervals import t_multiplier, welch
 from harness.compare.table.result import StrategyResult
 from harness.records.measurements import StoredModel
 
@@ -66,7 +66,8 @@ def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float
     )
     if min(ratio.repeats) < 2:
         return ratio
-    _, half = welch(*logs)
+    error, df = welch(*logs)
+    half = t_multiplier(df) * error
     if not half:
         return ratio
     return ratio.model_copy(update={"low": math.exp(middle - half), "high": math.exp(middle + half)})

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, score
 from harness.compare.table.ablation_effects import (
-    Loss,
     OrderChange,
     RetrievalLoss,
     WordingEffect,
@@ -18,6 +17,7 @@ from harness.compare.table.ablation_effects import (
     wording_effect,
 )
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.compare.table.retrieval_split import Loss
 from harness.records.ablation_names import NONE, ORACLE, RANDOM
 
 _PASSAGES = {RANDOM: "with random passages", NONE: "with none"}
@@ -33,24 +33,28 @@ def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -
     """
     wording = wording_effect(task, scored)
     return [
-        *[_retrieval(task, loss, name) for loss in retrieval_losses(task, scored)],
+        *[_retrieval(task, loss, name) for loss in retrieval_losses(scored)],
         *([_wording(task, wording, name)] if wording else []),
     ]
 
 
 def _retrieval(task: TaskResult, loss: RetrievalLoss, name: Names) -> str:
     """Say how much of a shortfall the retriever loses, and how much the reader."""
-    alternatives = [
+    split, oracle = loss.split, loss.ablations.get(ORACLE)
+    sentence = (
+        f"Of the {split.missing:.2f} that {name(loss.row)} misses on `{bare(task.name)}`, the retriever loses "
+        f"{_interval(split.retriever)}, if items without the right passage scored as those with it do, and the reader "
+        f"{_interval(split.reader)} ({count(split.items, 'item')}; {split.found:.0%} had the right passage)"
+    )
+    others = [
         f"{words} it scores {score(loss.ablations[passages].score)}"
         for passages, words in _PASSAGES.items()
         if passages in loss.ablations
     ]
-    items = count(loss.ablations[ORACLE].change.n, "item")
-    return (
-        f"Of the {loss.missing:.2f} that {name(loss.row)} misses on `{bare(task.name)}`, the retriever loses "
-        f"{_interval(loss.retriever)} and the reader {_interval(loss.reader)} ({items} asked again with the passages "
-        f"that hold the answer){'; ' if alternatives else ''}{', '.join(alternatives)}."
-    )
+    if oracle:
+        items = count(oracle.change.n, "item")
+        others.insert(0, f"{items} without it score {score(oracle.score)} once it is given, {oracle.usual:.2f} before")
+    return f"{sentence}{'; ' if others else ''}{', '.join(others)}."
 
 
 def _wording(task: TaskResult, wording: WordingEffect, name: Names) -> str:

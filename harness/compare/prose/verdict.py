@@ -128,12 +128,13 @@ def _fastest(task: TaskResult, group: Sequence[StrategyResult], name: Names) -> 
 
 
 def _cheapest(group: Sequence[StrategyResult], name: Names) -> str:
-    """Name the cheapest of the tied rows, where the dearest costs 1.5 times as much or more."""
-    paid = [(row.money.total_usd(), row) for row in group if row.money]
+    """Name the cheapest of the tied rows, where the dearest costs 1.5 times as much or more; not by single timings."""
+    paid = sorted(((row.money.total_usd(), row) for row in group if row.money), key=lambda pair: pair[0])
     if len(paid) < 2:
         return ""
-    least, most = min(paid, key=lambda pair: pair[0]), max(paid, key=lambda pair: pair[0])
-    if most[0] < 1.5 * least[0]:
+    least, most, cheapest = paid[0], paid[-1], paid[0][1].money
+    dearer = [row.money for _, row in paid[1:] if row.money]
+    if most[0] < 1.5 * least[0] or not (cheapest and all(map(cheapest.costs_less_than, dearer))):
         return ""
     return (
         f"Of those tied, {name(least[1])} costs least ({usd(least[0])} USD in all against {usd(most[0])} for "

@@ -64,7 +64,7 @@ def list_changes(pairs: Sequence[ReleasePair]) -> tuple[RecordedChange, ...]:
         before, after = _recorded(pair.baseline.trials[0]), _recorded(pair.candidate.trials[0])
         for key in {**before, **after}:
             old, new = before.get(key, UNKNOWN), after.get(key, UNKNOWN)
-            if old != new:
+            if old != new and not (UNKNOWN in (old, new) and _recorded_later(key)):
                 systems.setdefault((*key, old, new), []).append(pair.candidate.name)
         for name, old, new in _prompt_changes(pair):
             systems.setdefault(("prompt", name, old, new), []).append(pair.candidate.name)
@@ -112,6 +112,12 @@ def plan_separations(
     return tuple(runs)
 
 
+def _recorded_later(key: tuple[Factor, str]) -> bool:
+    """Tell whether early records lack a field, so that its absence is no change; a package may not be installed."""
+    factor, name = key
+    return factor == "libraries" or name in ("tokenizer", "chat template")
+
+
 def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
     """Describe a record in words, by factor and name."""
     record, trial, environment = measured.record, measured.record.trial, measured.record.environment
@@ -121,6 +127,8 @@ def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
         ("model", "weights"): _short(record.model.hash),
         ("model", "identity"): _identity(record.model.identity),
         ("model", "number format"): record.model.dtype,
+        ("model", "tokenizer"): _short(record.model.tokenizer_hash),
+        ("prompt", "chat template"): _short(record.model.chat_template_hash),
         ("method", "strategy"): trial.strategy,
         ("method", "training items"): trial.train_items,
         ("method", "budget"): trial.budget,

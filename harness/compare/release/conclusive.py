@@ -10,8 +10,10 @@ from harness.compare.release.quality_change import Quality
 from harness.compare.release.resource_ratios import ResourceRatio
 from harness.compare.stats.estimates import Difference
 from harness.compare.stats.intervals import CONFIDENCE
-from harness.metrics.statistical_power import detectable_difference, items_to_detect
+from harness.compare.stats.paired_shares import CONTINUITY
+from harness.metrics.statistical_power import detectable_difference, items_for, items_to_detect
 
+_Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 MANY = 100
 """Times as many as there are: beyond it, more of them is no advice."""
 
@@ -23,10 +25,12 @@ def items_to_conclude(quality: Quality) -> str:
         return "the same items in both"
     loss = -change.value if quality.higher_is_better else change.value
     distance = abs(quality.margin - loss)
-    if quality.kind == "flat":
-        needed = _flat_items(quality, change, distance)
+    unchanged = change.effect is not None and not change.effect.wins + change.effect.losses
+    if quality.kind == "flat" or (quality.kind == "tango" and unchanged):
+        needed = _items_without_change(quality, change, distance)
     else:
-        needed = items_to_detect(distance, change.detectable, change.n)
+        needed = items_for(lambda times: change.error.smallest(times=times, n=change.n), distance, change.n)
+        needed = math.inf if needed is None else needed
     if needed >= MANY * change.n:
         return "the change lies at the margin, where no number of items helps: look at the items, or move the margin"
     return f"about {count(max(change.n + 1, math.ceil(needed)), 'item')} if the change stays as it is"
@@ -43,10 +47,14 @@ def runs_to_conclude(ratio: ResourceRatio, limit: float) -> str:
     return f"about {count(max(ratio.n + 1, math.ceil(needed)), ratio.per)}{of} if the change stays as it is"
 
 
-def _flat_items(quality: Quality, change: Difference, distance: float) -> float:
-    """Items at which Wilson's limit of a change without spread lies within the margin: it falls with 1/n, not 1/√n."""
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+def _items_without_change(quality: Quality, change: Difference, distance: float) -> float:
+    """Items at which the limit of a change of 0 lies within the margin: without spread it falls with 1/n, not 1/√n.
+
+    Where Tango's statistic, n·m - ½ over √(n·m·(1 - m)) for a margin m, is that of the level.
+    """
     share = distance / quality.reach if math.isfinite(quality.reach) else 0.0
     if share * MANY * change.n < 1:
         return math.inf
-    return (z * z * (1 / share - 1)) * change.n / max(1, quality.units)
+    z = _Z * math.sqrt(1 - share)
+    root = (z + math.sqrt(z * z + 4 * CONTINUITY)) / 2
+    return root * root / share * change.n / max(1, quality.units)

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log
-from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from harness.compare.release.attribution import list_changes
+from harness.compare.release.figures import Figure
 from harness.compare.release.pairing import MeasuredSystem, ReleasePair, group_systems, pair_systems, read_measured
 from harness.compare.release.quality_change import score_change
 from harness.compare.release.resource_ratios import ResourceRatio, ratios
@@ -32,7 +31,8 @@ from harness.metrics.statistical_power import ALPHA
 CURRENT = "now"
 METHOD = (
     "A change point (▲ better, ▼ worse) is a step between consecutive releases whose p, adjusted over the steps of its "
-    "row (Holm), is at most 5 %: the paired difference on the same items for scores, the ratio for the rest."
+    "row (Holm), is at most 5 %: the paired difference on the same items for scores, the ratio for the rest. Seconds "
+    "are marked where repeats are known ('harness repeat'); seconds and bytes of unlike machines are not compared."
 )
 
 
@@ -118,13 +118,16 @@ def _series(line: Sequence[ReleasedSystem], metric: str, noise: Noise, model: st
     adjusted = _adjusted([change.p if change else None for change in changes])
     by_figure = [{ratio.figure.name: ratio for ratio in ratios(step, noise)} if step else {} for step in steps]
     names = list(dict.fromkeys(name for figures in by_figure for name in figures))
-    figure_p = {name: _adjusted([_p(figures.get(name)) for figures in by_figure]) for name in names}
+    figure_p = {
+        name: _adjusted([_p(figures.get(name), step) for figures, step in zip(by_figure, steps, strict=True)])
+        for name in names
+    }
     points = [
         _point(*line[i], metric).model_copy(
             update={
                 "change": None if change is None else change.model_copy(update={"p_holm": p}),
                 "clear": _direction(change.value if change else 0.0, p, bool(up)),
-                "figures": _figures(by_figure[i], {name: figure_p[name][i] for name in by_figure[i]}),
+                "figures": _figures(by_figure[i], {name: figure_p[name][i] for name in by_figure[i]}, steps[i]),
                 "differs": _differs(steps[i]),
             }
         )
@@ -163,18 +166,18 @@ def _point(release: Release, system: MeasuredSystem, metric: str) -> SeriesPoint
     )
 
 
-def _figures(by_figure: dict[str, ResourceRatio], adjusted: dict[str, float | None]) -> dict[str, FigureChange]:
-    return {
-        name: FigureChange(
-            unit=ratio.figure.unit,
-            value=ratio.candidate,
-            ratio=ratio.value,
-            low=ratio.low,
-            high=ratio.high,
-            clear=_direction(ratio.value - 1, adjusted[name], up=False),
-        )
-        for name, ratio in by_figure.items()
-    }
+def _figures(
+    by_figure: dict[str, ResourceRatio], adjusted: dict[str, float | None], step: ReleasePair | None
+) -> dict[str, FigureChange]:
+    figures: dict[str, FigureChange] = {}
+    for name, ratio in by_figure.items():
+        change = FigureChange(unit=ratio.figure.unit, value=ratio.candidate)
+        if step and _one_machine(ratio.figure, step):
+            fields = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high}
+            clear = _direction(ratio.value - 1, adjusted[name], up=False)
+            change = change.model_copy(update={**fields, "clear": clear})
+        figures[name] = change
+    return figures
 
 
 def _differs(step: ReleasePair | None) -> tuple[str, ...]:
@@ -183,13 +186,15 @@ def _differs(step: ReleasePair | None) -> tuple[str, ...]:
     return tuple(f"{change.factor}: {change.name} {change.before} → {change.after}" for change in list_changes([step]))
 
 
-def _p(ratio: ResourceRatio | None) -> float | None:
-    """Two-sided p that nothing changed, consistent with the ratio's interval."""
-    if ratio is None or ratio.low is None or ratio.error is None:
-        return None
-    if ratio.error == 0:  # all items by the same share, as tokens of a longer instruction
-        return 1.0 if ratio.value == 1 else 0.0
-    return 2 * NormalDist().cdf(-abs(log(ratio.value)) / ratio.error)
+def _p(ratio: ResourceRatio | None, step: ReleasePair | None) -> float | None:
+    """Two-sided p that nothing changed; None where the noise from run to run or another machine may be the cause."""
+    comparable = ratio and step and ratio.repeats_known and _one_machine(ratio.figure, step)
+    return ratio.p if ratio and comparable else None
+
+
+def _one_machine(figure: Figure, step: ReleasePair) -> bool:
+    """Whether a figure of two releases is compared: seconds and bytes of unlike machines are not."""
+    return figure.aspect == "cost" or step.same_hardware
 
 
 def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:

@@ -32,6 +32,12 @@ class MeasuredTrial:
     tokens: Mapping[str, tuple[int, int]]
     prompts: Mapping[str, str]
 
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """Answers to the target task, by the id of the item."""
+        items = self.items[self.record.trial.task]
+        return dict(zip(items.ids, items.answers, strict=True))
+
 
 @dataclass(frozen=True)
 class MeasuredSystem:
@@ -92,6 +98,20 @@ class ReleasePair:
         """Whether both adapted in the process that answered, or neither did: else their peaks are not comparable."""
         records = (*self.baseline.records, *self.candidate.records)
         return len({any(s.reused for s in record.spans if s.phase in ADAPTING) for record in records}) == 1
+
+    @property
+    def retrained(self) -> bool:
+        """Whether weights were trained, and not the same ones: then another seed could have moved either score.
+
+        The same weights answer every item of the target task alike.
+        """
+        trials = (*self.baseline.trials, *self.candidate.trials)
+        trained = any(trial.record.trained_parameters for trial in trials)
+        before, after = (
+            {trial.record.trial.seed: trial.answers for trial in side.trials}
+            for side in (self.baseline, self.candidate)
+        )
+        return trained and before != after
 
     def labels(self, task: str) -> tuple[str, ...]:
         """One set of labels for a task of both."""

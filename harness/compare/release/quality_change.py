@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from harness.compare.release.margin_interval import margin_uncertainty
 from harness.compare.release.pairing import ReleasePair
-from harness.compare.stats.estimates import Difference, difference, paired_difference, paired_uncertainty
+from harness.compare.stats.estimates import Difference, difference, paired_difference
 from harness.compare.stats.sample import Sample
 from harness.compare.stats.uncertainty import IntervalKind
+from harness.compare.trials.seed_noise import seed_kind, with_seed_noise
 from harness.errors import HarnessError, unknown
 from harness.metrics import Items, get
 from harness.metrics.metric import Metric
 from harness.records.record import TaskInfo
 
-SHARE_OF_RANGE = 0.05
-"""Default margin: this share of a metric's range, or of the baseline's value where the range is infinite."""
+SHARE_OF_SCORE = 0.05
+"""Default margin: this share of the baseline's score, but at least what one item weighs. A share of the metric's range
+would let a system that scores 0.05 lose everything."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,14 @@ def compare_quality(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) 
         HarnessError: a margin names no task or metric.
     """
     _check(margins, [info for pair in pairs for info in _tasks(pair)])
-    return [[quality for info in _tasks(pair) for quality in _qualities(pair, info, margins)] for pair in pairs]
+    return [[quality for info in _tasks(pair) for quality in _qualities(pair, info, margins, pairs)] for pair in pairs]
 
 
 def score_change(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
     """Subtract the baseline's score from the candidate's on their common items; None if there are none."""
     samples = _paired_samples(pair, task, metric)
+    if samples and pair.retrained:
+        samples = _with_seed_noise(samples, pair, task, [pair])
     return difference(*samples) if samples else None
 
 
@@ -86,34 +91,58 @@ def _tasks(pair: ReleasePair) -> list[TaskInfo]:
     return [info for info in tasks if info.role != "control" and info.metrics and info.name in answered]
 
 
-def _qualities(pair: ReleasePair, info: TaskInfo, margins: Mapping[str, float]) -> list[Quality]:
+def _qualities(
+    pair: ReleasePair, info: TaskInfo, margins: Mapping[str, float], pairs: Sequence[ReleasePair]
+) -> list[Quality]:
     qualities: list[Quality] = []
     for index, name in enumerate(info.metrics):
         metric = get(name)
         has_margin = {f"{info.name}.{name}", name} & margins.keys()
         if metric.higher_is_better is not None and (index == 0 or has_margin):
-            qualities.append(_quality(pair, info.name, metric, find_margin(margins, info, index)))
+            samples = _paired_samples(pair, info.name, metric)
+            if samples and pair.retrained:
+                samples = _with_seed_noise(samples, pair, info.name, pairs)
+            qualities.append(_quality(info.name, metric, samples, find_margin(margins, info, index)))
     return qualities
 
 
-def _quality(pair: ReleasePair, task: str, metric: Metric, margin: float | None) -> Quality:
-    samples = _paired_samples(pair, task, metric)
-    spread = paired_uncertainty(*samples) if samples else None
+def _quality(task: str, metric: Metric, samples: tuple[Sample, Sample] | None, margin: float | None) -> Quality:
+    spread = margin_uncertainty(*samples) if samples else None
     reach = metric.bounds[1] - metric.bounds[0]
-    start = samples[1].value if samples else 0.0
-    default = SHARE_OF_RANGE * (reach if isfinite(reach) else abs(start))
     return Quality(
         task=task,
         metric=metric.name,
         baseline=samples[1].value if samples else None,
         candidate=samples[0].value if samples else None,
         change=paired_difference(spread, *samples) if samples and spread else None,
-        margin=default if margin is None else margin,
+        margin=_default_margin(samples[1], reach) if margin is None and samples else margin or 0.0,
         higher_is_better=bool(metric.higher_is_better),
         units=samples[0].units if samples else 0,
         reach=reach,
         kind=spread.kind if spread else None,
     )
+
+
+def _default_margin(baseline: Sample, reach: float) -> float:
+    """Return 5 % of the baseline's score, and at least one item."""
+    one_item = reach / baseline.n if isfinite(reach) else 0.0
+    return max(SHARE_OF_SCORE * abs(baseline.value), one_item)
+
+
+def _with_seed_noise(
+    samples: tuple[Sample, Sample], pair: ReleasePair, task: str, pairs: Sequence[ReleasePair]
+) -> tuple[Sample, Sample]:
+    """Give both sides the spread over seeds of such systems, pooled over all of both releases on the task."""
+    metric = samples[0].metric
+    systems = [system for other in pairs for system in (other.candidate, other.baseline)]
+    pool = [
+        (seed_kind(system.records), sample)
+        for system in systems
+        if (sample := Sample.from_items(metric, system.items(task, pair.labels(task))))
+    ]
+    kinds = [seed_kind(system.records) for system in (pair.candidate, pair.baseline)]
+    candidate, baseline = with_seed_noise(samples, kinds, pool)
+    return candidate, baseline
 
 
 def _paired_samples(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from harness.compare.cost.resources import machine
 from harness.compare.release.pairing import MeasuredTrial
 from harness.compare.release.resource_ratios import run_figures
-from harness.compare.release.run_noise import FigureNoise, Noise, SystemName, SystemNoise
+from harness.compare.release.run_noise import FigureNoise, Noise, PairedRuns, SystemName, SystemNoise, SystemSource
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,31 @@ def measure_noise(runs: Sequence[Sequence[MeasuredTrial]], earlier: Noise) -> No
         (noise.machine, noise.system): noise for repeats in by_trial.values() if (noise := _system_noise(repeats))
     }
     retained = [noise for noise in earlier.floors if (noise.machine, noise.system) not in by_system]
-    return Noise(floors=(*retained, *by_system.values()))
+    return earlier.model_copy(update={"floors": (*retained, *by_system.values())})
+
+
+def pair_runs(rounds: Sequence[tuple[MeasuredTrial, MeasuredTrial]], earlier: Noise) -> Noise:
+    """Add the figures of runs in turn; they replace earlier ones of the same two.
+
+    Args:
+        rounds: of one system, a run of the baseline and one of the candidate each, all on one machine.
+        earlier: noise and pairs from earlier repeats.
+    """
+    figures = [(run_figures(before), run_figures(after)) for before, after in rounds]
+    names = [name for name in figures[0][0] if all(name in before and name in after for before, after in figures)]
+    first, trial = rounds[0], rounds[0][1].record.trial
+    runs = PairedRuns(
+        machine=machine(first[1].record),
+        suite=trial.suite,
+        task=trial.task,
+        strategy=trial.strategy,
+        model=trial.model,
+        before=SystemSource.of(first[0].record),
+        after=SystemSource.of(first[1].record),
+        figures={name: tuple((before[name], after[name]) for before, after in figures) for name in names},
+    )
+    retained = [pairs for pairs in earlier.pairs if (pairs.before, pairs.after) != (runs.before, runs.after)]
+    return earlier.model_copy(update={"pairs": (*retained, runs)})
 
 
 def _system_noise(repeats: Sequence[MeasuredTrial]) -> SystemNoise | None:

@@ -6,9 +6,9 @@ Ratios are compared on the logarithmic scale, so that twice and half are equally
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from harness.compare.release.figures import (
     Figure,
 )
 from harness.compare.release.pairing import ADAPTING, MeasuredSystem, MeasuredTrial, ReleasePair
-from harness.compare.release.run_noise import FigureNoise, Noise, SystemName
+from harness.compare.release.run_noise import FigureNoise, Noise, PairedRuns, SystemName
 from harness.compare.stats import intervals
 from harness.records.measurements import Span
 
@@ -48,7 +48,7 @@ _PEAKS = (
 )
 """Peaks of memory: the phases, and whether it is the GPU's."""
 
-Observation = Literal["request", "item", "run"]
+Observation = Literal["request", "item", "run", "pair of runs"]
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,11 @@ class ResourceRatio:
 
     Attributes:
         baseline: the figure itself, in its unit; candidate: likewise.
-        error: standard error of the logarithm; None without an interval.
-        n: number of requests, items or runs.
+        error: standard error of the logarithm; None without an interval. df: its degrees of freedom.
+        n: number of requests, items, runs or pairs of runs.
         per: which of them; more would narrow the interval.
-        repeats_known: whether the interval includes the noise from run to run; if not, a clear change may be noise.
+        repeats_known: whether the interval includes the noise from run to run; if not, neither a change nor the lack of
+            one is shown: runs of one sitting are more alike than those of two days.
     """
 
     figure: Figure
@@ -73,6 +74,16 @@ class ResourceRatio:
     per: Observation
     method: str
     repeats_known: bool = True
+    df: float = math.inf
+
+    @property
+    def p(self) -> float | None:
+        """Two-sided p that nothing changed, consistent with the interval; None without one."""
+        if self.error is None:
+            return None
+        if self.error == 0:  # all items by the same share, as tokens of a longer instruction
+            return 1.0 if self.value == 1 else 0.0
+        return intervals.t_p(math.log(self.value), self.error, self.df)
 
     @property
     def value(self) -> float:
@@ -82,10 +93,15 @@ class ResourceRatio:
 
 @dataclass(frozen=True)
 class _LogSpread:
-    """Standard error of the logarithm of a ratio, and half the width of its 95 % interval."""
+    """Standard error of the logarithm of a ratio, and its degrees of freedom."""
 
     error: float
-    half: float
+    df: float = math.inf
+
+    @property
+    def half(self) -> float:
+        """Half the width of the 95 % interval."""
+        return intervals.t_multiplier(self.df) * self.error
 
 
 @dataclass(frozen=True)
@@ -102,9 +118,15 @@ def ratios(pair: ReleasePair, noise: Noise) -> list[ResourceRatio]:
     """Compare each figure that both releases have measured; the others are left out."""
     common = _phases(pair.baseline) & _phases(pair.candidate) if pair.same_adaptation else frozenset[str]()
     compared = [
-        _latency(pair, noise) or _compare_runs(pair, noise, ANSWERING_TIME, _seconds_an_item),
-        _compare_runs(pair, noise, ADAPTING_TIME, _adapting_s),
-        *(_compare_runs(pair, noise, figure, _peak(phases & common, gpu)) for figure, phases, gpu in _PEAKS),
+        _paired(pair, noise, LATENCY)
+        or _latency(pair, noise)
+        or _paired(pair, noise, ANSWERING_TIME)
+        or _compare_runs(pair, noise, ANSWERING_TIME, _seconds_an_item),
+        _paired(pair, noise, ADAPTING_TIME) or _compare_runs(pair, noise, ADAPTING_TIME, _adapting_s),
+        *(
+            _paired(pair, noise, figure) or _compare_runs(pair, noise, figure, _peak(phases & common, gpu))
+            for figure, phases, gpu in _PEAKS
+        ),
         _tokens(pair),
     ]
     return [ratio for ratio in compared if ratio]
@@ -122,6 +144,24 @@ def run_figures(trial: MeasuredTrial) -> dict[str, float]:
     return {figure.name: number for figure, number in figures.items() if number}
 
 
+def paired_ratio(runs: PairedRuns, figure: Figure) -> ResourceRatio | None:
+    """Compare runs of two releases that were made in turn: the mean ratio of each two; None where there are none."""
+    numbers = np.array(runs.figures.get(figure.name, ()))
+    if len(numbers) < 2:
+        return None
+    start, end = np.exp(np.log(numbers).mean(axis=0))
+    logs = np.log(numbers[:, 1] / numbers[:, 0])
+    spread = _LogSpread(float(logs.std(ddof=1)) / math.sqrt(len(logs)), len(logs) - 1)
+    basis = _Basis(len(logs), "pair of runs", "runs of both in turn, t on log ratios")
+    return _ratio(figure, float(start), float(end), spread, basis)
+
+
+def _paired(pair: ReleasePair, noise: Noise, figure: Figure) -> ResourceRatio | None:
+    """Compare runs in turn of these two systems (`harness repeat --against`)."""
+    runs = noise.find_pairs(pair.baseline.records, pair.candidate.records)
+    return paired_ratio(runs, figure) if runs else None
+
+
 def _latency(pair: ReleasePair, noise: Noise) -> ResourceRatio | None:
     """Compare requests of the same items, one system after the other: the mean ratio of their times."""
     before, after = _requests(pair.baseline), _requests(pair.candidate)
@@ -137,10 +177,10 @@ def _latency(pair: ReleasePair, noise: Noise) -> ResourceRatio | None:
         between = sum(floor.relative**2 for floor in floors)
         method = "paired requests, t on log ratios, with the noise between runs"
     total = math.hypot(error, math.sqrt(between))
-    half = intervals.t_multiplier(_df(error**2, len(logs) - 1, floors)) * total
+    spread = _LogSpread(total, _df(error**2, len(logs) - 1, floors))
     start = float(np.exp(np.mean([math.log(before[name]) for name in common])))
     basis = _Basis(len(common), "request", method, repeats_known=bool(floors))
-    return _ratio(LATENCY, start, start * math.exp(change), _LogSpread(total, half), basis)
+    return _ratio(LATENCY, start, start * math.exp(change), spread, basis)
 
 
 def _compare_runs(
@@ -157,16 +197,17 @@ def _compare_runs(
     method = "measured once: noise is not known"
     if floors := _floors(pair, noise, figure):
         error = math.sqrt(sum(floor.relative**2 / len(side) for floor, side in zip(floors, sides, strict=True)))
-        spread = _LogSpread(error, intervals.t_multiplier(min(floor.n for floor in floors) - 1) * error)
+        spread = _LogSpread(error, min(floor.n for floor in floors) - 1)
         method = "noise of repeats on this machine"
     elif runs >= 2:
         spread = _LogSpread(*intervals.welch(*logs))
-        method = "Welch's t on logarithms of runs"
+        method = "Welch's t on logarithms of runs in one sitting"
     elif figure.aspect == "memory":
         error = ASSUMED_MEMORY_SD * math.sqrt(sum(1 / len(side) for side in sides))
-        spread = _LogSpread(error, NormalDist().inv_cdf((1 + intervals.CONFIDENCE) / 2) * error)
+        spread = _LogSpread(error)
         method = f"repeats are assumed to differ by {ASSUMED_MEMORY_SD:.0%} (standard deviation)"
-    return _ratio(figure, start, end, spread, _Basis(runs, "run", method))
+    known = bool(floors) or figure.aspect == "memory"
+    return _ratio(figure, start, end, spread, _Basis(runs, "run", method, repeats_known=known))
 
 
 def _tokens(pair: ReleasePair) -> ResourceRatio | None:
@@ -182,7 +223,7 @@ def _tokens(pair: ReleasePair) -> ResourceRatio | None:
     clusters = np.arange(len(common), dtype=np.int64)
     influence = new / end - old / start  # on the log of a ratio of means (delta method)
     error, df = intervals.standard_error(influence, clusters)
-    spread = _LogSpread(error, intervals.t_multiplier(df) * error)
+    spread = _LogSpread(error, df)
     basis = _Basis(len(common), "item", "paired items, t on the log ratio of means")
     return _ratio(QUESTION_TOKENS, start, end, spread, basis)
 
@@ -196,6 +237,7 @@ def _ratio(figure: Figure, start: float, end: float, spread: _LogSpread | None, 
         low=math.exp(change - spread.half) if spread else None,
         high=math.exp(change + spread.half) if spread else None,
         error=spread.error if spread else None,
+        df=spread.df if spread else math.inf,
         n=basis.n,
         per=basis.per,
         method=basis.method,
@@ -213,8 +255,10 @@ def _floors(pair: ReleasePair, noise: Noise, figure: Figure) -> list[FigureNoise
 
 
 def _df(variance: float, df: int, floors: Sequence[FigureNoise]) -> float:
-    """Degrees of freedom of a sum of variances (Satterthwaite)."""
-    parts = [(variance, df), *((floor.relative**2, floor.n - 1) for floor in floors)]
+    """Degrees of freedom of a sum of variances (Satterthwaite); a floor that stands for both is one estimate."""
+    times = Counter(map(id, floors))
+    parts = [(variance, df), *((times[id(floor)] * floor.relative**2, floor.n - 1) for floor in floors)]
+    parts = parts[: 1 + len(times)]
     weights = sum(part**2 / part_df for part, part_df in parts)
     return sum(part for part, _ in parts) ** 2 / weights if weights > 0 else df
 

@@ -9,12 +9,14 @@
     }]}
 
 Figures are named as in `figures.FIGURES`; `sd` is the standard deviation of single runs (n - 1), in the unit of `mean`.
+Beside them, ``pairs`` has the figures of a baseline's and a candidate's runs that were made in turn.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from pydantic import Field, ValidationError
 from harness.compare.cost.resource_types import Machine
 from harness.errors import HarnessError
 from harness.records.measurements import StoredModel
+from harness.records.record import Completed
 
 FILE = "noise.json"
 FORMAT_VERSION = 1
@@ -66,11 +69,59 @@ class SystemNoise(StoredModel):
         return SystemName(self.suite, self.task, self.strategy, self.model)
 
 
+class SystemSource(StoredModel):
+    """A system and the code that ran it: runs of another system or by other code say nothing of it.
+
+    Attributes:
+        system: sha256 over what it is made from and asked.
+        commit: of the harness, where it is known; packages: versions.
+    """
+
+    system: str
+    commit: str | None
+    packages: Mapping[str, str]
+
+    @classmethod
+    def of(cls, record: Completed) -> SystemSource:
+        """Source of a record, whatever was measured besides."""
+        trial, environment = record.trial, record.environment
+        parts = [trial.suite, trial.task, trial.label, trial.steps, trial.train_items, record.protocol]
+        parts += [record.tasks[0].data_hash, record.model.identity or record.model.hash]
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return cls(system=digest, commit=environment.git_commit, packages=environment.packages)
+
+
+class PairedRuns(StoredModel):
+    """Runs of a baseline and of a candidate, made in turn on one machine.
+
+    Attributes:
+        strategy, model: of the candidate.
+        before: the baseline's system; after: the candidate's.
+        figures: by name, the baseline's and the candidate's of each round.
+    """
+
+    machine: Machine
+    suite: str
+    task: str
+    strategy: str
+    model: str
+    before: SystemSource
+    after: SystemSource
+    figures: Mapping[str, tuple[tuple[float, float], ...]]
+
+
 class Noise(StoredModel):
-    """Noise of all systems whose repeats were measured."""
+    """Noise of all systems whose repeats were measured, and runs of two releases in turn."""
 
     format_version: int = FORMAT_VERSION
     floors: tuple[SystemNoise, ...] = ()
+    pairs: tuple[PairedRuns, ...] = ()
+
+    def find_pairs(self, before: Sequence[Completed], after: Sequence[Completed]) -> PairedRuns | None:
+        """Find the runs in turn of a baseline's and a candidate's trials; the last ones where there are several."""
+        sources = [[SystemSource.of(record) for record in records] for records in (before, after)]
+        pairs = [runs for runs in self.pairs if runs.before in sources[0] and runs.after in sources[1]]
+        return pairs[-1] if pairs else None
 
     def find(self, machine: Machine, system: SystemName, figure: str) -> FigureNoise | None:
         """Find a figure's noise by its name; the last one where there are several."""

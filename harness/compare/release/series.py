@@ -15,8 +15,8 @@ class FigureChange(StoredModel):
 
     Attributes:
         value: of the figure in this release, in `unit`.
-        ratio: to the release before; low, high: its 95 % interval, None where the noise of repeats is unknown.
-        clear: direction of a change point; None: not clearly changed.
+        ratio: to the release before; None for seconds and bytes of another machine. low, high: its 95 % interval.
+        clear: direction of a change point; None: not clearly changed, or the noise of repeats is unknown.
     """
 
     unit: str

@@ -144,9 +144,9 @@ def t_p(value: float, error: float, df: float) -> float:
 
 
 def welch(first: FloatArray, second: FloatArray) -> tuple[float, float]:
-    """Standard error of the difference of two independent means, and half the width of its 95 % interval (Welch 1947).
+    """Standard error of the difference of two independent means, and its degrees of freedom (Welch 1947).
 
-    Of logarithms, that is the interval of a ratio of geometric means. Both are 0 where neither side varies.
+    Of logarithms, they are those of a ratio of geometric means. The error is 0 where neither side varies.
 
     Args:
         first: [n] of 2 or more.
@@ -155,5 +155,4 @@ def welch(first: FloatArray, second: FloatArray) -> tuple[float, float]:
     parts = [(float(numbers.var(ddof=1)) / len(numbers), len(numbers) - 1) for numbers in (first, second)]
     variance = sum(part for part, _ in parts)
     weights = sum(part**2 / part_df for part, part_df in parts)
-    error = math.sqrt(variance)
-    return error, t_multiplier(variance**2 / weights) * error if weights > 0 else 0.0
+    return math.sqrt(variance), variance**2 / weights if weights > 0 else math.inf

@@ -5,7 +5,6 @@ No answer of an ablation counts in a score.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from harness.compare.stats.estimates import estimate, same_runs_difference
 from harness.compare.stats.sample import Sample
 from harness.compare.table.findings import TIE, AblationEffect
 from harness.compare.table.result import StrategyResult, TaskResult
+from harness.compare.table.retrieval_split import RetrievalSplit, missed
 from harness.compare.trials.groups import Group
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.metrics import get
@@ -20,27 +20,16 @@ from harness.records.ablation_names import ORACLE, ablated_task
 from harness.records.record import Completed
 
 
-class Loss(NamedTuple):
-    """A loss in the unit of the score, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 class RetrievalLoss(NamedTuple):
-    """Shortfall of a system that retrieves, split between its retriever and its reader.
+    """Shortfall of a system that retrieves.
 
     Attributes:
-        missing: from the row's score to the best possible one.
-        retriever: gained with the passages that hold the answer (``oracle``); reader: missing even with these.
-        ablations: of the row, by name.
+        split: between its retriever and its reader, over all items.
+        ablations: of the row, by name; `ORACLE` is of items whose right passage was not found.
     """
 
     row: StrategyResult
-    missing: float
-    retriever: Loss
-    reader: Loss
+    split: RetrievalSplit
     ablations: Mapping[str, AblationEffect]
 
 
@@ -94,21 +83,13 @@ def ablation_effects(group: Group, metric_name: str) -> tuple[AblationEffect, ..
     return tuple(effect for effect in effects if effect)
 
 
-def retrieval_losses(task: TaskResult, rows: Sequence[StrategyResult]) -> list[RetrievalLoss]:
-    """Split the shortfall of each row with an ``oracle`` ablation; nothing for a metric without a best score."""
-    best = get(task.primary or "").bounds[1 if task.higher_is_better else 0]
-    if not math.isfinite(best):
-        return []
-    up = 1 if task.higher_is_better else -1
-    losses: list[RetrievalLoss] = []
-    for row in rows:
-        ablations = {effect.ablation: effect for effect in row.controls}
-        if oracle := ablations.get(ORACLE):
-            gain, score = oracle.change, oracle.score
-            retriever = _loss(gain.value * up, gain.low * up, gain.high * up)
-            reader = _loss(*(up * (best - bound) for bound in (score.value, score.low, score.high)))
-            losses.append(RetrievalLoss(row, up * (best - oracle.usual), retriever, reader, ablations))
-    return losses
+def retrieval_losses(rows: Sequence[StrategyResult]) -> list[RetrievalLoss]:
+    """Collect the split of each row that retrieves, with its ablations."""
+    return [
+        RetrievalLoss(row, row.retrieval, {effect.ablation: effect for effect in row.controls})
+        for row in rows
+        if row.retrieval
+    ]
 
 
 def wording_effect(task: TaskResult, rows: Sequence[StrategyResult]) -> WordingEffect | None:
@@ -133,6 +114,8 @@ def _effect(
     instructions = {_instruction(trial, ablation) for trial in completed}
     metric = get(metric_name)
     usual_items = [group.items[trial.record.trial.seed] for trial in completed]
+    if ablation == ORACLE:  # where the right passage was found, giving it changes nothing
+        usual_items = [items.at(missed(items)) for items in usual_items]
     samples = [
         Sample.from_items(metric, [items.with_labels(usual_items[0].labels) for items in items_by_seed])
         for items_by_seed in ([trial.controls[ablation] for trial in completed], usual_items)
@@ -151,10 +134,6 @@ def _instruction(trial: StoredTrialItems, ablation: str) -> str:
     tasks = record.tasks if isinstance(record, Completed) else ()
     name = ablated_task(record.trial.task, ablation)
     return next((info.instruction for info in tasks if info.name == name), "")
-
-
-def _loss(value: float, low: float, high: float) -> Loss:
-    return Loss(value, min(low, high), max(low, high))
 
 
 def _paraphrased(rows: Sequence[StrategyResult]) -> list[_RowEffects]:

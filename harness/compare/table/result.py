@@ -27,6 +27,7 @@ from harness.compare.table.findings import (
     SyntheticTraining,
     TaskWarning,
 )
+from harness.compare.table.retrieval_split import RetrievalSplit
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import CorpusLearning, StoredModel
 from harness.records.record import Budget, Search
@@ -86,12 +87,12 @@ class StrategyResult(StoredModel):
         retention: of each probe; empty where the weights are unchanged or nothing is known from before.
         gap: train minus test; None for what was not tuned on the task's items, or not asked them again.
         unparsed: share of outputs that no answer could be read from.
-        interactions: of a chain, for each way of taking it apart into two that are rows too.
-        forgetting: of a sequence of tasks; None for anything else.
-        learning_curve: its sizes of training data, rising, where more than one was tried.
         reading: how its answers were read; None where nothing is chosen, or the record does not say.
         readings: its scores by both readings of its labels' scores; None where they are not stored.
         single_answer: given to nearly all items; None: there is none.
+        interactions: of a chain, for each way of taking it apart into two that are rows too.
+        forgetting: of a sequence of tasks; None for anything else.
+        learning_curve: its sizes of training data, rising, where more than one was tried.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
         same_as: label of an earlier row of the model that gave the same output to every item in every seed: one system
             under two names. None: there is none.
@@ -103,6 +104,7 @@ class StrategyResult(StoredModel):
         licence: of the model's weights; parameters: that the model has; None where unknown.
         checks: self-tests, of all seeds together.
         controls: its own items asked in other ways.
+        retrieval: its shortfall, split between retriever and reader; None where it does not retrieve.
         planted: what of planted secrets it gives away, by how often they stood in training; empty where none are.
         synthetic: what it learned of items that a model wrote; None where it learned none.
     """
@@ -119,23 +121,24 @@ class StrategyResult(StoredModel):
     gap: Gap | None = None
     cost: Cost | None = None
     unparsed: float | None = None
+    reading: Reading | None = None
+    readings: Readings | None = None
+    single_answer: SingleAnswer | None = None
     interactions: tuple[Interaction, ...] = ()
     forgetting: Forgetting | None = None
     learning_curve: tuple[SizeResult, ...] = ()
     budget: Budget | None = None
+    same_as: str | None = None
     one_seed: bool = False
     classes: tuple[ClassResult, ...] = ()
-    reading: Reading | None = None
-    readings: Readings | None = None
-    single_answer: SingleAnswer | None = None
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     money: Money | None = None
     traits: Traits | None = None
     licence: str | None = None
-    same_as: str | None = None
     parameters: int | None = None
     checks: tuple[PooledCheck, ...] = ()
     controls: tuple[AblationEffect, ...] = ()
+    retrieval: RetrievalSplit | None = None
     planted: tuple[SecretExposure, ...] = ()
     synthetic: SyntheticTraining | None = None
     trials: tuple[TrialResult, ...] = ()

@@ -15,6 +15,7 @@ from harness.compare.table.memorisation import planted_of
 from harness.compare.table.overfitting import gap_of
 from harness.compare.table.result import StrategyResult, TrialResult
 from harness.compare.table.retention import BASELINE, probe_pools, retention
+from harness.compare.table.retrieval_split import RetrievalSplit, retrieval_split
 from harness.compare.table.synthetic_training import synthetic_training_of
 from harness.compare.table.training_curves import curves_of
 from harness.compare.trials.groups import Group, ScoreKey, make_panel
@@ -113,10 +114,19 @@ def _row(
         confusion=matrix,
         checks=checks_of(records),
         controls=ablation_effects(group, next(iter(panels))) if panels else (),
+        retrieval=_retrieval(group, next(iter(panels))) if panels else None,
         planted=planted_of(group.trials),
         synthetic=synthetic_training_of(group.trials, next(iter(panels))) if panels else None,
         trials=trials,
     )
+
+
+def _retrieval(group: Group, metric_name: str) -> RetrievalSplit | None:
+    """Split the shortfall of a strategy that retrieves, by the task's first metric."""
+    metric = get(metric_name)
+    if metric.higher_is_better is None:
+        return None
+    return retrieval_split(group.items, metric, metric.bounds[1 if metric.higher_is_better else 0])
 
 
 def _trial(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -10,7 +10,8 @@ from rich.text import Text
 
 from harness.compare.release.figures import FIGURES
 from harness.compare.release.repeats import RepeatSummary
-from harness.compare.release.run_noise import SystemNoise
+from harness.compare.release.resource_ratios import paired_ratio
+from harness.compare.release.run_noise import PairedRuns, SystemNoise
 from harness.render.release.gate_report import amount
 from harness.render.text.escape import plain
 from harness.render.text.tables import WIDE, TableColumn, new_table
@@ -30,6 +31,22 @@ def report(summary: RepeatSummary) -> Iterator[RenderableType]:
     yield Text(
         "sd is the standard deviation of single runs of the same trial: what a gate takes for noise on this machine.",
         style="dim",
+    )
+
+
+def pair_report(pairs: Iterable[PairedRuns]) -> Iterator[RenderableType]:
+    """Lay out each figure of a baseline and a candidate that ran in turn, with the ratio and its interval."""
+    titles = ("task", "strategy", "figure", "baseline", "candidate", "change [95 %]", "rounds")
+    table = new_table([TableColumn(title, right=i > 2) for i, title in enumerate(titles)], padding=WIDE, edge=True)
+    for runs in pairs:
+        for ratio in filter(None, [paired_ratio(runs, figure) for figure in FIGURES.values()]):
+            unit, ends = ratio.figure.unit, (ratio.low or 1, ratio.high or 1)
+            change = f"{ratio.value - 1:+.1%} [{ends[0] - 1:+.1%}, {ends[1] - 1:+.1%}]"
+            cells = (runs.task, runs.strategy, ratio.figure.name, amount(unit, ratio.baseline))
+            table.add_row(*[Text(plain(t)) for t in (*cells, amount(unit, ratio.candidate), change, str(ratio.n))])
+    yield table
+    yield Text(
+        "Both ran in turn, so that an hour in which the machine is slow slows both. A gate reads them.", style="dim"
     )
 
 
