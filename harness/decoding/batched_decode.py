@@ -18,7 +18,7 @@ from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, St
 from harness.api import Sampling
 from harness.decoding.kv_cache import compact_rows
 from harness.decoding.packed_rows import Tokens
-from harness.decoding.prefix_sharing import KeptPrefix, causal_lm, expand_cache, logits_at, shared_prefix
+from harness.decoding.prefix_sharing import PrefixCache, causal_lm, expand_cache, logits_at, shared_prefix
 from harness.decoding.sampling import ChooseToken, ChosenTokenProcessor, TokenChooser
 from harness.decoding.timing import PassTimer
 
@@ -51,7 +51,7 @@ def decode_batched(  # noqa: PLR0913 - what is decoded, how, and behind what
     sampling: Sampling | None = None,
     timer: PassTimer | None = None,
     *,
-    kept: KeptPrefix | None = None,
+    prefix_cache: PrefixCache | None = None,
 ) -> list[Tokens]:
     """Return the tokens that follow each prompt.
 
@@ -61,14 +61,14 @@ def decode_batched(  # noqa: PLR0913 - what is decoded, how, and behind what
         limits: when to stop.
         sampling: how tokens are drawn; None: greedily.
         timer: gets progress, and the seconds of prefill and decoding.
-        kept: a prefix that was read before.
+        prefix_cache: a prefix that was read before.
     """
     answers: list[Tokens] = [[] for _ in prompts]
     chooser = TokenChooser(sampling, prompts)
     timer = timer or PassTimer(len(prompts), module.device)
     with torch.inference_mode():
         timer.start()
-        shared, prefix = shared_prefix(module, prompts, kept, batched=limits.max_rows > 1)
+        shared, prefix = shared_prefix(module, prompts, prefix_cache, batched=limits.max_rows > 1)
         timer.record_prefill(range(len(prompts)))
         for group in group_by_length([len(p) - shared for p in prompts], limits, shared):
             timer.start()

@@ -28,7 +28,7 @@ from harness.decoding.timing import PassTimer
 
 
 @dataclass(frozen=True)
-class KeptPrefix:
+class PrefixCache:
     """Tokens that prompts begin with, and their keys and values: batch of one."""
 
     tokens: Tokens
@@ -52,7 +52,7 @@ def score_branches(  # noqa: PLR0913 - what is scored, how, and behind what
     timer: PassTimer | None = None,
     ends: Sequence[int] = (),
     *,
-    kept: KeptPrefix | None = None,
+    prefix_cache: PrefixCache | None = None,
 ) -> list[list[float]]:
     """Return the log-likelihood of every leaf of every branch, in nats, summed over the leaf's tokens.
 
@@ -62,7 +62,7 @@ def score_branches(  # noqa: PLR0913 - what is scored, how, and behind what
         row_tokens: tokens of one forward pass; None: every leaf has a row of its own, with the model's own mask.
         timer: gets progress and prefill seconds; there is no decoding.
         ends: the tokens that `ANY_END` stands for.
-        kept: a prefix that was read before.
+        prefix_cache: a prefix that was read before.
     """
     timer = timer or PassTimer(len(branches), module.device)
     scores: list[list[float]] = [[] for _ in branches]
@@ -75,7 +75,7 @@ def score_branches(  # noqa: PLR0913 - what is scored, how, and behind what
         return scores
     with torch.inference_mode():
         timer.start()
-        shared, prefix = shared_prefix(module, [branch.stem for branch in branches], kept)
+        shared, prefix = shared_prefix(module, [branch.stem for branch in branches], prefix_cache)
         timer.record_prefill(range(len(branches)))
         suffixes = [Branch(branch.stem[shared:], branch.leaves) for branch in branches]
         for group in fill_rows([branch.cost for branch in suffixes], row_tokens):
@@ -99,7 +99,7 @@ def _score_leaf(module: Any, stem: Tokens, leaf: Tokens, ends: Sequence[int]) ->
 
 
 def shared_prefix(
-    module: Any, prompts: Sequence[Tokens], kept: KeptPrefix | None = None, *, batched: bool = True
+    module: Any, prompts: Sequence[Tokens], prefix_cache: PrefixCache | None = None, *, batched: bool = True
 ) -> tuple[int, DynamicCache | None]:
     """Return the number of tokens that prompts are answered behind, and their keys and values.
 
@@ -109,21 +109,21 @@ def shared_prefix(
     Args:
         module: a causal language model.
         prompts: tokens of each, at least one each; the last token of none is part of the prefix.
-        kept: a prefix that was read before.
+        prefix_cache: a prefix that was read before.
         batched: whether prompts may share what they have in common; one alone shares nothing.
     """
     longest = min(map(len, prompts)) - 1
     common = min(common_prefix_length(prompts), longest) if batched and len(prompts) > 1 else 0
-    there = min(common_prefix_length([kept.tokens, *prompts]), longest) if kept else 0
-    if kept and there and (len(prompts) - 1) * max(0, common - there) <= there:
-        return there, kept.first(there)
+    cached = min(common_prefix_length([prefix_cache.tokens, *prompts]), longest) if prefix_cache else 0
+    if prefix_cache and cached and (len(prompts) - 1) * max(0, common - cached) <= cached:
+        return cached, prefix_cache.first(cached)
     return common, prefill(module, prompts[0][:common]) if common > 0 else None
 
 
-def keep_prefix(module: Any, tokens: Tokens) -> KeptPrefix:
+def keep_prefix(module: Any, tokens: Tokens) -> PrefixCache:
     """Read tokens and keep their keys and values."""
     with torch.inference_mode():
-        return KeptPrefix(tokens, prefill(module, tokens))
+        return PrefixCache(tokens, prefill(module, tokens))
 
 
 def prefill(module: Any, tokens: Tokens) -> DynamicCache:

@@ -33,7 +33,7 @@ class LocalModel:
         changed_weights: names of those that do; None: any may.
         row_tokens: tokens of one forward pass that scores choices.
         decode_rows: the most prompts decoded together.
-        kept: a prefix that was read with these weights, for prompts that begin with it; None: none.
+        prefix_cache: a prefix that was read with these weights, for prompts that begin with it; None: none.
     """
 
     info: ModelInfo
@@ -44,7 +44,7 @@ class LocalModel:
     changed_weights: frozenset[str] | None = None
     row_tokens: int = ROW_TOKENS
     decode_rows: int = 32
-    kept: prefix_sharing.KeptPrefix | None = None
+    prefix_cache: prefix_sharing.PrefixCache | None = None
 
     def encode(self, text: str) -> list[int]:
         """Tokenize a text, without added special tokens."""
@@ -144,7 +144,9 @@ class LocalModel:
         timer = PassTimer(len(rendered), self.module.device, progress)
         tokens_of = [p.tokens for p in rendered]
         if self.supports_packing:
-            outputs = batched_decode.decode_batched(self.module, tokens_of, limits, sampling, timer, kept=self.kept)
+            outputs = batched_decode.decode_batched(
+                self.module, tokens_of, limits, sampling, timer, prefix_cache=self.prefix_cache
+            )
         else:
             outputs = batched_decode.decode_one_by_one(self.module, tokens_of, limits, sampling, timer)
         return [
@@ -182,7 +184,12 @@ class LocalModel:
         timer = PassTimer(len(rendered), self.module.device, progress)
         row_tokens = self.row_tokens if self.supports_packing else None
         scores = prefix_sharing.score_branches(
-            self.module, branches, row_tokens, timer, sorted(self.scored_ends(prompts[0].task)), kept=self.kept
+            self.module,
+            branches,
+            row_tokens,
+            timer,
+            sorted(self.scored_ends(prompts[0].task)),
+            prefix_cache=self.prefix_cache,
         )
         require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
         return [
@@ -228,10 +235,10 @@ class LocalModel:
             changed_weights: their names; None: any may be.
         """
         if not base_changed:
-            return replace(self, module=module, kept=None)
+            return replace(self, module=module, prefix_cache=None)
         earlier = self.changed_weights if self.base_changed else frozenset[str]()
         all_changed = None if changed_weights is None or earlier is None else earlier | changed_weights
-        return replace(self, module=module, base_changed=True, changed_weights=all_changed, kept=None)
+        return replace(self, module=module, base_changed=True, changed_weights=all_changed, prefix_cache=None)
 
     def with_prefix(self, prompts: Sequence[Prompt]) -> LocalModel:
         """Read what the prompts begin with in common, and return the model that keeps its keys and values.
@@ -241,13 +248,13 @@ class LocalModel:
         tokens = [rendered.tokens for rendered in self.render_prompts(prompts, 1)] if self.supports_packing else [[]]
         shared = tokens[0][: common_prefix_length(tokens)]
         if not shared:
-            return replace(self, kept=None)
-        return replace(self, kept=prefix_sharing.keep_prefix(self.module, shared))
+            return replace(self, prefix_cache=None)
+        return replace(self, prefix_cache=prefix_sharing.keep_prefix(self.module, shared))
 
     @property
     def prefix_tokens(self) -> int:
         """Tokens of the prefix that is kept; 0: none is."""
-        return len(self.kept.tokens) if self.kept else 0
+        return len(self.prefix_cache.tokens) if self.prefix_cache else 0
 
     @property
     def trained_parameters(self) -> int:

@@ -192,17 +192,17 @@ def _paraphrase(
 ) -> tuple[Passage, ...]:
     """Have each passage written again, and keep what is no copy, has a like length and brings no number of its own."""
     definition = _definition(task.task, PARAPHRASE_INSTRUCTION, "In other words")
-    kept: list[Passage] = []
+    paraphrases: list[Passage] = []
     for number in range(settings.paraphrases):
         prompts = [Prompt(definition, passage.text, REWORDED) for passage in passages]
         answers = desk.ask(prompts, PARAPHRASE_TOKENS, settings.per_passage + number, one_line=True)
         for passage, answer in zip(passages, answers, strict=True):
             text = " ".join(answer.output.split())
-            if _is_paraphrase(text, passage.text) and text not in {other.text for other in kept}:
-                kept.append(replace(passage, id=f"{passage.id}~{number + 1}", text=text))
+            if _is_paraphrase(text, passage.text) and text not in {other.text for other in paraphrases}:
+                paraphrases.append(replace(passage, id=f"{passage.id}~{number + 1}", text=text))
     counts["paraphrases written"] = settings.paraphrases * len(passages)
-    counts["paraphrases kept"] = len(kept)
-    return tuple(kept)
+    counts["paraphrases kept"] = len(paraphrases)
+    return tuple(paraphrases)
 
 
 def _is_paraphrase(text: str, original: str) -> bool:
@@ -220,11 +220,11 @@ def _distinct(candidates: Sequence[Example], task: TaskData) -> tuple[Example, .
     repeats = find_repeats(candidates)
     leaks = find_leaks((*task.train, *task.validation), candidates)
     unusable = {*repeats.exact, *repeats.near, *(leak.test_id for leak in leaks)}
-    kept = [example for example in candidates if example.query.id not in unusable]
+    distinct = [example for example in candidates if example.query.id not in unusable]
     first = 1 + sum(bool(example.teacher) for example in task.train)
     return tuple(
         replace(example, query=replace(example.query, id=f"synthetic-{number}"))
-        for number, example in enumerate(kept, first)
+        for number, example in enumerate(distinct, first)
     )
 
 
@@ -287,8 +287,12 @@ def load_rows(file: Path) -> WrittenRows:
         for row in rows
         if "question" in row
     )
-    passages = [row | {"readers": tuple(row["readers"])} for row in rows if "question" not in row]
-    return WrittenRows(examples, tuple(Passage(**passage) for passage in passages))
+    paraphrases = [
+        Passage(**{name: tuple(cell) if isinstance(cell, list) else cell for name, cell in row.items()})
+        for row in rows
+        if "question" not in row
+    ]
+    return WrittenRows(examples, tuple(paraphrases))
 
 
 def _example(  # noqa: PLR0913 - the fields of a row

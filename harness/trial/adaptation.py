@@ -83,9 +83,9 @@ def _hand_on(
     """Let the later steps learn from what a step handed on, without what is nearly like a test item."""
     if system.material is None or system.material is material[0]:
         return system, material
-    given = handed_on.hand_on(system.material, material[0], test)
-    recorder.synthetic = handed_on.merge(recorder.synthetic, given.rows, recorder.row_counts)
-    return system.replace(material=given.task_data), [given.task_data, *material[1:]]
+    handover = handed_on.hand_on(system.material, material[0], test)
+    recorder.synthetic = handed_on.merge(recorder.synthetic, handover.rows, recorder.row_counts)
+    return system.replace(material=handover.task_data), [handover.task_data, *material[1:]]
 
 
 def _train_data(link: Link, material: Sequence[TaskData]) -> TaskData:

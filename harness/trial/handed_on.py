@@ -16,7 +16,7 @@ from harness.records.measurements import SyntheticRows
 
 
 @dataclass(frozen=True)
-class HandedOn:
+class Handover:
     """Material for the later steps, and what a record keeps of it.
 
     Attributes:
@@ -27,7 +27,7 @@ class HandedOn:
     rows: SyntheticRows
 
 
-def hand_on(material: TaskData, before: TaskData, test: Sequence[Example]) -> HandedOn:
+def hand_on(material: TaskData, before: TaskData, test: Sequence[Example]) -> Handover:
     """Return the material of before with the training items and paraphrases of a step, those like the test left out.
 
     Rows that were there before stay: what they share with the test split is the data set's, and the task warns of it.
@@ -52,7 +52,7 @@ def hand_on(material: TaskData, before: TaskData, test: Sequence[Example]) -> Ha
     )
     content_hash = _hash(before.hash, train, material, test)
     task_data = replace(before, train=train, paraphrases=material.paraphrases, hash=content_hash)
-    return HandedOn(task_data, rows)
+    return Handover(task_data, rows)
 
 
 def merge(earlier: SyntheticRows | None, rows: SyntheticRows, counts: dict[str, int]) -> SyntheticRows:

@@ -45,10 +45,12 @@ def _affected(task: TaskResult, row: StrategyResult, training: SyntheticTraining
     """Give the score with and without the test items that a written item was nearly like."""
     if not training.affected or task.primary is None or task.primary not in row.scores:
         return ""
-    rest = f"{score(training.unaffected)} without them" if training.unaffected else "no test item is left without them"
+    remaining = (
+        f"{score(training.unaffected)} without them" if training.unaffected else "no test item is left without them"
+    )
     return (
         f"{name(row)}: what its teacher wrote was nearly like {count(training.affected, 'test item')}, and those rows "
-        f"were left out; {metric_title(task.primary)} {score(row.scores[task.primary])}, {rest}."
+        f"were left out; {metric_title(task.primary)} {score(row.scores[task.primary])}, {remaining}."
     )
 
 
