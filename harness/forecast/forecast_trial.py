@@ -16,6 +16,7 @@ from harness.forecast.embedder import Embedder, open_embedder
 from harness.forecast.phases import PhaseTotals
 from harness.forecast.seconds import RuntimeEstimator
 from harness.forecast.token_lengths import TokenLengths
+from harness.forecast.training_length import training_length
 from harness.forecast.workload import PromptShape, Workload
 from harness.plan import chain
 from harness.plan.chain import Link
@@ -199,28 +200,35 @@ class _TrialForecast:
             if learns_corpus
             else workload.training_workload(train_prompts, lengths.answer, items, footprint)
         )
-        seconds = footprint.epochs * (
+        steps_s = footprint.epochs * (
             self.runtime.training_s(epoch, footprint) + self.runtime.optimizer_s(footprint, items)
         )
-        seconds += self.runtime.quantisation_s(footprint)
+        seconds = self.runtime.quantisation_s(footprint)
         validation_items = len(task.task_data.validation)
         evaluated_items = min(items, workload.CORPUS_VALIDATION) if learns_corpus else validation_items
         share = evaluated_items / items if items else 0.0
         validation = replace(epoch, tokens=epoch.tokens * share, logit_positions=epoch.logit_positions * share)
-        seconds += footprint.epochs * self.runtime.forward_s(validation)
+        evaluation_s = self.runtime.forward_s(validation)
         if footprint.objective == "pairs":
             seconds += self.runtime.forward_s(epoch)
         if footprint.objective == "samples":
             sampled = replace(prompts, reasoning_tokens=footprint.sampled_tokens, samples=1)
-            seconds += self.runtime.answering_s(workload.reasoning_workload(sampled, footprint.sampled_answers))
-        monitoring = workload.answering_workload(prompts, 2 * min(footprint.monitored_items, validation_items))
-        seconds += footprint.epochs * self.runtime.answering_s(monitoring)
+            steps_s += self.runtime.answering_s(workload.reasoning_workload(sampled, footprint.sampled_answers))
+            evaluation_s += self.runtime.answering_s(workload.reasoning_workload(sampled, evaluated_items))
+        monitored_items = 2 * min(footprint.monitored_items, validation_items)
+        monitoring = workload.answering_workload(prompts, monitored_items)
+        evaluation_s += self.runtime.answering_s(monitoring)
+        length = training_length(footprint, items, evaluated_items + monitored_items)
+        seconds += steps_s + length.evaluations * evaluation_s
+        saved_s = (1 - length.floor_share) * steps_s
+        saved_s += (length.evaluations - length.floor_evaluations) * evaluation_s
         inference_lengths = epoch.distinct_lengths * share / footprint.epochs + monitoring.distinct_lengths
         seconds += self._code_s(totals, footprint, inference_lengths)
         new_lengths = max(0.0, epoch.distinct_lengths - totals.training_lengths)
         totals.training_lengths += new_lengths
         seconds += self._code_s(totals, footprint, new_lengths, backward=True)
         totals.add("adapt", seconds, footprint.epochs * epoch.input_tokens)
+        totals.add_saving("adapt", saved_s)
         shape, largest_pass = self.forecaster.shape, epoch.largest_pass
         slack = memory.training_slack(shape, largest_pass.tokens, self.forecaster.calibration.slack)
         peak = memory.training_peak(shape, footprint, largest_pass, slack=slack)
@@ -326,7 +334,26 @@ class _TrialForecast:
         candidate_s = adaptation_s + self.runtime.answering_s(validation)
         seconds = {"trials": budget.amount * candidate_s, "seconds": float(budget.amount)}.get(budget.unit)
         token_s = sum(totals.seconds.values()) / max(totals.input_tokens + totals.output_tokens, 1)
+        if budget.unit == "trials":
+            totals.add_saving("search", budget.amount * totals.saved_s.get("adapt", 0.0))
         totals.add("search", seconds if seconds is not None else budget.amount * token_s)
+
+
+def _has_teacher(link: Link) -> bool:
+    """Tell whether a step's other model writes for it, so that it embeds nothing."""
+    return "train" in link.step.provides
+
+
+def _forecast(totals: PhaseTotals) -> Forecast:
+    return Forecast(
+        phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},
+        floor_phases_s={
+            phase: round(totals.seconds[phase] - saved, 3) for phase, saved in totals.saved_s.items() if saved > 0
+        },
+        host_peak_bytes=round(totals.host_peak_bytes),
+        tokens_in=round(totals.input_tokens),
+        tokens_out=round(totals.output_tokens),
+    )
 
 
 def _weights_after(footprints: Sequence[Footprint]) -> Footprint:
@@ -350,17 +377,3 @@ def _shown_while_training(footprint: Footprint) -> Footprint:
 def _prompts_while_training(footprint: Footprint) -> Footprint:
     """Keep what a step does to the prompts while it trains; the answers' lengths are not learned yet."""
     return Footprint(virtual_tokens=footprint.virtual_tokens)
-def _has_teacher(link: Link) -> bool:
-    """Tell whether a step's other model writes for it, so that it embeds nothing."""
-    return "train" in link.step.provides
-
-
-def _forecast(totals: PhaseTotals) -> Forecast:
-    return Forecast(
-        phases_s={phase: round(seconds, 3) for phase, seconds in totals.seconds.items()},
-        host_peak_bytes=round(totals.host_peak_bytes),
-        tokens_in=round(totals.input_tokens),
-        tokens_out=round(totals.output_tokens),
-    )
-
-

@@ -158,7 +158,7 @@ def training_peak(
     common = PeakMemory(
         weights=weights_bytes(shape, footprint),
         optimizer=trained * (footprint.optimizer_states * per_parameter.state_bytes + per_parameter.master_bytes),
-        best_weights=trained * shape.dtype_bytes if per_parameter.keeps_best and footprint.epochs > 1 else 0.0,
+        best_weights=trained * shape.dtype_bytes if per_parameter.keeps_best else 0.0,
         slack=slack * token_activations,
     )
     largest_matrix = max(shape.vocab * shape.hidden, shape.block_parameters)

@@ -204,13 +204,15 @@ class Forecast(StoredModel):
     """What was predicted of a trial before it ran.
 
     Attributes:
-        phases_s: seconds by phase.
+        phases_s: seconds by phase, with training to its ceiling.
+        floor_phases_s: those of phases that are shorter if training stops as early as it may.
         host_peak_bytes: highest resident memory of the trial's process in any phase; None: not predicted.
         gpu_peak_bytes: highest memory reserved on the GPU; None: no GPU, or not predicted.
         tokens_in: read in all phases; tokens_out: written.
     """
 
     phases_s: dict[str, float]
+    floor_phases_s: dict[str, float] = Field(default_factory=dict[str, float])
     host_peak_bytes: int | None = None
     gpu_peak_bytes: int | None = None
     tokens_in: float | None = None
@@ -218,8 +220,13 @@ class Forecast(StoredModel):
 
     @property
     def total_s(self) -> float:
-        """Seconds of all phases."""
+        """Seconds of all phases, with training to its ceiling."""
         return sum(self.phases_s.values())
+
+    @property
+    def floor_s(self) -> float:
+        """Seconds of all phases if training stops as early as it may."""
+        return sum(self.floor_phases_s.get(phase, seconds) for phase, seconds in self.phases_s.items())
 
 
 class Check(StoredModel):

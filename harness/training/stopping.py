@@ -18,15 +18,7 @@ from torch import Tensor
 from harness.api import Context
 from harness.api.training_run import StopReason, TrainingRun
 from harness.training.divergence import DivergenceDetector, TrainingDivergedError
-from harness.training.settings import StoppingSettings
-
-DECAY_PART = 5
-"""The rate falls over the last one in so many steps; Hägele et al., section 4.1: more gains little."""
-LEAST_INTERVAL = 8
-"""Fewest steps between evaluations, where the interval is not set."""
-_TRAINING_COST, _EVALUATION_SHARE = 3, 4
-"""A training step reads an item forward and backward, at three times the cost of an evaluation; evaluations may take
-one part in four of that."""
+from harness.training.settings import DECAY_PART, LEAST_INTERVAL, StoppingSettings, evaluation_interval
 
 TakeStep = Callable[[int, float], tuple[float, float]]
 """Takes the number of the step, from 1, and its learning rate; returns the batch's loss and the gradients' norm."""
@@ -140,11 +132,6 @@ def stopping_rule(settings: StoppingSettings, items: int, batch_size: int, evalu
         interval=settings.evaluate_every or evaluation_interval(batch_size, evaluated_items),
         warmup=warmup,
     )
-
-
-def evaluation_interval(batch_size: float, evaluated_items: float) -> int:
-    """Return so many steps between evaluations that these cost at most a quarter of the training."""
-    return max(LEAST_INTERVAL, math.ceil(_EVALUATION_SHARE * evaluated_items / (_TRAINING_COST * batch_size)))
 
 
 def run_training(  # noqa: PLR0913 - what a loop differs by

@@ -15,8 +15,8 @@ class TunedStep(Step, SupervisedSettings):
 
     A method says in `attach` which weights those are, and sets the learning rate that suits it. All share the loop:
     AdamW at a rate that rises, stays, and falls to 0 once validation says so (`harness.training.stopping`), and
-    gradients clipped to a norm of 1.0 (Pascanu et al. 2013, arXiv:1211.5063; the figure: Brown et al. 2020, arXiv:2005.14165,
-    appendix B).
+    gradients clipped to a norm of 1.0 (Pascanu et al. 2013, arXiv:1211.5063; the figure: Brown et al. 2020,
+    arXiv:2005.14165, appendix B).
     """
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"train"}))

@@ -1,6 +1,7 @@
 """Forecasts of trials: more work takes longer, calibrations are cached by machine and model, plans show forecasts."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,16 @@ def test_more_work_is_expected_to_take_longer(plan, machine):
     assert by_strategy["moods", "zero_shot"].total_s < by_strategy["moods", "few_shot"].total_s
     adapt_s = [by_strategy["moods", name].phases_s["adapt"] for name in ("lora(epochs=3)", "lora")]
     assert 0 < adapt_s[0] < adapt_s[1]
+
+
+def test_a_training_that_may_stop_early_has_a_range(plan, machine):
+    by_strategy = forecasts(
+        plan("lora(min_steps=2,evaluate_every=2,patience=1,epochs=40)", "lora(patience=0,epochs=40)", tasks=("moods",)),
+        machine[0],
+    )
+    early, whole = by_strategy.values()
+    assert 0 < early.floor_phases_s["adapt"] < early.phases_s["adapt"] / 2
+    assert whole.floor_phases_s == {}
 
 
 def test_fewer_training_items_are_expected_to_take_less_time(plan, machine):
@@ -231,6 +242,7 @@ def test_a_plan_shows_memory_time_and_what_does_not_fit(plan, machine):
         screen.print(part)
     text = " ".join(screen.file.getvalue().split())
     assert "memory time" in text
+    assert re.search(r"Forecast: [\d.]+ \w+( to [\d.]+ \w+)? in all", text)
     assert "Forecast:" in text
     assert "Warning: zero_shot on moods is expected to need" in text
     assert "Warning: lora" not in text

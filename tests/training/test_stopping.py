@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harness.api import Context
 from harness.errors import HarnessError
 from harness.training.divergence import DivergenceDetector
-from harness.training.settings import StoppingSettings
-from harness.training.stopping import LEAST_INTERVAL, StoppingRule, evaluation_interval, run_training, stopping_rule
+from harness.training.settings import LEAST_INTERVAL, StoppingSettings, evaluation_interval
+from harness.training.stopping import StoppingRule, run_training, stopping_rule
 
 
 def followed(rule, losses):
@@ -116,7 +116,9 @@ def descend(start, gradient, rule, norms=None, losses=None):
         return (losses[step - 1] if losses else 1.0), (norms[step - 1] if norms else 1.0)
 
     context = Context(record_training=runs.append)
-    run_training(rule, [weight], take_step, lambda _: abs(float(weight)), DivergenceDetector(rule.ceiling), context=context)
+    run_training(
+        rule, [weight], take_step, lambda _: abs(float(weight)), DivergenceDetector(rule.ceiling), context=context
+    )
     return float(weight), *runs
 
 

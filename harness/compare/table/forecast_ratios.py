@@ -16,7 +16,8 @@ class ForecastRatio(StoredModel):
 
     Attributes:
         memory: of the highest resident memory; time: of the seconds of those phases that both have. None: unknown.
-        time_s: predicted seconds of those phases; measured_s: their measured seconds.
+        time_s: predicted seconds of those phases, the nearest to the measured ones of the forecast's range, which goes
+            from the earliest end of training to its ceiling; measured_s: their measured seconds.
     """
 
     memory: float | None = None
@@ -45,8 +46,10 @@ def forecast_ratio(cost: Cost) -> ForecastRatio | None:
     if forecast is None:
         return None
     phases = [name for name in forecast.phases_s if name in cost.phases]
-    predicted_s = sum(forecast.phases_s[name] for name in phases)
+    ceiling_s = sum(forecast.phases_s[name] for name in phases)
+    floor_s = sum(forecast.floor_phases_s.get(name, forecast.phases_s[name]) for name in phases)
     measured_s = sum(cost.phases[name].wall_s for name in phases)
+    predicted_s = min(max(measured_s, floor_s), ceiling_s)
     predicted_bytes, measured_bytes = forecast.host_peak_bytes, cost.host_peak_bytes
     return ForecastRatio(
         memory=predicted_bytes / measured_bytes if predicted_bytes and measured_bytes else None,

@@ -21,8 +21,14 @@ def forecast_cells(planned: PlannedTrial, rate: HourlyRate | None = None) -> tup
     if planned.forecast is None:
         return ("", "") if rate is None else ("", "", "")
     peak = planned.forecast.host_peak_bytes
-    cells = "" if peak is None else size(peak), decimal_duration(planned.forecast.total_s)
+    cells = "" if peak is None else size(peak), _duration(planned.forecast.floor_s, planned.forecast.total_s)
     return cells if rate is None else (*cells, usd(planned.forecast.total_s / 3600 * rate.usd))
+
+
+def _duration(floor_s: float, ceiling_s: float) -> str:
+    """Write the range of a forecast, as training may stop before its ceiling: ``2.0 min to 4.5 min``."""
+    floor, ceiling = decimal_duration(floor_s), decimal_duration(ceiling_s)
+    return ceiling if floor == ceiling else f"{floor} to {ceiling}"
 
 
 def forecast_lines(pending: Sequence[PlannedTrial], rate: HourlyRate | None = None) -> Iterator[Text]:
@@ -36,13 +42,14 @@ def forecast_lines(pending: Sequence[PlannedTrial], rate: HourlyRate | None = No
     if not forecasts:
         return
     total_s = sum(forecast.total_s for _, forecast in forecasts)
+    floor_s = sum(forecast.floor_s for _, forecast in forecasts)
     peak_bytes = max(forecast.host_peak_bytes or 0 for _, forecast in forecasts)
     coverage = "" if len(forecasts) == len(pending) else f" of {len(forecasts)} of {len(pending)} trials"
     memory = memory_bytes()
     money = "" if rate is None else f", {usd(total_s / 3600 * rate.usd)} USD at {rate.explanation}"
     peak = f"at most {size(peak_bytes)} of {size(memory)} at once"
     yield Text(
-        f"\nForecast{coverage}: {decimal_duration(total_s)} in all{money}, {peak}. These are predictions without an "
+        f"\nForecast{coverage}: {_duration(floor_s, total_s)} in all{money}, {peak}. These are predictions without an "
         "interval; the report says how far they were off."
     )
     for trial, forecast in forecasts:
