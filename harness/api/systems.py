@@ -111,6 +111,8 @@ class ModelInfo(BaseModel):
         hash: sha256 over the weight files.
         identity: of everything that an answer depends on: weights, configuration, tokenizer, chat template, generation
             settings, and an adapter's base model; None where it was never known.
+        tokenizer_hash: sha256 of the tokenizer as it is loaded; chat_template_hash: of the text of its chat template;
+            None: there is none, or it was never recorded.
         context_tokens: length of the context window.
         note: what a reader must know, e.g. that the weights went through 4-bit.
     """
@@ -122,6 +124,8 @@ class ModelInfo(BaseModel):
     parameters: int | None = None
     hash: str | None = None
     identity: str | None = None
+    tokenizer_hash: str | None = None
+    chat_template_hash: str | None = None
     context_tokens: int | None = None
     dtype: str | None = None
     note: str | None = None

@@ -14,6 +14,7 @@ from harness.data.canaries import NEW_TOKENS, Probe, plant
 from harness.data.class_balance import guessing_score, order_metrics
 from harness.data.conversations import learned_turns
 from harness.data.corpus import corpus_hash, evidence_index
+from harness.data.corpus_leaks import corpus_leak_notes, find_corpus_leaks
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
@@ -122,6 +123,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
         *documents.notes,
         *(note for pool in pools.values() for note in pool.warnings),
         *leak_notes(leaks, len(test)),
+        *corpus_leak_notes(find_corpus_leaks(test, documents.passages), len(test)),
         *label_notes(task, labels_left, scored_splits, whole.train),
     )
     data = TaskData(

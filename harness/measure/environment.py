@@ -32,6 +32,14 @@ PACKAGES = (
     "numpy",
     "gguf",
     "pyarrow",
+    "bm25s",
+    "rouge-score",
+    "optuna",
+    "jinja2",
+    "regex",
+    "pypdf",
+    "python-docx",
+    "python-pptx",
 )
 """Packages that can move a score or a second; those that are not installed are left out of the record."""
 

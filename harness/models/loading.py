@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -63,6 +64,8 @@ def open_model(
         update={
             "parameters": sum(p.numel() for p in module.parameters()),
             "hash": weights_hash(weights, *([adapter] if adapter else [])),
+            "tokenizer_hash": tokenizer_hash(tokenizer),
+            "chat_template_hash": _text_hash(tokenizer.chat_template) if tokenizer.chat_template else None,
             "context_tokens": context_window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
             "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer)])) or None,
@@ -103,6 +106,17 @@ def weights_hash(*folders: Path) -> str:
         digest.update(file.name.encode())
         digest.update(bytes.fromhex(file_hash(file)))
     return digest.hexdigest()
+
+
+def tokenizer_hash(tokenizer: Any) -> str:
+    """Return the sha256 of what decides how a tokenizer cuts a text: its model, its rules and its special tokens."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = backend.to_str() if backend else sorted(tokenizer.get_vocab().items())
+    return _text_hash([rules, {name: str(token) for name, token in tokenizer.special_tokens_map.items()}])
+
+
+def _text_hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _load_module(weights: Path, dtype: torch.dtype) -> Any:

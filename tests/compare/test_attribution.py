@@ -44,6 +44,22 @@ def test_each_difference_is_named_with_both_values(tmp_path, after, factor, name
     assert values_by_name[factor, name] == values
 
 
+def hashed(trial, **hashes):
+    record, items = trial
+    return record.model_copy(update={"model": record.model.model_copy(update=hashes)}), items
+
+
+def test_another_tokenizer_or_chat_template_is_a_change_and_what_early_records_lack_is_none(tmp_path):
+    hashes = {"tokenizer_hash": "a" * 64, "chat_template_hash": "b" * 64}
+    other = dict.fromkeys(hashes, "c" * 64)
+    before, after = hashed(trial_rows(), **hashes), hashed(trial_rows(at=LATER), **other)
+    changes = list_changes(differing(tmp_path, before, after).pairs)
+    assert [(change.factor, change.name) for change in changes] == [("model", "tokenizer"), ("prompt", "chat template")]
+    more = HERE.model_copy(update={"packages": {**HERE.packages, "bm25s": "0.3"}})
+    later = hashed(trial_rows(at=LATER, environment=more), **hashes)
+    assert list_changes(differing(tmp_path / "early", trial_rows(), later).pairs) == ()
+
+
 def test_a_step_that_comes_twice_is_told_apart(tmp_path):
     steps = ({"step": "lora", "task": "a"}, {"step": "lora", "task": "b"})
     other = (steps[0], {"step": "lora", "task": "c"})

@@ -61,7 +61,8 @@ def test_the_instruction_and_the_conversation_s_own_system_turn_are_one():
 
 def test_the_plain_form_is_labelled_lines():
     assert layout.render_text(prompt(form="plain", instruction="Answer."), make_tokenizer()) == (
-        "Answer.\n\nBe kind.\nQuestion: Where is the harbour?\nAnswer: By the old mill.\nQuestion: And the lighthouse?\n"
+        "Answer.\n\nBe kind.\nQuestion: Where is the harbour?\nAnswer: By the old mill.\n"
+        "Question: And the lighthouse?\n"
         "Answer:"
     )
 
