@@ -76,15 +76,16 @@ class Panel(Generic[Key]):
             if (spread := self._uncertainty(*pair)) is not None
         }
         adjusted = dict(zip(spreads, shaffer([spread.p for spread in spreads.values()], len(ranked)), strict=True))
-        pairs = dict.fromkeys(ranked[1:], ranked[0]) if ranked else {}
-        return tuple(
+        to_best = dict.fromkeys(ranked[1:], ranked[0]) if ranked else {}
+        first, second = (
             {
                 key: change.adjusted(adjusted[frozenset((key, partner))], len(spreads))
-                for key, partner in wanted.items()
+                for key, partner in pairs.items()
                 if (change := self.difference(key, partner))
             }
-            for wanted in (pairs, partners)
+            for pairs in (to_best, partners)
         )
+        return first, second
 
     def best(self, ranked: Sequence[Key], *, higher_is_better: bool) -> Estimate:
         """Estimate the first of several, its interval corrected for having been picked as the best of them.

@@ -88,7 +88,7 @@ def _covariance(samples: Sequence[Sample], resampled: Sequence[BootstrapEstimate
     if resampled:
         return np.atleast_2d(np.cov(np.stack([estimate.draws for estimate in resampled]))) + seeds
     scores = np.stack([sample.item_scores for sample in samples])
-    sums = np.zeros((len(samples), samples[0].units))
-    np.add.at(sums, (slice(None), samples[0].clusters), scores - scores.mean(axis=1, keepdims=True))
     units = samples[0].units
+    gains = scores - scores.mean(axis=1, keepdims=True)
+    sums = np.stack([np.bincount(samples[0].clusters, weights=gain, minlength=units) for gain in gains])
     return sums @ sums.T / samples[0].n ** 2 * (units / max(1, units - 1)) + seeds
