@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 csv.field_size_limit(2**31 - 1)  # a cell may hold a whole document
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-SAMPLE_RECORDS = 200
+SAMPLE_RECORDS, SAMPLE_CHARACTERS = 200, 4_000_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)(?:\r\n|\r|\n)")
 """What Excel writes, and reads, before the header."""
 
@@ -148,18 +148,27 @@ def _dialect(text: str, delimiter: str | None) -> Dialect:
         for quote, escape in (('"', None), ('"', "\\"), ("'", None))
         for delimiter in delimiters
     ]
-    shares = [_fit(dialect, text) for dialect in dialects]
+    sample = text if len(text) <= SAMPLE_CHARACTERS else text[:SAMPLE_CHARACTERS]
+    shares = [_fit(dialect, sample, is_cut=sample is not text) for dialect in dialects]
     best = max(shares)
     return dialects[shares.index(best)] if best else Dialect(delimiter or ",")
 
 
-def _fit(dialect: Dialect, text: str) -> float:
-    """Return the share of the first records that have as many cells as the header, which has two at least."""
+def _fit(dialect: Dialect, text: str, *, is_cut: bool) -> float:
+    """Return the share of the first records that have as many cells as the header, which has two at least.
+
+    Args:
+        dialect: to try.
+        text: the beginning of a table.
+        is_cut: whether its last record is not whole.
+    """
     widths: list[int] = []
     try:
         widths.extend(len(cells) for cells in islice(dialect.reader(text), SAMPLE_RECORDS) if any(cells))
     except csv.Error:
         widths.append(0)
+    if is_cut and len(widths) < SAMPLE_RECORDS:
+        widths = widths[:-1]
     return widths.count(widths[0]) / len(widths) if widths and widths[0] > 1 else 0.0
 
 

@@ -84,7 +84,7 @@ def write_tables(task: TaskFile, splits: Mapping[str, Path], folder: Path) -> di
         HarnessError: a table can't be read, or no row of it can be filled in: names the reason of the first.
     """
     environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["regex_replace"] = lambda text, pattern, new="": re.sub(pattern, new, text)
+    environment.filters["regex_replace"] = _regex_replace  # pyright: ignore[reportArgumentType] - only built-in ones fit
     files: dict[str, Path] = {}
     for key, path in splits.items():
         rows: list[dict[str, Any]] = []
@@ -100,6 +100,11 @@ def write_tables(task: TaskFile, splits: Mapping[str, Path], folder: Path) -> di
         files[key] = folder / f"{task.name}.{key}.jsonl"
         files[key].write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return files
+
+
+def _regex_replace(text: str, pattern: str, new: str = "") -> str:
+    """Do what lm-evaluation-harness's filter of that name does."""
+    return re.sub(pattern, new, text)
 
 
 def _asked(task: TaskFile, row: Mapping[str, Any], environment: SandboxedEnvironment) -> dict[str, Any]:
@@ -151,11 +156,15 @@ class _Code:
     """What stands for ``!function FILE.NAME``, which is never run."""
 
 
-class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # pyright: ignore[reportUntypedBaseClass]
+class _Loader(yaml.SafeLoader):
     """Reads YAML, with a mark where code would run."""
 
 
-_Loader.add_constructor("!function", lambda _loader, _node: _Code())
+def _mark(_loader: _Loader, _node: yaml.Node) -> _Code:
+    return _Code()
+
+
+_Loader.add_constructor("!function", _mark)
 
 
 def _has_code(setting: Any) -> bool:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from harness.api import Kind
 from harness.data import builtin_suites
+from harness.data.bad_rows import MOST_NAMED
 from harness.data.content_hash import sha256_of
 from harness.data.corpus import evidence_index
 from harness.data.documents import SUFFIXES
+from harness.data.files import visible_files
 from harness.data.kind_inference import Inference, infer_kind
 from harness.data.prepare import prepare
 from harness.data.splits import DEFAULT_VALIDATION
@@ -106,7 +108,7 @@ def init_suite(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     offered = [f"column {column!r} names passages or files of the corpus: --evidence {column}." for column in offers]
-    return NewSuite(target, why, (*prepared.info.warnings, *offered))
+    return NewSuite(target, why, (*prepared.info.warnings, *_not_copied(material.corpus), *offered))
 
 
 def _kind(material: Material, table: TableRows, choose: Callable[[Inference], Kind] | None) -> tuple[Kind, str]:
@@ -189,15 +191,33 @@ def _copy_corpus(corpus: Path, scratch: Path, table_names: Sequence[str]) -> str
     if corpus.is_file():
         shutil.copyfile(corpus, scratch / name)
         return name
-    for file in sorted(corpus.rglob("*")):
-        inside = file.resolve().is_relative_to(corpus.resolve())
-        if inside and file.is_file() and file.suffix.lower() in SUFFIXES:
-            to = scratch / name / file.relative_to(corpus)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, to)
+    for file in _documents(corpus):
+        to = scratch / name / file.relative_to(corpus)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, to)
     if not (scratch / name).exists():
         raise HarnessError(f"the corpus folder {corpus} holds none of {', '.join(SUFFIXES)}.")
     return name
+
+
+def _documents(corpus: Path) -> list[Path]:
+    """Return the documents that lie within a folder; a link that leads out of it is none."""
+    files = (file for file in visible_files(corpus) if file.resolve().is_relative_to(corpus.resolve()))
+    return [file for file in files if file.suffix.lower() in SUFFIXES]
+
+
+def _not_copied(corpus: Path | None) -> list[str]:
+    """Name the files of a folder that are no documents."""
+    if corpus is None or not corpus.is_dir():
+        return []
+    documents = set(_documents(corpus))
+    names = [file.relative_to(corpus).as_posix() for file in visible_files(corpus) if file not in documents]
+    if not names:
+        return []
+    subject, verb = ("1 file", "it is") if len(names) == 1 else (f"{len(names)} files", "they are")
+    others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    listed = ", ".join(names[:MOST_NAMED]) + others
+    return [f"{subject} of the corpus not copied, as {verb} no document or a link that leads out of it: {listed}."]
 
 
 def _instruction(kind: Kind, tables: Sequence[TableRows], asked: str, reference: str) -> str:

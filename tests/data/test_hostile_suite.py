@@ -67,12 +67,15 @@ def test_a_corpus_is_copied_without_its_ways_out_and_never_over_the_data_sheet(s
     docs.mkdir()
     (docs / "a.md").write_text("Send it back within thirty days.")
     (docs / "b.txt").symlink_to(tmp_path / "secret.txt")
-    arguments = {"data": suite / "rows.csv", "input": "q", "reference": "a", "folder": tmp_path}
-    written = scaffold.init_suite("mine", corpus=docs, **arguments)
+    tables = {"data": suite / "rows.csv"}, {"input": "q", "reference": "a"}
+    written = scaffold.init_suite("mine", scaffold.Material(*tables, docs), tmp_path)
+    assert (
+        "1 file of the corpus not copied, as it is no document or a link that leads out of it: b.txt." in written.notes
+    )
     assert [path.name for path in (written.path / "corpus").iterdir()] == ["a.md"]
     (tmp_path / "README.md").write_text("Send it back within thirty days.")
     with pytest.raises(HarnessError, match=r"called 'README.md'"):
-        scaffold.init_suite("other", corpus=tmp_path / "README.md", **arguments)
+        scaffold.init_suite("other", scaffold.Material(*tables, tmp_path / "README.md"), tmp_path)
 
 
 @pytest.mark.parametrize("written", ["9" * 5000, "[" * 50_000 + "]" * 50_000])
