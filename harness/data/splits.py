@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 
 DEFAULT_TEST = (400, 0.4)
 DEFAULT_VALIDATION = (64, 0.1)
+LEAST_VALIDATION = (48, 0.25)
+"""Validation items at least, as training is stopped by them, and their share of what the test split leaves at most."""
 _WORD = re.compile(r"\w+")
 
 
@@ -56,7 +58,8 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     Args:
         examples: of the pool.
         sizes: of the splits; without a test size, 40 % but at most 400 (a probe: all); without a validation size, 10 %
-            but at most 64; without a training size, all the rest.
+            but at most 64, and at least 48 where these are a quarter or less of what the test split leaves; without a
+            training size, all the rest.
         seed: another one gives other splits.
         stratify: whether each split gets each label in its share of the whole.
         probe: whether there is a test split only.
@@ -71,7 +74,7 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     _check("test", sizes.test, test, total)
     if probe:
         return Splits(test=test)
-    validation_size = sizes.validation if sizes.validation is not None else _default(DEFAULT_VALIDATION, total)
+    validation_size = sizes.validation if sizes.validation is not None else _default_validation(total, sum(map(len, groups)))
     validation, groups = _take(groups, validation_size)
     _check("validation", sizes.validation, validation, total)
     pool = tuple(example for group in groups for example in group)
@@ -153,6 +156,10 @@ def _take(groups: list[list[Example]], size: int) -> tuple[tuple[Example, ...], 
 def _default(rule: tuple[int, float], total: int) -> int:
     ceiling, share = rule
     return min(ceiling, round(share * total))
+
+
+def _default_validation(total: int, remaining: int) -> int:
+    return max(_default(DEFAULT_VALIDATION, total), _default(LEAST_VALIDATION, remaining))
 
 
 def _check(name: str, requested: int | None, examples: Iterable[Example], total: int) -> None:

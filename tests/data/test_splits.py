@@ -156,3 +156,10 @@ def test_leaks_are_those_of_a_comparison_pair_by_pair(train: list[list[str]], te
         best[item.query.id] = max(len(x & y) / len(x | y) for x, y in pairs)
     leaks = {leak.test_id: leak.similarity for leak in find_leaks(train_examples, test_examples)}
     assert leaks == {name: round(value, 4) for name, value in best.items() if value >= 0.8}
+
+
+@pytest.mark.parametrize(("total", "validation"), [(40, 6), (200, 30), (320, 48), (407, 48), (1000, 64)])
+def test_there_are_48_validation_items_where_the_pool_allows(total: int, validation: int):
+    parts = divided([example(i, f"question {i}") for i in range(total)])
+    assert len(parts.validation) == validation
+    assert len(parts.train) >= 3 * validation - 2
