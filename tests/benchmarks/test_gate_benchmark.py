@@ -2,8 +2,8 @@
 
 Each release is drawn from the reference results of quickstart: its items (clusters) are resampled with replacement,
 the same ones for both sides. Nothing changed means: a share of the answers is another, as many for the better as for
-the worse on average (numbers that are rounded differently do that), and the peak of memory moves. Both sides have run in
-turn, as `harness repeat --against` makes them: each round's ratio of latencies has a spread that is either assumed
+the worse on average (numbers that are rounded differently do that), and the peak of memory moves. Both sides have run
+in turn, as `harness repeat --against` makes them: each round's ratio of latencies has a spread that is either assumed
 (quiet) or that of adjacent runs among the stored records (measured). Planted losses take their answers from stored
 systems that lack what is taken away, or multiply seconds and bytes.
 """
@@ -68,7 +68,7 @@ def stored():
 
 
 def measured_sd():
-    """Standard deviation of the logarithm of the ratio of seconds an item in runs that were made one after the other."""
+    """Standard deviation of the logarithm of the ratio of seconds an item in runs one after the other."""
     logs = []
     for suite in ("quickstart", "knowledge", "retention"):
         for system in group_systems(read_measured(select_newest(Store(REFERENCE).load(suite)).trials)):

@@ -1,8 +1,8 @@
 """Pricing of measured seconds and tokens: fixed cost, serving, storage and updates of each strategy.
 
 Time is paid by the second on the hardware that it was measured on, and on no other: seconds of one machine say nothing
-of another's. Serving is paid at the rate at which items were answered in batches, so that an idle machine costs nothing.
-The test items and the base model are common to all and left out.
+of another's. Serving is paid at the rate at which items were answered in batches; an idle machine costs nothing. The
+test items and the base model are common to all and left out.
 """
 
 from __future__ import annotations
