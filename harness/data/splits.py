@@ -74,7 +74,9 @@ def split(examples: Sequence[Example], sizes: Sizes, *, seed: int, stratify: boo
     _check("test", sizes.test, test, total)
     if probe:
         return Splits(test=test)
-    validation_size = sizes.validation if sizes.validation is not None else _default_validation(total, sum(map(len, groups)))
+    validation_size = (
+        sizes.validation if sizes.validation is not None else _default_validation(total, sum(map(len, groups)))
+    )
     validation, groups = _take(groups, validation_size)
     _check("validation", sizes.validation, validation, total)
     pool = tuple(example for group in groups for example in group)
