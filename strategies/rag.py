@@ -94,18 +94,9 @@ class Rag(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Index the whole corpus."""
-        from harness.retrieval import bm25
+        from harness.retrieval.searchers import build_searchers
 
-        passages = self._passages(task)
-        searchers: list[Any] = []
-        if self.retriever != "bm25":
-            from harness.retrieval import dense  # torch, FAISS and sentence-transformers come with it
-
-            embedder = dense.open_embedder(context.locate(self.embedder))
-            context.count_tokens(dense.count_tokens(embedder, dense.part_lines(embedder, passages)[0]))
-            searchers.append(dense.build(embedder, passages, self.index, context.progress))
-        if self.retriever != "dense":
-            searchers.append(bm25.build(passages))
+        searchers = build_searchers(self.retriever, self._passages(task), self.embedder, self.index, context)
         return self._add_retriever(system, task, context, searchers)
 
     def depends_on(self, chain_key: str, task: TaskData) -> str:
@@ -128,16 +119,9 @@ class Rag(Step):
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Read the indexes."""
-        from harness.retrieval import bm25
+        from harness.retrieval.searchers import load_searchers
 
-        searchers: list[Any] = []
-        if self.retriever != "bm25":
-            from harness.retrieval import dense  # torch, FAISS and sentence-transformers come with it
-
-            embedder = dense.open_embedder(context.locate(self.embedder))
-            searchers.append(dense.load(embedder, folder))
-        if self.retriever != "dense":
-            searchers.append(bm25.load(folder))
+        searchers = load_searchers(self.retriever, self.embedder, folder, context)
         return self._add_retriever(system, task, context, searchers)
 
     def _passages(self, task: TaskData) -> tuple[Passage, ...]:

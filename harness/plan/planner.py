@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -227,7 +227,7 @@ class _TrialBuilder:
             sources=sources,
             data_hashes=self._data_hashes((task, *probes, *train_tasks), size),
             fresh_file=str(self.fresh.file) if self.fresh else None,
-            skip=self._reason_to_skip([task, *train_tasks], links, model),
+            skip=next(self._reasons_to_skip([task, *train_tasks], links, model), None),
         )
 
     def train_tasks(self, task: PreparedTask, links: Sequence[Link]) -> list[PreparedTask]:
@@ -261,29 +261,30 @@ class _TrialBuilder:
             self.smaller[name, size] = smaller.info.data_hash
         return self.smaller[name, size]
 
-    def _reason_to_skip(
+    def _reasons_to_skip(
         self, tasks: Sequence[PreparedTask], links: Sequence[Link], model: ModelReference
-    ) -> str | None:
-        """Say what the task or the model lacks; the first of the tasks is the trial's own."""
+    ) -> Iterator[str]:
+        """Yield what the task or the model lacks; the first of the tasks is the trial's own."""
         for capability in _lacking(tasks[0], model):
-            return f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+            yield f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
         provided: frozenset[Provision] = frozenset()
         for index, link in enumerate(links):
             later = [following.step for following in links[index + 1 :]]
             learned_tasks = tasks if "all" in link.tasks else [task for task in tasks if task.info.name in link.tasks]
             for task in learned_tasks or tasks[:1]:
                 for provision in sorted(link.step.requirements().task - task.task_data.provides - provided):
-                    return f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
+                    yield f"{link.name} needs {_PROVISIONS[provision]}; task {task.info.name!r} has none"
                 if objection := link.step.objection(task.task_data, later):
-                    return f"{link.name}: {objection}"
+                    yield f"{link.name}: {objection}"
                 if link.step.requirements().whole_corpus and (problem := window.shortage(task, model)):
-                    return f"{link.name} {problem}"
+                    yield f"{link.name} {problem}"
             for capability in sorted(link.step.requirements().model - model.capabilities):
-                return f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+                yield f"{link.name} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
             provided |= link.step.provides
         if self.config.budget and space_of(links) and not tasks[0].task_data.validation:
-            return f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
-        return self.long_items(tasks[0], model).skip
+            yield f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
+        if skip := self.long_items(tasks[0], model).skip:
+            yield skip
 
 
 def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
