@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from scipy.optimize import brentq
 from scipy.special import ndtri
@@ -52,4 +53,7 @@ def _lower(gains: float, losses: float, n: float) -> float:
 
     value = (gains - losses) / n
     bottom, top = -1 + _EDGE, max(-1 + 2 * _EDGE, min(1 - _EDGE, value - _EDGE))
-    return -1.0 if excess(bottom) <= 0 else float(brentq(excess, bottom, top))
+    if excess(bottom) <= 0:
+        return -1.0
+    root: Any = brentq(excess, bottom, top)
+    return float(root)
