@@ -51,7 +51,7 @@ class Context:
         record_training: told how a training loop ended.
         locate: finds the folder of a model by pinned name, folder or hub id, fetching it if it has to be.
         open_model: opens another model to ask it something, such as a teacher; it is in `Step.sources`.
-        count_rows: keeps what became of rows that the step wrote, numbers by name, e.g. ``{"written": 30, "kept": 21}``.
+        count_rows: keeps what became of rows that the step wrote, numbers by name: ``{"written": 30, "kept": 21}``.
     """
 
     seed: int = 0

@@ -139,7 +139,6 @@ class TaskInfo(StoredModel):
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
         synthetic_by: the model that wrote its test items; None: none did, as far as is known.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
-        pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
     """
 
     name: str
@@ -153,12 +152,11 @@ class TaskInfo(StoredModel):
     data_hash: str
     sizes: dict[str, int]
     warnings: tuple[str, ...] = ()
+    preparation: tuple[str, ...] = ()
     form: PromptForm | None = None
     pool_items: int | None = None
-    preparation: tuple[str, ...] = ()
     calibration: LabelCalibration | None = None
     synthetic_by: str | None = None
-    pool_items: int | None = None
 
 
 class Environment(StoredModel):

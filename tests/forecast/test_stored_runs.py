@@ -33,7 +33,7 @@ class Minilm(Embedder):
 
 
 def stored():
-    """Read the trials with a forecast, but those trained on other tasks, whose data a record lacks, and of retired steps."""
+    """Read the trials with a forecast, but those of other tasks' data, which a record lacks, and of retired steps."""
     records = (read(file.parent) for file in sorted(STORED.rglob("record.json")))
     return {
         f"{record.trial.strategy} on {record.trial.task}": record
