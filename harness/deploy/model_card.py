@@ -68,7 +68,10 @@ def _load_section(record: Completed, *, adapter: bool, chat: bool) -> str:
         else "`prompt.jinja` lays a question out as it was measured, with the instruction, labels and exemplars of "
         "`prompt.json`; do not add special tokens. "
     )
-    explanation = f"{how}Where the system retrieves, `index/` has the passages and the index that they are found with."
+    explanation = (
+        f"{how}Where the system retrieves, `index/` has the passages and the index that they are found with. With "
+        "`owners.npy`, entry n of which is the passage of vector n, a passage has several vectors: the nearest counts."
+    )
     return f"## Load\n\n```python\n{code}\n```\n\n```sh\n{command}\n```\n\n{explanation}"
 
 

@@ -217,7 +217,7 @@ def _write_prompt_and_index(system: System, folder: Path) -> None:
     prompt_parts: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
     exemplars = getattr(system.exemplars, "examples", ())
     prompt_parts["exemplars"] = [
-        {"question": exemplar.query.input, "answer": exemplar.references[0]}
+        {"question": exemplar.query.text, "answer": exemplar.references[0]}
         | ({"readers": exemplar.readers} if exemplar.readers else {})
         for exemplar in exemplars
     ]
