@@ -76,7 +76,7 @@ def _containing(questions: Shingles, passages: Shingles, threshold: float) -> It
     """Yield (question, passage) where the passage has enough of the question's shingles, in order."""
     sizes = np.diff(questions.indptr)
     transposed = passages.T.tocsr()
-    step = max(1, BATCH_PAIRS // max(1, passages.shape[0]))
+    step = max(1, BATCH_PAIRS // max(1, len(passages.indptr) - 1))
     for start in range(0, len(sizes), step):
         shared = questions[start : start + step] @ transposed
         rows = np.repeat(np.arange(len(shared.indptr) - 1) + start, np.diff(shared.indptr))

@@ -4,7 +4,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.data.text_blocks import Block, heading
 
@@ -24,7 +24,7 @@ def docx_blocks(path: Path) -> tuple[str, list[Block]]:
     document = docx.Document(str(path))
     blocks: list[Block] = []
     page = 1
-    for part in document.iter_inner_content():
+    for part in cast("Iterator[Any]", document.iter_inner_content()):
         if hasattr(part, "rows"):
             blocks += _table(part, None)
             continue

@@ -157,7 +157,9 @@ def part_lines(embedder: SentenceTransformer, passages: Sequence[Passage]) -> tu
     prompt = embedder.prompts.get("document") or ""
     room = window - len(tokenizer(prompt)["input_ids"])
     full = [passage_line(passage) for passage in passages]
-    counts = [len(ids) for ids in tokenizer(full, add_special_tokens=False, truncation=False)["input_ids"]]
+    counts = [
+        len(ids) for ids in tokenizer(full, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+    ]
     lines: list[str] = []
     owners: list[int] = []
     for position, (passage, line, tokens) in enumerate(zip(passages, full, counts, strict=True)):
@@ -183,7 +185,7 @@ def _parts(passage: Passage, tokenizer: Any, room: int) -> list[str]:
 def _token_spans(text: str, tokenizer: Any) -> list[tuple[int, int]]:
     """Return where each token of a text begins and ends; evenly spaced where the tokenizer does not tell."""
     options = {"return_offsets_mapping": True} if tokenizer.is_fast else {}
-    encoding = tokenizer(text, add_special_tokens=False, truncation=False, **options)
+    encoding = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False, **options)
     count = len(encoding["input_ids"])
     if tokenizer.is_fast:
         return encoding["offset_mapping"]
