@@ -29,7 +29,7 @@ from harness.store.results_store import Store
 
 
 @dataclass(frozen=True)
-class Release:
+class Side:
     """One side of a comparison: a trial, and the interpreter of its release."""
 
     name: str
@@ -68,8 +68,8 @@ def repeat_against(
     root, noise, measured = config.results / REPEATS / "pairs", read_noise(config.results), list[PairedRuns]()
     for number, (new, old) in enumerate(pairs, 1):
         sides = (
-            Release("baseline", str(python or sys.executable), old.records[0].trial),
-            Release("candidate", sys.executable, new.trial),
+            Side("baseline", str(python or sys.executable), old.records[0].trial),
+            Side("candidate", sys.executable, new.trial),
         )
         rounds: list[tuple[MeasuredTrial, MeasuredTrial]] = []
         for turn in range(1, times + 1):
@@ -135,7 +135,7 @@ def require_same(run: MeasuredTrial, old: MeasuredSystem, baseline: str) -> None
     )
 
 
-def _run(side: Release, config: RunConfig, folder: Path) -> MeasuredTrial:
+def _run(side: Side, config: RunConfig, folder: Path) -> MeasuredTrial:
     """Run one trial in a process of its own, unless an interrupted command has run it, and read it back."""
     store = Store(folder)
     if not read_measured(store.load(side.trial.suite)):
