@@ -2,14 +2,14 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from harness.api import Architecture, Context, Example, Footprint, Needs, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Example, Footprint, Needs, Range, Step, System, TaskData
 from harness.prompts.instructions import BUILT_IN, paraphrase, read_bank
 from harness.prompts.template import built_in, read_text
 from harness.retrieval.exemplars import FixedExemplars, shuffled_by_label
@@ -39,6 +39,8 @@ class Optimised(Step):
     needs: ClassVar[Needs] = Needs(task=frozenset({"train"}), model=frozenset({"generate"}))
     keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
+    # each candidate of a search is a whole search of prompts: the budget is that of tuning
+    space: ClassVar[Mapping[str, Range | Choice]] = {"k": Choice((2, 4, 8, 16)), "paraphrases": Choice((0, 4))}
     paper: ClassVar[str] = (
         "instructions: Zhou et al. 2023, arXiv:2211.01910; exemplars: Khattab et al. 2023, arXiv:2310.03714; halving:"
         " Jamieson and Talwalkar 2016, arXiv:1502.07943"

@@ -43,7 +43,8 @@ class Rag(Step):
     # more passages find more, and distract more (Liu et al. 2024, arXiv:2307.03172, section 5)
     space: ClassVar[Mapping[str, Range | Choice]] = {
         "k": Range(1, 6),
-        "passage_words": Choice((60, 120, 240)),
+        "retriever": Choice(("dense", "bm25", "hybrid")),
+        "passage_words": Choice((None, 60, 120, 240)),
         "overlap": Choice((0.0, 0.25)),
     }
     paper: ClassVar[str] = (

@@ -1,11 +1,12 @@
 """RLHF: learn a reward from preference pairs, then optimise the model for it, penalised by divergence (KL)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
+from harness.api import Architecture, Choice, Context, Footprint, Needs, Range, Step, System, TaskData
 from harness.training.settings import PreferenceSettings
 
 
@@ -39,6 +40,10 @@ class Rlhf(Step):
     changes_weights: ClassVar[bool] = True
     keeps_artifact: ClassVar[bool] = True
     random: ClassVar[bool] = True
+    space: ClassVar[Mapping[str, Range | Choice]] = {
+        "learning_rate": Range(1e-5, 1e-3, log=True),
+        "beta": Range(0.01, 0.5, log=True),
+    }
     paper: ClassVar[str] = (
         "Ouyang et al. 2022, arXiv:2203.02155; Ziegler et al. 2019, arXiv:1909.08593; advantages within a question's "
         "answers (GRPO): Shao et al. 2024, arXiv:2402.03300; clipped surrogate: Schulman et al. 2017, arXiv:1707.06347"

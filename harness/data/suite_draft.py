@@ -37,7 +37,7 @@ class Draft:
             sizes: of the splits; empty: the defaults.
         """
         majority = ["majority"] if self.kind in ("classification", "multiple_choice") else []
-        retrieval = ["rag(k=1)", "rag(k=1)+lora"] if self.corpus else []
+        retrieval = ["rag(k=1)", "few_shot(k=4)+rag(k=1)", "rag(k=1)+lora"] if self.corpus else []
         strategies = ["zero_shot", *majority, "few_shot", "lora", *retrieval]
         offers = {"cluster": "COLUMN", **({"evidence": "COLUMN"} if self.corpus else {}), **self.offers}
         lines = [

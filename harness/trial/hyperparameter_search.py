@@ -7,7 +7,7 @@ Nothing here sees the test split.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,9 +54,8 @@ def search(recorder: Recorder, planned: PlannedTrial, target: PreparedTask, mate
     assert budget is not None  # noqa: S101 - the caller has looked
     links = chain.restore(steps, find_step)
     space = space_of(links)
-    proposer = _Proposer(
-        space, _values(steps, space), recorder.seed, get(info.metrics[0]).higher_is_better is not False
-    )
+    upwards = get(info.metrics[0]).higher_is_better is not False
+    proposer = _Proposer(space, _values(steps, space), lambda values: _fits(steps, values), recorder.seed, upwards)
     tried: list[Candidate] = []
     with TemporaryDirectory(prefix="harness-search-") as scratch:
         rehearsal = _Rehearsal(recorder, planned, target, material, Path(scratch))
@@ -142,9 +141,11 @@ class _Rehearsal:
 
 
 class _Proposer:
-    """Proposes parameters, the defaults first, and nothing twice."""
+    """Proposes parameters that go together, the defaults first, and nothing twice."""
 
-    def __init__(self, space: Space, defaults: Values, seed: int, upwards: bool) -> None:
+    def __init__(
+        self, space: Space, defaults: Values, fits: Callable[[Values], bool], seed: int, upwards: bool
+    ) -> None:
         import optuna  # noqa: PLC0415 - most trials have no search
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -152,7 +153,7 @@ class _Proposer:
         self.up = 1 if upwards else -1
         self._study = optuna.create_study(direction="maximize" if upwards else "minimize", sampler=sampler)
         self._study.enqueue_trial(defaults)
-        self._space, self._failed = space, optuna.trial.TrialState.FAIL
+        self._space, self._fits, self._failed = space, fits, optuna.trial.TrialState.FAIL
         self._seen: list[tuple[Values, float | None]] = []
         self._asked: Any = None
 
@@ -162,6 +163,9 @@ class _Proposer:
             self._asked = self._study.ask()
             values = {name: _suggest(self._asked, name, part) for name, part in self._space.items()}
             before = next((entry for entry in self._seen if entry[0] == values), None)
+            if before is None and not self._fits(values):
+                self._study.tell(self._asked, state=self._failed)
+                continue
             if before is None:
                 self._seen.append((values, None))
                 return values
@@ -176,6 +180,15 @@ class _Proposer:
             self._study.tell(self._asked, state=self._failed)
         else:
             self._study.tell(self._asked, score)
+
+
+def _fits(steps: Sequence[Mapping[str, Any]], values: Values) -> bool:
+    """Tell whether a chain takes these parameters together."""
+    try:
+        chain.restore(_with(steps, values), find_step)
+    except HarnessError:
+        return False
+    return True
 
 
 def _suggest(trial: Any, name: str, part: Range | Choice) -> Any:

@@ -1,8 +1,10 @@
 """The search of parameters: on the validation split, within its budget, the defaults first, and paid for."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from pydantic import ValidationError
 
 from harness.api import Choice, Range
 from harness.errors import HarnessError
@@ -126,11 +128,22 @@ def test_nothing_of_a_search_is_kept_but_what_was_chosen(run, tmp_path):
     assert len(list((tmp_path / "cache" / "artifacts").iterdir())) == 1
 
 
+def test_parameters_that_do_not_go_together_are_not_tried(run):
+    record, _ = run("rag+few_shot(k=1)", "facts", budget=8)
+    candidates = [candidate.parameters for candidate in record.search.candidates]
+    assert len(candidates) == 8
+    assert all(candidate.reason is None for candidate in record.search.candidates)
+    assert not [one for one in candidates if one["rag.overlap"] and one["rag.passage_words"] is None]
+    assert {one["rag.retriever"] for one in candidates} > {"dense"}
+    assert candidates[0]["rag.passage_words"] is None
+
+
 def test_an_index_is_built_once_for_all_candidates(run):
     record, _ = run("rag", "facts", budget=3)
     tokens = [one.tokens for one in record.search.candidates]
     assert len(tokens) == 3
-    assert record.search.candidates[0].parameters == {"rag.k": 3}
+    defaults = {"rag.k": 3, "rag.retriever": "dense", "rag.passage_words": None, "rag.overlap": 0}
+    assert record.search.candidates[0].parameters == defaults
 
 
 def test_a_search_is_told_of_as_it_goes(run):
@@ -169,6 +182,9 @@ def test_a_task_without_a_validation_split_is_skipped_with_the_reason(tiny_suite
 def test_what_the_user_set_is_not_searched():
     assert set(space_of(build("lora", find_step))) == {"lora.learning_rate", "lora.rank"}
     assert set(space_of(build("rag(k=1)+lora(rank=4)+lora", find_step))) == {
+        "rag.retriever",
+        "rag.passage_words",
+        "rag.overlap",
         "lora.learning_rate",
         "lora#2.learning_rate",
         "lora#2.rank",
@@ -193,7 +209,15 @@ def test_every_space_holds_its_default_and_gives_values_that_the_step_takes(name
         assert default in ends if isinstance(part, Choice) else ends[0] <= default <= ends[1]
         assert not isinstance(part, Range) or (part.low > 0 or not part.log)
         for value in ends:
-            assert getattr(kind.model_validate({parameter: value}), parameter) == value
+            assert any(getattr(step, parameter) == value for step in _steps_with(kind, {parameter: value}))
+
+
+def _steps_with(kind, values):
+    """Make steps with some values, alone and together with each choice of another parameter that is searched."""
+    others = [{name: value} for name, part in kind.space.items() if isinstance(part, Choice) for value in part.values]
+    for other in ({}, *others):
+        with suppress(ValidationError):
+            yield kind.model_validate({**other, **values})
 
 
 @pytest.mark.parametrize(
