@@ -79,13 +79,13 @@ def pricing(assumed: PricingAssumptions, *, several_seeds: bool) -> str:
     dated = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" if days else "no date"
     price_list = ", ".join(f"{plain(price.name)} {price.usd:g} a {plain(price.unit)}" for price in assumed.prices)
     sure = (
-        "± is half of the 95 % interval, where several seeds ran"
+        "± is the spread of runs in one sitting (t, 95 %) where several seeds ran; another day's can lie outside"
         if several_seeds
-        else "no interval, for everything was measured once"
+        else "no spread, for everything was measured once"
     )
     return (
         f"USD per 1,000 is for requests served in batches on a machine that is busy; fixed USD is paid once"
-        f"{', labels of training items included' if assumed.labels else ''}; total USD is for "
+        f"{', labels included' if assumed.labels else ''}; total USD is for "
         f"{usage.requests_per_month:,.0f} requests a month, {count_months(usage.months)}{often}; {sure}. "
         f"List prices of {dated}: {price_list}."
     )
