@@ -8,7 +8,6 @@ from pydantic import Field
 
 from harness.api import Architecture, Context, Footprint, Needs, Step, System, TaskData
 from harness.errors import HarnessError
-from harness.retrieval.whole_corpus import WholeCorpus, needed_window
 
 
 class LongContext(Step):
@@ -44,6 +43,8 @@ class LongContext(Step):
         Raises:
             HarnessError: the corpus does not fit the model's window with a training or validation question.
         """
+        from harness.retrieval.whole_corpus import WholeCorpus, needed_window
+
         del context
         instruction = " ".join(filter(None, [system.task.instruction, self.guidance]))
         long_system = system.replace(

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from harness.api import Architecture, Context, Footprint, Needs, Provision, Step, System, TaskData
 from harness.errors import HarnessError
-from harness.training.synthetic_rows import WritingSettings, WrittenRows, load_rows, save_rows, write_rows
+
+if TYPE_CHECKING:
+    from harness.training.synthetic_rows import WrittenRows
 
 FILE = "rows.jsonl"
 
@@ -71,6 +73,8 @@ class Synthesise(Step):
 
     def adapt(self, system: System, task: TaskData, context: Context) -> System:
         """Have the teacher write, and hand the rows on."""
+        from harness.training.synthetic_rows import WritingSettings, write_rows
+
         teacher = system.model if self.teacher == "self" else context.open_model(self.teacher)
         settings = WritingSettings(
             per_passage=self.per_passage,
@@ -91,16 +95,20 @@ class Synthesise(Step):
 
     def save(self, system: System, folder: Path) -> None:
         """Write the rows as JSON lines."""
+        from harness.training.synthetic_rows import WrittenRows, save_rows
+
         assert system.material is not None  # noqa: S101 - this step made it
         examples = tuple(example for example in system.material.train if example.teacher)
         save_rows(WrittenRows(examples, system.material.paraphrases), folder / FILE)
 
     def load(self, system: System, task: TaskData, context: Context, folder: Path) -> System:
         """Read the rows."""
+        from harness.training.synthetic_rows import load_rows
+
         del context
         return self._hand_on(system, task, load_rows(folder / FILE))
 
-    def _hand_on(self, system: System, task: TaskData, rows: WrittenRows) -> System:
+    def _hand_on(self, system: System, task: TaskData, rows: "WrittenRows") -> System:
         """Return the system with the material that later steps learn from."""
         known = {example.query.id for example in task.train}  # of a step like this one before
         written = tuple(example for example in rows.examples if example.query.id not in known)

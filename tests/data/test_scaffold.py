@@ -48,13 +48,13 @@ def test_a_table_of_labels_becomes_a_classification_that_can_be_prepared(tickets
     suite = load_suite(new_suite.path)
     assert suite.task("mine").kind == "classification"
     prepared = prepare(suite, "mine")
-    assert prepared.info.sizes == {"train": 45, "validation": 9, "test": 36}
+    assert prepared.info.sizes == {"train": 40, "validation": 14, "test": 36}
     assert prepared.task_data.task.choices == INTENTS
 
 
 def test_the_data_sheet_holds_real_counts_an_example_and_the_chance_level(tickets: Path, tmp_path: Path):
     sheet = (written(tickets, tmp_path).path / "README.md").read_text(encoding="utf-8")
-    assert "| train | 45 |" in sheet
+    assert "| train | 40 |" in sheet
     assert "| test | 36 |" in sheet
     assert "> message number" in sheet
     assert "Chance level:** 0.333" in sheet
