@@ -6,6 +6,7 @@ objects, which carry no reference.
 """
 
 from harness.api.architecture import Architecture, Footprint
+from harness.api.endpoint_info import EndpointInfo, Outcome, ReturnedModel
 from harness.api.search_space import Choice, Range
 from harness.api.step import Context, CorpusFigures, Needs, Step
 from harness.api.systems import (
@@ -48,6 +49,7 @@ __all__ = [
     "Choice",
     "Context",
     "CorpusFigures",
+    "EndpointInfo",
     "Example",
     "Exemplars",
     "Footprint",
@@ -60,6 +62,7 @@ __all__ = [
     "ModelAwareRetriever",
     "ModelInfo",
     "Needs",
+    "Outcome",
     "Passage",
     "ProgressCallback",
     "Prompt",
@@ -68,6 +71,7 @@ __all__ = [
     "Range",
     "Reasoning",
     "Retriever",
+    "ReturnedModel",
     "Sampling",
     "ScoresChoices",
     "Step",

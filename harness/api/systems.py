@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.api.endpoint_info import EndpointInfo, Outcome
 from harness.api.tasks import Example, Form, Passage, Query, Task, TaskData, Turn
 
 
@@ -24,6 +25,7 @@ class Prompt:
         thinking: whether the reasoning is to be gone on with, instead of the answer given.
         restricted: whether an exemplar is not for everybody; a passage says so itself.
         history: the turns of a conversation before the question.
+        options: what the answer is to be chosen from, listed behind the question, where a model writes its choice.
     """
 
     task: Task
@@ -34,6 +36,7 @@ class Prompt:
     thinking: bool = False
     restricted: bool = False
     history: tuple[Turn, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Answer:
         decode_tokens: tokens written after the first one, the mark that ended the answer included: one a pass.
         first_token_at: when the first token was known, by `time.perf_counter`; None where choices were scored. What
             took how long is no part of what was answered: two answers are equal without.
+        outcome: what became of the question; None where the model does not tell.
     """
 
     text: str
@@ -70,6 +74,7 @@ class Answer:
     decode_s: float | None = field(default=None, compare=False)
     decode_tokens: int | None = field(default=None, compare=False)
     first_token_at: float | None = field(default=None, compare=False)
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class ModelInfo(BaseModel):
             None: there is none, or it was never recorded.
         context_tokens: length of the context window.
         note: what a reader must know, e.g. that the weights went through 4-bit.
+        endpoint: of a model that was asked over HTTP; None: its weights were on this machine.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -129,6 +135,7 @@ class ModelInfo(BaseModel):
     context_tokens: int | None = None
     dtype: str | None = None
     note: str | None = None
+    endpoint: EndpointInfo | None = None
 
 
 ProgressCallback = Callable[[int, int], None]

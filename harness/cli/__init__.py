@@ -81,7 +81,9 @@ def _report_bug(error: Exception) -> int:
     import tempfile
     import traceback
 
-    text = "".join(traceback.format_exception(error))
+    from harness.endpoints.keys import without_keys
+
+    text = without_keys("".join(traceback.format_exception(error)))
     with tempfile.NamedTemporaryFile("w", prefix="adaptbench-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write(text.encode("utf-8", "backslashreplace").decode())
     _complain(f"a bug in adaptbench: {type(error).__name__}: {error}. Please report it with {file.name}.")
@@ -89,7 +91,8 @@ def _report_bug(error: Exception) -> int:
 
 
 def _complain(message: str) -> int:
+    from harness.endpoints.keys import without_keys
     from harness.render.text.escape import plain
 
-    typer.echo(f"error: {plain(message)}", err=True)
+    typer.echo(f"error: {plain(without_keys(message))}", err=True)
     return 2

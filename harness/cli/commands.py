@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from harness.cli.endpoint_runs import EndpointOptions, delete_ledger, forget_answers, with_endpoints
+from harness.compare.cost.prices import load_prices
 from harness.compare.drift import fresh_scores
 from harness.compare.drift.data_shift import Drift, ShiftSource, shifts_of, texts_of
 from harness.compare.release.pairing import MeasuredTrial, read_measured
@@ -27,13 +29,12 @@ from harness.execute.local_executor import RunCounts, execute
 from harness.forecast.embedder import embedding_notes
 from harness.forecast.forecast_run import ForecastOptions, add_forecasts
 from harness.measure import energy, gpu
-from harness.models import registry, tokenizer
+from harness.models import registry
 from harness.plan.config import RunConfig
 from harness.plan.planner import Plan, TaskPlan, make_plan
 from harness.records.planned_trial import PlannedTrial
 from harness.records.run_limits import NO_LIMITS, RunLimits
 from harness.render.plan.live import busy, download_bar, watch
-from harness.retrieval import dense
 from harness.store.results_store import Store
 
 EMBEDDER = "minilm"
@@ -106,6 +107,7 @@ def run(  # noqa: PLR0913 - one for each option of a run
     limits: RunLimits = NO_LIMITS,
     skip_interrupted: bool = False,
     cache_folder: Path | None = None,
+    endpoints: EndpointOptions | None = None,
 ) -> RunCounts:
     """Run a plan and return how many trials ended how.
 
@@ -116,6 +118,7 @@ def run(  # noqa: PLR0913 - one for each option of a run
         limits: of each trial and of the run.
         skip_interrupted: leave out the trial that was running when an earlier run died.
         cache_folder: has the artifacts of earlier trials; None: the usual one.
+        endpoints: money of models that are asked over HTTP; None: the table's prices and the usual limit.
 
     Raises:
         HarnessError: a model cannot be had, the GPU is busy, or joules are asked for and cannot be measured.
@@ -132,15 +135,22 @@ def run(  # noqa: PLR0913 - one for each option of a run
         _fetch(reference, console, backend)
     if any(trial.forecast is None for trial in planned.pending):  # their models were not here when the plan was made
         planned = _planned_run(_with_forecasts(planned.plan, console), planned.store)
-    with watch(console, planned.pending) as observe:
-        return execute(
-            planned.plan.trials,
-            planned.store,
-            cache=cache_folder or cache.root(),
-            observe=observe,
-            limits=limits,
-            skip_interrupted=skip_interrupted,
-        )
+    endpoints = endpoints or EndpointOptions(load_prices())
+    trials = with_endpoints(planned.plan.trials, endpoints, planned.store.root)
+    if endpoints.fresh:
+        forget_answers(trials)
+    try:
+        with watch(console, planned.pending) as observe:
+            return execute(
+                trials,
+                planned.store,
+                cache=cache_folder or cache.root(),
+                observe=observe,
+                limits=limits,
+                skip_interrupted=skip_interrupted,
+            )
+    finally:
+        delete_ledger(trials)
 
 
 def repeat(config: RunConfig, times: int, console: Console) -> tuple[RepeatSummary, Path]:
@@ -206,6 +216,8 @@ def inspect_data(
         prepared = [prepare(suite, name, progress=progress) for name in names]
     with download_bar(console, model) as progress:
         folder = registry.fetch(registry.identify(model).reference, progress)
+    from harness.models import tokenizer
+
     if folder is None:
         raise HarnessError(f"{model!r} has no tokenizer on this machine: name a model that has one.")
     tokens = tokenizer.open_tokenizer(folder, model, cache.root())
@@ -234,6 +246,8 @@ def drift(config: RunConfig, embedder: str, console: Console) -> Drift:
     Raises:
         HarnessError: the suite, the task, the file or the embedder is wrong, or there are too few items.
     """
+    from harness.retrieval import dense
+
     suite = load_suite(config.suite)
     fresh = parse_split(suite, config.split or "", config.tasks)
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}

@@ -105,7 +105,7 @@ def console(*, stderr: bool = False) -> Console:
     """Return the console of standard output or standard error."""
     from harness.render.text.safe_console import SafeConsole
 
-    return SafeConsole(stderr=stderr)
+    return SafeConsole(stderr=stderr, emoji=False)  # 'endpoint:house:' is no picture of a house
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:

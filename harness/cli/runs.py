@@ -40,13 +40,23 @@ class LimitOptions:
         bool, typer.Option("--skip-interrupted", help="Leave out the trial that was running when a run died.")
     ] = False
 
-    def flags(self) -> dict[str, float | None]:
-        """Give the limits by field of `RunLimits`; None was not given."""
+    max_usd: Annotated[
+        str | None,
+        typer.Option("--max-usd", metavar="X", help="Most that APIs may cost [default: 1]; none: anything."),
+    ] = None
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask APIs again what unfinished trials were answered already.")
+    ] = False
+
+    def flags(self) -> dict[str, float | str | None]:
+        """Give the limits by field of `RunLimits` and `RunConfig`; None was not given."""
         return {
             "max_trial_seconds": self.max_trial_seconds,
             "max_trial_memory_gb": self.max_trial_memory,
             "stall_minutes": self.stall_minutes,
             "max_minutes": self.max_minutes,
+            "max_usd": self.max_usd,
+            "fresh": self.fresh or None,
         }
 
 
@@ -55,7 +65,9 @@ class RunOptions:
     """Suite parts, seeds, measurements and results folder of a run."""
 
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "E.g. 'rag(k=1)+lora'")] = None
-    model: Annotated[list[str] | None, repeatable("--model", "NAME", "A pinned model, a folder or a hub id")] = None
+    model: Annotated[
+        list[str] | None, repeatable("--model", "NAME", "A pinned model, folder, hub id or PROVIDER:MODEL")
+    ] = None
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None
     seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="How many seeds: 0 to N-1.")] = None
     seed: Annotated[list[int] | None, repeatable("--seed", "S", "This seed")] = None
@@ -188,6 +200,7 @@ def _run(
     suite: str | None, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
 ) -> None:
     from harness.cli import commands
+    from harness.cli.endpoint_runs import EndpointOptions
 
     config, economics, screen = options.run_config(suite, limits), prices.economics(), console()
     if planning.detect is not None:
@@ -202,6 +215,7 @@ def _run(
             share_gpu=config.share_gpu,
             limits=config.run_limits,
             skip_interrupted=limits.skip_interrupted,
+            endpoints=EndpointOptions.of(config, economics.prices),
         )
     except KeyboardInterrupt:
         echo("\nStopped; what is finished is stored. The same command goes on from here.", err=True)

@@ -9,7 +9,7 @@ from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import httpx
+import httpx2
 
 from harness.api import ProgressCallback
 from harness.errors import HarnessError
@@ -61,10 +61,10 @@ def _retry(url: str, part: Path, size_bytes: int, progress: ProgressCallback) ->
         previous_bytes = size_of(part)
         try:
             _attempt(url, part, size_bytes, progress)
-        except httpx.HTTPStatusError as error:
+        except httpx2.HTTPStatusError as error:
             status = error.response.status_code
             raise HarnessError(f"{urlsplit(url).hostname} refused the download of {part.stem} ({status}).") from error
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             fruitless = 0 if size_of(part) > previous_bytes else fruitless + 1
             if fruitless == TRIES:
                 raise HarnessError(
@@ -87,7 +87,7 @@ def _attempt(url: str, part: Path, size_bytes: int, progress: ProgressCallback) 
     with _client() as client, client.stream("GET", url, headers=headers) as response:
         if response.status_code == 416:
             part.unlink()
-            raise httpx.ReadError("the server no longer knows the range that was asked for")
+            raise httpx2.ReadError("the server no longer knows the range that was asked for")
         response.raise_for_status()
         resumes = response.headers.get("Content-Range", "").startswith(f"bytes {partial_bytes}-")
         with part.open("ab" if resumes else "wb") as file:
@@ -95,7 +95,7 @@ def _attempt(url: str, part: Path, size_bytes: int, progress: ProgressCallback) 
 
 
 def _copy(
-    response: httpx.Response, file: IO[bytes], written_bytes: int, size_bytes: int, progress: ProgressCallback
+    response: httpx2.Response, file: IO[bytes], written_bytes: int, size_bytes: int, progress: ProgressCallback
 ) -> None:
     progress(written_bytes, size_bytes)
     for chunk in response.iter_raw(CHUNK_BYTES):
@@ -106,16 +106,16 @@ def _copy(
         progress(written_bytes, size_bytes)
 
 
-def _client() -> httpx.Client:
+def _client() -> httpx2.Client:
     """Build a client with the certificates and the proxy that pip would use."""
-    context = httpx.create_ssl_context()
+    context = httpx2.create_ssl_context()
     for variable in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         bundle = os.environ.get(variable)
         if bundle:
             _trust(context, Path(bundle), variable)
             break
-    return httpx.Client(
-        verify=context, proxy=os.environ.get("PIP_PROXY") or None, follow_redirects=True, timeout=httpx.Timeout(60)
+    return httpx2.Client(
+        verify=context, proxy=os.environ.get("PIP_PROXY") or None, follow_redirects=True, timeout=httpx2.Timeout(60)
     )
 
 

@@ -11,12 +11,14 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
 
+from harness.endpoints.keys import without_keys
+from harness.endpoints.session import journal_path
 from harness.errors import HarnessError
 from harness.execute.events import Finished, Interrupted, Observe, SetAside, Started
 from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
@@ -25,6 +27,7 @@ from harness.execute.worker import Job, TrialEnding, main
 from harness.measure.child_process import safe_path
 from harness.measure.environment import memory_bytes
 from harness.measure.units import gib
+from harness.models import registry
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Failed, Skipped
@@ -33,6 +36,8 @@ from harness.store.record_file import Record
 from harness.store.results_store import Store
 
 _SIGKILL = 9  # Windows has no such name
+_LIGHT_PRELOAD = ("harness.execute.worker",)
+"""Where every trial asks a model elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Runner:
 
     Attributes:
         function: ``module:name`` of what runs a trial.
-        preload: modules that the fork server imports first.
+        preload: modules that the fork server imports first, where a trial computes on this machine.
         preload_retrieval: imported as well if a step brings a model: an embedder or a reranker.
     """
 
@@ -102,7 +107,8 @@ def execute(  # noqa: PLR0913 - one for each option of a run
         if interrupted is not None:
             observe(Interrupted(interrupted, skipped=skip_interrupted))
         retrieves = any(trial.sources and not trial.skip for trial in planned)
-        context = _context(runner, retrieval=retrieves)
+        computes = retrieves or any(registry.backend(trial.backend).computes_here for trial in planned)
+        context = _context(runner if computes else replace(runner, preload=_LIGHT_PRELOAD), retrieval=retrieves)
         launch = _Launch(context, runner.function, observe, limits, deadline)
         for trial in planned if deadline is None else _most_informative_first(planned):
             if skip_interrupted and interrupted is not None and trial.trial.key == interrupted.trial.key:
@@ -201,6 +207,8 @@ def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
             except HarnessError as error:
                 ending = TrialEnding("error", str(error))
             else:
+                if planned.endpoints:
+                    journal_path(Path(planned.endpoints.folder), planned.trial.key).unlink(missing_ok=True)
                 return record
         reason, details = (watch.exceeded, "") if watch.exceeded else _failure(ending, exit_code, watch.peak_bytes)
         failed = Failed(
@@ -208,7 +216,7 @@ def _run_in_process(planned: PlannedTrial, store: Store, cache: Path, launch: _L
             started_at=started_at,
             reason=reason,
             phase=watch.phase,
-            details="\n".join(part for part in (details, log_tail(job.log)) if part),
+            details="\n".join(part for part in (details, without_keys(log_tail(job.log))) if part),
             run_limits=launch.stored_limits,
         )
     store.write(failed)

@@ -9,13 +9,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from harness.endpoints.keys import without_keys
 from harness.errors import HarnessError, first_line
 from harness.measure import allocator
 from harness.records.planned_trial import PlannedTrial
@@ -66,7 +67,8 @@ def main(pipe: Connection, job: Job) -> None:
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     _redirect(job.log)
     allocator.configure()
-    pipe.send(_run(job, ProgressSender(pipe)))
+    ending = _run(job, ProgressSender(pipe))
+    pipe.send(replace(ending, reason=without_keys(ending.reason), details=without_keys(ending.details)))
 
 
 def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, pstdev
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -15,9 +16,11 @@ from harness.api import Example, Prompt, Task
 from harness.data import content_hash
 from harness.data.cache import remember
 from harness.data.prepare import PreparedTask
-from harness.models.tokenizer import ModelTokenizer, open_tokenizer
 from harness.prompts import layout
 from harness.records.measurements import StoredModel
+
+if TYPE_CHECKING:
+    from harness.models.tokenizer import ModelTokenizer
 
 _PASSAGES = 200
 """Passages in the sample, evenly spaced; their mean stands for all."""
@@ -77,6 +80,8 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
     try:
         return TokenLengths.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
+        from harness.models.tokenizer import open_tokenizer  # noqa: PLC0415 - transformers, for a model that is here only
+
         lengths = _count(task, open_tokenizer(folder, name, cache))
     remember(file, lengths.model_dump_json())
     return lengths

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import Any
 
 import regex
@@ -21,6 +22,7 @@ from harness.metrics.words import CHARACTER, NUMBER_MARK, WORD, fold
 
 _THOUGHT, _THOUGHT_END = "<think>", "</think>"
 _LEAD = re.compile(r"answer\s*[:\uFF1A]", re.IGNORECASE)
+_LETTER = re.compile(r"[*_(\[]*(?P<letter>[A-Z])[*_)\].:]*(?:\s+(?P<text>.*))?")
 _QUOTES = dict(zip("\"'`“\u2018«\u2039「『", "\"'`”\u2019»\u203a」』", strict=True))
 _NOT_WORD = regex.compile(rf"(?:{NUMBER_MARK})(*SKIP)(*FAIL)|[^\p{{L}}\p{{M}}\p{{N}}\p{{S}}]+")
 _SYMBOL = regex.compile(r"\p{S}+")
@@ -53,6 +55,31 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
     if not choices:
         return None, "failed: no choices to read the answer by"
     return _label(line, output, choices)
+
+
+def lettered(kind: Kind, options: Sequence[str]) -> bool:
+    """Tell whether options are listed by letter: those of single items are; labels are written as they are."""
+    return kind != "classification" and len(options) <= len(ascii_uppercase)
+
+
+def parse_letter(output: str, options: Sequence[str]) -> tuple[str | None, str]:
+    """Read which of the lettered options was chosen: a letter alone, with or without its option, else the option.
+
+    Args:
+        output: what the model wrote; the last line that chooses counts.
+        options: in the order of their letters.
+
+    Returns:
+        As `parse`.
+    """
+    _, _, behind = output.rpartition(_THOUGHT_END)
+    letters = dict(zip(ascii_uppercase, options, strict=False))
+    for line in reversed(behind.splitlines()):
+        match = _LETTER.fullmatch(_clean(line))
+        option = letters.get(match["letter"]) if match else None
+        if match and option is not None and _words_only(match["text"] or "") in ("", _words_only(option)):
+            return option, "label"
+    return parse("multiple_choice", output, options)
 
 
 def reasoning(output: str, labels: Sequence[str]) -> str:

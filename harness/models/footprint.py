@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+if TYPE_CHECKING:  # a model that is elsewhere has no tensors, and its trial loads no torch
+    from torch import Tensor
 
 
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
@@ -33,6 +34,8 @@ def _tensors(module: Any) -> Iterator[Tensor]:
 
 def _quantisation_scales(state: Any) -> Iterator[Tensor]:
     """Yield the scales of 4-bit codes; scales may be quantised themselves (double quantisation)."""
+    from torch import Tensor  # noqa: PLC0415 - see above
+
     for value in vars(state).values() if state is not None else ():
         if isinstance(value, Tensor):
             yield value

@@ -19,7 +19,10 @@ from harness.api import Capability, Model, ProgressCallback
 from harness.errors import HarnessError
 
 GROUP = "adaptbench.models"
-BUILT_IN = {"local": "harness.models.local_backend:LocalBackend"}
+BUILT_IN = {
+    "endpoint": "harness.models.endpoint_backend:EndpointBackend",
+    "local": "harness.models.local_backend:LocalBackend",
+}
 """Classes by backend name, asked in this order after those of other packages."""
 
 Use = Literal["model", "embedder"]
@@ -49,7 +52,13 @@ class ModelReference:
 
 
 class Backend:
-    """One kind of model. A model that is not on this machine needs `identify` and `open` only."""
+    """One kind of model. A model that is not on this machine needs `identify` and `open` only.
+
+    Class attributes:
+        computes_here: whether torch answers, in the trial's process, which loads it before it begins.
+    """
+
+    computes_here: bool = True
 
     def identify(self, name: str, use: Use) -> ModelReference | None:
         """Say what a name means, without loading anything; None: the name is not this backend's.

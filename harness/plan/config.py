@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -53,6 +53,8 @@ class RunConfig(BaseModel):
         run_limits: when a trial or the run is stopped; a file gives its fields as keys of their own.
         share_gpu: whether to run on a GPU of which others hold memory.
         strict: whether one row that cannot be used, or an item that is too long, stops the run.
+        max_usd: most that models asked over HTTP may cost in this run; ``none``: anything; None: 1 if one is elsewhere.
+        fresh: whether what an unfinished trial was answered by such a model is asked again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +74,8 @@ class RunConfig(BaseModel):
     run_limits: RunLimits = NO_LIMITS
     share_gpu: bool = False
     strict: bool = False
+    max_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Literal["none"] | None = None
+    fresh: bool = False
 
     @model_validator(mode="after")
     def _something_arrives(self) -> RunConfig:

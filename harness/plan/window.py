@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache as remembered
+from typing import TYPE_CHECKING
 
 from harness.data import cache
 from harness.data.long_items import long_items, long_note, suspects_of
@@ -12,8 +13,10 @@ from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
 from harness.models import registry
 from harness.models.registry import ModelReference
-from harness.models.tokenizer import ModelTokenizer, open_tokenizer
 from harness.retrieval.whole_corpus import needed_window
+
+if TYPE_CHECKING:
+    from harness.models.tokenizer import ModelTokenizer
 
 
 def shortage(task: PreparedTask, model: ModelReference) -> str | None:
@@ -91,7 +94,11 @@ def _positions(reference: str, backend: str) -> int | None:
 @remembered
 def _tokenizer(reference: str, backend: str) -> ModelTokenizer | None:
     folder = registry.present(reference, cache.root(), by=backend)
+    if folder is None:
+        return None
+    from harness.models.tokenizer import open_tokenizer  # noqa: PLC0415 - transformers, for a model that is here only
+
     try:
-        return open_tokenizer(folder, reference, cache.root()) if folder else None
+        return open_tokenizer(folder, reference, cache.root())
     except HarnessError:  # whoever loads the model says so
         return None

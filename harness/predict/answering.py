@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TypeVar
 
 from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System, Task
 from harness.errors import HarnessError, PromptsTooLongError
-from harness.metrics.parsing import parse, reasoning
+from harness.metrics.metric import CHOICE_KINDS
+from harness.metrics.parsing import lettered, parse, parse_letter, reasoning
 from harness.metrics.voting import winner
 
 Number = TypeVar("Number", int, float)
 
 SCORED_KINDS: frozenset[Kind] = frozenset({"classification", "multiple_choice", "preference", "language_modelling"})
 """Kinds of task whose choices are scored if the model can do so."""
-
-
+REFUSED, CUT = "failed: refused", "failed: cut before an answer"
+"""`Prediction.parsed` where an endpoint gave no answer."""
 TOO_LONG = "failed: longer than the context window"
 """`Prediction.parsed` of a query that was not asked, and so is not answered."""
 _UNASKED = Answer("", "", prefill_s=0.0, decode_s=0.0, decode_tokens=0)
@@ -56,7 +58,22 @@ def predict(system: System, queries: Sequence[Query], progress: ProgressCallback
     Raises:
         HarnessError: the model cannot do what the kind of task needs.
     """
-    return _predict_fitting(system, queries, system.prompts(queries), progress)
+    pairs = zip(queries, system.prompts(queries), strict=True)
+    return _predict_fitting(system, queries, [_with_options(system, *pair) for pair in pairs], progress)
+
+
+def _with_options(system: System, query: Query, prompt: Prompt) -> Prompt:
+    """List the choices in the prompt of a model that must write its choice, as it cannot score any.
+
+    Choices of an item stand in an order drawn from their texts: in the data, the right one may always be the first.
+    """
+    kind = system.task.kind
+    if kind not in CHOICE_KINDS or isinstance(system.model, ScoresChoices):
+        return prompt
+    if kind == "classification":
+        return replace(prompt, options=system.task.choices)
+    digests = {choice: sha256(f"{query.input}\n{choice}".encode()).hexdigest() for choice in query.choices}
+    return replace(prompt, options=tuple(sorted(query.choices, key=lambda choice: digests[choice])))
 
 
 def _predict_fitting(
@@ -134,11 +151,26 @@ def _predict_answers(
     else:
         one_line = task.kind != "generation"
         raws = system.model.generate(prompts, max_new_tokens=task.max_new_tokens, one_line=one_line, progress=progress)
-        parsed_answers = [parse(task.kind, raw.output, options) for raw, options in zip(raws, choices, strict=True)]
+        parsed_answers = [
+            _read(task, raw, prompt, options) for raw, prompt, options in zip(raws, prompts, choices, strict=True)
+        ]
     return [
         Prediction(query, prompt, raw, answer, parsed)
         for query, prompt, raw, (answer, parsed) in zip(queries, prompts, raws, parsed_answers, strict=True)
     ]
+
+
+def _read(task: Task, raw: Answer, prompt: Prompt, choices: Sequence[str]) -> tuple[str | None, str]:
+    """Read the answer from what a model wrote; a text that was cut is read as far as it goes."""
+    if raw.outcome == "too_long":
+        return None, TOO_LONG
+    if raw.outcome == "refused":
+        return None, REFUSED
+    if raw.outcome == "cut" and not raw.output.strip():
+        return None, CUT
+    if prompt.options and lettered(task.kind, prompt.options):
+        return parse_letter(raw.output, prompt.options)
+    return parse(task.kind, raw.output, choices)
 
 
 def _predict_with_reasoning(

@@ -42,6 +42,7 @@ def build_rows(
             dropped_passages=p.raw.dropped_passages,
             prompt_tokens=p.raw.prompt_tokens,
             output_tokens=p.raw.output_tokens,
+            outcome=p.raw.outcome,
         )
         for example, p in zip(examples, predictions, strict=True)
     ]

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from harness.api import Form, Prompt
 from harness.errors import HarnessError, PromptsTooLongError
+from harness.metrics.parsing import lettered
 from harness.prompts import chat_template, control_tokens, template
 
 _TAIL = 4
@@ -154,6 +156,7 @@ def messages(prompt: Prompt, *, system_turn: bool = True) -> list[dict[str, str]
         prompt: its reasoning is left out.
         system_turn: whether the instruction is a system turn; else it is put before the first question.
     """
+    prompt = _list_options(prompt)
     if prompt.task.template:
         content = template.fill_in(prompt.task.template, replace(fold_history(prompt), reasoning="", thinking=False))
         return [{"role": "user", "content": content}]
@@ -185,6 +188,18 @@ def fold_history(prompt: Prompt) -> Prompt:
     lines = [f"{labels[role]}: {text}" for role, text in turns]
     lines[0] = turns[0][1] if turns[0][0] == "user" else f"\n{lines[0]}"
     return replace(prompt, task=replace(task, instruction=_instruction(prompt)), question="\n".join(lines), history=())
+
+
+def _list_options(prompt: Prompt) -> Prompt:
+    """Return a prompt whose options stand behind its question, with what is to be written of them."""
+    if not prompt.options:
+        return prompt
+    if lettered(prompt.task.kind, prompt.options):
+        lines = [f"{letter}. {option}" for letter, option in zip(ascii_uppercase, prompt.options, strict=False)]
+        listing = "\n".join([*lines, "Answer with the letter alone."])
+    else:
+        listing = f"Answer with one of: {', '.join(prompt.options)}."
+    return replace(prompt, question=f"{prompt.question}\n\n{listing}", options=())
 
 
 def _instruction(prompt: Prompt) -> str:
@@ -222,7 +237,7 @@ def answer_text(prompt: Prompt, answer: str, tokenizer: Any) -> str:
 
 def plain_text(prompt: Prompt) -> str:
     """Return the prompt as one text: by the task's template, bare, or in the built-in plain form."""
-    prompt = fold_history(prompt)
+    prompt = fold_history(_list_options(prompt))
     if prompt.task.form == "bare" and not prompt.task.template:
         return bare_text(prompt)
     return template.fill_in(prompt.task.template, prompt)

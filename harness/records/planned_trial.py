@@ -35,6 +35,29 @@ SCORE_ONLY = MeasurementOptions(seen_items=0, requests=0, check_items=0)
 """Options of a trial of which nothing but the score is wanted."""
 
 
+class TokenPrice(StoredModel):
+    """Price of a million tokens, US dollars: read (`usd_in`) and written (`usd_out`)."""
+
+    usd_in: Annotated[float, Field(ge=0)]
+    usd_out: Annotated[float, Field(ge=0)]
+
+
+class EndpointSettings(StoredModel):
+    """What a run lets its endpoints do; no part of a trial's key.
+
+    Attributes:
+        folder: absolute path of the journals.
+        ledger: name of the file there that holds what the run has spent.
+        max_usd: most that the run may spend; None: no limit.
+        prices: by reference of the model; one without costs nothing.
+    """
+
+    folder: str
+    ledger: str
+    max_usd: Annotated[float | None, Field(ge=0)] = None
+    prices: dict[str, TokenPrice] = Field(default_factory=dict[str, TokenPrice])
+
+
 class PlannedTrial(StoredModel):
     """One trial, ready to run.
 
@@ -53,6 +76,7 @@ class PlannedTrial(StoredModel):
         forecast: predicted before the run.
         fresh_file: absolute path of the file that is asked instead of the test split; None: that is asked.
         skip: why the trial is not run; None: it is.
+        endpoints: journal and money of models that are asked over HTTP; None: the trial has none.
     """
 
     trial: Trial
@@ -70,3 +94,4 @@ class PlannedTrial(StoredModel):
     forecast: Forecast | None = None
     fresh_file: str | None = None
     skip: str | None = None
+    endpoints: EndpointSettings | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.api import Kind, ModelInfo, TrainingRun
+from harness.api import Kind, ModelInfo, Outcome, TrainingRun
 from harness.records.measurements import (
     Check,
     CorpusLearning,
@@ -103,6 +103,7 @@ class Row(StoredModel):
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
         cited: ids of the passages sent in which the answer given stands (`metrics.recall.citations`).
         restricted: whether the prompt shows, or the answer rests on, what not everybody may read.
+        outcome: what became of the question, of a model that was asked over HTTP.
     """
 
     task: str
@@ -127,6 +128,7 @@ class Row(StoredModel):
     dropped_passages: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    outcome: Outcome | None = None
 
 
 class TaskInfo(StoredModel):

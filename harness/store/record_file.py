@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from types import UnionType
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -202,7 +201,7 @@ def _migrated_check(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def _column(name: str, annotation: Any) -> Any:
-    nullable = isinstance(annotation, UnionType)
+    nullable = type(None) in get_args(annotation)
     kinds = [kind for kind in get_args(annotation) if kind not in (type(None), ...)] or [annotation]
     element = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(kinds[0], pa.string())
     return pa.field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
@@ -56,7 +57,7 @@ def _take_steps(
     recorder.add_memory(Held(weights_bytes=footprint.weights_bytes(system.model)))
     chain_key = artifacts.artifact_key(
         {
-            "model": system.model.info.model_dump(),
+            "model": system.model.info.model_dump(exclude={"endpoint"}),
             "seed": recorder.seed,
             "packages": package_versions(),
         }
@@ -250,10 +251,10 @@ def _memory(model: Model, sizes: Sequence[Held]) -> Held:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch."""
+    """Seed Python, numpy, and torch where a model computes with it: `run_trial` has loaded it then."""
     import numpy as np  # noqa: PLC0415 - what is seeded is what the steps use, after they are loaded
-    import torch  # noqa: PLC0415
 
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries draw from the global generator
-    torch.manual_seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Step, TrainingRun
+from harness.endpoints.session import current
 from harness.measure.meter import Meter
 from harness.records.measurements import CorpusLearning, Held, Phase, Span, SyntheticRows
 from harness.trial import artifacts
@@ -55,6 +56,7 @@ class Recorder:
     def span(self, phase: Phase, step: str | None = None) -> Any:
         """Begin a phase, and measure it while the ``with`` block lasts."""
         self.emit(self._where(phase, step))
+        current().phase = phase
         return nullcontext() if self.within else self.meter.span(phase, step)
 
     def reporter(

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache as remembered
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from harness.api import Example, Model, ScoresChoices, System, TaskData
 from harness.data import canaries
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
+from harness.endpoints.endpoint_notes import endpoint_notes
+from harness.endpoints.session import begin as begin_session
 from harness.errors import HarnessError
 from harness.measure.environment import current_environment
 from harness.measure.meter import Meter
@@ -48,6 +51,9 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         HarnessError: something that the user can put right.
     """
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if registry.backend(planned.backend).computes_here or planned.sources:
+        import_module("torch")  # so that it is seeded before anything is computed
+    begin_session(planned.endpoints, planned.trial.key)
     suite = load_suite(planned.suite_folder)
     prepared = _prepare(suite, planned)
     target, probes = prepared[planned.trial.task], [prepared[name] for name in planned.probes]
@@ -107,7 +113,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         synthetic=recorder.synthetic,
         corpus=tuple(recorder.corpus),
         checks=(*batch_checks, *tests.checks),
-        notes=tuple(recorder.notes),
+        notes=(*recorder.notes, *endpoint_notes(model.info.endpoint)),
         environment=current_environment(energy_source=recorder.meter.energy_source),
     )
     return record, rows

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.api import Example, System
+from harness.api import Example, HoldsWeights, System
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
-from harness.models.local_model import LocalModel, require_local
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
 from harness.records.measurements import Check
 from harness.records.record import Row, TaskInfo
-from harness.training import weight_formats
 from harness.trial.ablations import ablations
 from harness.trial.recorder import Recorder
 
-WeightChange = Callable[[LocalModel], LocalModel]
+if TYPE_CHECKING:  # a model that is elsewhere has no weights, and its trial loads no torch
+    from harness.models.local_model import LocalModel
+
+    WeightChange = Callable[[LocalModel], LocalModel]
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class _Reference:
 
 def _weight_changes(system: System) -> dict[str, WeightChange]:
     """Return the changes of the weights' form that should change no answer, in the order in which they are made."""
+    if not isinstance(system.model, HoldsWeights):
+        return {}
+    from harness.models.local_model import LocalModel  # noqa: PLC0415 - see above
+    from harness.training import weight_formats  # noqa: PLC0415 - see above
+
     if not isinstance(system.model, LocalModel):
         return {}
     changes: dict[str, WeightChange] = {}
@@ -92,6 +99,10 @@ def _weight_changes(system: System) -> dict[str, WeightChange]:
 
 def _compare(recorder: Recorder, reference: _Reference, changes: Mapping[str, WeightChange]) -> list[Check]:
     """Change the weights step by step; compare the answers with those from before each step."""
+    if not changes:
+        return []
+    from harness.models.local_model import require_local  # noqa: PLC0415 - see above
+
     checks: list[Check] = []
     system, before = reference.system, reference.predictions
     for name, change in changes.items():

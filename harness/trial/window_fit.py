@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.api import Model, TaskData
+from harness.api import HoldsWeights, Model, TaskData
 from harness.data.bad_rows import MOST_NAMED
 from harness.data.long_items import long_items, long_note
 from harness.errors import HarnessError
-from harness.models.local_model import LocalModel
-from harness.models.tokenizer import ModelTokenizer
 from harness.predict.answering import TOO_LONG
 from harness.records.record import Row
 from harness.trial.recorder import Recorder
@@ -21,6 +19,11 @@ def without_long_items(recorder: Recorder, model: Model, data: TaskData) -> Task
 
     Nothing is known of the tokens of a model that is not on this machine: its material stays as it is.
     """
+    if not isinstance(model, HoldsWeights):
+        return data
+    from harness.models.local_model import LocalModel  # noqa: PLC0415 - torch, which a model elsewhere does not need
+    from harness.models.tokenizer import ModelTokenizer  # noqa: PLC0415 - as above
+
     if not isinstance(model, LocalModel):
         return data
     window = model.info.context_tokens

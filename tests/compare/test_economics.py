@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.api import EndpointInfo
 from harness.compare.cost.breakeven import break_even, fieller
 from harness.compare.cost.money import CostPart, Money, Usage, make_usage, updates_per_month
 from harness.compare.cost.prices import load_prices
@@ -148,8 +149,12 @@ def test_a_machine_can_be_priced_by_another_seller(gpu, hardware):
 
 
 def test_an_endpoint_is_paid_by_the_token():
-    info = HERE_MODEL.model_copy(update={"name": "gpt-4o-mini"})
-    row = rows_of(completed("qa", "zero_shot", pattern(0.5), model="gpt-4o-mini", model_info=info))["zero_shot"]
+    asked = EndpointInfo(host="api.openai.com", away=True, model="gpt-4o-mini")
+    info = HERE_MODEL.model_copy(update={"name": "openai:gpt-4o-mini", "endpoint": asked})
+    here = info.model_copy(update={"endpoint": None})  # a folder of that name costs time, not tokens
+    stored = [completed("qa", "zero_shot", pattern(0.5), model=model.name, model_info=model) for model in (info, here)]
+    assert {part.what for part in rows_of(stored[1])["zero_shot"].money.per_request} == {"answering"}
+    row = rows_of(stored[0])["zero_shot"]
     assert {part.what for part in row.money.per_request} == {"tokens read", "tokens written"}
     assert row.money.per_1000_usd == pytest.approx(1000 * (3000 * 0.15 + 200 * 0.60) / 200 / 1e6)
 

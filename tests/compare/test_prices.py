@@ -42,8 +42,16 @@ def test_a_gpu_is_found_by_what_its_driver_calls_it(driver, name):
 
 def test_an_endpoint_is_priced_by_tokens_read_and_written():
     table = load_prices()
-    assert table.tokens("openai/gpt-4o-mini", "in").usd < table.tokens("openai/gpt-4o-mini", "out").usd
-    assert table.tokens("smollm2-135m-instruct", "in") is None
+    assert table.tokens("openai:gpt-4o-mini", "in").usd < table.tokens("openai:gpt-4o-mini", "out").usd
+    assert table.tokens("openai:gpt-5-mini-2025-08-07", "in").usd == 0.25
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["openai:gpt-5", "openai:gpt-5-mini-high", "gpt-5-mini", "./gpt-5-mini", "openrouter:openai/gpt-5-mini", "smollm2"],
+)
+def test_a_price_is_of_one_model_and_of_no_other_whose_name_holds_its_name(model):
+    assert load_prices().tokens(model, "in") is None
 
 
 def test_a_users_file_replaces_what_it_names_and_adds_what_is_new(tmp_path):

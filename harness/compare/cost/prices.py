@@ -20,6 +20,8 @@ from harness.records.measurements import StoredModel
 from harness.records.record import Environment
 
 TABLE = Path(__file__).with_name("prices.toml")
+_SNAPSHOT = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
+"""Date at the end of a model's name: the same model at the same price."""
 
 Kind = Literal["gpu", "cpu", "machine", "tokens", "storage", "label", "work"]
 
@@ -32,7 +34,8 @@ class Price(StoredModel):
         usd: of one `unit`, US dollars, at least 0.
         seller: whose price it is, and for what exactly.
         source: address of the page; as_of: day that the page is of.
-        matches: parts of a GPU's name as its driver gives it, of a machine's processor, or of a model's name.
+        matches: parts of a GPU's name as its driver gives it or of a machine's processor; of tokens, whole references
+            of models, e.g. ``openai:gpt-5-mini``, which hold for its dated snapshots too and for nothing else.
         direction: of tokens: input or output.
     """
 
@@ -97,14 +100,22 @@ class PriceTable(StoredModel):
         return self._matching("gpu", device)
 
     def tokens(self, model: str, direction: Literal["in", "out"]) -> Price | None:
-        """Return the price of a million tokens of an endpoint's model; None: it is not sold by the token."""
-        return self._matching("tokens", model, direction)
+        """Return the price of a million tokens of an endpoint's model; None: there is none.
 
-    def _matching(self, kind: Kind, text: str, direction: str | None = None) -> Price | None:
+        Args:
+            model: its reference, ``PROVIDER:MODEL``, ``URL#MODEL`` or ``endpoint:NAME``.
+            direction: read or written.
+        """
+        sold = [price for price in self.prices if price.kind == "tokens" and price.direction == direction]
+        exact = (price for price in sold if model in price.matches)
+        undated = _SNAPSHOT.sub("", model)
+        return next(exact, next((price for price in sold if undated in price.matches), None))
+
+    def _matching(self, kind: Kind, text: str) -> Price | None:
         matches = [
             (len(part), price)
             for price in self.prices
-            if price.kind == kind and price.direction == direction
+            if price.kind == kind
             for part in price.matches
             if _has_words(text, part)
         ]

@@ -158,8 +158,10 @@ def _update_parts(by_phase: Mapping[str, CostPart], traits: Traits) -> tuple[Cos
 def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[CostPart, ...]:
     """Price one question: by the token if its model is sold so, else by its share of the seconds of a batch."""
     counts = {record.trial.seed: len(group.items.get(record.trial.seed, ())) for record in group.records}
-    model = group.records[0].model.name
-    input_price, output_price = table.tokens(model, "in"), table.tokens(model, "out")
+    model = group.records[0].model
+    input_price, output_price = (
+        (table.tokens(model.name, "in"), table.tokens(model.name, "out")) if model.endpoint else (None, None)
+    )
     if input_price and output_price:
         spans = [
             (span, counts[record.trial.seed])

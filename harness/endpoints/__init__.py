@@ -1,0 +1,1 @@
+"""Models that are asked over HTTP: references, protocol, retries, journal, spending limit."""
