@@ -183,15 +183,20 @@ def _plan(
     suite: str | None, options: RunOptions, limits: LimitOptions, prices: PricingOptions, planning: PlanOptions
 ) -> None:
     from harness.cli import commands
+    from harness.cli.endpoint_runs import EndpointOptions, with_endpoints
     from harness.compare.cost.hourly_rate import hourly_rate
+    from harness.forecast.endpoint_questions import forecast_questions
     from harness.measure.environment import current_environment
-    from harness.render.plan import listing
+    from harness.render.plan import endpoint_costs, listing
 
     config, economics = options.run_config(suite, limits), prices.economics()
     if options.release:
         raise HarnessError("--release keeps what a run measured: give it to 'harness run'.")
     planned = commands.plan(config, console(), recalibrate=planning.recalibrate)
     show(listing.planned_trials(planned.plan, planned.pending, hourly_rate(current_environment("plan"), economics)))
+    trials = with_endpoints(planned.pending, EndpointOptions.of(config, economics.prices), planned.store.root)
+    limit = next((trial.endpoints.max_usd for trial in trials if trial.endpoints), None)
+    show(endpoint_costs.endpoint_lines(forecast_questions(trials, planned.plan.prepared), limit))
     if planning.detect is not None:
         _show_power(config, planning.detect, planned.store)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -177,3 +178,28 @@ def test_a_planted_key_is_in_nothing_that_is_written(tiny_suite, server, tmp_pat
     assert "planted-key" not in printed
     for path in filter(Path.is_file, tmp_path.rglob("*")):
         assert b"planted-key" not in path.read_bytes(), path
+
+
+def test_a_plan_forecasts_questions_tokens_and_money_that_hold(tiny_suite, server, tmp_path, command):
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        "".join(
+            f'[[price]]\nname = "{way}"\nkind = "tokens"\nusd = {usd}\nunit = "million tokens"\ndirection = "{way}"\n'
+            f'source = "contract"\nas_of = 2026-01-01\nmatches = ["{server.url}#m"]\n'
+            for way, usd in (("in", 1.0), ("out", 2.0))
+        )
+    )
+    arguments = [
+        *flags(tiny_suite, server, tmp_path / "r", "zero_shot", "few_shot(k=2)", "chain_of_thought"),
+        f"--prices={prices}",
+    ]
+    code, out, err = command("plan", *arguments)
+    assert code == 0, err
+    line = next(line for line in out.splitlines() if line.startswith(f"{server.url}#m: "))
+    questions = int(re.search(r"([\d,]+) questions", line)[1].replace(",", ""))
+    at_most = float(re.search(r"at most (\d+\.\d+)", line)[1])
+    assert not server.bodies
+    code, out, err = command("run", *arguments)
+    assert code == 0, out + err
+    assert len(server.bodies) == questions
+    assert 0 < server.usd <= at_most
