@@ -159,6 +159,14 @@ def test_an_endpoint_is_paid_by_the_token():
     assert row.money.per_1000_usd == pytest.approx(1000 * (3000 * 0.15 + 200 * 0.60) / 200 / 1e6)
 
 
+def test_a_model_elsewhere_without_a_price_costs_what_nobody_knows():
+    asked = EndpointInfo(host="api.openai.com", away=True, model="new")
+    info = HERE_MODEL.model_copy(update={"name": "openai:new", "endpoint": asked})
+    assert (
+        rows_of(completed("qa", "zero_shot", pattern(0.5), model=info.name, model_info=info))["zero_shot"].money is None
+    )
+
+
 def test_every_price_that_a_figure_uses_is_told_with_its_source():
     comparison = compare([completed("qa", "lora", pattern(0.5), trained=9)])
     assert {price.name for price in comparison.assumed.prices} == {"vcpu", "storage"}

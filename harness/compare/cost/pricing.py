@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.api import ModelInfo
 from harness.compare.cost.money import CostPart, Money, PricingAssumptions, Usage
 from harness.compare.cost.prices import Price, PriceTable, load_prices
 from harness.compare.trials.groups import Group
 from harness.compare.trials.traits import Traits
+from harness.endpoints.providers import is_loopback
 from harness.records.record import Completed
 
 GB = 1e9
@@ -87,7 +89,7 @@ def make_economics(
 
 
 def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money | None:
-    """Price one strategy; None where the hardware that it ran on has no price.
+    """Price one strategy; None where the hardware that it ran on, or a model elsewhere, has no price.
 
     Args:
         group: its seeds, at least one finished. Quantities are means over seeds, with t bounds from two on.
@@ -99,7 +101,7 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
     """
     records = group.records
     rates = [_rate(record, economics) for record in records]
-    if not all(rates):
+    if not all(rates) or not _is_priced(records[0].model, economics.prices):
         return None
     hours = _Hours(records, [rate for rate in rates if rate])
     table = economics.prices
@@ -158,11 +160,8 @@ def _update_parts(by_phase: Mapping[str, CostPart], traits: Traits) -> tuple[Cos
 def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[CostPart, ...]:
     """Price one question: by the token if its model is sold so, else by its share of the seconds of a batch."""
     counts = {record.trial.seed: len(group.items.get(record.trial.seed, ())) for record in group.records}
-    model = group.records[0].model
-    input_price, output_price = (
-        (table.tokens(model.name, "in"), table.tokens(model.name, "out")) if model.endpoint else (None, None)
-    )
-    if input_price and output_price:
+    if prices := _token_prices(group.records[0].model, table):
+        input_price, output_price = prices
         spans = [
             (span, counts[record.trial.seed])
             for record in group.records
@@ -179,6 +178,20 @@ def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[Cost
         )
     part = hours.part("answering", "predict", lambda record: counts[record.trial.seed])
     return (part,) if part else ()
+
+
+def _token_prices(model: ModelInfo, table: PriceTable) -> tuple[Price, Price] | None:
+    """Return the prices of tokens read and written; None: the model is not sold by the token."""
+    if model.endpoint is None:
+        return None
+    read, written = table.tokens(model.name, "in"), table.tokens(model.name, "out")
+    return (read, written) if read and written else None
+
+
+def _is_priced(model: ModelInfo, table: PriceTable) -> bool:
+    """Whether a question has a price: the seconds that a model elsewhere takes are not paid by this machine's hour."""
+    elsewhere = model.endpoint is not None and not is_loopback(model.endpoint.host)
+    return not elsewhere or _token_prices(model, table) is not None
 
 
 class _Rate(NamedTuple):
