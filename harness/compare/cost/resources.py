@@ -1,7 +1,8 @@
 """Resources of trials: spans added up by phase and averaged over seeds.
 
 Requests (`serve`) and self-tests (`check`) measure a finished system. They are listed among the phases, but are in no
-total of a strategy: seconds, joules or peak memory.
+total of a strategy: seconds, joules or peak memory. Bytes and joules of a model that was asked over HTTP are unknown:
+those of the process that asked are not its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from harness.compare.cost.resource_types import Cost, Machine, PhaseCost
 from harness.records.measurements import Held, Phase, Span
 from harness.records.record import Completed
 
+_UNKNOWN: dict[str, None] = dict.fromkeys(
+    ("host_peak_bytes", "gpu_allocated_peak_bytes", "gpu_reserved_peak_bytes", "gpu_device_peak_bytes")
+)
 MEASURING: frozenset[Phase] = frozenset({"serve", "check"})
 """Phases that measure a finished system; using it does not need them."""
 
@@ -21,7 +25,7 @@ def trial_cost(record: Completed, items: int) -> Cost:
     """Add up one trial's spans by phase; `items` is the number of questions of its target task."""
     phases: dict[str, list[Span]] = {}
     for span in record.spans:
-        phases.setdefault(span.phase, []).append(span)
+        phases.setdefault(span.phase, []).append(span.model_copy(update=_UNKNOWN) if record.model.endpoint else span)
     return _cost({name: _phase(spans) for name, spans in phases.items()}, [record], items)
 
 
@@ -39,10 +43,11 @@ def strategy_cost(records: Sequence[Completed], costs: Sequence[Cost], items: Se
 
 
 def machine(record: Completed) -> Machine:
-    """Hardware that a record was measured on."""
-    environment = record.environment
+    """Hardware that a record was measured on; a model that was asked over HTTP ran on another, which nobody knows."""
+    environment, endpoint = record.environment, record.model.endpoint
+    processor = environment.processor
     return Machine(
-        processor=environment.processor,
+        processor=f"{endpoint.host} over HTTP, asked from {processor}" if endpoint else processor,
         cores=environment.cores,
         threads=environment.threads,
         memory_bytes=environment.memory_bytes,
@@ -87,7 +92,8 @@ def _energy(records: Sequence[Completed]) -> float | None:
     """Mean joules of a trial; unknown if those of any phase are."""
     spans = [span for record in records for span in record.spans if span.phase not in MEASURING]
     joules = _total([span.energy_j for span in spans])
-    return None if joules is None else joules / len(records)
+    elsewhere = any(record.model.endpoint for record in records)
+    return None if joules is None or elsewhere else joules / len(records)
 
 
 def _largest(by_seed: Sequence[Held]) -> Held | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from harness.api import ReturnedModel
 from harness.compare.cost import resources
 from harness.compare.cost.resource_types import Machine
 from harness.compare.prose.numbers import count, listing
@@ -42,13 +43,24 @@ def machine_warnings(records: Sequence[Completed]) -> list[str]:
             f"{listing([machine_text(m) for m in machines])}."
         )
     for model in dict.fromkeys(record.trial.model for record in records):
-        weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in records if r.trial.model == model}
+        of_model = [record for record in records if record.trial.model == model]
+        returned = {(m.model or "unnamed", m.fingerprint or "") for r in of_model for m in _returned(r)}
+        if len(returned) > 1:
+            names = listing([" ".join(filter(None, name)) for name in sorted(returned)])
+            warnings.append(
+                f"scores only with care: {len(returned)} models or configurations answered as {model}, {names}."
+            )
+        weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in of_model}
         if len(weights) > 1:
             warnings.append(
                 f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights, "
                 f"tokenizers or number formats stand behind the name {model}."
             )
     return warnings
+
+
+def _returned(record: Completed) -> tuple[ReturnedModel, ...]:
+    return record.model.endpoint.returned if record.model.endpoint else ()
 
 
 def machine_text(machine: Machine) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from harness.api import EndpointInfo
 from harness.compare.prose.numbers import listing
 from harness.compare.release.pairing import MeasuredTrial, ReleasePair
 from harness.records.measurements import StoredModel
@@ -112,6 +113,15 @@ def plan_separations(
     return tuple(runs)
 
 
+def _returned(endpoint: EndpointInfo | None) -> str | None:
+    """Name what answered behind an alias: ids and fingerprints, whatever their counts."""
+    if endpoint is None:
+        return None
+    return listing(
+        sorted(f"{model.model or 'unnamed'} {model.fingerprint or ''}".strip() for model in endpoint.returned)
+    )
+
+
 def _recorded_later(key: tuple[Factor, str]) -> bool:
     """Tell whether early records lack a field, so that its absence is no change; a package may not be installed."""
     factor, name = key
@@ -127,6 +137,7 @@ def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
         ("model", "weights"): _short(record.model.hash),
         ("model", "identity"): _identity(record.model.identity),
         ("model", "number format"): record.model.dtype,
+        ("model", "returned by the endpoint"): _returned(record.model.endpoint),
         ("model", "tokenizer"): _short(record.model.tokenizer_hash),
         ("prompt", "chat template"): _short(record.model.chat_template_hash),
         ("method", "strategy"): trial.strategy,
