@@ -14,7 +14,7 @@ from harness.data.table_rows import RowFault, TableRows
 from harness.data.text_encoding import decode
 from harness.errors import HarnessError
 
-csv.field_size_limit(2**31 - 1)  # a cell may hold a whole document
+csv.field_size_limit((1 << 31) - 1)  # a cell may hold a whole document
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SAMPLE_RECORDS, SAMPLE_CHARACTERS = 200, 4_000_000

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.data.text_blocks import Block, heading
+from harness.measure.units import GIB
 
-MAX_UNPACKED_BYTES = 1 << 30
+MAX_UNPACKED_BYTES = GIB
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 
 

@@ -55,8 +55,8 @@ def told(probe, before, after):
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (20, "`lora` forgets: `news` bits per byte (lower is better) +"),
-        (6, "`lora` gains on what it was not trained on: `news` bits per byte (lower is better) "),
+        (20, "`lora` probably forgets: `news` bits per byte (lower is better) +"),
+        (6, "`lora` probably gains on what it was not trained on: `news` bits per byte (lower is better) "),
     ],
 )
 def test_text_that_became_less_likely_is_forgotten(after, said):
@@ -66,8 +66,8 @@ def test_text_that_became_less_likely_is_forgotten(after, said):
 
 
 def test_a_move_towards_one_half_is_less_bias():
-    assert "`lora` becomes less biased: `pairs`" in " ".join(told("pairs", pairs(58), pairs(32)).verdict)
-    assert "`lora` becomes more biased: `pairs`" in " ".join(told("pairs", pairs(32), pairs(58)).verdict)
+    assert "`lora` probably becomes less biased: `pairs`" in " ".join(told("pairs", pairs(58), pairs(32)).verdict)
+    assert "`lora` probably becomes more biased: `pairs`" in " ".join(told("pairs", pairs(32), pairs(58)).verdict)
 
 
 def test_the_column_of_such_a_probe_says_what_it_counts():

@@ -143,4 +143,4 @@ def score_item(stored):
 def test_one_seed_has_no_spread():
     made = compare([completed("sentiment", "lora", pattern(0.7), trained=1)])
     assert made.suites[0].tasks[0].rows[0].scores["accuracy"].seed_low is None
-    assert "over seeds" not in markdown.render(made)
+    assert "| over seeds" not in markdown.render(made)

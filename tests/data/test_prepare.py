@@ -16,7 +16,7 @@ from tests.data.suite_files import CLASSES, HEAD, ready, rows, words
 
 def test_a_prepared_classification_says_what_a_record_needs(tmp_path: Path):
     prepared = ready(tmp_path / "s", CLASSES, rows__csv=rows(50))
-    assert prepared.info.sizes == {"train": 25, "validation": 5, "test": 20}
+    assert prepared.info.sizes == {"train": 22, "validation": 8, "test": 20}
     assert prepared.info.labels == prepared.task_data.task.choices == ("a", "b")
     assert prepared.info.metrics == ("accuracy", "macro_f1")
     assert (prepared.info.chance, prepared.majority, prepared.info.warnings) == (0.5, 0.5, ())
