@@ -34,7 +34,11 @@ trials = make_plan(load_config({"suite": suite, "models": [model], "strategies":
 completed = [run_trial(t, cache=Path("cache"), emit=lambda event: None)[0] for t in trials if not t.skip]
 print(len(completed), sorted({"torch", "transformers", "peft", "faiss"} & set(sys.modules)))
 """
-STRATEGIES = ("zero_shot", "few_shot(k=2)", "chain_of_thought", "rag(k=1,retriever=bm25)", "lora")
+STRATEGIES = ("zero_shot", "few_shot(k=2)", "chain_of_thought", "rag(k=1,retriever=bm25)")
+NEED_MORE = {
+    "lora": "lora needs a model that can be trained; '{0}' cannot",
+    "rag(k=1,retriever=bm25,rerank=likelihood)": "rag needs a model that can score choices; '{0}' cannot",
+}
 
 
 def answer(text):
@@ -72,7 +76,7 @@ def flags(suite, server, folder, *strategies):
 
 def test_a_run_of_endpoints_loads_no_torch_and_skips_what_needs_weights(tiny_suite, server, tmp_path):
     for command in ("plan", "run"):
-        arguments = [command, *flags(tiny_suite, server, tmp_path / "r", *STRATEGIES)]
+        arguments = [command, *flags(tiny_suite, server, tmp_path / "r", *STRATEGIES, *NEED_MORE)]
         code = PLAN_AND_RUN
         ended = subprocess.run(
             [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -81,11 +85,11 @@ def test_a_run_of_endpoints_loads_no_torch_and_skips_what_needs_weights(tiny_sui
         assert "HEAVY []" in ended.stderr
     stored = records(tmp_path / "r")
     completed = {(r["trial"]["task"], r["trial"]["strategy"]): r for r in stored if r["status"] == "completed"}
-    assert {strategy for _, strategy in completed} == set(STRATEGIES) - {"lora"} | {"few_shot(k=2)"}
+    assert {strategy for _, strategy in completed} == set(STRATEGIES)
     assert completed["moods", "zero_shot"]["scores"]["moods/accuracy"] == 1
     assert completed["facts", "rag(k=1,retriever=bm25)"]["scores"]["facts/exact_match"] == 1
-    reasons = {r["reason"] for r in stored if r["status"] == "skipped" and r["trial"]["strategy"] == "lora"}
-    assert reasons == {f"lora needs a model that can be trained; '{server.url}#m' cannot"}
+    reasons = {r["reason"] for r in stored if r["status"] == "skipped" and r["trial"]["task"] == "facts"}
+    assert reasons == {reason.format(f"{server.url}#m") for reason in NEED_MORE.values()}
     endpoint = completed["moods", "zero_shot"]["model"]["endpoint"]
     assert (endpoint["model"], endpoint["returned"][0]["model"]) == ("m", "m-2026-01-01")
     assert endpoint["sent"] == {"max_tokens": 32, "temperature": 0.0}
@@ -120,7 +124,19 @@ def test_an_unfinished_trial_goes_on_with_the_questions_that_are_left(
     assert set(server.answered.values()) == {1}
     assert sum(server.answered.values()) == 16
     notes = [note for r in records(tmp_path / "r") for note in r.get("notes", ())]
+    assert not (tmp_path / "r" / ".answers").exists()
     assert any("answers are of an earlier sitting" in note for note in notes)
+
+
+def test_fresh_asks_again_what_an_unfinished_trial_was_answered(tiny_suite, server, tmp_path, command):
+    arguments = ["run", *flags(tiny_suite, server, tmp_path / "r", "zero_shot"), "--requests=0", "--check-items=0"]
+    works = server.answer
+    server.answer = lambda text: works(text) if sum(server.answered.values()) < 5 else 500
+    assert command(*arguments)[0] == 1
+    before = sum(server.answered.values())
+    server.answer = works
+    assert command(*arguments, "--fresh")[0] == 0
+    assert sum(server.answered.values()) == before + 16
 
 
 def test_money_is_limited_unknown_prices_are_refused_and_free_trials_go_on(tiny_suite, server, tmp_path, command):
