@@ -184,6 +184,8 @@ class Endpoint:
             usd = self._account.note_reply(session, reply, most_usd)
         except Fault as fault:
             usd = most_usd if isinstance(fault, TransientFault) and fault.billed else 0.0
+            if session.journal and key:
+                session.journal.write_fault(key)
             raise
         finally:
             session.ledger.settle(most_usd, usd)

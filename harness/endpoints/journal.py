@@ -35,8 +35,8 @@ class Journal:
         """Read what an earlier sitting has written; half a line at the end is none."""
         self.path = path
         self._lock = Lock()
-        self._replies, sent = _read(path)
-        self.lost = len(sent - self._replies.keys())
+        self._replies, under_way = _read(path)
+        self.lost = len(under_way)
         self._file: int | None = None
 
     def reply(self, key: str) -> Reply | None:
@@ -54,6 +54,10 @@ class Journal:
     def write_reply(self, key: str, reply: Reply, usd: float | None) -> None:
         """Note a reply and what it cost."""
         self._write({"key": key, "event": "reply", "at": _now(), "usd": usd, "reply": reply.model_dump()})
+
+    def write_fault(self, key: str) -> None:
+        """Note that a question came back without an answer, so that it is not under way any more."""
+        self._write({"key": key, "event": "fault", "at": _now()})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         content = (json.dumps(line) + "\n").encode()
@@ -78,7 +82,7 @@ def _open(path: Path) -> int:
 
 
 def _read(path: Path) -> tuple[dict[str, Reply], set[str]]:
-    """Return the replies by key, and the keys of all questions that were sent."""
+    """Return the replies by key, and the keys of the questions that were under way at the end."""
     replies: dict[str, Reply] = {}
     sent: set[str] = set()
     try:
@@ -93,6 +97,8 @@ def _read(path: Path) -> tuple[dict[str, Reply], set[str]]:
             key = str(event["key"])
             if event["event"] == "sent":
                 sent.add(key)
+            elif event["event"] == "fault":
+                sent.discard(key)
             elif event["event"] == "reply":
                 reply = Reply.model_validate(event["reply"])
                 sent.discard(key)

@@ -102,6 +102,6 @@ def wait_s(attempt: int, fault: TransientFault) -> float:
         attempt: tries so far, from 1.
         fault: of the last one.
     """
-    if fault.wait_s is not None:
-        return min(fault.wait_s, MOST_WAIT_S)
+    if fault.wait_s is not None:  # a tenth more at most, so that not all come back at once
+        return min(fault.wait_s, MOST_WAIT_S) * random.uniform(1.0, 1.1)
     return random.uniform(0.0, min(CAP_S, BASE_S * 2 ** (attempt - 1)))

@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 
+from harness.api import EndpointInfo, ReturnedModel
 from harness.compare.release.attribution import list_changes, plan_separations, quality_factors
 from harness.compare.release.gate import GateLimits
 from harness.compare.release.outcome import explain, gate
@@ -58,6 +59,17 @@ def test_another_tokenizer_or_chat_template_is_a_change_and_what_early_records_l
     more = HERE.model_copy(update={"packages": {**HERE.packages, "bm25s": "0.3"}})
     later = hashed(trial_rows(at=LATER, environment=more), **hashes)
     assert list_changes(differing(tmp_path / "early", trial_rows(), later).pairs) == ()
+
+
+def test_what_answers_behind_an_alias_is_a_change_of_the_model(tmp_path):
+    def asked(name):
+        reply = ReturnedModel(model=name, fingerprint="fp", replies=9, first="2026-01-01", last="2026-01-01")
+        return EndpointInfo(host="api.openai.com", away=True, model="gpt-5-mini", returned=(reply,))
+
+    before, after = hashed(trial_rows(), endpoint=asked("v1")), hashed(trial_rows(at=LATER), endpoint=asked("v2"))
+    (change,) = list_changes(differing(tmp_path, before, after).pairs)
+    assert (change.factor, change.name) == ("model", "returned by the endpoint")
+    assert (change.before, change.after) == ("v1 fp", "v2 fp")
 
 
 def test_a_step_that_comes_twice_is_told_apart(tmp_path):

@@ -26,6 +26,7 @@ class ChatServer(ThreadingHTTPServer):
         answer: from the text of the prompt to the text of the answer, or to a dict that is put into the reply.
         refuses: parameters that are answered by 400.
         share: of the requests that fail, by the seed and their number.
+        answer_turns: called with the turns and the body in place of `answer`, where there is one.
         answered: questions by how often they were answered; bodies, headers: of all requests.
     """
 
@@ -37,7 +38,7 @@ class ChatServer(ThreadingHTTPServer):
         self.answer, self.refuses, self.share, self.delay_s, self.status = answer, refuses, share, delay_s, status
         self.random, self.lock = random.Random(seed), threading.Lock()
         self.answered, self.bodies, self.headers, self.usd, self.most_at_once, self.now = Counter(), [], [], 0.0, 0, 0
-        self.redirect = None
+        self.redirect = self.answer_turns = None
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -91,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
         turns = body.get("messages")
         text = "\n".join(turn["content"] for turn in turns) if turns else body["prompt"]
-        answer = server.answer(text)
+        answer = server.answer_turns(turns, body) if server.answer_turns else server.answer(text)
         choice = {"index": 0, "finish_reason": "stop"}
         if isinstance(answer, int):
             message = "down" if answer >= 500 else "This model's maximum context length is exceeded."

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,18 @@ def test_timed_questions_and_refusals_are_asked_again(serve, tmp_path):
         ask(endpoint(server), ["bad", "good"])
     assert sum(count for text, count in server.answered.items() if "bad" in text) == 4
     assert sum(count for text, count in server.answered.items() if "good" in text) == 3
+
+
+def test_a_question_that_came_back_without_an_answer_is_not_under_way(serve, tmp_path):
+    server = serve(lambda text: 400 if "long" in text else "yes", share=0.3)
+    session.begin(settings(tmp_path), "t1").phase = "predict"
+    ask(endpoint(server), ["long", *(f"q{n}" for n in range(20))])
+    assert endpoint_lines(tmp_path / "t1.jsonl")["fault"] >= 2
+    assert session.begin(settings(tmp_path), "t1").journal.lost == 0
+
+
+def endpoint_lines(path):
+    return Counter(json.loads(line)["event"] for line in path.read_text().splitlines())
 
 
 def test_half_a_line_at_the_end_of_a_journal_is_no_answer(serve, tmp_path):
