@@ -6,7 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache as remembered
 from pathlib import Path
+
+from filelock import FileLock
 
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError
@@ -92,5 +95,19 @@ def _calibration(folder: Path, threads: int | None, options: ForecastOptions) ->
     calibration = None if options.recalibrate else cached_calibration(folder, threads, options.cache)
     if calibration is None:
         with options.busy("measuring this machine for forecasts (once, some ten seconds)"):
-            calibration = calibrate(folder, threads, options.cache)
+            calibration = _measure_once(folder, threads, options.cache, options.recalibrate)
+    if isinstance(calibration, HarnessError):
+        raise calibration
     return calibration
+
+
+@remembered
+def _measure_once(folder: Path, threads: int | None, cache: Path, again: bool) -> MachineCalibration | HarnessError:
+    """Measure the machine once in this process, whatever comes of it, and never beside another process that does."""
+    try:
+        (cache / "calibrations").mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / "calibrations" / "measuring.lock"):
+            calibration = None if again else cached_calibration(folder, threads, cache)
+            return calibration or calibrate(folder, threads, cache)
+    except HarnessError as error:
+        return error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -30,20 +31,28 @@ def run_python(
         module: as in ``python -m``.
         arguments: of the module.
         environment: variables besides those of this process.
-        timeout_s: seconds after which it is killed.
+        timeout_s: seconds after which it is killed, with all processes that it has started.
 
     Raises:
         subprocess.TimeoutExpired: it took longer.
     """
-    return subprocess.run(
-        [sys.executable, "-P", "-m", module, *map(str, arguments)],
+    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
+    with subprocess.Popen(
+        command,
         env={**os.environ, **(environment or {}), **SAFE_PATH},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except BaseException:  # the user's interruption too: a fork server and its children would go on
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def run_harness(
