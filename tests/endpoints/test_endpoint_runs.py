@@ -151,7 +151,7 @@ def test_fresh_asks_again_what_an_unfinished_trial_was_answered(tiny_suite, serv
     assert sum(server.answered.values()) == before + 16
 
 
-def test_money_is_limited_unknown_prices_are_refused_and_free_trials_go_on(tiny_suite, server, tmp_path, command):
+def test_money_is_limited_and_unknown_prices_are_refused(tiny_suite, server, tmp_path, command):
     arguments = flags(tiny_suite, server, tmp_path / "r", "zero_shot")
     code, _, err = command("run", *arguments, "--model=openai:no-such-model")
     assert code == 2
