@@ -94,8 +94,12 @@ class Rlhf(Step):
         )
         if self.reward == "task":
             return policy.optimise_policy(system, task, reward.metric_reward(model.tokenizer), settings, context)
-        pair_settings = PreferenceSettings(
-            learning_rate=self.reward_learning_rate, epochs=self.reward_epochs, batch_size=self.batch_size
+        pair_settings = PreferenceSettings.model_validate(
+            {
+                "learning_rate": self.reward_learning_rate,
+                "epochs": self.reward_epochs,
+                "batch_size": self.batch_size,
+            }
         )
         rewards = reward.fit_reward_model(model, system, task, pair_settings, context)
         tuned = policy.optimise_policy(system, task, rewards, settings, context)

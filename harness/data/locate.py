@@ -90,8 +90,15 @@ def _snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415
 
     def snapshot(*, local: bool) -> Path:
-        patterns = {"allow_patterns": [*ALLOW_PATTERNS], "ignore_patterns": [*IGNORE_PATTERNS]}
-        return Path(snapshot_download(name, revision=revision, local_files_only=local, **patterns))
+        return Path(
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=[*ALLOW_PATTERNS],
+                ignore_patterns=[*IGNORE_PATTERNS],
+                local_files_only=local,
+            )
+        )
 
     disable_progress_bars()
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from harness.errors import HarnessError
 
@@ -44,13 +45,11 @@ def run_python(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     ) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
         except BaseException:  # the user's interruption too: a fork server and its children would go on
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill_tree(process.pid)
             raise
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
@@ -81,6 +80,15 @@ def run_harness(
         )
     except OSError as error:
         raise HarnessError(f"{python} cannot be run ({error.strerror or error}): name a Python interpreter.") from error
+
+
+def _kill_tree(pid: int) -> None:
+    """End a process and all that it has started."""
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for child in [*parent.children(recursive=True), parent]:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 @contextmanager

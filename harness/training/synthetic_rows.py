@@ -288,7 +288,7 @@ def load_rows(file: Path) -> WrittenRows:
         if "question" in row
     )
     paraphrases = [
-        Passage(**{name: tuple(cell) if isinstance(cell, list) else cell for name, cell in row.items()})
+        Passage(row["id"], row["text"], row["title"], tuple(row["readers"]), tuple(row["covers"]))
         for row in rows
         if "question" not in row
     ]

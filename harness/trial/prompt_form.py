@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from harness.api import Example, Form, HasForms, Model, System, TaskData
@@ -109,6 +110,7 @@ def _measure(
             read = label_calibration.reread(predictions, task_data.train, task)
             items = Items.from_rows(prediction_rows.build_rows(task, examples, read), task.choices)
             scores[form] = metric.value(items)
-    known = {form: score if metric.higher_is_better else -score for form, score in scores.items() if score is not None}
-    best = max(known, key=lambda form: known[form]) if known else forms[0]  # of equal ones the first: the model's own
+    sign = 1 if metric.higher_is_better else -1
+    known: list[tuple[float, Form]] = [(sign * score, form) for form, score in scores.items() if score is not None]
+    best: Form = max(known, key=itemgetter(0))[1] if known else forms[0]  # of equals the first: the model's own
     return PromptForm(form=best, metric=metric.name, items=len(examples), scores=scores)

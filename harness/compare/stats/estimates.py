@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 from harness.compare.stats import intervals
 from harness.compare.stats.bootstrap import BootstrapEstimate, resample
@@ -270,7 +271,7 @@ def seed_basis(samples: Sequence[Sample]) -> SeedBasis | None:
     return next((basis for basis in ("unknown", "assumed", "measured") if basis in bases), None)
 
 
-def _seed_spread(sample: Sample, item: Uncertainty) -> dict[str, float]:
+def _seed_spread(sample: Sample, item: Uncertainty) -> dict[str, Any]:
     """Compute the spread of a metric over seeds, and its share of the variance of their mean."""
     scores = sample.seed_scores
     between = sample.seed_part.variance if sample.seed_part else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.compare.decide.choice import TaskDecision
 from harness.compare.decide.confidence import Confidence, confidence, scored, smallest_model, with_less, would_change
@@ -88,7 +89,7 @@ def render(
     provenance = provenance or Provenance()
     tasks = [task for suite in comparison.suites for task in suite.tasks]
     task_decisions = {(decision.suite, task.task): task for decision in decisions for task in decision.tasks}
-    context = {
+    context: dict[str, Any] = {
         "title": " and ".join(plain(suite.name) for suite in comparison.suites) or "nothing stored",
         "tasks": [
             _task(
