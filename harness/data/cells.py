@@ -1,9 +1,11 @@
 """Cells of a table as text: what is missing, what has a text, and what holds several."""
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EXACT = 1e16
 """Floats up to here are written as whole numbers where they are."""
 
@@ -29,7 +31,14 @@ def cell_text(cell: object) -> str:
         return _decoded(cell)
     if isinstance(cell, dict | list | tuple):
         raise ValueError(_contents(cell))  # noqa: TRY004 # pyright: ignore[reportUnknownArgumentType] - what a file holds
-    return str(cell).strip()
+    return whole_text(str(cell)).strip()
+
+
+def whole_text(text: str) -> str:
+    """Return a text in which halves of characters (lone surrogates, as of a cut emoji in JSON) are U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def cell_at(row: Mapping[str, Any], column: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.api import Example, Turn, turns_text
+from harness.data.cells import whole_text
 
 ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
@@ -132,11 +133,15 @@ def _turns_of(example: Example) -> Iterator[Example]:
 def _text(content: object) -> str | None:
     """Return a turn's text, its parts put together; None: a part is no text."""
     if isinstance(content, str):
-        return content.strip()
+        return whole_text(content).strip()
     if not isinstance(content, list):
         return None
     parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-    return "\n\n".join(part.strip() for part in parts if isinstance(part, str)) if all(map(_is_text, parts)) else None
+    return (
+        "\n\n".join(whole_text(part).strip() for part in parts if isinstance(part, str))
+        if all(map(_is_text, parts))
+        else None
+    )
 
 
 def _is_text(part: object) -> bool:

@@ -71,6 +71,8 @@ def sizes_of(prepared: PreparedTask, files: dict[str, str]) -> dict[str, int]:
     """Return the sizes to write: those of the default split, with at most `MOST_TRAIN` training items."""
     splits = [name for name in ("train", "validation", "test") if name == "train" or name not in files]
     sizes = {name: prepared.info.sizes[name] for name in splits}
+    if any(example.query.history for example in prepared.task_data.train):  # its items are turns, sizes are of rows
+        return {name: size for name, size in sizes.items() if name != "train"}
     return sizes | {"train": min(sizes["train"], MOST_TRAIN)}
 
 

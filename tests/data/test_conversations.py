@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.api import Example, Query
+from harness.data import scaffold
 from harness.data.conversations import divide, learned_turns, read_turns, turns_of
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
@@ -166,3 +167,22 @@ def test_turns_of_one_role_in_a_row_are_one_and_what_follows_the_last_answer_is_
 def test_a_single_question_is_learned_as_it_is():
     example = Example(Query("q", "a", history=(("system", "s"),)), ("b",))
     assert learned_turns([example]) == (example,)
+
+
+def test_init_writes_sizes_of_conversations_not_of_their_turns(tmp_path):
+    """Rows are divided before they become one item a turn."""
+    rows = [{"messages": turns, "reply": f"on pier {n}"} for n, turns in enumerate(numbered(OPENAI))]
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"input": "messages", "reference": "reply"}
+    written = scaffold.init_suite("talks", scaffold.Material({"data": file}, columns), tmp_path)
+    assert "train =" not in (written.path / "suite.toml").read_text()
+    assert prepare(load_suite(written.path), "talks").info.sizes["train"] > 0
+
+
+def test_half_a_character_becomes_the_replacement_character(tmp_path):
+    rows = [
+        {"messages": [*turns[:-1], {**turns[-1], "content": f"{n} \ud83d"}]} for n, turns in enumerate(numbered(OPENAI))
+    ]
+    suite = make_suite(tmp_path / "s", rows)
+    assert all(example.references[0].endswith("\ufffd") for example in prepare(suite, "talk").test)

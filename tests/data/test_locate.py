@@ -29,11 +29,11 @@ except HarnessError as error:
 """
 
 
-def run(reference: str, cache: Path, **environment: str) -> Any:
+def run(reference: str, cache: Path, program: str = PROGRAM, **environment: str) -> Any:
     keep = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     settings = {"HF_HUB_CACHE": str(cache), "HF_HOME": str(cache.parent), "HF_HUB_DISABLE_TELEMETRY": "1"}
     env = keep | settings | {"NO_PROXY": "127.0.0.1"} | environment
-    command = [sys.executable, "-c", PROGRAM, reference]
+    command = [sys.executable, "-c", program, reference]
     completed = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=120)
     return json.loads(completed.stdout)
 
@@ -66,6 +66,16 @@ def test_a_hub_model_without_safetensors_is_refused(tmp_path: Path):
     assert "has no *.safetensors file" in run("acme/tiny", tmp_path / "hub", HF_HUB_OFFLINE="1")
 
 
+IDENTIFY = """
+import json, sys
+from harness.models import registry
+from harness.errors import HarnessError
+try:
+    print(json.dumps(registry.identify(sys.argv[1]).reference))
+except HarnessError as error:
+    print(json.dumps(str(error)))
+"""
+
 UNREACHABLE = [
     {"HF_ENDPOINT": "http://127.0.0.1:9"},
     {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
@@ -78,6 +88,8 @@ def test_without_a_network_a_hub_model_is_the_one_in_the_cache_or_one_clear_erro
     folder = snapshot(tmp_path / "hub", {"model.safetensors": "", "config.json": "{}", "README.md": CARD})
     assert run("acme/tiny", tmp_path / "hub", **network) == [str(folder), COMMIT, "apache-2.0"]
     assert "the hub can't be reached" in run("acme/other", tmp_path / "hub", **network)
+    assert run("acme/tiny", tmp_path / "hub", program=IDENTIFY, **network) == f"acme/tiny@{COMMIT}"
+    assert "the hub cannot be reached" in run("acme/other", tmp_path / "hub", program=IDENTIFY, **network)
 
 
 class Refuse(BaseHTTPRequestHandler):

@@ -145,3 +145,9 @@ def test_a_workbook_that_unpacks_to_much_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("harness.data.table_files.MAX_BYTES", size + 1)
     with pytest.raises(HarnessError, match="unpacks to more than"):
         read_table(tmp_path / "rows.xlsx")
+
+
+def test_half_a_character_in_json_becomes_the_replacement_character(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"a": "cut \\ud83d", "b": "\\ud83d\\ude00"}\n')
+    table = read_table(tmp_path / "t.jsonl")
+    assert (table.text(0, "a"), table.text(0, "b")) == ("cut \ufffd", "\U0001f600")
