@@ -40,7 +40,7 @@ class Parameters:
             parameters: dict[str, Any] = {self._limit_field: self.limit(question)}
             parameters["temperature"] = sampling.temperature if sampling else 0.0
             if sampling:
-                parameters |= {"top_p": sampling.top_p, "seed": sampling.seed % 2**31}
+                parameters |= {"top_p": sampling.top_p, "seed": sampling.seed % (1 << 31)}
             parameters = {name: value for name, value in parameters.items() if name not in self.dropped}
             self.sent = parameters
         asked = (

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,13 +88,13 @@ def test_only_the_newest_generated_code_is_cached():
 
 
 def test_a_machine_is_calibrated_with_the_settings_of_a_trial(monkeypatch, tmp_path):
-    environments = []
+    environments, start = [], subprocess.Popen
 
     def fail(call, *, env, **options):
         environments.append(env)
-        return SimpleNamespace(returncode=1, stdout="", stderr="no more")
+        return start([sys.executable, "-c", "import sys; sys.exit('no more')"], env=env, **options)
 
-    monkeypatch.setattr(child_process.subprocess, "run", fail)
+    monkeypatch.setattr(child_process.subprocess, "Popen", fail)
     monkeypatch.setattr(calibration, "read_architecture", lambda folder: None)
     with pytest.raises(HarnessError, match="no more"):
         calibration.calibrate(tmp_path, 2, tmp_path)
