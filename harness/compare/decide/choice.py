@@ -48,7 +48,7 @@ class RankedOption(StoredModel):
         excluded: whether one of them says no, or could not be checked because a figure is missing; reason: which, in a
             line.
         warnings: what rules say that does not exclude it.
-        tied: not clearly worse than the best of those that are left, adjusted for all pairs; None where unknown, or excluded.
+        tied: not clearly worse than the best of those left, adjusted for all pairs; None where unknown, or excluded.
         to_best: this minus that best.
         place: among those that are tied, by the objective, from 1; None for the others.
     """
