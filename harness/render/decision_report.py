@@ -104,7 +104,7 @@ def basis(decision: Decision) -> str:
     price_list = ", ".join(f"{price.name} {price.usd:g} a {price.unit}" for price in decision.assumed.prices)
     return (
         f"Ranked by {decision.constraints.objective} among those not clearly worse than the best that fits (5 %, "
-        f"paired, of all pairs). "
+        "paired, adjusted). "
         f"Money: {usage.requests_per_month:,.0f} requests a month over {usage.months:g} months{often}; "
         f"what is paid once is spread over them; list prices of {dated} ({price_list}). [low, high] is a 95 % "
         "interval; figures without one were measured once."
