@@ -69,9 +69,7 @@ def exemplar_questions(system, query):
 
 def test_balanced_exemplars_hold_as_many_of_each_label_and_random_ones_any():
     balanced, any_ = (
-        build_step(f"few_shot(k=6,choose={choose})").adapt(
-            System(None, TASK), TASK_DATA, Context(seed=2)
-        )
+        build_step(f"few_shot(k=6,choose={choose})").adapt(System(None, TASK), TASK_DATA, Context(seed=2))
         for choose in ("balanced", "random")
     )
     query = Query("new", "Film?")
