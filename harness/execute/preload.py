@@ -13,10 +13,13 @@ import logging
 import os
 from importlib import import_module
 
+from harness.measure.allocator import GPU_SETTINGS
+
 _FOR_IMPORT = {
     "OPENBLAS_NUM_THREADS": "1",  # numpy's and scipy's BLAS start their threads when they are loaded
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # so does the allocator within pyarrow
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # else the question whether there is a GPU initialises CUDA
+    **GPU_SETTINGS,
 }
 os.environ.update({name: value for name, value in _FOR_IMPORT.items() if name not in os.environ})
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from harness.endpoints.keys import without_keys
 from harness.errors import HarnessError, first_line
 from harness.measure import allocator
+from harness.measure.cuda_state import torch_cannot_use_cuda
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Row
 
@@ -72,7 +73,7 @@ def main(pipe: Connection, job: Job) -> None:
 
 
 def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
-    if _cuda_was_initialised_before_the_fork():
+    if torch_cannot_use_cuda():
         return TrialEnding("cuda_forked", "CUDA was initialised before this process was forked")
     try:
         _set_threads(job.planned.threads)
@@ -108,11 +109,6 @@ class ProgressSender:
             return
         self._last, self._sent_at = where, monotonic()
         self._pipe.send(dict(event))
-
-
-def _cuda_was_initialised_before_the_fork() -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda._is_in_bad_fork())  # noqa: SLF001 - torch has no public question for it
 
 
 def _end_with_parent(pipe: Connection) -> None:

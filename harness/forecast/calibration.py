@@ -23,12 +23,14 @@ from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read_architecture
 from harness.measure import allocator
 from harness.measure.child_process import run_python
+from harness.measure.cuda_state import torch_cannot_use_cuda
 from harness.measure.environment import current_environment, memory_bytes
 from harness.records.measurements import StoredModel
 
 FORKSERVER_MODULES = ("harness.execute.preload",)
 TRIAL_MODULES = ("harness.trial.run_trial", "harness.training.rates")
 """Modules that a trial's process has imported when it begins; by name, because they are layers above or beside."""
+_MEASURE = "harness.training.rates:measure"
 _TIMEOUT_S = 300
 
 
@@ -154,26 +156,41 @@ def _cache_file(folder: Path, threads: int | None, cache: Path) -> Path:
     return cache / "calibrations" / f"{calibration_key(folder, threads)}.json"
 
 
-def _child(pipe: Any, folder: str) -> None:
+def _child(pipe: Any, folder: str, function: str = _MEASURE) -> None:
+    """Send the rates, or None where CUDA was initialised before this process was forked."""
+    if torch_cannot_use_cuda():
+        pipe.send(None)
+        return
     allocator.configure()  # as in a trial
-    pipe.send(import_module("harness.training.rates").measure(folder, TRIAL_MODULES))
+    module, _, name = function.partition(":")
+    pipe.send(getattr(import_module(module), name)(folder, TRIAL_MODULES))
 
 
-def main(folder: str) -> None:
-    """Measure in a process that begins as a trial's does, and print the rates as a line of JSON."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(list(FORKSERVER_MODULES))
-    receiver, sender = context.Pipe()
-    process = context.Process(target=_child, args=(sender, folder))
-    process.start()
-    sender.close()
-    try:
-        print(json.dumps(receiver.recv()), flush=True)  # noqa: T201 - the caller reads it
-    except EOFError:  # the process has written its error to stderr
+def main(folder: str, function: str = _MEASURE, *preload: str) -> None:
+    """Measure in a process that begins as a trial's does, and print the rates as a line of JSON.
+
+    Args:
+        folder: that the model is loaded from.
+        function: ``module:name`` of what measures.
+        preload: modules that the fork server imports first; none: those of a trial.
+    """
+    forkserver = get_context("forkserver")
+    forkserver.set_forkserver_preload(list(preload or FORKSERVER_MODULES))
+    for context in (forkserver, get_context("spawn")):
+        receiver, sender = context.Pipe()
+        process = context.Process(target=_child, args=(sender, folder, function))
+        process.start()
+        sender.close()
+        try:
+            rates = receiver.recv()
+        except EOFError:  # the process has written its error to stderr
+            process.join()
+            sys.exit(1)
         process.join()
-        sys.exit(1)
-    process.join()
+        if rates is not None:
+            print(json.dumps(rates), flush=True)  # noqa: T201 - the caller reads it
+            return
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""glibc's allocator and oneDNN's code cache, set so that a phase's peak memory is its own; elsewhere nothing is done.
+"""Allocators and code caches of glibc, oneDNN and CUDA, set so that a phase's peak memory and seconds are its own.
 
 Blocks of at least `MAPPED_FROM_BYTES` are mapped one by one and returned when they are freed. Smaller ones come from
 the heap, whose pages are reused: with each block mapped anew, the kernel's clearing of pages took a third of the time
@@ -18,6 +18,11 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 MAPPED_FROM_BYTES = 8 * 1024**2
 _TRIM_THRESHOLD_BYTES = 512 * 1024**2
 PRIMITIVE_CACHE_CAPACITY = 96
+GPU_SETTINGS = {
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",  # rows of all lengths would leave gaps in what is reserved
+    "TORCH_CUDNN_SDPA_DEPRIORITIZED": "1",  # cuDNN plans masked attention anew for each length, in half a second
+}
+"""Read by torch when CUDA starts; a processor ignores them."""
 
 
 def configure() -> None:
@@ -31,8 +36,9 @@ def configure() -> None:
     a heap whose gaps fit no later tensor of another shape and count into the peak; and the heap's end is returned and
     taken again with each pass.
     """
-    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(name, str(PRIMITIVE_CACHE_CAPACITY))
+    capacities = dict.fromkeys(("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"), str(PRIMITIVE_CACHE_CAPACITY))
+    for name, setting in (capacities | GPU_SETTINGS).items():
+        os.environ.setdefault(name, setting)
     mallopt = _libc("mallopt")
     if mallopt is not None and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)

@@ -1,6 +1,7 @@
 """The fork server never initialises CUDA, and trials are spawned anew where it was initialised all the same."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,12 +29,14 @@ for module in sys.argv[1:]:
         __import__(module)
     except RuntimeError:
         pass
-print(json.dumps([calls, [name for name in ("transformers", "peft", "faiss") if name in sys.modules]]))
+import os
+settings = {name: os.environ.get(name) for name in ("TORCH_CUDNN_SDPA_DEPRIORITIZED", "PYTORCH_ALLOC_CONF")}
+print(json.dumps([calls, settings, [name for name in ("transformers", "peft", "faiss") if name in sys.modules]]))
 """
 
 
 def cuda_calls(*modules):
-    """Import modules where torch believes in a GPU; return who asked CUDA for something, and what was imported."""
+    """Import modules where torch believes in a GPU; return who asked CUDA, its settings, and what was imported."""
     ran = subprocess.run(
         [sys.executable, "-c", RECORD_CUDA_CALLS, *modules], capture_output=True, text=True, check=True
     )
@@ -42,14 +45,15 @@ def cuda_calls(*modules):
 
 @pytest.mark.parametrize("module", ["harness.execute.preload", "harness.execute.preload_retrieval"])
 def test_with_a_gpu_visible_the_fork_server_asks_cuda_for_nothing(module):
-    calls, imported = cuda_calls(module)
+    calls, settings, imported = cuda_calls(module)
     assert calls == []
+    assert settings == {"TORCH_CUDNN_SDPA_DEPRIORITIZED": "1", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
     assert "transformers" in imported
     assert "peft" not in imported
 
 
 def test_the_stand_in_notices_a_library_that_would_initialise_cuda():
-    calls, _ = cuda_calls("peft")
+    calls, *_ = cuda_calls("peft")
     assert calls
 
 
@@ -61,3 +65,13 @@ def test_trials_are_spawned_where_forked_ones_could_not_use_the_gpu(tmp_path, mo
         run_doubles.plan("fine", "fine(k=2)"), store, cache=tmp_path, observe=lambda event: None, runner=runner
     )
     assert (counts.completed, counts.failed) == (2, 0)
+
+
+def test_a_calibration_is_spawned_where_a_forked_one_could_not_use_the_gpu():
+    command = [sys.executable, "-m", "harness.forecast.calibration", "a folder", "run_doubles:measure"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    for preload in ((), ("torch", "cuda_forked_preload")):
+        ran = subprocess.run([*command, *preload], capture_output=True, text=True, check=True, env=environment)
+        measured = json.loads(ran.stdout)
+        assert measured["folder"] == "a folder"
+        assert measured["forked"] == (not preload)
