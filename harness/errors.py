@@ -29,7 +29,8 @@ def first_line(error: BaseException) -> str:
 def unknown(kind: str, name: str, candidates: Iterable[str], *, where: str = "", hint: str = "") -> HarnessError:
     """Build the error for a name that does not exist, with the nearest one that does.
 
-    Nearest is one that has the name in it as a whole, as ``rag(k=1)`` has ``rag``; else one that is spelt alike.
+    Nearest is one that has the name in it as a whole, as ``rag(k=1)`` has ``rag``; else one that is spelt alike. Upper
+    and lower case are the same.
 
     Args:
         kind: what was looked for, e.g. ``"strategy"``.
@@ -39,10 +40,11 @@ def unknown(kind: str, name: str, candidates: Iterable[str], *, where: str = "",
         hint: what to do next, a full sentence.
     """
     names = sorted(candidates)
-    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
     holding = [candidate for candidate in names if name and word.search(candidate)]
-    holding.sort(key=lambda candidate: (not candidate.startswith(name), len(candidate)))
-    near = holding or get_close_matches(name, names, n=1, cutoff=0.5)
+    holding.sort(key=lambda candidate: (not candidate.casefold().startswith(name.casefold()), len(candidate)))
+    folded = {candidate.casefold(): candidate for candidate in names}
+    near = holding or [folded[close] for close in get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)]
     text = f"unknown {kind} {name!r}" + (f" in {where}" if where else "")
     if near:
         text += f": did you mean {near[0]!r}?"

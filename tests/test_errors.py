@@ -14,6 +14,9 @@ from harness.errors import unknown
         ("lorra", ("lora", "rag(k=1)"), "lora"),
         ("smollm2", ("smol", "smollm2-135m-instruct"), "smollm2-135m-instruct"),
         ("rag(k=2)", ("rag(k=1)", "lora"), "rag(k=1)"),
+        ("LoRA", ("full", "lora"), "lora"),
+        ("RAG", ("lora", "rag(k=1)"), "rag(k=1)"),
+        ("Qwen2.5-Coder-05b", ("qwen2.5-coder-0.5b-instruct", "minilm"), "qwen2.5-coder-0.5b-instruct"),
     ],
 )
 def test_the_name_that_was_meant_is_said(name, known, meant):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 MIB = 1 << 20
 GIB = 1 << 30
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+"""Binary units of bytes, each 1024 times the one before."""
 
 
 def size(value: float) -> str:
     """Write bytes in the binary unit that fits: ``1.7 GiB``, ``512 MiB``."""
     amount = float(round(value))
-    for unit in ("B", "KiB", "MiB", "GiB"):
+    for unit in UNITS[:-1]:
         if amount < 1023.5:
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
         amount /= 1024
@@ -46,13 +48,3 @@ def decimal_duration(value: float) -> str:
     if value < 90:
         return f"{max(1, round(value))} s"
     return f"{value / 60:.1f} min" if value < 5400 else f"{value / 3600:.1f} h"
-
-
-def seconds_cell(value: float) -> str:
-    """Write seconds for a column that names the unit: ``1,240``, ``12``, ``3.4``, ``<0.1``."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.05 else "<0.1"
-
-
-def latency_cell(value: float) -> str:
-    """Write seconds of one request with three digits, for a column: ``124``, ``1.24``, ``0.124``, ``0.0124``."""
-    return f"{value:.0f}" if value >= 99.5 else f"{value:#.3g}" if value >= 0.0095 else f"{value:.4f}"

@@ -10,10 +10,8 @@ from harness.measure.units import (
     MIB,
     decimal_duration,
     gib,
-    latency_cell,
     rounded_duration,
     seconds,
-    seconds_cell,
     size,
 )
 
@@ -43,13 +41,6 @@ HARNESS = Path(__file__).parents[2] / "harness"
         (decimal_duration, 0.2, "1 s"),
         (decimal_duration, 204, "3.4 min"),
         (decimal_duration, 7560, "2.1 h"),
-        (seconds_cell, 0.04, "<0.1"),
-        (seconds_cell, 3.42, "3.4"),
-        (seconds_cell, 1240.3, "1,240"),
-        (latency_cell, 0.00123, "0.0012"),
-        (latency_cell, 0.0124, "0.0124"),
-        (latency_cell, 1.2, "1.20"),
-        (latency_cell, 124.3, "124"),
     ],
 )
 def test_amounts_are_written_as_documented(write, amount, text):

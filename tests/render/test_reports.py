@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,36 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.compare.report.comparison import compare
-from harness.records.measurements import Span
+from harness.errors import HarnessError
+from harness.records.measurements import Check, Span
 from harness.render.report import csv as as_csv
 from harness.render.report import json as as_json
 from harness.render.report import markdown, terminal
-from harness.render.report.columns import UNKNOWN
+from harness.render.report.columns import UNKNOWN, columns_of
+from harness.render.report.terminal import ReportView
 from tests.compare.builders import completed, failed, info, pattern, quick_suite, skipped
 
 GOLDENS = Path(__file__).parent / "goldens"
 NOTES = ("quick/qa: 1 record of other data left out.",)
 
 
-def printed(comparison, width=100, *, colour=False):
+MIXED = {"over seeds", "fixed USD", "adapted size"}
+"""Columns whose cells hold a count beside numbers, an exact 0, or sizes of every magnitude."""
+
+
+def columns(comparison):
+    """Title and cells of the number columns of each task."""
+    for task in comparison.suites[0].tasks:
+        for column in columns_of(task):
+            if column.right:
+                yield column.title, *column.cells([row for row in task.rows if row.status == "completed"])
+
+
+def printed(comparison, width=100, *, colour=False, view=None):
     console = Console(
         width=width, file=io.StringIO(), force_terminal=colour, color_system="standard" if colour else None
     )
-    console.print(terminal.render(comparison))
+    console.print(terminal.render(comparison, view))
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
 
 
@@ -66,11 +81,61 @@ def test_a_long_strategy_name_folds_and_keeps_the_score():
     assert "0.50 [0.43, 0.57]" in text
 
 
-def test_what_a_decision_needs_is_there_at_80_columns_in_two_tables_if_need_be(comparison):
+def test_at_80_columns_a_task_has_one_table_with_what_matters_most(comparison):
     text = printed(comparison, 80)
-    assert all(f" {end}" in text for end in ("tokens/s", "total", "memory", "size", "know", "1,000"))
-    assert text.count("full *") == 2
-    assert printed(comparison, 106).count("full *") == 1
+    assert all(f" {end}" in text for end in ("accuracy", "total", "memory", "know"))
+    assert len([line for line in text.splitlines() if line.startswith("  full *")]) == 1
+
+
+def test_columns_can_be_chosen_and_stand_in_that_order(comparison):
+    text = printed(comparison, 80, view=ReportView(columns=("Total USD", "predict s")))
+    table = text[text.index("sentiment") : text.index("Hidden columns")].splitlines()
+    assert [line.split() for line in table[1:3]] == [["total", "predict"], ["strategy", "accuracy", "USD", "s"]]
+    assert "peak memory" in text.partition("Hidden columns:")[2]
+    with pytest.raises(HarnessError, match=r"did you mean 'total USD'"):
+        terminal.render(comparison, ReportView(columns=("totl USD",)))
+
+
+def test_numbers_of_a_column_have_the_same_decimals(comparison):
+    for title, *cells in columns(comparison):
+        numbers = [number for cell in cells for number in re.findall(r"\d[\d,]*(?:\.\d+)?(?![\d.%])", cell)]
+        decimals = {len(number.partition(".")[2]) for number in numbers}
+        assert title in MIXED or len(decimals) <= 1, (title, cells)
+
+
+def test_a_report_ends_with_the_verdict_and_the_next_command(comparison):
+    view = ReportView(verdicts={"quick": "Choose `few_shot`."}, next_commands={"quick": ("harness decide quick",)})
+    lines = printed(comparison, view=view).splitlines()
+    assert lines[-3:] == ["Verdict on quick", "  Choose few_shot.", "  Next: harness decide quick"]
+    brief = printed(comparison, view=replace(view, brief=True)).splitlines()
+    assert brief == lines[-3:]
+
+
+def test_the_legend_and_details_are_shown_on_request(comparison):
+    assert "--legend explains every column" in printed(comparison)
+    assert "retention is the score on a task" not in printed(comparison)
+    assert "retention is the score on a task" in printed(comparison, view=ReportView(legend=True))
+
+
+def test_self_tests_take_one_line_unless_they_differ():
+    def with_checks(name, agreeing):
+        trial = completed("sentiment", name, pattern(0.5))
+        checks = (Check(name="batch", items=16, agreeing=agreeing),)
+        return replace(trial, record=trial.record.model_copy(update={"checks": checks}))
+
+    same = printed(compare([with_checks("lora", 16), with_checks("full", 16)]))
+    assert "Self-tests: all 2 passed." in same
+    differing = printed(compare([with_checks("lora", 16), with_checks("full", 12)]))
+    assert "Self-tests: 1 of 2 passed." in differing
+    assert "batch vs. single-request outputs: full 4 of 16 differ." in differing
+
+
+def test_a_reason_that_several_tasks_share_stands_once():
+    stored = [completed(task, "zero_shot", pattern(0.5)) for task in ("sentiment", "qa")]
+    stored += [skipped(task, "qlora", "no codecarbon") for task in ("sentiment", "qa")]
+    text = printed(compare(stored))
+    assert text.count("no codecarbon") == 1
+    assert "qlora was skipped on " in text
 
 
 def test_strategies_that_did_not_finish_for_one_reason_share_a_line():
@@ -81,8 +146,8 @@ def test_strategies_that_did_not_finish_for_one_reason_share_a_line():
 
 
 def test_columns_that_do_not_fit_are_named(comparison):
-    assert "No room for:" in printed(comparison, 80)
-    assert "No room for:" not in printed(comparison, 300)
+    assert "Hidden columns:" in printed(comparison, 80)
+    assert "Hidden columns:" not in printed(comparison, 300)
 
 
 def test_unknown_is_a_dash_and_never_zero():

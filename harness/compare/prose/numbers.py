@@ -10,18 +10,22 @@ if TYPE_CHECKING:
     from harness.compare.stats.estimates import Difference, Estimate
 
 
-def score(estimate: Estimate) -> str:
-    """Write ``0.52 [0.45, 0.59]``, with a third decimal where the interval is narrower than 0.02."""
-    places = _places(estimate)
-    return f"{estimate.value:.{places}f} [{estimate.low:.{places}f}, {estimate.high:.{places}f}]"
+def score(estimate: Estimate, digits: int | None = None) -> str:
+    """Write ``0.52 [0.45, 0.59]``, with so many decimals, or as many as `places` counts."""
+    digits = places(estimate) if digits is None else digits
+    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
 
 
-def change(difference: Difference) -> str:
-    """Write ``+0.21 [+0.14, +0.28]``."""
-    places = _places(difference)
-    return (
-        f"{_signed(difference.value, places)} [{_signed(difference.low, places)}, {_signed(difference.high, places)}]"
-    )
+def change(difference: Difference, digits: int | None = None) -> str:
+    """Write ``+0.21 [+0.14, +0.28]``, with so many decimals, or as many as `places` counts."""
+    digits = places(difference) if digits is None else digits
+    value, low, high = (_signed(end, digits) for end in (difference.value, difference.low, difference.high))
+    return f"{value} [{low}, {high}]"
+
+
+def places(estimate: Estimate | Difference) -> int:
+    """Count the decimals of a score: two, or three where the interval is narrower than 0.02."""
+    return 3 if estimate.high - estimate.low < 0.02 else 2
 
 
 def surely(differences: Sequence[Difference]) -> str:
@@ -54,10 +58,6 @@ def listing(names: Sequence[str]) -> str:
 def count(number: int, noun: str) -> str:
     """Write ``1 item`` or ``1,200 items``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _places(estimate: Estimate | Difference) -> int:
-    return 3 if estimate.high - estimate.low < 0.02 else 2
 
 
 def _small(value: float) -> str:

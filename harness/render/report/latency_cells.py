@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.compare.cost.resource_types import Latency, Quantile
-from harness.compare.prose.numbers import score
+from harness.compare.stats.estimates import Estimate
 from harness.compare.table.result import StrategyResult
-from harness.measure.units import latency_cell
-
-UNBOUNDED = "–"  # noqa: RUF001 - an en dash is the usual sign for a value that is not known
+from harness.render.report.column_numbers import UNBOUNDED
 
 
-def percentile(share: float) -> Callable[[StrategyResult], str | None]:
-    """Write a percentile of whole requests, seconds, with its interval."""
-    return lambda row: _latency_text(row, lambda latency: _quantile(latency.wall, share))
+def percentile(share: float) -> Callable[[StrategyResult], Quantile | None]:
+    """Give a percentile of whole requests, seconds."""
+    return lambda row: _quantile(latency.wall, share) if (latency := _latency(row)) else None
 
 
-def first_token(row: StrategyResult) -> str | None:
-    """Write the median time to the first token, seconds, with its interval."""
-    return _latency_text(row, lambda latency: _quantile(latency.first_token, 0.5))
+def first_token(row: StrategyResult) -> Quantile | None:
+    """Give the median time to the first token, seconds."""
+    return _quantile(latency.first_token, 0.5) if (latency := _latency(row)) else None
 
 
-def in_time(row: StrategyResult) -> str | None:
-    """Write the share of requests that met the latency target, with its interval."""
-    return _latency_text(row, lambda latency: score(latency.in_time) if latency.in_time else None)
+def in_time(row: StrategyResult) -> Estimate | None:
+    """Give the share of requests that met the latency target."""
+    return latency.in_time if (latency := _latency(row)) else None
 
 
 def arrivals(row: StrategyResult) -> str | None:
     """Write the arrival rate, requests a second, of an open loop."""
-    return _latency_text(row, lambda latency: None if latency.arrival_rate is None else f"{latency.arrival_rate:g}")
+    latency = _latency(row)
+    return None if latency is None or latency.arrival_rate is None else f"{latency.arrival_rate:g}"
 
 
 def figures(latency: Latency) -> dict[str, str | int | float | bool | None]:
@@ -75,13 +74,9 @@ def legend(rows: Sequence[StrategyResult]) -> list[str]:
     return [text]
 
 
-def _latency_text(row: StrategyResult, write: Callable[[Latency], str | None]) -> str | None:
-    return write(row.cost.latency) if row.cost and row.cost.latency else None
+def _latency(row: StrategyResult) -> Latency | None:
+    return row.cost.latency if row.cost else None
 
 
-def _quantile(quantiles: Sequence[Quantile], share: float) -> str | None:
-    quantile = next((quantile for quantile in quantiles if quantile.share == share), None)
-    if quantile is None:
-        return None
-    low, high = (UNBOUNDED if end is None else latency_cell(end) for end in (quantile.low_s, quantile.high_s))
-    return f"{latency_cell(quantile.value_s)} [{low}, {high}]"
+def _quantile(quantiles: Sequence[Quantile], share: float) -> Quantile | None:
+    return next((quantile for quantile in quantiles if quantile.share == share), None)

@@ -65,6 +65,22 @@ def unfinished_lines(task: TaskResult) -> list[str]:
     ]
 
 
+def suite_unfinished_lines(suite: SuiteResult) -> list[str]:
+    """The strategies of a suite that did not finish, or not with every seed: each reason once, with its tasks."""
+    reasons: dict[tuple[Status, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for task in suite.tasks:
+        for row in (row for row in task.rows if row.reason):
+            labels, tasks = reasons.setdefault((row.status, plain(row.reason)), ({}, {}))
+            labels[f"{plain(row.label)}{f' with {plain(row.model)}' if several_models(task) else ''}"] = None
+            tasks[plain(task.name)] = None
+    where = len(suite.tasks) > 1
+    return [
+        f"{listing(list(labels))} {ENDINGS[status][len(labels) > 1]}{f' on {listing(list(tasks))}' if where else ''}: "
+        f"{reason}"
+        for (status, reason), (labels, tasks) in reasons.items()
+    ]
+
+
 def hardware(suite: SuiteResult) -> str:
     """The machines that the records come from, in one line."""
     kinds = [plain(machine_text(machine)) for machine in suite.machines]
