@@ -1,4 +1,7 @@
-"""Calibration of this machine for a model's shape: measured once, in some ten seconds, and kept in the cache."""
+"""Calibration of this machine for a model's shape: measured in some ten seconds, and kept in the cache.
+
+Later runs compare the machine's speed with that of the calibration (`harness.forecast.present_rates`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from harness.data.cache import remember
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read_architecture
-from harness.measure import allocator
+from harness.forecast.machine_load import LoadWatch, QuickRates, quick_rates
+from harness.measure import allocator, gpu
 from harness.measure.child_process import run_python
 from harness.measure.cuda_state import torch_cannot_use_cuda
 from harness.measure.environment import current_environment, memory_bytes
@@ -30,6 +34,12 @@ from harness.records.measurements import StoredModel
 FORKSERVER_MODULES = ("harness.execute.preload",)
 TRIAL_MODULES = ("harness.trial.run_trial", "harness.training.rates")
 """Modules that a trial's process has imported when it begins; by name, because they are layers above or beside."""
+_COMPUTING = (
+    *("read_short_s", "read_long_s", "prediction_s", "code_s", "embed_s", "through_s", "weights_s", "small_s"),
+    "quantise_s",
+)
+_COPYING = ("step_one_s", "step_many_s", "besides_one_s", "besides_many_s", "update_s", "whole_s", "open_s")
+"""Seconds that depend on how fast matrices are multiplied, and on how fast memory is read."""
 _MEASURE = "harness.training.rates:measure"
 _TIMEOUT_S = 300
 
@@ -58,6 +68,7 @@ class MachineCalibration(StoredModel):
             tokens and risen_predictions positions with logits.
         slack: memory that the allocator held besides what the formulas say, as a share of the activations.
         memory_bytes: that a process may use here.
+        quick: speed and load of the machine while it was measured, to compare later moments with; None: not known.
     """
 
     made_at: str
@@ -90,13 +101,24 @@ class MachineCalibration(StoredModel):
     risen_lengths: int
     slack: float = 0.0
     memory_bytes: int
+    quick: QuickRates | None = None
+
+    def slowed(self, computing: float, copying: float) -> MachineCalibration:
+        """Return the calibration of this machine when products, and copies, take so many times as long."""
+        factors = dict.fromkeys(_COMPUTING, computing) | dict.fromkeys(_COPYING, copying)
+        factors |= {"matrix_flops": 1 / computing, "bandwidth": 1 / copying}
+        return self.model_copy(update={name: factor * getattr(self, name) for name, factor in factors.items()})
 
 
 def calibration_key(folder: Path, threads: int | None) -> str:
-    """Hash all that a calibration depends on: machine, threads, package versions, the model's configuration."""
+    """Hash all that a calibration depends on: machine, GPU, threads, package versions, the model's configuration."""
     machine = current_environment("calibration")
     parts = [machine.processor, machine.cores, machine.memory_bytes, machine.packages, threads or machine.threads]
-    parts += [os.environ.get("CUDA_VISIBLE_DEVICES"), (folder / "config.json").read_text(encoding="utf-8")]
+    parts += [
+        os.environ.get("CUDA_VISIBLE_DEVICES"),
+        gpu.device_name(),
+        (folder / "config.json").read_text(encoding="utf-8"),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -121,6 +143,7 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> MachineCalibrat
     """
     shape = read_architecture(folder)
     environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    before = quick_rates(threads)
     try:
         process = run_python("harness.forecast.calibration", [folder], environment=environment, timeout_s=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
@@ -136,6 +159,9 @@ def calibrate(folder: Path, threads: int | None, cache: Path) -> MachineCalibrat
     products = kernels.count_products(shape, Footprint())
     rates |= {name: rates[name] / products for name in ("code_bytes", "code_s")}
     rates["slack"] = _slack(shape, rates)
+    quick = before.combined(quick_rates(threads))
+    other_cores = max(quick.other_cores, rates.pop("other_cores", 0.0))
+    rates["quick"] = quick.model_copy(update={"other_cores": other_cores})
     calibration = MachineCalibration.model_validate(rates)
     remember(_cache_file(folder, threads, cache), calibration.model_dump_json(indent=1))
     return calibration
@@ -163,7 +189,9 @@ def _child(pipe: Any, folder: str, function: str = _MEASURE) -> None:
         return
     allocator.configure()  # as in a trial
     module, _, name = function.partition(":")
-    pipe.send(getattr(import_module(module), name)(folder, TRIAL_MODULES))
+    watch = LoadWatch()
+    rates = getattr(import_module(module), name)(folder, TRIAL_MODULES)
+    pipe.send({**rates, "other_cores": watch.other_cores()} if isinstance(rates, dict) else rates)
 
 
 def main(folder: str, function: str = _MEASURE, *preload: str) -> None:

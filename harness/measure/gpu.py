@@ -53,6 +53,14 @@ class GpuDevice:
         except (self.nvml.NVMLError, AttributeError):  # an older driver or module counts what is reserved as used
             return None
 
+    def name(self) -> str | None:
+        """Return the product's name; None: not reported."""
+        try:
+            name = self.nvml.nvmlDeviceGetName(self.handle)
+        except (self.nvml.NVMLError, AttributeError):
+            return None
+        return name.decode() if isinstance(name, bytes) else str(name)
+
     def processes(self) -> list[GpuProcess]:
         """List the processes that use memory, largest first; a container may hide some."""
         used_by_pid: dict[int, int | None] = {}
@@ -90,6 +98,12 @@ def open_device(nvml: Any = None) -> GpuDevice | None:
     except nvml.NVMLError:
         return None
     return GpuDevice(nvml, handle)
+
+
+def device_name(nvml: Any = None) -> str | None:
+    """Return the name of the GPU that trials run on, without CUDA; None where there is none."""
+    device = open_device(nvml) if nvml is not None or _torch_has_cuda() else None
+    return device.name() if device else None
 
 
 def refuse_busy(nvml: Any = None) -> None:

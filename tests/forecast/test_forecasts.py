@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.forecast import calibration, fits
 from harness.forecast.calibration import MachineCalibration, cached_calibration, calibrate, calibration_key
 from harness.forecast.forecast_run import SWITCH, ForecastOptions, add_forecasts
+from harness.forecast.machine_load import QuickRates
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
 from harness.render.plan import listing
@@ -54,6 +55,8 @@ MACHINE = MachineCalibration(
     memory_bytes=24 * 2**30,
 )
 
+QUIET = QuickRates(matrix_flops=1e11, bandwidth=1e10, other_cores=0.1, cores=4)
+
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
@@ -74,6 +77,7 @@ def machine(monkeypatch, tmp_path):
         yield
 
     monkeypatch.setattr("harness.forecast.forecast_run.calibrate", measure)
+    monkeypatch.setattr("harness.forecast.forecast_run.quick_rates", lambda threads: QUIET)
     return ForecastOptions(tmp_path, busy, messages.append), measured, messages
 
 
