@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -21,6 +21,7 @@ from harness.endpoints.keys import without_keys
 from harness.endpoints.session import journal_path
 from harness.errors import HarnessError
 from harness.execute.events import Finished, Interrupted, Observe, SetAside, Started
+from harness.execute.forecast_correction import ForecastCorrection
 from harness.execute.interrupted import RunningTrial, take_interrupted, temporary_folder
 from harness.execute.trial_watch import TrialWatch, log_tail
 from harness.execute.worker import Job, TrialEnding, main
@@ -30,7 +31,7 @@ from harness.measure.units import gib
 from harness.models import registry
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
-from harness.records.record import Failed, Skipped
+from harness.records.record import Completed, Failed, Skipped
 from harness.records.run_limits import NO_LIMITS, RunLimits
 from harness.store.record_file import Record
 from harness.store.results_store import Store
@@ -140,15 +141,21 @@ class _Launch:
     observe: Observe
     limits: RunLimits
     deadline: float | None
+    correction: ForecastCorrection = field(default_factory=ForecastCorrection)
 
     @property
     def stored_limits(self) -> RunLimits | None:
         """The limits, for the record; None where they are the defaults."""
         return None if self.limits == NO_LIMITS else self.limits
 
+    def corrected(self, planned: PlannedTrial) -> PlannedTrial:
+        """Return the trial with its forecast corrected by the trials of this run that are completed."""
+        forecast = planned.forecast and self.correction.apply(planned.forecast)
+        return planned.model_copy(update={"forecast": forecast})
+
     def has_time_for(self, planned: PlannedTrial) -> bool:
         """Whether the run's time is not over, nor would be before the trial's end by its forecast."""
-        forecast_s = planned.forecast.total_s if planned.forecast else 0.0
+        forecast_s = self.correction.total_s(planned.forecast) if planned.forecast else 0.0
         return self.deadline is None or monotonic() + forecast_s < self.deadline
 
 
@@ -166,10 +173,13 @@ def _run(planned: PlannedTrial, store: Store, cache: Path, launch: _Launch) -> s
         return "postponed"
     launch.observe(Started(planned))
     start_s = perf_counter()
-    record = _run_in_process(planned, store, cache, launch)
+    record = _run_in_process(launch.corrected(planned), store, cache, launch)
+    wall_s = perf_counter() - start_s
+    if planned.forecast and isinstance(record, Completed):
+        launch.correction.add(planned.forecast, wall_s, record)
     while store.set_aside:
         launch.observe(SetAside(store.set_aside.pop()))
-    launch.observe(Finished(planned, record, perf_counter() - start_s))
+    launch.observe(Finished(planned, record, wall_s))
     return "postponed" if record is None else record.status
 
 

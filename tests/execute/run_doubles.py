@@ -57,7 +57,7 @@ def run_trial(planned, *, cache, emit):
     _leave_a_note(name, Path(cache), planned.trial.key)
     for done in range(1000):
         emit({"phase": "predict", "done": done, "total": 1000})
-    return record(planned.trial), [
+    return record(planned.trial).model_copy(update={"forecast": planned.forecast}), [
         Row(task=planned.trial.task, id=str(i), references=("a",), answer="a" * i) for i in range(3)
     ]
 

@@ -5,13 +5,15 @@ import time
 
 import pytest
 from rich.console import Console
-from run_doubles import plan, record
+from run_doubles import RUNNER, plan, record
 
 from harness.execute.events import Finished, Interrupted, Progress, Started
 from harness.execute.interrupted import RunningTrial
-from harness.records.measurements import Forecast
+from harness.execute.local_executor import execute
+from harness.records.measurements import Forecast, Span
 from harness.records.record import Failed, Skipped
 from harness.render.plan.live import TimeLeft, download_bar, ending, time_left, watch
+from harness.store.results_store import Store
 
 
 def test_nothing_is_said_of_the_time_left_before_a_trial_ended():
@@ -28,12 +30,16 @@ def foreseen(planned, *seconds):
     ]
 
 
+def without_spans(planned):
+    return record(planned.trial).model_copy(update={"spans": ()})
+
+
 def test_the_time_left_is_the_forecast_corrected_by_what_trials_took():
     first, second, third = foreseen(plan("a", "b", "c"), 10.0, 30.0, 10.0)
     left = TimeLeft([first, second, third])
     left.start(first, now=0.0)
     assert left.seconds(now=0.0) == pytest.approx(50)
-    left.end(first, 5.0, counts=True)
+    left.end(first, 5.0, without_spans(first))
     assert left.seconds(now=5.0) == pytest.approx(0.5 * 40)
     left.start(second, now=5.0)
     assert left.seconds(now=9.0) == pytest.approx(0.5 * 40 - 4)
@@ -43,8 +49,31 @@ def test_the_time_left_is_the_forecast_corrected_by_what_trials_took():
 def test_trials_count_alike_where_one_has_no_forecast():
     first, second, third = plan("a", "b", "c")
     left = TimeLeft([*foreseen([first], 100.0), second, third])
-    left.end(first, 5.0, counts=True)
+    left.end(first, 5.0, without_spans(first))
     assert left.seconds(now=5.0) == pytest.approx(10.0)
+
+
+def test_each_phase_is_corrected_by_what_it_took_itself():
+    first, second = (
+        planned.model_copy(update={"forecast": Forecast(phases_s=phases)})
+        for planned, phases in zip(
+            plan("a", "b"), ({"adapt": 100.0, "predict": 100.0}, {"adapt": 1000.0, "predict": 10.0}), strict=True
+        )
+    )
+    left = TimeLeft([first, second])
+    spans = tuple(Span(phase=phase, wall_s=seconds) for phase, seconds in (("adapt", 300.0), ("predict", 100.0)))
+    left.end(first, 402.0, record(first.trial).model_copy(update={"spans": spans}))
+    assert left.seconds(now=0.0) == pytest.approx(3000 + 10 + 2, rel=0.01)
+
+
+def test_a_later_trial_is_recorded_with_the_forecast_that_the_first_one_corrected(tmp_path):
+    planned = foreseen(plan("fine", "fine(k=2)"), 100.0, 200.0)
+    store = Store(tmp_path / "results")
+    execute(planned, store, cache=tmp_path, observe=lambda event: None, runner=RUNNER)
+    first, second = (store.find_completed(trial.trial.key).forecast for trial in planned)
+    assert (first.total_s, first.corrected_by) == (100.0, 0)
+    assert second.corrected_by == 1
+    assert second.total_s < 100
 
 
 @pytest.mark.parametrize(
@@ -61,7 +90,7 @@ def test_a_trial_that_an_earlier_run_died_with_is_named(skipped, remedy):
 def test_a_failed_trial_says_nothing_about_speed():
     first, second = plan("a", "b")
     left = TimeLeft([first, second])
-    left.end(first, 0.1, counts=False)
+    left.end(first, 0.1, Failed(trial=first.trial, started_at="2026-01-01T00:00:00+00:00", reason="killed"))
     assert left.seconds(now=1.0) is None
 
 

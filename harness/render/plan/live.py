@@ -22,53 +22,56 @@ from rich.text import Text
 from harness.api import ProgressCallback
 from harness.execute.events import Event, Finished, Interrupted, Observe, SetAside, Started
 from harness.execute.events import Progress as PhaseProgress
+from harness.execute.forecast_correction import ForecastCorrection
 from harness.measure.units import rounded_duration
+from harness.records.measurements import Forecast
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Completed, Trial
 from harness.render.text.escape import plain
 from harness.store.record_file import Record
 
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
+_ALIKE = Forecast(phases_s={"whole": 1.0})
+"""Stands for the forecast of each trial where some have none."""
 
 
 class TimeLeft:
     """Estimate of the seconds left.
 
     Before a trial completed, it is what was forecast, or nothing where there is no forecast; from then on forecasts are
-    corrected by how long the completed ones took. Where not every trial has a forecast, all count alike.
+    corrected by what the completed ones took, phase by phase. Where not every trial has a forecast, all count alike.
     """
 
     def __init__(self, pending: Sequence[PlannedTrial]) -> None:
         self._forecast = all(planned.forecast for planned in pending)
         self._pending = {planned.trial.key: self._expected(planned) for planned in pending}
         self._running: tuple[str, float] | None = None
-        self._completed_expected = self._completed_s = 0.0
+        self._correction = ForecastCorrection()
 
     def start(self, planned: PlannedTrial, now: float) -> None:
         """Note that a trial started."""
         self._running = planned.trial.key, now
 
-    def end(self, planned: PlannedTrial, wall_s: float, *, counts: bool) -> None:
+    def end(self, planned: PlannedTrial, wall_s: float, record: Record) -> None:
         """Note that a trial ended; one that failed half-way says nothing about speed."""
         self._pending.pop(planned.trial.key, None)
         self._running = None
-        if counts:
-            self._completed_expected += self._expected(planned)
-            self._completed_s += wall_s
+        if isinstance(record, Completed):
+            self._correction.add(self._expected(planned), wall_s, record)
 
     def seconds(self, now: float) -> float | None:
         """Give the seconds left; None while there is nothing to go by."""
-        if not self._completed_expected and not self._forecast:
+        if not self._correction.trials and not self._forecast:
             return None
-        rate = self._completed_s / self._completed_expected if self._completed_expected else 1.0
-        remaining_s = sum(self._pending.values()) * rate
-        if self._running and self._running[0] in self._pending:
+        pending_s = {key: self._correction.total_s(forecast) for key, forecast in self._pending.items()}
+        remaining_s = sum(pending_s.values())
+        if self._running and self._running[0] in pending_s:
             key, started_s = self._running
-            remaining_s -= min(now - started_s, self._pending[key] * rate)
+            remaining_s -= min(now - started_s, pending_s[key])
         return remaining_s
 
-    def _expected(self, planned: PlannedTrial) -> float:
-        return planned.forecast.total_s if self._forecast and planned.forecast else 1.0
+    def _expected(self, planned: PlannedTrial) -> Forecast:
+        return planned.forecast if self._forecast and planned.forecast else _ALIKE
 
 
 @contextmanager
@@ -131,8 +134,7 @@ class _Lines:
         if not isinstance(event, Finished) or event.record is None:
             return
         self._ended += event.record.status != "skipped"
-        counts = event.record.status == "completed"
-        self._time_left.end(event.planned, event.wall_s, counts=counts)
+        self._time_left.end(event.planned, event.wall_s, event.record)
         line = ending(event.planned, event.record, event.wall_s)
         if event.record.status != "skipped":
             line = f"[{self._ended}/{self._total}] {line}"
@@ -180,7 +182,7 @@ class _Live:
         line = Text(f"{mark} ", style=style).append(ending(event.planned, record, event.wall_s), style="default")
         self._progress.console.print(line, highlight=False)
         if record.status != "skipped":
-            self._time_left.end(event.planned, event.wall_s, counts=record.status == "completed")
+            self._time_left.end(event.planned, event.wall_s, record)
             self._ended += 1
             self._progress.update(self._run, completed=self._ended)
         self._progress.update(self._trial, visible=False)
