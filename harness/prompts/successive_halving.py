@@ -42,7 +42,7 @@ class ScoredCandidate:
     def score(self, metric: str) -> float:
         """Return a metric over the items so far, its sign changed where lower is better."""
         task = self.system.task
-        rows = build_rows(task, self.examples, reread(self.predictions, self.train, task))
+        rows = build_rows(task, self.examples, reread(self.predictions, self.train, task, self.examples))
         definition = get(metric)
         value = definition.value(Items.from_rows(rows, task.choices))
         if value is None:

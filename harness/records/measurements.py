@@ -79,6 +79,7 @@ class LabelCalibration(StoredModel):
         source: what the prior was measured on: ``validation`` inputs, or ``content-free`` questions; inputs: how many.
         prior: each label's mean log-probability among the labels, nats.
         shares: each label's share that is expected, in (0, 1); share_labels: training labels that it was counted from.
+        strength: the part of the prior over the share that is taken off, in [0, 1], fitted to the validation labels.
         default: whether the stored answers are read with it; else by the raw scores.
     """
 
@@ -87,12 +88,13 @@ class LabelCalibration(StoredModel):
     prior: tuple[float, ...]
     shares: tuple[float, ...]
     share_labels: int = 0
+    strength: float = 1.0
     default: bool = True
 
     @property
     def shift(self) -> tuple[float, ...]:
-        """What is taken off each label's log-likelihood: its prior less the logarithm of its share, nats."""
-        return tuple(prior - log(share) for prior, share in zip(self.prior, self.shares, strict=True))
+        """What is taken off each label's log-likelihood: its prior less the logarithm of its share, in part; nats."""
+        return tuple(self.strength * (prior - log(share)) for prior, share in zip(self.prior, self.shares, strict=True))
 
 
 class Request(StoredModel):

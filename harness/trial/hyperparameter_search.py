@@ -131,7 +131,7 @@ class _Rehearsal:
         queries = [example.query for example in task.validation]
         predictions = answering.predict(system, queries, within.reporter("predict"))
         within.meter.count_tokens(**prediction_rows.count_tokens(predictions))
-        answers = reread(predictions, task.train, system.task)
+        answers = reread(predictions, task.train, system.task, task.validation)
         rows = prediction_rows.build_rows(system.task, task.validation, answers, "target")
         info = self.target.info
         value = get(self.target.info.metrics[0]).value(Items.from_rows(rows, self.target.info.labels))

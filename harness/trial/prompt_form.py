@@ -107,7 +107,7 @@ def _measure(
             task = replace(task_data.task, form=form)
             predictions = answering.predict(System(model, task), [example.query for example in examples])
             recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
-            read = label_calibration.reread(predictions, task_data.train, task)
+            read = label_calibration.reread(predictions, task_data.train, task, examples)
             items = Items.from_rows(prediction_rows.build_rows(task, examples, read), task.choices)
             scores[form] = metric.value(items)
     sign = 1 if metric.higher_is_better else -1

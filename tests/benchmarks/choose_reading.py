@@ -83,7 +83,8 @@ def cross_read(predictions, data):
     answers = [None] * len(predictions)
     for half in (0, 1):
         others = [prediction.raw.choice_scores for prediction in predictions[1 - half :: 2]]
-        shift = calibration_of(others, data.train, data.task).shift
+        labels = [example.references[0] for example in data.validation[1 - half :: 2]]
+        shift = calibration_of(others, data.train, data.task, labels).shift
         answers[half::2] = [
             most_likely(prediction.raw.choice_scores, data.task.choices, data.task, shift)
             for prediction in predictions[half::2]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from math import log
 
+import numpy as np
 import pytest
 
 from harness.api import Answer, Example, Query, Reasoning, Sampling, System, Task, TaskData
@@ -10,10 +11,12 @@ from harness.predict import label_calibration
 from harness.predict.answering import predict
 from harness.predict.label_calibration import (
     CONTENT_FREE,
+    STRENGTHS,
     batch_prior,
     calibrate,
     contextual_prior,
     label_shares,
+    likeliest_strength,
     reread,
 )
 
@@ -23,9 +26,10 @@ TASK = Task("moods", "classification", "Which mood?", LABELS)
 
 @dataclass
 class Favouring:
-    """Scores a label one nat higher where the question names it, and always adds its favour."""
+    """Scores a label higher where the question names it, and always adds its favour; nats."""
 
     favour: tuple[float, ...] = (3.0, 0.0, -1.0)
+    certainty: float = 1.0
     asked: list[str] = field(default_factory=list)
 
     def score_choices(self, prompts, choices, *, progress=None):
@@ -34,7 +38,10 @@ class Favouring:
             Answer(
                 prompt.question,
                 "",
-                tuple(bias + (label in prompt.question) for bias, label in zip(self.favour, options, strict=True)),
+                tuple(
+                    bias + self.certainty * (label in prompt.question)
+                    for bias, label in zip(self.favour, options, strict=True)
+                ),
                 prompt_tokens=5,
                 output_tokens=3,
             )
@@ -88,13 +95,27 @@ def test_the_prior_is_measured_on_validation_inputs_and_never_on_training_items(
     assert model.asked == [example.query.input for example in EVEN.validation]
 
 
-def test_no_validation_label_is_read():
-    wrong = tuple(replace(example, references=("mixed",)) for example in EVEN.validation)
-    both = [calibrate(System(Favouring(), TASK), data)[1] for data in (EVEN, replace(EVEN, validation=wrong))]
-    assert both[0] == both[1]
+def test_a_model_whose_labels_are_right_is_left_as_it_is():
+    """Its prior over a few inputs says more of those inputs than of its bias."""
+    uneven = replace(EVEN, validation=items("validation", (1, 9, 2)))
+    knowing = Favouring(favour=(0.1, 0.0, 0.0), certainty=9.0)
+    system, calibration, _ = calibrate(System(knowing, TASK), uneven)
+    assert calibration.strength == 0
+    assert calibration.shift == (0, 0, 0)
+    assert answers(system, TEST) == right(TEST)
 
 
-@pytest.mark.parametrize("validation", [(), items("validation", (3, 3, 3))])
+def test_the_strength_is_the_one_under_which_the_validation_labels_are_likeliest():
+    generator = np.random.default_rng(0)
+    labels = [LABELS[i] for i in generator.integers(0, 3, 200)]
+    scores = [tuple(generator.normal(size=3) + 2.0 * np.array([label == name for name in LABELS])) for label in labels]
+    for strength in STRENGTHS:
+        biased = [tuple(np.add(row, (strength * 2, 0.0, -strength * 1))) for row in scores]
+        assert likeliest_strength(biased, labels, (2.0, 0.0, -1.0), TASK) == strength
+    assert likeliest_strength(scores, ["unknown"] * 200, (2.0, 0.0, -1.0), TASK) == 1
+
+
+@pytest.mark.parametrize("validation", [(), items("validation", (1, 1, 1))])
 def test_with_too_few_validation_items_content_free_questions_are_asked(validation):
     model = Favouring()
     system, calibration, _ = calibrate(System(model, TASK), replace(EVEN, validation=validation))
@@ -127,8 +148,8 @@ def test_the_reading_is_one_constant(monkeypatch):
     assert answers(system, TEST) == ["good"] * 9
     assert not calibration.default
     assert calibration.shift  # measured all the same, so that both readings can be shown
-    raw = predict(System(Favouring(), TASK), [example.query for example in TEST])
-    assert reread(raw, EVEN.train, TASK) == raw
+    raw = predict(System(Favouring(), TASK), [example.query for example in EVEN.validation])
+    assert reread(raw, EVEN.train, TASK, EVEN.validation) == raw
 
 
 @pytest.mark.parametrize(
@@ -152,9 +173,11 @@ def test_a_system_that_reasons_is_measured_behind_one_reasoning():
 
 def test_candidates_of_a_search_are_read_with_the_prior_of_their_own_inputs():
     raw = predict(System(Favouring(), TASK), [example.query for example in EVEN.validation])
-    assert [prediction.answer for prediction in reread(raw, EVEN.train, TASK)] == right(EVEN.validation)
+    assert [prediction.answer for prediction in reread(raw, EVEN.train, TASK, EVEN.validation)] == right(
+        EVEN.validation
+    )
     trained = predict(System(Favouring((3.0, 0.0, 9.0)), TASK), [example.query for example in EVEN.train])
-    assert {p.answer for p in reread(trained, EVEN.train, TASK, inputs=raw)} == {"mixed"}
+    assert {p.answer for p in reread(trained, EVEN.train, TASK, EVEN.validation, inputs=raw)} == {"mixed"}
 
 
 def test_a_label_that_is_impossible_everywhere_stays_impossible():
