@@ -11,7 +11,9 @@ from harness.api.search_space import Choice, Range
 from harness.api.step import Context, CorpusFigures, Needs, Step
 from harness.api.systems import (
     Answer,
+    AnswersQueries,
     Exemplars,
+    FindsScorer,
     HasForms,
     HoldsWeights,
     KeepsPrefix,
@@ -44,6 +46,7 @@ from harness.api.training_run import StopReason, TrainingRun
 
 __all__ = [
     "Answer",
+    "AnswersQueries",
     "Architecture",
     "Capability",
     "Choice",
@@ -52,6 +55,7 @@ __all__ = [
     "EndpointInfo",
     "Example",
     "Exemplars",
+    "FindsScorer",
     "Footprint",
     "Form",
     "HasForms",

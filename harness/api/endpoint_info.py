@@ -37,6 +37,9 @@ class EndpointInfo(BaseModel):
         body: fields that the user's entry adds to each request.
         requests: replies paid for in this sitting; retries: requests repeated after a fault; replayed: answers read
             from the journal of an earlier sitting; estimated: replies without a count of tokens.
+        cached_tokens: of the prompts, that the provider had read before.
+        probes: what the server was seen to do, where that mattered: ``scores`` of echoed prompts, ``constraint`` of
+            answers to choices; ``verified`` or why not.
         outcomes: questions by what became of them.
         usd: spent in this sitting by the prices of the run; None: there was no price.
     """
@@ -53,5 +56,7 @@ class EndpointInfo(BaseModel):
     retries: int = 0
     replayed: int = 0
     estimated: int = 0
+    cached_tokens: int = 0
+    probes: dict[str, str] = Field(default_factory=dict[str, str])
     outcomes: dict[str, int] = Field(default_factory=dict[str, int])
     usd: float | None = None

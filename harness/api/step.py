@@ -102,6 +102,7 @@ class Step(BaseModel):
             are not searched.
         paper: where the method comes from.
         asks_model: whether the model answers; else the step gives answers of its own, and none is asked.
+        answers_alone: whether it is a whole system, of which no model and no other step is a part: no model is loaded.
         retired: parameters of earlier versions that stored records have, and what became of each, for the error.
     """
 
@@ -117,6 +118,7 @@ class Step(BaseModel):
     space: ClassVar[Mapping[str, Range | Choice]] = {}
     paper: ClassVar[str] = ""
     asks_model: ClassVar[bool] = True
+    answers_alone: ClassVar[bool] = False
     retired: ClassVar[Mapping[str, str]] = {}
 
     def sources(self) -> tuple[str, ...]:

@@ -58,7 +58,12 @@ class Answer:
         decode_tokens: tokens written after the first one, the mark that ended the answer included: one a pass.
         first_token_at: when the first token was known, by `time.perf_counter`; None where choices were scored. What
             took how long is no part of what was answered: two answers are equal without.
+        service_s: seconds of the request that was answered, without waiting and earlier tries; tries: requests for it;
+            None where the model is not asked over a line.
         outcome: what became of the question; None where the model does not tell.
+        constrained: whether nothing but one of the options could be written.
+        passages: that a system elsewhere has used, best first; its prompt is not known.
+        counted: whether the tokens are known; else they count as nothing, and are not 0.
     """
 
     text: str
@@ -74,7 +79,12 @@ class Answer:
     decode_s: float | None = field(default=None, compare=False)
     decode_tokens: int | None = field(default=None, compare=False)
     first_token_at: float | None = field(default=None, compare=False)
+    service_s: float | None = field(default=None, compare=False)
+    tries: int | None = field(default=None, compare=False)
     outcome: Outcome | None = None
+    constrained: bool = False
+    passages: tuple[Passage, ...] = ()
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,32 @@ class ScoresChoices(Protocol):
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
         """Give the log-likelihood of every choice of every prompt, in nats."""
+        ...
+
+
+@runtime_checkable
+class FindsScorer(Protocol):
+    """A model that may turn out to score the choices of a task, once it has been seen to do so."""
+
+    def scorer(self, task: Task) -> ScoresChoices | None:
+        """Return what scores them; None: nothing that can be believed."""
+        ...
+
+
+@runtime_checkable
+class AnswersQueries(Protocol):
+    """A whole system in the place of a model: it lays out its prompts and finds its passages itself.
+
+    Attributes:
+        measured: whether the seconds in which it answers are its own.
+    """
+
+    measured: bool
+
+    def answer(
+        self, queries: Sequence[Query], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
+    ) -> list[Answer]:
+        """Answer queries of a task, each with its choices; none: by any text."""
         ...
 
 

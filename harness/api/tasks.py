@@ -124,6 +124,7 @@ class Task:
             nothing around it.
         question_label: what stands before the input in the plain form; answer_label: what stands before the answer.
         template: a Jinja template that lays the prompt out; empty: by `form`.
+        written: whether choices are listed in the prompt and written by the model, though it could score them.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Task:
     question_label: str = "Question"
     answer_label: str = "Answer"
     template: str = ""
+    written: bool = False
 
     @property
     def open_ended(self) -> bool:

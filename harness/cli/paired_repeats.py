@@ -168,6 +168,7 @@ def _toml(trial: Trial, config: RunConfig, folder: Path) -> str:
         "seen_items": 0,
         **({"threads": config.threads} if config.threads else {}),
         **({"train_sizes": [trial.train_items]} if trial.train_items else {}),
+        **({"answers": trial.answers} if trial.answers else {}),
         **({"budget": f"{trial.budget.unit}={trial.budget.amount}"} if trial.budget else {}),
     }
     lines = [f"{name} = {json.dumps(setting, ensure_ascii=False)}" for name, setting in settings.items()]

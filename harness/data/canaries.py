@@ -103,7 +103,8 @@ def probe_system(system: System, task: Task) -> System:
 
     Choices are scored by their log-likelihood right behind the question, so without calibration and reasoning.
     """
-    probe_task = replace(system.task, name=task.name, kind=task.kind, choices=(), max_new_tokens=task.max_new_tokens)
+    parts = {"name": task.name, "kind": task.kind, "max_new_tokens": task.max_new_tokens}
+    probe_task = replace(system.task, **parts, choices=(), written=False)
     uncalibrated = system.replace(task=probe_task, prior=())
     return uncalibrated.replace(reasoning=None) if task.kind == "multiple_choice" else uncalibrated
 

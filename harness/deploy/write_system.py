@@ -132,6 +132,7 @@ def replan(record: Completed, suite: str) -> PlannedTrial:
             "tasks": names,
             "seeds": (trial.seed,),
             "budget": trial.budget,
+            "answers": trial.answers or "auto",
             "train_sizes": (trial.train_items,) if trial.train_items else (),
         }
     )
@@ -214,7 +215,10 @@ def _write_weights(system: System, base: str, folder: Path, *, adapter: bool) ->
 def _write_prompt_and_index(system: System, folder: Path) -> None:
     """Write the parts of the prompt, its template, and the index with its passages."""
     task = system.task
-    prompt_parts: dict[str, Any] = {name: value for name, value in asdict(task).items() if name != "template"}
+    if task.written:
+        raise HarnessError("a system whose choices are written cannot be exported: run it with --answers auto.")
+    left_out = ("template", "written")
+    prompt_parts: dict[str, Any] = {name: part for name, part in asdict(task).items() if name not in left_out}
     exemplars = getattr(system.exemplars, "examples", ())
     prompt_parts["exemplars"] = [
         {"question": exemplar.query.text, "answer": exemplar.references[0]}

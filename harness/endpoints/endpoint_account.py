@@ -15,6 +15,7 @@ from harness.endpoints.wire import Reply
 _MILLION = 1e6
 _TURN_TOKENS, _PROMPT_TOKENS = 16, 64
 """More than a chat template adds to a turn and to a prompt."""
+_COUNTS = ("requests", "retries", "replayed", "estimated", "cached_tokens")
 
 
 class EndpointAccount:
@@ -57,6 +58,7 @@ class EndpointAccount:
         with self._lock:
             self._counts["requests"] += 1
             self._longest_output = max(self._longest_output, reply.output_tokens)
+            self._counts["cached_tokens"] += reply.cached_tokens
             self._priced = self._priced or usd is not None
             self._note_model(reply)
         return most_usd if reply.estimated else usd or 0.0
@@ -94,7 +96,7 @@ class EndpointAccount:
             last=max(earlier.last, reply.at) if earlier else reply.at,
         )
 
-    def info(self, sent: dict[str, Any], dropped: dict[str, str]) -> EndpointInfo:
+    def info(self, sent: dict[str, Any], dropped: dict[str, str], probes: dict[str, str]) -> EndpointInfo:
         """Return the account as a record keeps it."""
         destination = self._destination
         with self._lock:
@@ -105,8 +107,9 @@ class EndpointAccount:
                 returned=tuple(self._returned.values()),
                 sent=dict(sent),
                 dropped=dict(dropped),
+                probes=dict(probes),
                 body=destination.body,
                 outcomes={str(name): count for name, count in self._outcomes.items()},
                 usd=self._usd if self._priced else None,
-                **{name: self._counts[name] for name in ("requests", "retries", "replayed", "estimated")},
+                **{name: self._counts[name] for name in _COUNTS},
             )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 import httpx2
 
+from harness.endpoints.event_stream import read_stream
 from harness.endpoints.keys import read_key, without_keys
 from harness.endpoints.providers import Destination, is_loopback
 from harness.endpoints.wire import FatalFault, Reply, TransientFault, check_status, read_reply
@@ -36,7 +38,7 @@ class HttpClient:
         )
 
     def post(self, path: str, body: Mapping[str, Any], asked: str) -> Reply:
-        """Send one request, once.
+        """Send one request, once; a body with ``stream`` is read as it comes.
 
         Args:
             path: below the base URL.
@@ -46,8 +48,15 @@ class HttpClient:
         Raises:
             Fault: the reply holds no answer.
         """
+        sent_at = perf_counter()
         try:
-            response = self._client.post(self._base_url + path, json=body)
+            with self._client.stream("POST", self._base_url + path, json=body) as response:
+                streams = response.headers.get("content-type", "").startswith("text/event-stream")
+                if streams and response.status_code < 300:
+                    text, first_token_at = read_stream(response.iter_lines())
+                else:
+                    response.read()
+                    text, first_token_at = response.text, None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise TransientFault(_describe(error)) from None
         except httpx2.TimeoutException as error:
@@ -56,8 +65,9 @@ class HttpClient:
             raise TransientFault(_describe(error), billed=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise FatalFault(_describe(error)) from None
-        check_status(response.status_code, response.headers, response.text, body)
-        return read_reply(response.text, asked)
+        check_status(response.status_code, response.headers, text, body)
+        timing = {"first_token_at": first_token_at, "service_s": perf_counter() - sent_at}
+        return read_reply(text, asked).model_copy(update=timing)
 
 
 def _bearer(key: str) -> dict[str, str]:

@@ -49,8 +49,11 @@ class Pace:
         return max(1, int(self._allowed))
 
     @contextmanager
-    def turn(self) -> Generator[None]:
+    def turn(self, *, unpaced: bool = False) -> Generator[None]:
         """Wait until another request may be sent, and count it while the block lasts.
+
+        Args:
+            unpaced: whether as many as the endpoint takes may be sent, as where requests arrive by themselves.
 
         Raises:
             FatalFault: the endpoint has failed too often in a row.
@@ -59,7 +62,7 @@ class Pace:
             while True:
                 self._refuse_broken()
                 pause_s = self._pause_until - monotonic()
-                if pause_s <= 0 and self._under_way < self.allowed:
+                if pause_s <= 0 and self._under_way < (self.most if unpaced else self.allowed):
                     break
                 self._condition.wait(pause_s if pause_s > 0 else None)
             self._under_way += 1

@@ -11,6 +11,8 @@ from harness.endpoints.wire import LIMIT_FIELDS, FatalFault, ParameterFault
 
 ROOM_TOKENS = 2048
 """Added to the limit of an answer once a model was cut in the middle of its thought."""
+STREAMING = ("stream", "stream_options")
+"""Parameters of a timed question only."""
 
 
 class Parameters:
@@ -33,7 +35,7 @@ class Parameters:
         """Return the most tokens that an answer may have, its thought included."""
         return question.max_new_tokens + self._room
 
-    def body(self, question: EndpointQuestion) -> dict[str, Any]:
+    def body(self, question: EndpointQuestion, *, stream: bool = False) -> dict[str, Any]:
         """Return a request's body; the temperature is always sent, as servers take their own where it is missing."""
         sampling = question.sampling
         with self._lock:
@@ -41,21 +43,30 @@ class Parameters:
             parameters["temperature"] = sampling.temperature if sampling else 0.0
             if sampling:
                 parameters |= {"top_p": sampling.top_p, "seed": sampling.seed % (1 << 31)}
-            parameters = {name: value for name, value in parameters.items() if name not in self.dropped}
-            self.sent = parameters
+            if stream:
+                parameters |= {"stream": True, "stream_options": {"include_usage": True}}
+            parameters = {name: setting for name, setting in parameters.items() if name not in self.dropped}
+            if LIMIT_FIELDS[0] in question.required:
+                parameters.pop(self._limit_field)
+            else:
+                self.sent = {name: setting for name, setting in parameters.items() if name not in STREAMING}
         asked = (
             {"messages": [{"role": role, "content": content} for role, content in question.turns]}
             if question.turns
             else {"prompt": question.plain}
         )
-        return {**self._destination.body, "model": self._destination.model, **asked, **parameters}
+        required = question.required
+        return {**self._destination.body, "model": self._destination.model, **asked, **parameters, **required}
 
-    def adapt(self, fault: ParameterFault) -> None:
+    def adapt(self, fault: ParameterFault, question: EndpointQuestion) -> None:
         """Leave a refused parameter out from now on.
 
         Raises:
-            FatalFault: the answer would have no limit, or the user's own entry sends the parameter.
+            FatalFault: the question cannot go without it, the answer would have no limit, or the user's own entry sends
+                the parameter.
         """
+        if fault.parameter in question.required:
+            raise FatalFault(str(fault))
         with self._lock:
             if fault.parameter in self._destination.body:
                 raise FatalFault(f"{fault}; endpoints.toml sends {fault.parameter}: change its body")

@@ -68,6 +68,7 @@ class UserEndpoint(_Entry):
         concurrency: most requests at once.
         timeout_s: that a reply may take.
         context_tokens: window of the model, where it is known.
+        tokenizer: a model with the same tokenizer and chat template, so that choices of chat prompts can be scored.
         body: fields that are sent with each request as they are; they are part of the model's identity.
     """
 
@@ -76,6 +77,7 @@ class UserEndpoint(_Entry):
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     timeout_s: Annotated[float, Field(gt=0)] = 600
     context_tokens: Annotated[int | None, Field(ge=1)] = None
+    tokenizer: str | None = None
     body: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
@@ -101,7 +103,8 @@ class Destination(UserEndpoint):
     @property
     def identity(self) -> str:
         """Names what is asked for, not the weights that answer: those are the server's to change."""
-        parts = json.dumps([self.base_url, self.model, self.body], sort_keys=True)
+        named = [self.base_url, self.model, self.body, *([self.tokenizer] if self.tokenizer else [])]
+        parts = json.dumps(named, sort_keys=True)
         return f"endpoint:{hashlib.sha256(parts.encode()).hexdigest()}"
 
 

@@ -46,8 +46,13 @@ class Reply(BaseModel):
         prompt_tokens, output_tokens: as the server bills them, reasoning included; reasoning_tokens: of the output.
         reasoned: whether the model thought before it wrote.
         estimated: whether the reply held no counts.
+        cached_tokens: of the prompt, that the provider had read before.
         model, fingerprint: what the reply calls the model, and its configuration.
         at: when it came, UTC.
+        tokens, logprobs: of the text, nats, where they were wanted: the prompt's own and those written; None: the first
+            has none. alternatives: the likeliest tokens in the place of each.
+        first_token_at: when the first token came, by `time.perf_counter`; None: the reply came as a whole.
+        service_s: from sending the last try to its end; tries: requests until there was a reply.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,10 +62,17 @@ class Reply(BaseModel):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     reasoned: bool = False
+    cached_tokens: int = 0
     estimated: bool = False
     model: str | None = None
     fingerprint: str | None = None
     at: str = ""
+    tokens: tuple[str, ...] = ()
+    logprobs: tuple[float | None, ...] = ()
+    alternatives: tuple[dict[str, float], ...] = ()
+    first_token_at: float | None = None
+    service_s: float | None = None
+    tries: int = 1
 
 
 class Fault(Exception):  # noqa: N818 - a reply without an answer, which is not always an error
@@ -175,6 +187,7 @@ def read_reply(text: str, asked: str) -> Reply:
         outcome=outcome,
         reasoned=usage.get("reasoning_tokens", 0) > 0 or _has_thought(choice),
         **usage,
+        **_token_scores(choice.get("logprobs")),
         model=_text_or_none(content.get("model")),
         fingerprint=_text_or_none(content.get("system_fingerprint")),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -210,6 +223,18 @@ def _has_thought(choice: Mapping[str, Any]) -> bool:
     return isinstance(message, dict) and any(message.get(name) for name in ("reasoning_content", "reasoning"))
 
 
+def _token_scores(scores: Any) -> dict[str, Any]:
+    """Read the log-probabilities of ``/completions``; empty where there are none, or not in its layout."""
+    columns = scores if isinstance(scores, dict) else {}
+    tokens, logprobs, tops = (columns.get(name) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    if not (isinstance(tokens, list) and isinstance(logprobs, list) and all(isinstance(text, str) for text in tokens)):
+        return {}
+    if not all(number is None or isinstance(number, int | float) for number in logprobs):
+        return {}
+    alternatives = [top if isinstance(top, dict) else {} for top in tops] if isinstance(tops, list) else []
+    return {"tokens": tuple(tokens), "logprobs": tuple(logprobs), "alternatives": tuple(alternatives)}
+
+
 def _usage(usage: Any, asked: str, answer: str) -> dict[str, Any]:
     """Return the tokens that are billed: some servers count reasoning outside the completion."""
     counts = usage if isinstance(usage, dict) else {}
@@ -222,11 +247,14 @@ def _usage(usage: Any, asked: str, answer: str) -> dict[str, Any]:
         }
     details = counts.get("completion_tokens_details")
     reasoning = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+    details = counts.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     total = _count(counts.get("total_tokens")) or 0
     return {
         "prompt_tokens": prompt,
         "output_tokens": max(completion, total - prompt),
         "reasoning_tokens": reasoning or 0,
+        "cached_tokens": min(cached or 0, prompt),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness.api import Model
 from harness.endpoints.providers import find_destination
@@ -32,8 +33,18 @@ class EndpointBackend(Backend):
         """Prepare to ask it; the first request is the first question."""
         from harness.endpoints.endpoint_model import Endpoint  # noqa: PLC0415 - the HTTP client, which planning does not need
 
-        del cache
         destination = find_destination(reference)
         if destination is None:
             raise HarnessError(f"{reference!r} names no endpoint.")
-        return Endpoint(destination)
+        return Endpoint(destination, lambda name: _open_tokenizer(name, cache))
+
+
+def _open_tokenizer(name: str, cache: Path) -> Any:
+    """Load the tokenizer of a model on this machine or on the hub; no weights are read."""
+    from harness.models import registry  # noqa: PLC0415 - it names this module
+    from harness.models.tokenizer import open_tokenizer  # noqa: PLC0415 - only where choices are scored
+
+    folder = registry.fetch(registry.identify(name).reference)
+    if folder is None:
+        raise HarnessError(f"tokenizer = {name!r} in endpoints.toml names no model with a tokenizer.")
+    return open_tokenizer(folder, name, cache).tokenizer

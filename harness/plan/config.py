@@ -53,6 +53,7 @@ class RunConfig(BaseModel):
         run_limits: when a trial or the run is stopped; a file gives its fields as keys of their own.
         share_gpu: whether to run on a GPU of which others hold memory.
         strict: whether one row that cannot be used, or an item that is too long, stops the run.
+        answers: ``written``: choices are listed and written by every model; ``auto``: scored by those that can.
         max_usd: most that models asked over HTTP may cost in this run; ``none``: anything; None: 1 if one is elsewhere.
         fresh: whether what an unfinished trial was answered by such a model is asked again.
     """
@@ -74,6 +75,7 @@ class RunConfig(BaseModel):
     run_limits: RunLimits = NO_LIMITS
     share_gpu: bool = False
     strict: bool = False
+    answers: Literal["auto", "written"] = "auto"
     max_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Literal["none"] | None = None
     fresh: bool = False
 

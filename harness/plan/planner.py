@@ -12,6 +12,7 @@ from harness.data.fresh import FreshItems, parse_split
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
 from harness.errors import HarnessError
+from harness.metrics.metric import CHOICE_KINDS
 from harness.metrics.statistical_power import ALPHA, detectable_difference, paired_sd
 from harness.models import registry
 from harness.models.registry import ModelReference
@@ -154,6 +155,10 @@ class _TrialBuilder:
     suite: Suite
     config: RunConfig
     limits: dict[str, int]
+def _answers_alone(links: Sequence[Link]) -> bool:
+    return any(link.step.answers_alone for link in links)
+
+
     prepared: dict[str, PreparedTask]
     fresh: FreshItems | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
@@ -215,6 +220,7 @@ class _TrialBuilder:
         key_parts += request_options(measurement)
         return PlannedTrial(
             trial=trial.model_copy(update={"key": key_hash(key_parts)}),
+            answers="written" if self._is_written(task) and not _answers_alone(links) else None,
             suite_folder=str(self.suite.folder.resolve()),
             model_reference=model.reference,
             model_identity=model.identity,
@@ -242,6 +248,9 @@ class _TrialBuilder:
             self.suite.task(name)
             raise HarnessError(f"task {name!r} of {self.suite.file} is a probe: nothing may be trained on it.")
         names = [name for name in targets if name in task_names or "all" in task_names]
+    def _is_written(self, task: PreparedTask) -> bool:
+        return self.config.answers == "written" and task.info.role == "target" and task.info.kind in CHOICE_KINDS
+
         for name in names:
             if name not in self.prepared:
                 self.prepared[name] = prepare(self.suite, name, limits=self.limits)

@@ -11,7 +11,7 @@ from harness.data.prepare import PreparedTask
 from harness.records.planned_trial import DEFAULTS, MeasurementOptions
 from harness.records.record import PROTOCOL_VERSION, Trial
 
-_LATER_FIELDS = ("train_items", "budget", "fresh")
+_LATER_FIELDS = ("train_items", "budget", "fresh", "answers")
 """Fields of `Trial` that are left out of its key where they are None: keys from before they existed stay the same."""
 
 
@@ -42,7 +42,8 @@ def request_options(measurement: MeasurementOptions) -> list[dict[str, Any]]:
 
 def basis_of(task: PreparedTask) -> str:
     """Hash what trials must share to stand in one table: data after limits, wording, metrics, protocol."""
-    return key_hash([PROTOCOL_VERSION, task.info.data_hash, asdict(task.task_data.task), task.info.metrics])
+    definition = {name: part for name, part in asdict(task.task_data.task).items() if name != "written"}
+    return key_hash([PROTOCOL_VERSION, task.info.data_hash, definition, task.info.metrics])
 
 
 def key_hash(parts: Any) -> str:

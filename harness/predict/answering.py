@@ -6,9 +6,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from string import ascii_uppercase
 from typing import TypeVar
 
-from harness.api import Answer, Kind, Passage, ProgressCallback, Prompt, Query, ScoresChoices, System, Task
+from harness.api import (
+    Answer,
+    AnswersQueries,
+    FindsScorer,
+    Kind,
+    Passage,
+    ProgressCallback,
+    Prompt,
+    Query,
+    ScoresChoices,
+    System,
+    Task,
+)
 from harness.errors import HarnessError, PromptsTooLongError
 from harness.metrics.metric import CHOICE_KINDS
 from harness.metrics.parsing import lettered, parse, parse_letter, reasoning
@@ -58,22 +71,60 @@ def predict(system: System, queries: Sequence[Query], progress: ProgressCallback
     Raises:
         HarnessError: the model cannot do what the kind of task needs.
     """
-    pairs = zip(queries, system.prompts(queries), strict=True)
-    return _predict_fitting(system, queries, [_with_options(system, *pair) for pair in pairs], progress)
+    if isinstance(system.model, AnswersQueries):
+        return _predict_elsewhere(system.task, system.model, queries, progress)
+    prompts = system.prompts(queries)
+    if writes_choices(system):
+        prompts = [with_options(prompt, query) for prompt, query in zip(prompts, queries, strict=True)]
+    return _predict_fitting(system, queries, prompts, progress)
 
 
-def _with_options(system: System, query: Query, prompt: Prompt) -> Prompt:
-    """List the choices in the prompt of a model that must write its choice, as it cannot score any.
+def _predict_elsewhere(
+    task: Task, model: AnswersQueries, queries: Sequence[Query], progress: ProgressCallback | None
+) -> list[Prediction]:
+    """Put queries to a system that lays its prompts out itself; a choice is written as it stands."""
+    prompts = [Prompt(task, query.input, history=query.history) for query in queries]
+    if task.kind in CHOICE_KINDS:
+        prompts = [with_options(prompt, query) for prompt, query in zip(prompts, queries, strict=True)]
+    raws = model.answer(queries, [prompt.options for prompt in prompts], progress=progress)
+    return [
+        Prediction(query, replace(prompt, passages=raw.passages), raw, *parse(task.kind, raw.output, prompt.options))
+        for query, prompt, raw in zip(queries, prompts, raws, strict=True)
+    ]
+
+
+def scorer_of(system: System) -> ScoresChoices | None:
+    """Return what scores the choices of a system's task; None: they are written, as it cannot or is not to score."""
+    model, task = system.model, system.task
+    if task.kind not in SCORED_KINDS or task.written:
+        return None
+    if isinstance(model, ScoresChoices):
+        return model
+    return model.scorer(task) if isinstance(model, FindsScorer) else None
+
+
+def writes_choices(system: System) -> bool:
+    """Tell whether a system's answers are choices that its model writes."""
+    return system.task.kind in CHOICE_KINDS and scorer_of(system) is None
+
+
+def with_options(prompt: Prompt, query: Query) -> Prompt:
+    """List the choices in the prompt of a model that must write its choice.
 
     Choices of an item stand in an order drawn from their texts: in the data, the right one may always be the first.
     """
-    kind = system.task.kind
-    if kind not in CHOICE_KINDS or isinstance(system.model, ScoresChoices):
-        return prompt
+    kind = prompt.task.kind
     if kind == "classification":
-        return replace(prompt, options=system.task.choices)
+        return replace(prompt, options=prompt.task.choices)
     digests = {choice: sha256(f"{query.input}\n{choice}".encode()).hexdigest() for choice in query.choices}
     return replace(prompt, options=tuple(sorted(query.choices, key=lambda choice: digests[choice])))
+
+
+def written_choice(prompt: Prompt, choice: str) -> str:
+    """Return a choice as it is to be written behind a prompt that lists the options."""
+    if not lettered(prompt.task.kind, prompt.options):
+        return choice
+    return ascii_uppercase[prompt.options.index(choice)]
 
 
 def _predict_fitting(
@@ -137,11 +188,13 @@ def _predict_answers(
     """Predict without reasoning."""
     task = system.task
     choices = [query.choices or task.choices for query in queries]
-    if task.kind in SCORED_KINDS and isinstance(system.model, ScoresChoices):
-        raws = system.model.score_choices(prompts, choices, progress=progress)
+    if scorer := scorer_of(system):
+        raws = scorer.score_choices(prompts, choices, progress=progress)
         parsed_answers = [
             (most_likely(raw.choice_scores, options, task, system.prior), "choice")
-            for raw, options in zip(raws, choices, strict=True)
+            if raw.choice_scores
+            else _read(task, raw, prompt, options)
+            for raw, prompt, options in zip(raws, prompts, choices, strict=True)
         ]
     elif task.kind == "language_modelling":
         raise HarnessError(
@@ -255,6 +308,8 @@ def _add_cost(answer: Answer, extra: Answer) -> Answer:
         prefill_s=_add(answer.prefill_s, extra.prefill_s),
         decode_s=_add(answer.decode_s, extra.decode_s),
         decode_tokens=_add(answer.decode_tokens, extra.decode_tokens),
+        service_s=None,
+        tries=_add(answer.tries, extra.tries),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.api import Example, Task
 from harness.metrics.recall import citations
 from harness.predict.answering import Prediction
-from harness.records.record import Role, Row
+from harness.records.record import AnswerReading, Role, Row
 
 
 def build_rows(
@@ -40,16 +40,24 @@ def build_rows(
             or p.prompt.restricted
             or any(passage.readers for passage in p.sent_passages),
             dropped_passages=p.raw.dropped_passages,
-            prompt_tokens=p.raw.prompt_tokens,
-            output_tokens=p.raw.output_tokens,
+            prompt_tokens=p.raw.prompt_tokens if p.raw.counted else None,
+            output_tokens=p.raw.output_tokens if p.raw.counted else None,
             outcome=p.raw.outcome,
+            reading=_reading(p),
         )
         for example, p in zip(examples, predictions, strict=True)
     ]
 
 
+def _reading(prediction: Prediction) -> AnswerReading:
+    raw = prediction.raw
+    return "scored" if raw.choice_scores else "constrained" if raw.constrained else "written"
+
+
 def count_tokens(predictions: Sequence[Prediction]) -> dict[str, int | None]:
-    """Return the input and output tokens; scored choices are input, reasoning is output."""
+    """Return the input and output tokens; scored choices are input, reasoning is output; None: not all are known."""
+    if not all(p.raw.counted for p in predictions):
+        return {"tokens_in": None, "tokens_out": None}
     prompt, output, reasoning = (
         sum(getattr(p.raw, name) for p in predictions)
         for name in ("prompt_tokens", "output_tokens", "reasoning_tokens")

@@ -106,6 +106,8 @@ class Request(StoredModel):
         wall_s: from its arrival (waiting included), or from the call, to the answer.
         first_token_s: the same to the first token of the answer; None where choices were scored.
         prefill_s, decode_s, decode_tokens: as in `Span`; of several answered together, this one's share.
+        service_s: of the request that was answered, without waiting and earlier tries; tries: requests for it. None
+            where the model is not asked over a line, or was asked several times for one answer.
         agrees: whether the answer is the one that the same item got in a batch; None where it was not in one.
     """
 
@@ -113,11 +115,13 @@ class Request(StoredModel):
     arrived_s: float | None = None
     wall_s: float
     first_token_s: float | None = None
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int | None
+    tokens_out: int | None
     prefill_s: float | None = None
     decode_s: float | None = None
     decode_tokens: int | None = None
+    service_s: float | None = None
+    tries: int | None = None
     agrees: bool | None = None
 
 
@@ -129,6 +133,7 @@ class Serving(StoredModel):
             at a time, each after the one before (closed loop).
         latency_target_s: within which a request was to be answered; None: none was named.
         warm_up: requests asked before, and thrown away.
+        concurrency: requests that could be under way at once, where each was sent when it was due; None: otherwise.
         prefix_tokens: of each prompt, read once before the first request and kept: not read again for any; 0: none.
     """
 
@@ -136,6 +141,7 @@ class Serving(StoredModel):
     latency_target_s: float | None = None
     warm_up: int = 0
     prefix_tokens: int = 0
+    concurrency: int | None = None
     requests: tuple[Request, ...]
 
 

@@ -29,6 +29,7 @@ PROTOCOL_VERSION = 2
 are never compared."""
 
 Role = Literal["target", "probe", "train", "control"]
+AnswerReading = Literal["scored", "constrained", "written"]
 
 
 class Budget(StoredModel):
@@ -59,6 +60,7 @@ class Trial(StoredModel):
         train_items: trained on the first so many items of the training split only; None: on all of it.
         budget: for the search of parameters that `steps` has at their defaults; None: they stay there.
         fresh: the file that was asked instead of the test split; None: the test split was.
+        answers: ``written``: choices were listed and written, though the model may score; None: they were scored if so.
     """
 
     suite: str
@@ -72,17 +74,24 @@ class Trial(StoredModel):
     train_items: int | None = None
     budget: Budget | None = None
     fresh: str | None = None
+    answers: Literal["written"] | None = None
 
     @property
     def place(self) -> tuple[str, str, str, str, int, int | None, str]:
         """What a report has room for once: a second trial with the same place is a repetition."""
-        budget = str(self.budget or "")
+        budget = f"{self.budget or ''} {self.answers or ''}".strip()
         return self.suite, self.task, self.strategy, self.model, self.seed, self.train_items, budget
 
     @property
     def label(self) -> str:
-        """What its row is called: the strategy, and what it could spend on looking for its parameters."""
-        return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
+        """What its row is called: the strategy, its budget of a search, and how it answers if not as usual."""
+        return row_label(self.strategy, self.budget, self.answers)
+
+
+def row_label(strategy: str, budget: Budget | None, answers: str | None) -> str:
+    """Write ``lora [8 trials, written]``."""
+    settings = ", ".join(filter(None, [str(budget or ""), answers]))
+    return f"{strategy} [{settings}]" if settings else strategy
 
 
 class Row(StoredModel):
@@ -103,7 +112,10 @@ class Row(StoredModel):
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
         cited: ids of the passages sent in which the answer given stands (`metrics.recall.citations`).
         restricted: whether the prompt shows, or the answer rests on, what not everybody may read.
+        prompt_tokens, output_tokens: None: unknown, of a system elsewhere that does not tell.
         outcome: what became of the question, of a model that was asked over HTTP.
+        reading: how the answer was had: the likeliest choice (``scored``), nothing but a choice could be written
+            (``constrained``), or anything could (``written``). None: an earlier version did not store it.
     """
 
     task: str
@@ -126,9 +138,10 @@ class Row(StoredModel):
     cited: tuple[str, ...] = ()
     restricted: bool = False
     dropped_passages: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
+    prompt_tokens: int | None = 0
+    output_tokens: int | None = 0
     outcome: Outcome | None = None
+    reading: AnswerReading | None = None
 
 
 class TaskInfo(StoredModel):
@@ -140,6 +153,7 @@ class TaskInfo(StoredModel):
         form: of its prompts, where it was chosen for the model; None: the suite says it, or there was no choice.
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
         synthetic_by: the model that wrote its test items; None: none did, as far as is known.
+        reading: how its answers were had, as in `Row`; None where the record does not say.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
     """
 
@@ -159,6 +173,7 @@ class TaskInfo(StoredModel):
     pool_items: int | None = None
     calibration: LabelCalibration | None = None
     synthetic_by: str | None = None
+    reading: AnswerReading | None = None
 
 
 class Environment(StoredModel):

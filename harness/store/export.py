@@ -61,6 +61,7 @@ def flatten(stored: StoredTrial) -> dict[str, Value]:
         "seed": trial.seed,
         "train_items": trial.train_items,
         "budget": str(trial.budget) if trial.budget else None,
+        "answers": trial.answers,
         "status": record.status,
         "reason": None if isinstance(record, Completed) else record.reason,
     }

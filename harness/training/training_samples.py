@@ -7,6 +7,7 @@ from typing import Literal
 
 from harness.api import Example, Prompt, System, TaskData
 from harness.models.local_model import require_local
+from harness.predict.answering import with_options, writes_choices, written_choice
 from harness.training.batches import TrainingSample
 
 
@@ -41,7 +42,11 @@ def build_samples(system: System, examples: Sequence[Example], *, training: bool
     """
     model = require_local(system.model)
     prompts = lay_out(system, examples, training=training)
-    rendered = model.render_answered(prompts, [[example.references[0]] for example in examples])
+    answers = [example.references[0] for example in examples]
+    if system.task.written and writes_choices(system):
+        prompts = [with_options(prompt, example.query) for prompt, example in zip(prompts, examples, strict=True)]
+        answers = [written_choice(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    rendered = model.render_answered(prompts, [[answer] for answer in answers])
     return [TrainingSample(prompt.tokens, prompt.answers[0]) for prompt in rendered]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from harness.api import Example, Model, ScoresChoices, System, TaskData
+from harness.api import AnswersQueries, Example, Model, System, TaskData
 from harness.data import canaries
 from harness.data.prepare import PreparedTask, prepare
 from harness.data.suite import Suite, load_suite
@@ -20,12 +21,13 @@ from harness.errors import HarnessError
 from harness.measure.environment import current_environment
 from harness.measure.meter import Meter
 from harness.metrics import Items, get
+from harness.metrics.metric import CHOICE_KINDS
 from harness.models import registry
 from harness.plan.discover import find_step
 from harness.predict import answering, label_calibration, prediction_rows
 from harness.records.measurements import Phase
 from harness.records.planned_trial import PlannedTrial
-from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row
+from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row, TaskInfo
 from harness.trial import prompt_form, self_tests
 from harness.trial.ablations import retrieved_passages
 from harness.trial.adaptation import adapt, seed_everything
@@ -73,12 +75,12 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     system, target = _calibrate(recorder, keep_prefix(recorder, system), target)
     rows = _ask(recorder, system, target.test, "target")
     note_unanswered(recorder, rows, suite.config.max_bad_rows)
-    serving, batch_checks = serve(recorder, system, target.test, rows, planned)
+    serving, batch_checks = serve(recorder, system, target.test if _is_measured(system) else (), rows, planned)
     for probe in probes:
         answers = _ask(recorder, System(system.model, probe.task_data.task), probe.test, "probe")
         note_unanswered(recorder, answers, suite.config.max_bad_rows)
         rows += answers
-    secrets = [probe for probe in target.canaries if _answerable(probe, system.model)]
+    secrets = [probe for probe in target.canaries if _answerable(probe, system)]
     for probe in secrets:
         rows += _ask(recorder, canaries.probe_system(system, probe.task_data.task), probe.test, "probe")
     if measurement.seen_items:  # of a shuffled split; last, so that nothing that is compared waits for it
@@ -89,7 +91,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     rows += tests.rows
     scored_tasks = (target, *probes, *secrets)
     with recorder.span("score"):
-        k = retrieved_passages(system, target)
+        k = retrieved_passages(system, target) or _told_passages(system, rows)
         depths = [(target, k), *((probe, 0) for probe in probes), *((secret, k) for secret in secrets)]
         scores = {name: value for task, depth in depths for name, value in _scores(task, rows, depth).items()}
     record = Completed(
@@ -98,9 +100,9 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         started_at=started_at,
         suite_version=suite.version,
         suite_hash=suite.hash,
-        model=model.info,
-        tasks=(*(task.info for task in scored_tasks), *tests.tasks),
-        spans=recorder.spans,
+        model=system.model.info,
+        tasks=(*(_with_reading(task.info, rows) for task in scored_tasks), *tests.tasks),
+        spans=recorder.spans if _is_measured(system) else (),
         scores=scores,
         adapted_bytes=recorder.adapted_bytes,
         trained_parameters=recorder.trained_parameters,
@@ -113,7 +115,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         synthetic=recorder.synthetic,
         corpus=tuple(recorder.corpus),
         checks=(*batch_checks, *tests.checks),
-        notes=(*recorder.notes, *endpoint_notes(model.info.endpoint)),
+        notes=(*recorder.notes, *endpoint_notes(system.model.info.endpoint)),
         environment=current_environment(energy_source=recorder.meter.energy_source),
     )
     return record, rows
@@ -157,7 +159,17 @@ def _prepare(suite: Suite, planned: PlannedTrial) -> Mapping[str, PreparedTask]:
             raise HarnessError(
                 f"the data of task {name!r} of {suite.file} changed after this trial was planned: run again."
             )
-    return prepared
+    if not planned.trial.answers:
+        return prepared
+    return {name: task if name in planned.probes else _written(task) for name, task in prepared.items()}
+
+
+def _written(task: PreparedTask) -> PreparedTask:
+    """Return a task whose choices are written; one without choices as it is."""
+    if task.info.kind not in CHOICE_KINDS:
+        return task
+    definition = replace(task.task_data.task, written=True)
+    return replace(task, task_data=replace(task.task_data, task=definition))
 
 
 def _check_model(planned: PlannedTrial, cache: Path) -> None:
@@ -185,8 +197,9 @@ def _calibrate(recorder: Recorder, system: System, target: PreparedTask) -> tupl
     return system, replace(target, info=target.info.model_copy(update={"calibration": calibration}))
 
 
-def _answerable(canary: PreparedTask, model: Model) -> bool:
-    return canary.info.kind != "multiple_choice" or isinstance(model, ScoresChoices)
+def _answerable(canary: PreparedTask, system: System) -> bool:
+    scored = canaries.probe_system(system, canary.task_data.task)
+    return canary.info.kind != "multiple_choice" or answering.scorer_of(scored) is not None
 
 
 def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: Role) -> list[Row]:
@@ -198,6 +211,24 @@ def _ask(recorder: Recorder, system: System, examples: Sequence[Example], role: 
         recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
         recorder.meter.set_timing(**prediction_rows.sum_timing(predictions))
     return prediction_rows.build_rows(system.task, examples, predictions, role)
+
+
+def _with_reading(task: TaskInfo, rows: Sequence[Row]) -> TaskInfo:
+    """Say how the answers of a task were had; of several ways, the commonest."""
+    readings = Counter(row.reading for row in rows if row.task == task.name and row.role != "control")
+    return task.model_copy(update={"reading": readings.most_common(1)[0][0]}) if readings else task
+
+
+def _is_measured(system: System) -> bool:
+    """Tell whether seconds are the system's: answers that were made elsewhere took others, which nobody knows."""
+    return not isinstance(system.model, AnswersQueries) or system.model.measured
+
+
+def _told_passages(system: System, rows: Sequence[Row]) -> int:
+    """Return the most passages that a system elsewhere named for a question of its task."""
+    if not isinstance(system.model, AnswersQueries):
+        return 0
+    return max((len(row.passages) for row in rows if row.role == "target"), default=0)
 
 
 def _scores(task: PreparedTask, rows: Sequence[Row], k: int) -> dict[str, float]:

@@ -7,7 +7,9 @@ instruction, unless the system itself keeps what all prompts begin with (`System
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter, sleep
 
@@ -39,7 +41,8 @@ def serve(
 
     One at a time, each after the one before (closed loop); or, with an arrival rate, as they arrive at random whether
     or not the system is ready (open loop): exponential gaps drawn with the trial's seed, first come first served, all
-    that wait answered together as one batch of at most the model's rows.
+    that wait answered together as one batch of at most the model's rows. A model behind an address is sent each request
+    when it is due, whatever is under way.
 
     Args:
         recorder: measures it as the phase ``serve``, warm-up and pauses between arrivals included.
@@ -56,6 +59,7 @@ def serve(
         return None, ()
     queries = [examples[index % len(examples)].query for index in range(options.requests)]
     progress = recorder.reporter("serve")
+    concurrency: int | None = getattr(system.model, "concurrent_requests", None)
     with recorder.span("serve"):
         warm_up = [
             prediction for example in examples[-WARM_UP:] for prediction in answering.predict(system, [example.query])
@@ -64,7 +68,8 @@ def serve(
             timed = _closed_loop(system, queries, cap_s(options), progress)
         else:
             times = arrival_times(options.requests, options.arrival_rate, planned.trial.seed, cap_s(options))
-            timed = _open_loop(system, list(zip(times, queries, strict=False)), progress)
+            loop = _open_loop if concurrency is None else _concurrent_loop
+            timed = loop(system, list(zip(times, queries, strict=False)), progress)
         predictions = [*warm_up, *[request.prediction for request in timed]]
         recorder.meter.count_tokens(**prediction_rows.count_tokens(predictions))
         recorder.meter.set_timing(**prediction_rows.sum_timing(predictions))
@@ -74,6 +79,7 @@ def serve(
         latency_target_s=options.latency_target_s,
         warm_up=len(warm_up),
         prefix_tokens=kept_tokens(system),
+        concurrency=concurrency if options.arrival_rate is not None else None,
         requests=tuple(_request(request, batch_answers) for request in timed),
     )
     return serving, _check(serving)
@@ -115,6 +121,29 @@ def _open_loop(
     return timed
 
 
+def _concurrent_loop(
+    system: System, arrivals: Sequence[tuple[float, Query]], progress: Callable[[int, int], None]
+) -> list[_TimedPrediction]:
+    """Ask each query when it is due, in a thread of its own: nobody waits for an answer to somebody else."""
+    finished = Counter[str]()
+    first_s = perf_counter()
+
+    def ask(arrival: tuple[float, Query]) -> _TimedPrediction:
+        due_s, query = arrival
+        (prediction,) = answering.predict(system, [query])
+        end_s = perf_counter()
+        finished["requests"] += 1
+        progress(finished["requests"], len(arrivals))
+        return _TimedPrediction(prediction, due_s, first_s + due_s, end_s)
+
+    with ThreadPoolExecutor(max_workers=len(arrivals)) as pool:
+        futures: list[Future[_TimedPrediction]] = []
+        for arrival in arrivals:
+            sleep(max(0.0, first_s + arrival[0] - perf_counter()))
+            futures.append(pool.submit(ask, arrival))
+    return [future.result() for future in futures]
+
+
 def _request(request: _TimedPrediction, batch_answers: dict[str, str | None]) -> Request:
     raw, name = request.prediction.raw, request.prediction.query.id
     tokens = prediction_rows.count_tokens([request.prediction])
@@ -124,9 +153,11 @@ def _request(request: _TimedPrediction, batch_answers: dict[str, str | None]) ->
         arrived_s=request.arrived_s,
         wall_s=request.end_s - request.start_s,
         first_token_s=None if raw.first_token_at is None or first_at is None else first_at - request.start_s,
-        tokens_in=tokens["tokens_in"] or 0,
-        tokens_out=tokens["tokens_out"] or 0,
+        tokens_in=tokens["tokens_in"],
+        tokens_out=(tokens["tokens_out"] or 0) if raw.counted else None,
         **prediction_rows.sum_timing([request.prediction]),
+        service_s=raw.service_s,
+        tries=raw.tries,
         agrees=request.prediction.answer == batch_answers[name] if name in batch_answers else None,
     )
 
@@ -136,5 +167,6 @@ def _check(serving: Serving) -> tuple[Check, ...]:
     agrees = {request.id: request.agrees for request in reversed(serving.requests) if request.agrees is not None}
     if not agrees:
         return ()
-    note = None if serving.arrival_rate is None else "requests that waited together were answered together"
+    together = serving.arrival_rate is not None and serving.concurrency is None
+    note = "requests that waited together were answered together" if together else None
     return (Check(name="batch", items=len(agrees), agreeing=sum(agrees.values()), note=note),)

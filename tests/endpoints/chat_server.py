@@ -26,7 +26,11 @@ class ChatServer(ThreadingHTTPServer):
         answer: from the text of the prompt to the text of the answer, or to a dict that is put into the reply.
         refuses: parameters that are answered by 400.
         share: of the requests that fail, by the seed and their number.
-        answer_turns: called with the turns and the body in place of `answer`, where there is one.
+        answer_turns: called with the turns and the body in place of `answer`, where there is one; answer_body: with
+            the body alone.
+        pieces: seconds and text of what a stream sends, one after the other; empty: the answer at once.
+        failures: how often a question that holds a text is answered by 500 first.
+        cut_streams: how the next streams break off.
         answered: questions by how often they were answered; bodies, headers: of all requests.
     """
 
@@ -38,7 +42,8 @@ class ChatServer(ThreadingHTTPServer):
         self.answer, self.refuses, self.share, self.delay_s, self.status = answer, refuses, share, delay_s, status
         self.random, self.lock = random.Random(seed), threading.Lock()
         self.answered, self.bodies, self.headers, self.usd, self.most_at_once, self.now = Counter(), [], [], 0.0, 0, 0
-        self.redirect = self.answer_turns = None
+        self.redirect = self.answer_turns = self.answer_body = None
+        self.pieces, self.failures, self.cut_streams = [], {}, []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -92,8 +97,15 @@ class Handler(BaseHTTPRequestHandler):
                 return
         turns = body.get("messages")
         text = "\n".join(turn["content"] for turn in turns) if turns else body["prompt"]
-        answer = server.answer_turns(turns, body) if server.answer_turns else server.answer(text)
+        if server.answer_body:
+            answer = server.answer_body(body)
+        else:
+            answer = server.answer_turns(turns, body) if server.answer_turns else server.answer(text)
         choice = {"index": 0, "finish_reason": "stop"}
+        if again := next((name for name, count in server.failures.items() if name in text and count), None):
+            server.failures[again] -= 1
+            self.send(500, {"error": {"message": "fault"}}, {"retry-after-ms": "300"})
+            return
         if isinstance(answer, int):
             message = "down" if answer >= 500 else "This model's maximum context length is exceeded."
             self.send(answer, {"error": {"message": message}})
@@ -108,7 +120,32 @@ class Handler(BaseHTTPRequestHandler):
             server.answered[text] += 1
             server.usd += (usage["prompt_tokens"] * USD_IN + usage["completion_tokens"] * USD_OUT) / 1e6
         served = choice.pop("model", f"{body['model']}-2026-01-01")
+        if body.get("stream"):
+            self.stream(served, str(answer), usage)
+            return
         self.send(200, {"model": served, "system_fingerprint": "fp_1", "choices": [choice], "usage": usage})
+
+    def stream(self, model, answer, usage):
+        cut = self.server.cut_streams.pop() if self.server.cut_streams else None
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        self.event({"model": model, "choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        for wait_s, text in self.server.pieces or [(0, answer)]:
+            time.sleep(wait_s)
+            self.event({"model": model, "choices": [{"delta": {"content": text}}]})
+        if cut == "error":
+            self.event({"error": {"message": "upstream failed", "code": 502}})
+        if cut is None:
+            self.event({"model": model, "choices": [{"delta": {}, "finish_reason": "stop"}]})
+            self.event({"model": model, "choices": [], "usage": usage})
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def event(self, content):
+        self.wfile.write(f"data: {json.dumps(content)}\n\n".encode())
+        self.wfile.flush()
 
     def fail(self, fault):
         if fault == "429":

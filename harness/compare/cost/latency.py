@@ -35,6 +35,8 @@ def summarise_latency(servings: Sequence[Serving]) -> Latency | None:
     runs = [serving.requests for serving in servings if serving.requests]
     first_tokens = [[request.first_token_s for request in run if request.first_token_s is not None] for run in runs]
     sequential = requests if rate is None else []
+    services = [[request.service_s for request in run if request.service_s is not None] for run in runs]
+    tries = [request.tries for request in requests if request.tries is not None]
     return Latency(
         requests=len(requests),
         wall=quantiles_of_runs([[request.wall_s for request in run] for run in runs]),
@@ -43,6 +45,9 @@ def summarise_latency(servings: Sequence[Serving]) -> Latency | None:
         decode_tokens_per_s=_rate([(request.decode_tokens, request.decode_s) for request in sequential]),
         output_tokens=_mean_output(requests),
         arrival_rate=rate,
+        service=quantiles_of_runs(services) if sum(map(len, services)) == len(requests) else (),
+        retried=sum(count > 1 for count in tries) / len(tries) if len(tries) == len(requests) else None,
+        concurrency=servings[0].concurrency,
         latency_target_s=target_s,
         in_time=None if target_s is None else _share_in_time(runs, target_s),
     )
@@ -114,9 +119,9 @@ def _rate(parts: Sequence[tuple[int | None, float | None]]) -> float | None:
 
 
 def _mean_output(requests: Sequence[Request]) -> float | None:
-    """Mean output tokens a request; None where choices were scored, which generates none."""
-    total = sum(request.tokens_out for request in requests)
-    return total / len(requests) if total else None
+    """Mean output tokens a request; None where choices were scored, which generates none, and where unknown for one."""
+    counts = [request.tokens_out for request in requests if request.tokens_out is not None]
+    return sum(counts) / len(counts) if sum(counts) and len(counts) == len(requests) else None
 
 
 def _share_in_time(runs: Sequence[Sequence[Request]], target_s: float) -> Estimate:

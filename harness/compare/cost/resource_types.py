@@ -29,6 +29,9 @@ class Latency(StoredModel):
         prefill_tokens_per_s: prompt tokens read a second by a single request; decode_tokens_per_s: generated.
         output_tokens: mean tokens generated a request.
         arrival_rate: requests a second (open loop); None: each after the one before.
+        service: percentiles of the request that was answered over a line, without waiting and earlier tries; retried:
+            share of the requests that took more than one; None, as `concurrency`, where no model is elsewhere.
+        concurrency: requests that could be under way at once in an open loop.
         latency_target_s: of a request; in_time: share of the requests that met it, in [0, 1].
     """
 
@@ -39,6 +42,9 @@ class Latency(StoredModel):
     decode_tokens_per_s: float | None = None
     output_tokens: float | None = None
     arrival_rate: float | None = None
+    service: tuple[Quantile, ...] = ()
+    retried: float | None = None
+    concurrency: int | None = None
     latency_target_s: float | None = None
     in_time: Estimate | None = None
 

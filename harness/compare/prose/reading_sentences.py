@@ -12,7 +12,9 @@ from harness.compare.table.result import StrategyResult, TaskResult
 _HOW: dict[Reading, str] = {
     "calibrated": "scored labels, calibrated",
     "raw": "scored labels, not calibrated",
-    "written": "written, not calibrated",
+    "scored": "scored choices",
+    "constrained": "one of the choices generated, not calibrated",
+    "written": "generated text, not calibrated",
 }
 
 

@@ -22,7 +22,8 @@ def sentences(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -
         scored: its rows that have a score, best first.
         name: names rows.
     """
-    return [sentence for sentence in (_in_time(task, scored, name), _short_outputs(scored, name)) if sentence]
+    single = (_in_time(task, scored, name), _over_a_line(scored, name), _short_outputs(scored, name))
+    return [sentence for sentence in single if sentence]
 
 
 def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
@@ -35,8 +36,24 @@ def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) ->
     if target_s is None:
         return ""
     shares = [f"{name(row)} {score(latency.in_time)}" for row, latency in latencies if latency.in_time]
-    how = "one at a time" if rate is None else f"arriving at random, {rate:g} a second"
-    return f"Share of requests ({how}) answered within {target_s:g} s: {listing(shares)}."
+    how = "one at a time" if rate is None else f"Poisson arrivals, {rate:g} a second"
+    return f"Requests within {target_s:g} s ({how}): {listing(shares)}."
+
+
+def _over_a_line(scored: Sequence[StrategyResult], name: Names) -> str:
+    """Tell waiting from service where a model is asked over a line."""
+    parts: list[str] = []
+    for row in scored:
+        latency = row.cost.latency if row.cost else None
+        median = next((quantile for quantile in latency.service if quantile.share == 0.5), None) if latency else None
+        if latency is None or median is None:
+            continue
+        retried = f", {latency.retried:.0%} asked again after a fault" if latency.retried else ""
+        most = f", at most {latency.concurrency} at once" if latency.concurrency else ""
+        parts.append(f"{name(row)} {median.value_s:.2f} s{retried}{most}")
+    if not parts:
+        return ""
+    return f"Of what a user waits, the request that is answered takes, by its median: {listing(parts)}."
 
 
 def _short_outputs(scored: Sequence[StrategyResult], name: Names) -> str:

@@ -210,8 +210,9 @@ class AblationEffect(StoredModel):
         return self.score.value - self.change.value
 
 
-Reading = Literal["calibrated", "raw", "written"]
-"""How answers were read: scored labels by the calibrated or by the raw scores, or text that the model wrote."""
+Reading = Literal["calibrated", "raw", "scored", "constrained", "written"]
+"""How answers were read: scored labels by the calibrated or by the raw scores; scored choices of single items; a text
+that could be nothing but a choice; or one that could be anything."""
 
 
 class Readings(StoredModel):

@@ -17,6 +17,7 @@ from harness.metrics import get
 from harness.metrics.statistical_power import ALPHA
 from harness.plan import chain
 from harness.plan.chain import Call
+from harness.records.record import Budget
 
 Shape = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
 """A chain without what makes no difference to one task: two texts with one shape are the same system there."""
@@ -51,8 +52,7 @@ class _Table:
         self.calls = {key: _parsed(row.strategy) for key, row in rows.items() if key in scored}
         self._by_shape: dict[tuple[Shape, str, str], ScoreKey] = {}
         for key, calls in self.calls.items():
-            budget = str(rows[key].budget or "")
-            self._by_shape[_shape(calls, task), key[1], budget] = key
+            self._by_shape[_shape(calls, task), key[1], _settings(rows[key].budget, rows[key].answers)] = key
 
         self._tuning = {call.name for calls in self.calls.values() for call in calls if _tasks(call)}
         self._tuning |= {calls[0].name for key, calls in self.calls.items() if len(calls) == 1 and _trained(rows[key])}
@@ -65,8 +65,13 @@ class _Table:
     def find(self, calls: Sequence[Call], like: ScoreKey) -> ScoreKey | None:
         """Find the row of a chain with the same model: with the same budget, or where it had nothing to search."""
         shape, model = _shape(calls, self.task), like[1]
-        indices = self._by_shape.get((shape, model, str(self.rows[like].budget or "")))
-        return indices or self._by_shape.get((shape, model, ""))
+        row = self.rows[like]
+        indices = self._by_shape.get((shape, model, _settings(row.budget, row.answers)))
+        return indices or self._by_shape.get((shape, model, _settings(None, row.answers)))
+
+
+def _settings(budget: Budget | None, answers: str | None) -> str:
+    return f"{budget or ''} {answers or ''}"
 
 
 def _interactions(table: _Table, up: int) -> dict[ScoreKey, tuple[Interaction, ...]]:

@@ -56,7 +56,11 @@ def _reading(group: Group) -> Reading | None:
         return None
     if task.calibration:
         return "calibrated" if task.calibration.default else "raw"
-    return "written" if any(any(items.outputs) for items in group.items.values()) else None
+    if task.reading in ("constrained", "written"):
+        return task.reading
+    if any(any(items.outputs) for items in group.items.values()):
+        return "written"
+    return None if task.kind == "classification" else "scored"
 
 
 def _both_readings(groups: Sequence[Group], metric: str) -> dict[ScoreKey, Readings]:

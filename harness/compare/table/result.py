@@ -30,7 +30,7 @@ from harness.compare.table.findings import (
 from harness.compare.table.retrieval_split import RetrievalSplit
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import CorpusLearning, StoredModel
-from harness.records.record import Budget, Search
+from harness.records.record import Budget, Search, row_label
 
 Status = Literal["completed", "failed", "skipped"]
 
@@ -90,11 +90,13 @@ class StrategyResult(StoredModel):
         reading: how its answers were read; None where nothing is chosen, or the record does not say.
         readings: its scores by both readings of its labels' scores; None where they are not stored.
         single_answer: given to nearly all items; None: there is none.
+        confidence: of its scored answers by each reading that is known, the default first; empty where none are scored.
         interactions: of a chain, for each way of taking it apart into two that are rows too.
         forgetting: of a sequence of tasks; None for anything else.
         learning_curve: its sizes of training data, rising, where more than one was tried.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
         same_as: label of an earlier row of the model that gave the same output to every item in every seed: one system
+        answers: ``written``: its choices were written, though it may score; None: as usual.
             under two names. None: there is none.
         one_seed: some step is random, and it ran with a single seed: its spread over seeds is not its own.
         classes: scores of each label, for a classification.
@@ -130,6 +132,7 @@ class StrategyResult(StoredModel):
     budget: Budget | None = None
     same_as: str | None = None
     one_seed: bool = False
+    answers: Literal["written"] | None = None
     classes: tuple[ClassResult, ...] = ()
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     money: Money | None = None
@@ -146,7 +149,7 @@ class StrategyResult(StoredModel):
     @property
     def label(self) -> str:
         """What the row is called: the strategy, and what it could spend on looking for its parameters."""
-        return f"{self.strategy} [{self.budget}]" if self.budget else self.strategy
+        return row_label(self.strategy, self.budget, self.answers)
 
     @property
     def seeds(self) -> int:

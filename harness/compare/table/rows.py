@@ -82,6 +82,11 @@ def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
 
 
 def _row(
+def distinct(same: Mapping[ScoreKey, str]) -> Callable[[ScoreKey], ScoreKey]:
+    """Map a key to that of the earlier row with the same answers, so that one system is tested once."""
+    return lambda key: (same[key], *key[1:]) if key in same else key
+
+
     group: Group, panels: Panels, retentions: tuple[Retention, ...], trials: tuple[TrialResult, ...]
 ) -> StrategyResult:
     reason = _reason(trials)
@@ -92,6 +97,7 @@ def _row(
             model=group.model,
             budget=group.budget,
             status=trials[0].status,
+            answers=group.answers,
             reason=reason,
             trials=trials,
         )
@@ -104,6 +110,7 @@ def _row(
         budget=group.budget,
         status="completed",
         reason=reason,
+        answers=group.answers,
         scores=_scores(panels, group.key),
         retention=retentions,
         gap=_gap(group.trials, panels),

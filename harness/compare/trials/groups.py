@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness import metrics
 from harness.compare.stats.panel import Panel
@@ -36,6 +37,11 @@ class Group:
     def budget(self) -> Budget | None:
         """Budget of its hyperparameter search; None without one."""
         return self.trials[0].record.trial.budget
+
+    @property
+    def answers(self) -> Literal["written"] | None:
+        """How its choices were answered, if not as usual."""
+        return self.trials[0].record.trial.answers
 
     @property
     def task(self) -> str:

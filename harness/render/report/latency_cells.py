@@ -41,7 +41,8 @@ def figures(latency: Latency) -> dict[str, str | int | float | bool | None]:
         "request_decode_tokens_per_s": latency.decode_tokens_per_s,
         "request_output_tokens": latency.output_tokens,
     }
-    for name, quantiles in (("request", latency.wall), ("first_token", latency.first_token)):
+    columns = (("request", latency.wall), ("first_token", latency.first_token), ("service", latency.service))
+    for name, quantiles in columns:
         for quantile in quantiles:
             prefix = f"{name}_p{quantile.share * 100:g}"
             bounds = {f"{prefix}_s_low": quantile.low_s, f"{prefix}_s_high": quantile.high_s}
