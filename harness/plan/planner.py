@@ -155,10 +155,6 @@ class _TrialBuilder:
     suite: Suite
     config: RunConfig
     limits: dict[str, int]
-def _answers_alone(links: Sequence[Link]) -> bool:
-    return any(link.step.answers_alone for link in links)
-
-
     prepared: dict[str, PreparedTask]
     fresh: FreshItems | None = None
     identities: dict[str, str] = field(default_factory=dict[str, str])
@@ -208,6 +204,7 @@ def _answers_alone(links: Sequence[Link]) -> bool:
             train_items=size,
             budget=self.config.budget if space_of(links) else None,
             fresh=self.fresh.label if self.fresh else None,
+            answers="written" if self._is_written(task) else None,
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
@@ -220,7 +217,6 @@ def _answers_alone(links: Sequence[Link]) -> bool:
         key_parts += request_options(measurement)
         return PlannedTrial(
             trial=trial.model_copy(update={"key": key_hash(key_parts)}),
-            answers="written" if self._is_written(task) and not _answers_alone(links) else None,
             suite_folder=str(self.suite.folder.resolve()),
             model_reference=model.reference,
             model_identity=model.identity,
@@ -236,6 +232,9 @@ def _answers_alone(links: Sequence[Link]) -> bool:
             skip=next(self._reasons_to_skip([task, *train_tasks], links, model), None),
         )
 
+    def _is_written(self, task: PreparedTask) -> bool:
+        return self.config.answers == "written" and task.info.role == "target" and task.info.kind in CHOICE_KINDS
+
     def train_tasks(self, task: PreparedTask, links: Sequence[Link]) -> list[PreparedTask]:
         """Prepare the other tasks that the steps learn from, in the suite's order.
 
@@ -248,9 +247,6 @@ def _answers_alone(links: Sequence[Link]) -> bool:
             self.suite.task(name)
             raise HarnessError(f"task {name!r} of {self.suite.file} is a probe: nothing may be trained on it.")
         names = [name for name in targets if name in task_names or "all" in task_names]
-    def _is_written(self, task: PreparedTask) -> bool:
-        return self.config.answers == "written" and task.info.role == "target" and task.info.kind in CHOICE_KINDS
-
         for name in names:
             if name not in self.prepared:
                 self.prepared[name] = prepare(self.suite, name, limits=self.limits)

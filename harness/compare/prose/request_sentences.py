@@ -36,8 +36,8 @@ def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) ->
     if target_s is None:
         return ""
     shares = [f"{name(row)} {score(latency.in_time)}" for row, latency in latencies if latency.in_time]
-    how = "one at a time" if rate is None else f"Poisson arrivals, {rate:g} a second"
-    return f"Requests within {target_s:g} s ({how}): {listing(shares)}."
+    how = "one at a time" if rate is None else f"arriving at random, {rate:g} a second"
+    return f"Share of requests ({how}) answered within {target_s:g} s: {listing(shares)}."
 
 
 def _over_a_line(scored: Sequence[StrategyResult], name: Names) -> str:

@@ -90,13 +90,12 @@ class StrategyResult(StoredModel):
         reading: how its answers were read; None where nothing is chosen, or the record does not say.
         readings: its scores by both readings of its labels' scores; None where they are not stored.
         single_answer: given to nearly all items; None: there is none.
-        confidence: of its scored answers by each reading that is known, the default first; empty where none are scored.
         interactions: of a chain, for each way of taking it apart into two that are rows too.
         forgetting: of a sequence of tasks; None for anything else.
         learning_curve: its sizes of training data, rising, where more than one was tried.
         budget: what it could spend on looking for its parameters; None: they have their defaults.
-        same_as: label of an earlier row of the model that gave the same output to every item in every seed: one system
         answers: ``written``: its choices were written, though it may score; None: as usual.
+        same_as: label of an earlier row of the model that gave the same output to every item in every seed: one system
             under two names. None: there is none.
         one_seed: some step is random, and it ran with a single seed: its spread over seeds is not its own.
         classes: scores of each label, for a classification.
@@ -130,9 +129,9 @@ class StrategyResult(StoredModel):
     forgetting: Forgetting | None = None
     learning_curve: tuple[SizeResult, ...] = ()
     budget: Budget | None = None
+    answers: Literal["written"] | None = None
     same_as: str | None = None
     one_seed: bool = False
-    answers: Literal["written"] | None = None
     classes: tuple[ClassResult, ...] = ()
     confusion: tuple[tuple[str, ...], tuple[tuple[int, ...], ...]] | None = None
     money: Money | None = None

@@ -82,11 +82,6 @@ def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
 
 
 def _row(
-def distinct(same: Mapping[ScoreKey, str]) -> Callable[[ScoreKey], ScoreKey]:
-    """Map a key to that of the earlier row with the same answers, so that one system is tested once."""
-    return lambda key: (same[key], *key[1:]) if key in same else key
-
-
     group: Group, panels: Panels, retentions: tuple[Retention, ...], trials: tuple[TrialResult, ...]
 ) -> StrategyResult:
     reason = _reason(trials)
@@ -96,8 +91,8 @@ def distinct(same: Mapping[ScoreKey, str]) -> Callable[[ScoreKey], ScoreKey]:
             strategy=group.strategy,
             model=group.model,
             budget=group.budget,
-            status=trials[0].status,
             answers=group.answers,
+            status=trials[0].status,
             reason=reason,
             trials=trials,
         )
@@ -108,9 +103,9 @@ def distinct(same: Mapping[ScoreKey, str]) -> Callable[[ScoreKey], ScoreKey]:
         strategy=group.strategy,
         model=group.model,
         budget=group.budget,
+        answers=group.answers,
         status="completed",
         reason=reason,
-        answers=group.answers,
         scores=_scores(panels, group.key),
         retention=retentions,
         gap=_gap(group.trials, panels),
