@@ -77,6 +77,7 @@ class TaskConfig(_Strict):
         paraphrases: up to three other instructions; some test items are asked with each, to see how much the wording
             decides. No score of the task depends on them.
         synthetic_by: the model that wrote the items, where one did: no decision rests on training rows of its own too.
+        strategies: what `harness run` compares on this task unless told; none: what the suite names.
     """
 
     name: Name
@@ -115,6 +116,7 @@ class TaskConfig(_Strict):
     canaries: Canaries = Field(default_factory=lambda: Canaries.model_validate({}))
     paraphrases: tuple[str, ...] = ()
     synthetic_by: str | None = None
+    strategies: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TaskConfig":
@@ -229,7 +231,7 @@ class SuiteConfig(_Strict):
     """A suite.toml.
 
     Attributes:
-        strategies: what `harness run` compares unless told.
+        strategies: what `harness run` compares unless told, on tasks that name none.
         passage_words: about how long the passages are that corpus files are cut into.
         max_bad_rows: share of a table's rows that may be left out because they cannot be used (at least one row), and
             of items that may be too long for the model; 0: none.

@@ -67,8 +67,12 @@ class Suite:
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """Strategies that a run compares by default."""
-        return self.config.strategies
+        """Strategies that a run compares by default, on one target or another."""
+        return tuple(dict.fromkeys(text for task in self.targets for text in self.strategies_of(task.name)))
+
+    def strategies_of(self, task: str) -> tuple[str, ...]:
+        """Return the strategies that a run compares on a task by default."""
+        return self.task(task).strategies or self.config.strategies
 
     @property
     def tasks(self) -> tuple[TaskConfig, ...]:
@@ -120,7 +124,7 @@ class Suite:
         Left out are description, licence, the default strategies, the rows that may be bad, and paraphrases: no score
         depends on them.
         """
-        left_out = {**dict.fromkeys(COSMETIC, True), "tasks": {"__all__": {"paraphrases"}}}
+        left_out = {**dict.fromkeys(COSMETIC, True), "tasks": {"__all__": {"paraphrases", "strategies"}}}
         settings = self.config.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for label, content in sorted(self._contents()):

@@ -86,7 +86,7 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
     fresh = parse_split(suite, config.split, config.tasks) if config.split else None
     names = [suite.task(name).name for name in config.tasks] or [task.name for task in suite.tasks]
     names = [fresh.task] if fresh else names
-    chains = _chains(config.strategies or suite.strategies, f" (of {suite.file})" if not config.strategies else "")
+    chains = {name: _compared(suite, name, config.strategies) for name in names}
     models = [registry.identify(name) for name in config.models]
     limits = {name: size for name, size in config.limits.model_dump().items() if size is not None}
     file = fresh.file if fresh else None
@@ -97,14 +97,16 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         for seed in config.seeds
         for model in models
         for task in prepared.values()
-        for links in (chains if task.info.role == "target" else _chains([BASELINE]))
+        for links in chains[task.info.name]
         if seed == config.seeds[0] or _is_random(links)
         for size in _train_sizes(config.train_sizes, task, links)
     ]
-    systems = len(chains) * len(models)
-    pairs = max(1, systems * (systems - 1) // 2)
     tasks = tuple(
-        _task_plan(task, [note for model in models for note in builder.long_items(task, model).notes], pairs)
+        _task_plan(
+            task,
+            [note for model in models for note in builder.long_items(task, model).notes],
+            len(chains[task.info.name]) * len(models),
+        )
         for task in prepared.values()
     )
     return Plan(suite.name, suite.version, tasks, tuple(trials), builder.prepared)
@@ -112,6 +114,13 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
 
 def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
     """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
+def _compared(suite: Suite, name: str, asked: Sequence[str]) -> list[tuple[Link, ...]]:
+    """Return what is compared on a task: what was asked for, or what the task or its suite names; a probe has one row."""
+    if suite.task(name).role == "probe":
+        return _chains([BASELINE])
+    return _chains(asked) if asked else _chains(suite.strategies_of(name), f" (of {suite.file})")
+
+
     chains: dict[str, tuple[Link, ...]] = {}
     for text in texts:
         try:
@@ -182,7 +191,7 @@ class _TrialBuilder:
         Args:
             task: the target.
             links: the chain.
-            model: to adapt.
+            model: to adapt; a system elsewhere stands among its rows and asks none.
             seed: of everything random.
             size: training items; None: all. The test items are the same, so all sizes share a basis.
         """
@@ -297,6 +306,7 @@ def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:
     return sorted(requirements_of(task.task_data.task.kind) - model.capabilities)
 
 
-def _task_plan(task: PreparedTask, notes: Sequence[str], pairs: int) -> TaskPlan:
+def _task_plan(task: PreparedTask, notes: Sequence[str], rows: int) -> TaskPlan:
+    pairs = max(1, rows * (rows - 1) // 2)
     smallest = detectable_difference(paired_sd(), len(task.test), alpha=ALPHA / pairs)
     return TaskPlan(task.info.name, task.info.role, task.info.sizes, smallest, (*task.info.warnings, *notes))

@@ -10,6 +10,7 @@ import pytest
 
 from harness.api import Needs, Step
 from harness.data.content_hash import folder_hash
+from harness.data.suite import load_suite
 from harness.errors import HarnessError, unknown
 from harness.models.registry import identify
 from harness.plan import planner as module
@@ -171,6 +172,20 @@ def test_other_weights_of_a_model_that_a_step_brings_make_another_trial(suite, m
 def test_the_same_plan_has_the_same_keys(suite, model):
     assert keys(planned(suite, model)) == keys(planned(suite, model))
     assert len(set(keys(planned(suite, model)).values())) == 3
+
+
+def test_a_task_may_name_what_is_compared_on_it_and_a_flag_wins(suite, model):
+    before = load_suite(suite)
+    own = SUITE.replace('instruction = "Good or bad?"', 'instruction = "Good or bad?"\nstrategies = ["few_shot"]')
+    (suite / "suite.toml").write_text(own)
+    assert names(planned(suite, model)) == [("sentiment", "few_shot", 0), ("facts", "zero_shot", 0)]
+    assert names(planned(suite, model, "lora")) == [("sentiment", "lora", 0), ("facts", "zero_shot", 0)]
+    after = load_suite(suite)
+    assert after.strategies == ("few_shot",)
+    assert after.hash == before.hash  # no score depends on it
+    (suite / "suite.toml").write_text(own.replace('"few_shot"]', '"few_shto"]'))
+    with pytest.raises(HarnessError, match=r"did you mean 'few_shot'.*suite\.toml"):
+        planned(suite, model)
 
 
 @pytest.mark.parametrize(
