@@ -115,7 +115,7 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
 def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
     """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
 def _compared(suite: Suite, name: str, asked: Sequence[str]) -> list[tuple[Link, ...]]:
-    """Return what is compared on a task: what was asked for, or what the suite names for it; on a probe the baseline."""
+    """Return what is compared on a task: what was asked for, else what the suite names; on a probe the baseline."""
     if suite.task(name).role == "probe":
         return _chains([BASELINE])
     return _chains(asked) if asked else _chains(suite.strategies_of(name), f" (of {suite.file})")
