@@ -217,6 +217,7 @@ class Forecast(StoredModel):
         host_peak_bytes: highest resident memory of the trial's process in any phase; None: not predicted.
         gpu_peak_bytes: highest memory reserved on the GPU; None: no GPU, or not predicted.
         tokens_in: read in all phases; tokens_out: written.
+        corrected_by: completed trials of the same run by which the seconds were corrected.
     """
 
     phases_s: dict[str, float]
@@ -225,7 +226,7 @@ class Forecast(StoredModel):
     gpu_peak_bytes: int | None = None
     tokens_in: float | None = None
     tokens_out: float | None = None
-        corrected_by: completed trials of the same run by which the seconds were corrected.
+    corrected_by: int = 0
 
     @property
     def total_s(self) -> float:
@@ -234,7 +235,6 @@ class Forecast(StoredModel):
 
     @property
     def floor_s(self) -> float:
-    corrected_by: int = 0
         """Seconds of all phases if training stops as early as it may."""
         return sum(self.floor_phases_s.get(phase, seconds) for phase, seconds in self.phases_s.items())
 
