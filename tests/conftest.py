@@ -1,12 +1,15 @@
 """Shared fixtures: tiny models, made once a session. Nothing heavy is imported before one is used."""
 
 import gc
+import json
 import os
 import signal
 import sys
 from importlib import import_module
 
 import pytest
+
+from tests.stub_model import save_stub
 
 os.environ.setdefault("HARNESS_FORECAST", "off")  # a tiny model needs no machine to be measured for it
 
@@ -75,6 +78,20 @@ def tiny_folders(tmp_path_factory):
             made[key] = tiny.save_model(tmp_path_factory.mktemp(kind), kind, **options)
         return made[key]
 
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bare_model(tmp_path_factory):
+    """The folder of a model that can be planned with; it cannot be loaded."""
+    folder = save_stub(tmp_path_factory.mktemp("bare") / "model")
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 4, **sizes}
+    (folder / "config.json").write_text(json.dumps(config))
+    tokens = {"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1, "[UNK]": 2}, "unk_token": "[UNK]"}}
+    added = {"id": 3, "content": "</s>", "special": True}
+    (folder / "tokenizer.json").write_text(json.dumps({"version": "1.0", "added_tokens": [added], **tokens}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder
 
 

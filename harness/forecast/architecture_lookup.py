@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from harness.api.architecture import Architecture, Linear
 from harness.errors import HarnessError
+from harness.models.folder_check import read_header
+
+_CONFIG: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def read_architecture(folder: Path, dtype_bytes: float | None = None) -> Architecture:
@@ -29,13 +33,12 @@ def read_architecture(folder: Path, dtype_bytes: float | None = None) -> Archite
     """
     file = folder / "config.json"
     try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        shape = parse_config(config)
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{file} cannot be read: {error}.") from error
+        shape = parse_config(_CONFIG.validate_python(json.loads(file.read_text(encoding="utf-8"))))
+        parameters = sum(map(_count_parameters, sorted(folder.glob("*.safetensors")))) or None
+    except (OSError, ValueError, RecursionError) as error:
+        raise HarnessError(f"{file} cannot be read: {' '.join(str(error).split())[:200]}.") from error
     except KeyError as error:
         raise HarnessError(f"{file} names no {error}: its memory and time cannot be forecast.") from error
-    parameters = sum(map(_count_parameters, sorted(folder.glob("*.safetensors")))) or None
     return replace(shape, exact_parameters=parameters, dtype_bytes=dtype_bytes or native_dtype_bytes())
 
 
@@ -50,11 +53,7 @@ def native_dtype_bytes() -> float:
 
 
 def _count_parameters(file: Path) -> int:
-    """Count the parameters in a safetensors header: its length in 8 bytes, then JSON (the format's specification)."""
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header: dict[str, Any] = json.loads(stream.read(length))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return sum(prod(tensor.shape) for tensor in read_header(file).values())
 
 
 def llama(  # noqa: PLR0913, PLR0917 - the numbers of a model card
@@ -80,6 +79,7 @@ def parse_config(config: dict[str, object]) -> Architecture:
 
     Raises:
         KeyError: a size is missing under all of its usual names.
+        ValueError: a size is less than 1.
     """
     text_config = config.get("text_config")
     config = {**config, **text_config} if isinstance(text_config, dict) else config
@@ -89,6 +89,8 @@ def parse_config(config: dict[str, object]) -> Architecture:
         number = next((field for name in names if isinstance(field := config.get(name), int)), default)
         if number is None:
             raise KeyError(names[0])
+        if number < 1:
+            raise ValueError(f"{names[0]} is {number}")
         return number
 
     hidden, heads = size("hidden_size", "n_embd", "d_model"), size("num_attention_heads", "n_head")

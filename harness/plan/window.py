@@ -85,7 +85,7 @@ def _positions(reference: str, backend: str) -> int | None:
     folder = registry.present(reference, cache.root(), by=backend)
     try:
         settings = json.loads((folder / "config.json").read_bytes()) if folder else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     positions = settings.get("max_position_embeddings") if isinstance(settings, dict) else None
     return positions if isinstance(positions, int) else None

@@ -18,6 +18,8 @@ from harness.store.results_store import Store
 
 ROOT = Path(__file__).parents[2]
 COUNT, SLEEP_S = 12, 0.03
+PATIENCE_S = 600.0
+"""A test waits so long for what a busy machine does late."""
 
 
 def parent(folder):
@@ -32,7 +34,7 @@ def finished(store):
     return {one.record.trial.key: (one.record, one.rows()) for one in store.load()}
 
 
-def wait_until(condition, seconds=10.0):
+def wait_until(condition, seconds=PATIENCE_S):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
@@ -61,14 +63,14 @@ def kill_and_resume(folder, kills, seed):
         time.sleep(chance.uniform(0, 2 * SLEEP_S + 0.05))
         running.send_signal(signal.SIGKILL)
         killed += running.wait() == -signal.SIGKILL
-        wait_until(lambda: not workers_that_live(folder), seconds=5)
+        wait_until(lambda: not workers_that_live(folder), seconds=60)
         now = finished(store)
         assert store.problems == []
         assert seen.items() <= now.items()
         seen = now
         if len(seen) == COUNT:
             break
-    assert parent(folder).wait(timeout=60) == 0
+    assert parent(folder).wait(timeout=PATIENCE_S) == 0
     return store, seen, killed
 
 

@@ -1,7 +1,9 @@
 """Damaged and hostile inputs: files of every kind that the harness reads, changed at random, seeded."""
 
+import io
 import json
 import random
+import zipfile
 
 NASTY = [
     b"\x00",
@@ -72,3 +74,15 @@ def mutate_json(content: bytes, rng: random.Random) -> bytes:
         values = [None, [], {}, "", "\ud83d", -1, 10**400, 1e308, True, "x" * 300, [[]], {"a": {"b": []}}, 0.5]
         node[key] = rng.choice(values)
     return json.dumps(tree).encode("utf-8", "surrogatepass")
+
+
+def mutate_zip(content: bytes, rng: random.Random) -> bytes:
+    """Damage one member of a zip file, so that it can still be unpacked."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        names = source.namelist()
+        damaged = rng.choice(names)
+        for name in names:
+            member = source.read(name)
+            target.writestr(name, mutate(member, rng) if name == damaged else member)
+    return out.getvalue()

@@ -39,6 +39,36 @@ def test_an_encoder_decoder_is_refused(tmp_path):
     assert "is an encoder-decoder (t5)" in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "field"),
+    [
+        ("config.json", {"architectures": [True]}, "architectures.0"),
+        ("config.json", {"architectures": 5}, "architectures"),
+        ("config.json", {"vocab_size": {}}, "vocab_size"),
+        ("config.json", {"text_config": []}, "text_config"),
+        ("tokenizer.json", {"model": 7}, "model"),
+        ("tokenizer.json", {"model": {"vocab": {"a": {}}}}, "model.vocab"),
+        ("tokenizer.json", {"added_tokens": [{"id": {}}]}, "added_tokens.0.id"),
+        ("model.safetensors.index.json", {"weight_map": ["a"]}, "weight_map"),
+    ],
+)
+def test_a_field_of_another_type_is_named(name, content, field, tmp_path):
+    folder = save_stub(tmp_path / "model")
+    before = {"vocab_size": 4} if name == "tokenizer.json" else {}
+    configure(folder, **before)
+    (folder / name).write_text(json.dumps(content))
+    assert f"{name} cannot be read ({field}" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "header", [b"[" * 5_000, b'{"w": []}', b'{"w": {"shape": ["a"], "data_offsets": [0, 1]}}', b"5"]
+)
+def test_a_header_of_another_kind_is_one_line(header, tmp_path):
+    file = save_stub(tmp_path / "model") / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert "model.safetensors is damaged (its header cannot be read)" in refusal(file.parent)
+
+
 @pytest.mark.parametrize("name", ["LlamaForCausalLM", "GPT2LMHeadModel", "Gemma3ForConditionalGeneration"])
 def test_decoders_are_taken(name, tmp_path):
     folder = save_stub(tmp_path / "model")
