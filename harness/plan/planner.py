@@ -112,8 +112,6 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
     return Plan(suite.name, suite.version, tasks, tuple(trials), builder.prepared)
 
 
-def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
-    """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
 def _compared(suite: Suite, name: str, asked: Sequence[str]) -> list[tuple[Link, ...]]:
     """Return what is compared on a task: what was asked for, else what the suite names; on a probe the baseline."""
     if suite.task(name).role == "probe":
@@ -121,6 +119,8 @@ def _compared(suite: Suite, name: str, asked: Sequence[str]) -> list[tuple[Link,
     return _chains(asked) if asked else _chains(suite.strategies_of(name), f" (of {suite.file})")
 
 
+def _chains(texts: Sequence[str], where: str = "") -> list[tuple[Link, ...]]:
+    """Build each strategy once; single steps first, then chains, those that begin alike side by side."""
     chains: dict[str, tuple[Link, ...]] = {}
     for text in texts:
         try:
