@@ -21,6 +21,7 @@ from harness.compare.prose.warnings import (
     version_warnings,
 )
 from harness.compare.report.priced import priced
+from harness.compare.table.confidence_figures import with_confidence
 from harness.compare.table.extraction import extraction
 from harness.compare.table.findings import TaskWarning
 from harness.compare.table.learning_curves import by_size, learning_curves, missing_points
@@ -109,7 +110,7 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
     curves = learning_curves(name, sizes, metrics[0]) if metrics else {}
     rows = tuple(row.model_copy(update={"learning_curve": curves.get((row.label, row.model), ())}) for row in rows)
     rows, unpriced = priced(rows, groups, context.economics)
-    rows = with_readings(rows, groups, metrics[0]) if metrics else rows
+    rows = with_confidence(with_readings(rows, groups, metrics[0]), groups) if metrics else rows
     warnings = (
         *TaskWarning.of("sizes", size_warnings(labels_by_size)),
         *TaskWarning.of("retention", retention_warnings(unknown_retention)),

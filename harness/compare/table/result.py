@@ -11,6 +11,7 @@ from harness.compare.cost.money import Money, PricingAssumptions
 from harness.compare.cost.resource_types import Cost, Machine
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.agreement import PooledCheck
+from harness.compare.table.confidence_types import ConfidenceFigures
 from harness.compare.table.findings import (
     AblationEffect,
     ClassResult,
@@ -89,6 +90,7 @@ class StrategyResult(StoredModel):
         unparsed: share of outputs that no answer could be read from.
         reading: how its answers were read; None where nothing is chosen, or the record does not say.
         readings: its scores by both readings of its labels' scores; None where they are not stored.
+        confidence: of its scored answers by each reading that is known, the default first; empty where none are scored.
         single_answer: given to nearly all items; None: there is none.
         interactions: of a chain, for each way of taking it apart into two that are rows too.
         forgetting: of a sequence of tasks; None for anything else.
@@ -124,6 +126,7 @@ class StrategyResult(StoredModel):
     unparsed: float | None = None
     reading: Reading | None = None
     readings: Readings | None = None
+    confidence: tuple[ConfidenceFigures, ...] = ()
     single_answer: SingleAnswer | None = None
     interactions: tuple[Interaction, ...] = ()
     forgetting: Forgetting | None = None

@@ -25,6 +25,7 @@ from harness.render.html.history_page import history_parts
 from harness.render.html.page_assets import EmbeddedChart, embed_chart, embedded_files, mark_safe, template_environment
 from harness.render.report.columns import UNKNOWN, columns_of, completed_rows
 from harness.render.report.legend import heading, legend, unfinished_lines
+from harness.render.report.side_tables import side_tables
 from harness.render.text.escape import plain
 
 SCRIPTS = ("page.js", "costs.js", "examples.js")
@@ -62,6 +63,7 @@ class TaskPage:
     charts: tuple[EmbeddedChart, ...]
     table: ChartTable | None
     classes: tuple[Classes, ...]
+    sides: tuple[tuple[str, str, ChartTable], ...]
     checks: ChartTable | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -146,6 +148,7 @@ def _task(task: TaskResult, page_id: str, name: str, provenance: Provenance, dec
         charts=tuple(embed_chart(chart, page_id) for chart in task_charts(task, provenance.models)),
         table=_task_table(task),
         classes=_classes(task),
+        sides=tuple((side.heading, side.note, table(side.titles, side.cells)) for side in side_tables(task)),
         checks=_check_table(task),
         notes=tuple(unfinished_lines(task)),
         warnings=tuple(warning.text for warning in task.warnings),

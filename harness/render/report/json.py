@@ -100,6 +100,7 @@ def _row(row: StrategyResult) -> dict[str, Any]:
         "unparsed": row.unparsed,
         "reading": row.reading,
         "readings": row.readings.model_dump() if row.readings else None,
+        "confidence": [figures.model_dump() for figures in row.confidence],
         "single_answer": row.single_answer.model_dump() if row.single_answer else None,
         "money": _money(row),
         "traits": row.traits.model_dump() if row.traits else None,

@@ -10,6 +10,7 @@ from harness.compare.table.findings import ClassResult
 from harness.compare.table.result import Comparison, StrategyResult, SuiteResult, TaskResult
 from harness.render.report.columns import Column, columns_of, completed_rows, learning_columns
 from harness.render.report.legend import hardware, heading, learning_heading, legend, training_lines, unfinished_lines
+from harness.render.report.side_tables import SideTable, columns_of_table, side_tables
 from harness.render.text.escape import cell, markdown, plain
 from harness.render.text.tables import markdown_table
 
@@ -50,7 +51,15 @@ def _task(task: TaskResult) -> list[str]:
     endings = [*self_test_sentences.sentences(task), *unfinished_lines(task), *training_lines(task)]
     lines = [*task.verdict, *endings, *[f"Warning: {warning.text}" for warning in task.warnings]]
     blocks.append(_list(lines))
+    blocks += [_side_table(table) for table in side_tables(task)]
     return blocks + [block for row in rows if (block := _classes(row))]
+
+
+def _side_table(table: SideTable) -> str:
+    """Write a table beside the scores, folded away."""
+    right = [index >= table.names for index in range(len(table.titles))]
+    body = _table(table.titles, right, columns_of_table(table))
+    return f"<details><summary>{html.escape(table.heading)}</summary>\n\n{markdown(table.note)}\n\n{body}\n\n</details>"
 
 
 def _columns(columns: Sequence[Column], rows: Sequence[StrategyResult]) -> str:

@@ -21,6 +21,7 @@ from harness.render.report.legend import (
     suite_unfinished_lines,
     training_lines,
 )
+from harness.render.report.side_tables import SideTable, columns_of_table, side_tables
 from harness.render.text.escape import plain
 from harness.render.text.priority_table import PriorityColumn, PriorityTable, require_columns
 from harness.render.text.tables import indented
@@ -118,6 +119,10 @@ def _task(task: TaskResult, view: ReportView) -> Iterator[RenderableType]:
         yield _table(curves, [row for row in rows if row.learning_curve])
         yield Text()
     if view.details:
+        for table in side_tables(task):
+            yield _line(f"{table.heading}. {table.note}")
+            yield _side_table(table)
+            yield Text()
         yield from (_line(run, "dim") for run in training_lines(task))
     yield from (_line(_bare(sentence)) for sentence in task.verdict)
     self_tests = self_test_sentences.sentences(task) if view.details else self_test_lines.lines(task)
@@ -133,6 +138,14 @@ def _table(columns: Sequence[Column], rows: Sequence[StrategyResult], chosen: Se
         rank = column.rank + RARE if column.rank and rare else column.rank
         shown.append(PriorityColumn(column.title, cells, rank, column.right))
     return PriorityTable(shown, ["bold" if row.tied_for_best else "" for row in rows], chosen, REMEDY)
+
+
+def _side_table(table: SideTable) -> PriorityTable:
+    columns = [
+        PriorityColumn(title, cells, max(0, index + 1 - table.names), index >= table.names)
+        for index, (title, cells) in enumerate(zip(table.titles, columns_of_table(table), strict=True))
+    ]
+    return PriorityTable(columns, [""] * len(table.cells), (), "--format markdown has all.")
 
 
 def _remarks(suite: SuiteResult) -> Iterator[RenderableType]:
