@@ -13,6 +13,7 @@ from harness.compare.cost.prices import PriceTable
 from harness.endpoints.providers import Destination, find_destination
 from harness.endpoints.session import journal_path
 from harness.errors import HarnessError
+from harness.models import external_backend
 from harness.plan.config import RunConfig
 from harness.records.planned_trial import EndpointSettings, PlannedTrial, TokenPrice
 
@@ -70,7 +71,7 @@ def with_endpoints(trials: Sequence[PlannedTrial], options: EndpointOptions, res
                 )
             }
         )
-        if not planned.skip and (names := _destinations(planned))
+        if not planned.skip and ((names := _destinations(planned)) or planned.backend == external_backend.BACKEND)
         else planned
         for planned in trials
     ]

@@ -14,11 +14,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness.endpoints.wire import Reply
 from harness.errors import HarnessError
 
+AnyReply = TypeVar("AnyReply", bound=BaseModel)
 REPLAYED = frozenset({"answered", "cut"})
 """Outcomes that are not asked again."""
 
@@ -41,7 +42,14 @@ class Journal:
 
     def reply(self, key: str) -> Reply | None:
         """Return the reply to a question of an earlier sitting; None: there is none that counts."""
-        return self._replies.get(key)
+        return self.reply_as(Reply, key)
+
+    def reply_as(self, form: type[AnyReply], key: str) -> AnyReply | None:
+        """Return such a reply as it is written where a whole system was asked, not a model."""
+        try:
+            return form.model_validate(self._replies[key]) if key in self._replies else None
+        except ValidationError:
+            return None
 
     def write_sent(self, key: str, most_usd: float | None) -> None:
         """Note that a question is about to be sent.
@@ -51,7 +59,7 @@ class Journal:
         """
         self._write({"key": key, "event": "sent", "at": _now(), "most_usd": most_usd})
 
-    def write_reply(self, key: str, reply: Reply, usd: float | None) -> None:
+    def write_reply(self, key: str, reply: BaseModel, usd: float | None) -> None:
         """Note a reply and what it cost."""
         self._write({"key": key, "event": "reply", "at": _now(), "usd": usd, "reply": reply.model_dump()})
 
@@ -81,9 +89,9 @@ def _open(path: Path) -> int:
     return file
 
 
-def _read(path: Path) -> tuple[dict[str, Reply], set[str]]:
+def _read(path: Path) -> tuple[dict[str, Any], set[str]]:
     """Return the replies by key, and the keys of the questions that were under way at the end."""
-    replies: dict[str, Reply] = {}
+    replies: dict[str, Any] = {}
     sent: set[str] = set()
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -100,11 +108,11 @@ def _read(path: Path) -> tuple[dict[str, Reply], set[str]]:
             elif event["event"] == "fault":
                 sent.discard(key)
             elif event["event"] == "reply":
-                reply = Reply.model_validate(event["reply"])
+                outcome = event["reply"]["outcome"]
                 sent.discard(key)
-                if reply.outcome in REPLAYED:
-                    replies[key] = reply
-        except (ValueError, KeyError, TypeError, ValidationError):
+                if outcome in REPLAYED:
+                    replies[key] = event["reply"]
+        except (ValueError, KeyError, TypeError):
             continue
     return replies, sent
 

@@ -9,6 +9,8 @@ from harness.errors import HarnessError
 
 MASK = "[key]"
 """Stands where a key was."""
+_further: set[str] = set()
+"""Variables that steps name, besides those of the tables."""
 _SHORTEST = 6
 """Characters below which a key is no secret: servers of one's own take anything, such as ``x``."""
 
@@ -19,12 +21,23 @@ def read_key(destination: Destination) -> str | None:
     Raises:
         HarnessError: its variable is not set, or holds what no header can.
     """
-    variable = destination.key_env
-    if variable is None:
-        return None
+    return None if destination.key_env is None else read_variable(destination.key_env, destination.name)
+
+
+def read_variable(variable: str, subject: str) -> str:
+    """Return the key in an environment variable, which is hidden in texts from now on.
+
+    Args:
+        variable: its name.
+        subject: what needs the key, for the message.
+
+    Raises:
+        HarnessError: the variable is not set, or holds what no header can.
+    """
+    _further.add(variable)
     key = os.environ.get(variable, "").strip()
     if not key:
-        raise HarnessError(f"{destination.name!r} needs a key: set the environment variable {variable}.")
+        raise HarnessError(f"{subject!r} needs a key: set the environment variable {variable}.")
     if not (key.isascii() and key.isprintable()):
         raise HarnessError(f"the environment variable {variable} holds characters that no key has: set it anew.")
     return key
@@ -33,9 +46,9 @@ def read_key(destination: Destination) -> str | None:
 def without_keys(text: str) -> str:
     """Return a text with the values of all key variables replaced by `MASK`."""
     try:
-        variables = key_variables()
+        variables = {*key_variables(), *_further}
     except HarnessError:  # the user's file is wrong, which is said where it is needed
-        return text
+        variables = _further
     keys = {os.environ.get(variable, "").strip() for variable in variables}
     for key in sorted(keys, key=len, reverse=True):
         if len(key) >= _SHORTEST:

@@ -49,7 +49,7 @@ def run_python(
         try:
             stdout, stderr = process.communicate(timeout=timeout_s)
         except BaseException:  # the user's interruption too: a fork server and its children would go on
-            _kill_tree(process.pid)
+            kill_tree(process.pid)
             raise
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
@@ -82,7 +82,7 @@ def run_harness(
         raise HarnessError(f"{python} cannot be run ({error.strerror or error}): name a Python interpreter.") from error
 
 
-def _kill_tree(pid: int) -> None:
+def kill_tree(pid: int) -> None:
     """End a process and all that it has started."""
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)

@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 GROUP = "adaptbench.models"
 BUILT_IN = {
     "endpoint": "harness.models.endpoint_backend:EndpointBackend",
+    "external": "harness.models.external_backend:ExternalBackend",
     "local": "harness.models.local_backend:LocalBackend",
 }
 """Classes by backend name, asked in this order after those of other packages."""

@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.metrics.metric import CHOICE_KINDS
 from harness.metrics.statistical_power import ALPHA, detectable_difference, paired_sd
 from harness.models import registry
+from harness.models.external_backend import stand_in
 from harness.models.registry import ModelReference
 from harness.plan import chain, window
 from harness.plan.chain import Link
@@ -99,6 +100,7 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
         for task in prepared.values()
         for links in chains[task.info.name]
         if seed == config.seeds[0] or _is_random(links)
+        if model is models[0] or not _answers_alone(links)
         for size in _train_sizes(config.train_sizes, task, links)
     ]
     tasks = tuple(
@@ -153,6 +155,10 @@ def _train_sizes(sizes: Sequence[int], task: PreparedTask, links: Sequence[Link]
     return [*smaller, *([None] if any(size >= available for size in sizes) else [])]
 
 
+def _answers_alone(links: Sequence[Link]) -> bool:
+    return any(link.step.answers_alone for link in links)
+
+
 def _is_random(links: Sequence[Link]) -> bool:
     return any(link.step.random for link in links)
 
@@ -195,6 +201,7 @@ class _TrialBuilder:
             seed: of everything random.
             size: training items; None: all. The test items are the same, so all sizes share a basis.
         """
+        model = stand_in(model.name) if _answers_alone(links) else model
         changes_weights = any(link.step.changes_weights for link in links)
         probes = [probe for probe in self.prepared.values() if probe.info.role == "probe"] if changes_weights else []
         probes = [probe for probe in probes if not _lacking(probe, model)]
@@ -213,7 +220,7 @@ class _TrialBuilder:
             train_items=size,
             budget=self.config.budget if space_of(links) else None,
             fresh=self.fresh.label if self.fresh else None,
-            answers="written" if self._is_written(task) else None,
+            answers="written" if self._is_written(task) and not _answers_alone(links) else None,
         )
         sources = tuple(dict.fromkeys(source for link in links for source in link.step.sources()))
         weights = [model.identity, *map(self.identity, sources)]
@@ -280,7 +287,9 @@ class _TrialBuilder:
     ) -> Iterator[str]:
         """Yield what the task or the model lacks; the first of the tasks is the trial's own."""
         for capability in _lacking(tasks[0], model):
-            yield f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {model.name!r} cannot"
+            name = "a system elsewhere" if _answers_alone(links) else repr(model.name)
+            yield f"task {tasks[0].info.name!r} needs a model that {_CAPABILITIES[capability]}; {name} cannot"
+        yield from _joined_to_systems(links)
         provided: frozenset[Provision] = frozenset()
         for index, link in enumerate(links):
             later = [following.step for following in links[index + 1 :]]
@@ -299,6 +308,13 @@ class _TrialBuilder:
             yield f"a search of parameters needs validation items; task {tasks[0].info.name!r} has none"
         if skip := self.long_items(tasks[0], model).skip:
             yield skip
+
+
+def _joined_to_systems(links: Sequence[Link]) -> Iterator[str]:
+    """Yield why a chain cannot be taken that joins a step to a whole system."""
+    systems = [link.name for link in links if link.step.answers_alone]
+    if systems and len(links) > 1:
+        yield f"{systems[0]} is a whole system: no other step can be joined to it"
 
 
 def _lacking(task: PreparedTask, model: ModelReference) -> list[Capability]:

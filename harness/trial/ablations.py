@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import commonprefix
 
-from harness.api import Example, Passage, Query, System
+from harness.api import AnswersQueries, Example, Passage, Query, System
 from harness.data.prepare import PreparedTask
 from harness.records.ablation_names import NONE, ORACLE, RANDOM, ablated_task, paraphrase_name
 from harness.records.record import Row, TaskInfo
@@ -61,6 +61,8 @@ def ablations(system: System, target: PreparedTask, rows: Sequence[Row], limit: 
         limit: the most items.
         seed: of the random passages.
     """
+    if isinstance(system.model, AnswersQueries):  # it sees neither the instruction nor the passages of others
+        return []
     examples = target.test[:limit]
     task_rows = [row for row in rows if row.task == target.info.name and row.role in ("target", "probe")]
     missed = _missed(target, task_rows) if retrieved_passages(system, target) else examples
@@ -104,9 +106,10 @@ def _item_tokens(rows: Sequence[Row]) -> float:
     if not rows:
         return 0.0
     shared = len(commonprefix([row.prompt for row in rows]))  # noqa: RUF071 - of characters, as is wanted
-    read = sum(row.prompt_tokens * (1 - shared / max(1, len(row.prompt))) for row in rows)
+    read = sum((row.prompt_tokens or 0) * (1 - shared / max(1, len(row.prompt))) for row in rows)
     written = sum(
-        row.output_tokens * (1 if row.choice_scores and not row.reasoning else GENERATED_TOKEN_COST) for row in rows
+        (row.output_tokens or 0) * (1 if row.choice_scores and not row.reasoning else GENERATED_TOKEN_COST)
+        for row in rows
     )
     return (read + written) / len(rows)
 

@@ -44,7 +44,9 @@ CHAINS = (
     "pretrain+rag",
     "pretrain+lora+rag",
 )
-STRATEGIES = (*discover.builtin_names(), *CHAINS)
+ALONE = ("external",)
+"""Whole systems: no tiny model answers; tests/strategies/test_external.py has their contract."""
+STRATEGIES = (*(name for name in discover.builtin_names() if name not in ALONE), *CHAINS)
 TASKS = {"moods": {"train", "choices"}, "facts": {"train", "corpus", "preferences", "reward"}}
 """The tasks, and what each provides."""
 QUICK = {

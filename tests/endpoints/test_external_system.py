@@ -52,7 +52,7 @@ def ask(target, queries=QUERIES, choices=()):
 
 
 def fault(target, queries=QUERIES):
-    with pytest.raises(HarnessError, match="^incomplete: ") as raised:
+    with pytest.raises(HarnessError, match=r"^incomplete: ") as raised:
         ask(target, queries)
     assert "\n" not in str(raised.value)
     return str(raised.value)
@@ -60,7 +60,8 @@ def fault(target, queries=QUERIES):
 
 def printing(*lines):
     """Write a command that reads everything it is asked first, then prints these lines, and waits."""
-    return f"import sys\nfor _ in range(3): sys.stdin.readline()\nprint({chr(10).join(lines)!r}, flush=True)\nsys.stdin.read()"
+    reads = "import sys\nfor _ in range(3): sys.stdin.readline()\n"
+    return f"{reads}print({chr(10).join(lines)!r}, flush=True)\nsys.stdin.read()"
 
 
 def test_a_command_is_asked_a_question_a_line_and_stays_for_the_next(write_command):

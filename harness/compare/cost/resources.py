@@ -47,7 +47,7 @@ def machine(record: Completed) -> Machine:
     environment, endpoint = record.environment, record.model.endpoint
     processor = environment.processor
     return Machine(
-        processor=f"{endpoint.host} over HTTP, asked from {processor}" if endpoint else processor,
+        processor=f"{endpoint.host} over HTTP, asked from {processor}" if endpoint and endpoint.host else processor,
         cores=environment.cores,
         threads=environment.threads,
         memory_bytes=environment.memory_bytes,

@@ -210,6 +210,6 @@ def _measured(trial: TrialWithRows, stored: StoredTrialItems) -> MeasuredTrial:
     return MeasuredTrial(
         record,
         stored.items,
-        {row[0]: (row[3], row[4]) for row in rows},
+        {row[0]: (row[3], row[4]) for row in rows if row[3] is not None},
         {row[0]: prompt_hash(row[5] or "") for row in rows},
     )

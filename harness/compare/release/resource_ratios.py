@@ -293,7 +293,7 @@ def _mean_tokens(system: MeasuredSystem) -> dict[str, float]:
 
 def _seconds_an_item(trial: MeasuredTrial) -> float | None:
     spans = [span.wall_s for span in trial.record.spans if span.phase == "predict"]
-    return sum(spans) / len(trial.tokens) if spans and trial.tokens else None
+    return sum(spans) / len(trial.prompts) if spans and trial.prompts else None
 
 
 def _adapting_s(trial: MeasuredTrial) -> float | None:

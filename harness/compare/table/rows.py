@@ -98,7 +98,8 @@ def _row(
         )
     classes, matrix = _classes(group, records[0])
     counts = [len(group.items.get(record.trial.seed, ())) for record in records]
-    cost = resources.strategy_cost(records, [trial.cost for trial in trials if trial.cost], counts)
+    costs = [trial.cost for trial in trials if trial.cost]
+    cost = resources.strategy_cost(records, costs, counts) if costs else None
     return StrategyResult(
         strategy=group.strategy,
         model=group.model,
@@ -150,7 +151,7 @@ def _trial(
         curves=curves_of(record.curves),
         trainings=record.trainings,
         corpus=record.corpus,
-        cost=resources.trial_cost(record, len(group.items.get(seed, ()))),
+        cost=resources.trial_cost(record, len(group.items.get(seed, ()))) if record.spans else None,
     )
 
 
