@@ -1,8 +1,10 @@
 """The one exception that reaches a user, and its sentences: a misspelt name, a library's error in one line."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from difflib import get_close_matches
+from errno import ENOMEM
 
 
 class HarnessError(Exception):
@@ -19,6 +21,47 @@ class PromptsTooLongError(HarnessError):
     def __init__(self, text: str, indices: Iterable[int] = (0,)) -> None:
         super().__init__(text)
         self.indices = frozenset(indices)
+
+
+class OutOfMemoryError(HarnessError):
+    """The memory of the machine, or of its GPU, does not suffice: what was asked for, and what to do."""
+
+
+_LACKS_MEMORY = re.compile(
+    r"out of memory|allocate memory|unable to allocate|not enough memory|_ALLOC_FAILED|bad_alloc", re.IGNORECASE
+)
+_GPU = re.compile(r"\b(CUDA|CUBLAS|CUDNN|CUSOLVER|CUSPARSE|NCCL|HIP|MPS)(_|\b)", re.IGNORECASE)
+
+
+def out_of_memory(error: BaseException) -> OutOfMemoryError | None:
+    """Recognise a lack of memory, whichever library tells of it; None: the error is about something else.
+
+    Python has an error for it, torch's allocator another one; a CUDA context, cuBLAS, NCCL, bitsandbytes and the
+    processor's allocator only say so in the text of a RuntimeError, and a mapped file in an error number.
+    """
+    lacks = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM)
+    if not lacks and not (isinstance(error, RuntimeError) and _LACKS_MEMORY.search(str(error))):
+        cause = error.__cause__
+        return out_of_memory(cause) if cause is not None and not isinstance(error, HarnessError) else None
+    gpu = "GPU " if _GPU.search(str(error)) else ""
+    detail = f" ({first_line(error)[:300]})" if str(error) else ""
+    return OutOfMemoryError(
+        f"out of {gpu}memory{detail}: try a smaller model or batch_size, a lower rank, checkpointing=true, or qlora."
+    )
+
+
+@contextmanager
+def memory_in_one_line() -> Generator[None]:
+    """Raise an `OutOfMemoryError` for any lack of memory inside the ``with`` block; other errors stay as they are."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        memory = out_of_memory(error)
+        if memory is not None:
+            raise memory from error
+        raise
 
 
 def first_line(error: BaseException) -> str:

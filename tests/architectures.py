@@ -337,7 +337,8 @@ def row(name):
 
 
 def _log_probabilities(module, text):
-    return module(input_ids=torch.tensor([text]), use_cache=False).logits[0].float().log_softmax(-1)
+    input_ids = torch.tensor([text], device=module.device)
+    return module(input_ids=input_ids, use_cache=False).logits[0].float().log_softmax(-1).cpu()
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from harness.api import Sampling
+from harness.decoding.attention_masks import batch_masks
 from harness.decoding.kv_cache import compact_rows
 from harness.decoding.packed_rows import Tokens
 from harness.decoding.prefix_sharing import PrefixCache, causal_lm, expand_cache, logits_at, shared_prefix
@@ -91,7 +92,7 @@ def decode_one_by_one(
 ) -> list[Tokens]:
     """Do what `decode_batched` does with one prompt at a time, by the model's own ``generate``.
 
-    For models without full attention (recurrent, sliding windows): they bring caches of their own.
+    For models whose layers cannot share a batch, such as recurrent ones: they bring caches of their own.
     """
     answers: list[Tokens] = []
     config = GenerationConfig(
@@ -198,7 +199,8 @@ def decode_group(
     answers: list[Tokens] = [[] for _ in prompts]
     active = list(range(len(prompts)))
     for step in range(limits.max_new_tokens):
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids}
+        masks = batch_masks(module, attention_mask, position_ids)
+        inputs = {"input_ids": input_ids, "attention_mask": masks, "position_ids": position_ids}
         last = torch.tensor([input_ids.shape[1] - 1], device=device)
         logits = logits_at(module, last, use_cache=True, past_key_values=cache, **inputs)[:, 0]
         next_ids = choose_token(logits, active)

@@ -1,4 +1,4 @@
-"""What a model's configuration tells against sharing rows: windows, chunks, recurrent layers, ALiBi, RoPE by length."""
+"""What a configuration tells against sharing rows: windows of other kinds, recurrent layers, ALiBi, RoPE by length."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.decoding.attention_masks import WINDOW_FIELDS
+
 _LAYER_LISTS = ("layer_types", "layers_block_type", "block_types", "attention_layers", "attn_layers")
-_SHARED_LAYERS = {"full_attention", "attention", "global", "mlp", "moe", "dense", "sparse"}
+_SHARED_LAYERS = {"full_attention", "attention", "global", "mlp", "moe", "dense", "sparse", *WINDOW_FIELDS}
 _WINDOW = re.compile(r"window|chunk|local_attention|random_blocks")
 _NO_WINDOW = re.compile(r"pattern|layers|feed_forward|dropout|mtp|^use_")
 _RECURRENT = re.compile(r"mamba|ssm|state_size|recurrent|linear_num|conv_kernel|conv_l_cache|xlstm|rwkv", re.IGNORECASE)
@@ -17,11 +19,11 @@ _ROPE_BY_LENGTH = {"dynamic", "longrope"}
 
 
 def packing_obstacle(config: Any) -> str | None:
-    """Return what keeps branches from sharing a row of this model, e.g. ``sliding_window=4096``.
+    """Return what keeps branches from sharing a row of this model, e.g. ``window_size=256``.
 
-    The 4-D mask of a packed row reaches every layer as it is, so layers that bring a mask of their own, or none, would
-    read other tokens than they read alone. ALiBi measures distance along the row, not by position ids, and some RoPE
-    scales every position by the longest one.
+    The 4-D masks of a packed row (`attention_masks`) reach every layer as they are, so layers that bring a mask of
+    their own, or none, would read other tokens than they read alone. ALiBi measures distance along the row, not by
+    position ids, and some RoPE scales every position by the longest one.
 
     Args:
         config: a transformers configuration; a composite one is judged by its text decoder.
@@ -55,6 +57,8 @@ def _obstacles(config: Any) -> Iterator[str]:
 def _is_window(name: str, setting: Any, max_tokens: float) -> bool:
     """Tell whether a field limits how far a layer looks back, within what the model can read at all."""
     is_count = isinstance(setting, int) and not isinstance(setting, bool)
+    if name in WINDOW_FIELDS.values():  # `attention_masks` makes their masks
+        return False
     return is_count and bool(_WINDOW.search(name)) and not _NO_WINDOW.search(name) and 0 < setting < max_tokens
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache
 
+from harness.decoding.attention_masks import row_masks
 from harness.decoding.kv_cache import preallocated_cache
 from harness.decoding.packed_rows import (
     ANY_END,
@@ -39,7 +40,7 @@ class PrefixCache:
         if tokens == len(self.tokens):
             return self.cache
         cut = DynamicCache()
-        layers: Any = self.cache.layers  # full attention only: `packing_probe` has checked
+        layers: Any = self.cache.layers  # each holds all tokens: `packing_probe` has checked
         for index, layer in enumerate(layers):
             cut.update(layer.keys[:, :, :tokens], layer.values[:, :, :tokens], index)
         return cut
@@ -137,7 +138,7 @@ def prefill(module: Any, tokens: Tokens) -> DynamicCache:
 def expand_cache(cache: DynamicCache | None, rows: int, tokens: int) -> Cache:
     """Return a preallocated cache of `rows` rows that starts with a copy of `cache` and can take `tokens` more."""
     expanded = preallocated_cache((cache.get_seq_length() if cache else 0) + tokens)
-    layers: Any = cache.layers if cache else ()  # full attention only: `packing_probe` has checked
+    layers: Any = cache.layers if cache else ()  # each holds all tokens: `packing_probe` has checked
     for index, layer in enumerate(layers):
         expanded.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), index)
     return expanded
@@ -174,9 +175,7 @@ def row_logits(module: Any, row: PackedRow, cache: Any = None, *, masked: bool =
     if cache is not None:
         inputs["past_key_values"] = cache
     if masked:
-        mask = torch.zeros(row.attention_mask.shape, dtype=module.dtype)
-        mask.masked_fill_(~row.attention_mask, torch.finfo(module.dtype).min)
-        inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
+        inputs |= {"attention_mask": row_masks(module, row), "position_ids": row.positions[None].to(device)}
     return logits_at(module, row.sources.to(device), **inputs)[0].float()
 
 

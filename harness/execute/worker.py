@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from harness.endpoints.keys import without_keys
-from harness.errors import HarnessError, first_line
+from harness.errors import HarnessError, first_line, out_of_memory
 from harness.measure import allocator
 from harness.measure.cuda_state import torch_cannot_use_cuda
 from harness.records.planned_trial import PlannedTrial
@@ -82,12 +82,10 @@ def _run(job: Job, emit: Callable[[Mapping[str, Any]], None]) -> TrialEnding:
         record, rows = run_trial(job.planned, cache=job.cache, emit=emit)
     except HarnessError as error:
         return TrialEnding("error", str(error))
-    except MemoryError:
-        return TrialEnding("error", "out of memory; try a smaller batch or model.", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - a bug costs one row, and its traceback is kept in it
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
-            text = f"out of GPU memory ({first_line(error)[:300]}); try a smaller batch or model."
-            return TrialEnding("error", text, traceback.format_exc())
+        memory = out_of_memory(error)
+        if memory is not None:
+            return TrialEnding("error", str(memory), traceback.format_exc())
         return TrialEnding("bug", f"{type(error).__name__}: {first_line(error)[:300]}", traceback.format_exc())
     return TrialEnding("completed", record=record, rows=tuple(rows))
 

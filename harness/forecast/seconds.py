@@ -14,8 +14,8 @@ _LABELS = 48
 """Positions with logits in the row that training is timed with; their backward pass takes two more products."""
 _TIMED_MODULES = 7
 """Updates a block in the model that `small_s` was timed with, where attention and feed-forward are seven matrices."""
-_FIRST_PASSES = 6
-"""Short passes that test whether a model can share rows when it is opened."""
+_FIRST_PASSES = 4
+"""Short passes that are made when a model is opened."""
 
 
 @dataclass(frozen=True)

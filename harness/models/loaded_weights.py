@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
-from harness.errors import HarnessError, first_line
+from harness.errors import HarnessError, first_line, out_of_memory
 from harness.models.folder_check import vocabulary_error
 
 _BLOCK = re.compile(r"^(?P<blocks>.*?\.)\d+\.")
@@ -82,9 +81,12 @@ def one_line_errors(subject: str) -> Generator[None]:
     """
     try:
         yield
-    except (HarnessError, MemoryError, torch.OutOfMemoryError):
+    except HarnessError:
         raise
     except Exception as error:
+        memory = out_of_memory(error)
+        if memory is not None:
+            raise memory from error
         raise HarnessError(f"{subject} cannot be loaded: {first_line(error)}") from error
 
 

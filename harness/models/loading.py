@@ -18,9 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from harness.api import ModelInfo
 from harness.data import manifest
 from harness.data.content_hash import file_hash
-from harness.decoding import packing_probe
 from harness.errors import HarnessError
-from harness.models import gguf_conversion, saved_weights
+from harness.models import gguf_conversion, packing_memory, saved_weights
 from harness.models.loaded_weights import check_embedding, check_loading, one_line_errors
 from harness.models.local_model import LocalModel
 from harness.models.tokenizer import context_window
@@ -72,7 +71,7 @@ def open_model(
         }
     )
     try:
-        supports_packing = packing_probe.supports_packing(module)
+        supports_packing = packing_memory.supports_packing(module, loaded_info.hash or "", cache)
     except HarnessError as error:
         raise HarnessError(f"the model in {weights} cannot be used: {error}") from error
     model = LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import load_peft_weights
@@ -14,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness.decoding import prefix_sharing
-from harness.errors import HarnessError, first_line
+from harness.errors import HarnessError, first_line, out_of_memory
 from harness.models import bottleneck, quantised, virtual_tokens
 
 BASE = "base.safetensors"
@@ -59,9 +58,10 @@ def load(module: Any, folder: Path) -> tuple[Any, frozenset[str]]:
     """
     try:
         return _load(module, folder)
-    except torch.OutOfMemoryError:
-        raise
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        memory = out_of_memory(error)
+        if memory is not None:
+            raise memory from error
         raise HarnessError(
             f"the weights kept in {folder} cannot be loaded ({first_line(error)}): run 'harness clean'."
         ) from error

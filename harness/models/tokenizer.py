@@ -62,5 +62,8 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> ModelTokenizer:
 
 def context_window(config: Any, tokenizer: Any) -> int | None:
     """Return the context window in tokens, the smaller one of model and tokenizer; None: unlimited, or unknown."""
-    limits = [getattr(config, "max_position_embeddings", None), tokenizer.model_max_length]
+    limits = [
+        getattr(config.get_text_config(decoder=True), "max_position_embeddings", None),
+        tokenizer.model_max_length,
+    ]
     return min((int(n) for n in limits if n and n < 10**9), default=None)

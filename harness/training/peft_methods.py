@@ -9,6 +9,7 @@ from typing import Any
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from pydantic import TypeAdapter, ValidationError
 
+from harness.decoding.attention_masks import window_sizes
 from harness.errors import HarnessError, unknown
 from harness.models.local_model import LocalModel
 from harness.training import adapters
@@ -40,7 +41,7 @@ def attach(model: LocalModel, method: str, options: str = "") -> LocalModel:
         raise unknown("peft method", method, trainable_methods())
     config_class: Any = next(c for kind, c in PEFT_TYPE_TO_CONFIG_MAPPING.items() if kind.value.lower() == method)
     settings = parse_options(options, config_class, method)
-    if method == "prefix_tuning" and not model.supports_packing:
+    if method == "prefix_tuning" and (not model.supports_packing or window_sizes(model.module.config)):
         raise HarnessError("peft(method=prefix_tuning) needs a model whose layers all attend to the whole text.")
     model = adapters.merge_adapter(model)
     try:
@@ -92,7 +93,8 @@ def _defaults(method: str, config_class: Any, model: LocalModel) -> dict[str, An
     if "num_virtual_tokens" in fields:
         defaults["num_virtual_tokens"] = 20
     if method == "adaption_prompt":
-        defaults |= {"adapter_len": 10, "adapter_layers": model.module.config.num_hidden_layers}
+        text_config = model.module.config.get_text_config(decoder=True)
+        defaults |= {"adapter_len": 10, "adapter_layers": text_config.num_hidden_layers}
     return defaults
 
 

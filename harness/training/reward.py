@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.api import Context, Example, System, TaskData
+from harness.decoding.attention_masks import row_masks
 from harness.decoding.packed_rows import Branch, PackedRow, Tokens, pack_row
 from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
@@ -103,13 +104,11 @@ class RewardModel:
 
     def _row_rewards(self, row: PackedRow, *, masked: bool = True) -> Tensor:
         """Return the rewards of a row's leaves; the last token of each stands twice, as the last one is not read."""
-        device, kind = self.module.device, self.module.dtype
+        device = self.module.device
         inputs: dict[str, Any] = {"input_ids": row.tokens[None].to(device), "use_cache": False}
         if masked:
-            mask = torch.zeros(row.attention_mask.shape, dtype=kind).masked_fill_(
-                ~row.attention_mask, torch.finfo(kind).min
-            )
-            inputs |= {"attention_mask": mask[None, None].to(device), "position_ids": row.positions[None].to(device)}
+            masks = row_masks(self.module, row)
+            inputs |= {"attention_mask": masks, "position_ids": row.positions[None].to(device)}
         hidden = causal_lm(self.module).get_decoder()(**inputs).last_hidden_state[0]
         last = row.sources[row.leaf_index.bincount().cumsum(0) - 1]
         return self.head(hidden[last.to(device)].float())[:, 0]

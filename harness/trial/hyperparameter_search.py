@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.api import Choice, Range, System, TaskData
 from harness.data.prepare import PreparedTask
-from harness.errors import HarnessError
+from harness.errors import HarnessError, memory_in_one_line
 from harness.metrics import Items, get
 from harness.models import registry
 from harness.plan import chain
@@ -108,7 +108,8 @@ class _Rehearsal:
         within.emit({"phase": "search", "step": name})
         with self.recorder.meter.span("search"):
             try:
-                score = self._score(within, values)
+                with memory_in_one_line():  # others may need less
+                    score = self._score(within, values)
             except HarnessError as error:
                 reason = str(error)
         span: Span = self.recorder.meter.spans[-1]

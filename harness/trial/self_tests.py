@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.api import Example, HoldsWeights, System
 from harness.data.prepare import PreparedTask
-from harness.errors import HarnessError
+from harness.errors import HarnessError, memory_in_one_line
 from harness.predict import answering, prediction_rows
 from harness.predict.answering import Prediction
 from harness.records.measurements import Check
@@ -107,11 +107,12 @@ def _compare(recorder: Recorder, reference: _Reference, changes: Mapping[str, We
     system, before = reference.system, reference.predictions
     for name, change in changes.items():
         try:
-            system = system.replace(model=change(require_local(system.model)))
+            with memory_in_one_line():
+                system = system.replace(model=change(require_local(system.model)))
+                after = _ask(recorder, system, reference.examples)
         except HarnessError as error:
             checks.append(Check(name=name, items=0, agreeing=0, note=f"not made: {error}"))
             break
-        after = _ask(recorder, system, reference.examples)
         checks.append(_check(name, before, after))
         before = after
     return checks

@@ -1,22 +1,21 @@
 """Whether branches may share a row: told by the configuration, and by a probe that no scale of weights misleads."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 import transformers
 
-from harness.decoding import packing_probe
+from harness.decoding import attention_masks, batched_decode, packing_probe
 from harness.decoding.packing_obstacles import packing_obstacle
 from harness.errors import HarnessError
 from tests import architectures
 
 SCALES = (0.002, 0.02, 0.1, 0.4)
 NO_PACKING = (
-    "mistral",
     "gpt_neo",
-    "llama4_text",
     "mpt",
     "bloom",
-    "gemma2",
     "qwen3_next",
     "jamba",
     "rwkv",
@@ -40,20 +39,56 @@ def test_the_probe_finds_alone_what_the_configuration_tells(monkeypatch, name, s
     assert not packing_probe.supports_packing(module)
 
 
+WINDOWED = ("mistral", "phi3", "gemma2", "gemma3", "gpt_oss", "llama4_text")
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+def test_windowed_layers_share_rows_and_the_probe_notices_masks_without_the_window(monkeypatch, name):
+    module = architectures.build(name)
+    assert packing_probe.supports_packing(module)
+    monkeypatch.setattr(attention_masks, "_within", lambda kind, size, queries, keys: keys >= 0)
+    assert not packing_probe.supports_packing(module)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["mistral", "gemma3"])
+def test_windowed_layers_share_rows_in_every_number_format(name, dtype):
+    assert packing_probe.supports_packing(architectures.build(name, scale=0.1).to(dtype))
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma3_text"])
+def test_padding_behind_a_shared_prefix_is_no_distance(monkeypatch, name):
+    module = architectures.build(name)
+    monkeypatch.setattr(batched_decode, "batch_masks", lambda module, attention_mask, position_ids: attention_mask)
+    assert not packing_probe.supports_packing(module)
+
+
+def test_a_window_wider_than_the_probe_is_tried_too(monkeypatch):
+    module = architectures.build("mistral", sliding_window=4096)
+    assert packing_probe.supports_packing(module)
+    assert module.config.sliding_window == 4096
+    monkeypatch.setattr(attention_masks, "_within", lambda kind, size, queries, keys: keys >= 0)
+    assert not packing_probe.supports_packing(module)
+
+
+def test_a_model_whose_window_is_not_that_of_its_configuration_shares_nothing():
+    module = architectures.build("mistral", sliding_window=64)
+    module.model.config = deepcopy(module.config)
+    assert not packing_probe.supports_packing(module)
+
+
 @pytest.mark.parametrize(
     ("config", "obstacle"),
     [
         (transformers.LlamaConfig(), None),
-        (transformers.MistralConfig(sliding_window=4096), "sliding_window=4096"),
-        (transformers.MistralConfig(sliding_window=None), None),
-        (transformers.MistralConfig(sliding_window=4096, max_position_embeddings=4096), None),
+        (transformers.MistralConfig(sliding_window=4096), None),
         (transformers.Qwen2Config(sliding_window=4096, use_sliding_window=False), None),
         (transformers.GPTNeoConfig(), "attention_layers: local"),
         (transformers.MptConfig(), "ALiBi"),
         (transformers.FalconConfig(alibi=True), "ALiBi"),
         (transformers.FalconConfig(), None),
-        (transformers.Llama4Config(), "layer_types: chunked_attention"),
-        (transformers.Gemma3Config(), "layer_types: sliding_attention"),
+        (transformers.Llama4Config(), None),
+        (transformers.Gemma3Config(), None),
         (transformers.Lfm2Config(), "recurrent layers (conv_L_cache)"),
         (transformers.BloomConfig(), "ALiBi"),
         (

@@ -81,23 +81,22 @@ def test_an_end_that_is_any_of_several_tokens_has_the_probability_of_all_of_them
         assert [open_ended] == pytest.approx(alone(module, [Branch(branch.stem, ([13, 14],))])[0], abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("kind", ["sliding", "recurrent"])
-def test_a_model_that_cannot_share_rows_scores_each_leaf_alone(open_tiny, modules, kind):
-    model = open_tiny(kind)
+def test_a_model_that_cannot_share_rows_scores_each_leaf_alone(open_tiny, modules):
+    model = open_tiny("recurrent")
     assert not model.supports_packing
     branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
-    assert close(prefix_sharing.score_branches(model.module, branches, None), alone(modules[kind], branches))
+    assert close(prefix_sharing.score_branches(model.module, branches, None), alone(modules["recurrent"], branches))
 
 
-def test_a_transformer_of_full_attention_shares_rows(open_tiny):
-    assert all(open_tiny(kind).supports_packing for kind in KINDS)
+def test_a_transformer_shares_rows(open_tiny):
+    assert all(open_tiny(kind).supports_packing for kind in (*KINDS, "sliding"))
 
 
-def test_sharing_rows_would_give_a_sliding_window_other_scores(modules):
+@pytest.mark.parametrize("budget", [1, 14, 99])
+def test_branches_longer_than_the_window_score_as_alone(modules, budget):
     branches = [Branch(list(range(20, 32 + n)), ([9], [10, 11, 12])) for n in range(3)]
-    assert not close(
-        prefix_sharing.score_branches(modules["sliding"], branches, 99), alone(modules["sliding"], branches)
-    )
+    scores = prefix_sharing.score_branches(modules["sliding"], branches, budget)
+    assert close(scores, alone(modules["sliding"], branches))
 
 
 def test_progress_counts_every_branch(modules):

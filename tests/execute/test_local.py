@@ -66,7 +66,7 @@ def test_a_skipped_trial_is_stored_with_its_reason_and_no_process_is_started(sto
     [
         ("error", "the prompt does not fit: shorten it.", ""),
         ("bug", "a bug: KeyError: 'lost'", "Traceback"),
-        ("memory", "out of memory; try a smaller batch or model.", "MemoryError"),
+        ("memory", "out of memory: try a smaller model or batch_size", "MemoryError"),
         ("segfault", "its process crashed (SIGSEGV)", "Segmentation fault"),
         ("exits", "its process ended with exit code 3", "a library's last words"),
         ("killed", "killed (SIGKILL), most likely out of memory: peak so far 0.", ""),

@@ -117,7 +117,7 @@ def test_how_a_batch_is_divided_does_not_change_what_is_learned(open_tiny):
         )
 
 
-@pytest.mark.parametrize("kind", ["llama", "sliding"])
+@pytest.mark.parametrize("kind", ["llama", "sliding", "recurrent"])
 def test_a_system_is_trained_on_the_text_that_it_will_be_asked(open_tiny, kind):
     task = Task("t", "qa", instruction="Be brief.", max_new_tokens=4)
     examples = tuple(Example(Query(str(n), f"Which film {n}?"), ("good", "other")) for n in range(6))

@@ -88,6 +88,23 @@ def test_a_search_asks_validation_items_and_never_test_items(run, monkeypatch):
     assert asked[2] == test
 
 
+def test_a_candidate_without_memory_costs_itself_and_not_the_search(run, monkeypatch):
+    calls, adapt = [], module.adapt
+
+    def adapt_or_run_out(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("CUDA error: out of memory")
+        return adapt(*args)
+
+    monkeypatch.setattr(module, "adapt", adapt_or_run_out)
+    record, _ = run("few_shot", budget=3)
+    reasons = [candidate.reason for candidate in record.search.candidates]
+    assert reasons[0] is None
+    assert reasons[2] is None
+    assert reasons[1].startswith("out of GPU memory (CUDA error: out of memory): try a smaller")
+
+
 def test_the_same_seed_tries_the_same_candidates(run):
     first, second = (run(LORA, budget=3)[0].search for _ in range(2))
     assert [(one.parameters, one.score) for one in first.candidates] == [
