@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.compare.cost.prices import PriceTable
+from harness.endpoints.external_wire import EXTERNAL
 from harness.endpoints.providers import Destination, find_destination
 from harness.endpoints.session import journal_path
 from harness.errors import HarnessError
-from harness.models import external_backend
 from harness.plan.config import RunConfig
 from harness.records.planned_trial import EndpointSettings, PlannedTrial, TokenPrice
 
@@ -71,7 +71,7 @@ def with_endpoints(trials: Sequence[PlannedTrial], options: EndpointOptions, res
                 )
             }
         )
-        if not planned.skip and ((names := _destinations(planned)) or planned.backend == external_backend.BACKEND)
+        if not planned.skip and ((names := _destinations(planned)) or planned.backend == EXTERNAL)
         else planned
         for planned in trials
     ]
@@ -89,7 +89,8 @@ def delete_ledger(trials: Iterable[PlannedTrial]) -> None:
     settings = next((planned.endpoints for planned in trials if planned.endpoints), None)
     if settings:
         folder = Path(settings.folder)
-        (folder / settings.ledger).unlink(missing_ok=True)
+        for file in folder.glob(f"{settings.ledger}*"):
+            file.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
 

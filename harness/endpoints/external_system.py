@@ -22,7 +22,7 @@ from harness.endpoints.external_answers import AnswerFile
 from harness.endpoints.external_http import ExternalService
 from harness.endpoints.external_process import ExternalProcess
 from harness.endpoints.external_questions import ExternalFaultError, Transport
-from harness.endpoints.external_wire import ExternalReply, question_of
+from harness.endpoints.external_wire import EXTERNAL, ExternalReply, question_of
 from harness.endpoints.keys import read_variable
 from harness.endpoints.providers import is_loopback
 from harness.endpoints.session import current
@@ -108,7 +108,7 @@ class ExternalSystem:
         parts = json.dumps([target.text, target.digest])
         answered = self._counts["requests"] + self._counts["replayed"]
         return ModelInfo(
-            name="external",
+            name=EXTERNAL,
             identity=f"external:{hashlib.sha256(parts.encode()).hexdigest()}",
             note="a whole system elsewhere",
             endpoint=EndpointInfo(

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.api import Outcome, Query
 
+EXTERNAL = "external"
+"""Name of a whole system elsewhere, in the place of a model's."""
 _MOST_NAMED = 5
 _MOST_SHOWN = 80
 _Id = Annotated[str, Field(strict=True)] | Annotated[int, Field(strict=True)]

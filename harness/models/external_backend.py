@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.api import Answer, Model, ModelInfo
+from harness.endpoints.external_wire import EXTERNAL
 from harness.errors import HarnessError
 from harness.models.registry import Backend, ModelReference, Use
-
-BACKEND = "external"
 
 
 class ExternalBackend(Backend):
@@ -42,4 +41,4 @@ def stand_in(name: str) -> ModelReference:
     Args:
         name: of the model whose rows it stands among.
     """
-    return ModelReference(name, BACKEND, BACKEND, frozenset({"generate"}), BACKEND)
+    return ModelReference(name, EXTERNAL, EXTERNAL, frozenset({"generate"}), EXTERNAL)

@@ -83,13 +83,16 @@ def _predict_elsewhere(
     task: Task, model: AnswersQueries, queries: Sequence[Query], progress: ProgressCallback | None
 ) -> list[Prediction]:
     """Put queries to a system that lays its prompts out itself; a choice is written as it stands."""
-    prompts = [Prompt(task, query.input, history=query.history) for query in queries]
-    if task.kind in CHOICE_KINDS:
-        prompts = [with_options(prompt, query) for prompt, query in zip(prompts, queries, strict=True)]
-    raws = model.answer(queries, [prompt.options for prompt in prompts], progress=progress)
+    choices = [ordered_choices(task, query) for query in queries]
+    raws = model.answer(queries, choices, progress=progress)
     return [
-        Prediction(query, replace(prompt, passages=raw.passages), raw, *parse(task.kind, raw.output, prompt.options))
-        for query, prompt, raw in zip(queries, prompts, raws, strict=True)
+        Prediction(
+            query,
+            Prompt(task, query.input, passages=raw.passages, history=query.history, options=options),
+            raw,
+            *parse(task.kind, raw.output, options),
+        )
+        for query, options, raw in zip(queries, choices, raws, strict=True)
     ]
 
 
@@ -109,15 +112,21 @@ def writes_choices(system: System) -> bool:
 
 
 def with_options(prompt: Prompt, query: Query) -> Prompt:
-    """List the choices in the prompt of a model that must write its choice.
+    """List the choices in the prompt of a model that must write its choice."""
+    return replace(prompt, options=ordered_choices(prompt.task, query))
+
+
+def ordered_choices(task: Task, query: Query) -> tuple[str, ...]:
+    """Return what an answer is to be chosen from, empty if it may be any text.
 
     Choices of an item stand in an order drawn from their texts: in the data, the right one may always be the first.
     """
-    kind = prompt.task.kind
-    if kind == "classification":
-        return replace(prompt, options=prompt.task.choices)
+    if task.kind not in CHOICE_KINDS:
+        return ()
+    if task.kind == "classification":
+        return task.choices
     digests = {choice: sha256(f"{query.input}\n{choice}".encode()).hexdigest() for choice in query.choices}
-    return replace(prompt, options=tuple(sorted(query.choices, key=lambda choice: digests[choice])))
+    return tuple(sorted(query.choices, key=lambda choice: digests[choice]))
 
 
 def written_choice(prompt: Prompt, choice: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from harness.data.prepare import prepare
 from harness.data.suite import load_suite
+from harness.endpoints.external_wire import EXTERNAL
 from harness.errors import HarnessError
-from harness.models.external_backend import BACKEND
 from harness.plan import chain, discover
 from harness.plan.config import load_config
 from harness.plan.planner import make_plan
@@ -44,7 +44,7 @@ def run(planned, tmp_path):
 
 def test_it_stands_among_the_rows_of_the_first_model_and_asks_none(tiny_suite, bare_model, echo, tmp_path):
     (planned,) = plan(tiny_suite, bare_model, echo, models=[str(bare_model), "smollm2-135m-instruct"])
-    assert (planned.backend, planned.model_identity, planned.skip) == (BACKEND, BACKEND, None)
+    assert (planned.backend, planned.model_identity, planned.skip) == (EXTERNAL, EXTERNAL, None)
     assert planned.trial.model == str(bare_model)
     record, rows = run(planned, tmp_path)
     assert Completed.model_validate_json(record.model_dump_json()) == record

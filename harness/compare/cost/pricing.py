@@ -170,8 +170,8 @@ def _serving_parts(group: Group, hours: _Hours, table: PriceTable) -> tuple[Cost
         ]
         input_millions = [(span.tokens_in or 0) / count / 1e6 for span, count in spans if count]
         output_millions = [(span.tokens_out or 0) / count / 1e6 for span, count in spans if count]
-        if not input_millions:
-            return ()
+        if not input_millions or any(span.tokens_in is None for span, _ in spans):
+            return ()  # unknown tokens are not free
         return (
             _mean_part(input_price, "tokens read", input_millions, timed=False),
             _mean_part(output_price, "tokens written", output_millions, timed=False),

@@ -16,6 +16,7 @@ from harness.compare.table.learning_curves import MissingPoint
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.trials.groups import Group
+from harness.endpoints.external_wire import EXTERNAL
 from harness.measure.units import size
 from harness.metrics import get
 from harness.metrics.statistical_power import ALPHA
@@ -50,7 +51,8 @@ def machine_warnings(records: Sequence[Completed]) -> list[str]:
             warnings.append(
                 f"scores only with care: {len(returned)} models or configurations answered as {model}, {names}."
             )
-        weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in of_model}
+        loaded = [record for record in of_model if record.model.name != EXTERNAL]  # a whole system elsewhere has none
+        weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in loaded}
         if len(weights) > 1:
             warnings.append(
                 f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights, "
