@@ -61,7 +61,7 @@ def current_environment(command: str | None = None, energy_source: str | None = 
         cores=usable_cores(),
         threads=_threads(),
         memory_bytes=memory_bytes(),
-        gpu=_gpu(),
+        gpu=gpu_name(),
         energy_source=energy_source,
         git_commit=_git_commit(),
         command=command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -121,7 +121,8 @@ def _threads() -> int:
     return int(threads) if threads.isdecimal() else usable_cores()
 
 
-def _gpu() -> str | None:
+def gpu_name() -> str | None:
+    """Return the name of the GPU that torch computes on; None without one, or before torch is imported."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

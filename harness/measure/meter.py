@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -154,15 +154,20 @@ class _HostPeak:
 
 
 class _GpuPeak:
-    """Peaks of the first CUDA device, by an already imported torch; None without one."""
+    """Peaks of the CUDA devices that this process uses, added up, by an already imported torch; None without one.
+
+    What the allocator has cached is returned first, or each phase would have the reserved bytes of the largest before.
+    """
 
     def __init__(self, nvml: Any) -> None:
         self.device_bytes: int | None = None
         self._cuda = _cuda()
         self._device = open_device(nvml) if self._cuda else None
         if self._cuda:
-            self._cuda.synchronize()
-            self._cuda.reset_peak_memory_stats()
+            self.synchronize()
+            self._cuda.empty_cache()
+            for index in range(self._cuda.device_count()):
+                self._cuda.reset_peak_memory_stats(index)
 
     @contextmanager
     def sampling(self) -> Generator[None]:
@@ -184,12 +189,21 @@ class _GpuPeak:
         self._cuda = self._cuda or _cuda()
         if self._cuda:
             self._cuda.synchronize()
+            for index in self._used_devices():
+                self._cuda.synchronize(index)
 
     def allocated_bytes(self) -> int | None:
-        return int(self._cuda.max_memory_allocated()) if self._cuda else None
+        return self._sum(self._cuda.max_memory_allocated) if self._cuda else None
 
     def reserved_bytes(self) -> int | None:
-        return int(self._cuda.max_memory_reserved()) if self._cuda else None
+        return self._sum(self._cuda.max_memory_reserved) if self._cuda else None
+
+    def _sum(self, peak: Callable[[int], int]) -> int:
+        return sum(int(peak(index)) for index in range(self._cuda.device_count()))
+
+    def _used_devices(self) -> list[int]:
+        """Return the devices besides the first whose allocator holds memory; asking others would start CUDA there."""
+        return [index for index in range(1, self._cuda.device_count()) if self._cuda.max_memory_reserved(index)]
 
     def _sample(self, stop: threading.Event) -> None:
         while True:

@@ -20,6 +20,7 @@ from harness.data import manifest
 from harness.data.content_hash import file_hash
 from harness.errors import HarnessError
 from harness.models import gguf_conversion, packing_memory, saved_weights
+from harness.models.compute_device import compute_device, device_note
 from harness.models.loaded_weights import check_embedding, check_loading, one_line_errors
 from harness.models.local_model import LocalModel
 from harness.models.tokenizer import context_window
@@ -50,7 +51,7 @@ def open_model(
             do not belong together.
     """
     weights = prepare_weights(folder, cache)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = compute_device()
     tokenizer_folder = adapter if adapter and (adapter / "tokenizer_config.json").is_file() else weights
     with one_line_errors(f"the model in {weights}"):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, trust_remote_code=False)
@@ -67,7 +68,7 @@ def open_model(
             "chat_template_hash": _text_hash(tokenizer.chat_template) if tokenizer.chat_template else None,
             "context_tokens": context_window(module.config, tokenizer),
             "dtype": str(module.dtype).removeprefix("torch."),
-            "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer)])) or None,
+            "note": "; ".join(filter(None, [info.note, *chat_template.notes(tokenizer), device_note()])) or None,
         }
     )
     try:
@@ -92,10 +93,14 @@ def prepare_weights(folder: Path, cache: Path) -> Path:
 
 
 def native_dtype(device: str) -> torch.dtype:
-    """Return bfloat16 where hardware computes in it (GPU, AVX-512 BF16, AMX); else float16 (GPU) or float32 (CPU)."""
+    """Return bfloat16 where hardware computes in it (GPU, AVX-512 BF16, AMX); else float16 (GPU) or float32 (CPU).
+
+    GPUs before the A100, such as a T4 or a V100, emulate bfloat16 slowly.
+    """
     if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public function for it
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    has_onednn = torch.backends.mkldnn.is_available()
+    return torch.bfloat16 if has_onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001 - torch has no public function for it
 
 
 def weights_hash(*folders: Path) -> str:

@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from harness.api import Passage
 from harness.decoding.finite import require_finite
 from harness.errors import HarnessError
+from harness.models.compute_device import compute_device
 from harness.models.loaded_weights import check_files, one_line_errors
 from harness.models.loading import native_dtype
 from harness.retrieval import faiss_index
@@ -103,7 +104,7 @@ def open_embedder(folder: Path, dtype: torch.dtype | None = None) -> SentenceTra
     Raises:
         HarnessError: the folder holds no such model, or not all of its weights.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = compute_device()
     with one_line_errors(f"the embedder in {folder}"):
         kwargs = {"dtype": dtype or native_dtype(device)}
         embedder = SentenceTransformer(str(folder), device=device, trust_remote_code=False, model_kwargs=kwargs)

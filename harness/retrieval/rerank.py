@@ -104,13 +104,13 @@ def open_cross_encoder(folder: Path) -> CrossEncoderReranker:
     Raises:
         HarnessError: the folder holds no cross-encoder, not all of its weights, or one with several scores a pair.
     """
-    import torch  # noqa: PLC0415 - only a cross-encoder needs these
-    from sentence_transformers import CrossEncoder  # noqa: PLC0415
+    from sentence_transformers import CrossEncoder  # noqa: PLC0415 - only a cross-encoder needs these
 
+    from harness.models.compute_device import compute_device  # noqa: PLC0415
     from harness.models.loaded_weights import check_files, one_line_errors  # noqa: PLC0415
     from harness.models.loading import native_dtype  # noqa: PLC0415
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = compute_device()
     with one_line_errors(f"the cross-encoder in {folder}"):
         settings = {"dtype": native_dtype(device)}
         encoder = CrossEncoder(str(folder), device=device, trust_remote_code=False, model_kwargs=settings)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from harness.models.compute_device import require_trainable
 from harness.models.footprint import storage_bytes
 
 
@@ -31,6 +32,8 @@ class MasterAdamW:
         record_memory: Callable[[int, int], None] | None = None,
     ) -> None:
         self.parameters = list(parameters)
+        for parameter in self.parameters:
+            require_trainable(parameter.dtype)
         self.masters = [p.detach().float() if p.dtype != torch.float32 else p for p in self.parameters]
         self.max_norm, self._record_memory = max_norm, record_memory
         decayed = [m for m in self.masters if m.ndim > 1]

@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BertCo
 from harness.api import ModelInfo
 from harness.decoding.batched_decode import DecodeLimits, decode_batched
 from harness.decoding.prefix_sharing import log_likelihoods
+from harness.models.compute_device import compute_device
 from harness.models.loading import native_dtype
 from harness.models.local_model import LocalModel
 from harness.training.batches import pack_rows
@@ -92,7 +93,7 @@ def _random_model(config: Any, blocks: int | None = None) -> tuple[Any, int, int
     config = deepcopy(config)
     inner = config.get_text_config()
     layers = inner.num_hidden_layers
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = compute_device()
     block_bytes = 24 * inner.hidden_size**2  # twelve matrices of hidden by hidden in 16 bits, more or less
     inner.num_hidden_layers = blocks or min(layers, max(2, math.ceil(_MIN_MODEL_BYTES / block_bytes)))
     if getattr(inner, "layer_types", None):
@@ -211,6 +212,6 @@ def _matrix_flops(model: Any) -> float:
 
 def _bandwidth() -> float:
     """Return the bytes per second at which memory is copied: each is read once and written once."""
-    source = torch.ones(2**25, dtype=torch.uint8, device="cuda" if torch.cuda.is_available() else "cpu")
+    source = torch.ones(2**25, dtype=torch.uint8, device=compute_device())
     target = torch.empty_like(source)
     return 2 * 2**25 / mean_seconds(lambda: target.copy_(source), 3)

@@ -13,7 +13,7 @@ from typing import Any
 from harness.api import Context, CorpusFigures, Example, HoldsWeights, Model, Step, System, TaskData, TrainingRun
 from harness.data.content_hash import folder_hash
 from harness.errors import HarnessError, first_line
-from harness.measure.environment import package_versions
+from harness.measure.environment import gpu_name, package_versions
 from harness.models import footprint, registry
 from harness.plan import chain
 from harness.plan.chain import Link
@@ -60,6 +60,7 @@ def _take_steps(
             "model": system.model.info.model_dump(exclude={"endpoint"}),
             "seed": recorder.seed,
             "packages": package_versions(),
+            **({"gpu": gpu} if (gpu := gpu_name()) else {}),  # what was measured is charged to later trials
         }
     )
     for link in chain.restore(steps, find_step):

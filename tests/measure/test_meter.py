@@ -104,25 +104,34 @@ def test_gpu_figures_are_unknown_without_a_gpu():
 
 
 class Device:
-    """A CUDA device as torch shows it, with 1000 bytes of which some are used."""
+    """CUDA devices as torch shows them, the first with 1000 bytes of which some are used, and an allocator's cache."""
 
-    def __init__(self):
+    def __init__(self, others=()):
         self.used, self.allocated, self.peak, self.synchronised = 100, 0, 0, 0
+        self.reserved = self.reserved_peak = 0
+        self.others = others
+
+    def device_count(self):
+        return 1 + len(self.others)
+
+    def empty_cache(self):
+        self.reserved = self.allocated
 
     def is_available(self):
         return True
 
-    def synchronize(self):
-        self.synchronised += 1
+    def synchronize(self, index=0):
+        self.synchronised += not index
 
-    def reset_peak_memory_stats(self):
-        self.peak = self.allocated
+    def reset_peak_memory_stats(self, index):
+        if not index:
+            self.peak, self.reserved_peak = self.allocated, self.reserved
 
-    def max_memory_allocated(self):
-        return self.peak
+    def max_memory_allocated(self, index):
+        return self.others[index - 1] if index else self.peak
 
-    def max_memory_reserved(self):
-        return self.peak + 8
+    def max_memory_reserved(self, index):
+        return self.others[index - 1] if index else self.reserved_peak + 8
 
     def mem_get_info(self):
         return 1000 - self.used, 1000
@@ -131,6 +140,8 @@ class Device:
         self.allocated += size
         self.used += size
         self.peak = max(self.peak, self.allocated)
+        self.reserved = max(self.reserved, self.allocated)
+        self.reserved_peak = max(self.reserved_peak, self.reserved)
 
 
 def test_gpu_figures_are_those_of_the_span(monkeypatch):
@@ -147,6 +158,16 @@ def test_gpu_figures_are_those_of_the_span(monkeypatch):
     assert (first.gpu_reserved_peak_bytes, second.gpu_reserved_peak_bytes) == (508, 58)
     assert (first.gpu_device_peak_bytes, second.gpu_device_peak_bytes) == (600, 150)
     assert device.synchronised == 4
+
+
+def test_memory_of_several_gpus_adds_up(monkeypatch):
+    device = Device(others=(40, 0))
+    monkeypatch.setitem(sys.modules, "torch", type("torch", (), {"cuda": device}))
+    meter = Meter(nvml=Nvml(devices=0))
+    with meter.span("predict"):
+        device.allocate(500)
+    assert meter.spans[0].gpu_allocated_peak_bytes == 540
+    assert meter.spans[0].gpu_reserved_peak_bytes == 548
 
 
 def test_memory_of_the_whole_gpu_is_read_from_nvml_where_it_is_installed(monkeypatch):
