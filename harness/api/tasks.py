@@ -61,6 +61,7 @@ class Example:
     Attributes:
         references: the acceptable answers; the first is the one that is trained on.
         cluster: items with the same cluster are not independent (questions on one passage); None: on its own.
+        groups: its value of each column that divides the items into slices, in the suite's order.
         evidence: ids of the passages that hold the answer; empty where unknown.
         rejected: the worse answer of a preference pair.
         readers: of each restricted passage that the answer rests on, its readers; who is not among all of them may not
@@ -75,6 +76,7 @@ class Example:
     rejected: str | None = None
     readers: tuple[tuple[str, ...], ...] = ()
     teacher: str = ""
+    groups: tuple[str, ...] = ()
 
     def readable_by(self, user: str | None) -> bool:
         """Tell whether a user may see the example; None: somebody who is not named."""

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import click
 import typer
 
-from harness.cli.common import RequiredSuite, Strict, TerminalOrJson, app, console, echo, repeatable, show
-from harness.cli.option_groups import with_option_groups
+from harness.cli.application import command, completion_script
+from harness.cli.common import (
+    RequiredSuite,
+    Strict,
+    TerminalOrJson,
+    echo,
+    progress_console,
+    repeatable,
+    show,
+    show_json,
+    strategy_names,
+)
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -134,7 +144,12 @@ class InitOptions:
     ] = None
     row_id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column that names each row.")] = None
     cluster: Annotated[
-        str | None, typer.Option("--cluster", metavar="COLUMN", help="Rows that belong together: kept in one split.")
+        str | None,
+        typer.Option("--cluster", metavar="COLUMN", help="Column with the group of a row; groups stay in one split."),
+    ] = None
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="COLUMN", help="Column that divides the items into slices; again for more."),
     ] = None
     evidence: Annotated[
         str | None, typer.Option("--evidence", metavar="COLUMN", help="Passage or file of the corpus with the answer.")
@@ -148,8 +163,7 @@ class InitOptions:
     ] = None
 
 
-@app.command()
-@with_option_groups
+@command("Measure")
 def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
     *,

@@ -43,11 +43,19 @@ def _of_columns(options: InitOptions, scratch: Path) -> Material:
     optional = {"id": options.row_id, "cluster": options.cluster, "evidence": options.evidence}
     columns = {"input": options.column, "reference": options.reference}
     columns |= {key: column for key, column in optional.items() if column}
-    return Material(files, columns, options.corpus, options.kind, source=source)
+    return Material(files, columns, options.corpus, options.kind, groups=tuple(options.group or ()), source=source)
 
 
 def _of_task_file(options: InitOptions, scratch: Path) -> Material:
-    flags = (options.column, options.reference, options.row_id, options.cluster, options.evidence, options.kind)
+    flags = (
+        options.column,
+        options.reference,
+        options.row_id,
+        options.cluster,
+        options.evidence,
+        options.kind,
+        *(options.group or ()),
+    )
     if not options.lm_eval or any(flags):
         raise HarnessError("--lm-eval says itself what is asked: leave out --input, --reference and the like.")
     task = lm_eval_task.read_task(options.lm_eval)

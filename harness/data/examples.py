@@ -130,7 +130,8 @@ class _Row:
         if self.task.kind == "preference" and rejected:
             choices = _shuffled(name, references[0], rejected)
         query = Query(name, question, choices, self.text(self.task.user) or None, self.question.history)
-        return Example(query, references, self.text(self.task.cluster) or None, self.evidence(evidence), rejected)
+        cluster, groups = self.text(self.task.cluster) or None, tuple(map(self.text, self.task.groups))
+        return Example(query, references, cluster, self.evidence(evidence), rejected, groups=groups)
 
     @cached_property
     def question(self) -> Conversation:
@@ -266,7 +267,7 @@ def _shuffled(name: str, better: str, worse: str) -> tuple[str, ...]:
 def _columns(task: TaskConfig) -> list[str]:
     choice_columns = (task.choices,) if isinstance(task.choices, str) else task.choices or ()
     single = (task.input, task.reference, task.rejected, task.id, task.cluster, task.evidence, task.user, task.split)
-    return [name for name in (*single, *choice_columns) if name]
+    return [name for name in (*single, *choice_columns, *task.groups) if name]
 
 
 def _require_new_id(table: TableRows, index: int, ids: dict[str, int], example: Example) -> None:

@@ -225,6 +225,7 @@ def _task_info(task: TaskConfig, data: TaskData, splits: Splits, notes: tuple[st
         data_hash=data_hash,
         sizes=sizes,
         warnings=notes,
+        groups=task.groups,
         synthetic_by=task.synthetic_by,
     )
 
@@ -252,7 +253,7 @@ def _data_hash(splits: Splits, data: TaskData, probe_hashes: Sequence[str] = ())
     for name in (*SPLITS, *(["spare"] if splits.spare else [])):
         for e in getattr(splits, name):
             item = [name, e.query.id, e.query.input, e.query.choices, e.references, e.cluster, e.evidence, e.rejected]
-            optional = [part for part in (e.query.user, e.query.history) if part]
+            optional = [part for part in (e.query.user, e.query.history, e.groups) if part]
             digest.update(json.dumps([*item, *optional]).encode())
     return digest.hexdigest()
 

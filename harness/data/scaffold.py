@@ -54,6 +54,7 @@ class Material:
         kind: of the task; None: inferred from the references.
         instruction: None: made of the names of the columns.
         source: where the tables come from; empty: to be filled in.
+        groups: columns that divide the items into slices.
     """
 
     files: Mapping[str, Path]
@@ -62,6 +63,7 @@ class Material:
     kind: Kind | None = None
     instruction: str | None = None
     source: str = ""
+    groups: tuple[str, ...] = ()
 
 
 def init_suite(
@@ -82,7 +84,7 @@ def init_suite(
     _check_name(name, target)
     tables = {key: read_table(path) for key, path in material.files.items()}
     for table in tables.values():
-        table.require(material.columns.values())
+        table.require([*material.columns.values(), *material.groups])
     kind, why = _kind(material, next(iter(tables.values())), choose)
     scratch = folder / f".{name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -145,7 +147,8 @@ def _draft(name: str, kind: Kind, material: Material, tables: Mapping[str, Table
             kind, list(tables.values()), material.columns["input"], material.columns["reference"]
         )
     files = {key: path.name for key, path in material.files.items()}
-    return Draft(name, kind, files, dict(material.columns), corpus, instruction, source=material.source)
+    columns = dict(material.columns)
+    return Draft(name, kind, files, columns, corpus, instruction, groups=material.groups, source=material.source)
 
 
 def _validation_size(train: TableRows) -> int:

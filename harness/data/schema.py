@@ -63,6 +63,7 @@ class TaskConfig(_Strict):
         rejected: column of a worse answer (`reference` is the better one): what a preference task asks to be told
             apart; for questions and generation it only feeds preference training, and may be empty.
         cluster: column; rows with one value are kept in one split, and are not independent.
+        groups: columns that divide the items into slices (language, product): each metric is told of each slice too.
         evidence: column with the ids of the passages (or the corpus files) that hold the answer.
         user: column of who asks: passages that name their `readers` are found for those only.
         form: ``chat``, ``plain`` (labelled lines, which small models often follow better), ``bare`` (the text and
@@ -99,6 +100,7 @@ class TaskConfig(_Strict):
     labels: dict[str, str] = {}
     rejected: str | None = None
     cluster: str | None = None
+    groups: tuple[str, ...] = ()
     evidence: str | None = None
     user: str | None = None
     corpus: str | None = None

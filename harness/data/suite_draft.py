@@ -17,6 +17,7 @@ class Draft:
         files: table by key of the task: ``data``, or ``train``, ``test`` and maybe ``validation``.
         columns: column by key of the task: ``input``, ``reference`` and, as used, ``id``, ``cluster``, ``evidence``
             and ``choices``.
+        groups: columns that divide the items into slices.
         offers: key and column of a line that is written as a comment.
         source: where the table comes from, for the data sheet.
     """
@@ -27,6 +28,7 @@ class Draft:
     columns: dict[str, str]
     corpus: str | None = None
     instruction: str = ""
+    groups: tuple[str, ...] = ()
     offers: dict[str, str] = field(default_factory=dict[str, str])
     source: str = ""
 
@@ -53,6 +55,7 @@ class Draft:
             f"kind = {quote(self.kind)}",
             *(f"{key} = {quote(name)}" for key, name in {**self.files, **self.columns}.items()),
             *([f"corpus = {quote(self.corpus)}"] if self.corpus else []),
+            *([f"groups = [{', '.join(map(quote, self.groups))}]"] if self.groups else []),
             *([f"instruction = {quote(self.instruction)}"] if self.instruction else []),
             *(f"# {key} = {quote(name)}  # {_MEANING[key]}" for key, name in offers.items() if key not in self.columns),
         ]

@@ -25,13 +25,14 @@ FIELDS: Mapping[str, str] = {
     "choice_scores": "choice_scores",
     "cited": "cited",
     "votes": "votes",
+    "groups": "groups",
 }
 """Every column of `Items`, and the field of `Row` that it holds."""
 COLUMNS = tuple(FIELDS)
-DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None, "votes": ()}
+DEFAULTS: Mapping[str, Any] = {"inputs": "", "rejected": None, "cited": None, "votes": (), "groups": ()}
 """Columns that rows stored by earlier versions lack, and what stands for them."""
 _REQUIRED = frozenset(field for column, field in FIELDS.items() if column not in DEFAULTS)
-SHARED = ("ids", "references", "choices", "clusters", "inputs", "evidence")
+SHARED = ("ids", "references", "choices", "clusters", "inputs", "evidence", "groups")
 """Columns that are the same in most trials of a task."""
 
 Positions = tuple[int, ...] | slice
@@ -146,6 +147,11 @@ class Items:
     def votes(self) -> tuple[tuple[str, ...], ...]:
         """The answer of each sample that was voted on; empty where there was one."""
         return self._read("votes")
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Value of each column that divides the items into slices; empty where there is none."""
+        return self._read("groups")
 
     def __len__(self) -> int:
         return len(self.ids)

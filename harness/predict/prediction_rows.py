@@ -22,6 +22,7 @@ def build_rows(
             role=role,
             id=example.query.id,
             cluster=example.cluster,
+            groups=example.groups,
             references=example.references,
             choices=example.query.choices or task.choices,
             rejected=example.rejected,

@@ -20,6 +20,7 @@ from harness.records.measurements import (
     StoredModel,
     SyntheticRows,
 )
+from harness.records.pass_sizes import PassSizes
 from harness.records.run_limits import RunLimits
 
 SCHEMA_VERSION = 3
@@ -113,6 +114,7 @@ class Row(StoredModel):
         cited: ids of the passages sent in which the answer given stands (`metrics.recall.citations`).
         restricted: whether the prompt shows, or the answer rests on, what not everybody may read.
         prompt_tokens, output_tokens: None: unknown, of a system elsewhere that does not tell.
+        groups: its value of each of the columns `TaskInfo.groups`.
         outcome: what became of the question, of a model that was asked over HTTP.
         reading: how the answer was had: the likeliest choice (``scored``), nothing but a choice could be written
             (``constrained``), or anything could (``written``). None: an earlier version did not store it.
@@ -122,6 +124,7 @@ class Row(StoredModel):
     role: Role = "target"
     id: str
     cluster: str | None = None
+    groups: tuple[str, ...] = ()
     references: tuple[str, ...]
     rejected: str | None = None
     choices: tuple[str, ...] = ()
@@ -152,6 +155,7 @@ class TaskInfo(StoredModel):
         preparation: what was done to the training split, a sentence each.
         form: of its prompts, where it was chosen for the model; None: the suite says it, or there was no choice.
         pool_items: training items that each seed draws its own training split from; None: all of them are trained on.
+        groups: columns whose values divide the items into slices.
         synthetic_by: the model that wrote its test items; None: none did, as far as is known.
         reading: how its answers were had, as in `Row`; None where the record does not say.
         calibration: how its labels' scores were read; None where none were scored, or the record does not say.
@@ -172,6 +176,7 @@ class TaskInfo(StoredModel):
     form: PromptForm | None = None
     pool_items: int | None = None
     calibration: LabelCalibration | None = None
+    groups: tuple[str, ...] = ()
     synthetic_by: str | None = None
     reading: AnswerReading | None = None
 
@@ -251,6 +256,7 @@ class Completed(StoredModel):
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
         notes: what happened to kept artifacts, a sentence each: one was damaged and made again, or could not be kept.
+        pass_sizes: how much the model computed at once; None: it is elsewhere, or computed before this was recorded.
         run_limits: under which it ran; None: the defaults.
     """
 
@@ -278,6 +284,7 @@ class Completed(StoredModel):
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
     environment: Environment
+    pass_sizes: PassSizes | None = None
     run_limits: RunLimits | None = None
 
 

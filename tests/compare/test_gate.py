@@ -352,3 +352,43 @@ def test_runs_in_turn_tell_a_slower_release_from_slower_hours(tmp_path):
 )
 def test_runs_in_turn_of_another_candidate_are_not_used(tmp_path, changes):
     assert paired(tmp_path, (1.0, 1.0, 1.01), **changes).per != "pair of runs"
+
+
+def sliced(groups, at, right):
+    """A trial whose items have a language."""
+    stored, answers = trial_rows(right=right, at=at)
+    info = stored.tasks[0].model_copy(update={"groups": ("language",)})
+    return stored.model_copy(update={"tasks": (info,)}), [
+        row.model_copy(update={"groups": (groups[i],)}) for i, row in enumerate(answers)
+    ]
+
+
+def slice_outcomes(folder, before, after, groups):
+    verdict = judged(folder, sliced(groups, "2026-01-01", before), sliced(groups, LATER, after), noise=CALM)
+    return verdict, {check.of: check.outcome for check in verdict.checks if check.of}
+
+
+CALM = noise_of("latency", 0.01)
+
+
+def test_a_release_that_breaks_one_slice_fails_though_the_whole_passes(tmp_path):
+    groups = ["en"] * 170 + ["de"] * 30
+    before = [1] * 200
+    after = [1] * 170 + [1, 1, 0] * 10
+    limits = GateLimits(margins={"accuracy": 0.1})
+    pair = (sliced(groups, "2026-01-01", before), sliced(groups, LATER, after))
+    verdict = judged(tmp_path, *pair, limits, noise=CALM)
+    assert {check.of: check.outcome for check in verdict.checks if check.figure == "accuracy"} == {
+        None: "pass",
+        "language = de": "fail",
+        "language = en": "pass",
+    }
+    assert verdict.outcome == "fail"
+
+
+def test_a_slice_that_is_not_concluded_holds_no_release_up(tmp_path):
+    groups = ["en"] * 170 + ["de"] * 25 + ["fr"] * 5
+    verdict, outcomes = slice_outcomes(tmp_path, [1] * 200, [1] * 172 + [0] + [1] * 27, groups)
+    assert outcomes == {"language = de": "not compared", "language = en": "pass"}  # five items are no slice
+    assert verdict.outcome == "pass"
+    assert "at the level of 2 slices" in next(check.reason for check in verdict.checks if check.of == "language = de")

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.compare.prose import forecast_sentences, reading_sentences, side_effect_sentences, synthetic_sentences
+from harness.compare.prose import (
+    forecast_sentences,
+    reading_sentences,
+    side_effect_sentences,
+    slice_sentences,
+    synthetic_sentences,
+)
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, surely, usd
@@ -39,7 +45,8 @@ def sentences(task: TaskResult) -> tuple[str, ...]:
         *reading_sentences.sentences(scored, name),
         undertrained_sentence(scored, name),
         ending_sentence(scored, name),
-        unlearned_sentence(scored, name),
+        unlearned_sentence(task.suite, scored, name),
+        *slice_sentences.sentences(task, scored, name),
         *synthetic_sentences.sentences(task, scored, name),
         *side_effect_sentences.sentences(task, claimed, name),
         forecast_sentences.sentence(scored, name),

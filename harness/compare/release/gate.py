@@ -23,6 +23,7 @@ from harness.compare.release.pairing import MeasuredSystem, Pairing, ReleasePair
 from harness.compare.release.quality_change import Quality, compare_quality
 from harness.compare.release.resource_ratios import ResourceRatio, ratios
 from harness.compare.release.run_noise import Noise
+from harness.compare.release.slice_change import SliceChange, slice_changes
 from harness.records.measurements import StoredModel
 
 Outcome = Literal["pass", "fail", "inconclusive", "not compared"]
@@ -56,7 +57,8 @@ class GateCheck(StoredModel):
     """One figure against its limit.
 
     Attributes:
-        figure: name of a metric, or of one of `figures.FIGURES`; of: its task, if it is not the system's own.
+        figure: name of a metric, or of one of `figures.FIGURES`; of: its task, if it is not the system's own, or its
+            slice, such as ``language = de``.
         relative: whether `change`, `low`, `high` and `limit` are shares of the baseline, else in the metric's unit.
         change: candidate minus baseline; low, high: its 95 % interval, None where the noise of repeats is unknown.
         limit: largest allowed change for the worse.
@@ -111,6 +113,7 @@ def judge(pairing: Pairing, limits: GateLimits, noise: Noise) -> Verdict:
             )
             continue
         checks += [_check_quality(pair, quality) for quality in qualities]
+        checks += [_check_slice(pair, part) for part in slice_changes(pair, limits.margins)]
         checks += _check_figures(pair, limits, noise)
         notes += _notes(pair)
     checks += [_unmeasured_check(system, "the candidate's results have none of it") for system in pairing.missing]
@@ -146,6 +149,23 @@ def _check_quality(pair: ReleasePair, quality: Quality) -> GateCheck:
         "method": change.method,
         "needed": items_to_conclude(quality) if outcome == "inconclusive" else "",
     }
+    return check.model_copy(update=fields)
+
+
+def _check_slice(pair: ReleasePair, part: SliceChange) -> GateCheck:
+    """Check a slice: it fails at the level that all slices share, and what is not concluded does not count."""
+    check = _check_quality(pair, part.quality)
+    failed = _outcome(part.low, part.high, part.quality.margin, check.worse_is) == "fail"
+    outcome: Outcome = "fail" if failed else "pass" if check.outcome == "pass" else "not compared"
+    fields: dict[str, object] = {"of": part.name, "outcome": outcome, "needed": ""}
+    if outcome == "not compared":
+        fields["reason"] = f"the items of this slice do not conclude it at the level of {part.slices} slices"
+    elif failed:
+        fields |= {
+            "low": part.low,
+            "high": part.high,
+            "method": f"{check.method}, at the level of {part.slices} slices",
+        }
     return check.model_copy(update=fields)
 
 

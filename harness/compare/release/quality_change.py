@@ -62,7 +62,7 @@ def compare_quality(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) 
 
 def score_change(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
     """Subtract the baseline's score from the candidate's on their common items; None if there are none."""
-    samples = _paired_samples(pair, task, metric)
+    samples = paired_samples(pair, task, metric)
     if samples and pair.retrained:
         samples = _with_seed_noise(samples, pair, task, [pair])
     return difference(*samples) if samples else None
@@ -99,14 +99,15 @@ def _qualities(
         metric = get(name)
         has_margin = {f"{info.name}.{name}", name} & margins.keys()
         if metric.higher_is_better is not None and (index == 0 or has_margin):
-            samples = _paired_samples(pair, info.name, metric)
+            samples = paired_samples(pair, info.name, metric)
             if samples and pair.retrained:
                 samples = _with_seed_noise(samples, pair, info.name, pairs)
-            qualities.append(_quality(info.name, metric, samples, find_margin(margins, info, index)))
+            qualities.append(quality_of(info.name, metric, samples, find_margin(margins, info, index)))
     return qualities
 
 
-def _quality(task: str, metric: Metric, samples: tuple[Sample, Sample] | None, margin: float | None) -> Quality:
+def quality_of(task: str, metric: Metric, samples: tuple[Sample, Sample] | None, margin: float | None) -> Quality:
+    """Compare the samples of candidate and baseline; a margin of None is the default one."""
     spread = margin_uncertainty(*samples) if samples else None
     reach = metric.bounds[1] - metric.bounds[0]
     return Quality(
@@ -145,13 +146,23 @@ def _with_seed_noise(
     return candidate, baseline
 
 
-def _paired_samples(pair: ReleasePair, task: str, metric: Metric) -> tuple[Sample, Sample] | None:
-    """Score the common items: candidate and baseline; None if there are none, or if their protocols differ."""
+def paired_samples(
+    pair: ReleasePair, task: str, metric: Metric, within: frozenset[str] | None = None
+) -> tuple[Sample, Sample] | None:
+    """Score the common items: candidate and baseline; None if there are none, or if their protocols differ.
+
+    Args:
+        pair: candidate and baseline.
+        task: one of their tasks.
+        metric: of the scores.
+        within: ids of the items that count; None: all.
+    """
     if len(pair.protocols) > 1:
         return None
     labels = pair.labels(task)
     before, after = pair.baseline.items(task, labels), pair.candidate.items(task, labels)
     common = shared_ids(before, after)
+    common = common if within is None else common & within
     samples = [Sample.from_items(metric, [_only(items, common) for items in side]) for side in (before, after)]
     return samples[1].pair_with(samples[0]) if samples[0] and samples[1] else None
 

@@ -29,6 +29,7 @@ from harness.compare.table.readings import with_readings
 from harness.compare.table.result import Comparison, SuiteResult, TaskResult
 from harness.compare.table.retention import BASELINE
 from harness.compare.table.rows import rows_of
+from harness.compare.table.slices import slices_of
 from harness.compare.trials.groups import group_trials, seed_mismatch
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError
@@ -123,7 +124,7 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
         result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
         noise = TaskWarning.of("noise", noise_warnings(result))
         result = result.model_copy(
-            update={"extraction": extraction(result, groups), "warnings": (*result.warnings, *noise)}
+            update={"extraction": extraction(result, groups), "slices": slices_of(groups, metrics), "warnings": (*result.warnings, *noise)}
         )
     return result.model_copy(update={"verdict": verdict.sentences(result)})
 

@@ -29,6 +29,7 @@ from harness.compare.table.findings import (
     TaskWarning,
 )
 from harness.compare.table.retrieval_split import RetrievalSplit
+from harness.compare.table.slices import SliceResult
 from harness.compare.trials.traits import Traits
 from harness.records.measurements import CorpusLearning, StoredModel
 from harness.records.record import Budget, Search, row_label
@@ -167,6 +168,7 @@ class TaskResult(StoredModel):
         items: number of test items; clusters: groups of them that are not independent, None where each is.
         chance: score on the primary metric of what reads no item: the better of guessing and the commonest answer.
         speed_comparable: whether seconds and bytes of the rows came from alike machines.
+        slices: the rows on the items of each value of a column that divides them; empty where none does.
         extraction: whether reading the same outputs leniently changes who is best; None where nothing was read.
         verdict: what the table says, in sentences.
     """
@@ -183,6 +185,7 @@ class TaskResult(StoredModel):
     best: int | None = None
     rows: tuple[StrategyResult, ...] = ()
     speed_comparable: bool = True
+    slices: tuple[SliceResult, ...] = ()
     extraction: Extraction | None = None
     verdict: tuple[str, ...] = ()
     warnings: tuple[TaskWarning, ...] = ()

@@ -70,6 +70,7 @@ def _task(task: TaskResult) -> dict[str, Any]:
         "chance": task.chance,
         "speed_comparable": task.speed_comparable,
         "strategies": [_row(row) for row in task.rows],
+        "slices": [part.model_dump() for part in task.slices],
         "extraction": _extraction(task.extraction),
         "verdict": list(task.verdict),
         "warnings": [warning.text for warning in task.warnings],

@@ -1,11 +1,11 @@
-"""Tables beside a task's table of scores: how far confidence can be trusted."""
+"""Tables beside a task's table of scores: how far confidence can be trusted, and scores by slice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare.prose.numbers import count, score
+from harness.compare.prose.numbers import change, count, metric_title, score
 from harness.compare.stats.estimates import Estimate
 from harness.compare.table.confidence_types import ConfidenceFigures, CoverageAccuracy, HandoverThreshold
 from harness.compare.table.result import StrategyResult, TaskResult
@@ -32,7 +32,7 @@ class SideTable:
 
 def side_tables(task: TaskResult) -> list[SideTable]:
     """Return the tables that a task has anything for."""
-    return [table for table in (confidence_table(task),) if table]
+    return [table for table in (slice_table(task), confidence_table(task)) if table]
 
 
 def confidence_table(task: TaskResult) -> SideTable | None:
@@ -51,6 +51,31 @@ def confidence_table(task: TaskResult) -> SideTable | None:
         ("strategy", "reading", "calibration error", "Brier score", *coverage, *targets),
         2,
         tuple(_confidence_cells(task, row, figures, len(coverage) + len(targets)) for row, figures in pairs),
+    )
+
+
+def slice_table(task: TaskResult) -> SideTable | None:
+    """Lay out the scores of each row on each slice; None: nothing divides the items."""
+    if not task.slices:
+        return None
+    titles = [plain(metric_title(metric)) for metric in task.metrics]
+    cells: list[tuple[str, ...]] = []
+    for part in task.slices:
+        place = plain(f"{part.column} = {part.value}")
+        if part.too_small:
+            cells.append((place, "too small", f"{part.items:,}", *[UNKNOWN] * (len(titles) + 1)))
+        for row in part.rows:
+            name = f"{plain(row.strategy)} ({plain(row.model)})" if several_models(task) else plain(row.strategy)
+            scores = [_estimate(row.scores.get(metric)) for metric in task.metrics]
+            worst = f"{scores[0]} (worst)" if row.worst else scores[0]
+            to_others = change(row.to_others) if row.to_others else UNKNOWN
+            cells.append((place, name, f"{part.items:,}", worst, to_others, *scores[1:]))
+    return SideTable(
+        "Slices",
+        "Scores on the items of each value of a column. To others: difference to all other items on the first metric.",
+        ("slice", "strategy", "items", *titles[:1], "to others", *titles[1:]),
+        2,
+        tuple(cells),
     )
 
 
