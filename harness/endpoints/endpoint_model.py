@@ -199,10 +199,13 @@ class Endpoint:
             return None
         with self._probing:
             if "constraint" not in self._probes:
-                self._way, self._probes["constraint"] = constrained_answers.verified_way(
-                    lambda question: self._probe(question).text
-                )
+                probes = current().probed(self.destination.identity, self._probe_constraint)
+                self._way, self._probes["constraint"] = probes["way"] or None, probes["constraint"]
         return self._way
+
+    def _probe_constraint(self) -> dict[str, str]:
+        way, account = constrained_answers.verified_way(lambda question: self._probe(question).text)
+        return {"way": way or "", "constraint": account}
 
     def _probe(self, question: EndpointQuestion) -> Reply:
         """Ask what is no question of the trial: it is not kept, and what is refused stays with it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,33 @@ class Session:
         journal: None: nothing is kept.
         prices: of a million tokens by reference of the model.
         phase: that is measured.
+        run_file: begins the names of files that all trials of a run share; None: they share none.
     """
 
     journal: Journal | None = None
     ledger: Ledger = field(default_factory=lambda: Ledger(None, None))
     prices: dict[str, TokenPrice] = field(default_factory=dict[str, TokenPrice])
     phase: Phase | None = None
+    run_file: Path | None = None
     _counts: Counter[str] = field(default_factory=Counter[str])
+
+    def probed(self, identity: str, probe: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """Return what a probe of an endpoint told, of this trial or of an earlier one of the run.
+
+        Args:
+            identity: of the endpoint.
+            probe: asks it.
+        """
+        if self.run_file is None:
+            return probe()
+        file = self.run_file.with_name(f"{self.run_file.name}-{identity.rpartition(':')[2][:16]}.json")
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            answers = probe()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(answers), encoding="utf-8")
+        return answers
 
     def question_key(self, parts: Any) -> str | None:
         """Name a question: by what is asked, in which phase, and how often it came before; None: it is timed.
@@ -72,6 +93,7 @@ def begin(settings: EndpointSettings | None, trial_key: str = "") -> Session:
             Journal(journal_path(folder, trial_key)),
             Ledger(folder / settings.ledger, settings.max_usd),
             dict(settings.prices),
+            run_file=folder / settings.ledger,
         )
     return _current[0]
 
