@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import click
 import typer
 
-from harness.cli.application import command, completion_script
-from harness.cli.common import (
-    RequiredSuite,
-    Strict,
-    TerminalOrJson,
-    echo,
-    progress_console,
-    repeatable,
-    show,
-    show_json,
-    strategy_names,
-)
+from harness.cli.common import RequiredSuite, Strict, TerminalOrJson, app, console, echo, repeatable, show
+from harness.cli.option_groups import with_option_groups
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -144,8 +134,7 @@ class InitOptions:
     ] = None
     row_id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column that names each row.")] = None
     cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="COLUMN", help="Column with the group of a row; groups stay in one split."),
+        str | None, typer.Option("--cluster", metavar="COLUMN", help="Rows that belong together: kept in one split.")
     ] = None
     group: Annotated[
         list[str] | None,
@@ -163,7 +152,8 @@ class InitOptions:
     ] = None
 
 
-@command("Measure")
+@app.command()
+@with_option_groups
 def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the suite and its folder.")],
     *,
