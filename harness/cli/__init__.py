@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
 
-from harness.cli.common import app, echo
+from harness.cli.application import app, is_verbose, prepare_completion
+from harness.cli.common import echo
 from harness.errors import HarnessError
 
+from harness.cli import material  # isort: skip
 from harness.cli import runs  # isort: skip
 from harness.cli import reports  # isort: skip
 from harness.cli import choosing  # isort: skip
-from harness.cli import material  # isort: skip
 from harness.cli import releases  # isort: skip
+from harness.cli import repeats  # isort: skip
 from harness.cli import drift  # isort: skip
 from harness.cli import shipping  # isort: skip
 
-__all__ = ["choosing", "drift", "main", "material", "releases", "reports", "runs", "shipping"]
+__all__ = ["app", "choosing", "drift", "main", "material", "releases", "repeats", "reports", "runs", "shipping"]
 
 
 def main() -> None:
@@ -37,7 +40,9 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def _harness(
-    context: typer.Context, *, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     if version:
         from importlib.metadata import version as installed
@@ -51,13 +56,16 @@ def _main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # half a character of the user's data must not end a report
             stream.reconfigure(errors="backslashreplace")
+    prepare_completion()
     try:
         code: Any = app(standalone_mode=False, prog_name="harness")
         sys.stdout.flush()
     except HarnessError as error:
+        if is_verbose():
+            echo("".join(traceback.format_exception(error)), err=True)
         return _complain(str(error))
     except typer.TyperException as error:
-        return _complain(f"{error.format_message().rstrip('.')}. 'harness --help' shows what there is.")
+        return _complain(f"{error.format_message().rstrip('.')}. See 'harness --help'.")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
         return 141
@@ -79,7 +87,6 @@ def _cause(error: Exception) -> str:
 def _report_bug(error: Exception) -> int:
     """Keep the traceback in a file and say so in one line."""
     import tempfile
-    import traceback
 
     from harness.endpoints.keys import without_keys
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from rich.console import Console
 
@@ -39,30 +40,32 @@ from harness.store.results_store import Store
 
 EMBEDDER = "minilm"
 """The embedder that `rag` takes unless another is named."""
+ForecastChoice = Literal["on", "off", "recalibrated"]
 REPEATS = ".repeats"
 """Folder of a results folder with the repeats until all are done; no report reads it."""
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run that can start: its plan with forecasts, the store that it writes to, and the trials yet to be run."""
+    """A run that can start: its plan, the store that it writes to, and the trials yet to be run."""
 
     plan: Plan
     store: Store
     pending: Sequence[PlannedTrial]
+    forecasts: ForecastChoice = "on"
 
 
-def plan(config: RunConfig, console: Console, *, recalibrate: bool = False) -> PlannedRun:
+def plan(config: RunConfig, console: Console, forecasts: ForecastChoice = "on") -> PlannedRun:
     """Plan a run, with a forecast of every trial whose model is on this machine.
 
     Args:
         config: the run.
         console: shows downloads, and that this machine is measured.
-        recalibrate: measure this machine even where it was measured before.
+        forecasts: whether they are made; ``recalibrated``: after this machine is measured again.
     """
     with download_bar(console, "data") as progress:
         trials = make_plan(config, progress)
-    return _planned_run(_with_forecasts(trials, console, recalibrate=recalibrate), store_of(config))
+    return _planned_run(_annotated(trials, console, forecasts), store_of(config), forecasts)
 
 
 def store_of(config: RunConfig) -> Store:
@@ -72,9 +75,16 @@ def store_of(config: RunConfig) -> Store:
     return Store(parse_split(load_suite(config.suite), config.split, config.tasks).folder(config.results))
 
 
-def _planned_run(plan: Plan, store: Store) -> PlannedRun:
+def _planned_run(plan: Plan, store: Store, forecasts: ForecastChoice = "on") -> PlannedRun:
     pending = [planned for planned in plan.trials if not planned.skip and not store.is_completed(planned.trial.key)]
-    return PlannedRun(plan, store, pending)
+    return PlannedRun(plan, store, pending, forecasts)
+
+
+def _annotated(plan: Plan, console: Console, forecasts: ForecastChoice) -> Plan:
+    """Add notes on what embedders read, and forecasts."""
+    tasks = tuple(_with_embedding_notes(task, plan) for task in plan.tasks)
+    plan = replace(plan, tasks=tasks)
+    return plan if forecasts == "off" else _with_forecasts(plan, console, recalibrate=forecasts == "recalibrated")
 
 
 def _with_forecasts(plan: Plan, console: Console, *, recalibrate: bool = False) -> Plan:
@@ -82,8 +92,7 @@ def _with_forecasts(plan: Plan, console: Console, *, recalibrate: bool = False) 
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     options = ForecastOptions(cache.root(), lambda activity: busy(console, activity), warn, recalibrate)
-    tasks = tuple(_with_embedding_notes(task, plan) for task in plan.tasks)
-    return replace(plan, tasks=tasks, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
+    return replace(plan, trials=tuple(add_forecasts(plan.trials, plan.prepared, options)))
 
 
 def _with_embedding_notes(task: TaskPlan, plan: Plan) -> TaskPlan:
@@ -133,7 +142,8 @@ def run(  # noqa: PLR0913 - one for each option of a run
     models |= {(source, registry.identify(source, "embedder").backend) for source in sources}
     for reference, backend in sorted(models):
         _fetch(reference, console, backend)
-    if any(trial.forecast is None for trial in planned.pending):  # their models were not here when the plan was made
+    absent = any(trial.forecast is None for trial in planned.pending)  # their models were not here when it was planned
+    if absent and planned.forecasts != "off":
         planned = _planned_run(_with_forecasts(planned.plan, console), planned.store)
     endpoints = endpoints or EndpointOptions(load_prices())
     trials = with_endpoints(planned.plan.trials, endpoints, planned.store.root)

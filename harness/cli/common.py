@@ -1,4 +1,4 @@
-"""The application, options of several commands, and printing: shared by every group of commands."""
+"""Options of several commands, and printing: shared by every group of commands."""
 
 from __future__ import annotations
 
@@ -6,41 +6,49 @@ import gc
 import shlex
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness.cli.application import is_quiet
+
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
 
-    from harness.compare.cost.pricing import Economics
     from harness.store.results_store import Selection, Store
-
-app = typer.Typer(
-    name="harness",
-    help="Compare ways of customising a language model on the same tasks.",
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 
 
 def repeatable(flag: str, metavar: str, text: str) -> Any:
     """Make an option that can be given several times."""
-    return typer.Option(flag, metavar=metavar, help=f"{text}; repeatable.")
+    names = strategy_names if flag == "--strategy" else None
+    return typer.Option(flag, metavar=metavar, help=f"{text}; repeatable.", autocompletion=names)
 
 
-SuiteName = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
-RequiredSuite = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name, or the path of its folder.")]
-Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Where records are [default: results].")]
+def suite_names() -> list[str]:
+    """Names of the built-in suites, for completion."""
+    from harness.data import builtin_suites
+
+    return list(builtin_suites.folders())
+
+
+def strategy_names() -> list[str]:
+    """Names of the built-in strategies, for completion."""
+    from harness.plan import discover
+
+    return list(discover.builtin_names())
+
+
+_SUITE = typer.Argument(metavar="SUITE", help="Name of a suite, or path of its folder.", autocompletion=suite_names)
+SuiteName = Annotated[str | None, _SUITE]
+RequiredSuite = Annotated[str, _SUITE]
+Results = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Results folder [default: results].")]
 Format = Literal["terminal", "json", "markdown", "csv"]
-Strict = Annotated[bool, typer.Option("--strict", help="An error for each row that would be left out.")]
-TerminalOrJson = Annotated[Literal["terminal", "json"], typer.Option("--format", help="How it is written.")]
-TerminalJsonOrMarkdown = Annotated[
-    Literal["terminal", "json", "markdown"], typer.Option("--format", help="How it is written.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first invalid row instead of leaving it out.")]
+_FORMAT = typer.Option("--format", help="Output format.")
+TerminalOrJson = Annotated[Literal["terminal", "json"], _FORMAT]
+TerminalJsonOrMarkdown = Annotated[Literal["terminal", "json", "markdown"], _FORMAT]
 DEFAULT_RESULTS = Path("results")
 
 
@@ -66,21 +74,6 @@ def without_garbage_collection() -> Generator[None]:
             gc.enable()
 
 
-@without_garbage_collection()
-def show_report(
-    store: Store, suite: str | None, form: Format, screen: Console, economics: Economics | None = None
-) -> None:
-    """Print the report of the stored trials; no model is loaded."""
-    from harness.compare.report.comparison import compare
-    from harness.compare.trials.stored_trials import read_trials
-
-    selection = select(store, suite)
-    notes = [*selection.notes, *store.problems]
-    comparison = compare(read_trials(selection.trials), notes, economics, each_seed=form == "json")
-    text = import_module(f"harness.render.report.{form}").render(comparison)
-    screen.print(text) if form == "terminal" else echo(text, nl=False)
-
-
 def select(store: Store, suite: str | None) -> Selection:
     """Select the records of a suite, or of all suites, that belong in one report.
 
@@ -101,11 +94,18 @@ def select(store: Store, suite: str | None) -> Selection:
     return select_newest(stored)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return the console of standard output or standard error."""
+def console() -> Console:
+    """Return the console of standard output."""
     from harness.render.text.safe_console import SafeConsole
 
-    return SafeConsole(stderr=stderr, emoji=False)  # 'endpoint:house:' is no picture of a house
+    return SafeConsole(emoji=False)  # 'endpoint:house:' is no picture of a house
+
+
+def progress_console(form: str = "terminal") -> Console:
+    """Return the console of progress: silent with ``-q``, standard error where the output is for machines."""
+    from harness.render.text.safe_console import SafeConsole
+
+    return SafeConsole(emoji=False, stderr=form != "terminal", quiet=is_quiet())
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
@@ -135,6 +135,13 @@ def write_file(path: Path, text: str, *, add: bool = False) -> None:
             file.write(text)
     except OSError as error:
         raise HarnessError(f"{path} cannot be written ({error.strerror or error}): free or change it.") from error
+
+
+def show_json(document: BaseModel) -> None:
+    """Print a document as JSON: unknown is null, and its keys are those of `docs/json.md`."""
+    from harness.render.text.json_text import json_text
+
+    echo(json_text(document.model_dump(mode="json")), nl=False)
 
 
 def show(parts: Iterable[Any], *, unbroken: bool = False) -> None:

@@ -61,32 +61,47 @@ def _options(group: Any) -> list[inspect.Parameter]:
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """Contents of a report in the terminal."""
+
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="A,B,...", help="Columns of the tables [default: as many as fit]."),
+    ] = None
+    legend: Annotated[bool, typer.Option("--legend", help="Explain marks and columns below the report.")] = False
+
+
+@dataclass(frozen=True)
 class PricingOptions:
     """Usage and prices of the costs."""
 
     volume: Annotated[
-        float | None, typer.Option("--volume", metavar="N", min=0, help="Requests a month [default: 100000].")
+        float | None, typer.Option("--volume", metavar="N", min=0, help="Requests per month [default: 100000].")
     ] = None
-    months: Annotated[float | None, typer.Option("--months", metavar="N", help="Horizon of costs [default: 12].")] = (
-        None
-    )
+    months: Annotated[
+        float | None, typer.Option("--months", metavar="N", help="Cost horizon in months [default: 12].")
+    ] = None
     update_every: Annotated[
         str | None,
-        typer.Option("--update-every", metavar="7d", help="How often facts change: h, d, w or m [default: never]."),
+        typer.Option(
+            "--update-every", metavar="7d", help="Interval at which facts change: h, d, w or m [default: never]."
+        ),
     ] = None
     prices: Annotated[
         Path | None,
-        typer.Option("--prices", metavar="FILE", help="TOML with prices of your own, by the names of the table."),
+        typer.Option("--prices", metavar="FILE", help="TOML file with your own prices; names as in the price table."),
     ] = None
     hardware: Annotated[
-        str | None, typer.Option("--hardware", metavar="NAME", help="The entry of the table that this machine is.")
+        str | None, typer.Option("--hardware", metavar="NAME", help="Entry of the price table for this machine.")
     ] = None
-    no_labels: Annotated[bool, typer.Option("--no-labels", help="Leave out what labels of training items cost.")] = (
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="Exclude the cost of labelling training items.")] = (
         False
     )
     engineering_hours: Annotated[
         float,
-        typer.Option("--engineering-hours", metavar="H", min=0, help="Work on each strategy that trains or indexes."),
+        typer.Option(
+            "--engineering-hours", metavar="H", min=0, help="Engineering hours per strategy that trains or indexes."
+        ),
     ] = 0
 
     def economics(self) -> Economics:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from harness.cli.common import console, select, without_garbage_collection, write_file
+from harness.cli.common import console, echo, select, without_garbage_collection, write_file
 
 if TYPE_CHECKING:
     from harness.compare.cost.pricing import Economics
@@ -17,17 +20,33 @@ if TYPE_CHECKING:
     from harness.store.results_store import Store
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """Files that are written.
+
+    Attributes:
+        html: of the page; None: none, unless it is opened.
+        figures: folder of the charts.
+        redacted: whether texts of restricted items are left out.
+        opened: whether the browser opens the page.
+    """
+
+    html: Path | None = None
+    figures: Path | None = None
+    redacted: bool = False
+    opened: bool = False
+
+    @property
+    def page(self) -> Path | None:
+        """File of the page: one among temporary files where it is opened and no other was named."""
+        if self.html or not self.opened:
+            return self.html
+        return Path(mkdtemp(prefix="adaptbench-")) / "report.html"
+
+
 @without_garbage_collection()
-def write_pages(  # noqa: PLR0913 - one for each flag
-    store: Store,
-    suite: str | None,
-    economics: Economics | None,
-    *,
-    html: Path | None,
-    figures: Path | None,
-    redacted: bool = False,
-) -> None:
-    """Write the page, the charts, or both, and say where they are; `redacted`: without texts of restricted items."""
+def write_pages(store: Store, suite: str | None, economics: Economics | None, options: PageOptions) -> None:
+    """Write the page, the charts, or both, and say where they are."""
     from harness.compare.prose.numbers import count
     from harness.compare.report.comparison import compare
     from harness.compare.report.provenance import provenance
@@ -37,14 +56,16 @@ def write_pages(  # noqa: PLR0913 - one for each flag
     trials = read_trials(selection.trials)
     comparison = compare(trials, [*selection.notes, *store.problems], economics)
     origin = provenance(stored.record for stored in selection.trials)
-    if html:
+    if html := options.page:
         from harness.compare.report.shown_items import examples_of
         from harness.render.html.page import render
 
-        examples = examples_of(selection.trials, comparison, redacted=redacted)
+        examples = examples_of(selection.trials, comparison, redacted=options.redacted)
         histories = _histories(store, [suite.name for suite in comparison.suites])
-        write_html(html, render(comparison, examples, origin, _decisions(comparison, trials, economics), histories))
-    if figures:
+        write_html(html, render(comparison, examples, origin, decisions_of(comparison, trials, economics), histories))
+        if options.opened and not webbrowser.open(html.absolute().as_uri()):
+            echo(f"No browser was found: open {html} yourself.", err=True)
+    if figures := options.figures:
         from harness.render.html.all_charts import save
 
         files = save(comparison, figures, origin.models)
@@ -94,7 +115,7 @@ def _histories(store: Store, suites: Sequence[str]) -> list[History]:
     return [history for history in histories if len(history.releases) > 1]
 
 
-def _decisions(comparison: Comparison, trials: list[StoredTrialItems], economics: Economics | None) -> list[Decision]:
+def decisions_of(comparison: Comparison, trials: list[StoredTrialItems], economics: Economics | None) -> list[Decision]:
     """The decision without constraints for each suite in which a task has a choice."""
     from harness.compare.cost.pricing import Economics
     from harness.compare.decide.confidence import scored

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.application import CommandGroup, app, command
 from harness.cli.common import (
     DEFAULT_RESULTS,
     RequiredSuite,
     Results,
     TerminalOrJson,
-    app,
     echo,
     open_store,
     repeatable,
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from harness.store.results_store import Store, StoredTrial
 
 baselines = typer.Typer(
-    name="baseline", help="Name finished results for good: set, list, show, remove.", rich_markup_mode=None
+    name="baseline", cls=CommandGroup, help="Save results under a name: set, list, show, remove.", rich_markup_mode=None
 )
-app.add_typer(baselines)
+app.add_typer(baselines, rich_help_panel="Release")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the baseline.")]
 
 
-@baselines.command("set")
+@command(None, "set", baselines)
 def set_(  # noqa: PLR0913 - one for each flag
     name: Name,
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="A suite, a record's folder, or the beginning of a key.")
+        str | None, typer.Argument(metavar="RUN", help="Suite, folder of a record, or beginning of a trial's key.")
     ] = None,
     *,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this strategy")] = None,
     model: Annotated[list[str] | None, repeatable("--model", "NAME", "Only this model")] = None,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What to remember of it.")] = "",
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the baseline.")] = "",
     results: Results = None,
 ) -> None:
-    """Keep what is measured now under a name; it never changes again."""
+    """Save the current results as a baseline, which never changes."""
     from harness.store.trial_lookup import find_trials
 
     store = open_store(results)
@@ -66,7 +66,7 @@ def keep(store: Store, name: str, trials: Sequence[StoredTrial], note: str = "")
     echo(f"Baseline {name} of {baseline.manifest.suite}: {contents} in {baseline.folder}.")
 
 
-@baselines.command("list")
+@command(None, "list", baselines)
 def list_(*, results: Results = None) -> None:
     """List the baselines, oldest first."""
     from harness.render.release import history_report
@@ -75,9 +75,9 @@ def list_(*, results: Results = None) -> None:
     show(history_report.baseline_list(*list_baselines((results or DEFAULT_RESULTS).absolute())))
 
 
-@baselines.command("show")
+@command(None, "show", baselines)
 def show_(name: Name, *, results: Results = None) -> None:
-    """Show what a baseline holds and what it was measured with."""
+    """Show the results and the environment of a baseline."""
     from harness.compare.report.comparison import compare
     from harness.compare.trials.stored_trials import read_trials
     from harness.render.release import history_report
@@ -87,11 +87,11 @@ def show_(name: Name, *, results: Results = None) -> None:
     show([*history_report.baseline_list([baseline], []), terminal.render(compare(read_trials(baseline.trials)))])
 
 
-@baselines.command("remove")
+@command(None, "remove", baselines)
 def remove(
     name: Name,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     results: Results = None,
 ) -> None:
     """Delete a baseline."""
@@ -100,7 +100,7 @@ def remove(
     folder = baseline_folder(name, (results or DEFAULT_RESULTS).absolute())
     if not yes and not sys.stdin.isatty():
         command = f"harness baseline remove {shlex.quote(name)} --yes"
-        raise HarnessError(f"nobody is there to be asked: '{command}' deletes {folder}.")
+        raise HarnessError(f"no terminal to ask for confirmation: '{command}' deletes {folder}.")
     from harness.render.text.escape import neutral
 
     if yes or typer.confirm(neutral(f"Delete {folder}?")):
@@ -108,41 +108,48 @@ def remove(
         echo(f"Removed: {folder}.")
 
 
-@app.command()
+@command("Release")
 def gate(  # noqa: PLR0913 - one for each flag
     suite: RequiredSuite,
     *,
     baseline_name: Annotated[
-        str, typer.Option("--baseline", metavar="NAME", help="What to compare with; or its folder.")
+        str, typer.Option("--baseline", metavar="NAME", help="Baseline to compare with, or its folder.")
     ],
     margin: Annotated[
         list[str] | None,
-        repeatable("--margin", "TASK.METRIC=X", "Loss of score put up with [default: 5 % of its range]"),
+        repeatable("--margin", "TASK.METRIC=X", "Acceptable loss of score [default: 5 % of the metric's range]"),
     ] = None,
     slowdown: Annotated[
-        str | None, typer.Option("--max-slowdown", metavar="P%", help="'off': not checked [default: 10%].")
+        str | None, typer.Option("--max-slowdown", metavar="P%", help="Acceptable increase, or 'off' [default: 10%].")
     ] = None,
     memory: Annotated[
-        str | None, typer.Option("--max-memory", metavar="P%", help="'off': not checked [default: 5%].")
+        str | None, typer.Option("--max-memory", metavar="P%", help="Acceptable increase, or 'off' [default: 5%].")
     ] = None,
     cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="P%", help="'off': not checked [default: 10%].")
+        str | None, typer.Option("--max-cost", metavar="P%", help="Acceptable increase, or 'off' [default: 10%].")
     ] = None,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this strategy")] = None,
     against: Annotated[
-        str | None, typer.Option("--against", metavar="TEXT", help="The baseline's strategy, if it has another name.")
+        str | None,
+        typer.Option("--against", metavar="TEXT", help="Name of the strategy in the baseline, if it differs."),
     ] = None,
     unlike: Annotated[
-        bool, typer.Option("--unlike-hardware", help="Compare seconds and bytes of unlike machines too.")
+        bool, typer.Option("--unlike-hardware", help="Compare time and memory across different hardware too.")
     ] = False,
-    junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there.")] = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML to this file.")
+    ] = None,
     summary: Annotated[
-        Path | None, typer.Option("--summary", metavar="FILE", help="Add Markdown to it, e.g. $GITHUB_STEP_SUMMARY.")
+        Path | None,
+        typer.Option("--summary", metavar="FILE", help="Append Markdown to this file, e.g. $GITHUB_STEP_SUMMARY."),
     ] = None,
     results: Results = None,
     form: TerminalOrJson = "terminal",
 ) -> None:
-    """May it be released? 0 pass, 1 fail, 3 inconclusive, 2 misuse."""
+    """Check a release against a baseline.
+
+    Exit codes: 0 pass, 1 fail, 3 inconclusive, 2 usage error.
+    """
     from harness.compare.release import outcome
     from harness.compare.release.gate_limits import parse_limits
     from harness.compare.release.run_noise import read_noise
@@ -167,15 +174,17 @@ def gate(  # noqa: PLR0913 - one for each flag
     raise typer.Exit(gated.exit_code)
 
 
-@app.command()
+@command("Release")
 def explain(
-    first: Annotated[str, typer.Argument(metavar="A", help="A baseline, a record's folder, or beginning of a key.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="The same; or a suite: what is measured now.")],
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="Baseline, folder of a record, or beginning of a trial's key.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same, or a suite: its current results.")],
     *,
     results: Results = None,
     form: TerminalOrJson = "terminal",
 ) -> None:
-    """List all that differs between two releases, and how to tell causes apart."""
+    """List what differs between two releases, and possible causes."""
     from harness.compare.release import outcome
     from harness.render.release import gate_report
 
@@ -190,21 +199,21 @@ def explain(
         show(gate_report.explanation_report(explanation), unbroken=True)
 
 
-@app.command()
+@command("Release")
 def history(  # noqa: PLR0913 - one for each flag
     suite: RequiredSuite,
     *,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this strategy")] = None,
     metric: Annotated[
-        list[str] | None, repeatable("--metric", "NAME", "This metric [default: the task's first]")
+        list[str] | None, repeatable("--metric", "NAME", "Metric [default: the first of the task]")
     ] = None,
     results: Results = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write it as one HTML file that needs no other.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the history as one self-contained HTML file.")
     ] = None,
     form: TerminalOrJson = "terminal",
 ) -> None:
-    """Show how scores, memory, speed and cost moved from baseline to baseline."""
+    """Show scores, memory, speed and cost from baseline to baseline."""
     from harness.cli.pages import history_of, write_html
     from harness.render.release import history_report
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli.common import Results, app, console, echo, open_store, repeatable
+from harness.cli.application import command
+from harness.cli.common import Results, echo, open_store, progress_console, repeatable
 from harness.errors import HarnessError
 from harness.records.home_path import without_home
 
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from harness.store.results_store import StoredTrial
 
 
-@app.command()
+@command("Deploy and export")
 def deploy(  # noqa: PLR0913 - one for each flag
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="A suite, a record's folder, or the beginning of a key.")
+        str | None, typer.Argument(metavar="RUN", help="Suite, folder of a record, or beginning of a trial's key.")
     ] = None,
     *,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder.")],
-    strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Which one, as the report names it")] = None,
-    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Of which task.")] = None,
-    model: Annotated[list[str] | None, repeatable("--model", "NAME", "With this model")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Of which seed [default: the first].")] = None,
-    suite: Annotated[str | None, typer.Option("--suite", metavar="PATH", help="Folder of a suite of your own.")] = None,
-    adapter: Annotated[bool, typer.Option("--adapter", help="The adapter alone, not merged into the weights.")] = False,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for the files.")],
+    strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Strategy, as the report names it")] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="Only this task.")] = None,
+    model: Annotated[list[str] | None, repeatable("--model", "NAME", "Only this model")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Seed [default: the first].")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", metavar="PATH", help="Folder of your own suite.")] = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Write the adapter alone instead of merged weights.")
+    ] = False,
     results: Results = None,
 ) -> None:
-    """Write a measured system as files: weights, prompt, index, samples, model card."""
+    """Export a measured system as files.
+
+    Writes weights or adapter, prompt, index, samples and model card, and checks them against stored answers.
+    """
     from harness.compare.prose.numbers import metric_title, score
     from harness.compare.report.comparison import compare
     from harness.compare.trials.stored_trials import read_trials
@@ -49,11 +55,11 @@ def deploy(  # noqa: PLR0913 - one for each flag
     assert isinstance(record, Completed)  # noqa: S101 - only finished trials are chosen
     (table,) = (task for suite in compare(read_trials([stored])).suites for task in suite.tasks)
     scores = [f"{metric_title(name)} {score(value)}, {value.n} items" for name, value in table.rows[0].scores.items()]
-    with busy(console(), f"writing {record.trial.label}"), _libraries_silent():
+    with busy(progress_console(), f"writing {record.trial.label}"), _libraries_silent():
         files = write(record, stored.rows(), to, cache.root(), suite=suite, adapter=adapter, scores=scores)
     weights = "adapter" if files.adapter else "weights"
     echo(f"Written: {files.folder} ({weights}, prompt, samples, model card).")
-    echo(f"{files.reproduced} of {files.samples} stored answers are given again by what was written.")
+    echo(f"Check: {files.reproduced} of {files.samples} stored answers reproduced by the exported model.")
 
 
 def _single_trial(trials: Sequence[StoredTrial], task: str | None, seed: int | None) -> StoredTrial:
@@ -89,21 +95,22 @@ def _libraries_silent() -> Generator[None]:
         os.close(terminal)
 
 
-@app.command()
+@command("Deploy and export")
 def export(
     suite: Annotated[str | None, typer.Argument(metavar="SUITE", help="Only this suite.")] = None,
     *,
-    to: Annotated[Literal["csv", "parquet", "mlflow"], typer.Option("--to", help="For which tool.")],
+    to: Annotated[Literal["csv", "parquet", "mlflow"], typer.Option("--to", help="Target format.")],
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar="DIR|URI", help="A folder; for mlflow, e.g. sqlite:///mlflow.db."),
+        typer.Option("--out", metavar="DIR|URI", help="Folder; for mlflow a tracking URI, e.g. sqlite:///mlflow.db."),
     ] = None,
-    redact: Annotated[
-        bool, typer.Option("--redact", help="Leave out the texts of rows that not everybody may read.")
-    ] = False,
+    redact: Annotated[bool, typer.Option("--redact", help="Leave out texts of restricted rows.")] = False,
     results: Results = None,
 ) -> None:
-    """Write what is stored for other tools: a row a trial and a row an answer, or runs of MLflow."""
+    """Export results as tables or to MLflow.
+
+    Tables have a row per trial and a row per answer.
+    """
     from harness.errors import unknown
     from harness.store import export as exporting
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from harness.compare.pair.disagreements import Disagreement
@@ -20,7 +18,8 @@ from harness.render.report.columns import UNKNOWN
 from harness.render.report.legend import KINDS
 from harness.render.text.escape import cell, markdown, plain
 from harness.render.text.json_text import json_text
-from harness.render.text.tables import INDENT, TableColumn, indented, markdown_table, new_table
+from harness.render.text.priority_table import PriorityColumn, PriorityTable, require_columns
+from harness.render.text.tables import INDENT, indented, markdown_table
 
 METRICS: tuple[tuple[str, Callable[[MetricPair], str]], ...] = (
     ("difference", lambda metric: change(metric.change)),
@@ -31,6 +30,10 @@ METRICS: tuple[tuple[str, Callable[[MetricPair], str]], ...] = (
     ("detectable", lambda metric: f"{metric.change.detectable:.2g}"),
 )
 """Columns after the two scores."""
+RANKS = (0, 2, 2, 1, 4, 3, 5, 6, 7)
+"""Of the columns, metric and scores first, where there is no room for all."""
+REMEDY = "Choose with --columns, e.g. --columns 'TITLE'; --format json has all."
+SHORT_LEGEND = "[low, high] 95 % interval; --legend explains every column."
 LEGEND = (
     (
         "Difference is the first minus the second on the same items, with its 95 % interval for new items of the same "
@@ -55,21 +58,34 @@ class TerminalPairReport:
     """Prints itself at the width that the console has. Text from records is never read as markup."""
 
     pair: PairComparison
+    columns: tuple[str, ...] = ()
+    legend: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the parts, task by task."""
+        del console, options
         first, second = plain(self.pair.first), plain(self.pair.second)
         yield Text(f"{first} against {second}", style="bold underline")
         for task in self.pair.tasks:
-            yield from _task(task, first, second, console, options)
+            yield from _task(task, first, second, self.columns)
         yield Text()
-        yield from (Text(line, style="dim") for line in _legend(self.pair))
+        yield from (Text(line, style="dim") for line in (_legend(self.pair) if self.legend else [SHORT_LEGEND]))
         yield from (Text(plain(note), style="yellow") for note in self.pair.notes)
 
 
-def as_terminal(pair: PairComparison) -> TerminalPairReport:
-    """Lay it out for a rich console."""
-    return TerminalPairReport(pair)
+def as_terminal(pair: PairComparison, columns: Sequence[str] = (), *, legend: bool = False) -> TerminalPairReport:
+    """Lay it out for a rich console.
+
+    Args:
+        pair: the comparison.
+        columns: titles of the columns that are shown; empty: as many as fit.
+        legend: whether the columns are explained.
+
+    Raises:
+        HarnessError: there is no such column.
+    """
+    require_columns(columns, _titles(plain(pair.first), plain(pair.second))[1:])
+    return TerminalPairReport(pair, tuple(columns), legend)
 
 
 def as_json(pair: PairComparison) -> str:
@@ -93,18 +109,13 @@ def as_markdown(pair: PairComparison) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _task(
-    task: TaskPair, first: str, second: str, console: Console, options: ConsoleOptions
-) -> Iterator[RenderableType]:
+def _task(task: TaskPair, first: str, second: str, chosen: Sequence[str]) -> Iterator[RenderableType]:
     yield Text()
     yield Text(_heading(task), style="bold")
-    table = _table(_titles(first, second), _rows(task))
-    width = Measurement.get(console, options.update(max_width=10_000), table).maximum + INDENT
-    for part in [table] if width <= options.max_width else _halves(task, first, second):
-        yield indented(part)
-        yield Text()
+    yield _table(_titles(first, second), _rows(task), RANKS, chosen)
+    yield Text()
     if task.ratios:
-        yield indented(_table(["taken", first, second, "ratio"], map(_ratio_row, task.ratios)))
+        yield _table(["taken", first, second, "ratio"], [_ratio_row(ratio) for ratio in task.ratios], [0, 1, 2, 0])
         yield Text()
     for name, question, reference, *answers in map(_disagreement_row, task.disagreements):
         yield indented(Text.assemble((f"{name}  ", "bold"), question))
@@ -114,13 +125,6 @@ def _task(
         yield Text()
     yield from (indented(Text(plain(sentence).replace("`", ""))) for sentence in task.verdict)
     yield from (indented(Text(f"Warning: {plain(warning)}", style="yellow")) for warning in task.warnings)
-
-
-def _halves(task: TaskPair, first: str, second: str) -> list[Table]:
-    """Two tables, the second of what there is no room for in the first."""
-    rows = [_titles(first, second), *_rows(task)]
-    scores, tests = [row[:4] for row in rows], [[row[0], *row[4:]] for row in rows]
-    return [_table(half[0], half[1:]) for half in (scores, tests)]
 
 
 def _heading(task: TaskPair) -> str:
@@ -170,7 +174,7 @@ def _amount(unit: str, value: float) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio >= 0.095 else f"{ratio:.2g}"
+    return f"{ratio:,.0f}" if ratio >= 99.5 else f"{ratio:.2f}" if ratio >= 0.095 else f"{ratio:.2g}"
 
 
 def _wins(effect: Effect | None) -> str:
@@ -194,14 +198,14 @@ def _p(value: float | None) -> str:
     )
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = new_table(
-        TableColumn(plain(title), right=index > 0, no_wrap=index > 0, vertical="bottom")
-        for index, title in enumerate(titles)
-    )
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+def _table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], ranks: Sequence[int], chosen: Sequence[str] = ()
+) -> PriorityTable:
+    columns = [
+        PriorityColumn(title, cells, rank, right=index > 0)
+        for index, (title, cells, rank) in enumerate(zip(titles, zip(*rows, strict=True), ranks, strict=True))
+    ]
+    return PriorityTable(columns, chosen=chosen, remedy=REMEDY)
 
 
 def _markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -148,7 +148,7 @@ def test_a_run_with_a_failed_trial_ends_with_1_and_shows_the_reason(command, sui
     assert code == 1
     assert "failed: the prompt does not fit: shorten it." in out
     code, _, error = command("run", suite, "--model", model, "--task", "sentiment", "--strategy", "error", *V1)
-    assert (code, "Not kept as v1" in error) == (1, True)
+    assert (code, "Not saved as v1" in error) == (1, True)
     assert "No baseline yet" in command("baseline", "list")[1]
 
 

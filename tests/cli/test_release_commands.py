@@ -60,7 +60,7 @@ def test_a_gate_ends_with_what_it_found(released, command, changes, code, word):
         (["baseline", "set", "v1"], "never changes"),
         (["baseline", "set", "v2", "--strategy", "lora"], "unknown strategy 'lora'"),
         (["baseline", "show", "v2"], "did you mean 'v1'"),
-        (["baseline", "remove", "v1"], "nobody is there to be asked"),
+        (["baseline", "remove", "v1"], "no terminal to ask for confirmation"),
         (["explain", "v1", "nothing"], "is no suite"),
         (["history", "quick", "--metric", "acuracy"], "did you mean 'accuracy'"),
     ],

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from harness.cli.pages import write_pages
+from harness.cli.pages import PageOptions, write_pages
 from harness.deploy.write_system import deploy
 from harness.plan.config import RunConfig
 from harness.plan.planner import make_plan
@@ -86,7 +86,7 @@ def test_a_page_warns_of_restricted_items_and_leaves_their_texts_out_on_request(
     pages = {}
     for redacted in (False, True):
         path = tmp_path / f"{redacted}.html"
-        write_pages(store, None, None, html=path, figures=None, redacted=redacted)
+        write_pages(store, None, None, PageOptions(path, redacted=redacted))
         pages[redacted] = path.read_text(encoding="utf-8")
     items = {
         redacted: json.loads(page.split('id="example-data"')[1].split(">", 1)[1].split("</script>")[0])

@@ -19,15 +19,19 @@ from harness.render.text.json_text import json_text
 
 def render(comparison: Comparison) -> str:
     """Write a comparison as indented JSON, ending in a newline; unknown is null, and no number is NaN."""
+    return json_text(document(comparison))
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Return what `render` writes."""
     tasks = [task for suite in comparison.suites for task in suite.tasks]
-    report = {
+    return {
         "trials": [_trial(task, row, trial) for task in tasks for row in task.rows for trial in _trials(row)],
         "tasks": [_task(task) for task in tasks],
         "warnings": [warning for suite in comparison.suites for warning in suite.warnings],
         "assumed": comparison.assumed.model_dump(mode="json"),
         "notes": list(comparison.notes),
     }
-    return json_text(report)
 
 
 def _trials(row: StrategyResult) -> list[TrialResult]:

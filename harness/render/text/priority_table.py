@@ -20,6 +20,8 @@ BETWEEN = 2
 NARROWEST_NAME = 20
 """Cells that a name may take however narrow the terminal is, as long as numbers have room."""
 LEAST_NAME = 8
+WIDEST_WORD = 24
+"""Cells that a word above numbers may take before it is broken."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class PriorityColumn:
         """The title as it stands above numbers: its words one below the other, long names broken."""
         if not self.right:
             return self.title
-        return "\n".join(broken(word, NARROWEST_NAME) for word in self.title.split(" "))
+        return "\n".join(broken(word, WIDEST_WORD) for word in self.title.split(" "))
 
     @property
     def width(self) -> int:
