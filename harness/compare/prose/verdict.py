@@ -45,7 +45,7 @@ def sentences(task: TaskResult) -> tuple[str, ...]:
         *reading_sentences.sentences(scored, name),
         undertrained_sentence(scored, name),
         ending_sentence(scored, name),
-        unlearned_sentence(task.suite, scored, name),
+        unlearned_sentence(scored, name),
         *slice_sentences.sentences(task, scored, name),
         *synthetic_sentences.sentences(task, scored, name),
         *side_effect_sentences.sentences(task, claimed, name),

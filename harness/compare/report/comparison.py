@@ -124,7 +124,11 @@ def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _S
         result = _described(result, records, [mismatch for group in groups if (mismatch := seed_mismatch(group))])
         noise = TaskWarning.of("noise", noise_warnings(result))
         result = result.model_copy(
-            update={"extraction": extraction(result, groups), "slices": slices_of(groups, metrics), "warnings": (*result.warnings, *noise)}
+            update={
+                "extraction": extraction(result, groups),
+                "slices": slices_of(groups, metrics),
+                "warnings": (*result.warnings, *noise),
+            }
         )
     return result.model_copy(update={"verdict": verdict.sentences(result)})
 
