@@ -1,5 +1,6 @@
 """The cache folder of fetched and derived files: the user's, or the one that HARNESS_CACHE names."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -40,12 +41,25 @@ def archives() -> Path:
 
 
 def remember(path: Path, text: str) -> None:
-    """Write a file of the cache whole or not at all; where that fails, it is computed again next time."""
+    """Write a text into the cache, whole or not at all; where that fails, it is computed again next time.
+
+    Its sha256 stands in the file's first line, so that `recall` notices a damaged file.
+    """
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            scratch.write_text(text, encoding="utf-8")
+            content = text.encode()
+            scratch.write_bytes(f"{hashlib.sha256(content).hexdigest()}\n".encode() + content)
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def recall(path: Path) -> str | None:
+    """Return what `remember` wrote; None: nothing, or the file was damaged since, or cannot be read."""
+    try:
+        digest, _, content = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content.decode() if digest.decode("latin-1") == hashlib.sha256(content).hexdigest() else None

@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.data import cache
+from harness.data.listing import visible_files
 from harness.errors import HarnessError
 
 LARGE_BYTES = 4 << 20
 SETTLED_NS = 2_000_000_000
-_DIGITS = 64
 _THREADS = 4
 
 
@@ -43,17 +43,11 @@ def file_hash(path: Path) -> str:
     """
     stamp = _stamp(path)
     memory = cache.root() / "hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()}.txt"
-    if stamp:
-        try:
-            digest, check = memory.read_text(encoding="ascii").split()
-        except (OSError, ValueError):  # never hashed, or cut short when its process was killed
-            pass
-        else:
-            if check == _check(stamp, digest):
-                return digest
+    if stamp and (digest := cache.recall(memory)):
+        return digest
     digest = sha256_of(path)
     if stamp and stamp == _stamp(path):
-        cache.remember(memory, f"{digest} {_check(stamp, digest)}")
+        cache.remember(memory, digest)
     return digest
 
 
@@ -64,8 +58,7 @@ def file_hashes(folder: Path) -> Mapping[str, str]:
         HarnessError: a file cannot be read.
     """
     try:
-        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        visible = {name: path for name, path in paths.items() if not name.startswith(".") and "/." not in name}
+        visible = {path.relative_to(folder).as_posix(): path for path in visible_files(folder)}
         with ThreadPoolExecutor(_THREADS) as pool:  # hashing releases the interpreter's lock
             return dict(zip(visible, pool.map(file_hash, visible.values()), strict=True))
     except OSError as error:
@@ -89,8 +82,3 @@ def _stamp(path: Path) -> str:
     if os.name == "nt" or state.st_size < LARGE_BYTES or age_ns < SETTLED_NS:
         return ""
     return f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
-
-
-def _check(stamp: str, digest: str) -> str:
-    """Return a checksum of a remembered hash: a damaged memory is not believed."""
-    return hashlib.sha256(f"{stamp} {digest}".encode()).hexdigest()[: _DIGITS // 4]

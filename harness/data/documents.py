@@ -69,9 +69,9 @@ def _parse_cached(path: Path, suffix: str) -> tuple[str, list[Block], tuple[int,
     key = hashlib.sha256(f"{_VERSION} {parser} {file_hash(path)}".encode()).hexdigest()
     memory = cache.root() / "documents" / f"{key}.json"
     try:
-        title, blocks, pages = json.loads(memory.read_text(encoding="utf-8"))
+        title, blocks, pages = json.loads(cache.recall(memory) or "")
         return title, [Block(**block) for block in blocks], tuple(pages)
-    except (OSError, ValueError, TypeError):  # never read, or cut short
+    except (ValueError, TypeError):  # never read, or damaged
         title, blocks, pages = _parse(path, suffix)
     cache.remember(memory, json.dumps([title, [asdict(block) for block in blocks], pages]))
     return title, blocks, pages

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from harness import errors
 from harness.data.documents import SUFFIXES
+from harness.data.listing import visible_files
 from harness.errors import HarnessError
 
 
@@ -34,21 +35,20 @@ def files_under(path: Path, folder: Path) -> tuple[Path, ...]:
     """Return a file itself, or the documents of a folder in the order of their names.
 
     Raises:
-        HarnessError: a folder has no document, or one of them is a link that leads outside `folder`.
+        HarnessError: a folder has no document, one of them is a link that leads outside `folder`, or a folder cannot
+            be listed.
     """
     if path.is_file():
         return (path,)
-    files = [file for file in visible_files(path) if file.suffix.lower() in SUFFIXES]
+    try:
+        present = visible_files(path)
+    except OSError as error:
+        raise HarnessError(f"folder {error.filename} cannot be read ({error.strerror or error}).") from error
+    files = [file for file in present if file.suffix.lower() in SUFFIXES]
     for file in files:
         if not file.resolve().is_relative_to(folder.resolve()):
             raise HarnessError(f"{file} is a link that leads outside the suite's folder: copy the file into it.")
     if not files:
-        kinds = ", ".join(sorted({file.suffix.lower() or file.name for file in visible_files(path)})) or "nothing"
+        kinds = ", ".join(sorted({file.suffix.lower() or file.name for file in present})) or "nothing"
         raise HarnessError(f"the corpus folder {path} holds {kinds}: needed is one of {', '.join(SUFFIXES)}.")
     return tuple(files)
-
-
-def visible_files(folder: Path) -> list[Path]:
-    """Return the files under a folder by name, without hidden ones."""
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from harness.endpoints.checked_lines import seal, unseal
 from harness.endpoints.wire import Reply
 from harness.errors import HarnessError
 
@@ -68,7 +69,7 @@ class Journal:
         self._write({"key": key, "event": "fault", "at": _now()})
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        content = (json.dumps(line) + "\n").encode()
+        content = (seal(json.dumps(line)) + "\n").encode()
         try:
             with self._lock:
                 if self._file is None:
@@ -101,7 +102,7 @@ def _read(path: Path) -> tuple[dict[str, Any], set[str]]:
         raise HarnessError(f"the journal {path} cannot be read ({error.strerror or error}).") from error
     for line in lines:
         try:
-            event: Any = json.loads(line)
+            event: Any = json.loads(unseal(line, bare=True) or "")  # a damaged line counts as none
             key = str(event["key"])
             if event["event"] == "sent":
                 sent.add(key)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from threading import Condition
 
+from harness.endpoints.checked_lines import seal, unseal
 from harness.errors import HarnessError
 
 
@@ -81,7 +82,7 @@ class Ledger:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(file, (json.dumps(usd) + "\n").encode())
+                os.write(file, (seal(json.dumps(usd)) + "\n").encode())
             finally:
                 os.close(file)
         except OSError as error:
@@ -90,7 +91,8 @@ class Ledger:
 
 def _read(path: Path) -> float:
     try:
-        return max(0.0, sum(float(line) for line in path.read_text(encoding="ascii").splitlines() if line))
+        lines = path.read_text(encoding="ascii").splitlines()
+        return max(0.0, sum(float(unseal(line) or "") for line in lines if line))
     except FileNotFoundError:
         return 0.0
     except (OSError, ValueError) as error:

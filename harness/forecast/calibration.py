@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.api.architecture import Footprint
-from harness.data.cache import remember
+from harness.data.cache import recall, remember
 from harness.errors import HarnessError
 from harness.forecast import kernels, memory
 from harness.forecast.architecture_lookup import read_architecture
@@ -125,8 +125,8 @@ def calibration_key(folder: Path, threads: int | None) -> str:
 def cached_calibration(folder: Path, threads: int | None, cache: Path) -> MachineCalibration | None:
     """Read the calibration from the cache; None where there is none that can be read."""
     try:
-        return MachineCalibration.model_validate_json(_cache_file(folder, threads, cache).read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
+        return MachineCalibration.model_validate_json(recall(_cache_file(folder, threads, cache)) or "")
+    except ValidationError:
         return None
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from harness.api import Example, Prompt, Task
 from harness.data import content_hash
-from harness.data.cache import remember
+from harness.data.cache import recall, remember
 from harness.data.prepare import PreparedTask
 from harness.prompts import layout
 from harness.records.measurements import StoredModel
@@ -78,8 +78,8 @@ def task_token_lengths(task: PreparedTask, folder: Path, name: str, cache: Path)
     parts = [str(folder), stamps, task.info.data_hash, asdict(task.task_data.task)]
     file = cache / "lengths" / f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}.json"
     try:
-        return TokenLengths.model_validate_json(file.read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
+        return TokenLengths.model_validate_json(recall(file) or "")
+    except ValidationError:  # never counted, damaged, or by another version
         from harness.models.tokenizer import open_tokenizer  # noqa: PLC0415 - transformers, for a model that is here only
 
         lengths = _count(task, open_tokenizer(folder, name, cache))

@@ -15,9 +15,10 @@ from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError, PromptsTooLongError
 from harness.models import saved_weights, virtual_tokens
-from harness.models.row_budget import PROCESSOR
 from harness.prompts import chat_template, layout
-from harness.records.pass_sizes import PassSizes
+
+ROW_TOKENS = 768
+"""Tokens of one forward pass: enough to keep two cores busy, few enough to fit in memory."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class LocalModel:
         supports_packing: whether several branches may share a row (`prefix_sharing`); else each has a row of its own.
         base_changed: whether weights other than an adapter's differ from those loaded.
         changed_weights: names of those that do; None: any may.
-        row_tokens, decode_rows, prompt_tokens, cache_tokens, from_memory: how much is computed at once (`PassSizes`).
+        row_tokens: tokens of one forward pass that scores choices.
+        decode_rows: the most prompts decoded together.
         prefix_cache: a prefix that was read with these weights, for prompts that begin with it; None: none.
     """
 
@@ -40,11 +42,8 @@ class LocalModel:
     supports_packing: bool = True
     base_changed: bool = False
     changed_weights: frozenset[str] | None = None
-    row_tokens: int = PROCESSOR.row_tokens
-    decode_rows: int = PROCESSOR.decode_rows
-    prompt_tokens: int = PROCESSOR.prompt_tokens
-    cache_tokens: int = PROCESSOR.cache_tokens
-    from_memory: bool = False
+    row_tokens: int = ROW_TOKENS
+    decode_rows: int = 32
     prefix_cache: prefix_sharing.PrefixCache | None = None
 
     def encode(self, text: str) -> list[int]:
@@ -141,7 +140,7 @@ class LocalModel:
         rendered = self.render_prompts(prompts, max_new_tokens)
         task = prompts[0].task
         newline_ids = self.newline_ids if one_line and not self._may_think(task) else frozenset[int]()
-        limits = self.decode_limits(max_new_tokens, newline_ids)
+        limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, newline_ids, max_rows=self.decode_rows)
         timer = PassTimer(len(rendered), self.module.device, progress)
         tokens_of = [p.tokens for p in rendered]
         if self.supports_packing:
@@ -164,28 +163,6 @@ class LocalModel:
             )
             for index, (p, tokens) in enumerate(zip(rendered, outputs, strict=True))
         ]
-
-    def decode_limits(
-        self, max_new_tokens: int, newline_ids: frozenset[int] = frozenset()
-    ) -> batched_decode.DecodeLimits:
-        """Return when generation ends, and how much is decoded at once."""
-        return batched_decode.DecodeLimits(
-            max_new_tokens,
-            self.eos_ids,
-            newline_ids,
-            max_rows=self.decode_rows,
-            max_prompt_tokens=self.prompt_tokens,
-            max_cache_tokens=self.cache_tokens,
-        )
-
-    @property
-    def pass_sizes(self) -> PassSizes:
-        """How much is computed at once."""
-        return PassSizes.model_validate({name: getattr(self, name) for name in PassSizes.model_fields})
-
-    def with_sizes(self, sizes: PassSizes) -> LocalModel:
-        """Return this model with another amount that is computed at once."""
-        return replace(self, **sizes.model_dump())
 
     def score_choices(
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None

@@ -70,7 +70,6 @@ class PlannedTrial(StoredModel):
         probes: tasks that are asked as well, once the weights have changed.
         measurement: what is measured besides the score; `seen_items` is 0 where no training items were learned.
         threads: of one operator; None: the library's choice.
-        rows, row_tokens: fixed by the user (`PassSizes`); None: the device's choice.
         train_tasks: tasks besides the trial's own that a step learns from, in the suite's order.
         sources: other models that its steps load, such as an embedder.
         data_hashes: sha256 of each task's items, as they were when the trial was planned.
@@ -89,8 +88,6 @@ class PlannedTrial(StoredModel):
     probes: tuple[str, ...] = ()
     measurement: MeasurementOptions = SCORE_ONLY
     threads: int | None = None
-    rows: int | None = None
-    row_tokens: int | None = None
     train_tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     data_hashes: dict[str, str] = Field(default_factory=dict[str, str])

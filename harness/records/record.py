@@ -20,7 +20,6 @@ from harness.records.measurements import (
     StoredModel,
     SyntheticRows,
 )
-from harness.records.pass_sizes import PassSizes
 from harness.records.run_limits import RunLimits
 
 SCHEMA_VERSION = 3
@@ -256,7 +255,6 @@ class Completed(StoredModel):
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
         notes: what happened to kept artifacts, a sentence each: one was damaged and made again, or could not be kept.
-        pass_sizes: how much the model computed at once; None: it is elsewhere, or computed before this was recorded.
         run_limits: under which it ran; None: the defaults.
     """
 
@@ -284,7 +282,6 @@ class Completed(StoredModel):
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
     environment: Environment
-    pass_sizes: PassSizes | None = None
     run_limits: RunLimits | None = None
 
 

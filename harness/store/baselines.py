@@ -264,7 +264,10 @@ def _reads_inputs(task: TaskInfo, rows: Sequence[Row]) -> bool:
 
 def _check_file(folder: Path, name: str, digest: str) -> None:
     path = folder / name
-    damage = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
+    try:
+        damage = "is missing" if not path.is_file() else "was changed" if _sha256(path) != digest else ""
+    except OSError as error:
+        damage = f"cannot be read ({error.strerror or error})"
     if damage:
         raise HarnessError(f"baseline {folder.name!r} is damaged: {path} {damage}; restore it, e.g. by git.")
 

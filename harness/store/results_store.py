@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 from harness.records.home_path import without_home
-from harness.records.record import Completed, Row, Skipped, Trial
+from harness.records.record import Completed, Failed, Row, Skipped, Trial
 from harness.store import record_file
 from harness.store.column_file import ColumnFile
 from harness.store.record_file import NewerRecordError, Record
@@ -98,19 +98,18 @@ class Store:
         Raises:
             NewerRecordError: a newer version stored it.
         """
-        for folder in self.root.glob(f"*/*/*/*-{key[:8]}"):
-            record = _read_completed(folder, key)
-            if record is not None:
-                return record
+        for folder in self._folders()[0]:
+            if folder.name.endswith(f"-{key[:8]}"):
+                record = _read(folder)
+                if isinstance(record, Completed) and record.trial.key == key:
+                    return record
         return None
 
     def load(self, suite: str | None = None) -> list[StoredTrial]:
         """Read every record, or one suite's; those that cannot be read are left out and named in `problems`."""
-        self.problems = []
+        folders, self.problems = self._folders(suite)
         stored_trials: list[StoredTrial] = []
-        for folder in sorted(self.root.glob(f"{slug(suite) if suite else '*'}/*/*/*/")):
-            if any(part.startswith(".") for part in folder.relative_to(self.root).parts):
-                continue
+        for folder in folders:
             try:
                 stored_trials.append(StoredTrial(record_file.read(folder), folder))
             except HarnessError as error:
@@ -137,8 +136,9 @@ class Store:
             temporary.mkdir()
             try:
                 record_file.write(temporary, record, rows)
-                if _read_completed(target, record.trial.key) is None:
-                    if target.exists() and not _is_readable(target):
+                stored = _read(target)  # once: what cannot be read now, for want of handles, may be read a moment later
+                if not isinstance(stored, Completed) or stored.trial.key != record.trial.key:
+                    if target.exists() and not isinstance(stored, Failed | Skipped):
                         self.set_aside.append(_set_aside(target))
                     _move(temporary, target)
             finally:
@@ -153,8 +153,16 @@ class Store:
         Raises:
             NewerRecordError: a record was written by a newer version.
         """
-        for folder in self.root.glob("[!.]*/*/*/[!.]*/"):
+        for folder in self._folders()[0]:
             record_file.refuse_newer(folder)
+
+    def _folders(self, suite: str | None = None) -> tuple[list[Path], list[str]]:
+        """List the trials' folders in order, and a line for each folder above them that cannot be listed."""
+        problems: list[str] = []
+        folders = [self.root / slug(suite)] if suite else _subfolders(self.root, problems)
+        for _ in range(3):
+            folders = [inner for folder in folders for inner in _subfolders(folder, problems)]
+        return folders, problems
 
     def clean(self) -> int:
         """Remove half-written folders of processes that no longer run; return their number."""
@@ -230,22 +238,25 @@ def slug(text: str) -> str:
     return short[:80] or "unnamed"
 
 
-def _read_completed(folder: Path, key: str) -> Completed | None:
+def _read(folder: Path) -> Record | None:
     try:
-        record = record_file.read(folder)
+        return record_file.read(folder)
     except NewerRecordError:  # it may be finished: running it again would replace it
         raise
     except HarnessError:
         return None
-    return record if isinstance(record, Completed) and record.trial.key == key else None
 
 
-def _is_readable(folder: Path) -> bool:
+def _subfolders(folder: Path, problems: list[str]) -> list[Path]:
+    """List the visible folders in a folder, in order; `Path.glob` leaves out what it cannot list without a word."""
     try:
-        record_file.read(folder)
-    except HarnessError:
-        return False
-    return True
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        problems.append(f"{folder} cannot be read ({error.strerror or error}): what it holds is left out.")
+        return []
 
 
 def _set_aside(folder: Path) -> Path:

@@ -32,7 +32,6 @@ from harness.trial import prompt_form, self_tests
 from harness.trial.ablations import retrieved_passages
 from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
-from harness.trial.open_planned import open_planned, pass_sizes
 from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
 from harness.trial.warm_prefix import keep_prefix
@@ -118,14 +117,13 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         checks=(*batch_checks, *tests.checks),
         notes=(*recorder.notes, *endpoint_notes(system.model.info.endpoint)),
         environment=current_environment(energy_source=recorder.meter.energy_source),
-        pass_sizes=pass_sizes(system.model),
     )
     return record, rows
 
 
 def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
     with recorder.span("load"):
-        return open_planned(planned, recorder.cache)
+        return registry.open_model(planned.model_reference, recorder.cache, by=planned.backend)
 
 
 def _choose_form(

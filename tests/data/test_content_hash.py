@@ -6,6 +6,7 @@ import pytest
 
 from harness.data import cache, content_hash
 from harness.data.content_hash import LARGE_BYTES, file_hash, folder_hash, sha256_of
+from harness.errors import HarnessError
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +76,19 @@ def test_a_folders_hash_covers_every_byte_and_name(tmp_path):
     (folder / "a").rename(folder / "b")
     seen.add(folder_hash(folder))
     assert len(seen) == 3
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_and_not_an_empty_one(tmp_path, monkeypatch):
+    """Root may list any folder, so the call that lists is made to refuse one."""
+    (tmp_path / "model" / "parts").mkdir(parents=True)
+    (tmp_path / "model" / "parts" / "a").touch()
+    listing = os.scandir
+
+    def refuse(path):
+        if os.fspath(path).endswith("parts"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(HarnessError, match="Permission denied"):
+        folder_hash(tmp_path / "model")

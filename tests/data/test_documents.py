@@ -148,8 +148,10 @@ def test_a_file_is_parsed_once_and_again_when_it_changes(tmp_path: Path):
     file = document_files.write_docx(tmp_path / "a.docx", SECTIONS)
     before = read_document(file)
     (memory,) = (cache.root() / "documents").iterdir()
-    memory.write_text(json.dumps(["", [{"text": "from the cache", "level": 0, "page": None}], []]), encoding="utf-8")
+    cache.remember(memory, json.dumps(["", [{"text": "from the cache", "level": 0, "page": None}], []]))
     assert [block.text for block in read_document(file).blocks] == ["from the cache"]
+    memory.write_bytes(memory.read_bytes().replace(b"from", b"form"))
+    assert read_document(file).blocks == before.blocks
     document_files.write_docx(file, SECTIONS[:1])
     assert read_document(file).blocks == before.blocks[:2]
 

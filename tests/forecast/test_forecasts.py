@@ -12,6 +12,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from harness.data.cache import remember
 from harness.errors import HarnessError
 from harness.forecast import calibration, fits
 from harness.forecast.calibration import MachineCalibration, cached_calibration, calibrate, calibration_key
@@ -66,9 +67,7 @@ def machine(monkeypatch, tmp_path):
 
     def measure(folder, threads, cache):
         measured.append(str(folder))
-        file = calibration._cache_file(folder, threads, cache)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(MACHINE.model_dump_json())
+        remember(calibration._cache_file(folder, threads, cache), MACHINE.model_dump_json())
         return MACHINE
 
     @contextmanager
@@ -219,11 +218,16 @@ def test_a_calibration_belongs_to_its_model_its_threads_and_its_packages(tiny_fo
     assert calibration_key(first, None) not in keys
 
 
-def test_a_calibration_that_was_cut_off_counts_as_none(tiny_folders, tmp_path):
+def test_a_damaged_calibration_counts_as_none(tiny_folders, tmp_path):
     file = calibration._cache_file(tiny_folders(), None, tmp_path)
-    file.parent.mkdir()
-    file.write_text(MACHINE.model_dump_json()[:100])
-    assert cached_calibration(tiny_folders(), None, tmp_path) is None
+    remember(file, MACHINE.model_dump_json())
+    assert cached_calibration(tiny_folders(), None, tmp_path) == MACHINE
+    content = file.read_bytes()
+    digit = next(i for i in range(len(content) - 1, 0, -1) if content[i : i + 1].isdigit())
+    changed = content[:digit] + bytes([content[digit] ^ 1]) + content[digit + 1 :]  # another number, and still JSON
+    for damaged in (content[:100], changed, b"", b"\xff" * 9):
+        file.write_bytes(damaged)
+        assert cached_calibration(tiny_folders(), None, tmp_path) is None
 
 
 @pytest.mark.e2e

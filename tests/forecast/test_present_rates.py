@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from harness.data.cache import remember
 from harness.forecast import calibration, machine_load
 from harness.forecast.forecast_run import add_forecasts
 from harness.forecast.machine_load import LoadWatch, quick_rates
@@ -39,7 +40,7 @@ def test_a_forecast_made_under_load_is_longer_and_that_is_said_once(plan, machin
     trials = plan("zero_shot", "lora")
     add_forecasts(trials.trials, trials.prepared, options)
     file = next((options.cache / "calibrations").glob("*.json"))
-    file.write_text(CALIBRATED.model_dump_json())
+    remember(file, CALIBRATED.model_dump_json())
     quiet = add_forecasts(trials.trials, trials.prepared, options)
     monkeypatch.setattr("harness.forecast.forecast_run.quick_rates", lambda threads: BUSY)
     del messages[:]
@@ -77,7 +78,7 @@ def run_with(plan, machine, monkeypatch):  # noqa: F811
         trials = plan("zero_shot", tasks=("moods",))
         add_forecasts(trials.trials, trials.prepared, options)
         file = next((options.cache / "calibrations").glob("*.json"))
-        file.write_text(MACHINE.model_copy(update={"quick": earlier}).model_dump_json())
+        remember(file, MACHINE.model_copy(update={"quick": earlier}).model_dump_json())
         monkeypatch.setattr("harness.forecast.forecast_run.quick_rates", lambda threads: now)
         add_forecasts(trials.trials, trials.prepared, options)
         return len(measured)
