@@ -15,9 +15,10 @@ import typer
 
 from harness.cli.application import app, is_verbose, prepare_completion
 from harness.cli.common import echo
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 
 from harness.cli import material  # isort: skip
+from harness.cli import metric_catalogue  # isort: skip
 from harness.cli import runs  # isort: skip
 from harness.cli import reports  # isort: skip
 from harness.cli import choosing  # isort: skip
@@ -27,6 +28,9 @@ from harness.cli import drift  # isort: skip
 from harness.cli import shipping  # isort: skip
 
 __all__ = ["app", "choosing", "drift", "main", "material", "releases", "repeats", "reports", "runs", "shipping"]
+
+
+HTTP_LIBRARIES = ("httpx2", "httpcore2", "httpx", "httpcore", "requests", "urllib3", "huggingface_hub")
 
 
 def main() -> None:
@@ -79,6 +83,8 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror or error}{where}."
+    if type(error).__module__.partition(".")[0] in HTTP_LIBRARIES:  # a hub's library lets its client's errors through
+        return f"the network request failed: {first_line(error).rstrip('.')}. Check the network, and run again."
     if isinstance(error, MemoryError):
         return "out of memory."
     return "the input is nested too deeply." if isinstance(error, RecursionError) else ""

@@ -64,7 +64,7 @@ def _retry(url: str, part: Path, size_bytes: int, progress: ProgressCallback) ->
         except httpx2.HTTPStatusError as error:
             status = error.response.status_code
             raise HarnessError(f"{urlsplit(url).hostname} refused the download of {part.stem} ({status}).") from error
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             fruitless = 0 if size_of(part) > previous_bytes else fruitless + 1
             if fruitless == TRIES:
                 raise HarnessError(

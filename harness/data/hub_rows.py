@@ -92,12 +92,12 @@ def _load(reference: HubReference) -> Any:
     disable_progress_bars()
     try:
         folder = snapshot_download(reference.name, repo_type="dataset", revision=reference.revision)
-    except (OSError, ValueError) as error:  # no network, no such data set, a private one
+    except Exception as error:  # noqa: BLE001 - no network, no such data set: which error it is differs by version
         try:
             folder = snapshot_download(
                 reference.name, repo_type="dataset", revision=reference.revision, local_files_only=True
             )
-        except (OSError, ValueError):
+        except Exception:  # noqa: BLE001 - the first error says why
             raise HarnessError(f"the data set {reference.name} is not to be had ({first_line(error)}).") from error
     try:
         return load_dataset(folder, reference.config)

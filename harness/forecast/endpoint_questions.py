@@ -17,6 +17,7 @@ from harness.data.prepare import PreparedTask
 from harness.endpoints.providers import find_destination
 from harness.endpoints.turns import make_question
 from harness.forecast import corpus_writing, workload
+from harness.forecast.available_items import capped
 from harness.forecast.token_lengths import TokenLengths, sample_passages
 from harness.plan import chain
 from harness.plan.discover import find_step
@@ -102,7 +103,8 @@ def forecast_questions(
 def _forecast(planned: PlannedTrial, task: PreparedTask, lengths: TokenLengths) -> dict[str, EndpointForecast]:
     """Predict one trial: what its steps ask, then its test items, requests and ablations."""
     links = chain.restore(planned.trial.steps, find_step)
-    footprints = [link.step.footprint(_NO_WEIGHTS) for link in links]
+    train_items = min(planned.trial.train_items or len(task.task_data.train), len(task.task_data.train))
+    footprints = [capped(link.step.footprint(_NO_WEIGHTS), task, train_items) for link in links]
     model, forecasts = EndpointForecast(), dict[str, EndpointForecast]()
     for link, footprint in zip(links, footprints, strict=True):
         if not (footprint.written_questions or footprint.paraphrases):

@@ -11,6 +11,7 @@ from statistics import fmean
 from harness.api.architecture import Architecture, Footprint
 from harness.data.prepare import PreparedTask
 from harness.forecast import corpus_writing, kernels, memory, workload
+from harness.forecast.available_items import capped
 from harness.forecast.calibration import MachineCalibration
 from harness.forecast.embedder import Embedder, open_embedder
 from harness.forecast.phases import PhaseTotals
@@ -77,7 +78,7 @@ class _TrialForecast:
             embedder.size_bytes for link in self.links for embedder in self._embedders(link)
         )
         for link in self.links:
-            footprint = link.step.footprint(shape)
+            footprint = capped(link.step.footprint(shape), task, self._train_items(task))
             self._add_step(totals, task, link, footprint, footprints)
             footprints.append(footprint)
         weights, prompts = _weights_after(footprints), self._prompt_shape(task, footprints)

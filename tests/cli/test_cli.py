@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from harness.api import Step
@@ -260,6 +261,7 @@ def test_init_writes_a_suite_that_can_be_planned(command, suite, model):
     [
         (OSError(28, "No space left on device", "results"), "error: No space left on device (results).", 2),
         (MemoryError(), "error: out of memory.", 2),
+        (httpx2.TooManyRedirects("30 redirects."), "error: the network request failed: 30 redirects.", 2),
         (RecursionError(), "error: the input is nested too deeply.", 2),
         (KeyError("lost"), "error: a bug in adaptbench: KeyError: 'lost'. Please report it with ", 70),
     ],

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import httpx2
+import huggingface_hub
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
@@ -68,3 +70,18 @@ def test_what_is_not_there_is_one_line(hub: Path, text: str, message: str):
 def test_a_split_that_a_task_names_must_be_there(hub: Path):
     with pytest.raises(HarnessError, match="org/moods has no split dev: it has train, validation, test"):
         write_tables(HubReference.parse("hf://org/moods/small"), hub, {"test": "dev"})
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_error_of_the_http_client_leads_to_the_local_cache_or_to_one_line(tmp_path, monkeypatch):
+    cached = huggingface_hub.snapshot_download
+
+    def unreachable(*arguments, local_files_only=False, **options):
+        if not local_files_only:
+            raise httpx2.ConnectError("no route to host")
+        return cached(*arguments, local_files_only=True, **options)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    assert write_tables(HubReference.parse("hf://org/moods/small"), tmp_path)
+    with pytest.raises(HarnessError, match=r"org/nothing is not to be had \(no route to host\)"):
+        write_tables(HubReference.parse("hf://org/nothing"), tmp_path)

@@ -118,6 +118,18 @@ def test_fewer_training_items_are_expected_to_take_less_time(plan, machine):
     assert small.tokens_in < large.tokens_in
 
 
+def test_no_more_exemplars_and_passages_are_forecast_than_the_task_has(plan, machine, tiny_embedder):
+    def twins(task, *names):
+        by_strategy = forecasts(plan(*names, tasks=(task,)), machine[0])
+        asked, available = (by_strategy[task, name] for name in names)
+        assert asked == available
+
+    (train,) = {task.sizes["train"] for task in plan("few_shot", tasks=("moods",)).tasks if task.name == "moods"}
+    twins("moods", "few_shot(k=100000)", f"few_shot(k={train})")
+    rag = f"rag(k={{}},embedder='{tiny_embedder}')"
+    twins("facts", rag.format(100000), rag.format(24))
+
+
 def test_passages_are_read_with_each_question(plan, machine, tiny_embedder):
     name = f"rag(k=2,embedder='{tiny_embedder}')"
     by_strategy = forecasts(plan("zero_shot", name, tasks=("facts",)), machine[0])
