@@ -43,6 +43,7 @@ class Constraints(StoredModel):
         labels: so many training items can be labelled; 0: none.
         expertise: who is there to train: nobody, somebody who has done it with a recipe, or a specialist.
         data_private: what it learns from may not reach everybody who asks.
+        data_stays: nothing that is asked or learned from may leave this machine and the house.
         must_cite: an answer must name the passage that it comes from.
         permissions: users may read different documents.
         objective: what decides among those that are not clearly worse than the best.
@@ -57,6 +58,7 @@ class Constraints(StoredModel):
     labels: int | None = None
     expertise: Expertise | None = None
     data_private: bool = False
+    data_stays: bool = False
     must_cite: bool = False
     permissions: bool = False
     objective: Objective = "quality"

@@ -29,9 +29,12 @@ from harness.compare.decide.sensitivity import changes, nothing_fits
 from harness.compare.prose.numbers import count, listing
 from harness.compare.report.comparison import compare
 from harness.compare.table.result import StrategyResult, SuiteResult, TaskResult
+from harness.compare.table.tie_order import systems
+from harness.compare.trials.answering_models import answering_name
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
 from harness.records.measurements import StoredModel
+from harness.records.record import Completed
 
 
 class Decision(StoredModel):
@@ -125,12 +128,26 @@ def decide_on(
         tasks=tuple(decided),
         overall=together,
         rules=_merged(rules),
-        notes=tuple(notes),
+        notes=(*notes, *_elsewhere(stored, decided)),
     )
 
 
-def _asked(tasks: Sequence[TaskResult], names: Sequence[str]) -> tuple[list[TaskResult], list[str]]:
-    """Choose the tasks to decide on, and say why others are left out."""
+def _elsewhere(stored: Sequence[StoredTrialItems], decided: Sequence[TaskDecision]) -> list[str]:
+    """Name who answers for what was chosen where that is no weights of this machine: they may be others tomorrow."""
+    chosen = {(task.task, *task.chosen) for task in decided if task.chosen}
+    records = [trial.record for trial in stored if isinstance(trial.record, Completed)]
+    names = dict.fromkeys(
+        answering_name(record.model)
+        for record in records
+        if (record.trial.task, record.trial.label, record.trial.model) in chosen and record.model.endpoint
+    )
+    return [
+        f"{name}. Prices and the model behind this name can change: run again before relying on it." for name in names
+    ]
+
+
+def _asked(suite: SuiteResult, names: Sequence[str]) -> tuple[list[TaskResult], list[str]]:
+    """Choose the tasks to decide on, and say why others are left out; probes are decided on only where named."""
     for name in names:
         if name not in {task.name for task in tasks}:
             raise unknown("task", name, [task.name for task in tasks], where="--task")

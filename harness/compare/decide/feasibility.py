@@ -28,6 +28,7 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
         *[_bar(row, bar) for bar in limits.min_metrics if bar.task in (None, task.name) and bar.metric in task.metrics],
         _retention(row, limits.max_retention_loss),
         _labels(row, limits.labels),
+        _stays(row) if limits.data_stays else None,
         _corpus(row),
         _teacher(row),
     ]
@@ -150,6 +151,15 @@ def _retention(row: StrategyResult, limit: float | None) -> ConstraintCheck | No
         value=loss,
         limit=limit,
     )
+
+
+def _stays(row: StrategyResult) -> ConstraintCheck:
+    name = "--data-stays"
+    if row.traits is None:
+        return ConstraintCheck(constraint=name, ok=None, text="what it sends where is not known")
+    hosts = row.traits.sends_to
+    text = f"leaves the house: {', '.join(hosts)}" if hosts else "nothing leaves the house"
+    return ConstraintCheck(constraint=name, ok=not hosts, sure=True, text=text)
 
 
 def _labels(row: StrategyResult, limit: int | None) -> ConstraintCheck | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
 from harness.api import ModelInfo
 from harness.compare.cost import resources
 from harness.compare.prose.warnings import machine_text
+from harness.compare.trials.answering_models import answering_name
 from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Failed, Skipped, TaskInfo
 
@@ -34,6 +35,7 @@ class Provenance(StoredModel):
     """Everything needed to make the figures again.
 
     Attributes:
+        answering: who answered for each model that is asked over HTTP, and when, a sentence each.
         packages: versions by package; more than one where records differ.
         machines: in words, with the number of trials that ran there.
         seeds: of the trials; commits: of the harness; commands: that repeat them.
@@ -41,6 +43,7 @@ class Provenance(StoredModel):
     """
 
     models: tuple[ModelInfo, ...] = ()
+    answering: tuple[str, ...] = ()
     data: tuple[DataUsed, ...] = ()
     packages: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     pythons: tuple[str, ...] = ()
@@ -53,6 +56,16 @@ class Provenance(StoredModel):
     ended: str | None = None
 
 
+def _distinct(models: Iterable[ModelInfo]) -> Iterator[ModelInfo]:
+    """Yield each model once, whatever replies told of its endpoint."""
+    seen: set[ModelInfo] = set()
+    for model in models:
+        weights = model.model_copy(update={"endpoint": None})
+        if weights not in seen:
+            seen.add(weights)
+            yield weights
+
+
 def provenance(records: Iterable[Completed | Failed | Skipped]) -> Provenance:
     """Collect it from the finished records."""
     completed = sorted(
@@ -62,7 +75,8 @@ def provenance(records: Iterable[Completed | Failed | Skipped]) -> Provenance:
     machines = [machine_text(resources.machine(record)) for record in completed]
     names = sorted({name for environment in environments for name in environment.packages})
     return Provenance(
-        models=tuple(dict.fromkeys(record.model for record in completed)),
+        models=tuple(_distinct(record.model for record in completed)),
+        answering=_each(answering_name(record.model) for record in completed if record.model.endpoint),
         data=_data(completed),
         packages={
             name: _each(environment.packages[name] for environment in environments if name in environment.packages)

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.api import Step
 from harness.api.architecture import Architecture, Linear
+from harness.endpoints.providers import Destination, find_destination
 from harness.errors import HarnessError
 from harness.plan.discover import RESERVED, RETIRED, find_step
 from harness.records.measurements import StoredModel
@@ -36,6 +37,7 @@ class Traits(StoredModel):
         constant: it gives one answer whatever is asked, without a model.
         steps: number of steps in its chain; settings: number of their parameters that differ from the defaults.
         trained_share: trained parameters over the model's; None: none was trained, or not known.
+        sends_to: hosts outside this machine and the house that are sent what is asked or learned from.
         weight_bits: that a weight of the blocks is rounded to; None: it is not.
     """
 
@@ -49,6 +51,7 @@ class Traits(StoredModel):
     settings: int = 0
     trained_share: float | None = None
     weight_bits: float | None = None
+    sends_to: tuple[str, ...] = ()
 
 
 def infer_traits(records: Sequence[Completed]) -> Traits:
@@ -76,8 +79,25 @@ def infer_traits(records: Sequence[Completed]) -> Traits:
         steps=len(record.trial.steps),
         settings=sum(len(step.model_dump(exclude_defaults=True)) for step in installed),
         trained_share=_share(record),
+        sends_to=_hosts(records, installed),
         weight_bits=next((bits for step in installed if (bits := step.footprint(_ANY_SHAPE).weight_bits)), None),
     )
+
+
+def _hosts(records: Sequence[Completed], steps: Sequence[Step]) -> tuple[str, ...]:
+    """Name the hosts elsewhere: of the model, of a whole system, and of models that steps ask."""
+    endpoints = [record.model.endpoint for record in records]
+    hosts = {endpoint.host for endpoint in endpoints if endpoint and endpoint.away}
+    destinations = [_destination(source) for step in steps for source in step.sources()]
+    return tuple(sorted(hosts | {place.host for place in destinations if place and place.away}))
+
+
+def _destination(source: str) -> Destination | None:
+    """Return what a source's name means; None where it is no endpoint, or no entry says so any more."""
+    try:
+        return find_destination(source)
+    except HarnessError:
+        return None
 
 
 def _retrieves(step: Step) -> bool:
