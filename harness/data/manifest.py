@@ -56,7 +56,7 @@ def damage(folder: Path, files: Mapping[str, ListedFile]) -> str:
 def is_whole(folder: Path) -> bool:
     """Tell whether a folder is as `write` has listed it; False without a list."""
     try:
-        files = _FILES.validate_json(_list_of(folder).read_bytes())
+        files = _FILES.validate_json(cache.recall(_list_of(folder)) or "")
         return bool(files) and not damage(folder, files)
     except (OSError, ValidationError, HarnessError):
         return False
