@@ -68,6 +68,23 @@ def builtin_metrics() -> Mapping[str, Metric]:
     return {metric.name: metric for metric in listed}
 
 
+def all_definitions() -> tuple[list[tuple[Definition, str]], list[str]]:
+    """Return every metric and series with where it comes from, and a sentence on each that cannot be loaded."""
+    definitions: list[tuple[Definition, str]] = []
+    problems: list[str] = []
+    for module, family in families().items():
+        definitions += [(definition, module) for definition in family]
+    builtin_stems = {definition.name for definition, _ in definitions}
+    for name, points in sorted(_plugins().items()):
+        try:
+            if name in builtin_stems or len(points) > 1:
+                get(name)  # says which there are
+            definitions += [(_load(point), point_origin(point)) for point in points]
+        except HarnessError as error:
+            problems.append(str(error))
+    return definitions, problems
+
+
 def clear() -> None:
     """Forget all metrics, for a program that installs or writes some while it runs."""
     for cached in (families, builtin_metrics, _defining_modules, _plugins, _load):
