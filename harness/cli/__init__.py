@@ -27,7 +27,19 @@ from harness.cli import repeats  # isort: skip
 from harness.cli import drift  # isort: skip
 from harness.cli import shipping  # isort: skip
 
-__all__ = ["app", "choosing", "drift", "main", "material", "releases", "repeats", "reports", "runs", "shipping"]
+__all__ = [
+    "app",
+    "choosing",
+    "drift",
+    "main",
+    "material",
+    "metric_catalogue",
+    "releases",
+    "repeats",
+    "reports",
+    "runs",
+    "shipping",
+]
 
 
 HTTP_LIBRARIES = ("httpx2", "httpcore2", "httpx", "httpcore", "requests", "urllib3", "huggingface_hub")
