@@ -29,7 +29,6 @@ from harness.compare.decide.sensitivity import changes, nothing_fits
 from harness.compare.prose.numbers import count, listing
 from harness.compare.report.comparison import compare
 from harness.compare.table.result import StrategyResult, SuiteResult, TaskResult
-from harness.compare.table.tie_order import systems
 from harness.compare.trials.answering_models import answering_name
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
