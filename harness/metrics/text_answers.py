@@ -21,7 +21,16 @@ _MARKED_NUMBER = re.compile(r"\d[^\w\s]\d|[-.][^\w\s]*\d")
 _WORD_SEPARATOR = regex.compile(r"[\u0F0B-\u0F0D\u1361-\u1368]")
 """Punctuation between words of Tibetan and Ethiopic."""
 _GROUPING = r"(?<=\p{Nd}),(?=(?:\p{Nd}{2},)*\p{Nd}{3}(?!\p{Nd}))"
-_PUNCTUATION = regex.compile(rf"{_GROUPING}|(?:{NUMBER_MARK})(*SKIP)(*FAIL)|[\p{{P}}{re.escape(string.punctuation)}]")
+_ARROW_OR_BRACKET = r"[-=]+>|<-+|<(?=/?\p{L}[^<>\s]*>)|(?<=</?\p{L}[^<>\s]*)>"
+_SYMBOL = r"(?<=[\w+])\+|(?<=\p{L})#|[<=>]|(?<=\w)[*^](?=\w)"
+"""A symbol that tells words apart: C++ and C#, 18+, x < 5, a*b, x^2; not one that marks or encloses a word."""
+_PUNCTUATION = regex.compile(
+    rf"{_GROUPING}|{_ARROW_OR_BRACKET}|(?:{NUMBER_MARK}|{_SYMBOL})(*SKIP)(*FAIL)"
+    rf"|[\p{{P}}{re.escape(string.punctuation)}]"
+)
+_SYMBOLS = re.compile(r"[+#<=>*^]")
+_QUOTE_MARK = re.compile(r"^\s*>+\s")
+"""Of a quoted line in Markdown and mail."""
 
 
 @lru_cache(maxsize=65_536)
@@ -31,7 +40,9 @@ def normalise(text: str) -> str:
     As `normalize_answer` of SQuAD v1.1 (Rajpurkar et al. 2016, arXiv:1606.05250) for English words. Besides: Unicode's
     punctuation is dropped, and characters stand alone where a script has no spaces, as in MLQA (Lewis et al. 2020,
     arXiv:1910.07475); numbers keep sign, point and other marks within them ("-5", "3.14", "1/2") but no grouping commas
-    ("1,000" is "1000"); and a text of articles or punctuation alone keeps them, for nothing else tells it from another.
+    ("1,000" is "1000"); symbols that tell words apart stay ("C++", "C#", "18+", "x < 5", "a*b", "x^2"), unlike in SQuAD,
+    which takes "C++" for "C"; and a text of articles or punctuation alone keeps them, for nothing else tells it from
+    another. As in SQuAD, currency, "%", "&", "/", "@" and hyphens of words are dropped.
     """
     words = _all_words(text)
     return " ".join([word for word in words if word not in _ARTICLES] or words)
@@ -93,8 +104,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _all_words(text: str) -> tuple[str, ...]:
     """Return the words of a text, articles included; a text of punctuation alone is unchanged."""
-    text = fold(text)
-    if _has_plain_numbers(text):
+    text = _QUOTE_MARK.sub("", fold(text))
+    if _has_plain_words(text):
         words = text.translate(_NO_PUNCTUATION).split()
     else:
         words = space_characters(text if text.isascii() else _WORD_SEPARATOR.sub(" ", text)).split()
@@ -102,13 +113,13 @@ def _all_words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, words)) or tuple(text.split())
 
 
-def _has_plain_numbers(text: str) -> bool:
-    """Whether a text is ASCII and no number in it has a mark."""
-    return text.isascii() and not (_DIGIT.search(text) and _MARKED_NUMBER.search(text))
+def _has_plain_words(text: str) -> bool:
+    """Whether a text is ASCII, no number in it has a mark, and no symbol may tell words apart."""
+    return text.isascii() and not _SYMBOLS.search(text) and not (_DIGIT.search(text) and _MARKED_NUMBER.search(text))
 
 
 def _without_punctuation(word: str) -> str:
-    if _has_plain_numbers(word):
+    if _has_plain_words(word):
         return word.translate(_NO_PUNCTUATION)
     return _PUNCTUATION.sub("", word)
 
