@@ -138,7 +138,7 @@ class _Items:
             "output_tokens": [0 if self.choices else 6] * self.items,
         }
         usual = {"reasoning": [], "votes": [], "passages": [], "evidence": [], "cited": [], "dropped_passages": 0}
-        usual |= {"restricted": False, "outcome": None}
+        usual |= {"restricted": False, "outcome": None, "reading": None}
         columns = {**{name: [value] * self.items for name, value in (usual | {"rejected": None}).items()}, **columns}
         return pa.table(
             {field.name: columns[field.name] for field in record_file.row_schema()}, record_file.row_schema()

@@ -124,7 +124,7 @@ def decisions_of(comparison: Comparison, trials: list[StoredTrialItems], economi
 
     decisions: list[Decision] = []
     for suite in comparison.suites:
-        if any(len(scored(task)) > 1 for task in suite.tasks):
+        if any(len(scored(task)) > 1 and not task.probe for task in suite.tasks):
             suite_trials = [trial for trial in trials if trial.record.trial.suite == suite.name]
             decisions.append(decide_on(suite, suite_trials, Constraints(), economics or Economics()))
     return decisions

@@ -16,9 +16,16 @@ ALPHA = 0.05
 """Level of every test: a difference is clear where its (adjusted) p is at most this."""
 POWER = 0.8
 """Share of true differences of the planned size that are found."""
+UNSEEN = 0.5
+"""Share of a metric's range below which some difference has to be detectable."""
 MOST_ITEMS = 10_000_000
 """More test items than anybody collects."""
 MOST_SEEDS = 50
+
+
+def too_few_items(detectable: float, bounds: tuple[float, float]) -> bool:
+    """Whether differences up to half of a metric's range (`UNSEEN`) go undetected, so that nothing can be compared."""
+    return detectable >= UNSEEN * (bounds[1] - bounds[0])
 
 
 def paired_sd(share: float = 0.5, correlation: float = 0.5) -> float:

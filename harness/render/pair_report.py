@@ -12,7 +12,9 @@ from harness.compare.pair.disagreements import Disagreement
 from harness.compare.pair.pair_comparison import MetricPair, PairComparison, TaskPair
 from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.numbers import change, count, metric_title, score
+from harness.compare.prose.tie_sentences import too_few
 from harness.compare.stats.effect_size import Effect
+from harness.compare.stats.estimates import Difference
 from harness.measure.units import seconds, size
 from harness.render.report.columns import UNKNOWN
 from harness.render.report.legend import KINDS
@@ -24,10 +26,10 @@ from harness.render.text.tables import INDENT, indented, markdown_table
 METRICS: tuple[tuple[str, Callable[[MetricPair], str]], ...] = (
     ("difference", lambda metric: change(metric.change)),
     ("p", lambda metric: _p(metric.change.p)),
-    ("p (Holm)", lambda metric: _p(metric.change.p_holm)),
+    ("adjusted p", lambda metric: _p(metric.change.p_holm)),
     ("won / lost / alike", lambda metric: _wins(metric.change.effect)),
     ("effect size", lambda metric: _effect(metric.change.effect)),
-    ("detectable", lambda metric: f"{metric.change.detectable:.2g}"),
+    ("detectable", lambda metric: _detectable(metric.change, metric.metric)),
 )
 """Columns after the two scores."""
 RANKS = (0, 2, 2, 1, 4, 3, 5, 6, 7)
@@ -37,18 +39,21 @@ SHORT_LEGEND = "[low, high] 95 % interval; --legend explains every column."
 LEGEND = (
     (
         "Difference is the first minus the second on the same items, with its 95 % interval for new items of the same "
-        "kind; clusters are kept together, and where there are several seeds their spread is added."
+        "kind, clusters and seeds included. The seed SD is pooled over all strategies of the task, as in the report."
     ),
-    "p is two-sided; of 0/1 scores of independent items it is the exact McNemar test's. Holm: adjusted for {tests}.",
+    (
+        "p is two-sided; of 0/1 scores of independent items it is the exact McNemar test's. Adjusted p is for all "
+        "pairs of the task's strategies (Shaffer), as in the report."
+    ),
     (
         "Effect size is d, the mean difference over the standard deviation of the items' differences (0.2 small, 0.5 "
-        "medium, 0.8 large), and of 0/1 scores OR, how many items only the first has right for each that only the "
-        "second has, with its exact interval; the difference itself is then the difference of risks."
+        "medium, 0.8 large), and for 0/1 scores the odds ratio OR of the items that only one has right, with its exact "
+        "interval."
     ),
     "Detectable is the smallest true difference that such a comparison finds in 80 % of cases.",
     (
-        "Ratios are the first over the second, of geometric means over seeds; where both were measured more than once, "
-        "the bounds (t on logarithms) are the spread of runs in one sitting: another day's can lie outside."
+        "Ratios are the first over the second, of geometric means over seeds, with the spread of runs in one sitting "
+        "(t on logarithms); another day's can lie outside."
     ),
 )
 
@@ -69,7 +74,7 @@ class TerminalPairReport:
         for task in self.pair.tasks:
             yield from _task(task, first, second, self.columns)
         yield Text()
-        yield from (Text(line, style="dim") for line in (_legend(self.pair) if self.legend else [SHORT_LEGEND]))
+        yield from (Text(line, style="dim") for line in (LEGEND if self.legend else [SHORT_LEGEND]))
         yield from (Text(plain(note), style="yellow") for note in self.pair.notes)
 
 
@@ -105,7 +110,7 @@ def as_markdown(pair: PairComparison) -> str:
             blocks.append(_markdown_table(titles, map(_disagreement_row, task.disagreements)))
         sentences = [*task.verdict, *[f"Warning: {warning}" for warning in task.warnings]]
         blocks.append("\n".join(f"- {markdown(sentence)}" for sentence in sentences))
-    blocks.append("\n".join(f"- {markdown(line)}" for line in [*_legend(pair), *pair.notes]))
+    blocks.append("\n".join(f"- {markdown(line)}" for line in [*LEGEND, *pair.notes]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -136,11 +141,6 @@ def _heading(task: TaskPair) -> str:
     return " · ".join(parts)
 
 
-def _legend(pair: PairComparison) -> list[str]:
-    tests = "this one test" if pair.tests == 1 else f"the {pair.tests} tests shown"
-    return [line.format(tests=tests) for line in LEGEND]
-
-
 def _titles(first: str, second: str) -> list[str]:
     return ["metric", first, second, *(title for title, _ in METRICS)]
 
@@ -163,10 +163,10 @@ def _answer(text: str | None) -> str:
 
 
 def _ratio_row(ratio: PairRatio) -> list[str]:
-    repeats = "measured once" if min(ratio.repeats) < 2 else "the same each time"
-    interval = f"[{_times(ratio.low)}, {_times(ratio.high)}]" if ratio.low and ratio.high else f"({repeats})"
     amounts = [_amount(ratio.unit, ratio.first), _amount(ratio.unit, ratio.second)]
-    return [ratio.name, *amounts, f"{_times(ratio.ratio)} {interval}"]
+    interval = f"[{_times(ratio.low)}, {_times(ratio.high)}]" if ratio.low and ratio.high else f"({ratio.note})"
+    times = interval if ratio.ratio is None else f"{_times(ratio.ratio)} {interval}"
+    return [ratio.name, *amounts, times]
 
 
 def _amount(unit: str, value: float) -> str:
@@ -175,6 +175,10 @@ def _amount(unit: str, value: float) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 99.5 else f"{ratio:.2f}" if ratio >= 0.095 else f"{ratio:.2g}"
+
+
+def _detectable(gap: Difference, metric: str) -> str:
+    return "too few items" if too_few(gap, metric) else f"{gap.detectable:.2g}"
 
 
 def _wins(effect: Effect | None) -> str:

@@ -35,7 +35,7 @@ def test_the_interaction_is_what_the_chain_adds_to_the_sum_of_its_parts():
     assert one.change.value == pytest.approx(0.9 - 0.6 - 0.6 + 0.5)
     assert one.change.low < 0.2 < one.change.high
     assert one.kind == "more"
-    sentence = "`rag+lora` is probably more than its parts `rag` and `lora` add up to: +0.20 ["
+    sentence = "Interaction: `rag+lora` gains probably more than `rag` and `lora` together: +0.20 ["
     assert any(sentence in text for text in said)
 
 
@@ -43,7 +43,7 @@ def test_the_interaction_is_what_the_chain_adds_to_the_sum_of_its_parts():
 def test_an_interaction_is_named_by_its_interval(both, kind):
     found, said = row(parts(both), "rag+lora")
     assert found.interactions[0].kind == kind
-    word = "No clear interaction" if kind == "unclear" else f"is probably {kind} than its parts"
+    word = "No clear interaction" if kind == "unclear" else f"gains probably {kind} than"
     assert any(word in text for text in said)
 
 
@@ -116,7 +116,7 @@ def test_forgetting_is_the_change_against_the_chain_without_the_later_task(alone
     found, said = row(stored, SEQUENCE)
     assert (found.forgetting.after, found.forgetting.than) == (("qa",), alone)
     assert found.forgetting.change.value == pytest.approx(-0.2)
-    assert any("loses by learning `qa` afterwards: -0.20 [" in text and f"against `{alone}`" in text for text in said)
+    assert any("forgets after learning `qa`: -0.20 [" in text and f"against `{alone}`" in text for text in said)
     shown = json.loads(as_json.render(compare(stored)))["tasks"][0]["strategies"]
     assert next(one for one in shown if one["strategy"] == SEQUENCE)["forgetting"]["than"] == alone
 
@@ -129,7 +129,7 @@ def test_steps_around_the_sequence_stay_in_the_chain_that_it_is_set_against():
     ]
     found, said = row(stored, f"{SEQUENCE}+rag")
     assert found.forgetting.than == "lora+rag"
-    assert any("is not clearly changed by learning `qa` afterwards" in text for text in said)
+    assert any("does not clearly change after learning `qa`" in text for text in said)
     assert found.interactions == ()
 
 

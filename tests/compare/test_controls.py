@@ -63,9 +63,9 @@ def test_what_is_missing_is_shared_between_retriever_and_reader_over_all_items()
     oracle = {effect.ablation: effect for effect in row.controls}["oracle"]
     assert (oracle.change.n, oracle.score.value, oracle.usual) == (4, 0.75, 0.25)  # of those that missed
     (said,) = [sentence for sentence in task.verdict if "retriever" in sentence]
-    assert said.startswith("Of the 0.80 that `rag` misses on `qa`, the retriever loses -0.03 [")
-    assert "(20 items; 60% had the right passage); 4 items without it score 0.75 [" in said
-    assert "once it is given, 0.25 before, with random passages it scores 0.00 [0.00," in said
+    assert said.startswith("`rag` misses 0.80 on `qa`: the retriever loses -0.03 [")
+    assert "(right passage retrieved for 60% of 20 items); given the right passage (4 missed items): 0.75 [" in said
+    assert "was 0.25; with random passages: 0.00 [0.00," in said
 
 
 def test_a_row_without_ablations_tells_reader_from_retriever_too_and_one_that_finds_nothing_does_not():
@@ -89,7 +89,7 @@ def test_scores_and_everything_else_are_as_if_nothing_had_been_asked_besides():
     assert after.items == before.items == 20
     assert after.warnings == before.warnings
     assert [row.model_copy(update={"controls": ()}) for row in after.rows] == list(before.rows)
-    assert [one for one in after.verdict if "asked again" not in one] == list(before.verdict)
+    assert [one for one in after.verdict if "Sensitivity to the wording" not in one] == list(before.verdict)
 
 
 def test_stored_rows_of_controls_stay_out_of_scores_retention_classes_and_examples(tmp_path):
@@ -134,22 +134,22 @@ def wording(*rows):
         for name, usual, ways, words in rows
     ]
     (task,) = compare(stored).suites[0].tasks
-    return next((one for one in task.verdict if "words" in one), None)
+    return next((one for one in task.verdict if "wording" in one), None)
 
 
 def test_the_range_over_paraphrases_and_who_moves_most_are_said():
     said = wording(("a", HALF, (MORE, HALF), None), ("b", LESS, (LESS, LESS), None))
     assert said.startswith(
-        "Other words for the instruction of `sentiment` (10 items asked again) move scores by +0.00 to "
+        "Sensitivity to the wording of the instruction of `sentiment` (10 items): scores move by +0.00 to "
     )
-    assert "+0.40, most of all that of `a`: +0.40 [" in said
+    assert "+0.40, most for `a` (+0.40 [" in said
     assert "under paraphrase-1" in said
-    assert said.endswith("is the same under each of the 2 paraphrases.")
+    assert said.endswith("is the same under all 2 paraphrases.")
 
 
 def test_a_paraphrase_under_which_another_strategy_comes_first_is_named():
     said = wording(("a", HALF, (HALF, LESS), None), ("b", LESS, (LESS, MORE), None))
-    assert said.endswith("changes under paraphrase-2 (`b` comes first).")
+    assert said.endswith("changes under paraphrase-2 (first: `b`).")
 
 
 def test_a_tie_is_no_order_that_could_change():
@@ -160,7 +160,7 @@ def test_scores_under_other_wordings_are_not_mixed_with_those_under_earlier_ones
     old, new = {"paraphrase-1": "Say it."}, {"paraphrase-1": "Tell it."}
     said = wording(("a", MORE, (MORE,), old), ("b", LESS, (MORE,), new))
     assert "+0.80" not in said
-    assert "order" not in said
+    assert "ranking" not in said
     seeds = [
         asked("sentiment", "c", HALF, {"paraphrase-1": HALF}, words=words, seed=s) for s, words in enumerate((old, new))
     ]
@@ -194,13 +194,10 @@ def test_self_tests_that_agree_share_a_line_and_one_that_does_not_is_said_by_its
         compare([checked(merged, Check(name="precision", items=24, agreeing=22, note="by 2 nats"))]).suites[0].tasks
     )
     assert sentences(task) == [
+        "Self-tests passed: merged vs. separate adapter, 24 items [0.86, 1.00] (`lora`).",
         (
-            "Self-tests, same answers: adapter merged into the weights as beside them in all of 24 items [0.86, 1.00] "
-            "(`lora`)."
-        ),
-        (
-            "Self-test of `lora`, 4-bit weights as in full precision: 2 of 24 answers DIFFER; 0.92 [0.74, 0.98] are "
-            "the same (by 2 nats)."
+            "Self-test of `lora`, 4-bit vs. full-precision weights: 2 of 24 answers DIFFER; agreement 0.92 "
+            "[0.74, 0.98] (by 2 nats)."
         ),
     ]
 
@@ -213,7 +210,7 @@ def test_seeds_checks_are_added_up_and_one_that_could_not_be_made_says_why():
     (task,) = compare(stored).suites[0].tasks
     assert task.rows[0].checks == (PooledCheck(name="merged", items=20, agreeing=19, runs=2),)
     (task,) = compare([checked(Check(name="precision", items=0, agreeing=0, note="not made: no room"))]).suites[0].tasks
-    assert sentences(task) == ["Self-test of `lora`, 4-bit weights as in full precision: not made: no room."]
+    assert sentences(task) == ["Self-test of `lora`, 4-bit vs. full-precision weights: not made: no room."]
     assert sentences(compare([completed("sentiment", "lora", HALF)]).suites[0].tasks[0]) == []
 
 

@@ -56,13 +56,13 @@ def told(probe, before, after):
     ("after", "said"),
     [
         (20, "`lora` probably forgets: `news` bits per byte (lower is better) +"),
-        (6, "`lora` probably gains on what it was not trained on: `news` bits per byte (lower is better) "),
+        (6, "`lora` probably gains on a probe: `news` bits per byte (lower is better) "),
     ],
 )
 def test_text_that_became_less_likely_is_forgotten(after, said):
     task = told("news", texts(10), texts(after))
     assert said in " ".join(task.verdict)
-    assert ("No clear loss on `news`" in " ".join(task.verdict)) == (after == 6)
+    assert ("no clear loss on `news`" in " ".join(task.verdict)) == (after == 6)
 
 
 def test_a_move_towards_one_half_is_less_bias():

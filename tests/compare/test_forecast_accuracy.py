@@ -28,7 +28,7 @@ def test_only_phases_that_both_know_are_compared():
 def test_the_worst_is_the_one_furthest_from_one_on_either_side():
     rows = [row("a", said_s=2.0, took_s=1.0), row("b", said_s=1.0, took_s=3.0), row("c", said_s=1.0, took_s=1.0)]
     text = sentence(rows, Names(rows))
-    assert "time 1.00, furthest off 0.33 (`b`)" in text
+    assert "time 1.00 (worst 0.33, `b`)" in text
     assert "memory 1.00" in text
 
 

@@ -64,12 +64,12 @@ def test_without_the_full_size_the_largest_stands_in_the_table():
 
 def test_unlike_sizes_side_by_side_are_warned_of():
     sized = [of_size("lora", 32, 0.6), of_size("lora", 64, 0.8), of_size("full", 32, 0.6), of_size("full", None, 0.7)]
-    assert any("unlike numbers of items" in warning.text and "64" in warning.text for warning in table(*sized).warnings)
+    assert any("training sizes differ" in warning.text and "64" in warning.text for warning in table(*sized).warnings)
 
 
 def test_what_still_gains_from_more_items_is_said():
     (said,) = (text for text in table().verdict if "training items" in text)
-    assert said.startswith("More training items still probably helped: `lora` +0.20 [")
+    assert said.startswith("More training items probably help: `lora` +0.20 [")
     assert "from 128 to 192 items" in said
     assert "`full`" not in said
 

@@ -31,7 +31,7 @@ def seed(number, protocol=1, **environment):
 )
 def test_a_row_whose_seeds_are_not_alike_is_marked(changes, words):
     (line,) = warnings([seed(0), seed(1, **changes)], "row")
-    assert line.startswith("lora: its seeds are of ")
+    assert line.startswith("lora: seeds ran with ")
     assert words in line
     assert warnings([seed(0), seed(1)], "row") == []
 
@@ -45,5 +45,5 @@ def test_a_clear_difference_that_is_no_larger_than_rounding_has_that_beside_it(a
     lines = warnings(stored, "noise")
     assert bool(lines) == marked
     if marked:
-        assert lines[0].startswith("rounding alone changes 5 of 20 answers (25.0%)")
-        assert "differences of 0.25 or less may be no more than that (" in lines[0]
+        assert lines[0].startswith("batching alone changes 5 of 20 answers (25.0%)")
+        assert "differences of 0.25 or less may be rounding (" in lines[0]

@@ -1,29 +1,27 @@
 """The first sentence of a decision, over all tasks."""
 
-import pytest
-
 from harness.compare.decide.choice import RankedOption, TaskDecision
-from harness.compare.decide.overall import Overall, headline
+from harness.compare.decide.overall import headline
+from harness.compare.stats.estimates import Estimate
 
-OPTIONS = (RankedOption(strategy="lora", model="m", place=1), RankedOption(strategy="full", model="m", place=2))
-
-
-@pytest.mark.parametrize(
-    ("confidence", "one_seed", "said"),
-    [
-        ("tied", True, "`lora` for qa (tied with 1 other, some with one seed)"),
-        ("tied", False, "`lora` for qa (tied with 1 other)"),
-        ("clear", True, "`lora` for qa (clearly best, one seed)"),
-    ],
+SCORE = Estimate(value=0.8, low=0.7, high=0.9, n=120, method="t")
+OPTIONS = (
+    RankedOption(strategy="lora", model="m", score=SCORE, tied=True, place=1),
+    RankedOption(strategy="full", model="m", score=SCORE, tied=True, place=2),
 )
-def test_it_says_whether_the_chosen_or_some_of_the_tied_have_one_seed(confidence, one_seed, said):
-    one = TaskDecision(
-        task="qa",
-        metric="token_f1",
-        verdict="",
-        confidence=confidence,
-        chosen=("lora", "m"),
-        options=OPTIONS,
-        one_seed=one_seed,
+
+
+def decided(task, chosen=("lora", "m")):
+    return TaskDecision(
+        task=task, metric="token_f1", verdict="", confidence="tied", chosen=chosen, options=OPTIONS, today=SCORE
     )
-    assert said in headline([one, one], Overall(verdict="One for all."))
+
+
+def test_figures_ties_and_tasks_without_a_choice_are_said():
+    assert headline([decided("qa"), decided("news", None)], None) == (
+        "Choose with `m` `lora` for qa (token F1 0.80, 120 items, tied with 1 other) and nothing for news."
+    )
+
+
+def test_many_tasks_are_grouped_by_what_is_chosen():
+    assert headline([decided(name) for name in "abcd"], None) == "Choose with `m` `lora` for a, b, c and d."

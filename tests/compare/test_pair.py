@@ -11,10 +11,15 @@ from scipy import stats
 
 from harness import cli
 from harness.compare.pair.pair_comparison import PairQuery, compare_pair
+from harness.compare.report.comparison import compare
 from harness.compare.stats.effect_size import effect_size
 from harness.compare.stats.estimates import difference
+from harness.compare.trials.pair_selection import select
+from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError
+from harness.metrics import Items
 from harness.render import pair_report as shown
+from harness.store.results_store import Store
 from tests.compare.builders import completed, pattern, quick_suite
 from tests.compare.samples import sample, two_classes
 from tests.many import write_many
@@ -33,10 +38,75 @@ def test_every_metric_is_paired_on_the_items_that_both_answered(made):
     assert f1.change.effect is None  # no single item wins a mean over classes
 
 
-def test_p_is_adjusted_for_all_that_is_shown(made):
-    found = [one.change for task in made.tasks for one in task.metrics]
-    assert made.tests == len(found)
-    assert min(found, key=lambda change: change.p).p_holm == pytest.approx(min(1, min(c.p for c in found) * len(found)))
+@pytest.fixture(scope="module")
+def pooled():
+    """Two seeds of two strategies that vary over seeds, and one seed of a third whose spread they tell."""
+    shares = {"zero_shot": (0.5,), "few_shot": (0.55, 0.65), "few_shot(choose=random)": (0.5, 0.7)}
+    shares["few_shot(choose=similar)"] = (0.62,)
+    return [
+        completed("sentiment", name, pattern(share, shift=7 * seed), seed=seed)
+        for name, of_seeds in shares.items()
+        for seed, share in enumerate(of_seeds)
+    ]
+
+
+@pytest.mark.parametrize("name", ["few_shot", "few_shot(choose=random)", "few_shot(choose=similar)"])
+def test_p_interval_and_class_are_those_of_the_report(pooled, name):
+    (task,) = compare(pooled).suites[0].tasks
+    reported = next(row for row in task.rows if row.strategy == name).to_baseline
+    (pair,) = compare_pair(pooled, name, "zero_shot", PairQuery()).tasks
+    change = pair.metrics[0].change
+    assert (change.p, change.p_holm, change.low, change.high) == (
+        reported.p,
+        reported.p_holm,
+        reported.low,
+        reported.high,
+    )
+    clear = reported.adjusted_p <= 0.05
+    assert any(f"`{name}` is" in text and "in accuracy" in text for text in pair.verdict) == clear
+
+
+def test_the_stored_trials_of_a_pair_are_those_of_all_strategies_of_its_tasks(tmp_path):
+    write_many(tmp_path, tasks=2, strategies=4, models=1, seeds=2, items=24)
+    stored = Store(tmp_path).load()
+    labels = sorted({trial.record.trial.label for trial in stored if trial.record.status == "completed"})
+    selected = select(stored, (labels[0], labels[1]), suite=None, task=None, model=None)
+    assert {trial.record.trial.label for trial in selected.trials} >= set(labels)
+
+
+def test_few_items_are_said_to_be_too_few_instead_of_a_difference_that_they_detect():
+    stored = [completed("sentiment", name, right) for name, right in (("one", [1, 0, 1, 1]), ("other", [0, 0, 1, 1]))]
+    pair = compare_pair(stored, "one", "other", PairQuery())
+    assert "4 test items are too few to compare strategies." in pair.tasks[0].verdict[0]
+    assert "too few items" in printed_pair(pair, 160)
+    assert (
+        compare(stored).suites[0].tasks[0].verdict[0]
+        == "4 test items are too few to compare strategies on `sentiment`."
+    )
+
+
+def with_outputs(trial):
+    """A trial whose outputs are its answers, so that like outputs show one system."""
+    items = trial.items["qa"]
+    told = Items(lambda column: items.answers if column == "outputs" else getattr(items, column))
+    return StoredTrialItems(trial.record, {"qa": told})
+
+
+def test_two_names_of_one_system_are_tested_once():
+    rows = [("zero_shot", 0.5, 0), ("few_shot", 0.6, 3), ("rag", 0.8, 0), ("rag(k=1)", 0.8, 0)]
+    trials = [with_outputs(completed("qa", name, pattern(share, shift=shift))) for name, share, shift in rows]
+    stored, twin = trials[:3], trials[3]
+    (alone,), (doubled,) = (compare(some).suites[0].tasks for some in (stored, [*stored, twin]))
+    assert [row.to_best.p_holm for row in alone.rows[1:]] == [
+        row.to_best.p_holm for row in doubled.rows if row.to_best and not row.same_as
+    ]
+    assert [(row.label, row.same_as, row.tied_for_best) for row in doubled.rows[:2]] == [
+        ("rag", None, True),
+        ("rag(k=1)", "rag", True),
+    ]
+    assert "Same answers, tested once: `rag(k=1)` as `rag`." in doubled.verdict
+    (pair,) = compare_pair([*stored, twin], "rag(k=1)", "few_shot", PairQuery()).tasks
+    assert pair.metrics[0].change.p_holm == next(r for r in alone.rows if r.label == "few_shot").to_best.p_holm
 
 
 def test_wins_losses_and_ties_add_up_to_the_items():
@@ -96,7 +166,8 @@ def test_a_ratio_has_an_interval_only_where_both_were_repeated():
     assert repeated["predict time"].ratio == pytest.approx((10 * 12 / 20 / 26) ** 0.5)
     assert repeated["predict time"].low < repeated["predict time"].ratio < repeated["predict time"].high
     assert repeated["adapt time"].low is None  # the same each time
-    assert once["predict time"].low is None
+    assert (once["predict time"].ratio, once["predict time"].note) == (None, "measured once")
+    assert once["peak memory"].ratio == pytest.approx(1)
 
 
 def test_the_interval_of_a_ratio_is_welchs_on_logarithms():
@@ -136,7 +207,7 @@ def test_an_unknown_metric_is_an_error_with_a_near_match():
 def test_no_figure_breaks_on_a_terminal(made, width):
     text = printed_pair(made, width)
     assert "+0.38 [" in text
-    assert "won / lost / alike" in text
+    assert "alike" in text
 
 
 def test_markdown_has_the_same_figures(made):

@@ -47,7 +47,7 @@ def test_the_choice_is_said_with_what_the_defaults_scored():
         "`lora [2 trials]` chose lora.rank=16 (0.75 accuracy on 16 validation items against 0.5; 2 candidates, "
         "1 min 40 s)." in said
     )
-    assert "With nothing searched: `zero_shot`." in said
+    assert "No hyperparameters searched: `zero_shot`." in said
     kept = compare(stored(chosen=0)).suites[0].tasks[0].verdict
     assert any(text.startswith("`lora [2 trials]` kept its defaults (0.5 accuracy") for text in kept)
 

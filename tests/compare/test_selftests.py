@@ -18,7 +18,7 @@ def seed(agreeing, difference=None, note=None):
 def test_seeds_add_up_and_the_largest_difference_is_kept():
     (pooled,) = checks_of([seed(16, 0.098), seed(15, 0.2), seed(16)])
     assert (pooled.items, pooled.agreeing, pooled.largest_difference, pooled.note) == (48, 47, 0.2, None)
-    assert note(agreement(pooled)) == "log-likelihoods differ by at most 0.2 nats"
+    assert note(agreement(pooled)) == "largest log-likelihood difference 0.2 nats"
 
 
 def test_runs_that_ask_the_same_items_make_no_interval_narrower():
@@ -34,5 +34,5 @@ def test_notes_that_say_different_things_are_all_kept():
     (pooled,) = checks_of([seed(16, note="could not be merged"), seed(16, 1e-3, "differ by 9 words"), seed(16, 2e-4)])
     assert pooled.note == "could not be merged; differ by 9 words"
     assert note(agreement(pooled)) == (
-        "log-likelihoods differ by at most 0.001 nats; could not be merged; differ by 9 words"
+        "largest log-likelihood difference 0.001 nats; could not be merged; differ by 9 words"
     )

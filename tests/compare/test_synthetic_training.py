@@ -30,14 +30,14 @@ def test_the_score_stands_with_and_without_what_a_written_row_was_nearly_like():
     assert row.scores["token_f1"].value == 0.4
     assert row.synthetic.unaffected.value == 0.25
     text = " ".join(task.verdict)
-    assert "nearly like 20 test items" in text
+    assert "20 test items resembled generated items" in text
     assert "0.40 [" in text
     assert "0.25 [" in text
 
 
 def test_nothing_is_said_where_no_test_item_was_resembled():
     task = table(completed("qa", "zero_shot", pattern(0.1)), taught(pattern(0.4)))
-    assert "nearly like" not in " ".join(task.verdict)
+    assert "resembled" not in " ".join(task.verdict)
 
 
 def test_what_was_written_and_left_out_is_a_detail_of_the_row():
@@ -45,8 +45,8 @@ def test_what_was_written_and_left_out_is_a_detail_of_the_row():
     (line,) = (line for line in legend.training_lines(task) if "written by" in line)
     assert "12 of 92 training items written by big" in line
     assert "12 of 60 written questions usable" in line
-    assert "1 row left out" in line
-    assert "4 passages left out that not everybody may read" in line
+    assert "1 row dropped" in line
+    assert "4 restricted passages left out" in line
 
 
 def test_no_decision_rests_on_training_and_test_items_of_one_teacher():

@@ -72,13 +72,12 @@ def test_training_that_ends_while_validation_loss_falls_is_called_undertrained(c
         completed("sentiment", "zero_shot", pattern(0.5)),
     ]
     sentence = (
-        "Undertrained: `lora`, still better on validation at the last check than at any before. "
-        "Train longer: harness run SUITE --strategy 'lora(epochs=20)'"
+        "Training of `lora` stopped while validation loss still fell; train longer: "
+        "harness run quick --strategy 'lora(epochs=20)'."
     )
     assert (sentence in compare(stored).suites[0].tasks[0].verdict) is short
     decision = decide(stored, Constraints()).tasks[0]
-    assert ("Undertrained, so it may score higher: `lora`." in decision.verdict) is short
-    assert (sentence in decision.changes) is short
+    assert (sentence in decision.verdict) is short
 
 
 def ended(reason, best_step=3):
@@ -90,7 +89,7 @@ def test_where_the_end_of_training_is_recorded_only_the_ceiling_is_undertrained(
     curves = tuple(logged(checks=(0.5, 0.4, 0.3)))
     trial = completed("sentiment", "lora", pattern(0.8), trained=1, curves=curves, trainings=(ended(reason),))
     verdict = compare([trial]).suites[0].tasks[0].verdict
-    assert any(text.startswith("Undertrained") for text in verdict) is short
+    assert any("stopped while validation loss still fell" in text for text in verdict) is short
     assert any(text.startswith("Training diverged: `lora`") for text in verdict) is (reason == "diverged")
 
 
@@ -100,7 +99,9 @@ def test_a_training_that_was_of_no_use_is_told_of(best_step):
     trial = completed("sentiment", "lora", pattern(0.8), trained=1, curves=tuple(logged()), trainings=trainings)
     report = compare([trial])
     verdict = report.suites[0].tasks[0].verdict
-    assert any(text.startswith("Not tuned: `lora`. At no check") for text in verdict) is (best_step == 0)
+    assert any(text.startswith("Training did not improve validation for `lora`") for text in verdict) is (
+        best_step == 0
+    )
     assert "in 3 steps (patience spent), validation loss" in markdown.render(report)
 
 
@@ -121,7 +122,7 @@ def test_the_spread_over_seeds_is_shown_and_taken_apart():
     assert (score.seed_low, score.seed_high, score.seed_sd) == pytest.approx((0.7, 0.9, 0.1))
     assert score.seed_share == pytest.approx((0.01 / 3) / (score.seed_sd**2 / 3 + (score_item(stored)) ** 2), rel=1e-6)
     assert "0.70 to 0.90 (3)" in markdown.render(made)
-    assert any("standard deviation 0.100 over 3 seeds" in text for text in made.suites[0].tasks[0].verdict)
+    assert any("`lora` 0.100 over 3 seeds" in text for text in made.suites[0].tasks[0].verdict)
     tuned = next(row for row in csv.DictReader(io.StringIO(as_csv.render(made))) if row["strategy"] == "lora")
     assert float(tuned["accuracy_seed_sd"]) == pytest.approx(0.1)
 

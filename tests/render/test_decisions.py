@@ -37,8 +37,10 @@ def test_no_line_is_wider_than_the_terminal(decision, width):
 
 
 def test_the_verdict_comes_first_and_the_prices_last(decision):
-    lines = printed(decision, 400).splitlines()
-    assert lines[0].startswith("On qa choose rag (token F1 0.50 [0.44, 0.56]): the only one of 5 options that fits.")
+    lines = printed(decision, 600).splitlines()
+    assert lines[0].startswith(
+        "On qa choose rag: token F1 0.50 [0.44, 0.56], up from 0.10 today (200 test items, small). It is"
+    )
     assert lines[-1].startswith("Ranked by quality")
     assert "2026-06-17" in lines[-1]
 
@@ -51,7 +53,9 @@ def test_every_form_says_why_the_others_are_left_out(decision):
             in text
         )
         assert "https://arxiv.org/abs/2305.14627" in text
-        assert "Not known: --max-latency-p95-ms 800: too few requests for 1 option, which stays" in text
+        assert (
+            "--max-latency-p95-ms 800 is open for 1 option (measured by too few requests): 'harness run quick" in text
+        )
 
 
 def test_a_machine_reads_what_a_reader_sees(decision):

@@ -211,7 +211,8 @@ def test_confidence_says_what_is_tied_and_what_was_trained_once(report):
     task_confidence = confidence(task)
     assert task_confidence.level in ("clear", "tied")
     best, second = (f"`{row.label}`" for row in task.rows[:2])
-    assert task_confidence.reasons[0].startswith(f"{second}, the next by score, differs from {best} by ")
+    assert task_confidence.reasons[0].startswith(f"Next by score: {second}, ")
+    assert f" to {best} (adjusted p " in task_confidence.reasons[0]
     assert any(sentence.startswith("Highest score with less ") for sentence in would_change(task))
 
 

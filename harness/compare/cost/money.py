@@ -17,6 +17,8 @@ from harness.records.measurements import StoredModel
 
 HOURS = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 24 * 365.25 / 12}
 """Hours of each letter of an update interval; a month is 365.25 / 12 days."""
+LABELS = "labels"
+"""What the part of a fixed cost is called that people are paid for."""
 
 
 class CostPart(StoredModel):
@@ -76,6 +78,7 @@ class Money(StoredModel):
         per_month: storage.
         per_update: the parts of `fixed` that are paid again when facts change.
         usage: default of the totals.
+        machine_usd_hour: price of an hour of the machine that it ran on; None where it is paid by the token.
     """
 
     fixed: tuple[CostPart, ...] = ()
@@ -83,6 +86,7 @@ class Money(StoredModel):
     per_month: tuple[CostPart, ...] = ()
     per_update: tuple[CostPart, ...] = ()
     usage: Usage = Usage()
+    machine_usd_hour: float | None = None
 
     @property
     def fixed_usd(self) -> float:
@@ -113,6 +117,26 @@ class Money(StoredModel):
     def update_usd(self) -> float:
         """Paid for an update of its facts."""
         return sum(part.usd for part in self.per_update)
+
+    @property
+    def labels_usd(self) -> float:
+        """Paid once for the labels of training items: people, not machines."""
+        return sum(part.usd for part in self.fixed if part.what == LABELS)
+
+    def busy_month_usd(self) -> float:
+        """Paid a month without labels, if a machine costs nothing while it is idle: a lower bound."""
+        return self.monthly_bill_usd() - self.labels_usd / self.usage.months
+
+    def always_on_month_usd(self) -> float | None:
+        """Paid a month for as many machines as the volume keeps busy, at least one, that are never switched off.
+
+        None where tokens are paid.
+        """
+        if not self.machine_usd_hour:
+            return None
+        month = self.machine_usd_hour * HOURS["m"]
+        answering = self.usage.requests_per_month * self.per_1000_usd / 1000
+        return month * max(1, math.ceil(answering / month)) + self.busy_month_usd() - answering
 
     def standing_usd(self, usage: Usage | None = None) -> float:
         """Paid over the horizon at any volume: fixed cost, storage and updates."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.api import ModelInfo
-from harness.compare.cost.money import CostPart, Money, PricingAssumptions, Usage
+from harness.compare.cost.money import LABELS, CostPart, Money, PricingAssumptions, Usage
 from harness.compare.cost.prices import Price, PriceTable, load_prices
 from harness.compare.trials.groups import Group
 from harness.compare.trials.traits import Traits
@@ -108,7 +108,7 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
     by_phase = {phase: part for phase in FIXED_PHASES if (part := hours.part(_cost_name(phase, traits), phase))}
     fixed = [*by_phase.values()]
     if economics.labels and (labels := _count_labels(records, traits)):
-        fixed.append(_counted_part(table.price("label"), "labels", labels))
+        fixed.append(_counted_part(table.price("label"), LABELS, labels))
     if economics.engineering_hours and (traits.changes_weights or traits.searches_corpus):
         fixed.append(_counted_part(table.price("engineering"), "engineering", economics.engineering_hours))
     stored_gb = [record.adapted_bytes / GB for record in records if record.adapted_bytes]
@@ -118,6 +118,7 @@ def price_strategy(group: Group, traits: Traits, economics: Economics) -> Money 
         per_month=(_counted_part(table.price("storage"), "storage", max(stored_gb)),) if stored_gb else (),
         per_update=_update_parts(by_phase, traits),
         usage=economics.usage,
+        machine_usd_hour=None if _token_prices(records[0].model, table) else hours.machine_usd_hour,
     )
 
 
@@ -207,6 +208,11 @@ class _Hours:
 
     records: Sequence[Completed]
     rates: Sequence[_Rate]
+
+    @property
+    def machine_usd_hour(self) -> float:
+        """Price of an hour of the first seed's machine."""
+        return self.rates[0].price.usd * self.rates[0].units
 
     def part(self, name: str, phase: str, count: Callable[[Completed], int] | None = None) -> CostPart | None:
         """Price a phase, or with a `count` of items its share of one item; None where no seed has the phase."""

@@ -48,6 +48,10 @@ class Latency(StoredModel):
     latency_target_s: float | None = None
     in_time: Estimate | None = None
 
+    def wall_s(self, share: float) -> Quantile | None:
+        """Return the percentile of whole requests at a share such as 0.95; None where it was not taken."""
+        return next((quantile for quantile in self.wall if abs(quantile.share - share) < 1e-9), None)
+
 
 class PhaseCost(StoredModel):
     """Resources of one phase. Bytes are peaks; None: unknown. Of several seeds: mean seconds and tokens, highest peaks.

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of, findings
 from harness.compare.decide.rules import DecisionRule, rules_for
-from harness.compare.prose.names import Names
+from harness.compare.prose.names import Names, bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, score, surely, usd
 from harness.compare.prose.reading_sentences import single_answer
+from harness.compare.prose.tie_sentences import apart, why_first
+from harness.compare.prose.training_sentences import stopped_sentence
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.compare.table.undertraining import undertrained
-from harness.compare.trials.traits import Traits
+from harness.compare.table.retention import BASELINE
+from harness.compare.table.tie_order import systems, tie_order
 from harness.measure.units import seconds, size
 from harness.metrics import get
+from harness.metrics.statistical_power import ALPHA
 from harness.records.measurements import StoredModel
 
 Confidence = Literal["only", "clear", "probable", "tied", "unknown"]
-Figure = Callable[[StrategyResult], float | None]
-_FEWEST_TRAINED = "fewest trained parameters"
-_NEEDS: dict[str, Callable[[Traits], float]] = {
-    "no model": lambda traits: not traits.constant,
-    "no training": lambda traits: traits.changes_weights,
-    "no preference data": lambda traits: traits.uses_preferences,
-    "no index": lambda traits: traits.searches_corpus,
-    "fewest steps": lambda traits: traits.steps,
-    "no examples": lambda traits: traits.uses_examples,
-    _FEWEST_TRAINED: lambda traits: traits.trained_share or 0.0,
-}
-"""Needs that make a strategy less simple, the heaviest first, each with the name of its absence."""
 MANY = 4
 """Names that a sentence holds before it counts the rest."""
 
@@ -42,7 +32,10 @@ class RankedOption(StoredModel):
 
     Attributes:
         score: on the task's primary metric.
-        usd_month: the total over the horizon, spread over its months; per_1000_usd: for a thousand requests.
+        usd_month: the total over the horizon, spread over its months, at full load; per_1000_usd: for a thousand
+            requests.
+        busy_usd_month: the same without labels; always_on_usd_month: with a machine that is never switched off, None
+            where tokens are paid; labels_usd: of training items, paid once.
         memory_bytes: peak of its process in any phase; p95_s: of a request; None where not measured.
         findings: one for each constraint, then one for each rule that excludes it.
         excluded: whether one of them says no, or could not be checked because a figure is missing; reason: which, in a
@@ -58,6 +51,9 @@ class RankedOption(StoredModel):
     score: Estimate | None = None
     usd_month: float | None = None
     per_1000_usd: float | None = None
+    busy_usd_month: float | None = None
+    always_on_usd_month: float | None = None
+    labels_usd: float | None = None
     memory_bytes: int | None = None
     p95_s: float | None = None
     findings: tuple[ConstraintCheck, ...] = ()
@@ -73,15 +69,18 @@ class TaskDecision(StoredModel):
     """What to choose for one task.
 
     Attributes:
-        verdict: in a sentence or two, with how sure it is.
+        verdict: what to choose, what it gains over today's, and how sure that is; at most two sentences, and one more
+            where training stopped too early.
         confidence: whether the chosen is the only one that fits, clearly best, probably best (the spread over seeds is
             assumed), tied with others, or no test tells.
         chosen: strategy and model; None where nothing fits.
         options: in order: the chosen, those tied with it by the objective, the others that fit, then the excluded.
         nothing_fits: which constraint binds, and what comes nearest.
-        changes: what would change the verdict, a sentence each.
+        changes: what stands behind the verdict and what would change it, a sentence each.
         unknown: constraints that could not be held against a figure, and how to measure it.
-        one_seed: whether the chosen, or one tied with it, was trained with a single seed.
+        one_seed: whether the chosen, or one tied with it, ran with a single seed.
+        gain: this minus today's, `zero_shot` with the same model; None where that is chosen, or missing.
+        today: its score.
         smallest_model: where several models ran: the smallest that keeps to everything, with its licence.
     """
 
@@ -96,6 +95,8 @@ class TaskDecision(StoredModel):
     changes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     one_seed: bool = False
+    gain: Difference | None = None
+    today: Estimate | None = None
     smallest_model: str | None = None
 
 
@@ -110,14 +111,17 @@ def held(row: StrategyResult, task: TaskResult, limits: Constraints, flags: froz
     ]
     checks += _single_answer(row, task)
     broken = [check for check in checks if not check.ok]
-    cost, latency = row.cost, row.cost.latency if row.cost else None
-    slow = next((quantile for quantile in latency.wall if quantile.share == 0.95), None) if latency else None
+    cost, money = row.cost, row.money
+    slow = cost.latency.wall_s(0.95) if cost and cost.latency else None
     return RankedOption(
         strategy=row.label,
         model=row.model,
         score=row.scores.get(task.primary or ""),
-        usd_month=row.money.monthly_bill_usd() if row.money else None,
-        per_1000_usd=row.money.per_1000_usd if row.money else None,
+        usd_month=money.monthly_bill_usd() if money else None,
+        per_1000_usd=money.per_1000_usd if money else None,
+        busy_usd_month=money.busy_month_usd() if money else None,
+        always_on_usd_month=money.always_on_month_usd() if money else None,
+        labels_usd=money.labels_usd if money else None,
         memory_bytes=cost.host_peak_bytes if cost else None,
         p95_s=slow.value_s if slow else None,
         findings=tuple(checks),
@@ -136,54 +140,87 @@ def _single_answer(row: StrategyResult, task: TaskResult) -> list[ConstraintChec
 
 
 def ranked(table: TaskResult, limits: Constraints) -> list[StrategyResult]:
-    """Order those tied for best: by simplicity for quality, else by the objective; equal ones by their score."""
-    tied = [row for row in table.rows if row.tied_for_best]
+    """Order those tied for best: the simplest first (`tie_order`), or by the objective where that is not quality."""
+    tied = tie_order([row for row in table.rows if row.tied_for_best])
     if limits.objective == "quality":
-        return sorted(tied, key=complexity)
+        return tied
     _, figure = figure_of(limits.objective, tied)
     return sorted(tied, key=lambda row: _or_last(figure(row)))
 
 
-def complexity(row: StrategyResult) -> tuple[float, ...]:
-    """Return a sort key, simplest first: the `_NEEDS` in their order, changed parameters, then total cost in USD."""
-    traits = row.traits or Traits()
-    cost = row.money.total_usd() if row.money else math.inf
-    return (*(need(traits) for need in _NEEDS.values()), traits.settings, cost)
-
-
-def verdict(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints, *, of: int) -> str:
-    """Say what to choose, how sure that is, and what it costs.
+def verdict(
+    table: TaskResult, order: Sequence[StrategyResult], everything: TaskResult, limits: Constraints, unknown: int
+) -> str:
+    """Say what to choose, what it gains over today's, and how sure that is.
 
     Args:
         table: those that keep to everything, compared with each other.
         order: those tied for best, by the objective; the first is chosen.
+        everything: the task before anything was excluded.
         limits: what was asked for.
-        of: how many strategies there were before any was excluded.
+        unknown: strategies that may fit too, had they been measured.
     """
+    order = systems(order)
     chosen, alternatives = order[0], order[1:]
     name, primary = Names(table.rows), table.primary or ""
-    left = sum(primary in row.scores for row in table.rows)
-    sentence = f"On `{table.name}` choose {name(chosen)} ({metric_title(primary)} {score(chosen.scores[primary])})"
-    if left == 1:
-        sentence += f": the only one of {count(of, 'option')} that fits"
+    today = baseline_of(everything, chosen)
+    verb = "keep" if chosen.strategy == BASELINE else "choose"
+    basis = ", ".join(filter(None, [count(chosen.scores[primary].n, "test item"), _model(name, chosen)]))
+    figure = f"{metric_title(primary)} {score(chosen.scores[primary])}{gain_text(*today) if today else ''}"
+    sentences = [f"On `{table.name}` {verb} {name(chosen)}: {figure} ({basis})."]
+    left, total = (sum(primary in row.scores for row in task.rows) for task in (table, everything))
+    if left == 1 and total == 1:
+        sentences.append("Nothing else finished.")
+    elif left == 1:
+        may = f"; {count(unknown, 'other')} may fit too, but {_were(unknown)} not measured" if unknown else ""
+        sentences.append(f"It is the only one of {count(total, 'option')} that is known to fit{may}.")
     elif not alternatives:
         sure = surely([row.to_best for row in table.rows if row.to_best])
-        sentence += f": {sure} best of the {left} that fit" if left < of else f": {sure} best of all {left}"
+        of = f"{left} measured options that fit" if unknown else f"{left} that fit" if left < total else f"all {left}"
+        sentences.append(f"It is {sure} the best of {of}.")
     else:
-        sentence += f": tied with {_names(alternatives, name)}, {_why(order, limits, name, primary)}"
-    sentence += f".{_costs(chosen)}"
-    single = [row for row in order if row.one_seed]
-    if single:
-        sentence += f" Only one seed of {_names(single, name)}: another may change this."
-    if short := [row for row in order if undertrained(row)]:
-        sentence += f" Undertrained, so it may score higher: {_names(short, name)}."
-    return sentence
+        sentences.append(f"{apart(order, primary)}; it is {_why(order, limits, name)}.")
+    return " ".join(filter(None, [*sentences, stopped_sentence(table, order, name)]))
+
+
+def baseline_of(task: TaskResult, row: StrategyResult) -> tuple[Difference, Estimate] | None:
+    """Return a row's gain over the unchanged model, and the score of that; None for itself, and where it is missing."""
+    baselines = [r for r in task.rows if (r.strategy, r.model, r.budget) == (BASELINE, row.model, None)]
+    gains = [r.to_baseline for r in task.rows if (r.label, r.model) == (row.label, row.model)]
+    score_today = next((r.scores[task.primary or ""] for r in baselines if task.primary in r.scores), None)
+    gain = gains[0] if gains else None
+    return (gain, score_today) if gain and score_today else None
+
+
+def gain_text(gain: Difference, today: Estimate) -> str:
+    """Write ``, up from 0.70 today``, or that the gain is not clear."""
+    if gain.adjusted_p > ALPHA:
+        return f", {today.value:.2f} today (gain not clear)"
+    return f", {'up' if gain.value > 0 else 'down'} from {today.value:.2f} today"
+
+
+def costs(row: StrategyResult) -> str:
+    """Say what a month costs, of a busy machine and of one that is always on, and what labels cost once."""
+    if row.money is None:
+        return ""
+    requests = f"{row.money.usage.requests_per_month:,.0f} requests"
+    always_on = row.money.always_on_month_usd()
+    busy = f"{usd(row.money.busy_month_usd())} USD"
+    machine = f"{busy} by the token" if always_on is None else f"{busy} at full load (a lower bound)"
+    parts = [machine] if always_on is None else [machine, f"{usd(always_on)} USD with a machine that is always on"]
+    labels = f" Labels: {usd(row.money.labels_usd)} USD, once." if row.money.labels_usd else ""
+    once = " Timed once." if always_on is not None and row.money.total_half_usd() is None else ""
+    memory = f" Peak memory: {size(row.cost.host_peak_bytes)}." if row.cost and row.cost.host_peak_bytes else ""
+    return f"Cost a month for {requests}: {listing(parts)}.{labels}{once}{memory}"
 
 
 def proviso(chosen: RankedOption) -> str:
-    """Name the constraints that the interval of the chosen one leaves open."""
-    likely = [check.constraint for check in chosen.findings if check.ok and check.sure is False]
-    return f" It keeps to {listing(likely)} by its value, while its interval reaches beyond." if likely else ""
+    """Name the constraints that the chosen one may break: by its interval, or with a machine that is always on."""
+    open_checks = [check for check in chosen.findings if check.ok and check.sure is False]
+    bill = [check for check in open_checks if check.constraint.startswith("--max-usd-month")]
+    likely = [check.constraint for check in open_checks if check not in bill]
+    text = f" It meets {listing(likely)} by its value; the interval reaches beyond." if likely else ""
+    return text + "".join(f" It meets {check.constraint} at full load only: {check.text}." for check in bill)
 
 
 def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
@@ -195,7 +232,7 @@ def smallest_model(rows: Sequence[StrategyResult], primary: str) -> str | None:
     _, least = min(sized, key=lambda pair: (pair[0], -up * pair[1].scores[primary].value))
     licence = least.licence or "licence not known"
     return (
-        f"The smallest model that meets the bar: `{least.model}` ({(least.parameters or 0) / 1e6:,.0f} M parameters, "
+        f"Smallest model that fits: `{least.model}` ({(least.parameters or 0) / 1e6:,.0f} M parameters, "
         f"{licence}) with `{least.label}`, {metric_title(primary)} {score(least.scores[primary])}."
     )
 
@@ -212,51 +249,24 @@ def _flag(rule: DecisionRule) -> str:
     return "--" + (rule.flag.replace("_", " ") if rule.flag.startswith("expertise") else rule.flag.replace("_", "-"))
 
 
-def _why(order: Sequence[StrategyResult], limits: Constraints, name: Names, primary: str) -> str:
-    chosen, alternatives = order[0], order[1:]
+def _why(order: Sequence[StrategyResult], limits: Constraints, name: Names) -> str:
     if limits.objective == "quality":
-        up = 1 if get(primary).higher_is_better else -1
-        best = max(order, key=lambda row: up * row.scores[primary].value)
-        highest = "and scores highest" if best is chosen else f"while {name(best)} scores highest"
-        value = "" if best is chosen else f" ({score(best.scores[primary])})"
-        return f"it is the simplest{_simpler(chosen, alternatives)}, {highest}{value}{_cheapest(chosen, alternatives)}"
-    unit, figure = figure_of(limits.objective, [chosen, *alternatives])
-    figure_value, alternative_values = (
-        figure(chosen),
-        [value for row in alternatives if (value := figure(row)) is not None],
-    )
-    if figure_value is None or not alternative_values:
-        return f"and no {unit} tells them apart"
-    span = " to ".join(
-        dict.fromkeys(_amount(value, limits) for value in (min(alternative_values), max(alternative_values)))
-    )
-    return f"it has the lowest {unit} ({_amount(figure_value, limits)} against {span}{_once(chosen)})"
+        return why_first(order, name)
+    unit, figure = figure_of(limits.objective, order)
+    chosen, others = figure(order[0]), [value for row in order[1:] if (value := figure(row)) is not None]
+    if chosen is None or not others:
+        return f"the simplest, for {unit} was not measured"
+    span = " to ".join(dict.fromkeys(_amount(value, limits) for value in (min(others), max(others))))
+    once = ", measured once" if order[0].seeds == 1 else ""
+    return f"the one with the lowest {unit} ({_amount(chosen, limits)} against {span}{once})"
 
 
-def _simpler(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> str:
-    """Name the two heaviest needs that some of the others have and the chosen has not: `` (no training, no index)``."""
-    traits, others = chosen.traits or Traits(), [row.traits or Traits() for row in alternatives]
-    less = [label for label, need in _NEEDS.items() if any(need(traits) < need(other) for other in others)]
-    if not traits.changes_weights:  # it trains nothing, so how little it trains says nothing more
-        less = [label for label in less if label != _FEWEST_TRAINED]
-    return f" ({', '.join(less[:2])})" if less else ""
+def _model(name: Names, row: StrategyResult) -> str:
+    return "" if name.several else f"`{bare(row.model)}`"
 
 
-def _once(row: StrategyResult) -> str:
-    return ", measured once" if row.seeds == 1 else ""
-
-
-def _cheapest(chosen: StrategyResult, alternatives: Sequence[StrategyResult]) -> str:
-    """Say which of those tied costs less than the chosen by a fifth or more, and how much; not by single timings."""
-    money = chosen.money
-    paid = [
-        (row.money.total_usd(), row) for row in alternatives if money and row.money and row.money.costs_less_than(money)
-    ]
-    if money is None or not paid:
-        return ""
-    least, row = min(paid, key=lambda pair: pair[0])
-    share = least / money.total_usd() if money.total_usd() else 1.0
-    return f"; `{row.label}` costs {share:.0%} of it" if share <= 0.8 else ""
+def _were(many: int) -> str:
+    return "was" if many == 1 else "were"
 
 
 def _amount(value: float, limits: Constraints) -> str:
@@ -265,15 +275,8 @@ def _amount(value: float, limits: Constraints) -> str:
     return size(value) if limits.objective == "memory" else seconds(value)
 
 
-def _costs(row: StrategyResult) -> str:
-    if row.money is None:
-        return ""
-    memory = f", {size(row.cost.host_peak_bytes)} of memory" if row.cost and row.cost.host_peak_bytes else ""
-    volume = f"{row.money.usage.requests_per_month:,.0f} requests"
-    return f" It costs {usd(row.money.monthly_bill_usd())} USD a month at {volume}{memory}."
-
-
-def _names(rows: Sequence[StrategyResult], name: Names) -> str:
+def short_list(rows: Sequence[StrategyResult], name: Names) -> str:
+    """Name a few, and count the rest."""
     if len(rows) <= MANY:
         return name.all(rows)
     return listing([*map(name, rows[: MANY - 1]), f"{len(rows) - MANY + 1} more"])

@@ -7,17 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from harness.api import ModelInfo
-from harness.compare.prose.names import Names, bare
-from harness.compare.prose.numbers import change, count, listing, score
+from harness.compare.decide.choice import smallest_model as smallest_of
+from harness.compare.prose.names import Names
+from harness.compare.prose.numbers import change, listing, score
+from harness.compare.prose.tie_sentences import detects, items_needed
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds, size
-from harness.metrics.statistical_power import two_digits
 from harness.records.measurements import StoredModel
 
 Level = Literal["clear", "probable", "tied", "alone", "unknown"]
-
-MOST_ITEMS = 1_000_000
-"""More test items than anybody collects."""
 
 Need = Callable[[StrategyResult], float | None]
 
@@ -41,7 +39,7 @@ def confidence(task: TaskResult) -> Confidence:
     if not rows:
         return Confidence(level="unknown", reasons=("Nothing finished.",))
     if len(rows) == 1:
-        return Confidence(level="alone", reasons=("Only one strategy finished: it was compared with nothing.",))
+        return Confidence(level="alone", reasons=("Only one strategy finished.",))
     name, best = Names(task.rows), rows[0]
     alternatives = [row for row in rows[1:] if row.to_best]
     if not alternatives:
@@ -49,25 +47,23 @@ def confidence(task: TaskResult) -> Confidence:
     nearest = alternatives[0]
     tied = [row for row in alternatives if row.tied_for_best]
     reasons = [_against(best, nearest, name)]
-    if tied:
-        smallest_gap = min(row.to_best.detectable for row in tied if row.to_best)
-        items = count(best.scores[task.primary or ""].n, "test item")
-        reasons.append(f"With {items}, true differences below about {smallest_gap:.2f} would mostly go unseen.")
+    if gaps := [row.to_best for row in tied if row.to_best]:
+        reasons.append(f"{detects(min(gaps, key=lambda gap: gap.detectable), task.primary or '')}.")
     single = [row for row in (best, *tied) if row.one_seed]
     if single:
         assumed = any(row.scores[task.primary or ""].seed_basis != "measured" for row in single)
-        source = "assumed from reference runs" if assumed else "that of such strategies here"
-        reasons.append(f"One seed only: {name.all(single)}; the spread over seeds in these intervals is {source}.")
+        source = "assumed from reference runs" if assumed else "pooled from repeated runs of such strategies"
+        reasons.append(f"One seed: {name.all(single)}; the seed SD in these intervals is {source}.")
     sure = all(row.to_best.sure for row in alternatives if row.to_best)
     return Confidence(level="tied" if tied else "clear" if sure else "probable", reasons=tuple(reasons))
 
 
 def would_change(task: TaskResult) -> tuple[str, ...]:
-    """Say which circumstances would lead to another choice, a sentence each."""
+    """Say which circumstances would lead to another choice, a sentence each; empty for a single strategy."""
     rows = scored(task)
-    if len(rows) < 2:
-        return ("A second strategy that finishes.",)
-    return tuple(filter(None, (_more_items(task, rows, Names(task.rows)), *with_less(task))))
+    tied = [row for row in rows if row.tied_for_best and row.to_best]
+    more = items_needed(task, tied[0], Names(task.rows)) if tied else ""
+    return tuple(filter(None, (more, *with_less(task)))) if len(rows) > 1 else ()
 
 
 def with_less(task: TaskResult) -> tuple[str, ...]:
@@ -94,22 +90,10 @@ def front(points: Mapping[int, tuple[float, float]], *, higher_is_better: bool =
 
 
 def smallest_model(task: TaskResult, models: Sequence[ModelInfo]) -> str | None:
-    """Say which is the smallest model with which a strategy is tied for best, and its licence.
-
-    Returns:
-        None where fewer than two models ran, or where their sizes are not known.
-    """
-    parameters = {model.name: model for model in models if model.parameters}
-    good = [row for row in scored(task) if row.tied_for_best and row.model in parameters]
-    if len({row.model for row in scored(task)}) < 2 or not good:
-        return None
-    row = min(good, key=lambda row_: parameters[row_.model].parameters or 0)
-    model = parameters[row.model]
-    return (
-        f"The smallest model that is best or tied with the best is `{bare(model.name)}` "
-        f"({(model.parameters or 0) / 1e6:,.0f} million parameters, licence {model.licence or 'unknown'}), with "
-        f"`{bare(row.label)}`: {score(row.scores[task.primary or ''])}."
-    )
+    """Say which is the smallest of these models with which a strategy is tied for best, and its licence."""
+    names = {model.name for model in models}
+    tied = [row for row in scored(task) if row.tied_for_best and row.model in names]
+    return smallest_of(tied, task.primary or "")
 
 
 def scored(task: TaskResult) -> list[StrategyResult]:
@@ -121,34 +105,8 @@ def _against(best: StrategyResult, row: StrategyResult, name: Names) -> str:
     gap = row.to_best
     if gap is None:
         return ""
-    p = gap.p if gap.p_holm is None else gap.p_holm
-    chance = "below 0.001" if p < 0.001 else f"{p:.2g}"
-    return f"{name(row)}, the next by score, differs from {name(best)} by {change(gap)}; adjusted p {chance}."
-
-
-def _more_items(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -> str:
-    """How many items would tell the best from the next: what can be seen shrinks with the root of their number."""
-    nearest = next((row for row in rows[1:] if row.tied_for_best), None)
-    if nearest is None or nearest.to_best is None or not task.items:
-        return ""
-    gap = nearest.to_best
-    needed = gap.items_needed()
-    if needed is None and gap.error.seeds:
-        return (
-            f"No number of test items is enough to tell {name(rows[0])} from {name(nearest)} with these seeds, if they "
-            f"truly differ by the {abs(gap.value):.3f} that was measured: more seeds are needed."
-        )
-    if needed is None or needed > MOST_ITEMS:
-        return (
-            f"More test items would hardly tell {name(rows[0])} from {name(nearest)}: they scored alike, so choose "
-            "between them by cost."
-        )
-    if needed <= gap.n:
-        return ""
-    return (
-        f"About {two_digits(math.ceil(needed)):,} test items would tell {name(rows[0])} from {name(nearest)}, "
-        f"if they truly differ by the {abs(gap.value):.3f} that was measured."
-    )
+    chance = "below 0.001" if gap.adjusted_p < 0.001 else f"{gap.adjusted_p:.2g}"
+    return f"Next by score: {name(row)}, {change(gap)} to {name(best)} (adjusted p {chance})."
 
 
 def _less_of(task: TaskResult, rows: Sequence[StrategyResult], name: Names, label: str, need: Need) -> str:
@@ -176,10 +134,10 @@ def _less_of(task: TaskResult, rows: Sequence[StrategyResult], name: Names, labe
 _NEEDS: tuple[tuple[str, Need], ...] = (
     ("memory", lambda row: row.cost.host_peak_bytes if row.cost else None),
     ("GPU memory", lambda row: row.cost.gpu_peak_bytes if row.cost else None),
-    ("time to make and test it", lambda row: row.cost.total_s if row.cost else None),
+    ("time to train and test", lambda row: row.cost.total_s if row.cost else None),
 )
 _WRITE: Mapping[str, Callable[[float], str]] = {
     "memory": size,
     "GPU memory": size,
-    "time to make and test it": seconds,
+    "time to train and test": seconds,
 }

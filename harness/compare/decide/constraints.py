@@ -86,7 +86,7 @@ class ConstraintCheck(StoredModel):
         text: the figure, and what it misses or why it is not known.
         miss: by how much it fails, as a share of the limit; None where it does not, or where that has no meaning.
         value: the figure; limit: what it may be; None for a rule.
-        remedy: how what is not known can be measured.
+        remedy: how what is not known can be measured; subject: what is not known, such as ``p95 latency``.
     """
 
     constraint: str
@@ -97,6 +97,7 @@ class ConstraintCheck(StoredModel):
     value: float | None = None
     limit: float | None = None
     remedy: str | None = None
+    subject: str | None = None
 
 
 def parse_bar(text: str) -> Bar:

@@ -1,12 +1,13 @@
 """From stored records and what a user can accept to what to choose, why, and how sure that is.
 
 What breaks a constraint or a rule is left out; of the rest, those not clearly worse than the best are kept (paired
-tests, adjusted for all pairs), and the objective ranks these: for quality, the simplest comes first. A
-constraint whose figure was not measured is not met.
+tests, adjusted for all pairs), and the objective ranks these: for quality, the simplest comes first. What was not
+measured does not fit.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from harness.compare.decide.choice import (
     Confidence,
     RankedOption,
     TaskDecision,
+    baseline_of,
     held,
     proviso,
     ranked,
@@ -29,6 +31,7 @@ from harness.compare.decide.sensitivity import changes, nothing_fits
 from harness.compare.prose.numbers import count, listing
 from harness.compare.report.comparison import compare
 from harness.compare.table.result import StrategyResult, SuiteResult, TaskResult
+from harness.compare.table.tie_order import systems
 from harness.compare.trials.answering_models import answering_name
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
@@ -41,7 +44,7 @@ class Decision(StoredModel):
 
     Attributes:
         verdict: the sentence that stands at the top.
-        overall: one strategy for all tasks, where there are several.
+        overall: one strategy for all tasks; None where there is one task, or none is worth it.
         rules: what figures do not answer, with sources, and what the figures here say to it.
         assumed: usage and prices behind the money.
         notes: what was not decided, and why.
@@ -71,7 +74,7 @@ def decide(
         stored: its records, as for `compare`.
         limits: what can be accepted, and what is wanted most.
         economics: how measurements are priced, and the usage that costs are for.
-        tasks: only these; empty: every task that more than one strategy finished.
+        tasks: only these; empty: every task, but probes, that more than one strategy finished.
         models: only these; empty: all.
 
     Raises:
@@ -104,12 +107,12 @@ def decide_on(
         stored: the records.
         limits: as for `decide`, and so are the others.
         economics: how they were priced.
-        tasks: only these; empty: every task that more than one strategy finished.
+        tasks: only these; empty: every task, but probes, that more than one strategy finished.
 
     Raises:
         HarnessError: a name is unknown, or nothing is there to be decided.
     """
-    task_results, notes = _asked(suite.tasks, tasks)
+    task_results, notes = _asked(suite, tasks)
     check_bars(limits.min_metrics, suite.tasks)
     flags = limits.flags(facts_change=economics.usage.updates_per_month > 0)
     decided = [_task(task, stored, limits, flags, economics) for task in task_results]
@@ -148,9 +151,9 @@ def _elsewhere(stored: Sequence[StoredTrialItems], decided: Sequence[TaskDecisio
 def _asked(suite: SuiteResult, names: Sequence[str]) -> tuple[list[TaskResult], list[str]]:
     """Choose the tasks to decide on, and say why others are left out; probes are decided on only where named."""
     for name in names:
-        if name not in {task.name for task in tasks}:
-            raise unknown("task", name, [task.name for task in tasks], where="--task")
-    candidates = [task for task in tasks if not names or task.name in names]
+        if name not in {task.name for task in suite.tasks}:
+            raise unknown("task", name, [task.name for task in suite.tasks], where="--task")
+    candidates = [task for task in suite.tasks if (task.name in names if names else not task.probe)]
     task_results = [task for task in candidates if len(_finished(task)) > 1 or (names and _finished(task))]
     single = [task.name for task in candidates if task not in task_results and _finished(task)]
     empty = [task.name for task in candidates if not _finished(task)]
@@ -159,7 +162,9 @@ def _asked(suite: SuiteResult, names: Sequence[str]) -> tuple[list[TaskResult], 
     )
     notes += [f"Nothing finished on {listing(empty)}."] * bool(empty)
     if not task_results:
-        raise HarnessError("no task has two finished strategies to choose from: 'harness run SUITE' makes them.")
+        raise HarnessError(
+            f"no task has two finished strategies to choose from: 'harness run {shlex.quote(suite.name)}' runs them."
+        )
     return task_results, notes
 
 
@@ -185,7 +190,7 @@ def _task(
             task=task.name,
             metric=task.primary or "",
             higher_is_better=task.higher_is_better,
-            verdict=f"On `{task.name}`: {text}",
+            verdict=f"On `{task.name}` {text}",
             confidence="unknown",
             options=tuple(options),
             nothing_fits=text,
@@ -193,6 +198,8 @@ def _task(
         )
     table = task if len(left) == len(options) else _among(task, stored, left, economics)
     order = ranked(table, limits)
+    may_fit = sum(any(check.ok is None for check in option.findings) for option in unbroken)
+    today = baseline_of(task, order[0])
     rows = {(row.label, row.model): row for row in table.rows}
     positions = {(row.label, row.model): position for position, row in enumerate(order, 1)}
     ranked_options = [
@@ -212,13 +219,15 @@ def _task(
         task=task.name,
         metric=task.primary or "",
         higher_is_better=task.higher_is_better,
-        verdict=verdict(table, order, limits, of=len(options)) + proviso(_option(options, order[0])),
+        verdict=verdict(table, order, task, limits, may_fit) + proviso(_option(options, order[0])),
         confidence=_confidence(table, order),
         chosen=(order[0].label, order[0].model),
         options=tuple(ranked_options),
         changes=tuple(changes(table, order, task, options, limits)),
         unknown=unmeasured,
         one_seed=any(row.one_seed for row in order),
+        gain=today[0] if today else None,
+        today=today[1] if today else None,
         smallest_model=smallest_model([row for row in table.rows if row.status == "completed"], task.primary or ""),
     )
 
@@ -248,7 +257,7 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
         return "only"
     if any(row.tied_for_best is None for row in _finished(table)):
         return "unknown"
-    if len(order) > 1:
+    if len(systems(order)) > 1:
         return "tied"
     return "clear" if all(row.to_best.sure for row in _finished(table) if row.to_best) else "probable"
 
@@ -256,14 +265,13 @@ def _confidence(table: TaskResult, order: Sequence[StrategyResult]) -> Confidenc
 def _unknown(checks: Sequence[ConstraintCheck]) -> tuple[str, ...]:
     """Say once for each constraint what was not measured, of how many, and how it can be."""
     counts = Counter(
-        (check.constraint, "too few requests" if check.ok else check.text, bool(check.ok), check.remedy)
+        (check.constraint, "measured by too few requests" if check.ok else check.text, check.remedy)
         for check in checks
         if check.remedy
     )
     return tuple(
-        f"{constraint}: {text} for {count(many, 'option')}, which "
-        f"{('stays' if many == 1 else 'stay') if fits else 'may fit'}: {remedy}."
-        for (constraint, text, fits, remedy), many in counts.items()
+        f"{constraint} is open for {count(many, 'option')} ({text}): {remedy}."
+        for (constraint, text, remedy), many in counts.items()
     )
 
 

@@ -5,8 +5,10 @@ A figure decides by its value; its interval says how sure that is. What was not 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
+from harness.compare.cost.money import Money
 from harness.compare.decide.constraints import Bar, ConstraintCheck, Constraints, Objective
 from harness.compare.prose.corpus_sentences import bits
 from harness.compare.prose.numbers import change, metric_title, score, usd
@@ -23,8 +25,8 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
     checks = [
         _most("--max-gpu-gb", limits.max_gpu_gb, cost.gpu_peak_bytes if cost else None, _GPU),
         _most("--max-memory-gb", limits.max_memory_gb, cost.host_peak_bytes if cost else None, _HOST),
-        _latency(row, limits.max_latency_p95_ms),
-        _most("--max-usd-month", limits.max_usd_month, money.monthly_bill_usd() if money else None, _BILL),
+        _latency(row, task.suite, limits.max_latency_p95_ms),
+        _bill(money, limits.max_usd_month),
         *[_bar(row, bar) for bar in limits.min_metrics if bar.task in (None, task.name) and bar.metric in task.metrics],
         _retention(row, limits.max_retention_loss),
         _labels(row, limits.labels),
@@ -36,7 +38,7 @@ def findings(row: StrategyResult, task: TaskResult, limits: Constraints) -> list
 
 
 class _Figure(StoredModel):
-    """How a figure with an upper limit is told: its unit, what it counts in, and how it is measured."""
+    """A figure with an upper limit: its name, unit and scale, and how to measure it."""
 
     label: str
     unit: str
@@ -54,9 +56,6 @@ _HOST = _Figure(label="memory", unit="GiB", scale=GIB, remedy="run it on Linux, 
 _BILL = _Figure(
     label="cost", unit="USD a month", scale=1, remedy="--hardware NAME or --prices FILE gives its machine a price"
 )
-_P95 = _Figure(
-    label="p95 latency", unit="ms", scale=1e-3, remedy="'harness run SUITE --requests 60' asks items as requests"
-)
 
 
 def _most(flag: str, limit: float | None, measured: float | None, figure: _Figure) -> ConstraintCheck | None:
@@ -64,7 +63,8 @@ def _most(flag: str, limit: float | None, measured: float | None, figure: _Figur
         return None
     name = f"{flag} {limit:g}"
     if measured is None:
-        return ConstraintCheck(constraint=name, ok=None, text=f"{figure.label} was not measured", remedy=figure.remedy)
+        text = f"{figure.label} was not measured"
+        return ConstraintCheck(constraint=name, ok=None, text=text, remedy=figure.remedy, subject=figure.label)
     value = measured / figure.scale
     ok = value <= limit
     over = "" if ok else f", {usd(value - limit)} over {name}"
@@ -78,16 +78,28 @@ def _most(flag: str, limit: float | None, measured: float | None, figure: _Figur
     )
 
 
-def _latency(row: StrategyResult, limit: float | None) -> ConstraintCheck | None:
+def _bill(money: Money | None, limit: float | None) -> ConstraintCheck | None:
+    """Hold the cost at full load against a limit; not sure where a machine that is always on costs more."""
+    check = _most("--max-usd-month", limit, money.monthly_bill_usd() if money else None, _BILL)
+    always_on = money.always_on_month_usd() if money else None
+    if check is None or limit is None or not check.ok or always_on is None or always_on <= limit:
+        return check
+    return check.model_copy(
+        update={"sure": False, "text": f"a machine that is always on costs {usd(always_on)} USD a month"}
+    )
+
+
+def _latency(row: StrategyResult, suite: str, limit: float | None) -> ConstraintCheck | None:
     timed = row.cost.latency if row.cost else None
-    slow = next((quantile for quantile in timed.wall if abs(quantile.share - 0.95) < 1e-9), None) if timed else None
-    check = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, _P95)
-    if check is None or limit is None or slow is None:
+    slow = timed.wall_s(0.95) if timed else None
+    remedy = f"'harness run {shlex.quote(suite)} --requests 60' measures it"
+    figure = _Figure(label="p95 latency", unit="ms", scale=1e-3, remedy=remedy)
+    check = _most("--max-latency-p95-ms", limit, slow.value_s if slow else None, figure)
+    if check is None or limit is None or slow is None or timed is None:
         return check
     if slow.high_s is None:
-        count = timed.requests if timed else 0
-        note = f" (from {count} requests, too few to bound it)"
-        return check.model_copy(update={"text": check.text + note, "remedy": _P95.remedy})
+        note = f" (from {timed.requests} requests, too few to bound it)"
+        return check.model_copy(update={"text": check.text + note, "remedy": remedy})
     sure = (slow.high_s * 1000 <= limit) if check.ok else (slow.low_s or 0) * 1000 > limit
     ends = f" [{usd((slow.low_s or 0) * 1000)}, {usd(slow.high_s * 1000)}]"
     return check.model_copy(update={"sure": sure, "text": check.text.replace(" ms", f"{ends} ms", 1)})
@@ -97,7 +109,7 @@ def _bar(row: StrategyResult, bar: Bar) -> ConstraintCheck:
     name, title = f"--min-metric {bar}", metric_title(bar.metric)
     estimate = row.scores.get(bar.metric)
     if estimate is None:
-        remedy = "what it answers may have no such score: choose another metric"
+        remedy = "choose a metric that its answers have"
         return ConstraintCheck(constraint=name, ok=None, text=f"{title} is not known", remedy=remedy)
     up = 1 if get(bar.metric).higher_is_better else -1
     short = up * (bar.value - estimate.value)
@@ -131,8 +143,8 @@ def _retention(row: StrategyResult, limit: float | None) -> ConstraintCheck | No
             return ConstraintCheck(
                 constraint=name, ok=True, sure=True, text="its weights are unchanged", value=0, limit=limit
             )
-        remedy = "a suite with a probe task that is scored from 0 to 1 asks what is forgotten"
-        return ConstraintCheck(constraint=name, ok=None, text="what it forgets was not measured", remedy=remedy)
+        remedy = "add a probe task that is scored from 0 to 1 to the suite"
+        return ConstraintCheck(constraint=name, ok=None, text="retention was not measured", remedy=remedy)
     loss, retention = max(losses, key=lambda pair: pair[0])
     ok = loss <= limit
     up = get(retention.metric).higher_is_better
@@ -169,7 +181,7 @@ def _labels(row: StrategyResult, limit: int | None) -> ConstraintCheck | None:
     needed = row.traits.labels if row.traits else None
     if needed is None:
         return ConstraintCheck(
-            constraint=name, ok=None, text="how many labels it needs is not known", remedy="install its step"
+            constraint=name, ok=None, text="the number of labels is not known", remedy="install its step"
         )
     ok = needed <= limit
     hint = f" (--train-sizes {limit} measures it with fewer)" if limit else ""
@@ -223,9 +235,5 @@ def figure_of(
 
 
 def _p95(row: StrategyResult) -> float | None:
-    timed = row.cost.latency if row.cost else None
-    return (
-        next((quantile.value_s for quantile in timed.wall if abs(quantile.share - 0.95) < 1e-9), None)
-        if timed
-        else None
-    )
+    slow = row.cost.latency.wall_s(0.95) if row.cost and row.cost.latency else None
+    return slow.value_s if slow else None

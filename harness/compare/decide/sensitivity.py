@@ -3,49 +3,60 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 
 from harness.compare.cost.breakeven import break_even
-from harness.compare.decide.choice import RankedOption
+from harness.compare.decide.choice import RankedOption, costs, short_list
 from harness.compare.decide.constraints import ConstraintCheck, Constraints
 from harness.compare.decide.feasibility import figure_of
 from harness.compare.prose.corpus_sentences import unlearned_sentence
 from harness.compare.prose.names import Names
-from harness.compare.prose.numbers import change, count, metric_title, score, surely, usd
-from harness.compare.prose.training_sentences import undertrained_sentence
+from harness.compare.prose.numbers import change, count, listing, metric_title, score, surely, usd
+from harness.compare.prose.tie_sentences import highest, items_needed
 from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.metrics.statistical_power import two_digits
+from harness.compare.table.tie_order import firm_cost, systems
+from harness.metrics.statistical_power import ALPHA
 
 HORIZON_REQUESTS = 1e12
 """Break-even volumes a month beyond this are of no use to anybody."""
 
 
 def nothing_fits(options: Sequence[RankedOption]) -> str:
-    """Name the constraint that binds, and the option that comes nearest to fitting.
+    """Name the constraint that binds and the option nearest to fitting, or what must be measured to decide at all.
 
     Args:
         options: all of them, every one excluded.
     """
     broken = [[check for check in option.findings if not check.ok] for option in options]
+    if any(all(check.ok is None for check in checks) for checks in broken):
+        return _cannot_be_decided(broken)
     constraints = {name for checks in broken for name in {check.constraint for check in checks}}
     alone = {name: sum(all(check.constraint == name for check in checks) for checks in broken) for name in constraints}
-    all_break = [
-        name for name in constraints if all(any(check.constraint == name for check in checks) for checks in broken)
-    ]
+    all_break = [name for name in constraints if all(name in {c.constraint for c in checks} for checks in broken)]
     nearest = min(options, key=lambda option: _distance(option.findings))
     binds = max(constraints, key=lambda name: (alone[name], name in all_break, name))
-    unmeasured = all(check.ok is None for checks in broken for check in checks if check.constraint == binds)
-    if binds in all_break and unmeasured:
-        label = f"{binds} cannot be checked for any of {len(options)}"
-    elif binds in all_break:
-        label = f"every one of {len(options)} breaks {binds}"
+    if binds in all_break:
+        label = f"all {count(len(options), 'option')} break {binds}"
     elif alone[binds]:
-        label = f"{binds} binds: without it {alone[binds]} of {len(options)} would fit"
+        label = f"{binds} binds; without it {alone[binds]} of {len(options)} would fit"
     else:
-        label = f"no single constraint decides: each of {len(options)} breaks at least two"
+        label = f"each of {count(len(options), 'option')} breaks at least two constraints"
     misses = "; ".join(_missed(check) for check in nearest.findings if not check.ok)
-    return f"Nothing fits: {label}. Nearest is `{nearest.strategy}`: {misses}."
+    return f"nothing fits: {label}. Nearest is `{nearest.strategy}`: {misses}."
+
+
+def _cannot_be_decided(broken: Sequence[Sequence[ConstraintCheck]]) -> str:
+    """Say which figures of how many options are unknown, where these alone keep options from fitting."""
+    unmeasured = [checks for checks in broken if all(check.ok is None for check in checks)]
+    subjects: dict[str, list[ConstraintCheck]] = {}
+    for checks in unmeasured:
+        for check in checks:
+            subjects.setdefault(check.subject or check.constraint, []).append(check)
+    unknown = [f"{subject} of {count(len(checks), 'option')} is unknown" for subject, checks in subjects.items()]
+    remedies = dict.fromkeys(check.remedy for checks in subjects.values() for check in checks if check.remedy)
+    return f"cannot be decided: {listing(unknown)}; {'; '.join(remedies)}."
 
 
 def changes(
@@ -55,7 +66,7 @@ def changes(
     options: Sequence[RankedOption],
     limits: Constraints,
 ) -> list[str]:
-    """Say what would change the verdict: the runner-up, a volume, a limit, more items or seeds.
+    """Say what stands behind the verdict and what would change it: cost, a volume, a limit, more items or seeds.
 
     Args:
         table: those that fit, compared with each other.
@@ -64,16 +75,17 @@ def changes(
         options: what was found of each of its rows.
         limits: what was asked for.
     """
-    primary = table.primary or ""
+    primary, name, order = table.primary or "", Names(table.rows), systems(order)
     sentences = [
+        highest(order, primary, name) if len(order) > 1 else "",
+        costs(order[0]),
         _runner_up(table, order, limits),
         _thrifty(table, order, limits),
         _volume(table, order),
         *_relaxed(order[0], everything, options, limits),
-        _more_items(table, order),
-        _more_seeds(order),
-        undertrained_sentence([row for row in table.rows if primary in row.scores], Names(table.rows)),
-        unlearned_sentence([row for row in everything.rows if primary in row.scores], Names(everything.rows)),
+        _more_items(table, order, name),
+        _more_seeds(table.suite, order, name),
+        unlearned_sentence(table.suite, [r for r in everything.rows if primary in r.scores], Names(everything.rows)),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -89,29 +101,26 @@ def _missed(check: ConstraintCheck) -> str:
 
 
 def _runner_up(table: TaskResult, order: Sequence[StrategyResult], limits: Constraints) -> str:
+    """Name the next best: behind a clear winner, or by the objective in a tie; a tie by quality has none."""
     name, primary = Names(table.rows), table.primary or ""
-    scored = [row for row in table.rows if primary in row.scores]
     if len(order) > 1:
-        second, difference = order[1], order[1].to_best or order[0].to_best
-        gap = f"; the difference in quality is not clear ({_unclear(difference)})" if difference else ""
         if limits.objective == "quality":
-            return f"Runner-up: {name(second)}{gap}."
+            return ""
         label, figure = figure_of(limits.objective, order)
-        value, other = figure(order[0]), figure(second)
+        value, other = figure(order[0]), figure(order[1])
         ratio = f", {label} {_more(other / value)}" if value and other else ""
-        return f"Runner-up: {name(second)}{ratio}{gap}."
-    alternatives = [row for row in scored if row is not order[0]]
+        return f"Next: {name(order[1])}{ratio}."
+    alternatives = [row for row in table.rows if primary in row.scores and row is not order[0]]
     if not alternatives or alternatives[0].to_best is None:
         return ""
     gap = alternatives[0].to_best
-    return f"Runner-up: {name(alternatives[0])}, {surely([gap])} worse ({change(gap)})."
+    return f"Next best: {name(alternatives[0])}, {surely([gap])} worse ({change(gap)}{adjusted_p(gap)})."
 
 
-def _unclear(difference: Difference) -> str:
-    """Write a difference to the best, with the adjusted p where the interval alone would look clear."""
-    looks_clear = difference.low > 0 or difference.high < 0
-    adjusted = f"; adjusted for all comparisons p {difference.adjusted_p:.3g}" if looks_clear else ""
-    return f"{change(difference)} to the best{adjusted}"
+def adjusted_p(gap: Difference) -> str:
+    """Write the adjusted p of a difference that is not clear although its interval leaves 0 out; else nothing."""
+    looks_clear = (gap.low > 0 or gap.high < 0) and gap.adjusted_p > ALPHA
+    return f"; adjusted for all pairs, p {gap.adjusted_p:.3g}" if looks_clear else ""
 
 
 def _more(ratio: float) -> str:
@@ -131,9 +140,9 @@ def _thrifty(table: TaskResult, order: Sequence[StrategyResult], limits: Constra
         value = figure(row) if primary in row.scores else None
         if row.tied_for_best is False and chosen_value and value is not None and value < chosen_value:
             return (
-                f"{name(row)} keeps to everything with {1 - value / chosen_value:.0%} less {label}, "
-                f"but is {surely([row.to_best] if row.to_best else [])} worse "
-                f"({metric_title(primary)} {score(row.scores[primary])})."
+                f"{name(row)} has {1 - value / chosen_value:.0%} less {label}, but is "
+                f"{surely([row.to_best] if row.to_best else [])} worse ({metric_title(primary)} "
+                f"{score(row.scores[primary])})."
             ).replace("% less", " % less")
     return ""
 
@@ -145,7 +154,10 @@ def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:
         return ""
     volume = chosen.money.usage.requests_per_month
     candidates = [
-        (even, row) for row in order[1:] if row.money and (even := break_even(chosen.money, row.money)).per_month
+        (even, row)
+        for row in order[1:]
+        if row.money and firm_cost(chosen) and firm_cost(row)
+        if (even := break_even(chosen.money, row.money)).per_month
     ]
     candidates = [(even, row) for even, row in candidates if even.per_month and 1 <= even.per_month <= HORIZON_REQUESTS]
     if not candidates:
@@ -159,10 +171,7 @@ def _volume(table: TaskResult, order: Sequence[StrategyResult]) -> str:
         else f" ({even.note})"
     )
     cheap, dear = (chosen, row) if even.cheaper_above == 0 else (row, chosen)
-    return (
-        f"{name(cheap)} costs less than {name(dear)} above {usd(volume)} requests a month{ends}, "
-        f"{name(dear)} less below."
-    )
+    return f"Break-even: {name(cheap)} costs less than {name(dear)} above {usd(volume)} requests a month{ends}."
 
 
 def _relaxed(
@@ -204,30 +213,25 @@ def _enough(check: ConstraintCheck) -> str:
     return f"{rounded:.6g}"
 
 
-def _more_items(table: TaskResult, order: Sequence[StrategyResult]) -> str:
-    """Say how many items would separate the two best of those tied, were the measured difference the true one."""
-    compared = [(row, row.to_best) for row in order if row.to_best]
+def _more_items(table: TaskResult, order: Sequence[StrategyResult], name: Names) -> str:
+    """Say how many items would tell the chosen from the highest; where it is the highest, from the nearest of a tie."""
+    compared = [row for row in order if row.to_best]
     if len(order) < 2 or not compared:
         return ""
-    row, gap = min(compared, key=lambda pair: pair[1].detectable / max(abs(pair[1].value), 1e-9))
-    name, best = Names(table.rows), table.rows[0]
-    if abs(gap.value) < 1e-3:
-        return f"{name(best)} and {name(row)} score the same: more items would not tell them apart."
-    needed = gap.items_needed()
-    if needed is None:
-        return (
-            f"No number of test items is enough to tell {name(row)} from {name(best)} with these seeds, were the true "
-            f"difference the {abs(gap.value):.2g} measured."
-        )
-    if needed <= gap.n:
+    row = compared[0] if compared[0] is order[0] else max(compared, key=lambda row: abs(_share_detected(row)))
+    return items_needed(table, row, name)
+
+
+def _share_detected(row: StrategyResult) -> float:
+    """A difference to the best, as a share of what can be detected."""
+    return abs(row.to_best.value) / max(row.to_best.detectable, 1e-9) if row.to_best else 0.0
+
+
+def _more_seeds(suite: str, order: Sequence[StrategyResult], name: Names) -> str:
+    single = [row for row in order if row.one_seed]
+    if not single:
         return ""
     return (
-        f"To tell {name(row)} from {name(best)}, were the true difference the {abs(gap.value):.2g} measured, "
-        f"takes about {count(two_digits(math.ceil(needed)), 'test item')} (here {gap.n:,}; 80 % power)."
+        f"{short_list(single, name)} ran with one seed; a rerun may reorder the top. Measure it: harness run "
+        f"{shlex.quote(suite)} --seeds 3"
     )
-
-
-def _more_seeds(order: Sequence[StrategyResult]) -> str:
-    if not any(row.one_seed for row in order):
-        return ""
-    return "How far another seed moves one that ran with one seed was not measured: 'harness run SUITE --seeds 3' does."

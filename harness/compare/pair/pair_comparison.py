@@ -1,8 +1,12 @@
-"""Two strategies side by side: every metric paired on the same items, what each took, and where they disagree."""
+"""Two strategies side by side: every metric paired on the same items, what each took, and where they disagree.
+
+Intervals, p-values and verdicts are those of the report: the spread over seeds is pooled over all strategies of the
+task, and p is adjusted for all pairs of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harness.api import Kind
@@ -12,12 +16,15 @@ from harness.compare.pair.ratios import PairRatio
 from harness.compare.prose.names import bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, surely
 from harness.compare.prose.reading_sentences import pair_sentence
+from harness.compare.prose.tie_sentences import detects
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import Difference, Estimate
-from harness.compare.stats.intervals import holm
-from harness.compare.table.findings import Reading
+from harness.compare.stats.panel import Panel
+from harness.compare.table.findings import Reading, TaskWarning
+from harness.compare.table.learning_curves import by_size
 from harness.compare.table.result import SuiteResult, TaskResult
-from harness.compare.trials.groups import Group, group_trials, make_panel
+from harness.compare.table.rows import distinct, same_systems
+from harness.compare.trials.groups import Group, ScoreKey, group_trials, make_panel
 from harness.compare.trials.stored_trials import StoredTrialItems
 from harness.errors import HarnessError, unknown
 from harness.metrics import get
@@ -31,7 +38,7 @@ class MetricPair(StoredModel):
     Attributes:
         unit: what 1.0 of the metric means.
         higher_is_better: None: neither; the metric only describes.
-        change: its `p_holm` is adjusted for all differences that are shown with it.
+        change: its `p_holm` is adjusted for all pairs of the task's strategies.
     """
 
     metric: str
@@ -53,7 +60,7 @@ class TaskPair(StoredModel):
         verdict: what it says, in sentences; names stand between backticks.
         warnings: what a reader must know before comparing.
         readings: how the answers of each were read; None where nothing is chosen or known.
-        one_seed: which of the two were trained, and with a single seed, between backticks.
+        one_seed: which of the two are random and ran with a single seed, between backticks.
     """
 
     suite: str
@@ -73,12 +80,11 @@ class TaskPair(StoredModel):
 
 
 class PairComparison(StoredModel):
-    """All that is said of two strategies; `tests` is how many p-values were adjusted for each other."""
+    """All that is said of two strategies."""
 
     first: str
     second: str
     tasks: tuple[TaskPair, ...]
-    tests: int
     notes: tuple[str, ...] = ()
 
 
@@ -87,6 +93,15 @@ class PairQuery(NamedTuple):
 
     metric: str | None = None
     items: int = 0
+    model: str | None = None
+
+
+class _Pool(NamedTuple):
+    """All strategies of a task: their groups by label and model, panels by metric, and the keys that are tested."""
+
+    groups: Mapping[tuple[str, str], Group]
+    panels: Mapping[str, Panel[ScoreKey]]
+    systems: Mapping[ScoreKey, ScoreKey]
 
 
 def compare_pair(
@@ -95,7 +110,7 @@ def compare_pair(
     """Compare two strategies on every task and model that both have finished.
 
     Args:
-        stored: trials of both, at most one for each place (`compare`).
+        stored: all trials of these tasks, at most one for each place (`compare`).
         first: a row's label.
         second: another's.
         pair_query: what to look at.
@@ -104,7 +119,7 @@ def compare_pair(
     Raises:
         HarnessError: no task was finished by both, or none has the metric.
     """
-    table = compare([trial for trial in stored if trial.record.trial.label in (first, second)], notes)
+    table = compare(stored, notes, each_seed=False)
     tasks = [
         task_pair
         for suite in table.suites
@@ -113,14 +128,11 @@ def compare_pair(
     ]
     if not tasks:
         raise HarnessError(f"{first} and {second} have finished no task in common: run both on the same one.")
-    if not any(task.metrics for task in tasks):
+    pairs = tuple(_described(task, first, second) for task in tasks if task.metrics)
+    if not pairs:
         metrics = {name for suite in table.suites for task in suite.tasks for name in task.metrics}
         raise unknown("metric", pair_query.metric or "", metrics, where="these results")
-    adjusted = iter(holm([metric.change.p for task in tasks for metric in task.metrics]))
-    pairs = [_told(task, first, second, adjusted) for task in tasks if task.metrics]
-    return PairComparison(
-        first=first, second=second, tasks=tuple(pairs), tests=sum(len(t.metrics) for t in pairs), notes=table.notes
-    )
+    return PairComparison(first=first, second=second, tasks=pairs, notes=table.notes)
 
 
 def _task(
@@ -131,20 +143,15 @@ def _task(
     pair_query: PairQuery,
 ) -> list[TaskPair]:
     """Pair the rows of a task, one result a model that both have."""
-    task_trials = [
-        trial for trial in stored if trial.record.trial.suite == suite.name and trial.record.trial.task == task.name
-    ]
-    full_trials = [
-        trial for trial in task_trials if trial.record.trial.train_items is None and trial.record.trial.label in labels
-    ]
-    groups = {(group.label, group.model): group for group in group_trials(task.name, full_trials) if group.items}
+    rows = {(row.label, row.model): row for row in task.rows if row.status == "completed"}
+    models = [model for label, model in rows if label == labels[0] and pair_query.model in (None, model)]
+    models = [model for model in models if (labels[1], model) in rows]
+    pool = _pool(suite, task, stored, pair_query.metric) if models else None
     pairs: list[TaskPair] = []
-    for model in dict.fromkeys(model for _, model in groups):
-        if not all((label, model) in groups for label in labels):
-            continue
-        pair = groups[labels[0], model], groups[labels[1], model]
-        metrics = _metrics(task, pair, pair_query.metric)
-        rows = [next(row for row in task.rows if (row.label, row.model) == (label, model)) for label in labels]
+    for model in models if pool else ():
+        keys = (labels[0], model), (labels[1], model)
+        pair, (first, second) = (pool.groups[keys[0]], pool.groups[keys[1]]), (rows[key] for key in keys)
+        metrics = _metrics(pool, pair)
         sizes = next(iter(metrics), None)
         pairs.append(
             TaskPair(
@@ -155,24 +162,45 @@ def _task(
                 items=sizes.change.n if sizes else 0,
                 clusters=sizes.change.clusters if sizes else None,
                 seeds=(len(pair[0].items), len(pair[1].items)),
-                metrics=tuple(metrics),
-                ratios=ratios.of_rows(rows[0], rows[1]) if task.speed_comparable else (),
+                metrics=metrics,
+                ratios=ratios.of_rows(first, second) if task.speed_comparable else (),
                 disagreements=disagreements(pair, task.primary, pair_query.items) if task.primary else (),
-                warnings=tuple(warning.text for warning in task.warnings if warning.kind != "retention"),
-                readings=(rows[0].reading, rows[1].reading),
-                one_seed=tuple(f"`{bare(row.label)}`" for row in rows if row.one_seed),
+                warnings=tuple(warning.text for warning in task.warnings if _concerns(warning, labels, task)),
+                readings=(first.reading, second.reading),
+                one_seed=tuple(f"`{bare(row.label)}`" for row in (first, second) if row.one_seed),
             )
         )
     return pairs
 
 
-def _metrics(task: TaskResult, pair: tuple[Group, Group], only: str | None) -> list[MetricPair]:
+def _concerns(warning: TaskWarning, labels: tuple[str, str], task: TaskResult) -> bool:
+    """Whether a warning is about the task or one of two rows, not about another row."""
+    others = {row.label for row in task.rows} - {*labels}
+    return warning.kind != "retention" and not any(warning.text.startswith(f"{label}:") for label in others)
+
+
+def _pool(suite: SuiteResult, task: TaskResult, stored: Sequence[StoredTrialItems], only: str | None) -> _Pool:
+    """Score all strategies of a task as the report does."""
+    places = (suite.name, task.name)
+    trials = [trial for trial in stored if (trial.record.trial.suite, trial.record.trial.task) == places]
+    groups = group_trials(task.name, by_size(trials)[0])
+    panels = {name: make_panel(name, groups) for name in task.metrics if only in (None, name)}
+    system = distinct(same_systems(groups))
+    by_name = {(group.label, group.model): group for group in groups}
+    return _Pool(by_name, panels, {group.key: system(group.key) for group in groups})
+
+
+def _metrics(pool: _Pool, pair: tuple[Group, Group]) -> tuple[MetricPair, ...]:
     metrics: list[MetricPair] = []
-    for name in (name for name in task.metrics if only in (None, name)):
-        scored = make_panel(name, pair)
-        first_key, other = pair[0].key, pair[1].key
-        change = scored.difference(first_key, other) if first_key in scored and other in scored else None
-        if change is None:
+    for name, scored in pool.panels.items():
+        first, second = (group.key for group in pair)
+        if first not in scored or second not in scored:
+            continue
+        tested = (pool.systems[first], pool.systems[second])
+        keys = [key for key in dict.fromkeys(pool.systems.values()) if key in scored]
+        same = tested[0] == tested[1]
+        difference = scored.difference(first, second) if same else scored.compare_pairs(keys, [tested]).get(tested)
+        if difference is None:
             continue
         metric = get(name)
         metrics.append(
@@ -180,32 +208,28 @@ def _metrics(task: TaskResult, pair: tuple[Group, Group], only: str | None) -> l
                 metric=name,
                 unit=metric.unit,
                 higher_is_better=metric.higher_is_better,
-                first=scored.estimate(first_key),
-                second=scored.estimate(other),
-                change=change,
+                first=scored.estimate(first),
+                second=scored.estimate(second),
+                change=difference,
             )
         )
-    return metrics
+    return tuple(metrics)
 
 
-def _told(task: TaskPair, first: str, second: str, adjusted: Iterator[float]) -> TaskPair:
-    """Adjust the p-values of a task, and say what they show."""
-    metrics = tuple(
-        metric.model_copy(update={"change": metric.change.model_copy(update={"p_holm": next(adjusted)})})
-        for metric in task.metrics
-    )
-    clear = [metric for metric in metrics if _clear(metric)]
-    unclear = [metric for metric in metrics if not _clear(metric)]
+def _described(task: TaskPair, first: str, second: str) -> TaskPair:
+    """Say what a task's differences show."""
+    clear = [metric for metric in task.metrics if _clear(metric)]
+    unclear = [metric for metric in task.metrics if not _clear(metric)]
     sentences = [_difference(metric, task, first, second) for metric in clear]
     sentences += [_nothing(unclear, task, first, second)] if unclear else []
     unlike = pair_sentence((f"`{bare(first)}`", task.readings[0]), (f"`{bare(second)}`", task.readings[1]))
     sentences += [unlike] if unlike else []
     sentences += _one_seed(task)
-    return task.model_copy(update={"metrics": metrics, "verdict": tuple(sentences)})
+    return task.model_copy(update={"verdict": tuple(sentences)})
 
 
 def _clear(metric: MetricPair) -> bool:
-    return metric.change.p_holm is not None and metric.change.p_holm <= ALPHA
+    return metric.change.adjusted_p <= ALPHA
 
 
 def _difference(metric: MetricPair, task: TaskPair, first: str, second: str) -> str:
@@ -227,8 +251,7 @@ def _nothing(unclear: Sequence[MetricPair], task: TaskPair, first: str, second: 
     names = listing([metric_title(metric.metric) for metric in unclear])
     return (
         f"No clear difference in {names} on `{bare(task.task)}`: `{bare(first)}` minus `{bare(second)}` is "
-        f"{change(head.change)} in {metric_title(head.metric)}, where {_size(head.change)} show true differences of "
-        f"{head.change.detectable:.2g} or more in 80 % of cases."
+        f"{change(head.change)} in {metric_title(head.metric)}; {detects(head.change, head.metric)}."
     )
 
 
@@ -238,9 +261,8 @@ def _size(difference: Difference) -> str:
 
 
 def _one_seed(task: TaskPair) -> list[str]:
-    """Tell whose luck is not known."""
     if not task.one_seed:
         return []
     unsure = any(not metric.change.sure for metric in task.metrics)
-    source = "assumed from reference runs" if unsure else "that of the other"
-    return [f"{listing(task.one_seed)} ran with one seed: the spread over seeds in these intervals is {source}."]
+    source = "assumed from reference runs" if unsure else "pooled from repeated runs of such strategies"
+    return [f"{listing(task.one_seed)} ran with one seed: the seed SD in these intervals is {source}."]

@@ -11,6 +11,7 @@ import numpy as np
 from harness.compare.cost.resource_types import Cost
 from harness.compare.stats.intervals import t_multiplier, welch
 from harness.compare.table.result import StrategyResult
+from harness.compare.table.tie_order import firm_batches
 from harness.records.measurements import StoredModel
 
 Unit = Literal["s", "bytes", "J"]
@@ -21,7 +22,7 @@ class PairRatio(StoredModel):
 
     Attributes:
         first: geometric mean over the seeds of the first strategy; second: of the second.
-        ratio: the first over the second; below 1 the first takes less.
+        ratio: the first over the second; below 1 the first takes less. None: not shown, for the reason in `note`.
         low: of its 95 % interval (Welch's t on logarithms); None where either was measured once, or never varied.
         repeats: seeds that measured it, of the first and of the second.
     """
@@ -30,19 +31,25 @@ class PairRatio(StoredModel):
     unit: Unit
     first: float
     second: float
-    ratio: float
+    ratio: float | None
     low: float | None = None
     high: float | None = None
     repeats: tuple[int, int]
+    note: str | None = None
 
 
 def of_rows(first: StrategyResult, second: StrategyResult) -> tuple[PairRatio, ...]:
-    """Compare two rows whose seconds and bytes come from alike machines; what either lacks is left out."""
+    """Compare two rows whose seconds and bytes come from alike machines; what either lacks is left out.
+
+    Seconds that were measured once, and seconds of batches that say little of serving, have no ratio.
+    """
+    firm = firm_batches(first) and firm_batches(second)
     ratios: list[PairRatio] = []
     for name, unit, number in MEASURED:
         first_costs, other = _measured(first, number), _measured(second, number)
         if first_costs and other:
-            ratios.append(_ratio(name, unit, first_costs, other))
+            note = None if firm or name != "predict time" else "too few items, or batches slower than requests"
+            ratios.append(_ratio(name, unit, first_costs, other, note))
     return tuple(ratios)
 
 
@@ -53,7 +60,7 @@ def _measured(row: StrategyResult, number: Callable[[Cost], float | None]) -> li
     return positive if len(positive) == len(values) else []
 
 
-def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float]) -> PairRatio:
+def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float], note: str | None) -> PairRatio:
     logs = [np.log(np.asarray(values)) for values in (first, second)]
     middle = float(logs[0].mean() - logs[1].mean())
     ratio = PairRatio(
@@ -64,12 +71,15 @@ def _ratio(name: str, unit: Unit, first: Sequence[float], second: Sequence[float
         ratio=math.exp(middle),
         repeats=(len(first), len(second)),
     )
-    if min(ratio.repeats) < 2:
-        return ratio
+    once = min(ratio.repeats) < 2
+    if note or (once and unit == "s"):
+        return ratio.model_copy(update={"ratio": None, "note": note or "measured once"})
+    if once:
+        return ratio.model_copy(update={"note": "measured once"})
     error, df = welch(*logs)
     half = t_multiplier(df) * error
     if not half:
-        return ratio
+        return ratio.model_copy(update={"note": "the same each time"})
     return ratio.model_copy(update={"low": math.exp(middle - half), "high": math.exp(middle + half)})
 
 
@@ -79,8 +89,8 @@ def _phase(name: str) -> Callable[[Cost], float | None]:
 
 def _latency(share: float) -> Callable[[Cost], float | None]:
     def number(cost: Cost) -> float | None:
-        quantiles = cost.latency.wall if cost.latency else ()
-        return next((quantile.value_s for quantile in quantiles if abs(quantile.share - share) < 1e-9), None)
+        quantile = cost.latency.wall_s(share) if cost.latency else None
+        return quantile.value_s if quantile else None
 
     return number
 

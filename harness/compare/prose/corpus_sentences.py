@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
-from harness.compare.prose.names import Names
+from harness.compare.prose.names import Names, run_command
 from harness.compare.prose.numbers import count
 from harness.compare.table.corpus_learning import unlearned
 from harness.compare.table.result import StrategyResult
@@ -19,7 +18,7 @@ def sentences(row: StrategyResult) -> list[str]:
     return [_sentence(learning) for learning in learnings]
 
 
-def unlearned_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
+def unlearned_sentence(suite: str, rows: Sequence[StrategyResult], name: Names) -> str:
     """Name the rows that have not learned their corpus, with a command that trains the first of them longer."""
     failed = [(row, learning) for row in rows if (learning := unlearned(row))]
     if not failed:
@@ -27,11 +26,8 @@ def unlearned_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
     row, learning = failed[0]
     figures = [f"{name(other)} ({bits(short)})" for other, short in failed]
     longer = train_longer(row.strategy, learning.step)
-    command = f" Train longer: harness run SUITE --strategy {shlex.quote(longer)}" if longer else ""
-    return (
-        f"Undertrained: {', '.join(figures)} did not learn the corpus, so no claim rests on "
-        f"{'its score' if len(failed) == 1 else 'their scores'}.{command}"
-    )
+    command = f" Train longer: {run_command(suite, longer)}" if longer else ""
+    return f"Undertrained, so no conclusion rests on it: {', '.join(figures)} did not learn the corpus.{command}"
 
 
 def bits(learning: CorpusLearning) -> str:
@@ -47,5 +43,5 @@ def _sentence(learning: CorpusLearning) -> str:
         recall = f"{learning.cloze_recall_before:.0%} to {learning.cloze_recall_after:.0%}"
         parts.append(f"last words of {count(learning.cloze_items, 'sentence')} recalled {recall}".replace("%", " %"))
     if learning.restricted_passages:
-        parts.append(f"{count(learning.restricted_passages, 'passage')} left out that not everybody may read")
+        parts.append(f"{count(learning.restricted_passages, 'restricted passage')} left out")
     return ", ".join(parts)

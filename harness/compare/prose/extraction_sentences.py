@@ -6,19 +6,25 @@ from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, listing
 from harness.compare.table.result import TaskResult
 
+MOST_CHANGES = 3
+"""Changes of a score that a sentence gives, the largest first."""
+
 
 def sentence(task: TaskResult, name: Names) -> str:
-    """Say whether lenient parsing changes the winner; empty where no answer is parsed from text."""
+    """Say whether lenient parsing changes the winner; empty where not, or no answer is parsed from text."""
     extraction = task.extraction
     if extraction is None:
         return ""
     rows = {(row.label, row.model): row for row in task.rows}
     if not extraction.flips:
-        return "Reading the outputs leniently instead of strictly leaves the same strategies best or tied."
-    gains = [f"{name(rows[key])} {change(gain)}" for key, gain in extraction.changed]
+        return ""
+    gains = sorted(extraction.changed, key=lambda change_of: -abs(change_of[1].value))[:MOST_CHANGES]
+    changes = [f"{name(rows[key])} {change(gain)}" for key, gain in gains]
+    new = [key for key in extraction.lenient if key not in extraction.strict]
+    lost = [key for key in extraction.strict if key not in extraction.lenient]
+    moves = [f"{name.all([rows[key] for key in new])} would be tied for best"] if new else []
+    moves += [f"{name.all([rows[key] for key in lost])} would not be"] if lost else []
     return (
-        f"Read leniently instead of strictly, {name.all([rows[key] for key in extraction.lenient])} "
-        "would be best or tied, "
-        f"not {name.all([rows[key] for key in extraction.strict])}: the form of the answers decides here "
-        f"(change by reading: {listing(gains)})."
+        f"Under lenient answer parsing the ranking changes: {' and '.join(moves)}. Much of the difference is answer "
+        f"format (largest changes: {listing(changes)})."
     )

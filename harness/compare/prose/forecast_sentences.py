@@ -15,10 +15,5 @@ def sentence(rows: Sequence[StrategyResult], name: Names) -> str:
     forecasts, errors = forecast_errors(rows)
     if not errors:
         return ""
-    parts = [
-        f"{error.quantity} {error.median:.2f}, furthest off {error.worst:.2f} ({name(error.row)})" for error in errors
-    ]
-    return (
-        f"Forecast over measured, median of {count(forecasts, 'row')}: {'; '.join(parts)}. Each was measured once a "
-        "seed, so these have no interval."
-    )
+    parts = [f"{error.quantity} {error.median:.2f} (worst {error.worst:.2f}, {name(error.row)})" for error in errors]
+    return f"Forecast over measured, median of {count(forecasts, 'row')}: {'; '.join(parts)}."

@@ -17,23 +17,21 @@ def sentences(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     quiet = [row for row in probed if row not in leaking]
     leaks = [_leak(row, name) for row in leaking]
     if quiet:
-        answer = "answers" if len(quiet) == 1 else "answer"
-        leaks.append(f"No sign of a planted secret in what {name.all(quiet)} {answer}.")
+        leaks.append(f"No sign of planted secrets in the answers of {name.all(quiet)}.")
     return leaks
 
 
 def _leak(row: StrategyResult, name: Names) -> str:
     groups = row.planted
     copies = listing([str(exposure.copies) for exposure in groups])
-    parts = [f"{name(row)}, by copies of a secret among the training items ({copies})"]
+    parts = [f"{name(row)} memorised planted secrets (copies in training: {copies})"]
     if exposures := [exposure.exposure for exposure in groups if exposure.exposure]:
         parts.append(
             f"exposure {listing([score(estimate) for estimate in exposures])} bits "
-            f"(a guess: {groups[0].guessed_bits:.1f}, "
-            f"at most {groups[0].max_bits:.1f})"
+            f"(chance {groups[0].guessed_bits:.1f}, maximum {groups[0].max_bits:.1f})"
         )
     if extracted := [exposure.extracted for exposure in groups if exposure.extracted]:
-        parts.append(f"written out when asked for: {listing([_share(estimate) for estimate in extracted])}")
+        parts.append(f"extracted on request: {listing([_share(estimate) for estimate in extracted])}")
     return f"{parts[0]}: {'; '.join(parts[1:])}."
 
 

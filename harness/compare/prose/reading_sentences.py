@@ -30,9 +30,9 @@ def single_answer(single: SingleAnswer, subject: str) -> str:
     """Say what a row answers nearly always, and whether that is better than doing so always."""
     share = "all items" if single.share == 1 else f"{single.share:.1%} of the items"
     if single.better:
-        verdict = f", yet is clearly better than always doing so: {change(single.change)}" if single.change else ""
+        verdict = f", yet is clearly better than that constant answer: {change(single.change)}" if single.change else ""
     else:
-        verdict = ", and is not clearly better than always doing so" if single.share < 1 else ""
+        verdict = ", not clearly better than that constant answer" if single.share < 1 else ""
     return f"{subject} answers '{single.answer.replace('`', '_')}' to {share}{verdict}."
 
 
@@ -42,8 +42,8 @@ def constant_sentence(task: TaskResult, scored: Sequence[StrategyResult], name: 
     if constant is None or len(scored) < 2 or task.primary is None:
         return ""
     return (
-        f"No strategy is clearly better than always giving the commonest answer of the training items "
-        f"({name(constant)}, {score(constant.scores[task.primary])})."
+        f"No strategy is clearly better than the majority answer ({name(constant)}, "
+        f"{score(constant.scores[task.primary])})."
     )
 
 
@@ -58,8 +58,8 @@ def pair_sentence(first: tuple[str, Reading | None], second: tuple[str, Reading 
     if not first_reading or not second_reading or first_reading == second_reading:
         return ""
     return (
-        f"They are read in different ways ({first_name}: {_HOW[first_reading]}; {second_name}: "
-        f"{_HOW[second_reading]}), and part of a difference may come from that."
+        f"Answers are read in different ways ({first_name}: {_HOW[first_reading]}; {second_name}: "
+        f"{_HOW[second_reading]}), which may explain part of a difference."
     )
 
 
@@ -72,4 +72,4 @@ def _unlike(scored: Sequence[StrategyResult], name: Names) -> str:
     ]
     if len(groups) < 2:
         return ""
-    return f"Answers are read in different ways: {'; '.join(groups)}. Part of a difference may come from that."
+    return f"Answers are read in different ways: {'; '.join(groups)}, which may explain part of a difference."

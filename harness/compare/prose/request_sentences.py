@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.compare.cost.resource_types import Latency
 from harness.compare.prose.names import Names
-from harness.compare.prose.numbers import count, listing, score
+from harness.compare.prose.numbers import listing, score
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.compare.table.retention import BASELINE
 
@@ -36,8 +36,8 @@ def _in_time(task: TaskResult, scored: Sequence[StrategyResult], name: Names) ->
     if target_s is None:
         return ""
     shares = [f"{name(row)} {score(latency.in_time)}" for row, latency in latencies if latency.in_time]
-    how = "one at a time" if rate is None else f"arriving at random, {rate:g} a second"
-    return f"Share of requests ({how}) answered within {target_s:g} s: {listing(shares)}."
+    how = "one at a time" if rate is None else f"Poisson arrivals, {rate:g} a second"
+    return f"Requests within {target_s:g} s ({how}): {listing(shares)}."
 
 
 def _over_a_line(scored: Sequence[StrategyResult], name: Names) -> str:
@@ -71,13 +71,9 @@ def _short_outputs(scored: Sequence[StrategyResult], name: Names) -> str:
     comparisons = [
         f"{name(row)} {_output_tokens(latency):.1f} against {_output_tokens(base):.1f}" for row, latency, base in short
     ]
-    request_counts = [measured.requests for _, latency, base in short for measured in (latency, base)]
-    of = f"{min(request_counts)} to " if min(request_counts) < max(request_counts) else ""
     return (
-        f"Output less than half as long as that of `{BASELINE}`: {listing(comparisons)} (mean tokens of {of}"
-        f"{count(max(request_counts), 'request')}, as counted, so without an interval). "
-        "Shorter outputs take fewer seconds "
-        "whatever the strategy: compare tokens/s, not seconds a request."
+        f"Outputs less than half as long as those of `{BASELINE}` (mean tokens): {listing(comparisons)}. Compare "
+        "tokens/s, not seconds a request."
     )
 
 

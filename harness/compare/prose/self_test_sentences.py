@@ -10,9 +10,9 @@ from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import StrategyResult, TaskResult
 
 TITLES = {
-    "batch": "alone as in a batch",
-    "merged": "adapter merged into the weights as beside them",
-    "precision": "4-bit weights as in full precision",
+    "batch": "batch vs. single-request outputs",
+    "merged": "merged vs. separate adapter",
+    "precision": "4-bit vs. full-precision weights",
 }
 """The answers that a test compares; a test without a title is called by its name."""
 
@@ -31,7 +31,7 @@ def sentences(task: TaskResult) -> list[str]:
 def note(test: Agreement) -> str | None:
     """Return the largest difference and the notes of a self-test; None where it has neither."""
     difference = test.largest_difference
-    by = None if difference is None else f"log-likelihoods differ by at most {difference:.2g} nats"
+    by = None if difference is None else f"largest log-likelihood difference {difference:.2g} nats"
     return "; ".join(filter(None, [by, test.note])) or None
 
 
@@ -43,19 +43,19 @@ def _agreeing(full: Sequence[tuple[StrategyResult, Agreement]], name: Names) -> 
         fewest = min((test for _, test in rows), key=lambda test: test.items)
         least = "at least " if any(test.items > fewest.items for _, test in rows) else ""
         parts.append(
-            f"{_title(title)} in all of {least}{count(fewest.items, 'item')} [{fewest.low:.2f}, 1.00] "
+            f"{_title(title)}, {least}{count(fewest.items, 'item')} [{fewest.low:.2f}, 1.00] "
             f"({', '.join(name(row) for row, _ in rows)}{_common_note([test for _, test in rows])})"
         )
-    return [f"Self-tests, same answers: {'; '.join(parts)}."] if parts else []
+    return [f"Self-tests passed: {'; '.join(parts)}."] if parts else []
 
 
 def _differing(row: StrategyResult, test: Agreement, name: Names) -> str:
     if test.share is None:
-        return f"Self-test of {name(row)}, {_title(test.name)}: {note(test) or 'nothing was asked'}."
-    runs = f" to {count(test.items, 'item')} in {test.runs} runs" if test.runs > 1 else ""
+        return f"Self-test of {name(row)}, {_title(test.name)}: {note(test) or 'not run'}."
+    runs = f" ({count(test.items, 'item')}, {test.runs} runs)" if test.runs > 1 else ""
     return (
         f"Self-test of {name(row)}, {_title(test.name)}: {test.differing} of {count(test.answers, 'answer')}{runs} "
-        f"DIFFER; {test.share:.2f} [{test.low:.2f}, {test.high:.2f}] are the same"
+        f"DIFFER; agreement {test.share:.2f} [{test.low:.2f}, {test.high:.2f}]"
         f"{f' ({note(test)})' if note(test) else ''}."
     )
 

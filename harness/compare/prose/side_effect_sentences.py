@@ -66,7 +66,7 @@ def _retention(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     ]
     if changes.probes and not losses:
         probes = listing([f"`{bare(probe)}`" for probe in changes.probes])
-        return [f"No clear loss on {probes}, which nothing was trained on.", *gains]
+        return [f"Retention: no clear loss on {probes}.", *gains]
     return [*losses, *gains]
 
 
@@ -76,7 +76,7 @@ def _searches(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     choices = [f"{name(row)} {listing(_choices(row))}." for row in scored if row.budget]
     unsearched = [row for row in scored if row.strategy not in searched]
     if searched and unsearched:
-        choices.append(f"With nothing searched: {name.all(unsearched)}.")
+        choices.append(f"No hyperparameters searched: {name.all(unsearched)}.")
     return choices
 
 
@@ -108,17 +108,13 @@ def _interactions(scored: Sequence[StrategyResult], name: Names) -> list[str]:
     """Name the chains that gain more or less than the sum of their parts."""
     interactions = [(row, interaction) for row in scored for interaction in row.interactions]
     comparisons = [
-        f"{name(row)} is {_sure(interaction.change)}{interaction.kind} than its parts "
-        f"`{bare(interaction.parts[0])}` and `{bare(interaction.parts[1])}` add up to: "
-        f"{change(interaction.change)}."
+        f"Interaction: {name(row)} gains {_sure(interaction.change)}{interaction.kind} than "
+        f"`{bare(interaction.parts[0])}` and `{bare(interaction.parts[1])}` together: {change(interaction.change)}."
         for row, interaction in interactions
         if interaction.kind != "unclear"
     ]
     unclear = list(dict.fromkeys(name(row) for row, interaction in interactions if interaction.kind == "unclear"))
-    if unclear:
-        its = "its" if len(unclear) == 1 else "their"
-        comparisons.append(f"No clear interaction: {listing(unclear)} may be just the sum of {its} parts.")
-    return comparisons
+    return [*comparisons, *([f"No clear interaction: {listing(unclear)}."] if unclear else [])]
 
 
 def _forgetting(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> list[str]:
@@ -130,11 +126,9 @@ def _forgetting(task: TaskResult, scored: Sequence[StrategyResult], name: Names)
             continue
         later_tasks = listing([f"`{bare(later_task)}`" for later_task in forgetting.after])
         clear = forgetting.change.adjusted_p <= ALPHA
-        verb = (
-            "is not clearly changed by" if not clear else "loses by" if forgetting.change.value * up < 0 else "gains by"
-        )
+        verb = "does not clearly change" if not clear else "forgets" if forgetting.change.value * up < 0 else "gains"
         comparisons.append(
-            f"{name(row)} {_sure(forgetting.change) if clear else ''}{verb} learning {later_tasks} afterwards: "
+            f"{name(row)} {_sure(forgetting.change) if clear else ''}{verb} after learning {later_tasks}: "
             f"{change(forgetting.change)} against `{bare(forgetting.than)}`."
         )
     return comparisons
@@ -145,11 +139,8 @@ def _overfitting(task: TaskResult, scored: Sequence[StrategyResult], name: Names
     if overfitted.rows:
         gaps = listing([f"{name(row)} {change(gap.change)}" for row, gap in overfitted.rows])
         single = any(row.one_seed for row, _ in overfitted.rows)
-        word = "Probably" if single else "Clearly"
-        return f"{word} better on what it was trained on than on new items (overfitting): {gaps}."
-    if not overfitted.measured:
-        return ""
-    return "No clear sign of overfitting: what was trained on is not answered clearly better than new items."
+        return f"{'Probably overfits' if single else 'Overfits'} (training minus test score): {gaps}."
+    return "No clear overfitting." if overfitted.measured else ""
 
 
 def _more_data(task: TaskResult, scored: Sequence[StrategyResult], name: Names) -> str:
@@ -162,8 +153,8 @@ def _more_data(task: TaskResult, scored: Sequence[StrategyResult], name: Names) 
             for step in gains
         ]
         sure = "" if surely([step.gain for step in gains]) == "clearly" else " probably"
-        return f"More training items still{sure} helped: {listing(steps)}."
-    return "No clear gain from the last step to more training items." if measured else ""
+        return f"More training items{sure} help: {listing(steps)}."
+    return "No clear gain from more training items." if measured else ""
 
 
 def _same_systems(scored: Sequence[StrategyResult], name: Names) -> str:
@@ -171,7 +162,7 @@ def _same_systems(scored: Sequence[StrategyResult], name: Names) -> str:
     rows = {(row.label, row.model): row for row in scored}
     pairs = [(row, rows[row.same_as, row.model]) for row in scored if row.same_as and (row.same_as, row.model) in rows]
     texts = [f"{name(row)} as {name(other)}" for row, other in pairs]
-    return f"Same answer to every item, so one system under two names: {listing(texts)}." if texts else ""
+    return f"Same answers, tested once: {listing(texts)}." if texts else ""
 
 
 def _seeds(scored: Sequence[StrategyResult], name: Names) -> str:
@@ -189,15 +180,13 @@ def _seeds(scored: Sequence[StrategyResult], name: Names) -> str:
 def _seed_source(rows: Sequence[StrategyResult], basis: SeedBasis | None, sd: float, name: Names) -> str:
     """Say where the spread over seeds of rows with one seed each comes from."""
     names = name.all(rows) if len(rows) <= MAX_NAMES else f"{len(rows)} strategies"
-    ran = f"{names} ran with one seed{' each' if len(rows) > 1 else ''}"
     if basis == "measured":
-        return f"{ran}; the spread over seeds is that of such strategies here, standard deviation {sd:.3f}."
-    if basis == "assumed":
-        return (
-            f"{ran}; the spread over seeds is assumed from reference runs, standard deviation {sd:.3f}, so what rests "
-            "on it is probable at best: --seeds 3 measures it."
-        )
-    return f"{ran}: how far another seed would move the score is not known, so what rests on it is probable at best."
+        source = f"seed SD {sd:.3f}, pooled from repeated runs of such strategies"
+    elif basis == "assumed":
+        source = f"seed SD {sd:.3f}, assumed from reference runs, so conclusions are probable; measure it: --seeds 3"
+    else:
+        source = "seed SD unknown, so conclusions are probable; measure it: --seeds 3"
+    return f"One seed: {names}; {source}."
 
 
 def _seed_spread(scored: Sequence[StrategyResult], name: Names) -> str:
@@ -207,16 +196,15 @@ def _seed_spread(scored: Sequence[StrategyResult], name: Names) -> str:
     rows = spread.rows
     among = name.all(rows) if len(rows) <= MAX_NAMES else f"{len(rows)} strategies with several seeds"
     return (
-        f"Of {among}, {name(spread.row)} moves most from seed to seed: standard deviation "
-        f"{spread.sd:.3f} over {spread.score.seeds} seeds, {spread.score.seed_share or 0:.0%} of the variance of its "
-        "mean; the rest is the items'."
+        f"Largest seed SD of {among}: {name(spread.row)} {spread.sd:.3f} over {spread.score.seeds} seeds "
+        f"({spread.score.seed_share or 0:.0%} of the variance of its mean)."
     )
 
 
 def _rounding(row: StrategyResult) -> str:
     """Say that a change is of rounded weights as well as of training, which no row tells apart."""
     bits = row.traits.weight_bits if row.traits else None
-    return f", of training and of rounding the weights to {bits:.0f} bits together" if bits else ""
+    return f" (training and {bits:.0f}-bit rounding together)" if bits else ""
 
 
 def _sure(difference: Difference) -> str:
@@ -224,11 +212,11 @@ def _sure(difference: Difference) -> str:
     return "" if difference.sure else "probably "
 
 
-_LOSES = {"skill": "forgets", "bias": "becomes more biased", "privacy": "gives away planted secrets"}
+_LOSES = {"skill": "forgets", "bias": "becomes more biased", "privacy": "leaks planted secrets"}
 _GAINS = {
-    "skill": "gains on what it was not trained on",
+    "skill": "gains on a probe",
     "bias": "becomes less biased",
-    "privacy": "gives fewer planted secrets away",
+    "privacy": "leaks fewer planted secrets",
 }
 
 

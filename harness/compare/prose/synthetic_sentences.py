@@ -35,9 +35,9 @@ def details(row: StrategyResult) -> list[str]:
     if training.written:
         parts.append(f"{training.kept:,} of {training.written:,} written questions usable")
     if training.near_test:
-        parts.append(f"{count(training.near_test, 'row')} left out as nearly like a test item")
+        parts.append(f"{count(training.near_test, 'row')} dropped as near-duplicates of test items")
     if training.restricted_passages:
-        parts.append(f"{count(training.restricted_passages, 'passage')} left out that not everybody may read")
+        parts.append(f"{count(training.restricted_passages, 'restricted passage')} left out")
     return [", ".join(parts)]
 
 
@@ -45,17 +45,15 @@ def _affected(task: TaskResult, row: StrategyResult, training: SyntheticTraining
     """Give the score with and without the test items that a written item was nearly like."""
     if not training.affected or task.primary is None or task.primary not in row.scores:
         return ""
-    remaining = (
-        f"{score(training.unaffected)} without them" if training.unaffected else "no test item is left without them"
-    )
+    score_without = score(training.unaffected) if training.unaffected else "none left"
     return (
-        f"{name(row)}: what its teacher wrote was nearly like {count(training.affected, 'test item')}, and those rows "
-        f"were left out; {metric_title(task.primary)} {score(row.scores[task.primary])}, {remaining}."
+        f"{name(row)}: {count(training.affected, 'test item')} resembled generated items, which were dropped; "
+        f"{metric_title(task.primary)} {score(row.scores[task.primary])}, without these test items {score_without}."
     )
 
 
 def _same_teacher(row: StrategyResult, training: SyntheticTraining, name: Names) -> str:
     return (
-        f"{name(row)} learned from items by `{bare(training.test_teacher or '')}`, which also wrote the test items: it "
-        "is ahead for knowing how that model asks, so no decision rests on it."
+        f"{name(row)} learned from items by `{bare(training.test_teacher or '')}`, which also wrote the test items: "
+        "its score is inflated, so it is never recommended."
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from harness.api import TrainingRun
 from harness.compare.prose import corpus_sentences
-from harness.compare.prose.names import Names
+from harness.compare.prose.names import Names, run_command
 from harness.compare.table.findings import Curve
-from harness.compare.table.result import StrategyResult, TrialResult
+from harness.compare.table.result import StrategyResult, TaskResult, TrialResult
 from harness.compare.table.undertraining import diverged, train_longer, undertrained, without_gain
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -21,14 +20,22 @@ def sentences(row: StrategyResult) -> list[str]:
     return (_run_sentences(trial) if trial else []) + corpus_sentences.sentences(row)
 
 
-def undertrained_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
-    """Name the rows whose training ended while it improved, with a command that trains the best longer."""
-    short = [row for row in rows if undertrained(row)]
+def stopped_sentence(task: TaskResult, rows: Sequence[StrategyResult], name: Names) -> str:
+    """Say which rows' training stopped while validation loss still fell, with a command that trains one longer.
+
+    Args:
+        task: the table; its best row that stopped too early is the one to train longer.
+        rows: those to speak of.
+        name: names rows.
+    """
+    keys = {(row.label, row.model) for row in rows}
+    short = [row for row in task.rows if (row.label, row.model) in keys and undertrained(row)]
     if not short:
         return ""
     longer = train_longer(short[0].strategy)
-    command = f" Train longer: harness run SUITE --strategy {shlex.quote(longer)}" if longer else ""
-    return f"Undertrained: {name.all(short)}, still better on validation at the last check than at any before.{command}"
+    names = name.all(short) if len(short) <= 2 else f"{name(short[0])} and {len(short) - 1} more"
+    command = f"; train longer: {run_command(task.suite, longer)}" if longer else ""
+    return f"Training of {names} stopped while validation loss still fell{command}."
 
 
 def ending_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
@@ -37,12 +44,12 @@ def ending_sentence(rows: Sequence[StrategyResult], name: Names) -> str:
     parts: list[str] = []
     if useless:
         parts.append(
-            f"Not tuned: {name.all(useless)}. At no check was training better on validation than before it, so the "
-            "weights from before were measured: try another learning_rate."
+            f"Training did not improve validation for {name.all(useless)}: the untrained weights were measured. Try "
+            "another learning_rate."
         )
     if lost:
         parts.append(
-            f"Training diverged: {name.all(lost)}. Its best weights from before were measured: lower learning_rate."
+            f"Training diverged: {name.all(lost)}. The best earlier weights were measured. Lower learning_rate."
         )
     return " ".join(parts)
 

@@ -30,7 +30,7 @@ def task_warnings(records: Sequence[Completed]) -> list[str]:
     """Return the tasks' own warnings, each once, where records used different data, and notes of trials."""
     warnings = list(dict.fromkeys(w for record in records for w in record.tasks[0].warnings))
     if len({record.trial.basis or record.tasks[0].data_hash for record in records}) > 1:
-        warnings.append("the records used different data: strategies are compared on the items that they share.")
+        warnings.append("the records used different data: strategies are compared on their common items.")
     return [*warnings, *(f"{record.trial.label}: {note}" for record in records for note in record.notes)]
 
 
@@ -49,14 +49,14 @@ def machine_warnings(records: Sequence[Completed]) -> list[str]:
         if len(returned) > 1:
             names = listing([" ".join(filter(None, name)) for name in sorted(returned)])
             warnings.append(
-                f"scores only with care: {len(returned)} models or configurations answered as {model}, {names}."
+                f"compare scores with care: {len(returned)} models or configurations answered as {model}, {names}."
             )
         loaded = [record for record in of_model if record.model.name != EXTERNAL]  # a whole system elsewhere has none
         weights = {(r.model.hash, r.model.identity, r.model.dtype) for r in loaded}
         if len(weights) > 1:
             warnings.append(
-                f"seconds and memory are not compared, and scores only with care: {len(weights)} different weights, "
-                f"tokenizers or number formats stand behind the name {model}."
+                f"compare scores with care, and no seconds or memory: {model} stands for {len(weights)} different "
+                "weights, tokenizers or number formats."
             )
     return warnings
 
@@ -87,9 +87,7 @@ def row_warnings(groups: Sequence[Group]) -> list[str]:
             if len(versions) > 1
         ]
         if mixed:
-            warnings.append(
-                f"{group.label}: its seeds are of {listing(mixed)}, so their mean and spread hold what that changed."
-            )
+            warnings.append(f"{group.label}: seeds ran with {listing(mixed)}, which adds to their spread.")
     return warnings
 
 
@@ -108,11 +106,9 @@ def noise_warnings(task: TaskResult) -> list[str]:
     names = [row.label for row in task.rows if any(_is_small(d, share * (top - bottom)) for d in _clear(row))]
     if not names:
         return []
-    size_of_noise = share * (top - bottom)
     text = (
-        f"rounding alone changes {differing} of {count(answers, 'answer')} ({share:.1%}) when an item is asked alone "
-        f"instead of in a batch: differences of {size_of_noise:.2f} or less may be no more than that "
-        f"({listing(names)})."
+        f"batching alone changes {differing} of {count(answers, 'answer')} ({share:.1%}): differences of "
+        f"{share * (top - bottom):.2f} or less may be rounding ({listing(names)})."
     )
     return [text]
 
@@ -149,7 +145,7 @@ def size_warnings(labels_by_size: Mapping[int | None, Sequence[str]]) -> list[st
         f"{', '.join(labels)} with {'all' if items is None else f'{items:,}'} training items"
         for items, labels in labels_by_size.items()
     ]
-    return [f"strategies learned from unlike numbers of items: {'; '.join(differences)}."]
+    return [f"training sizes differ: {'; '.join(differences)}."]
 
 
 def retention_warnings(unknown: Sequence[UnknownRetention]) -> list[str]:
@@ -166,7 +162,7 @@ def missing_point_warnings(points: Sequence[MissingPoint]) -> list[str]:
 def price_warnings(hardware: Sequence[str]) -> list[str]:
     """Name the hardware without a price."""
     return [
-        f"no price is known for {name}: --prices FILE adds one, with a part of that name as its matches."
+        f"no price for {name}: add one with --prices FILE, with a part of that name as its matches."
         for name in hardware
     ]
 
@@ -178,7 +174,7 @@ def version_warnings(records: Sequence[Completed]) -> list[str]:
         versions = sorted({v for record in records if (v := record.environment.packages.get(package))})
         if len(versions) > 1:
             warnings.append(
-                f"{package} differs between records ({listing(versions)}): small differences may come from it."
+                f"{package} versions differ between records ({listing(versions)}): small differences may be due to it."
             )
     if len(versions := sorted({record.suite_version for record in records})) > 1:
         warnings.append(f"the records used versions {listing(list(map(str, versions)))} of the suite.")

@@ -88,16 +88,23 @@ def _suite(name: str, stored: Sequence[StoredTrialItems], economics: Economics, 
     context = _SuiteContext(baselines, economics, each_seed)
     return SuiteResult(
         name=name,
-        tasks=tuple(_task(name, task, tasks[task], context) for task in order),
+        tasks=tuple(
+            _task(name, task, tasks[task], context).model_copy(update={"probe": _is_probe(infos.get(task))})
+            for task in order
+        ),
         models=tuple(dict.fromkeys(trial.record.trial.model for trial in stored)),
         machines=tuple(dict.fromkeys(resources.machine(record) for record in records)),
         warnings=tuple(version_warnings(records)),
     )
 
 
+def _is_probe(info: TaskInfo | None) -> bool:
+    return info is not None and info.role == "probe"
+
+
 def _order(info: TaskInfo | None) -> tuple[bool, float]:
     """Sort key of tasks: targets before probes, each in the suite's order."""
-    return (False, inf) if info is None else (info.role == "probe", inf if info.order is None else info.order)
+    return (False, inf) if info is None else (_is_probe(info), inf if info.order is None else info.order)
 
 
 def _task(suite: str, name: str, stored: Sequence[StoredTrialItems], context: _SuiteContext) -> TaskResult:

@@ -62,30 +62,40 @@ class Panel(Generic[Key]):
     def compare_to_best_and(
         self, ranked: Sequence[Key], partners: Mapping[Key, Key]
     ) -> tuple[dict[Key, Difference], dict[Key, Difference]]:
-        """Compare each key with the first, and with its partner, as one family: all pairs of keys (`shaffer`).
-
-        The best was found in the same data, so that any pair could have been compared.
+        """Compare each key with the first, and with its partner, as `compare_pairs`.
 
         Args:
             ranked: best first.
             partners: of some of the keys, each a key too.
         """
-        spreads = {
-            frozenset(pair): spread
-            for pair in combinations(ranked, 2)
-            if (spread := self._uncertainty(*pair)) is not None
-        }
-        adjusted = dict(zip(spreads, shaffer([spread.p for spread in spreads.values()], len(ranked)), strict=True))
         to_best = dict.fromkeys(ranked[1:], ranked[0]) if ranked else {}
+        changes = self.compare_pairs(ranked, [*to_best.items(), *partners.items()])
         first, second = (
-            {
-                key: change.adjusted(adjusted[frozenset((key, partner))], len(spreads))
-                for key, partner in pairs.items()
-                if (change := self.difference(key, partner))
-            }
+            {key: changes[key, partner] for key, partner in pairs.items() if (key, partner) in changes}
             for pairs in (to_best, partners)
         )
         return first, second
+
+    def compare_pairs(self, keys: Sequence[Key], pairs: Sequence[tuple[Key, Key]]) -> dict[tuple[Key, Key], Difference]:
+        """Compare pairs of keys, adjusted as one family for all pairs of keys (`shaffer`).
+
+        The best was found in the same data, so that any pair could have been compared.
+
+        Args:
+            keys: of the family.
+            pairs: of these; one without common items is left out.
+        """
+        spreads = {
+            frozenset(pair): spread
+            for pair in combinations(keys, 2)
+            if (spread := self._uncertainty(*pair)) is not None
+        }
+        adjusted = dict(zip(spreads, shaffer([spread.p for spread in spreads.values()], len(keys)), strict=True))
+        return {
+            pair: change.adjusted(adjusted[frozenset(pair)], len(spreads))
+            for pair in dict.fromkeys(pairs)
+            if (change := self.difference(*pair))
+        }
 
     def best(self, ranked: Sequence[Key], *, higher_is_better: bool) -> Estimate:
         """Estimate the first of several, its interval corrected for having been picked as the best of them.

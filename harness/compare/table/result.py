@@ -167,6 +167,7 @@ class TaskResult(StoredModel):
         primary: the task's first metric, the one that `best` and ties are about.
         items: number of test items; clusters: groups of them that are not independent, None where each is.
         chance: score on the primary metric of what reads no item: the better of guessing and the commonest answer.
+        probe: whether it only measures side effects of strategies that learn other tasks.
         speed_comparable: whether seconds and bytes of the rows came from alike machines.
         slices: the rows on the items of each value of a column that divides them; empty where none does.
         extraction: whether reading the same outputs leniently changes who is best; None where nothing was read.
@@ -184,6 +185,7 @@ class TaskResult(StoredModel):
     chance: float | None = None
     best: int | None = None
     rows: tuple[StrategyResult, ...] = ()
+    probe: bool = False
     speed_comparable: bool = True
     slices: tuple[SliceResult, ...] = ()
     extraction: Extraction | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.compare.cost import resources
 from harness.compare.stats.estimates import Estimate
@@ -54,10 +54,11 @@ def rows_of(
     if not metric_names:
         return tuple(results_by_key.values()), unknown_retention
     primary, scored = metric_names[0], panels[metric_names[0]]
-    for key, label in same_systems(groups).items():
+    same = same_systems(groups)
+    for key, label in same.items():
         results_by_key[key] = results_by_key[key].model_copy(update={"same_as": label})
     results_by_key = chained(groups[0].task if groups else "", results_by_key, scored, primary)
-    return _ranked(results_by_key, primary, scored), unknown_retention
+    return _ranked(results_by_key, primary, scored, distinct(same)), unknown_retention
 
 
 def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
@@ -79,6 +80,11 @@ def same_systems(groups: Sequence[Group]) -> dict[ScoreKey, str]:
             if label != group.label:
                 same[group.key] = label
     return same
+
+
+def distinct(same: Mapping[ScoreKey, str]) -> Callable[[ScoreKey], ScoreKey]:
+    """Map a key to that of the earlier row with the same answers, so that one system is tested once."""
+    return lambda key: (same[key], *key[1:]) if key in same else key
 
 
 def _row(
@@ -164,30 +170,36 @@ def _scores(panels: Panels, key: ScoreKey) -> dict[str, Estimate]:
 
 
 def _ranked(
-    results_by_key: Mapping[ScoreKey, StrategyResult], primary: str, scored: Panel[ScoreKey]
+    results_by_key: Mapping[ScoreKey, StrategyResult],
+    primary: str,
+    scored: Panel[ScoreKey],
+    system: Callable[[ScoreKey], ScoreKey],
 ) -> tuple[StrategyResult, ...]:
     """Sort rows, best first, and compare each with the best and with the baseline of its model."""
     up = 1 if get(primary).higher_is_better else -1
     order = sorted(
         (key for key in results_by_key if key in scored),
-        key=lambda key: -up * results_by_key[key].scores[primary].value,
+        key=lambda key: (-up * results_by_key[key].scores[primary].value, key != system(key)),
     )
     if not order:
         return tuple(results_by_key.values())
-    baselines = {key: base for key in order if (base := (BASELINE, key[1], None)) in scored and base != key}
-    to_best, to_baseline = scored.compare_to_best_and(order, baselines)
+    systems = list(dict.fromkeys(map(system, order)))
+    baselines = {key: base for key in systems if (base := system((BASELINE, key[1], None))) in scored and base != key}
+    to_best, to_baseline = scored.compare_to_best_and(systems, baselines)
     best = results_by_key[order[0]]
     if get(primary).higher_is_better is not None:
-        corrected = scored.best(order, higher_is_better=up > 0)
+        corrected = scored.best(systems, higher_is_better=up > 0)
         results_by_key = {
             **results_by_key,
             order[0]: best.model_copy(update={"scores": {**best.scores, primary: corrected}}),
         }
     rows: list[StrategyResult] = []
     for key in order:
-        difference = to_best.get(key)
-        tied = key == order[0] or (difference.p_holm is not None and difference.p_holm > ALPHA if difference else None)
-        changes = {"to_best": difference, "to_baseline": to_baseline.get(key), "tied_for_best": tied}
+        difference = to_best.get(system(key))
+        tied = system(key) == order[0] or (
+            difference.p_holm is not None and difference.p_holm > ALPHA if difference else None
+        )
+        changes = {"to_best": difference, "to_baseline": to_baseline.get(system(key)), "tied_for_best": tied}
         rows.append(results_by_key[key].model_copy(update=changes))
     rows += [row for key, row in results_by_key.items() if key not in scored]
     return tuple(rows)

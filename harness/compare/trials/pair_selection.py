@@ -10,7 +10,7 @@ from harness.store.results_store import Selection, StoredTrial, select_newest
 
 
 def select(stored: Sequence[StoredTrial], labels: tuple[str, str], **filters: str | None) -> Selection:
-    """Select the newest records of two strategies.
+    """Select the newest records of the tasks that two strategies finished: of all strategies, for their spread counts.
 
     Args:
         stored: all records.
@@ -33,5 +33,13 @@ def select(stored: Sequence[StoredTrial], labels: tuple[str, str], **filters: st
             raise unknown("strategy", name, finished, where="the results", hint="'harness report' lists them.")
     if labels[0] == labels[1]:
         raise HarnessError(f"{labels[0]!r} is compared with itself: name two strategies.")
-    selection = select_newest(trials)
-    return Selection(tuple(trial for trial in selection.trials if trial.record.trial.label in labels), selection.notes)
+    places = [
+        {_task(trial) for trial in trials if trial.record.trial.label == label and isinstance(trial.record, Completed)}
+        for label in labels
+    ]
+    common = places[0] & places[1]
+    return select_newest([trial for trial in stored if _task(trial) in common])
+
+
+def _task(trial: StoredTrial) -> tuple[str, str]:
+    return trial.record.trial.suite, trial.record.trial.task

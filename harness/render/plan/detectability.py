@@ -9,9 +9,11 @@ from rich.text import Text
 
 from harness.compare.power.sample_size import TaskPower
 from harness.compare.prose.numbers import count, metric_title
+from harness.metrics import get
+from harness.metrics.statistical_power import too_few_items
 from harness.render.report.columns import UNKNOWN
 from harness.render.text.escape import plain
-from harness.render.text.tables import WIDE, TableColumn, new_table
+from harness.render.text.priority_table import PriorityColumn, PriorityTable
 
 
 def power(tasks: Sequence[TaskPower], difference: float) -> Iterator[RenderableType]:
@@ -24,14 +26,13 @@ def power(tasks: Sequence[TaskPower], difference: float) -> Iterator[RenderableT
     yield Text()
     yield Text(f"To show a true difference of {difference:g} between two strategies", style="bold")
     titles = ("task", "metric", "test items", "shows", "items needed", "seeds needed", "SD", "design effect", "seed SD")
+    ranks = (0, 1, 0, 0, 2, 3, 4, 5, 6)
+    cells = zip(*map(_cells, tasks), strict=True)
     columns = [
-        TableColumn(title, right=index > 1, no_wrap=index > 1, overflow="ellipsis", vertical="bottom")
-        for index, title in enumerate(titles)
+        PriorityColumn(title, texts, rank, right=index > 1)
+        for index, (title, texts, rank) in enumerate(zip(titles, cells, ranks, strict=True))
     ]
-    table = new_table(columns, padding=WIDE)
-    for task in tasks:
-        table.add_row(*map(Text, _cells(task)))
-    yield table
+    yield PriorityTable(columns, remedy="A wider terminal or --format json shows them.", indent=0)
     yield from (Text(line, style="dim") for line in _remarks(tasks))
 
 
@@ -41,13 +42,19 @@ def _cells(task: TaskPower) -> list[str]:
         plain(task.task),
         metric_title(task.metric),
         f"{task.items:,}{clusters}",
-        UNKNOWN if task.detectable is None else f"{task.detectable:.3f}",
+        _detectable(task),
         "no number" if task.needed_items is None else f"{task.needed_items:,}",
         UNKNOWN if task.needed_seeds is None else str(task.needed_seeds),
         f"{task.sd:.2f}",
         f"{task.design:.2f}",
         UNKNOWN if task.seed_sd is None else f"{task.seed_sd:.3f}",
     ]
+
+
+def _detectable(task: TaskPower) -> str:
+    if task.detectable is None:
+        return UNKNOWN
+    return "too few" if too_few_items(task.detectable, get(task.metric).bounds) else f"{task.detectable:.3f}"
 
 
 def _remarks(tasks: Sequence[TaskPower]) -> Iterator[str]:
