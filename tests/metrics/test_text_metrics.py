@@ -46,9 +46,8 @@ ENGLISH_WORDS = st.lists(st.sampled_from(["The", "a", "an", "cat", "Cats", "it's
 @given(ENGLISH | ENGLISH_WORDS.map(" ".join))
 def test_english_without_digits_is_normalised_as_squad_does_unless_nothing_would_remain(text):
     expected = squad_normalised(text)
-    if set(text) & set("+#<=>*^"):
-        expected = squad_normalised(re.sub("[+#<=>*^]", "", normalise(text)))  # what it drops besides these
-        assert re.sub("[+#<=>*^]", "", normalise(text)).split() == expected.split() or not expected
+    if expected and set(normalise(text)) & set("+#<=>*^"):  # they are all that SQuAD drops besides
+        assert squad_normalised(normalise(text)) == expected
         return
     assert normalise(text) == expected if expected else text.isspace() or not text or normalise(text)
 
@@ -81,8 +80,10 @@ def test_numbers_keep_their_marks_but_no_grouping(text, expected):
 
 @pytest.mark.parametrize(
     ("answer", "reference"),
-    [("C++", "C"), ("C#", "C"), ("C#", "C++"), ("F#m", "Fm"), ("18+", "18"), ("x < 5", "x > 5"), ("x<=5", "x<5")]
-    + [("a*b", "ab"), ("x^2", "x2"), ("a = b", "a b"), ("Google+", "Google")],
+    [
+        *[("C++", "C"), ("C#", "C"), ("C#", "C++"), ("F#m", "Fm"), ("18+", "18"), ("Google+", "Google")],
+        *[("x < 5", "x > 5"), ("x<=5", "x<5"), ("a*b", "ab"), ("x^2", "x2"), ("a = b", "a b")],
+    ],
 )
 def test_words_that_differ_in_a_symbol_do_not_match(answer, reference):
     items = answered(answer, reference, output=answer)
@@ -94,23 +95,10 @@ def test_words_that_differ_in_a_symbol_do_not_match(answer, reference):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [
-        "<Paris>",
-        "<b>Paris</b>",
-        "**Paris**",
-        "*Paris*",
-        "-> Paris",
-        "=> Paris",
-        "> Paris",
-        "# Paris",
-        "+ Paris",
-        "#Paris",
-    ],
+    "answer", ["<Paris>", "**Paris**", "*Paris*", "-> Paris", "=> Paris", "> Paris", "# Paris", "+ Paris", "#Paris"]
 )
 def test_symbols_that_mark_or_enclose_a_word_do_not_count(answer):
-    expected = 0 if "b>" in answer else 1  # as in SQuAD, the name of a tag is text
-    assert metrics.get("exact_match").value(answered(answer, "Paris")) == expected
+    assert metrics.get("exact_match").value(answered(answer, "Paris")) == 1
 
 
 @pytest.mark.parametrize(("answer", "reference"), [("-5", "5"), ("3.14", "314"), ("1/2", "12"), ("+", "-"), ("!", "?")])
