@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.compare.prose.numbers import count
+from harness.metrics.statistical_power import too_few_items
 from harness.render.text.tables import WIDE, TableColumn, indented, new_table
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
@@ -99,7 +101,7 @@ def planned_trials(
     for task in plan.tasks:
         sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)
         yield Text.assemble((task.name, "bold"), f" ({task.role}): {sizes}")
-        yield _line(_detectable(task))
+        yield _line(_detectable(count(task.sizes["test"], "test item"), task.detectable_difference))
         yield from (_line(f"Warning: {warning}", "yellow") for warning in task.warnings)
     yield Text(f"\n{len(pending)} of {len(plan.trials)} trials of suite {plan.suite} version {plan.version} to run.")
     budget = next((planned.trial.budget for planned in plan.trials if planned.trial.budget), None)
@@ -115,18 +117,14 @@ def planned_trials(
     )
 
 
-def _detectable(task: TaskPlan) -> str:
+def _detectable(items: str, difference: float) -> str:
     """Say what a test split shows, or that it is too small to compare."""
-    from harness.compare.prose.numbers import count  # noqa: PLC0415 - as above
-    from harness.metrics.statistical_power import too_few_items  # noqa: PLC0415
-
-    items, difference = count(task.sizes["test"], "test item"), task.detectable_difference
     if too_few_items(difference, (0.0, 1.0)):
         return f"{items}: too few to compare strategies"
     return f"smallest difference that {items} show: {100 * difference:.1f} points"
 
 
-def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: HourlyRate | None) -> PriorityTable:
+def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: HourlyRate | None) -> Table:
     """One row a trial; columns that say nothing are left out."""
     from harness.render.plan.forecast_cells import forecast_cells  # noqa: PLC0415 - as above
 
