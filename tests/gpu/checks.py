@@ -8,9 +8,10 @@ import torch
 from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.batched_decode import DecodeLimits
 from harness.decoding.packed_rows import Branch, pack_row
+from harness.decoding.timing import PassTimer
 from harness.forecast import memory
 from harness.measure.meter import Meter
-from harness.models.quantised import quantise
+from harness.models.quantised import dequantise, quantise
 from harness.training import adapters
 from harness.training.batches import TrainingSample
 from harness.training.losses import backward
@@ -91,6 +92,12 @@ def b3_packed_against_alone(scale):
     return figures
 
 
+def b2_exactness(scale):
+    """Compare packed, prefixed and stacked texts with each alone, in float32 with the 1B shape."""
+    model, _ = scale.model("1B", dtype=torch.float32, num_hidden_layers=scale.pick(4, 2))
+    return {"": max(architectures.differences(model.module.requires_grad_(True), packs=True).values())}
+
+
 def b4_batch_independence(scale):
     """Compare answers decoded in batches with those decoded alone, in the GPU's number format."""
     model, _ = scale.model("1B")
@@ -99,6 +106,36 @@ def b4_batch_independence(scale):
     alone, together = (batched_decode.decode_batched(model.module, prompts, limit) for limit in limits)
     agreeing = sum(a[0] == b[0] for a, b in zip(alone, together, strict=True))
     return {"first_token_share": agreeing / len(prompts)}
+
+
+def c2_quantised_gradients(scale):
+    """Compare the gradients of low-rank updates on 4-bit weights with those on the same weights dequantised."""
+    gradients = []
+    for dequantised in (False, True):
+        torch.manual_seed(0)
+        model, _ = scale.model("1B", num_hidden_layers=scale.pick(4, 2))
+        quantise(model.module)
+        if dequantised:
+            dequantise(model.module)
+        tuned = adapters.attach_low_rank(model, rank=8, alpha=16, dropout=0.0, targets="all-linear").module
+        for name, weight in tuned.named_parameters():
+            if "lora_" in name:
+                weight.data.fill_(0.01)
+        backward(tuned, samples(4, 32), 10**6)
+        gradients.append(torch.cat([w.grad.flatten().float() for w in tuned.parameters() if w.grad is not None]))
+    return {"cosine": torch.nn.functional.cosine_similarity(*gradients, dim=0).item()}
+
+
+def f1_timing(scale):
+    """Compare the seconds that prompts are charged with those of the whole call."""
+    model, _ = scale.model("1B")
+    prompts = [[5 + row, *range(20, 120)] for row in range(scale.pick(32, 4))]
+    timer = PassTimer(len(prompts), model.module.device)
+    scale.synchronize()
+    start = perf_counter()
+    batched_decode.decode_batched(model.module, prompts, DecodeLimits(scale.pick(32, 3), frozenset()), timer=timer)
+    scale.synchronize()
+    return {"share": (sum(timer.prefill_s) + sum(timer.decode_s)) / (perf_counter() - start)}
 
 
 def samples(count, tokens, predicted=3):
@@ -214,23 +251,29 @@ def r1_repetition(scale):
 
 CHECKS = (
     *(a0_ceilings, b1_new_lengths, b3_packed_against_alone, d1_training_memory, p1_scoring, p2_decoding, p3_training),
-    *(d2_own_peak, b4_batch_independence, r1_repetition),
+    *(d2_own_peak, b2_exactness, b4_batch_independence, c2_quantised_gradients, f1_timing, r1_repetition),
 )
 """In the order of what they decide, so that a run that is cut off leaves the most important."""
 
 LIMITS = {
     a0_ceilings: {"launch_us": ("<=", 8.0)},
     b1_new_lengths: {"first_pass_ms": ("<=", 10.0), "attention_math": ("<=", 0.0)},
+    b2_exactness: {"": ("<=", 1e-3)},
     b3_packed_against_alone: {"": ("<=", 1e-3)},
     b4_batch_independence: {"first_token_share": (">=", 0.97)},
+    c2_quantised_gradients: {"cosine": (">=", 0.999)},
     d1_training_memory: {"": ("between", (0.9, 1.1))},
     d2_own_peak: {"reserved_share": ("<=", 0.1)},
+    f1_timing: {"share": ("between", (0.98, 1.0))},
     p1_scoring: {"share": (">=", 0.40)},
     p2_decoding: {"1 rows, share": (">=", 0.15), "32 rows, share": (">=", 0.18)},
     p3_training: {"share": (">=", 0.25)},
     r1_repetition: {"nats": ("<=", 0.0)},
 }
 """By check: the end of a figure's name, and what it has to be on an H100."""
+
+EVERYWHERE = (b2_exactness, b3_packed_against_alone, b4_batch_independence, c2_quantised_gradients, r1_repetition)
+"""Checks whose limits hold on a processor too."""
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "between": lambda figure, limits: limits[0] <= figure <= limits[1]}
 

@@ -31,8 +31,8 @@ def test_a_check_keeps_its_limits(check, scale):
     if scale.measures:
         _keep(check.__name__, figures)
         assert not checks.missed(check, figures)
-    elif check in (checks.b3_packed_against_alone, checks.r1_repetition, checks.b4_batch_independence):
-        assert not checks.missed(check, figures)  # these hold on any device
+    elif check in checks.EVERYWHERE:
+        assert not checks.missed(check, figures)
 
 
 @pytest.mark.parametrize("scale", [on_gpu])
