@@ -1,4 +1,4 @@
-"""Reports as files: the page and its charts."""
+"""Reports as files: the page."""
 
 from __future__ import annotations
 
@@ -26,13 +26,11 @@ class PageOptions:
 
     Attributes:
         html: of the page; None: none, unless it is opened.
-        figures: folder of the charts.
         redacted: whether texts of restricted items are left out.
         opened: whether the browser opens the page.
     """
 
     html: Path | None = None
-    figures: Path | None = None
     redacted: bool = False
     opened: bool = False
 
@@ -46,8 +44,7 @@ class PageOptions:
 
 @without_garbage_collection()
 def write_pages(store: Store, suite: str | None, economics: Economics | None, options: PageOptions) -> None:
-    """Write the page, the charts, or both, and say where they are."""
-    from harness.compare.prose.numbers import count
+    """Write the page, and say where it is."""
     from harness.compare.report.comparison import compare
     from harness.compare.report.provenance import provenance
     from harness.compare.trials.stored_trials import read_trials
@@ -65,11 +62,6 @@ def write_pages(store: Store, suite: str | None, economics: Economics | None, op
         write_html(html, render(comparison, examples, origin, decisions_of(comparison, trials, economics), histories))
         if options.opened and not webbrowser.open(html.absolute().as_uri()):
             echo(f"No browser was found: open {html} yourself.", err=True)
-    if figures := options.figures:
-        from harness.render.html.all_charts import save
-
-        files = save(comparison, figures, origin.models)
-        console().print(f"{figures}: {count(len(files), 'file')}", highlight=False, markup=False)
 
 
 def write_html(path: Path, page: str) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from itertools import pairwise
 
 import pytest
@@ -11,14 +9,11 @@ import pytest
 from harness.compare.cost.breakeven import break_even
 from harness.compare.cost.money import Usage
 from harness.compare.decide.confidence import confidence, front, would_change
-from harness.render.html import canvas
-from harness.render.html.all_charts import save, task_charts
-from harness.render.html.canvas import WIDTH
-from harness.render.html.chart_labels import MAX_NAME_LENGTH, Box, place_labels, shorten, spread, text_width
+from harness.render.html.chart import ScatterChart
 from harness.render.html.cost_section import break_even_sentence
-from harness.render.html.dot_charts import Dot, DotPanel, draw_dots
 from harness.render.html.embedded_data import as_script
-from harness.render.html.page import MAX_PAGE_BYTES, render
+from harness.render.html.glossary import step_names
+from harness.render.html.page import MAX_PAGE_BYTES, render, task_charts
 from harness.render.html.page_text import dollars, mark_code, number
 from harness.render.report import json as as_json
 from tests.compare.test_economics import money
@@ -44,27 +39,29 @@ def data_of(page, name):
     return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def test_scores_behind_the_charts_are_those_of_the_json_report(report):
-    comparison, page = report
-    strategies = json.loads(as_json.render(comparison))["tasks"][0]["strategies"]
-    expected = {row["strategy"]: row["scores"]["accuracy"]["value"] for row in strategies if row["scores"]}
-    cells = Scan(figures(page)["task-1-scores"]).cells
-    names = [text for _, text in cells]
-    scores = {name: float(cells[names.index(name) + 1][0]) for name in expected}
-    assert scores == expected
+def main_cells(page):
+    """Cells of each row of the first task's main table, by strategy; and the titles."""
+    start = page.index('aria-label="Quality and costs of')
+    cells = Scan(page[start : page.index("</table>", start)]).cells
+    titles = [text for _, text in cells][: page[start : page.index("</thead>", start)].count("<th ")]
+    rows = [cells[n : n + len(titles)] for n in range(len(titles), len(cells), len(titles))]
+    return {row[0][1]: dict(zip(titles, row, strict=True)) for row in rows}
 
 
-def test_memory_and_time_behind_the_charts_are_those_of_the_json_report(report):
+def test_scores_memory_and_time_of_the_main_table_are_those_of_the_json_report(report):
     comparison, page = report
-    trials = json.loads(as_json.render(comparison))["trials"]
-    zero = next(trial for trial in trials if trial["strategy"] == "zero_shot")
-    for chart, expected in (
-        ("task-1-quality_memory", max(span["host_peak_bytes"] for span in zero["spans"].values())),
-        ("task-1-quality_time", sum(span["wall_s"] for span in zero["spans"].values())),
-    ):
-        cells = Scan(figures(page)[chart]).cells
-        index = [text for _, text in cells].index("zero_shot")
-        assert float(cells[index + 1][0]) == pytest.approx(expected)
+    document = json.loads(as_json.render(comparison))
+    rows = main_cells(page)
+    scores = {
+        row["strategy"]: row["scores"]["accuracy"]["value"]
+        for row in document["tasks"][0]["strategies"]
+        if row["scores"]
+    }
+    assert {name: float(row["accuracy"][0]) for name, row in rows.items()} == scores
+    spans = next(trial for trial in document["trials"] if trial["strategy"] == "zero_shot")["spans"].values()
+    memory, time = max(span["host_peak_bytes"] for span in spans), sum(span["wall_s"] for span in spans)
+    assert float(rows["zero_shot"]["peak memory"][0]) == pytest.approx(memory)
+    assert float(rows["zero_shot"]["total time"][0]) == pytest.approx(time)
 
 
 def test_costs_of_the_page_are_those_of_the_comparison(report):
@@ -127,7 +124,8 @@ def test_every_control_has_a_label_and_every_chart_a_text_and_a_table(page):
     drawings = [a for _, a in scan.tags if a.get("role") == "img"]
     assert drawings
     assert all(a.get("aria-label") for a in drawings)
-    assert all("<table" in figure for figure in figures(page).values())
+    with_numbers = {name for name, figure in figures(page).items() if "<table" in figure}
+    assert set(figures(page)) - with_numbers == {"task-1-scores", "task-1-quality"}  # the main table has theirs
     ids = [a["id"] for _, a in scan.tags if "id" in a]
     assert len(ids) == len(set(ids))
 
@@ -154,26 +152,27 @@ def test_examples_are_items_on_which_some_are_right_and_some_are_wrong(page):
     assert first == f"Judge the film.\n\nWhat of film number {int(example['id'])}?\nAnswer:"
 
 
-def test_charts_are_saved_as_svg_and_png_and_are_the_same_every_time(report, tmp_path):
-    paths = save(report[0], tmp_path / "a")
-    assert {path.suffix for path in paths} == {".svg", ".png"}
-    assert paths[0].read_text().startswith("<?xml")
-    second_paths = save(report[0], tmp_path / "b")
-    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in second_paths]
-
-
 def test_charts_show_training_seeds_and_what_strategies_take(report):
-    names = {chart.name for chart in task_charts(report[0].suites[0].tasks[0])}
-    assert {"scores", "quality_cost", "quality_time", "training", "seeds"} <= names
+    charts = {chart.name: chart for chart in task_charts(report[0].suites[0].tasks[0])}
+    assert {"scores", "quality", "training", "seeds", "forecast"} >= set(charts) >= {"scores", "quality", "training"}
+    drawing = charts["quality"].drawing
+    assert isinstance(drawing, ScatterChart)
+    assert [axis.key for axis in drawing.axes][:4] == ["accuracy", "cost", "time", "memory"]
+    assert {point.name for point in drawing.points} == {
+        row.label for row in report[0].suites[0].tasks[0].rows if row.scores
+    }
 
 
-def test_an_inline_chart_follows_the_page_and_keeps_its_texts(report):
-    chart = task_charts(report[0].suites[0].tasks[0])[0]
-    with canvas.style():
-        svg = canvas.inline(canvas.as_svg(chart.draw()), "x")
-    assert "#0b5fa5" not in svg
-    assert "var(--accent)" in svg
-    assert "rag&lt;k&gt;+lora" in svg
+def test_what_a_chart_draws_is_data_that_cannot_run(page):
+    drawing = re.search(r'<script type="application/json">(.*?)</script>', figures(page)["task-1-scores"])[1]
+    assert "rag<k>+lora" in [dot["name"] for dot in json.loads(drawing)["panels"][0]["dots"]]
+    assert not set("<>&") & set(drawing)
+
+
+def test_every_step_of_a_strategy_is_explained_at_its_name_and_in_the_glossary(page):
+    lora = next(a["title"] for a in Scan(page).of("th") if a.get("scope") == "row" and "lora: " in a.get("title", ""))
+    assert lora.removeprefix("lora: ") in page[page.index('id="strategies"') :]
+    assert step_names("lora(task=a)+rag(k=3)+full [8 trials, written] · small") == ["lora", "rag", "full"]
 
 
 def test_a_sentence_keeps_its_code_and_escapes_the_rest():
@@ -234,36 +233,13 @@ def test_a_break_even_is_said_with_its_bounds_and_none_from_single_timings():
     assert once.startswith("Which of `rag` and `lora` costs less cannot be said: hours were measured once")
 
 
-def test_labels_do_not_lie_on_one_another():
-    frame = Box(0, 0, 300, 300)
-    boxes = [box for box in place_labels([("same place", 150.0, 150.0)] * 6, [], frame) if box]
-    assert len(boxes) == 6
-    assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])
-    assert spread([10, 10, 10], 0, 100) == pytest.approx([0, 14, 28], abs=4.1)
-
-
-def test_the_command_writes_page_and_charts_and_says_where(store, tmp_path):
+def test_the_command_writes_the_page_and_says_where(store, tmp_path):
     from typer.testing import CliRunner
 
     from harness.cli import app
 
-    page, charts = tmp_path / "new" / "page.html", tmp_path / "charts"
-    outcome = CliRunner().invoke(
-        app, ["report", "--results", str(store.root), "--html", str(page), "--figures", str(charts)]
-    )
+    page = tmp_path / "new" / "page.html"
+    outcome = CliRunner().invoke(app, ["report", "--results", str(store.root), "--html", str(page)])
     assert outcome.exit_code == 0, outcome.output
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert len(list(charts.glob("*.svg"))) == len(list(charts.glob("*.png"))) > 4
     assert "opens in any browser" in outcome.output
-
-
-def test_help_does_not_import_what_draws():
-    code = "import sys; from harness.cli import app; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_chart_has_room_for_the_longest_name():
-    name = "lora(task=sentiment)+lora(task=questions)"
-    assert len(shorten(name)) == MAX_NAME_LENGTH
-    figure = draw_dots([DotPanel("accuracy", (Dot(name, 0.8, 0.7, 0.9),))])
-    assert figure.axes[0].get_position().x0 * WIDTH >= text_width(shorten(name)) + 8

@@ -8,7 +8,7 @@ from harness.compare.cost.breakeven import break_even
 from harness.compare.cost.money import CostPart, Money, Usage
 from harness.compare.table.result import Comparison
 from harness.render.html.chart import Cell, ChartTable, table
-from harness.render.html.embedded_data import priced_rows, task_name
+from harness.render.html.embedded_data import PricedRow, priced_rows, task_name
 from harness.render.html.page_text import dollars, number
 
 
@@ -20,6 +20,7 @@ class Costs:
         totals: a row per strategy; parts: components of each amount.
         first, second: row indices of the pair whose break-even is shown first.
         prices: names of the prices used.
+        at_usage: the cheapest of the rows that are best or tied with the best; empty where none of them is priced.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Costs:
     second: int
     break_even: str
     prices: tuple[str, ...]
+    at_usage: str
 
 
 def task_costs(comparison: Comparison) -> list[Costs]:
@@ -55,30 +57,47 @@ def break_even_sentence(names: tuple[str, str], money: tuple[Money, Money], usag
     )
 
 
-def _costs(name: str, rows: list[tuple[str, Money]], usage: Usage) -> Costs:
+def usage_sentence(task: str, rows: list[PricedRow], usage: Usage) -> str:
+    """State the cheapest row that is best or tied with the best, at a usage; empty where there is no choice."""
+    tied = sorted((row for row in rows if row.tied), key=lambda row: row.money.total_usd(usage))
+    if not tied or len(rows) == 1:
+        return ""
+    at = f"{task}: at {usage.requests_per_month:,.0f} requests a month over {usage.months:g} months"
+    total = dollars(tied[0].money.total_usd(usage))
+    if len(tied) == 1:
+        return f"{at}, `{tied[0].name}` costs {total}."
+    return f"{at}, the cheapest of the {len(tied)} priced strategies that tie for best is `{tied[0].name}`: {total}."
+
+
+def _costs(name: str, rows: list[PricedRow], usage: Usage) -> Costs:
     first, second = _pair(rows, usage)
     pair = (rows[first], rows[second])
-    sentence = break_even_sentence((pair[0][0], pair[1][0]), (pair[0][1], pair[1][1]), usage) if first != second else ""
-    cost_parts = [part for _, money in rows for part in _parts(money)]
+    sentence = (
+        break_even_sentence((pair[0].name, pair[1].name), (pair[0].money, pair[1].money), usage)
+        if first != second
+        else ""
+    )
+    cost_parts = [part for _, money, _ in rows for part in _parts(money)]
     return Costs(
         name=name,
-        names=tuple(name for name, _ in rows),
+        names=tuple(row.name for row in rows),
         totals=table(
-            ["strategy", "made once", "1,000 requests", "kept, a month", "made again", "a month", "whole horizon"],
-            [[strategy, *_amounts(money, usage)] for strategy, money in rows],
+            ["strategy", "once", "1,000 requests", "storage per month", "per update", "per month", "total"],
+            [[strategy, *_amounts(money, usage)] for strategy, money, _ in rows],
         ),
         parts=table(
             ["strategy", "paid", "for what", "quantity", "price", "amount"],
             [
                 (strategy, period, part.what, f"{part.quantity:.4g} {part.unit}", f"{part.price}: ${part.price_usd:g}",
                  Cell(dollars(part.usd), part.usd))
-                for strategy, money in rows for period, parts in _parts_by_period(money) for part in parts
+                for strategy, money, _ in rows for period, parts in _parts_by_period(money) for part in parts
             ],
         ),
         first=first,
         second=second,
         break_even=sentence,
         prices=tuple(dict.fromkeys(part.price for part in cost_parts)),
+        at_usage=usage_sentence(name, rows, usage),
     )  # fmt: skip
 
 
@@ -87,10 +106,12 @@ def _amounts(money: Money, usage: Usage) -> list[Cell]:
     return [Cell(dollars(a), a) for a in (*amounts, money.monthly_bill_usd(usage), money.total_usd(usage))]
 
 
-def _pair(rows: list[tuple[str, Money]], usage: Usage) -> tuple[int, int]:
+def _pair(rows: list[PricedRow], usage: Usage) -> tuple[int, int]:
     """Row indices: the best strategy, and the cheapest other with a break-even against it, else the cheapest other."""
-    candidates = sorted(range(1, len(rows)), key=lambda index: rows[index][1].total_usd(usage))
-    crossing = [index for index in candidates if break_even(rows[0][1], rows[index][1], usage).requests is not None]
+    candidates = sorted(range(1, len(rows)), key=lambda index: rows[index].money.total_usd(usage))
+    crossing = [
+        index for index in candidates if break_even(rows[0].money, rows[index].money, usage).requests is not None
+    ]
     return 0, next(iter([*crossing, *candidates]), 0)
 
 

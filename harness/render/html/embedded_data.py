@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.compare.cost.money import CostPart, Money
 from harness.compare.report.shown_items import ShownItem, TaskExamples
@@ -30,9 +30,17 @@ def money_data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def priced_rows(task: TaskResult) -> list[tuple[str, Money]]:
-    """The priced rows of a task, by name."""
-    return [(row_name(task, row), row.money) for row in task.rows if row.money]
+class PricedRow(NamedTuple):
+    """A row with its money; `tied`: best or tied with the best."""
+
+    name: str
+    money: Money
+    tied: bool
+
+
+def priced_rows(task: TaskResult) -> list[PricedRow]:
+    """The priced rows of a task."""
+    return [PricedRow(row_name(task, row), row.money, bool(row.tied_for_best)) for row in task.rows if row.money]
 
 
 def task_name(comparison: Comparison, task: TaskResult) -> str:
@@ -109,12 +117,13 @@ def _rows(task: TaskResult) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
+            "tied": tied,
             "fixed": [_part(part) for part in money.fixed],
             "request": [_part(part) for part in money.per_request],
             "month": [_part(part) for part in money.per_month],
             "update": [_part(part) for part in money.per_update],
         }
-        for name, money in priced_rows(task)
+        for name, money, tied in priced_rows(task)
     ]
 
 

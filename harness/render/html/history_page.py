@@ -10,10 +10,18 @@ from harness.compare.prose.numbers import change, count, metric_title
 from harness.compare.release.history import METHOD
 from harness.compare.release.series import FigureChange, History, Series, SeriesPoint
 from harness.measure.units import GIB, MIB
-from harness.metrics import get
-from harness.render.html.chart import Cell, Chart, ChartTable, estimate_cell, table
+from harness.render.html.chart import (
+    Cell,
+    Chart,
+    ChartTable,
+    ReleaseMark,
+    Strip,
+    StripChart,
+    estimate_cell,
+    table,
+    with_interval,
+)
 from harness.render.html.page_assets import EmbeddedChart, embed_chart, embedded_files, template_environment
-from harness.render.html.release_charts import ChartMark, Strip, draw_strips
 from harness.render.release.gate_report import amount
 from harness.render.release.history_report import short_commit
 from harness.render.report.columns import UNKNOWN
@@ -79,7 +87,7 @@ def render(history: History) -> str:
     """Write a standalone HTML page about a suite's releases."""
     parts = history_parts([history])
     template = template_environment().get_template("history_page.html.j2")
-    return template.render(**embedded_files(("page.js",)), title=plain(history.suite), histories=parts)
+    return template.render(**embedded_files(), title=plain(history.suite), histories=parts)
 
 
 def change_sentences(history: History) -> list[str]:
@@ -168,36 +176,33 @@ def _chart(history: History, series: Series, name: str) -> Chart:
             "By release, oldest first; ▲ clearly better, ▼ clearly worse. Bars are 95 % intervals: a score's own; "
             f"of what it took, that of the change from the release before, and no bar where there is none.{remainder}"
         ),
-        draw=lambda: draw_strips(_series_strips(series, points, releases), [plain(release) for release in releases]),
+        drawing=StripChart(tuple(_series_strips(series, points)), tuple(map(plain, releases))),
         table=_figure_table(series),
     )
 
 
-def _series_strips(series: Series, points: Sequence[SeriesPoint], releases: Sequence[str]) -> list[Strip]:
-    positions = {name: position for position, name in enumerate(releases)}
+def _series_strips(series: Series, points: Sequence[SeriesPoint]) -> list[Strip]:
     scores = [
-        ChartMark(positions[point.release], point.score.value, point.score.low, point.score.high, point.clear)
-        for point in points
-        if point.score
+        ReleaseMark(plain(point.release), with_interval(point.score), point.clear) for point in points if point.score
     ]
-    strips = [Strip(metric_title(series.metric), tuple(scores), get(series.metric).bounds)]
+    strips = [Strip(metric_title(series.metric), tuple(scores))]
     for name in _figure_names(series):
-        steps = [(positions[point.release], point.figures[name]) for point in points if name in point.figures]
+        steps = [(plain(point.release), point.figures[name]) for point in points if name in point.figures]
         if not steps:
             continue
         unit, scale = _axis_unit(steps[0][1].unit, max(step.value for _, step in steps))
         title = name if unit in name else f"{name}, {unit}"
-        strips.append(Strip(title, tuple(_chart_mark(position, step, scale) for position, step in steps)))
+        strips.append(Strip(title, tuple(_release_mark(release, step, scale) for release, step in steps)))
     return strips
 
 
-def _chart_mark(position: int, step: FigureChange, scale: float) -> ChartMark:
+def _release_mark(release: str, step: FigureChange, scale: float) -> ReleaseMark:
     """Mark of a figure in units of `scale`, with the interval of its change on the figure's scale."""
     low, high = step.low, step.high
     if not step.ratio or low is None or high is None:
-        return ChartMark(position, step.value / scale, clear=step.clear)
+        return ReleaseMark(release, (step.value / scale, None, None), step.clear)
     previous = step.value / step.ratio / scale
-    return ChartMark(position, step.value / scale, previous * low, previous * high, step.clear)
+    return ReleaseMark(release, (step.value / scale, previous * low, previous * high), step.clear)
 
 
 def _axis_unit(unit: str, maximum: float) -> tuple[str, float]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.api import ModelInfo
 from harness.compare.decide.choice import TaskDecision
-from harness.compare.decide.confidence import Confidence, confidence, scored, smallest_model, with_less, would_change
+from harness.compare.decide.confidence import Confidence, confidence, scored, with_less, would_change
 from harness.compare.decide.decision import Decision
 from harness.compare.prose.self_test_sentences import TITLES, note
 from harness.compare.release.series import History
@@ -17,18 +18,21 @@ from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
 from harness.records.redaction import REDACTED
 from harness.render.decision_report import basis, exclusions, remarks, rules
-from harness.render.html.all_charts import task_charts
-from harness.render.html.chart import Cell, ChartTable, row_name, table
+from harness.render.html.chart import Cell, Chart, ChartTable, row_name, table
 from harness.render.html.cost_section import task_costs
 from harness.render.html.embedded_data import as_script, example_data, money_data, task_name
+from harness.render.html.glossary import glossary
 from harness.render.html.history_page import history_parts
 from harness.render.html.page_assets import EmbeddedChart, embed_chart, embedded_files, mark_safe, template_environment
+from harness.render.html.quality_charts import main_table, quality_charts
+from harness.render.html.side_effect_charts import effect_charts
+from harness.render.html.training_charts import learning_charts
 from harness.render.report.columns import UNKNOWN, columns_of, completed_rows
 from harness.render.report.legend import heading, legend, unfinished_lines
 from harness.render.report.side_tables import side_tables
 from harness.render.text.escape import plain
 
-SCRIPTS = ("page.js", "costs.js", "examples.js")
+SCRIPTS = ("costs.js", "examples.js")
 MAX_PAGE_BYTES = 5_000_000
 """Size limit of the page; examples are halved until it fits."""
 MAX_LABEL_ROWS = 12
@@ -59,7 +63,7 @@ class TaskPage:
     headline: str
     verdict: tuple[str, ...]
     would_change: tuple[str, ...]
-    smallest: str | None
+    main: ChartTable | None
     charts: tuple[EmbeddedChart, ...]
     table: ChartTable | None
     classes: tuple[Classes, ...]
@@ -112,9 +116,10 @@ def render(
         "legend": legend(comparison),
         "notes": comparison.notes,
         "suite_warnings": [warning for suite in comparison.suites for warning in suite.warnings],
+        "glossary": glossary(comparison),
         "money_json": mark_safe(as_script(money_data(comparison))),
     }
-    template = template_environment().get_template("page.html.j2")
+    template = template_environment(context["glossary"]).get_template("page.html.j2")
     while True:
         data = mark_safe(as_script(example_data(comparison, examples)))
         context["restricted"] = sum(
@@ -132,6 +137,11 @@ def render(
         ]
 
 
+def task_charts(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
+    """The charts of one task, the most important first; `models` are those of the trials."""
+    return [*quality_charts(task, models), *effect_charts(task), *learning_charts(task)]
+
+
 def _task(task: TaskResult, page_id: str, name: str, provenance: Provenance, decision: TaskDecision | None) -> TaskPage:
     task_confidence = confidence(task)
     changes = (*exclusions(decision), *remarks(decision), *with_less(task)) if decision else would_change(task)
@@ -144,7 +154,7 @@ def _task(task: TaskResult, page_id: str, name: str, provenance: Provenance, dec
         headline=decision.verdict if decision else next(iter(task.verdict), ""),
         verdict=task.verdict,
         would_change=changes,
-        smallest=smallest_model(task, provenance.models),
+        main=main_table(task, provenance.models),
         charts=tuple(embed_chart(chart, page_id) for chart in task_charts(task, provenance.models)),
         table=_task_table(task),
         classes=_classes(task),

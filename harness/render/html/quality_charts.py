@@ -1,4 +1,4 @@
-"""Quality charts: scores, and scores against cost, time, memory, latency and model size."""
+"""The main table of a task and its two charts: scores, and any figure against any other."""
 
 from __future__ import annotations
 
@@ -9,154 +9,143 @@ from harness.api import ModelInfo
 from harness.compare.decide.confidence import front, scored
 from harness.compare.prose.numbers import metric_title
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.measure.units import GIB, seconds, size
-from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
+from harness.measure.units import seconds, size
+from harness.metrics import get
+from harness.render.html.chart import (
+    Amount,
+    Axis,
+    Cell,
+    Chart,
+    ChartTable,
+    Dot,
+    DotPanel,
+    Point,
+    ScatterChart,
+    change_cell,
+    dot_chart,
+    estimate_cell,
+    omission_note,
+    row_name,
+    table,
+    with_interval,
+)
 from harness.render.html.page_text import dollars
-from harness.render.html.scatter import Axis, ScatterPoint, draw_scatter
 from harness.render.report.columns import UNKNOWN
 
-MAX_LATENCY_SHARE = 0.95
-
-
-@dataclass(frozen=True)
-class ResourceAmount:
-    """Amount of a resource that a strategy uses, with its interval where there is one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
+LATENCY_SHARE = 0.5
+"""The percentile of latency in charts: the median."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource against which a score is drawn.
+    """What a strategy takes; `measure` gives None where it is unknown."""
 
-    Attributes:
-        measure: amount of a row; None where unknown.
-        note: sentence for the chart's description.
-        unit: the axis has ticks at round multiples of it.
-    """
-
-    name: str
-    title: str
-    axis: str
-    measure: Callable[[StrategyResult], ResourceAmount | None]
+    axis: Axis
+    measure: Callable[[StrategyResult], Amount | None]
     write: Callable[[float], str]
-    note: str = ""
-    unit: float = 1.0
+
+
+def main_table(task: TaskResult, models: Sequence[ModelInfo] = ()) -> ChartTable | None:
+    """A row per strategy: its score, differences, and what it takes; None where nothing has a score."""
+    rows, primary = scored(task), task.primary or ""
+    resources = _resources(task, rows, {model.name: model for model in models})
+    titles = ["strategy", metric_title(primary), "against the best", "against zero_shot"]
+    cells = [
+        [
+            row_name(task, row),
+            estimate_cell(row.scores[primary]),
+            change_cell(row.to_best),
+            change_cell(row.to_baseline),
+            *(_amount_cell(resource.measure(row), resource.write) for resource in resources),
+        ]
+        for row in rows
+    ]
+    return table([*titles, *(resource.axis.title for resource in resources)], cells) if rows else None
 
 
 def quality_charts(task: TaskResult, models: Sequence[ModelInfo] = ()) -> list[Chart]:
-    """The scores, and the score against each resource known for at least two rows."""
+    """The scores, and the score against what a strategy takes; their numbers are those of `main_table`."""
     rows = scored(task)
     if len(rows) < 2:
         return []
-    charts = [_score_chart(task, rows)]
-    for resource in _resources(task, rows, {model.name: model for model in models}):
-        amounts = [(row, amount) for row in rows if (amount := resource.measure(row)) is not None]
-        if len(amounts) > 1 and len({amount.value for _, amount in amounts}) > 1:
-            charts.append(_resource_chart(task, resource, amounts))
-    return charts
+    resources = _resources(task, rows, {model.name: model for model in models})
+    return [_score_chart(task, rows), *([_scatter(task, rows, resources)] if resources else [])]
 
 
 def _score_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart:
     primary = task.primary or ""
-    estimates = [(row, row.scores[primary]) for row in rows]
-    dots = [
-        Dot(row_name(task, row), estimate.value, estimate.low, estimate.high, bool(row.tied_for_best))
-        for row, estimate in estimates
-    ]
+    dots = [Dot(row_name(task, row), with_interval(row.scores[primary]), bool(row.tied_for_best)) for row in rows]
     title = metric_title(primary)
     lower = "" if task.higher_is_better else " Lower is better."
-    lower += omission_note([dot.name for dot in dots])
-    over = title if task.chance is None else f"{title} (dashed line: guessing)"
+    guessing = "" if task.chance is None else " Dashed line: guessing."
     return Chart(
         name="scores",
         title=f"Quality: {title}",
         description=(
-            f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best.{lower}"
+            f"{title.capitalize()} of each strategy with its 95 % interval. Blue: best, or tied with the best."
+            f"{guessing}{lower}{omission_note([dot.name for dot in dots])}"
         ),
-        draw=lambda: draw_dots([DotPanel(over, tuple(dots), line=task.chance)]),
-        table=table(
-            ["strategy", title, "against the best", "against zero_shot"],
-            [
-                (row_name(task, row), estimate_cell(estimate), change_cell(row.to_best), change_cell(row.to_baseline))
-                for row, estimate in estimates
-            ],
-        ),
+        drawing=dot_chart([DotPanel(title, tuple(dots), task.chance)]),
     )
 
 
-def _resource_chart(
-    task: TaskResult, resource: Resource, amounts: Sequence[tuple[StrategyResult, ResourceAmount]]
-) -> Chart:
+def _scatter(task: TaskResult, rows: Sequence[StrategyResult], resources: Sequence[Resource]) -> Chart:
     primary = task.primary or ""
-    coordinates = {index: (amount.value, row.scores[primary].value) for index, (row, amount) in enumerate(amounts)}
-    front_indices = front(coordinates, higher_is_better=task.higher_is_better)
-    points = [_point(task, row, amount, front=index in front_indices) for index, (row, amount) in enumerate(amounts)]
-    names = [row_name(task, amounts[index][0]) for index in front_indices]
-    title = metric_title(primary)
-    description = f"Line: beaten by none in both ({', '.join(names)}). Bars: 95 % intervals. {resource.note}"
+    metrics = [primary, *sorted({name for row in rows for name in row.scores} - {primary})]
+    scores = [Axis(name, metric_title(name), "", get(name).higher_is_better is not False) for name in metrics]
+    first = resources[0]
+    taken = {i: first_amount[0] for i, row in enumerate(rows) if (first_amount := first.measure(row))}
+    indices = front(
+        {i: (x, rows[i].scores[primary].value) for i, x in taken.items()}, higher_is_better=task.higher_is_better
+    )
+    names = ", ".join(row_name(task, rows[i]) for i in indices)
+    points = [
+        Point(
+            row_name(task, row),
+            {name: with_interval(estimate) for name, estimate in row.scores.items()}
+            | {r.axis.key: resource_amount for r in resources if (resource_amount := r.measure(row))},
+            bool(row.tied_for_best),
+        )
+        for row in rows
+    ]
     return Chart(
-        name=f"quality_{resource.name}",
-        title=f"Quality against {resource.title}",
-        description=description.strip(),
-        draw=lambda: draw_scatter(
-            points, title=title, axis=Axis(resource.axis, resource.write, resource.unit), chance=task.chance
+        name="quality",
+        title="Quality against what it takes",
+        description=(
+            f"Line: Pareto front (no strategy is both better and cheaper); of {metric_title(primary)} and "
+            f"{first.axis.title}: {names}. Bars: 95 % intervals, of time from the fastest to the slowest seed."
         ),
-        table=table(
-            ["strategy", resource.axis, title, "not beaten in both"],
-            [
-                (
-                    row_name(task, row),
-                    _amount_cell(amount, resource.write),
-                    estimate_cell(row.scores[primary]),
-                    "yes" if index in front_indices else "no",
-                )
-                for index, (row, amount) in enumerate(amounts)
-            ],
+        drawing=ScatterChart(
+            tuple(points), (scores[0], *(resource.axis for resource in resources), *scores[1:]), task.chance
         ),
     )
 
 
-def _point(task: TaskResult, row: StrategyResult, amount: ResourceAmount, *, front: bool) -> ScatterPoint:
-    estimate = row.scores[task.primary or ""]
-    return ScatterPoint(
-        name=row_name(task, row),
-        x=amount.value,
-        y=estimate.value,
-        x_low=amount.low,
-        x_high=amount.high,
-        y_low=estimate.low,
-        y_high=estimate.high,
-        strong=bool(row.tied_for_best),
-        front=front,
-    )
-
-
-def _amount_cell(amount: ResourceAmount, write: Callable[[float], str]) -> Cell:
-    cell = number_cell(amount.value, write)
-    if amount.low is None and amount.high is None:
-        return cell
-    low, high = (UNKNOWN if end is None else write(end) for end in (amount.low, amount.high))
-    return cell._replace(text=f"{cell.text} [{low}, {high}]")
+def _amount_cell(resource_amount: Amount | None, write: Callable[[float], str]) -> Cell:
+    if resource_amount is None:
+        return Cell(UNKNOWN)
+    value, *ends = resource_amount
+    bounds = "" if ends == [None, None] else f" [{', '.join(UNKNOWN if end is None else write(end) for end in ends)}]"
+    return Cell(f"{write(value)}{bounds}", value)
 
 
 def _resources(task: TaskResult, rows: Sequence[StrategyResult], models: Mapping[str, ModelInfo]) -> list[Resource]:
-    resources: list[Resource] = []
-    if any(row.money for row in rows):
-        resources.append(
-            Resource("cost", "cost", "USD for 1,000 requests", _money, dollars, "What is paid once is not in it.")
-        )
-    if task.speed_comparable:
-        resources += [_TIME, _GPU if any(row.cost and row.cost.gpu_peak_bytes for row in rows) else _MEMORY]
-        resources.append(_latency(rows) if any(row.cost and row.cost.latency for row in rows) else _ITEM)
-    if len({row.model for row in rows}) > 1:
-        resources.append(
-            Resource("model", "the model's size", "parameters", lambda row: _parameters(row, models), parameters)
-        )
-    return resources
+    """The resources with at least two different amounts; times and memory only where one machine took them."""
+    on_gpu = any(row.cost and row.cost.gpu_peak_bytes for row in rows)
+    with_requests = any(row.cost and row.cost.latency for row in rows)
+    costs, speeds, model_sizes = (
+        [Resource(Axis("cost", "USD for 1,000 requests", "usd"), _money, dollars)],
+        [
+            Resource(Axis("time", "total time", "s"), _time, seconds),
+            Resource(Axis("memory", f"peak {'GPU ' if on_gpu else ''}memory", "bytes"), _memory(gpu=on_gpu), size),
+            Resource(Axis("latency", "median latency (p50)", "s"), _latency, seconds)
+            if with_requests
+            else Resource(Axis("latency", "time an item, in batches", "s"), _item, seconds),
+        ],
+        [Resource(Axis("model", "model parameters", "parameters"), lambda row: _size(row, models), parameters)],
+    )
+    resources = [*costs, *(speeds if task.speed_comparable else []), *model_sizes]
+    return [r for r in resources if len({found[0] for row in rows if (found := r.measure(row))}) > 1]
 
 
 def parameters(value: float) -> str:
@@ -164,90 +153,38 @@ def parameters(value: float) -> str:
     return f"{value / 1e9:.3g} B" if value >= 999.5e6 else f"{value / 1e6:.3g} M"
 
 
-def _money(row: StrategyResult) -> ResourceAmount | None:
+def _money(row: StrategyResult) -> Amount | None:
     if row.money is None:
         return None
     low, high = row.money.per_1000_bounds_usd or (None, None)
-    return ResourceAmount(row.money.per_1000_usd, low, high)
+    return row.money.per_1000_usd, low, high
 
 
-def _time(row: StrategyResult) -> ResourceAmount | None:
+def _time(row: StrategyResult) -> Amount | None:
     if row.cost is None:
         return None
-    seed_times = [trial.cost.total_s for trial in row.trials if trial.cost]
-    return (
-        ResourceAmount(row.cost.total_s, min(seed_times), max(seed_times))
-        if len(seed_times) > 1
-        else ResourceAmount(row.cost.total_s)
-    )
+    times = [trial.cost.total_s for trial in row.trials if trial.cost]
+    low, high = (min(times), max(times)) if len(times) > 1 else (None, None)
+    return row.cost.total_s, low, high
 
 
-def _memory(row: StrategyResult) -> ResourceAmount | None:
-    return ResourceAmount(row.cost.host_peak_bytes) if row.cost and row.cost.host_peak_bytes else None
+def _memory(*, gpu: bool) -> Callable[[StrategyResult], Amount | None]:
+    def measure(row: StrategyResult) -> Amount | None:
+        peak = row.cost and (row.cost.gpu_peak_bytes if gpu else row.cost.host_peak_bytes)
+        return (peak, None, None) if peak else None
+
+    return measure
 
 
-def _gpu(row: StrategyResult) -> ResourceAmount | None:
-    return ResourceAmount(row.cost.gpu_peak_bytes) if row.cost and row.cost.gpu_peak_bytes else None
+def _latency(row: StrategyResult) -> Amount | None:
+    quantiles = row.cost.latency.wall if row.cost and row.cost.latency else ()
+    return next(((q.value_s, q.low_s, q.high_s) for q in quantiles if q.share == LATENCY_SHARE), None)
 
 
-def _latency(rows: Sequence[StrategyResult]) -> Resource:
-    """Latency at the highest percentile, up to `MAX_LATENCY_SHARE`, that every row with requests has."""
-    shares = [
-        {percentile.share for percentile in row.cost.latency.wall} for row in rows if row.cost and row.cost.latency
-    ]
-    share = max(
-        (candidate for candidate in set.intersection(*shares) if candidate <= MAX_LATENCY_SHARE),
-        default=MAX_LATENCY_SHARE,
-    )
-
-    def measure(row: StrategyResult) -> ResourceAmount | None:
-        percentiles = row.cost.latency.wall if row.cost and row.cost.latency else ()
-        return next(
-            (
-                ResourceAmount(percentile.value_s, percentile.low_s, percentile.high_s)
-                for percentile in percentiles
-                if percentile.share == share
-            ),
-            None,
-        )
-
-    title = f"latency that {share:.0%} of the requests keep to"
-    note = "From question to answer; no bar across where so few requests leave an end open."
-    return Resource("latency", "latency", title, measure, seconds, note)
+def _item(row: StrategyResult) -> Amount | None:
+    return (1 / row.cost.items_per_s, None, None) if row.cost and row.cost.items_per_s else None
 
 
-def _item(row: StrategyResult) -> ResourceAmount | None:
-    return ResourceAmount(1 / row.cost.items_per_s) if row.cost and row.cost.items_per_s else None
-
-
-def _parameters(row: StrategyResult, models: Mapping[str, ModelInfo]) -> ResourceAmount | None:
+def _size(row: StrategyResult, models: Mapping[str, ModelInfo]) -> Amount | None:
     model = models.get(row.model)
-    return ResourceAmount(model.parameters) if model and model.parameters else None
-
-
-_TIME = Resource(
-    "time", "time", "total time, training and testing", _time, seconds,
-    "All phases, loading included; across: the fastest to the slowest seed.",
-)  # fmt: skip
-_MEMORY = Resource(
-    "memory",
-    "memory",
-    "peak memory",
-    _memory,
-    size,
-    "The highest of any phase; without an interval, for it was measured once.",
-    GIB,
-)
-_GPU = Resource(
-    "memory",
-    "GPU memory",
-    "peak GPU memory",
-    _gpu,
-    size,
-    "The highest of any phase; without an interval, for it was measured once.",
-    GIB,
-)
-_ITEM = Resource(
-    "latency", "answering time", "time an item, answered in batches", _item, seconds,
-    "Single requests were not timed in these trials; without an interval, for it was measured once.",
-)  # fmt: skip
+    return (model.parameters, None, None) if model and model.parameters else None

@@ -11,9 +11,23 @@ from harness.compare.stats.estimates import Difference
 from harness.compare.table.result import StrategyResult, TaskResult
 from harness.measure.units import seconds, size
 from harness.metrics import get
-from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
-from harness.render.html.scatter import Axis, ScatterPoint, draw_scatter
+from harness.render.html.chart import (
+    Axis,
+    Cell,
+    Chart,
+    Dot,
+    DotPanel,
+    Point,
+    ScatterChart,
+    change_cell,
+    dot_chart,
+    estimate_cell,
+    number_cell,
+    omission_note,
+    row_name,
+    table,
+    with_interval,
+)
 from harness.render.text.escape import plain
 
 Reader = Callable[[StrategyResult], Difference | None]
@@ -21,9 +35,9 @@ Reader = Callable[[StrategyResult], Difference | None]
 MAX_PANELS = 3
 """Panels with readable intervals on a small screen."""
 CONTROL_TITLES = {
-    "oracle": "passages with\nthe answer",
-    "random": "random\npassages",
-    "none": "no\npassages",
+    "oracle": "passages with the answer",
+    "random": "random passages",
+    "none": "no passages",
 }
 
 
@@ -63,7 +77,7 @@ def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> lis
         part = range(first, min(first + MAX_PANELS - 1, len(effects)))
         columns = [("gain", {name: gains[name] for name in names if name in gains})]
         columns += [(effects[index].title, changes[index]) for index in part]
-        panels = [DotPanel(title.replace(": ", "\n"), _dots(names, by), line=0) for title, by in columns]
+        panels = [DotPanel(title, _dots(names, by), line=0) for title, by in columns]
         meanings = [f"{effects[i].title}: {effects[i].meaning}{effects[i].direction}" for i in part]
         part_number = first // (MAX_PANELS - 1) + 1
         number = f"_{part_number}" if first else ""
@@ -75,7 +89,7 @@ def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> lis
                     "Change against zero_shot or before (95 %). Gain: on this task. "
                     f"{'; '.join(meanings)}.{omission_note(names)}"
                 ),
-                draw=lambda panels=panels: draw_dots(panels),
+                drawing=dot_chart(panels),
                 table=table(
                     ["strategy", *(title for title, _ in columns)],
                     [[name, *(change_cell(by.get(name)) for _, by in columns)] for name in names],
@@ -86,7 +100,7 @@ def _side_effect_charts(task: TaskResult, rows: Sequence[StrategyResult]) -> lis
 
 
 def _dots(names: Sequence[str], changes: dict[str, Difference]) -> tuple[Dot, ...]:
-    return tuple(Dot(n, changes[n].value, changes[n].low, changes[n].high) for n in names if n in changes)
+    return tuple(Dot(n, with_interval(changes[n])) for n in names if n in changes)
 
 
 def _effects(rows: Sequence[StrategyResult]) -> list[SideEffect]:
@@ -142,7 +156,7 @@ def _control_chart(
     panels = [
         DotPanel(
             CONTROL_TITLES.get(variant, plain(variant)),
-            tuple(Dot(n, c.change.value, c.change.low, c.change.high) for n, c in controls if c.ablation == variant),
+            tuple(Dot(n, with_interval(c.change)) for n, c in controls if c.ablation == variant),
             line=0,
         )
         for variant in variants[:MAX_PANELS]
@@ -155,7 +169,7 @@ def _control_chart(
         description=(
             f"Change of {score} against the usual way, on the same items, with 95 % intervals.{remainder}{omission}"
         ),
-        draw=lambda: draw_dots(panels, same_scale=True),
+        drawing=dot_chart(panels),
         table=table(
             ["strategy", "asked", score, "change", "instruction"],
             [
@@ -170,7 +184,14 @@ def _forecast_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
     forecasts = [(row, row.cost, row.cost.forecast) for row in rows if row.cost and row.cost.forecast]
     if not forecasts:
         return None
-    points = [ScatterPoint(row_name(task, row), forecast.total_s, cost.total_s) for row, cost, forecast in forecasts]
+    points = [
+        Point(
+            row_name(task, row),
+            {"measured": (cost.total_s, None, None), "predicted": (forecast.total_s, None, None)},
+        )
+        for row, cost, forecast in forecasts
+    ]
+    axes = (Axis("measured", "measured time", "s"), Axis("predicted", "predicted time", "s"))
     cells: list[Sequence[Cell | str]] = []
     for row, cost, forecast in forecasts:
         time_error = cost.total_s / forecast.total_s - 1 if forecast.total_s else None
@@ -193,8 +214,8 @@ def _forecast_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
     return Chart(
         name="forecast",
         title="Predicted against measured",
-        description="Seconds that were measured, against those that were predicted before the trials ran.",
-        draw=lambda: draw_scatter(points, title="measured seconds", axis=Axis("predicted time", seconds)),
+        description="Measured time against the time predicted before the trials ran. Line: measured as predicted.",
+        drawing=ScatterChart(tuple(points), axes, identity=True),
         table=table(
             ["strategy", "predicted time", "measured time", "off by", "predicted memory", "measured memory", "off by"],
             cells,

@@ -8,13 +8,25 @@ from harness.compare.decide.confidence import scored
 from harness.compare.prose.numbers import listing, metric_title
 from harness.compare.table.findings import Curve
 from harness.compare.table.result import StrategyResult, TaskResult
-from harness.render.html.canvas import SERIES
-from harness.render.html.chart import Cell, Chart, change_cell, estimate_cell, number_cell, row_name, table
-from harness.render.html.dot_charts import Dot, DotPanel, draw_dots, omission_note
-from harness.render.html.line_charts import Line, draw_lines
+from harness.render.html.chart import (
+    Cell,
+    Chart,
+    Dot,
+    DotPanel,
+    Line,
+    LineChart,
+    change_cell,
+    dot_chart,
+    estimate_cell,
+    number_cell,
+    omission_note,
+    row_name,
+    table,
+    with_interval,
+)
 from harness.render.report.columns import UNKNOWN
 
-MAX_LINES = len(SERIES)
+MAX_LINES = 6
 """Distinguishable lines of one chart; the table has all."""
 
 
@@ -38,11 +50,10 @@ def _training_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
     if not runs:
         return None
     chart_lines: list[Line] = []
-    for index, (curve, names) in enumerate(list(runs.values())[:MAX_LINES]):
-        name = listing(names)
-        chart_lines.append(Line(name, tuple((float(step), loss) for step, loss in curve.loss), series=index))
-        if checks := _checks(curve):
-            chart_lines.append(Line(name, checks, series=index, dashed=True, show_name=False))
+    for curve, names in list(runs.values())[:MAX_LINES]:
+        for losses, dashed in ((curve.loss, False), (_checks(curve), True)):
+            points = tuple((float(step), loss, None, None) for step, loss in losses)
+            chart_lines.append(Line(listing(names), points, dashed))
     remainder = f" The table has {len(runs) - MAX_LINES} more." if len(runs) > MAX_LINES else ""
     return Chart(
         name="training",
@@ -50,7 +61,7 @@ def _training_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
         description=(
             f"Loss, nats a token, by optimiser step: solid on training items, broken on validation items.{remainder}"
         ),
-        draw=lambda: draw_lines(chart_lines, title="loss, nats a token", x_title="optimiser step"),
+        drawing=LineChart(tuple(chart_lines), "loss, nats a token", "optimiser step"),
         table=table(
             [
                 "strategy",
@@ -90,11 +101,9 @@ def _learning_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
     chart_lines = [
         Line(
             row_name(task, row),
-            tuple((float(point.train_items), point.score.value) for point in row.learning_curve),
-            tuple((point.score.low, point.score.high) for point in row.learning_curve),
-            series=index,
+            tuple((float(point.train_items), *with_interval(point.score)) for point in row.learning_curve),
         )
-        for index, row in enumerate(curved[:MAX_LINES])
+        for row in curved[:MAX_LINES]
     ]
     sizes = sorted({point.train_items for row in curved for point in row.learning_curve})
     cells = [
@@ -109,7 +118,7 @@ def _learning_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart |
         description=(
             f"{title.capitalize()} by number of training items, on the same test items, with 95 % intervals.{remainder}"
         ),
-        draw=lambda: draw_lines(chart_lines, title=title, x_title="training items", ticks=sizes),
+        drawing=LineChart(tuple(chart_lines), title, "training items", tuple(map(float, sizes))),
         table=table(["strategy", "training items", title, "gain over the next smaller"], cells),
     )
 
@@ -125,9 +134,7 @@ def _seed_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | Non
         estimate = row.scores[primary]
         seed_scores = [(trial.seed, trial.scores[primary].value) for trial in row.trials if primary in trial.scores]
         values = tuple(value for _, value in seed_scores)
-        chart_dots.append(
-            Dot(row_name(task, row), estimate.value, estimate.low, estimate.high, bool(row.tied_for_best), values)
-        )
+        chart_dots.append(Dot(row_name(task, row), with_interval(estimate), bool(row.tied_for_best), values))
         share = number_cell(estimate.seed_share, "{:.0%}".format)
         single = ", ".join(f"{seed}: {value:.3f}" for seed, value in seed_scores)
         cells.append(
@@ -144,6 +151,6 @@ def _seed_chart(task: TaskResult, rows: Sequence[StrategyResult]) -> Chart | Non
         name="seeds",
         title="Spread over seeds",
         description=f"{title.capitalize()} of each seed (strokes) and of all together (dot, 95 % interval).{omission}",
-        draw=lambda: draw_dots([DotPanel(title, tuple(chart_dots))]),
+        drawing=dot_chart([DotPanel(title, tuple(chart_dots))]),
         table=table(["strategy", title, "standard deviation", "seeds' share of the variance", "each seed"], cells),
     )

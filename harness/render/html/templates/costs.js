@@ -75,12 +75,26 @@
     }));
   };
 
+  const linesOf = new Map([...document.querySelectorAll(".cost")].map((section) => [section, [...section.querySelectorAll("table.totals tbody tr")]])); // before a reader sorts
+  const cheapest = (rows, use) => {
+    const tied = rows.filter((row) => row.tied);
+    const [best] = [...tied].sort((a, b) => total(a, use) - total(b, use));
+    const at = `at ${use.requests.toLocaleString("en-US")} requests a month over ${use.months.toLocaleString("en-US")} months`;
+    return tied.length > 1
+      ? `${at}, the cheapest of the ${tied.length} priced strategies that tie for best is \`${best.name}\`: ${dollars(total(best, use))}.`
+      : `${at}, \`${best.name}\` costs ${dollars(total(best, use))}.`;
+  };
+
   const show = () => {
     const use = usage();
+    document.querySelectorAll(".at-usage").forEach((element) => {
+      const { name, rows } = data.tasks[Number(element.dataset.task)];
+      say(element, `${name}: ${cheapest(rows, use)}`);
+    });
     field("factor-shown").textContent = factor().toLocaleString("en-US", { maximumFractionDigits: 2 });
     document.querySelectorAll(".cost").forEach((section) => {
       const rows = data.tasks[Number(section.dataset.task)].rows;
-      section.querySelectorAll("table.totals tbody tr").forEach((line, place) => {
+      linesOf.get(section).forEach((line, place) => {
         const row = rows[place];
         const amounts = [sum(row.fixed), 1000 * sum(row.request), sum(row.month), sum(row.update), total(row, use) / use.months, total(row, use)];
         amounts.forEach((amount, column) => {

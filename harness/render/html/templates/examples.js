@@ -4,7 +4,7 @@
   const form = document.getElementById("filters");
   if (!form) return;
   const field = (name) => document.getElementById(name);
-  const PAGE = 5;
+  const PAGE = 3;
   let page = 0;
 
   const made = (kind, name, text) => {
@@ -20,10 +20,10 @@
   }));
   const task = () => data.tasks[Number(field("x-task").value)];
   const prompt = (place, answer) => data.texts[task().begin[place]] + data.texts[answer.p];
-  const holds = (example, words) => {
+  const holds = (example, matches) => {
     const texts = [example.id, data.texts[example.input], ...example.references, ...example.choices];
     example.answers.forEach((answer, place) => texts.push(answer.a || "", data.texts[answer.o], prompt(place, answer)));
-    return texts.join("\n").toLowerCase().includes(words);
+    return matches(texts.join("\n"));
   };
   const fits = {
     any: () => true,
@@ -35,9 +35,11 @@
   };
   const found = () => {
     const [first, second] = [Number(field("x-first").value), Number(field("x-second").value)];
-    const words = field("x-text").value.trim().toLowerCase();
+    const words = field("x-text").value.trim();
+    const pattern = field("x-regex").checked && new RegExp(words, "ium");
+    const matches = pattern ? (text) => pattern.test(text) : (text) => text.toLowerCase().includes(words.toLowerCase());
     const fit = fits[field("x-right").value];
-    return task().examples.filter((one) => fit(one.answers[first].r, one.answers[second].r) && (!words || holds(one, words)));
+    return task().examples.filter((one) => fit(one.answers[first].r, one.answers[second].r) && (!words || holds(one, matches)));
   };
 
   const unfold = (title, fill) => {
@@ -46,8 +48,29 @@
     details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) fill(details); });
     return details;
   };
-  const labelled = (title, text) => {
-    const box = made("div", "verbatim", text);
+  // Where a reference stands in a text, it is marked; of fixed choices every prompt names all.
+  const marked = (text, references) => {
+    const sought = references.filter((reference) => reference.trim().length > 1).map((reference) => reference.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    if (!sought.length) return [text];
+    return text.split(new RegExp(`(${sought.join("|")})`, "iu")).map((part, place) => (place % 2 ? made("mark", "", part) : part));
+  };
+  // Words of two texts by their longest common subsequence: deleted, inserted and common.
+  const difference = (before, after) => {
+    const [a, b] = [before, after].map((text) => text.split(/(\s+)/).slice(0, 800));
+    const lengths = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+    for (let i = a.length - 1; i >= 0; i -= 1) for (let j = b.length - 1; j >= 0; j -= 1) lengths[i][j] = a[i] === b[j] ? lengths[i + 1][j + 1] + 1 : Math.max(lengths[i + 1][j], lengths[i][j + 1]);
+    const parts = [];
+    let [i, j] = [0, 0];
+    while (i < a.length || j < b.length) {
+      if (i < a.length && j < b.length && a[i] === b[j]) { parts.push(a[i]); i += 1; j += 1; }
+      else if (j >= b.length || (i < a.length && lengths[i + 1][j] >= lengths[i][j + 1])) { parts.push(made("del", "", a[i])); i += 1; }
+      else { parts.push(made("ins", "", b[j])); j += 1; }
+    }
+    return parts;
+  };
+  const labelled = (title, parts) => {
+    const box = made("div", "verbatim");
+    box.append(...parts);
     box.tabIndex = 0;
     box.setAttribute("role", "region");
     box.setAttribute("aria-label", title);
@@ -59,14 +82,15 @@
     return [...groups.values()];
   };
   const told = (places, example) => (details) => {
+    const sought = example.choices.length ? [] : example.references;
     const text = (place) => prompt(place, example.answers[place]) + "\u0000" + data.texts[example.answers[place].o];
     alike(places, text).forEach((same) => {
       const answer = example.answers[same[0]];
       const names = same.map((place) => task().rows[place]).join(", ");
       const score = answer.s === null ? "" : `, score ${answer.s}`;
-      details.append(...labelled(`Prompt of ${names}`, prompt(same[0], answer)));
+      details.append(...labelled(`Prompt of ${names}`, marked(prompt(same[0], answer), sought)));
       if (answer.d.length) details.append(made("p", "note", `Passages sent, best first: ${answer.d.join(", ")}`));
-      details.append(...labelled(`Output of ${names} (read as: ${data.texts[answer.h] || "it is"}${score})`, data.texts[answer.o]));
+      details.append(...labelled(`Output of ${names} (read as: ${data.texts[answer.h] || "it is"}${score})`, marked(data.texts[answer.o], sought)));
     });
   };
   const group = (places, example) => {
@@ -92,11 +116,23 @@
     const answered = (place) => JSON.stringify([example.answers[place].r, example.answers[place].a]);
     alike([...example.answers.keys()], answered).sort((a, b) => Number(example.answers[b[0]].r) - Number(example.answers[a[0]].r)).forEach((places) => list.append(group(places, example)));
     article.append(reference, list);
+    const [first, second] = [Number(field("x-first").value), Number(field("x-second").value)];
+    const [before, after] = [first, second].map((place) => data.texts[example.answers[place].o]);
+    if (before !== after) article.append(unfold(`Difference: ${task().rows[first]} to ${task().rows[second]}`, (details) => details.append(...labelled("Only the first wrote what is struck out; only the second what is underlined", difference(before, after)))));
     return article;
   };
 
   const show = () => {
-    const every = found();
+    let every = [];
+    field("x-text").setCustomValidity("");
+    try {
+      every = found();
+    } catch (error) {
+      field("x-text").setCustomValidity(error.message);
+      field("x-list").replaceChildren();
+      field("x-count").textContent = `This is no regular expression: ${error.message}`;
+      return;
+    }
     const pages = Math.max(1, Math.ceil(every.length / PAGE));
     page = Math.min(page, pages - 1);
     field("x-list").replaceChildren(...every.slice(page * PAGE, (page + 1) * PAGE).map(card));

@@ -1,5 +1,5 @@
 "use strict";
-// What the whole page shares: light and dark, and what is unfolded for print.
+// What the whole page shares: light and dark, links that open what they point into, and what is unfolded for print.
 (() => {
   const root = document.documentElement;
   root.classList.add("scripted");
@@ -14,10 +14,28 @@
   system.addEventListener("change", show);
   show();
 
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let element = target; element; element = element.parentElement) if (element.tagName === "DETAILS") element.open = true;
+    dispatchEvent(new Event("resize")); // charts that come into view are drawn before the way is measured
+    target.scrollIntoView();
+    document.querySelectorAll("nav a").forEach((link) => {
+      if (link.hash === location.hash) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  };
+  addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("a[href^='#']");
+    if (link && link.hash === location.hash) setTimeout(reveal); // a second click on the same link
+  });
+  addEventListener("load", reveal);
+
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("#costs details:not([open]), #provenance details:not([open])")];
-    opened.forEach((one) => { one.open = true; });
+    opened = [...document.querySelectorAll("details:not([open])")].filter((details) => !details.closest("#examples, figure"));
+    opened.forEach((details) => { details.open = true; });
   });
-  addEventListener("afterprint", () => opened.forEach((one) => { one.open = false; }));
+  addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
 })();
