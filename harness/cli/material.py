@@ -174,7 +174,15 @@ class InitOptions:
         str | None, typer.Option("--input", metavar="COLUMN", help="Column with the question or text.")
     ] = None
     reference: Annotated[
-        str | None, typer.Option("--reference", metavar="COLUMN", help="Column with the right answer.")
+        str | None,
+        typer.Option("--reference", metavar="COLUMN", help="Column with the answer; conversations need none."),
+    ] = None
+    choices: Annotated[
+        str | None,
+        typer.Option("--choices", metavar="COLUMN", help="Column with the list of choices: multiple choice."),
+    ] = None
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="COLUMN", help="Column with who asks, for restricted passages.")
     ] = None
     row_id: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column with the id of a row.")] = None
     cluster: Annotated[

@@ -28,8 +28,10 @@ def collect(options: InitOptions) -> Generator[Material]:
 
 
 def _of_columns(options: InitOptions, scratch: Path) -> Material:
-    if not options.data or not options.column or not options.reference:
-        raise HarnessError("--data, --input and --reference are needed: a table, what is asked and the right answer.")
+    if not options.data or not options.column:
+        raise HarnessError("--data and --input are needed: a table, and its column with the question.")
+    if options.choices and options.kind:
+        raise HarnessError(f"--choices makes a multiple choice, --kind {options.kind} none: leave one of them out.")
     if options.evidence and not options.corpus:
         raise HarnessError("--evidence names passages of a corpus: give --corpus too.")
     source = ""
@@ -40,16 +42,25 @@ def _of_columns(options: InitOptions, scratch: Path) -> Material:
         files = {"data": Path(options.data)}
     if options.test:
         files = {"train": files.get("train", files.get("data", Path())), "test": options.test}
-    optional = {"id": options.row_id, "cluster": options.cluster, "evidence": options.evidence}
-    columns = {"input": options.column, "reference": options.reference}
-    columns |= {key: column for key, column in optional.items() if column}
-    return Material(files, columns, options.corpus, options.kind, groups=tuple(options.group or ()), source=source)
+    optional = {
+        "reference": options.reference,
+        "choices": options.choices,
+        "id": options.row_id,
+        "cluster": options.cluster,
+        "evidence": options.evidence,
+        "user": options.user,
+    }
+    columns = {"input": options.column, **{key: column for key, column in optional.items() if column}}
+    kind = "multiple_choice" if options.choices else options.kind
+    return Material(files, columns, options.corpus, kind, groups=tuple(options.group or ()), source=source)
 
 
 def _of_task_file(options: InitOptions, scratch: Path) -> Material:
     flags = (
         options.column,
         options.reference,
+        options.choices,
+        options.user,
         options.row_id,
         options.cluster,
         options.evidence,

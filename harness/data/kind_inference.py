@@ -65,11 +65,11 @@ def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> Inferen
     if has_corpus:
         alternative: Kind = "generation" if sure else "classification"
         return Inference("qa", alternative, f'{holds}, and there is a corpus: kind "qa".', sure)
-    words = f"{middle:g} words in the middle"
+    words = f"median length {middle:g} {'word' if middle == 1 else 'words'}"
     if middle <= SHORT_WORDS:
         alternative = "generation" if sure else "classification"
-        return Inference("qa", alternative, f'{holds}, short texts of {words}: kind "qa".', sure)
-    return Inference("generation", "qa", f'{holds}, texts of {words}: kind "generation".', sure)
+        return Inference("qa", alternative, f'{holds}, short texts, {words}: kind "qa".', sure)
+    return Inference("generation", "qa", f'{holds}, texts, {words}: kind "generation".', sure)
 
 
 def _are_labels(counts: Counter[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.api import Example
+from harness.api import Example, Passage
 from harness.data.class_balance import BALANCED_METRIC, is_uneven
 from harness.data.leaks import Leak
 from harness.data.normalised_text import alike_labels, difference
@@ -14,11 +14,12 @@ MOST_ALIKE = 5
 
 
 def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
-    """Count the test items that are in the training data."""
+    """Count the test items that are in the training or validation split, which are searched together."""
     exact = [leak for leak in leaks if leak.exact]
     near = [leak for leak in leaks if not leak.exact]
-    singular = ("1 test item is in the training data too", "1 test item is a near-duplicate of a training item")
-    plural = ("test items are in the training data too", "test items are near-duplicates of training items")
+    where, alike = "in the training or validation split too", "training or validation item"
+    singular = (f"1 test item is {where}", f"1 test item is a near-duplicate of a {alike}")
+    plural = (f"test items are {where}", f"test items are near-duplicates of a {alike}")
     for group, one_item, more_items in zip((exact, near), singular, plural, strict=True):
         if group:
             subject = one_item if len(group) == 1 else f"{len(group)} {more_items}"
@@ -26,6 +27,15 @@ def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
                 f"{subject} ({len(group) / tests:.1%} of {tests}): "
                 f"for example {group[0].test_id} and {group[0].train_id} (similarity {group[0].similarity:.2f})."
             )
+
+
+def access_notes(passages: Sequence[Passage], test: Sequence[Example]) -> Iterator[str]:
+    """Warn where no test item may read any passage: all are restricted, and no item says who asks."""
+    if passages and all(passage.readers for passage in passages) and not any(example.query.user for example in test):
+        yield (
+            f"every passage of the corpus ({len(passages)}) is restricted, and no test item says who asks: retrieval "
+            "finds nothing. Name the column of who asks by 'user', or leave out the readers of what everybody may read."
+        )
 
 
 def label_notes(task: TaskConfig, labels: tuple[str, ...], splits: Splits, train: Sequence[Example]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from harness.api import Kind
 from harness.data import builtin_suites
 from harness.data.bad_rows import MOST_NAMED
 from harness.data.content_hash import sha256_of
+from harness.data.conversations import turns_of
 from harness.data.corpus import evidence_index
 from harness.data.documents import SUFFIXES
 from harness.data.kind_inference import Inference, infer_kind
@@ -19,7 +20,7 @@ from harness.data.splits import DEFAULT_VALIDATION
 from harness.data.suite import load_suite
 from harness.data.suite_draft import Draft, data_sheet, sizes_of
 from harness.data.table_files import read_table
-from harness.data.table_rows import TableRows
+from harness.data.table_rows import TableRows, cell_at
 from harness.errors import HarnessError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -48,8 +49,8 @@ class Material:
 
     Attributes:
         files: table by key of the task: ``data`` (to be split), or ``train``, ``test`` and maybe ``validation``.
-        columns: column by key of the task: ``input``, ``reference`` and, as used, ``id``, ``cluster``, ``evidence``
-            and ``choices``.
+        columns: column by key of the task: ``input`` and, as used, ``reference``, ``id``, ``cluster``, ``evidence``,
+            ``user`` and ``choices``.
         corpus: folder of documents, or a table with id, text and title; None: nothing to retrieve from.
         kind: of the task; None: inferred from the references.
         instruction: None: made of the names of the columns.
@@ -122,6 +123,8 @@ def _kind(material: Material, table: TableRows, choose: Callable[[Inference], Ki
     asked, reference = material.columns["input"], material.columns.get("reference", "")
     if asked == reference:
         raise HarnessError(f"--input and --reference are both {asked!r}: the answer would stand in the question.")
+    if not reference and material.kind != "language_modelling":
+        return _without_reference(material, table, asked)
     if material.kind in ("multiple_choice", "language_modelling"):
         return material.kind, f'Kind "{material.kind}".'
     inference = infer_kind(table, reference, has_corpus=material.corpus is not None)
@@ -131,6 +134,34 @@ def _kind(material: Material, table: TableRows, choose: Callable[[Inference], Ki
         return inference.kind, inference.sentence
     kind = choose(inference)
     return kind, f'Kind "{kind}", as chosen.'
+
+
+def _without_reference(material: Material, table: TableRows, asked: str) -> tuple[Kind, str]:
+    """Return the kind of a task whose answers are the last turns of its conversations.
+
+    Raises:
+        HarnessError: the cells hold no conversations, or the kind needs a column of answers.
+    """
+    if not any(turns_of(cell_at(row, asked)) for row in table.rows):
+        raise HarnessError(f"column {asked!r} of {table.name} holds no conversations: name the answers by --reference.")
+    kind: Kind = material.kind or "generation"
+    if kind not in ("qa", "generation"):
+        raise HarnessError(f"a task of kind {kind!r} needs its answers in a column of their own: give --reference.")
+    why = "as asked" if material.kind else "of conversations, whose last turns are the answers"
+    return kind, f'Kind "{kind}", {why}.'
+
+
+def _reference_as(material: Material, table: TableRows) -> str | None:
+    """Return how the answers name a choice: None for its text, else ``letter`` or ``index``."""
+    if "choices" not in material.columns or "reference" not in material.columns:
+        return None
+    answers = {cell_at(row, material.columns["reference"]) for row in table.rows[:MOST_COMPARED]}
+    texts = {str(answer).strip() for answer in answers}
+    choices = [cell_at(row, material.columns["choices"]) for row in table.rows[:MOST_COMPARED]]
+    known = {str(choice).strip() for cell in choices if isinstance(cell, list) for choice in cell}
+    if texts <= known:
+        return None
+    return "index" if all(text.isdigit() for text in texts) else "letter"
 
 
 def _draft(name: str, kind: Kind, material: Material, tables: Mapping[str, TableRows], scratch: Path) -> Draft:
@@ -144,11 +175,14 @@ def _draft(name: str, kind: Kind, material: Material, tables: Mapping[str, Table
     instruction = material.instruction
     if instruction is None:
         instruction = _instruction(
-            kind, list(tables.values()), material.columns["input"], material.columns["reference"]
+            kind, list(tables.values()), material.columns["input"], material.columns.get("reference", "answer")
         )
     files = {key: path.name for key, path in material.files.items()}
     columns = dict(material.columns)
-    return Draft(name, kind, files, columns, corpus, instruction, groups=material.groups, source=material.source)
+    form = _reference_as(material, next(iter(tables.values())))
+    return Draft(
+        name, kind, files, columns, corpus, instruction, material.groups, reference_as=form, source=material.source
+    )
 
 
 def _validation_size(train: TableRows) -> int:
@@ -227,6 +261,8 @@ def _instruction(kind: Kind, tables: Sequence[TableRows], asked: str, reference:
     if kind == "classification":
         labels = sorted({label for table in tables for label in table.texts(reference)})
         return f"Which {_words(reference)} fits this {_words(asked)}? One of: {', '.join(labels)}."
+    if kind == "multiple_choice":
+        return "Choose the right answer."
     if kind == "qa":
         return "Answer the question with as few words as possible."
     return f"Write the {_words(reference)} for this {_words(asked)}."

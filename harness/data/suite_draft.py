@@ -15,9 +15,10 @@ class Draft:
 
     Attributes:
         files: table by key of the task: ``data``, or ``train``, ``test`` and maybe ``validation``.
-        columns: column by key of the task: ``input``, ``reference`` and, as used, ``id``, ``cluster``, ``evidence``
-            and ``choices``.
+        columns: column by key of the task: ``input`` and, as used, ``reference``, ``id``, ``cluster``, ``evidence``,
+            ``user`` and ``choices``.
         groups: columns that divide the items into slices.
+        reference_as: how the answers name a choice, ``letter`` or ``index``; None: by its text.
         offers: key and column of a line that is written as a comment.
         source: where the table comes from, for the data sheet.
     """
@@ -29,6 +30,7 @@ class Draft:
     corpus: str | None = None
     instruction: str = ""
     groups: tuple[str, ...] = ()
+    reference_as: str | None = None
     offers: dict[str, str] = field(default_factory=dict[str, str])
     source: str = ""
 
@@ -54,6 +56,7 @@ class Draft:
             f"name = {quote(self.name)}",
             f"kind = {quote(self.kind)}",
             *(f"{key} = {quote(name)}" for key, name in {**self.files, **self.columns}.items()),
+            *([f"reference_as = {quote(self.reference_as)}"] if self.reference_as else []),
             *([f"corpus = {quote(self.corpus)}"] if self.corpus else []),
             *([f"groups = [{', '.join(map(quote, self.groups))}]"] if self.groups else []),
             *([f"instruction = {quote(self.instruction)}"] if self.instruction else []),

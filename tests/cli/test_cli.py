@@ -105,7 +105,7 @@ def test_no_command_shows_the_help(command):
 def test_plan_shows_trials_reasons_sizes_and_what_the_test_sets_can_tell(command, suite, model):
     code, out, _ = command("plan", suite, "--model", model, "--strategy", "zero_shot", "--strategy", "lora+rag")
     assert code == 0
-    assert "skipped: rag needs a corpus; task 'sentiment' has none" in out
+    assert out.count("rag needs a corpus; task 'sentiment' has none") == 1
     assert "40 train, 10 validation, 30 test" in out
     assert "smallest difference that 30 test items show: 25.6 points" in out
     assert "2 of 3 trials of suite mine version 3 to run." in out
@@ -138,7 +138,7 @@ def test_a_run_tells_each_ending_prints_the_report_and_goes_on_where_it_was(comm
     code, out, _ = command(*arguments, "--strategy", "rag")
     assert code == 0
     assert "completed in" not in out
-    assert "skipped: rag needs a corpus; task 'sentiment' has none" in out
+    assert out.count("skipped: rag needs a corpus; task 'sentiment' has none") == 1
 
 
 def test_a_run_with_a_failed_trial_ends_with_1_and_shows_the_reason(command, suite, model, doubles, monkeypatch):

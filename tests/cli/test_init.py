@@ -71,7 +71,7 @@ def test_a_task_of_lm_evaluation_harness_becomes_a_multiple_choice(command, tmp_
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--input", "text"), "--data, --input and --reference are needed"),
+        (("--input", "text"), "--data and --input are needed"),
         (("--data", "x.csv", "--input", "a", "--reference", "b", "--evidence", "c"), "give --corpus too"),
         (("--data", "hf://", "--input", "a", "--reference", "b"), "names no data set"),
     ],
@@ -80,3 +80,51 @@ def test_flags_that_do_not_fit_together_are_one_line(command, tmp_path: Path, fl
     code, _, err = command("init", "mine", *flags, "--folder", tmp_path)
     assert code == 2
     assert message in err
+
+
+def init(command, folder: Path, name: str, rows, *flags):
+    """Create a suite from rows; gives (exit code, stdout, stderr)."""
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return command("init", name, "--data", folder / f"{name}.jsonl", "--folder", folder, *flags)
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [(lambda i: ["one", "two"][i % 2], None), (lambda i: "AB"[i % 2], "letter"), (lambda i: i % 2, "index")],
+)
+def test_choices_make_a_multiple_choice_whatever_its_answers_are_called(command, tmp_path: Path, answer, written):
+    rows = [{"q": f"what is {i * 7919}?", "options": ["one", "two"], "right": answer(i)} for i in range(60)]
+    code, _, err = init(
+        command, tmp_path, "numbers", rows, "--input", "q", "--reference", "right", "--choices", "options"
+    )
+    assert (code, err) == (0, "")
+    assert ("reference_as" in (tmp_path / "numbers" / "suite.toml").read_text()) == (written is not None)
+    prepared = prepare(load_suite(tmp_path / "numbers"), "numbers")
+    assert prepared.info.kind == "multiple_choice"
+    assert {example.references[0] for example in prepared.test} == {"one", "two"}
+
+
+def test_conversations_need_no_column_of_answers(command, tmp_path: Path):
+    rows = [
+        {"chat": [{"role": "user", "content": f"ticket {i * 7919}"}, {"role": "assistant", "content": f"done {i}"}]}
+        for i in range(60)
+    ]
+    code, out, err = init(command, tmp_path, "chats", rows, "--input", "chat")
+    assert (code, err) == (0, "")
+    assert 'Kind "generation", of conversations' in out
+    assert prepare(load_suite(tmp_path / "chats"), "chats").test[0].references[0].startswith("done ")
+    code, _, err = init(command, tmp_path, "texts", [{"chat": f"ticket {i}"} for i in range(60)], "--input", "chat")
+    assert (code, "holds no conversations: name the answers by --reference" in err) == (2, True)
+
+
+def test_who_asks_is_named_by_a_flag_and_missed_where_all_passages_are_restricted(command, tmp_path: Path):
+    rows = [{"q": f"What opens door {i * 7919}?", "a": f"key {i}", "who": "ann"} for i in range(60)]
+    docs = [{"id": f"p{i}", "text": f"Door {i * 7919} opens with key {i}.", "readers": ["ann"]} for i in range(60)]
+    (tmp_path / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in docs))
+    flags = ("--input", "q", "--reference", "a", "--corpus", tmp_path / "docs.jsonl")
+    code, out, _ = init(command, tmp_path, "open", rows, *flags)
+    assert code == 0
+    assert "every passage of the corpus (60) is restricted, and no test item says who asks" in out
+    code, out, _ = init(command, tmp_path, "known", rows, *flags, "--user", "who")
+    assert (code, "is restricted" in out) == (0, False)
+    assert prepare(load_suite(tmp_path / "known"), "known").test[0].query.user == "ann"

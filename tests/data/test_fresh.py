@@ -51,7 +51,7 @@ def test_a_limit_of_the_test_split_is_one_of_fresh_items(suite, moods):
 def test_items_that_training_has_seen_are_told(suite, moods):
     leaked = prepare(suite, "moods").task_data.train[0]
     fresh = prepare(suite, "moods", fresh=moods([*ROWS, f'"{leaked.query.input}",{leaked.references[0]}']))
-    assert any("1 test item is in the training data too" in text for text in fresh.info.warnings)
+    assert any("1 test item is in the training or validation split too" in text for text in fresh.info.warnings)
 
 
 def test_other_formats_and_columns_that_need_not_be_there(suite, tmp_path):

@@ -67,8 +67,9 @@ def test_given_files_are_used_as_they_are_and_their_leaks_reported(tmp_path: Pat
     assert (len(prepared.task_data.train), len(prepared.test)) == (30, 4)
     exact, almost = prepared.info.warnings
     pair = "for example test.csv:{0} and train.csv:{0} (similarity {1})."
-    assert exact == f"1 test item is in the training data too (25.0% of 4): {pair.format(2, '1.00')}"
-    assert almost == f"1 test item is a near-duplicate of a training item (25.0% of 4): {pair.format(3, '0.96')}"
+    assert exact == f"1 test item is in the training or validation split too (25.0% of 4): {pair.format(2, '1.00')}"
+    near = "1 test item is a near-duplicate of a training or validation item"
+    assert almost == f"{near} (25.0% of 4): {pair.format(3, '0.96')}"
     assert [leak.exact for leak in prepared.leaks] == [True, False]
 
 

@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.compare.prose.numbers import count
-from harness.metrics.statistical_power import too_few_items
+from harness.render.text.escape import plain
+from harness.render.text.priority_table import PriorityColumn, PriorityTable
 from harness.render.text.tables import WIDE, TableColumn, indented, new_table
 
 if TYPE_CHECKING:  # a list of strategies need not load what makes plans
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a list of strategies need not load what makes plans
     from harness.data.sources import Source
     from harness.data.suite import Suite
     from harness.plan.discover import StrategyListing
-    from harness.plan.planner import Plan
+    from harness.plan.planner import Plan, TaskPlan
     from harness.records.planned_trial import PlannedTrial
 
 
@@ -92,16 +92,15 @@ def planned_trials(
     from harness.render.plan.forecast_cells import forecast_lines  # noqa: PLC0415 - a list of strategies needs none of it
 
     yield _trial_table(plan, {planned.trial.key for planned in pending}, rate)
-    if any(planned.forecast for planned in plan.trials):  # there was no room for reasons in the table
-        for reason in dict.fromkeys(planned.skip for planned in plan.trials if planned.skip):
-            labels = dict.fromkeys(planned.trial.label for planned in plan.trials if planned.skip == reason)
-            yield Text(f"skipped: {', '.join(labels)}: {reason}", style="yellow")
+    for reason in dict.fromkeys(planned.skip for planned in plan.trials if planned.skip):
+        labels = dict.fromkeys(planned.trial.label for planned in plan.trials if planned.skip == reason)
+        yield Text(f"Skipped {', '.join(labels)}: {reason}", style="yellow")
     yield from forecast_lines(pending, rate)
     yield Text()
     for task in plan.tasks:
         sizes = ", ".join(f"{size:,} {name}" for name, size in task.sizes.items() if size)
         yield Text.assemble((task.name, "bold"), f" ({task.role}): {sizes}")
-        yield _line(_detectable(count(task.sizes["test"], "test item"), task.detectable_difference))
+        yield _line(_detectable(task))
         yield from (_line(f"Warning: {warning}", "yellow") for warning in task.warnings)
     yield Text(f"\n{len(pending)} of {len(plan.trials)} trials of suite {plan.suite} version {plan.version} to run.")
     budget = next((planned.trial.budget for planned in plan.trials if planned.trial.budget), None)
@@ -117,37 +116,43 @@ def planned_trials(
     )
 
 
-def _detectable(items: str, difference: float) -> str:
+def _detectable(task: TaskPlan) -> str:
     """Say what a test split shows, or that it is too small to compare."""
+    from harness.compare.prose.numbers import count  # noqa: PLC0415 - as above
+    from harness.metrics.statistical_power import too_few_items  # noqa: PLC0415
+
+    items, difference = count(task.sizes["test"], "test item"), task.detectable_difference
     if too_few_items(difference, (0.0, 1.0)):
         return f"{items}: too few to compare strategies"
     return f"smallest difference that {items} show: {100 * difference:.1f} points"
 
 
-def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: HourlyRate | None) -> Table:
+def _trial_table(plan: Plan, pending_keys: AbstractSet[str], rate: HourlyRate | None) -> PriorityTable:
     """One row a trial; columns that say nothing are left out."""
     from harness.render.plan.forecast_cells import forecast_cells  # noqa: PLC0415 - as above
 
-    with_models = len({planned.trial.model for planned in plan.trials}) > 1
-    with_sizes = any(planned.trial.train_items for planned in plan.trials)
-    with_forecasts = any(planned.forecast for planned in plan.trials)
-    forecast_titles = ("memory", "time", *(["USD"] if rate else [])) if with_forecasts else ()
-    model_titles, size_titles = ("model",) if with_models else (), ("items",) if with_sizes else ()
-    table = _table("task", "strategy", *model_titles, "seed", *size_titles, *forecast_titles, "", header=True)
-    for planned in plan.trials:
-        trial, is_pending = planned.trial, planned.trial.key in pending_keys
-        skipped = "skipped" if with_forecasts else f"skipped: {planned.skip}"  # with a forecast there is no room
-        cells = (
-            trial.task,
-            trial.label,
-            *([trial.model] if with_models else []),
-            str(trial.seed),
-            *([f"{trial.train_items:,}" if trial.train_items else "all"] if with_sizes else []),
-            *(forecast_cells(planned, rate) if with_forecasts else ()),
-            skipped if planned.skip else "to run" if is_pending else "finished",
-        )
-        table.add_row(*map(Text, cells), style="yellow" if planned.skip else "" if is_pending else "dim")
-    return table
+    trials = [planned.trial for planned in plan.trials]
+    forecasts = list(zip(*[forecast_cells(planned, rate) for planned in plan.trials], strict=True))
+    states = [
+        "skipped" if planned.skip else "to run" if planned.trial.key in pending_keys else "finished"
+        for planned in plan.trials
+    ]
+    columns = [
+        PriorityColumn("task", [trial.task for trial in trials]),
+        PriorityColumn("strategy", [plain(trial.label) for trial in trials]),
+        PriorityColumn("", states),
+    ]
+    if len({trial.model for trial in trials}) > 1:
+        columns.insert(2, PriorityColumn("model", [plain(trial.model) for trial in trials], 1))
+    columns.insert(-1, PriorityColumn("seed", [str(trial.seed) for trial in trials], 4, right=True))
+    if any(trial.train_items for trial in trials):
+        sizes = [f"{trial.train_items:,}" if trial.train_items else "all" for trial in trials]
+        columns.insert(-1, PriorityColumn("items", sizes, 3, right=True))
+    if any(planned.forecast for planned in plan.trials):
+        for (title, rank), cells in zip((("memory", 5), ("time", 2), ("USD", 6)), forecasts, strict=False):
+            columns.insert(-1, PriorityColumn(title, cells, rank, right=True))
+    styles = [{"skipped": "yellow", "finished": "dim"}.get(state, "") for state in states]
+    return PriorityTable(columns, styles, remedy="A wider terminal or --format json shows them.", indent=0)
 
 
 def _table(*titles: str, header: bool = False) -> Table:

@@ -30,7 +30,7 @@ from harness.records.record import Completed, Trial
 from harness.render.text.escape import plain
 from harness.store.record_file import Record
 
-_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
+_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red")}
 _ALIKE = Forecast(phases_s={"whole": 1.0})
 """Stands for the forecast of each trial where some have none."""
 
@@ -133,13 +133,13 @@ class _Lines:
             self._time_left.start(event.planned, monotonic())
         if not isinstance(event, Finished) or event.record is None:
             return
-        self._ended += event.record.status != "skipped"
         self._time_left.end(event.planned, event.wall_s, event.record)
-        line = ending(event.planned, event.record, event.wall_s)
-        if event.record.status != "skipped":
-            line = f"[{self._ended}/{self._total}] {line}"
-            if self._ended < self._total:
-                line += f" ({time_left(self._time_left.seconds(monotonic()))})"
+        if event.record.status == "skipped":
+            return  # the report says once why
+        self._ended += 1
+        line = f"[{self._ended}/{self._total}] {ending(event.planned, event.record, event.wall_s)}"
+        if self._ended < self._total:
+            line += f" ({time_left(self._time_left.seconds(monotonic()))})"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -178,14 +178,15 @@ class _Live:
         )
 
     def _end(self, event: Finished, record: Record) -> None:
+        self._time_left.end(event.planned, event.wall_s, record)
+        self._progress.update(self._trial, visible=False)
+        if record.status == "skipped":
+            return  # the report says once why
         mark, style = _MARKS[record.status]
         line = Text(f"{mark} ", style=style).append(ending(event.planned, record, event.wall_s), style="default")
         self._progress.console.print(line, highlight=False)
-        if record.status != "skipped":
-            self._time_left.end(event.planned, event.wall_s, record)
-            self._ended += 1
-            self._progress.update(self._run, completed=self._ended)
-        self._progress.update(self._trial, visible=False)
+        self._ended += 1
+        self._progress.update(self._run, completed=self._ended)
 
     def _run_text(self) -> str:
         remaining = time_left(self._time_left.seconds(monotonic())) if self._ended < self._total else "done"
