@@ -27,7 +27,8 @@ _OTHER = -1e6
 class Majority(Step):
     """The same answer to every question, without reading it: the label that most training items have.
 
-    Where every item brings its own choices, the answer is the text, or else the position, that is right most often.
+    Of sets of labels it is the commonest set. Where every item brings its own choices, the answer is the text, or else
+    the position, that is right most often.
     """
 
     needs: ClassVar[Needs] = Needs(task=frozenset({"train", "choices"}))
@@ -40,10 +41,12 @@ class Majority(Step):
         labels = system.task.choices
         answers = [example.references[0] for example in task.train]
         counts = Counter(answers)
-        if labels:
+        if labels and system.task.kind == "classification":
             shares = tuple(log((counts[label] + 1) / (len(answers) + len(labels))) for label in labels)
             text = max(labels, key=lambda label: counts[label])
             constant = ConstantModel(system.model.info, text, 0, shares)
+        elif labels:
+            constant = ConstantModel(system.model.info, counts.most_common(1)[0][0], 0)
         else:
             constant = ConstantModel(system.model.info, counts.most_common(1)[0][0], _position(task.train))
         return system.replace(model=constant, exemplars=None, retriever=None, reasoning=None)

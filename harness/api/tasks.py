@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["classification", "multiple_choice", "qa", "generation", "preference", "language_modelling"]
+Kind = Literal[
+    "classification", "multi_label", "multiple_choice", "qa", "generation", "preference", "language_modelling"
+]
 Provision = Literal["train", "choices", "corpus", "preferences", "reward"]
 Form = Literal["auto", "chat", "plain", "bare"]
 Capability = Literal["generate", "score_choices", "train"]
@@ -119,7 +121,7 @@ class Task:
 
     Attributes:
         instruction: the sentence that opens every prompt.
-        choices: the labels of a classification task; empty where every query brings its own.
+        choices: the labels of a classification or multi-label task; empty where every query brings its own.
         max_new_tokens: where generation stops at the latest.
         form: ``chat`` uses the tokenizer's template, ``plain`` labelled lines of text; ``auto``: chat where the
             tokenizer has a template. Small models often answer the plain form better. ``bare`` is the text itself, with
@@ -183,7 +185,7 @@ class TaskData:
         provisions: set[Provision] = set()
         if self.train:
             provisions.add("train")
-        if self.task.kind in ("classification", "multiple_choice"):
+        if self.task.kind in ("classification", "multi_label", "multiple_choice"):
             provisions.add("choices")
         if self.corpus:
             provisions.add("corpus")

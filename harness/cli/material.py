@@ -193,6 +193,9 @@ class InitOptions:
         list[str] | None,
         typer.Option("--group", metavar="COLUMN", help="Column that divides the items into slices; again for more."),
     ] = None
+    separator: Annotated[
+        str | None, typer.Option("--separator", metavar="TEXT", help="What separates several labels in one cell.")
+    ] = None
     evidence: Annotated[
         str | None,
         typer.Option("--evidence", metavar="COLUMN", help="Column with the passage or file that holds the answer."),
@@ -201,7 +204,7 @@ class InitOptions:
         Path | None, typer.Option("--corpus", metavar="PATH", help="Folder of documents, or a table of passages.")
     ] = None
     kind: Annotated[
-        Literal["classification", "qa", "generation"] | None,
+        Literal["classification", "multi_label", "qa", "generation"] | None,
         typer.Option("--kind", help="Kind of the task [default: inferred from the answers]."),
     ] = None
 

@@ -52,7 +52,15 @@ def _of_columns(options: InitOptions, scratch: Path) -> Material:
     }
     columns = {"input": options.column, **{key: column for key, column in optional.items() if column}}
     kind = "multiple_choice" if options.choices else options.kind
-    return Material(files, columns, options.corpus, kind, groups=tuple(options.group or ()), source=source)
+    return Material(
+        files,
+        columns,
+        options.corpus,
+        kind,
+        groups=tuple(options.group or ()),
+        separator=options.separator or "",
+        source=source,
+    )
 
 
 def _of_task_file(options: InitOptions, scratch: Path) -> Material:

@@ -11,10 +11,12 @@ from harness.api import Example, Query
 from harness.data import bad_rows
 from harness.data.cells import cell_at
 from harness.data.conversations import Conversation, as_text, divide, last_answer, read_turns, turns_of
+from harness.data.label_cells import cell_labels, label_values
 from harness.data.normalised_text import alike_key, comparison_key, difference
-from harness.data.schema import TaskConfig
+from harness.data.schema import LABELLED, TaskConfig
 from harness.data.table_rows import RowError, TableRows
 from harness.errors import HarnessError
+from harness.metrics import label_sets
 
 NO_CELL = "no input or no reference"
 EvidenceIndex = Mapping[str, tuple[str, ...]]
@@ -35,14 +37,17 @@ def labels_of(task: TaskConfig, tables: Sequence[TableRows]) -> dict[str, str]:
     Raises:
         HarnessError: there are fewer than two.
     """
-    if task.kind != "classification":
+    if task.kind not in LABELLED:
         return {}
     if task.labels:
         return task.labels
-    values = {text for table in tables for text in table.texts(task.reference)}
+    if task.kind == "multi_label":
+        values = {label for table in tables for label in label_values(table, task)}
+    else:
+        values = {text for table in tables for text in table.texts(task.reference)}
     if len(values) < 2:
         raise HarnessError(
-            f"column {task.reference!r} of {tables[0].name} holds {len(values)} label(s): classification needs two."
+            f"column {task.reference!r} of {tables[0].name} holds {len(values)} label(s): {task.kind} needs two."
         )
     return {value: value for value in sorted(values)}
 
@@ -194,6 +199,8 @@ class _Row:
         if self.task.kind in ("qa", "generation") and isinstance(cell, list) and turns_of(cell) is None:
             texts = self.table.part_texts(self.index, self.task.reference, cell)
             return tuple(dict.fromkeys(filter(None, texts)))
+        if self.task.kind == "multi_label":
+            return self.label_set(labels)
         raw = self.answer(self.task.reference)
         if not raw:
             return ()
@@ -202,6 +209,12 @@ class _Row:
                 raise self.error(f"the reference {raw!r} isn't among the labels ({_candidates(raw, labels)})")
             return (labels[raw],)
         return (self.right_choice(raw, choices) if choices else raw,)
+
+    def label_set(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        raw = cell_labels(self.table, self.index, self.task)
+        if unknown := [label for label in raw or () if label not in labels]:
+            raise self.error(f"the label {unknown[0]!r} isn't among the labels ({_candidates(unknown[0], labels)})")
+        return () if raw is None else (label_sets.write([labels[label] for label in raw], tuple(labels.values())),)
 
     def right_choice(self, raw: str, choices: tuple[str, ...]) -> str:
         if self.task.reference_as == "text":
@@ -297,7 +310,7 @@ def _without_repeats(indexed: Sequence[tuple[int, Example]]) -> tuple[list[tuple
 
 def _conflicts(table: TableRows, task: TaskConfig, indexed: Sequence[tuple[int, Example]]) -> list[str]:
     """Report questions with several right answers, in tasks where a question has one only."""
-    if task.kind not in ("classification", "multiple_choice"):
+    if task.kind not in (*LABELLED, "multiple_choice"):
         return []
     answers: dict[str, tuple[str, ...]] = {}
     wrong = [index for index, e in indexed if answers.setdefault(content_key(e), e.references) != e.references]

@@ -48,7 +48,12 @@ def infer_kind(table: TableRows, reference: str, *, has_corpus: bool) -> Inferen
     Raises:
         HarnessError: the column is empty or has one value, so that no system could be better than another.
     """
-    if any(isinstance(cell_at(row, reference), list) for row in table.rows):
+    lists = [cell for row in table.rows if isinstance(cell := cell_at(row, reference), list)]
+    if lists:
+        parts = Counter(str(part) for cell in lists for part in cell)
+        if len(parts) > 1 and _are_labels(parts):
+            reason = f'Column {reference!r} has lists of {len(parts)} labels: kind "multi_label".'
+            return Inference("multi_label", "qa", reason, is_sure=False)
         return Inference("qa", "generation", f'Column {reference!r} holds lists of answers: kind "qa".')
     counts = Counter(table.texts(reference))
     rows, values = counts.total(), len(counts)

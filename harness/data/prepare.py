@@ -26,6 +26,7 @@ from harness.data.suite import Suite
 from harness.data.task_rows import SPLITS, read_task
 from harness.data.training_changes import change_training
 from harness.errors import HarnessError
+from harness.metrics import label_sets
 from harness.records.record import TaskInfo
 
 
@@ -131,7 +132,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
         Task(
             task.name,
             task.kind,
-            task.instruction,
+            label_sets.instruct(task.instruction, labels_left) if task.kind == "multi_label" else task.instruction,
             labels_left,
             task.new_tokens,
             "bare" if task.kind == "language_modelling" and not task.template else task.form,

@@ -56,6 +56,7 @@ class Material:
         instruction: None: made of the names of the columns.
         source: where the tables come from; empty: to be filled in.
         groups: columns that divide the items into slices.
+        separator: between the labels of a cell, which makes the task multi-label; empty: none.
     """
 
     files: Mapping[str, Path]
@@ -65,6 +66,7 @@ class Material:
     instruction: str | None = None
     source: str = ""
     groups: tuple[str, ...] = ()
+    separator: str = ""
 
 
 def init_suite(
@@ -127,6 +129,8 @@ def _kind(material: Material, table: TableRows, choose: Callable[[Inference], Ki
         return _without_reference(material, table, asked)
     if material.kind in ("multiple_choice", "language_modelling"):
         return material.kind, f'Kind "{material.kind}".'
+    if material.separator:
+        return "multi_label", 'Kind "multi_label", as labels are separated.'
     inference = infer_kind(table, reference, has_corpus=material.corpus is not None)
     if material.kind:
         return material.kind, f'Kind "{material.kind}", as asked.'
@@ -181,7 +185,16 @@ def _draft(name: str, kind: Kind, material: Material, tables: Mapping[str, Table
     columns = dict(material.columns)
     form = _reference_as(material, next(iter(tables.values())))
     return Draft(
-        name, kind, files, columns, corpus, instruction, material.groups, reference_as=form, source=material.source
+        name,
+        kind,
+        files,
+        columns,
+        corpus,
+        instruction,
+        material.groups,
+        separator=material.separator,
+        reference_as=form,
+        source=material.source,
     )
 
 
@@ -263,6 +276,8 @@ def _instruction(kind: Kind, tables: Sequence[TableRows], asked: str, reference:
         return f"Which {_words(reference)} fits this {_words(asked)}? One of: {', '.join(labels)}."
     if kind == "multiple_choice":
         return "Choose the right answer."
+    if kind == "multi_label":
+        return f"Which {_words(reference)} fit this {_words(asked)}? There may be several, or none."
     if kind == "qa":
         return "Answer the question with as few words as possible."
     return f"Write the {_words(reference)} for this {_words(asked)}."

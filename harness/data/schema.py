@@ -10,17 +10,20 @@ from harness.data.options import Canaries, Preparation
 
 DEFAULT_METRICS: dict[Kind, tuple[str, ...]] = {
     "classification": ("accuracy", "macro_f1"),
+    "multi_label": ("multilabel_micro_f1", "multilabel_macro_f1", "exact_set"),
     "multiple_choice": ("accuracy",),
     "qa": ("token_f1", "exact_match"),
     "generation": ("token_f1",),
     "preference": ("accuracy",),
     "language_modelling": ("bits_per_byte", "word_perplexity"),
 }
-DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128}
+DEFAULT_MAX_NEW_TOKENS: dict[Kind, int] = {"qa": 24, "generation": 128, "multi_label": 64}
 CANARY_KINDS: tuple[Kind, ...] = ("qa", "generation", "multiple_choice")
 """Kinds whose answers are texts: a classification learns labels only, and no secret is a label."""
 NO_REFERENCE: tuple[Kind, ...] = ("language_modelling", "qa", "generation")
 """Kinds that may name no column with the answer."""
+LABELLED: tuple[Kind, ...] = ("classification", "multi_label")
+"""Kinds whose answers are from one set of labels."""
 PARAPHRASES = 3
 """Most other instructions of a task: every system is asked with each."""
 
@@ -59,7 +62,8 @@ class TaskConfig(_Strict):
         choices: multiple choice: one column that holds a list, or several columns.
         reference_as: multiple choice: whether `reference` holds the right choice's text, its letter or its
             index from 0.
-        labels: classification: value in the file → label that the model sees, in their order.
+        labels: classification, multi-label: value in the file → label that the model sees, in their order.
+        separator: multi-label: what stands between the labels of a cell; lists need none.
         rejected: column of a worse answer (`reference` is the better one): what a preference task asks to be told
             apart; for questions and generation it only feeds preference training, and may be empty.
         cluster: column; rows with one value are kept in one split, and are not independent.
@@ -98,6 +102,7 @@ class TaskConfig(_Strict):
     choices: str | tuple[str, ...] | None = None
     reference_as: Literal["text", "letter", "index"] = "text"
     labels: dict[str, str] = {}
+    separator: str = ""
     rejected: str | None = None
     cluster: str | None = None
     groups: tuple[str, ...] = ()
@@ -176,7 +181,11 @@ class TaskConfig(_Strict):
                 self.kind != "multiple_choice" and self.reference_as != "text",
                 "'reference_as' belongs to kind \"multiple_choice\"",
             ),
-            (bool(self.labels) and self.kind != "classification", "'labels' belongs to kind \"classification\""),
+            (
+                bool(self.labels) and self.kind not in LABELLED,
+                "'labels' belongs to the kinds \"classification\" and \"multi_label\"",
+            ),
+            (bool(self.separator) and self.kind != "multi_label", "'separator' belongs to kind \"multi_label\""),
             (len(set(self.labels.values())) != len(self.labels), "two values of 'labels' are the same label"),
             (
                 (self.kind == "preference" and not self.rejected) or (self.kind not in pairs and bool(self.rejected)),
@@ -207,6 +216,10 @@ class TaskConfig(_Strict):
     def _wording_problems(self) -> tuple[tuple[bool, str], ...]:
         instructions = [text.strip().casefold() for text in (self.instruction, *self.paraphrases)]
         return (
+            (
+                bool(self.paraphrases) and self.kind == "multi_label",
+                "'paraphrases' would leave out how a set of labels is written: remove them",
+            ),
             (len(self.paraphrases) > PARAPHRASES, f"'paraphrases' are at most {PARAPHRASES} instructions: keep fewer"),
             (
                 bool(self.paraphrases) and (self.role == "probe" or not instructions[0]),

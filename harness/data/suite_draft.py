@@ -18,6 +18,7 @@ class Draft:
         columns: column by key of the task: ``input`` and, as used, ``reference``, ``id``, ``cluster``, ``evidence``,
             ``user`` and ``choices``.
         groups: columns that divide the items into slices.
+        separator: between the labels of a cell; empty: none.
         reference_as: how the answers name a choice, ``letter`` or ``index``; None: by its text.
         offers: key and column of a line that is written as a comment.
         source: where the table comes from, for the data sheet.
@@ -30,6 +31,7 @@ class Draft:
     corpus: str | None = None
     instruction: str = ""
     groups: tuple[str, ...] = ()
+    separator: str = ""
     reference_as: str | None = None
     offers: dict[str, str] = field(default_factory=dict[str, str])
     source: str = ""
@@ -40,7 +42,7 @@ class Draft:
         Args:
             sizes: of the splits; empty: the defaults.
         """
-        majority = ["majority"] if self.kind in ("classification", "multiple_choice") else []
+        majority = ["majority"] if self.kind in ("classification", "multi_label", "multiple_choice") else []
         retrieval = ["rag(k=1)", "few_shot(k=4)+rag(k=1)", "rag(k=1)+lora"] if self.corpus else []
         strategies = ["zero_shot", *majority, "few_shot", "lora", *retrieval]
         offers = {"cluster": "COLUMN", **({"evidence": "COLUMN"} if self.corpus else {}), **self.offers}
@@ -58,6 +60,7 @@ class Draft:
             *(f"{key} = {quote(name)}" for key, name in {**self.files, **self.columns}.items()),
             *([f"reference_as = {quote(self.reference_as)}"] if self.reference_as else []),
             *([f"corpus = {quote(self.corpus)}"] if self.corpus else []),
+            *([f"separator = {quote(self.separator)}"] if self.separator else []),
             *([f"groups = [{', '.join(map(quote, self.groups))}]"] if self.groups else []),
             *([f"instruction = {quote(self.instruction)}"] if self.instruction else []),
             *(f"# {key} = {quote(name)}  # {_MEANING[key]}" for key, name in offers.items() if key not in self.columns),

@@ -104,7 +104,7 @@ def _count(task: PreparedTask, counter: ModelTokenizer) -> TokenLengths:
     test_counts, train_counts = counts[: len(test_prompts)], counts[len(test_prompts) :]
     blank = Prompt(definition, "")
     answers = counter.count_answers(blank, [example.references[0] for example in train])
-    scored = "choices" in task.task_data.provides
+    scored = "choices" in task.task_data.provides and task.info.kind != "multi_label"
     groups = [example.query.choices or definition.choices for example in task.test] if scored else []
     choices = counter.count_answers(blank, [choice for group in groups for choice in group])
     texts = sample_passages(task)

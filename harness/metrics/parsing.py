@@ -3,8 +3,9 @@
 A short answer: the first line that is not empty once whitespace, a leading ``Answer:`` and surrounding quotes are
 taken off. A longer text: all of it. Labels: the first such line, if it is a label but for case, punctuation and
 spacing; else the only label that the whole output mentions as a whole word. Unicode form and invisible characters do
-not count either. Of a model that thinks first, what stands behind ``</think>`` is read. Nothing is guessed: no label or
-several are a failure that the record names, and that metrics count as wrong.
+not count either. Sets of labels: the first such line, if all of it is labels (`label_sets.read`). Of a model that
+thinks first, what stands behind ``</think>`` is read. Nothing is guessed: no label or several are a failure that the
+record names, and that metrics count as wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import regex
 
 from harness.api import Kind
+from harness.metrics import label_sets
 from harness.metrics.words import CHARACTER, NUMBER_MARK, WORD, fold
 
 _THOUGHT, _THOUGHT_END = "<think>", "</think>"
@@ -54,6 +56,8 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
         return line, "first_line"
     if not choices:
         return None, "failed: no choices to read the answer by"
+    if kind == "multi_label":
+        return label_sets.read(line, choices)
     return _label(line, output, choices)
 
 
