@@ -25,12 +25,14 @@ from harness.cli import choosing  # isort: skip
 from harness.cli import releases  # isort: skip
 from harness.cli import repeats  # isort: skip
 from harness.cli import drift  # isort: skip
+from harness.cli import judging  # isort: skip
 from harness.cli import shipping  # isort: skip
 
 __all__ = [
     "app",
     "choosing",
     "drift",
+    "judging",
     "main",
     "material",
     "metric_catalogue",

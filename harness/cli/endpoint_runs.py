@@ -77,6 +77,25 @@ def with_endpoints(trials: Sequence[PlannedTrial], options: EndpointOptions, res
     ]
 
 
+def settings_for(reference: str, options: EndpointOptions, results: Path) -> EndpointSettings | None:
+    """Return journal, prices and limit of one model that is asked outside a run; None: it is no endpoint.
+
+    Raises:
+        HarnessError: as `with_endpoints`.
+    """
+    destination = find_destination(reference)
+    if destination is None:
+        return None
+    price = _price(reference, options.prices)
+    _refuse_unpriced([] if price else [destination], options)
+    return EndpointSettings(
+        folder=str(results.absolute() / FOLDER),
+        ledger=f"spent-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}",
+        max_usd=_limit([destination], options),
+        prices={reference: price} if price else {},
+    )
+
+
 def forget_answers(trials: Iterable[PlannedTrial]) -> None:
     """Delete the journals of trials that are to begin anew."""
     for planned in trials:
