@@ -52,18 +52,19 @@ const charts = (() => {
     const stacked = spec.panels.length > 1 && width < 480;
     const share = stacked ? width : (width - room) / spec.panels.length;
     return spec.panels.map((panel, place) => {
+      const shown = stacked ? names.filter((name) => panel.dots.some((dot) => dot.name === name)) : names;
       const named = place === 0 || stacked;
       const marginLeft = named ? room : 8;
       const ends = [...panel.dots.map((dot) => dot.amount), ...panel.dots.map((dot) => dot.seeds), [panel.line]];
       return draw({
-        width: stacked ? width : share + (named ? room - 8 : 0), height: 54 + 23 * names.length, marginLeft, marginTop: 26, marginBottom: 28, marginRight: 12,
-        x: { ...scale({ unit: "" }, ends, cut(panel.title, Math.floor(share / 6.6))), ticks: share < 170 ? 2 : 4, axis: null },
-        y: { type: "point", domain: names, axis: null, padding: 0.6 },
+        width: stacked ? width : share + (named ? room - 8 : 0), height: 54 + 23 * shown.length, marginLeft, marginTop: 26, marginBottom: 28, marginRight: 12,
+        x: { ...scale({ unit: "" }, ends), ticks: share < 170 ? 2 : 4, axis: null },
+        y: { type: "point", domain: shown, axis: null, padding: 0.6 },
         marks: [
           Plot.gridX({ ...FRAME, ticks: share < 170 ? 2 : 4 }),
           Plot.axisX({ ticks: share < 170 ? 2 : 4, tickSize: 0, label: null, color: "var(--muted)" }),
-          Plot.text([cut(panel.title, Math.floor(share / 6.6))], { frameAnchor: "top-left", dy: -20, fill: "var(--muted)" }),
-          ...(named ? [Plot.text(names, { y: (name) => name, text: (name) => cut(name, Math.floor((room - 10) / 6.7)), frameAnchor: "left", dx: -8, textAnchor: "end", fill: "var(--ink)" })] : []),
+          Plot.text([cut(panel.title, Math.floor(share / 7.2))], { frameAnchor: "top-left", dy: -20, fill: "var(--muted)" }),
+          ...(named ? [Plot.text(shown, { y: (name) => name, text: (name) => cut(name, Math.floor((room - 10) / 6.7)), frameAnchor: "left", dx: -8, textAnchor: "end", fill: "var(--ink)" })] : []),
           ...(panel.line === null ? [] : [Plot.ruleX([panel.line], { stroke: "var(--quiet)", strokeDasharray: "2 3" })]),
           Plot.ruleY(panel.dots.filter((dot) => dot.amount[1] !== null && dot.amount[2] !== null), { y: "name", x1: (dot) => dot.amount[1], x2: (dot) => dot.amount[2], stroke: colour, strokeWidth: 2 }),
           Plot.text(panel.dots.flatMap((dot) => dot.seeds.map((x) => ({ x, name: dot.name }))), { x: "x", y: "name", text: () => "|", fill: "var(--ink)" }),
@@ -97,7 +98,7 @@ const charts = (() => {
   // Move each name to the first side of its point where it hides nothing; leave out what fits nowhere (hovering names it).
   const placeNames = (svg) => {
     const frame = svg.getBoundingClientRect();
-    const taken = [...svg.querySelectorAll("[aria-label=dot] circle")].map((circle) => circle.getBoundingClientRect());
+    const taken = [...svg.querySelectorAll("[aria-label=dot] circle, [aria-label*=axis] text")].map((mark) => mark.getBoundingClientRect());
     const hits = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
     svg.querySelectorAll("[aria-label=text] text").forEach((text) => {
       const base = text.getAttribute("transform");
