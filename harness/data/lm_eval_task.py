@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 
 from harness.api import Kind
 from harness.data.table_files import read_table, read_text
 from harness.errors import HarnessError, first_line
+from harness.measure.template_limits import LimitedSandbox, template_limits
 
 KINDS: dict[str, Kind | None] = {"multiple_choice": "multiple_choice", "generate_until": None}
 """``output_type`` of a task that can be asked → kind; None: inferred from the answers."""
@@ -83,7 +83,7 @@ def write_tables(task: TaskFile, splits: Mapping[str, Path], folder: Path) -> di
     Raises:
         HarnessError: a table can't be read, or no row of it can be filled in: names the reason of the first.
     """
-    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = LimitedSandbox(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["regex_replace"] = _regex_replace  # pyright: ignore[reportArgumentType] - only built-in ones fit
     files: dict[str, Path] = {}
     for key, path in splits.items():
@@ -107,7 +107,7 @@ def _regex_replace(text: str, pattern: str, new: str = "") -> str:
     return re.sub(pattern, new, text)
 
 
-def _asked(task: TaskFile, row: Mapping[str, Any], environment: SandboxedEnvironment) -> dict[str, Any]:
+def _asked(task: TaskFile, row: Mapping[str, Any], environment: LimitedSandbox) -> dict[str, Any]:
     question = _LABELS.sub("", str(_filled(task.question, row, environment)))
     target = _filled(task.target, row, environment)
     if task.kind != "multiple_choice":
@@ -121,7 +121,7 @@ def _asked(task: TaskFile, row: Mapping[str, Any], environment: SandboxedEnviron
     return {"input": question, "choices": texts, "reference": texts[target]}
 
 
-def _filled(setting: Any, row: Mapping[str, Any], environment: SandboxedEnvironment) -> Any:
+def _filled(setting: Any, row: Mapping[str, Any], environment: LimitedSandbox) -> Any:
     """Return what a setting says of a row: a column's cell, a text filled in, or the setting itself.
 
     As in lm-evaluation-harness, a text that is a number or a list is that number or list.
@@ -130,7 +130,8 @@ def _filled(setting: Any, row: Mapping[str, Any], environment: SandboxedEnvironm
         return setting
     if setting in row:
         return row[setting]
-    text = environment.from_string(setting).render(**row)
+    with template_limits(f"the text {setting[:40]!r}"):
+        text = environment.from_string(setting).render(**row)
     if text.strip().isdecimal():
         return int(text)
     return ast.literal_eval(text.strip()) if text.strip().startswith("[") and text.strip().endswith("]") else text

@@ -18,6 +18,8 @@ from harness.api.architecture import Architecture, Linear
 from harness.errors import HarnessError
 from harness.models.folder_check import read_header
 
+LARGEST_SIZE = 10**9
+"""Of a model, in one direction."""
 _CONFIG: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -79,7 +81,7 @@ def parse_config(config: dict[str, object]) -> Architecture:
 
     Raises:
         KeyError: a size is missing under all of its usual names.
-        ValueError: a size is less than 1.
+        ValueError: a size is less than 1, or more than `LARGEST_SIZE`.
     """
     text_config = config.get("text_config")
     config = {**config, **text_config} if isinstance(text_config, dict) else config
@@ -89,8 +91,8 @@ def parse_config(config: dict[str, object]) -> Architecture:
         number = next((field for name in names if isinstance(field := config.get(name), int)), default)
         if number is None:
             raise KeyError(names[0])
-        if number < 1:
-            raise ValueError(f"{names[0]} is {number}")
+        if not 1 <= number <= LARGEST_SIZE:
+            raise ValueError(f"{names[0]} is not from 1 to {LARGEST_SIZE:,}")
         return number
 
     hidden, heads = size("hidden_size", "n_embd", "d_model"), size("num_attention_heads", "n_head")

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.api.architecture import Architecture, Footprint
 from harness.errors import HarnessError, unknown
 from harness.forecast import memory
-from harness.forecast.architecture_lookup import llama, read_architecture
+from harness.forecast.architecture_lookup import LARGEST_SIZE, llama, read_architecture
 from harness.forecast.memory import ForwardPass, PeakMemory
 from harness.measure.units import GIB
 from harness.models.registry import present
@@ -148,8 +148,12 @@ def _parse_sizes(text: str) -> Architecture:
         name, _, value = part.partition("=")
         if name.strip() not in _FIELDS:
             raise unknown("size", name.strip(), _FIELDS, where=repr(text))
-        if not value.strip().isdecimal() or not int(value):
-            raise HarnessError(f"{part.strip()!r} is no size: write a whole number above 0, as in 'layers=32'.")
+        digits = value.strip()
+        if not (digits.isdecimal() and len(digits) <= len(str(LARGEST_SIZE)) and 1 <= int(digits) <= LARGEST_SIZE):
+            raise HarnessError(
+                f"{part.strip()[:60]!r} is no size: write a whole number above 0, as in 'layers=32', of up to "
+                f"{LARGEST_SIZE:,}."
+            )
         sizes[name.strip()] = int(value)
     missing = [name for name in _FIELDS if name not in sizes]
     if missing:

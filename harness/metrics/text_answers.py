@@ -40,9 +40,9 @@ def normalise(text: str) -> str:
     As `normalize_answer` of SQuAD v1.1 (Rajpurkar et al. 2016, arXiv:1606.05250) for English words. Besides: Unicode's
     punctuation is dropped, and characters stand alone where a script has no spaces, as in MLQA (Lewis et al. 2020,
     arXiv:1910.07475); numbers keep sign, point and other marks within them ("-5", "3.14", "1/2") but no grouping commas
-    ("1,000" is "1000"); symbols that tell words apart stay ("C++", "C#", "18+", "x < 5", "a*b", "x^2"), where SQuAD takes
-    "C++" for "C"; and a text of articles or punctuation alone keeps them, for nothing else tells it from another. As in
-    SQuAD, currency, "%", "&", "/", "@" and hyphens of words are dropped.
+    ("1,000" is "1000"); symbols that tell words apart stay ("C++", "C#", "18+", "x < 5", "a*b", "x^2"), where SQuAD
+    takes "C++" for "C"; and a text of articles or punctuation alone keeps them, for nothing else tells it from another.
+    As in SQuAD, currency, "%", "&", "/", "@" and hyphens of words are dropped.
     """
     words = _all_words(text)
     return " ".join([word for word in words if word not in _ARTICLES] or words)

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from jinja2 import TemplateError
 
 from harness.errors import HarnessError
-from harness.prompts.time_limit import time_limit
+from harness.measure.template_limits import LimitedSandbox, template_limits
 
 Turns = Sequence[Mapping[str, str]]
 
@@ -172,8 +173,8 @@ def _render(
         for turn in turns
     ]
     try:
-        _fix_date(tokenizer.get_chat_template())
-        with time_limit("the model's chat template"):
+        with template_limits("the model's chat template"):
+            _compile(tokenizer.get_chat_template())
             return tokenizer.apply_chat_template(
                 conversation, add_generation_prompt=add_generation_prompt, tokenize=False, **(options or {})
             )
@@ -192,9 +193,12 @@ def _render(
         ) from error
 
 
-def _fix_date(template: str) -> None:
-    """Give a template `DATE` as today: transformers lets no caller pass a function."""
-    from transformers.utils import chat_template_utils  # noqa: PLC0415 - heavy
+def _compile(template: str) -> None:
+    """Compile a template, for transformers to find, in a limited sandbox and with `DATE` as today.
 
-    compiled: Any = chat_template_utils._compile_jinja_template(template)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see above
+    transformers lets no caller pass a function or an environment.
+    """
+    utils: Any = import_module("transformers.utils.chat_template_utils")
+    utils.ImmutableSandboxedEnvironment = LimitedSandbox
+    compiled = utils._compile_jinja_template(template)  # noqa: SLF001 - see above
     compiled.environment.globals["strftime_now"] = DATE.strftime

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.exceptions import SecurityError
 from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.api import Prompt, Task
 from harness.errors import HarnessError, unknown
-from harness.prompts.time_limit import time_limit
+from harness.measure.template_limits import LimitedSandbox, template_limits
 
 SUFFIX = ".jinja"
-_LARGE, _LARGE_EXPONENT = 1_000_000, 1_000
 
 
 def built_in(file: str) -> str:
@@ -55,7 +52,8 @@ def validate(text: str, path: str) -> None:
         HarnessError: it is no Jinja template, uses an unknown variable, or never shows the question.
     """
     try:
-        used = find_undeclared_variables(_environment().parse(text))
+        with template_limits(f"template {path}"):
+            used = find_undeclared_variables(_environment().parse(text))
     except TemplateSyntaxError as error:
         raise HarnessError(f"template {path}, line {error.lineno}: {error.message}") from None
     variable_names = variables(Prompt(Task("", "qa"), ""))
@@ -78,10 +76,8 @@ def fill_in(text: str, prompt: Prompt) -> str:
     if not text:
         return _plain().render(variables(prompt))
     try:
-        with time_limit(f"the template of task {prompt.task.name!r}"):
+        with template_limits(f"the template of task {prompt.task.name!r}"):
             return _compiled(text).render(variables(prompt))
-    except MemoryError as error:
-        raise HarnessError(f"the template of task {prompt.task.name!r} takes all memory: mend it.") from error
     except (TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise HarnessError(f"the template of task {prompt.task.name!r} cannot be filled in: {error}.") from error
 
@@ -112,19 +108,6 @@ def _plain() -> Template:
     return _compiled(built_in(f"plain{SUFFIX}"))
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which a product is no way to take all memory or time."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute a product or a power of numbers; of texts and lists, and of large numbers, refuse it."""
-        limit = _LARGE if operator == "*" else _LARGE_EXPONENT
-        if not (isinstance(left, int | float) and isinstance(right, int | float) and max(left, right) < limit):
-            raise SecurityError(f"'{operator}' is for numbers below {limit:,}")
-        return super().call_binop(context, operator, left, right)
-
-
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    return _Sandbox(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    return LimitedSandbox(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

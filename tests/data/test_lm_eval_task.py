@@ -112,6 +112,12 @@ def test_what_cannot_be_asked_here_is_one_line_with_the_reason(tmp_path: Path, t
         read_task(task_file(tmp_path, text))
 
 
+@pytest.mark.parametrize("text", ["{{ question|center(4000000000) }}", "{{ 9 ** 9 ** 9 ** 9 }}", "{{ 'x' * 9999999 }}"])
+def test_a_text_that_takes_all_memory_or_time_is_an_error(tmp_path: Path, text: str):
+    with pytest.raises(HarnessError, match=r"takes more than 512 MiB of memory|numbers below"):
+        asked(tmp_path, ARC.replace('"Question: {{question}}\\nAnswer:"', f"'{text}'".replace("'x'", "''x''")), ROWS)
+
+
 def test_a_text_that_would_leave_the_sandbox_is_an_error_and_no_code_runs(tmp_path: Path):
     text = ARC.replace("{{question}}", "{{question.__class__.__mro__[1].__subclasses__()}}")
     with pytest.raises(HarnessError, match="unsafe"):

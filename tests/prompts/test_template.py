@@ -1,5 +1,7 @@
 """Templates: the built-in one gives the plain form to the byte, and a user's own is checked before it is used."""
 
+import resource
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from harness.api import Passage, Prompt, Task
 from harness.errors import HarnessError
-from harness.prompts import chat_template, layout, template, time_limit
+from harness.measure import template_limits
+from harness.prompts import chat_template, layout, template
 from tests.tiny import CHAT, make_tokenizer
 
 TASK = Task("t", "qa", instruction="Be brief.", question_label="Q", answer_label="A")
@@ -127,15 +130,49 @@ def test_the_reasoning_s_prompt_is_the_beginning_of_the_answer_s():
     ],
 )
 def test_a_template_without_end_is_one_line(monkeypatch, text, message):
-    monkeypatch.setattr(time_limit, "LIMIT_S", 0.2)
+    monkeypatch.setattr(template_limits, "LIMIT_S", 0.2)
     template.validate(text, "t.jinja")
     with pytest.raises(HarnessError, match=message):
         template.fill_in(text, Prompt(TASK, "Why"))
     assert template.fill_in("{{ question }} {{ 2 * 3 }}", Prompt(TASK, "Why")) == "Why 6"
 
 
+HUNGRY = [
+    "{{ 'x'|center(4000000000) }}",
+    "{% set ns = namespace(x='x' * 1000) %}{% for a in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+    "{{ '%4000000000d' % 5 }}",
+    "{{ '{:>4000000000}'.format('x') }}",
+    "{% set ns = namespace(x=[1]) %}{% for a in range(40) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+@pytest.mark.parametrize("text", HUNGRY)
+def test_a_template_that_takes_all_memory_is_one_line_and_takes_little(monkeypatch, text):
+    monkeypatch.setattr(template_limits, "LIMIT_BYTES", 64 << 20)
+    with pytest.raises(HarnessError, match="takes more than 64 MiB of memory"):
+        template.fill_in(text + "{{ question }}", Prompt(TASK, "Why"))
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = text
+    with pytest.raises(HarnessError, match="chat template takes more than 64 MiB of memory"):
+        chat_template.render([{"role": "user", "content": "Why"}], tokenizer)
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 << 20  # KiB
+    assert len(bytearray(100 << 20)) == 100 << 20  # the limit is gone
+
+
+@pytest.mark.parametrize("text", ["{{ 9 ** 9 ** 9 ** 9 }}", "{{ 99999 * 99999 * 99999 }}", "{{ 'x' * 9999999 }}"])
+def test_a_chat_template_s_products_are_limited(text):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = text
+    with pytest.raises(HarnessError, match="numbers below"):
+        chat_template.render([{"role": "user", "content": "Why"}], tokenizer)
+    tokenizer.chat_template = "{{ '-' * 20 }}{{ messages[0].content }}{{ 6 * 7 }}"
+    assert chat_template.render([{"role": "user", "content": "Why"}], tokenizer) == f"{'-' * 20}Why42"
+
+
 def test_a_chat_template_without_end_is_one_line(monkeypatch):
-    monkeypatch.setattr(time_limit, "LIMIT_S", 0.2)
+    monkeypatch.setattr(template_limits, "LIMIT_S", 0.2)
     tokenizer = make_tokenizer()
     tokenizer.chat_template = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     with pytest.raises(HarnessError, match="chat template runs for more than"):
