@@ -186,8 +186,8 @@ def test_several_tasks_are_decided_apart_and_together():
     assert {task.task: task.chosen[0] for task in made.tasks} == {"qa": "few_shot", "sentiment": "zero_shot"}
     assert made.overall is None  # each is clearly worse on one task
     assert made.verdict == (
-        "Choose with `small` `few_shot` for qa (token F1 0.50, up from 0.10 today, 200 items) and `zero_shot` for "
-        "sentiment (accuracy 0.90, 200 items)."
+        "Choose `few_shot` for qa (token F1 0.50, up from 0.10 today, 200 items) and `zero_shot` for sentiment "
+        "(accuracy 0.90, 200 items), with `small`."
     )
 
 

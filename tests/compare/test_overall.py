@@ -19,9 +19,9 @@ def decided(task, chosen=("lora", "m")):
 
 def test_figures_ties_and_tasks_without_a_choice_are_said():
     assert headline([decided("qa"), decided("news", None)], None) == (
-        "Choose with `m` `lora` for qa (token F1 0.80, 120 items, tied with 1 other) and nothing for news."
+        "Choose `lora` for qa (token F1 0.80, 120 items, tied with 1 other) and nothing for news, with `m`."
     )
 
 
 def test_many_tasks_are_grouped_by_what_is_chosen():
-    assert headline([decided(name) for name in "abcd"], None) == "Choose with `m` `lora` for a, b, c and d."
+    assert headline([decided(name) for name in "abcd"], None) == "Choose `lora` for a, b, c and d, with `m`."

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from harness.api import ModelInfo
-from harness.compare.decide.choice import smallest_model as smallest_of
 from harness.compare.prose.names import Names
 from harness.compare.prose.numbers import change, listing, score
 from harness.compare.prose.tie_sentences import detects, items_needed
@@ -87,13 +85,6 @@ def front(points: Mapping[int, tuple[float, float]], *, higher_is_better: bool =
             front_indexes.append(index)
             highest = sign * value
     return tuple(front_indexes)
-
-
-def smallest_model(task: TaskResult, models: Sequence[ModelInfo]) -> str | None:
-    """Say which is the smallest of these models with which a strategy is tied for best, and its licence."""
-    names = {model.name for model in models}
-    tied = [row for row in scored(task) if row.tied_for_best and row.model in names]
-    return smallest_of(tied, task.primary or "")
 
 
 def scored(task: TaskResult) -> list[StrategyResult]:

@@ -37,8 +37,10 @@ def overall(tasks: Sequence[TaskResult], decided: Sequence[TaskDecision], limits
     Returns:
         None where each strategy breaks a constraint or is clearly worse than the best on some task.
     """
-    tied = [{(o.strategy, o.model) for o in decision.options if o.tied and not o.excluded} for decision in decided]
-    common = set.intersection(*tied)
+    tied: list[set[Key]] = [
+        {(o.strategy, o.model) for o in decision.options if o.tied and not o.excluded} for decision in decided
+    ]
+    common = tied[0].intersection(*tied[1:])
     if not common:
         return None
     rows = [{(row.label, row.model): row for row in task.rows} for task in tasks]
@@ -62,9 +64,9 @@ def headline(decided: Sequence[TaskDecision], together: Overall | None) -> str:
     if none := [decision.task for decision in decided if not decision.chosen]:
         parts.append(f"nothing for {listing(none)}")
     models = sorted({option.model for decision in decided for option in decision.options})
-    model = f" with `{bare(models[0])}`" if len(models) == 1 else ""
+    model = f", with `{bare(models[0])}`" if len(models) == 1 else ""
     serves_all = f" {together.verdict}" if together and len(by_choice) > 1 else ""
-    return f"Choose{model} {listing(parts)}.{serves_all}"
+    return f"Choose {listing(parts)}{model}.{serves_all}"
 
 
 def _tasks(decisions: Sequence[TaskDecision], of: int) -> str:

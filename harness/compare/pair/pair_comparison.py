@@ -17,10 +17,11 @@ from harness.compare.prose.names import bare
 from harness.compare.prose.numbers import change, count, listing, metric_title, surely
 from harness.compare.prose.reading_sentences import pair_sentence
 from harness.compare.prose.tie_sentences import detects
+from harness.compare.prose.warnings import row_warnings
 from harness.compare.report.comparison import compare
 from harness.compare.stats.estimates import Difference, Estimate
 from harness.compare.stats.panel import Panel
-from harness.compare.table.findings import Reading, TaskWarning
+from harness.compare.table.findings import Reading
 from harness.compare.table.learning_curves import by_size
 from harness.compare.table.result import SuiteResult, TaskResult
 from harness.compare.table.rows import distinct, same_systems
@@ -146,9 +147,11 @@ def _task(
     rows = {(row.label, row.model): row for row in task.rows if row.status == "completed"}
     models = [model for label, model in rows if label == labels[0] and pair_query.model in (None, model)]
     models = [model for model in models if (labels[1], model) in rows]
-    pool = _pool(suite, task, stored, pair_query.metric) if models else None
+    if not models:
+        return []
+    pool = _pool(suite, task, stored, pair_query.metric)
     pairs: list[TaskPair] = []
-    for model in models if pool else ():
+    for model in models:
         keys = (labels[0], model), (labels[1], model)
         pair, (first, second) = (pool.groups[keys[0]], pool.groups[keys[1]]), (rows[key] for key in keys)
         metrics = _metrics(pool, pair)
@@ -165,18 +168,15 @@ def _task(
                 metrics=metrics,
                 ratios=ratios.of_rows(first, second) if task.speed_comparable else (),
                 disagreements=disagreements(pair, task.primary, pair_query.items) if task.primary else (),
-                warnings=tuple(warning.text for warning in task.warnings if _concerns(warning, labels, task)),
+                warnings=(
+                    *(warning.text for warning in task.warnings if warning.kind not in ("retention", "row")),
+                    *row_warnings(pair),
+                ),
                 readings=(first.reading, second.reading),
                 one_seed=tuple(f"`{bare(row.label)}`" for row in (first, second) if row.one_seed),
             )
         )
     return pairs
-
-
-def _concerns(warning: TaskWarning, labels: tuple[str, str], task: TaskResult) -> bool:
-    """Whether a warning is about the task or one of two rows, not about another row."""
-    others = {row.label for row in task.rows} - {*labels}
-    return warning.kind != "retention" and not any(warning.text.startswith(f"{label}:") for label in others)
 
 
 def _pool(suite: SuiteResult, task: TaskResult, stored: Sequence[StoredTrialItems], only: str | None) -> _Pool:

@@ -79,7 +79,7 @@ def row_warnings(groups: Sequence[Group]) -> list[str]:
     Their spread over seeds holds what those changed: another processor alone changes 2 to 4 % of labels, and up to a
     quarter of generated answers.
     """
-    warnings: list[str] = []
+    labels: dict[str, list[str]] = {}
     for group in groups:
         mixed = [
             f"{len(versions)} {what} ({listing(sorted(versions))})"
@@ -87,8 +87,8 @@ def row_warnings(groups: Sequence[Group]) -> list[str]:
             if len(versions) > 1
         ]
         if mixed:
-            warnings.append(f"{group.label}: seeds ran with {listing(mixed)}, which adds to their spread.")
-    return warnings
+            labels.setdefault(listing(mixed), []).append(group.label)
+    return [f"{listing(rows)}: seeds ran with {mixed}, which adds to their spread." for mixed, rows in labels.items()]
 
 
 def noise_warnings(task: TaskResult) -> list[str]:
