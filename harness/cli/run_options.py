@@ -66,7 +66,10 @@ class RunOptions:
 
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Strategy, e.g. 'rag(k=1)+lora'")] = None
     model: Annotated[
-        list[str] | None, repeatable("--model", "NAME", "Model: pinned name, folder, hub id or PROVIDER:MODEL")
+        list[str] | None, repeatable("--model", "NAME", "Model: pinned name, folder, GGUF, hub id or PROVIDER:MODEL")
+    ] = None
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="NAME", help="Base of the adapters given by --model.")
     ] = None
     task: Annotated[list[str] | None, repeatable("--task", "NAME", "Only this task")] = None
     seeds: Annotated[int | None, typer.Option("--seeds", metavar="N", help="Number of seeds: 0 to N-1.")] = None
@@ -126,12 +129,13 @@ class RunOptions:
         Raises:
             HarnessError: a value is wrong, or no suite was named.
         """
+        from harness.models.local_backend import with_base
         from harness.plan.config import choose_seeds, load_config, parse_limits, parse_sizes
 
         flags = {
             "suite": suite,
             "strategies": self.strategy,
-            "models": self.model,
+            "models": with_base(self.model or (), self.base) if self.base else self.model,
             "tasks": self.task,
             "split": self.split,
             "seeds": choose_seeds(self.seeds, self.seed or ()),

@@ -22,7 +22,7 @@ class ModelFolder:
     """A model's folder and where it comes from.
 
     Attributes:
-        path: holds the weights (safetensors, or for a pinned GGUF file that) and the tokenizer's files.
+        path: holds the weights (safetensors, or a GGUF) and the tokenizer's files; or is a GGUF file.
         reference: what the user wrote.
         revision: commit of the hub, or the pinned package's name and version; None for a local folder.
         licence: as the publisher states it; None if it doesn't.
@@ -50,7 +50,7 @@ def locate(reference: str, progress: ProgressCallback | None = None) -> ModelFol
     if reference in pinned:
         return _pinned(pinned[reference], progress)
     folder = Path(reference).expanduser()
-    if folder.is_dir():
+    if folder.is_dir() or is_gguf(folder):
         return _local(folder, reference)
     if HUB_ID.fullmatch(reference) and not reference.startswith(("./", "../", "~")):
         return _hub(reference)
@@ -68,11 +68,20 @@ def _pinned(source: Source, progress: ProgressCallback | None) -> ModelFolder:
 
 
 def _local(folder: Path, reference: str) -> ModelFolder:
+    path = folder.resolve()
+    if is_gguf(folder):
+        return ModelFolder(path, reference, licence=_licence(path.parent), note="converted from GGUF to bfloat16")
     if not any(folder.glob("*.safetensors")):
         raise no_safetensors(f"the folder {folder}")
-    path = folder.resolve()
     revision = path.name if path.parent.name == "snapshots" else None
     return ModelFolder(path, reference, revision, _licence(path))
+
+
+def is_gguf(source: Path) -> bool:
+    """Tell whether a model on this machine is a GGUF: the file itself, or a folder without other weights."""
+    if source.is_file():
+        return source.suffix == ".gguf"
+    return any(source.glob("*.gguf")) and not any(source.glob("*.safetensors"))
 
 
 def _hub(reference: str) -> ModelFolder:

@@ -75,6 +75,8 @@ _HEADER: TypeAdapter[dict[str, Tensor]] = TypeAdapter(dict[str, Tensor])
 def base_of(folder: Path) -> str | None:
     """Return the base model that an adapter's folder names, with its revision; None for a whole model.
 
+    A relative path is one from the adapter's folder, if there is such a folder.
+
     Raises:
         HarnessError: the folder is an adapter's, and names none.
     """
@@ -84,8 +86,11 @@ def base_of(folder: Path) -> str | None:
     base, revision = config.base_model_name_or_path, config.revision
     if not base:
         raise HarnessError(
-            f"the adapter in {folder} names no base model: write base_model_name_or_path into {ADAPTER_CONFIG}."
+            f"the adapter in {folder} names no base model: give --base MODEL, or write base_model_name_or_path into "
+            f"{ADAPTER_CONFIG}."
         )
+    if (folder / base).is_dir():
+        return str((folder / base).resolve())
     return f"{base}@{revision}" if revision and not Path(base).expanduser().is_dir() else str(base)
 
 

@@ -19,7 +19,7 @@ from harness.api import ModelInfo
 from harness.data import manifest
 from harness.data.content_hash import file_hash
 from harness.errors import HarnessError
-from harness.models import gguf_conversion, packing_memory, saved_weights
+from harness.models import gguf_conversion, packing_memory, saved_weights, size_check
 from harness.models.compute_device import compute_device, device_note
 from harness.models.loaded_weights import check_embedding, check_loading, one_line_errors
 from harness.models.local_model import LocalModel
@@ -156,13 +156,15 @@ def _convert(folder: Path, target: Path) -> None:
     Without `dequantize`, transformers would keep the weights in GGUF's blocks: slow, and not trainable. A damaged
     conversion is replaced.
     """
-    gguf_file = next(folder.glob("*.gguf"))
+    gguf_file = gguf_conversion.gguf_file(folder)
+    assert gguf_file is not None  # noqa: S101 - `prepare_weights` has looked
     target.parent.mkdir(parents=True, exist_ok=True)
+    _check_size(gguf_file)
     with TemporaryDirectory(dir=target.parent) as scratch:
         model_folder = Path(scratch) / "model"
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf_file.name)
+        tokenizer = AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
+            gguf_file.parent,
             gguf_file=gguf_file.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.bfloat16,
@@ -181,6 +183,14 @@ def _convert(folder: Path, target: Path) -> None:
             if not target.is_dir():  # else another process was first
                 raise
     manifest.write(target)
+
+
+def _check_size(file: Path) -> None:
+    """Refuse a GGUF whose weights, in bfloat16, are larger than the memory."""
+    from gguf import GGUFReader  # noqa: PLC0415 - half a second, for a conversion only
+
+    elements = sum(int(tensor.n_elements) for tensor in GGUFReader(file).tensors)
+    size_check.require_memory(str(file), elements * torch.bfloat16.itemsize)
 
 
 if __name__ == "__main__":

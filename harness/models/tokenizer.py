@@ -51,7 +51,8 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> ModelTokenizer:
     weights = gguf_conversion.weights_folder(folder, cache)
     options: dict[str, Any] = {}
     if not weights.is_dir():
-        weights, options = folder, {"gguf_file": next(folder.glob("*.gguf")).name}
+        file = gguf_conversion.gguf_file(folder)
+        weights, options = (file.parent, {"gguf_file": file.name}) if file else (folder, {})
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights, **options)
         config = AutoConfig.from_pretrained(weights, **options)

@@ -9,8 +9,10 @@ from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.api import Prompt, Task
+from harness.cli.run_options import LimitOptions, RunOptions
 from harness.errors import HarnessError
 from harness.models import registry
+from harness.models.local_backend import with_base
 from tests import tiny
 
 TASK = Task("moods", "classification", choices=("good", "bad"), instruction="Which mood?")
@@ -77,8 +79,31 @@ def test_an_adapter_without_its_base_model_says_what_to_give(base, adapter):
     assert "\n" not in str(raised.value)
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": None}))
-    with pytest.raises(HarnessError, match="names no base model"):
+    with pytest.raises(HarnessError, match="names no base model: give --base MODEL"):
         registry.identify(str(adapter))
+
+
+def test_a_relative_base_is_one_from_the_adapter_s_folder(base, adapter, tmp_path, monkeypatch):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    absolute = registry.identify(str(adapter)).identity.partition(" on ")[2]
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "../base"}))
+    monkeypatch.chdir("/")
+    assert registry.identify(str(adapter)).identity.partition(" on ")[2] == absolute
+    assert registry.present(str(adapter), tmp_path) == base
+
+
+def test_a_base_may_be_given_besides(base, adapter, tmp_path):
+    moved = base.rename(tmp_path / "moved")
+    (name,) = RunOptions(model=[str(adapter)], base=str(moved)).run_config("tiny", LimitOptions()).models
+    reference = registry.identify(name)
+    assert reference.name == f"{adapter} on {moved}"
+    assert registry.present(reference.reference, tmp_path) == moved
+    registry.prepare(reference.reference, tmp_path)
+    model = registry.open_model(reference.reference, tmp_path)
+    assert model.info.identity == reference.identity == registry.identity(reference.reference)
+    assert len(model.score_choices([Prompt(TASK, "A delight.")], [TASK.choices])[0].choice_scores) == 2
+    with pytest.raises(HarnessError, match="--base x is of an adapter"):
+        with_base([str(moved)], "x")
 
 
 def test_an_adapter_of_another_model_is_refused(adapter, tmp_path):
