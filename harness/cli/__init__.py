@@ -20,6 +20,7 @@ from harness.errors import HarnessError, first_line
 from harness.cli import material  # isort: skip
 from harness.cli import metric_catalogue  # isort: skip
 from harness.cli import runs  # isort: skip
+from harness.cli import score  # isort: skip
 from harness.cli import reports  # isort: skip
 from harness.cli import choosing  # isort: skip
 from harness.cli import releases  # isort: skip
@@ -40,6 +41,7 @@ __all__ = [
     "repeats",
     "reports",
     "runs",
+    "score",
     "shipping",
 ]
 

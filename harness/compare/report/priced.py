@@ -25,7 +25,8 @@ def priced(
         traits = infer_traits(group.records)
         money = price_strategy(group, traits, economics)
         if money is None:
-            unpriced[str(group.records[0].environment.gpu)] = None
+            record = group.records[0]
+            unpriced[record.model.name if record.model.endpoint else str(record.environment.gpu)] = None
         info = group.records[0].model
         changes = {"traits": traits, "money": money, "licence": info.licence, "parameters": info.parameters}
         priced_rows.append(row.model_copy(update=changes))
