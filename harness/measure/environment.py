@@ -34,6 +34,7 @@ PACKAGES = (
     "pyarrow",
     "bm25s",
     "rouge-score",
+    "sacrebleu",
     "optuna",
     "jinja2",
     "regex",
