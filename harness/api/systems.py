@@ -46,7 +46,8 @@ class Answer:
     Attributes:
         text: the exact text that was sent.
         output: the generated text; empty if choices were scored.
-        choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated.
+        choice_scores: log-likelihood of each choice in nats, in the order of the choices; empty if generated; -inf of
+            one that was not read because it is not the best (`FindsBestChoice`).
         prompt_tokens: tokens of the prompt, padding excluded; of all prompts, where there was reasoning first.
         output_tokens: tokens generated, or the tokens of all choices that were scored; reasoning included.
         dropped_passages: passages left out because the prompt was longer than the context window.
@@ -192,6 +193,22 @@ class ScoresChoices(Protocol):
 
 
 @runtime_checkable
+class FindsBestChoice(Protocol):
+    """A model that finds the best of many choices without reading all of them."""
+
+    def best_choices(
+        self,
+        prompts: Sequence[Prompt],
+        choices: Sequence[Sequence[str]],
+        shift: Sequence[float],
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> list[Answer]:
+        """Score those choices of every prompt that may have the highest log-likelihood less its shift, in nats."""
+        ...
+
+
+@runtime_checkable
 class FindsScorer(Protocol):
     """A model that may turn out to score the choices of a task, once it has been seen to do so."""
 
@@ -310,6 +327,7 @@ class System:
             `train` and `paraphrases` count; the trial takes out rows that are nearly like a test item.
         keeps_prefix: whether the text that all prompts begin with is read once and kept for all requests, where the
             model can do so (`KeepsPrefix`).
+        best_only: whether labels that cannot be the best are left unread, where the model can do so.
     """
 
     model: Model
@@ -320,6 +338,7 @@ class System:
     reasoning: Reasoning | None = None
     material: TaskData | None = None
     keeps_prefix: bool = False
+    best_only: bool = False
 
     def prompts(self, queries: Sequence[Query]) -> list[Prompt]:
         """Lay out what is sent for each query, retrieval included; reasoning comes later."""

@@ -111,6 +111,9 @@ class RunOptions:
     threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads per operator.")] = None
     rows: Annotated[int | None, typer.Option("--rows", metavar="N", help="Prompts decoded together at most.")] = None
     row_tokens: Annotated[int | None, typer.Option("--row-tokens", metavar="N", help="Tokens per scoring pass.")] = None
+    all_scores: Annotated[
+        bool, typer.Option("--all-scores", help="Score every label, also where 30 or more make that slow.")
+    ] = False
     energy: Annotated[bool, typer.Option("--energy", help="Measure energy (needs codecarbon).")] = False
     strict: Strict = False
     share_gpu: Annotated[bool, typer.Option("--share-gpu", help="Run even if other processes use the GPU.")] = False
@@ -162,6 +165,7 @@ class RunOptions:
             "arrival_rate": self.arrival_rate,
             "latency_target_s": self.latency_target,
             "energy": self.energy or None,
+            "all_scores": self.all_scores or None,
         }
 
 

@@ -25,7 +25,7 @@ from harness.plan.discover import find_step
 from harness.predict import label_calibration
 from harness.records.ablation_names import PASSAGE_ABLATIONS
 from harness.records.measurements import Forecast
-from harness.records.planned_trial import PlannedTrial
+from harness.records.planned_trial import MANY_LABELS, PlannedTrial
 from harness.trial import ablations
 from harness.trial.arrivals import expected
 
@@ -89,6 +89,8 @@ class _TrialForecast:
         if task.info.kind == "classification" and prompts.choice_tokens:
             inputs = label_calibration.count_inputs(task.task_data)
             self._add_answers(totals, "calibrate", replace(prompts, samples=1), inputs, weights)
+            if prompts.choice_count >= MANY_LABELS and not self.planned.measurement.all_scores:
+                prompts = workload.best_only(prompts)
         self._add_answers(totals, "predict", prompts, len(task.test), weights)
         for name in self.planned.probes:
             probe = self.prepared[name]

@@ -34,6 +34,9 @@ _CLOZE_TOKENS = 8.0
 
 NO_PASS = ForwardPass(0, 0)
 
+_LABELS_READ = 4
+"""Labels that are read for each question where those that cannot be the best are left out."""
+
 
 @dataclass(frozen=True)
 class PromptShape:
@@ -146,6 +149,12 @@ def prompt_shape(lengths: TokenLengths, footprints: Sequence[Footprint], new_tok
         suffix_sd=math.sqrt(variance),
         keeps_prefix=any(footprint.whole_corpus for footprint in footprints),
     )
+
+
+def best_only(prompts: PromptShape) -> PromptShape:
+    """Return the prompts of a system that leaves labels unread that cannot be the best."""
+    share = min(1.0, _LABELS_READ / max(prompts.choice_count, 1.0))
+    return replace(prompts, choice_tokens=share * prompts.choice_tokens, choice_count=share * prompts.choice_count)
 
 
 def answering_workload(prompts: PromptShape, items: int) -> Workload:

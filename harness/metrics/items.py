@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from harness.errors import HarnessError
 from harness.records.record import Row
@@ -135,8 +135,14 @@ class Items:
 
     @cached_property
     def choice_scores(self) -> tuple[tuple[float, ...], ...]:
-        """Log-likelihood of each choice, nats; empty where the answer was generated."""
-        return self._read("choice_scores")
+        """Log-likelihood of each choice, nats; empty where the answer was generated, or not all choices were read."""
+        scores: tuple[tuple[float | None, ...], ...] = self._read("choice_scores")
+        return tuple(() if None in known else cast("tuple[float, ...]", known) for known in scores)
+
+    @cached_property
+    def has_unread_choices(self) -> bool:
+        """Whether choices were left unread that could not be the best."""
+        return any(None in known for known in self._read("choice_scores"))
 
     @cached_property
     def cited(self) -> tuple[tuple[str, ...] | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -9,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Answer, Form, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
-from harness.decoding import batched_decode, prefix_sharing
+from harness.decoding import batched_decode, label_search, prefix_sharing
+from harness.decoding.attention_masks import window_sizes
 from harness.decoding.finite import require_finite
 from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError, PromptsTooLongError
 from harness.models import saved_weights, virtual_tokens
+from harness.models.row_budget import PROCESSOR
 from harness.prompts import chat_template, layout
-
-ROW_TOKENS = 768
-"""Tokens of one forward pass: enough to keep two cores busy, few enough to fit in memory."""
+from harness.records.pass_sizes import PassSizes
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class LocalModel:
         supports_packing: whether several branches may share a row (`prefix_sharing`); else each has a row of its own.
         base_changed: whether weights other than an adapter's differ from those loaded.
         changed_weights: names of those that do; None: any may.
-        row_tokens: tokens of one forward pass that scores choices.
-        decode_rows: the most prompts decoded together.
+        row_tokens, decode_rows, prompt_tokens, cache_tokens, from_memory: how much is computed at once (`PassSizes`).
         prefix_cache: a prefix that was read with these weights, for prompts that begin with it; None: none.
     """
 
@@ -42,8 +42,11 @@ class LocalModel:
     supports_packing: bool = True
     base_changed: bool = False
     changed_weights: frozenset[str] | None = None
-    row_tokens: int = ROW_TOKENS
-    decode_rows: int = 32
+    row_tokens: int = PROCESSOR.row_tokens
+    decode_rows: int = PROCESSOR.decode_rows
+    prompt_tokens: int = PROCESSOR.prompt_tokens
+    cache_tokens: int = PROCESSOR.cache_tokens
+    from_memory: bool = False
     prefix_cache: prefix_sharing.PrefixCache | None = None
 
     def encode(self, text: str) -> list[int]:
@@ -140,7 +143,7 @@ class LocalModel:
         rendered = self.render_prompts(prompts, max_new_tokens)
         task = prompts[0].task
         newline_ids = self.newline_ids if one_line and not self._may_think(task) else frozenset[int]()
-        limits = batched_decode.DecodeLimits(max_new_tokens, self.eos_ids, newline_ids, max_rows=self.decode_rows)
+        limits = self.decode_limits(max_new_tokens, newline_ids)
         timer = PassTimer(len(rendered), self.module.device, progress)
         tokens_of = [p.tokens for p in rendered]
         if self.supports_packing:
@@ -164,6 +167,28 @@ class LocalModel:
             for index, (p, tokens) in enumerate(zip(rendered, outputs, strict=True))
         ]
 
+    def decode_limits(
+        self, max_new_tokens: int, newline_ids: frozenset[int] = frozenset()
+    ) -> batched_decode.DecodeLimits:
+        """Return when generation ends, and how much is decoded at once."""
+        return batched_decode.DecodeLimits(
+            max_new_tokens,
+            self.eos_ids,
+            newline_ids,
+            max_rows=self.decode_rows,
+            max_prompt_tokens=self.prompt_tokens,
+            max_cache_tokens=self.cache_tokens,
+        )
+
+    @property
+    def pass_sizes(self) -> PassSizes:
+        """How much is computed at once."""
+        return PassSizes.model_validate({name: getattr(self, name) for name in PassSizes.model_fields})
+
+    def with_sizes(self, sizes: PassSizes) -> LocalModel:
+        """Return this model with another amount that is computed at once."""
+        return replace(self, **sizes.model_dump())
+
     def score_choices(
         self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]], *, progress: ProgressCallback | None = None
     ) -> list[Answer]:
@@ -179,8 +204,7 @@ class LocalModel:
         """
         if not prompts:
             return []
-        rendered = self.render_answered(prompts, choices, ANY_END)
-        branches = [Branch(p.tokens, p.answers) for p in rendered]
+        rendered, branches = self._branches(prompts, choices)
         timer = PassTimer(len(rendered), self.module.device, progress)
         row_tokens = self.row_tokens if self.supports_packing else None
         scores = prefix_sharing.score_branches(
@@ -192,20 +216,48 @@ class LocalModel:
             prefix_cache=self.prefix_cache,
         )
         require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
-        return [
-            Answer(
-                p.text,
-                "",
-                tuple(choice_scores),
-                prompt_tokens=len(p.tokens),
-                output_tokens=sum(map(len, p.answers)),
-                dropped_passages=p.dropped_passages,
-                prefill_s=prefill_s,
-                decode_s=0.0,
-                decode_tokens=0,
-            )
-            for p, choice_scores, prefill_s in zip(rendered, scores, timer.prefill_s, strict=True)
-        ]
+        tokens = [sum(map(len, prompt.answers)) for prompt in rendered]
+        return _scored(rendered, [tuple(choice_scores) for choice_scores in scores], tokens, timer)
+
+    def best_choices(
+        self,
+        prompts: Sequence[Prompt],
+        choices: Sequence[Sequence[str]],
+        shift: Sequence[float],
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> list[Answer]:
+        """Do what `score_choices` does for those choices only that may have the highest score less its shift, in nats.
+
+        A model whose layers look back over a window, or that shares no rows, scores all.
+
+        Raises:
+            PromptsTooLongError: some do not fit the context window even without passages.
+            HarnessError: the model gives no numbers.
+        """
+        if not prompts or not self.supports_packing or window_sizes(self.module.config):
+            return self.score_choices(prompts, choices, progress=progress)
+        rendered, branches = self._branches(prompts, choices)
+        timer = PassTimer(len(rendered), self.module.device, progress)
+        labels = label_search.search_labels(
+            self.module,
+            branches,
+            shift,
+            self.row_tokens,
+            ends=sorted(self.scored_ends(prompts[0].task)),
+            timer=timer,
+            prefix_cache=self.prefix_cache,
+        )
+        known = (score for read in labels for score in read.scores if score > -math.inf or math.isnan(score))
+        require_finite(known, f"the choices of {prompts[0].task.name!r}")
+        return _scored(rendered, [read.scores for read in labels], [read.tokens for read in labels], timer)
+
+    def _branches(
+        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]]
+    ) -> tuple[list[layout.RenderedPrompt], list[Branch]]:
+        """Render prompts with their choices, each with any end."""
+        rendered = self.render_answered(prompts, choices, ANY_END)
+        return rendered, [Branch(prompt.tokens, prompt.answers) for prompt in rendered]
 
     def _may_think(self, task: Task) -> bool:
         """Tell whether the model may write a thought before it answers, in lines of its own."""
@@ -273,6 +325,31 @@ class LocalModel:
         """
         module, changed_weights = saved_weights.load(self.module, folder)
         return self.with_module(module, base_changed=bool(changed_weights), changed_weights=changed_weights)
+
+
+def _scored(
+    rendered: Sequence[layout.RenderedPrompt],
+    scores: Sequence[tuple[float, ...]],
+    tokens: Sequence[int],
+    timer: PassTimer,
+) -> list[Answer]:
+    """Return the scores of each prompt's choices as answers; `tokens` were read of the choices."""
+    return [
+        Answer(
+            prompt.text,
+            "",
+            choice_scores,
+            prompt_tokens=len(prompt.tokens),
+            output_tokens=choice_tokens,
+            dropped_passages=prompt.dropped_passages,
+            prefill_s=prefill_s,
+            decode_s=0.0,
+            decode_tokens=0,
+        )
+        for prompt, choice_scores, choice_tokens, prefill_s in zip(
+            rendered, scores, tokens, timer.prefill_s, strict=True
+        )
+    ]
 
 
 def require_local(model: Model) -> LocalModel:

@@ -34,7 +34,7 @@ def check_options(task: PreparedTask, measurement: MeasurementOptions) -> list[d
 
 def request_options(measurement: MeasurementOptions) -> list[dict[str, Any]]:
     """Return the options of requests that differ from the defaults."""
-    names = ("requests", "arrival_rate", "latency_target_s")
+    names = ("requests", "arrival_rate", "latency_target_s", "all_scores")
     options = {name: getattr(measurement, name) for name in names}
     changed = {name: value for name, value in options.items() if value != getattr(DEFAULTS, name)}
     return [changed] if changed else []

@@ -12,6 +12,7 @@ from typing import TypeVar
 from harness.api import (
     Answer,
     AnswersQueries,
+    FindsBestChoice,
     FindsScorer,
     Kind,
     Passage,
@@ -198,7 +199,10 @@ def _predict_answers(
     task = system.task
     choices = [query.choices or task.choices for query in queries]
     if scorer := scorer_of(system):
-        raws = scorer.score_choices(prompts, choices, progress=progress)
+        if system.best_only and isinstance(scorer, FindsBestChoice):
+            raws = scorer.best_choices(prompts, choices, system.prior or (0.0,) * len(task.choices), progress=progress)
+        else:
+            raws = scorer.score_choices(prompts, choices, progress=progress)
         parsed_answers = [
             (most_likely(raw.choice_scores, options, task, system.prior), "choice")
             if raw.choice_scores

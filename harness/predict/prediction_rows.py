@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ def build_rows(
             output=p.raw.output,
             answer=p.answer,
             parsed=p.parsed,
-            choice_scores=p.raw.choice_scores,
+            choice_scores=tuple(None if score == -math.inf else score for score in p.raw.choice_scores),
             reasoning=p.raw.reasoning,
             votes=p.raw.votes,
             passages=tuple(passage.suite_id(example.evidence) for passage in p.sent_passages),

@@ -20,6 +20,7 @@ class MeasurementOptions(StoredModel):
         latency_target_s: within which a request is to be answered.
         check_items: the most test items that self-tests and ablations ask again; 0: none are made.
         energy: whether joules are measured, by codecarbon.
+        all_scores: whether every label is scored where there are many; else those that can still be the best.
     """
 
     seen_items: Annotated[int, Field(ge=0)] = 64
@@ -28,9 +29,12 @@ class MeasurementOptions(StoredModel):
     latency_target_s: Annotated[float | None, Field(gt=0)] = None
     check_items: Annotated[int, Field(ge=0)] = 16
     energy: bool = False
+    all_scores: bool = False
 
 
 DEFAULTS = MeasurementOptions()
+MANY_LABELS = 30
+"""Labels from which those that cannot be the best are left unread."""
 SCORE_ONLY = MeasurementOptions(seen_items=0, requests=0, check_items=0)
 """Options of a trial of which nothing but the score is wanted."""
 
@@ -70,6 +74,7 @@ class PlannedTrial(StoredModel):
         probes: tasks that are asked as well, once the weights have changed.
         measurement: what is measured besides the score; `seen_items` is 0 where no training items were learned.
         threads: of one operator; None: the library's choice.
+        rows, row_tokens: fixed by the user (`PassSizes`); None: the device's choice.
         train_tasks: tasks besides the trial's own that a step learns from, in the suite's order.
         sources: other models that its steps load, such as an embedder.
         data_hashes: sha256 of each task's items, as they were when the trial was planned.
@@ -88,6 +93,8 @@ class PlannedTrial(StoredModel):
     probes: tuple[str, ...] = ()
     measurement: MeasurementOptions = SCORE_ONLY
     threads: int | None = None
+    rows: int | None = None
+    row_tokens: int | None = None
     train_tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     data_hashes: dict[str, str] = Field(default_factory=dict[str, str])

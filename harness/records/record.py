@@ -20,6 +20,7 @@ from harness.records.measurements import (
     StoredModel,
     SyntheticRows,
 )
+from harness.records.pass_sizes import PassSizes
 from harness.records.run_limits import RunLimits
 
 SCHEMA_VERSION = 3
@@ -106,7 +107,7 @@ class Row(StoredModel):
         prompt: the exact text sent.
         answer: what was parsed from the output; None where parsing failed.
         parsed: how: ``choice`` (likeliest choice), ``first_line``, ``whole``, ``label``, or ``failed: REASON``.
-        choice_scores: log-likelihood of each choice, nats.
+        choice_scores: log-likelihood of each choice, nats; None: not read, as it could not be the best.
         reasoning: what the model thought before it answered, one text a sample; empty where it answered at once.
         votes: the answer of each sample where there were several; empty text where none could be read.
         passages: ids of the passages that were sent, best first; evidence: ids of those that hold the answer.
@@ -132,7 +133,7 @@ class Row(StoredModel):
     output: str = ""
     answer: str | None = None
     parsed: str = ""
-    choice_scores: tuple[float, ...] = ()
+    choice_scores: tuple[float | None, ...] = ()
     reasoning: tuple[str, ...] = ()
     votes: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
@@ -255,6 +256,7 @@ class Completed(StoredModel):
         forecast: what `plan` predicted; None where nothing was.
         checks: self-tests of the finished system.
         notes: what happened to kept artifacts, a sentence each: one was damaged and made again, or could not be kept.
+        pass_sizes: how much the model computed at once; None: it is elsewhere, or computed before this was recorded.
         run_limits: under which it ran; None: the defaults.
     """
 
@@ -282,6 +284,7 @@ class Completed(StoredModel):
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
     environment: Environment
+    pass_sizes: PassSizes | None = None
     run_limits: RunLimits | None = None
 
 

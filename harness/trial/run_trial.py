@@ -26,12 +26,13 @@ from harness.models import registry
 from harness.plan.discover import find_step
 from harness.predict import answering, label_calibration, prediction_rows
 from harness.records.measurements import Phase
-from harness.records.planned_trial import PlannedTrial
+from harness.records.planned_trial import MANY_LABELS, PlannedTrial
 from harness.records.record import PROTOCOL_VERSION, Completed, Role, Row, TaskInfo
 from harness.trial import prompt_form, self_tests
 from harness.trial.ablations import retrieved_passages
 from harness.trial.adaptation import adapt, seed_everything
 from harness.trial.hyperparameter_search import search
+from harness.trial.open_planned import open_planned, pass_sizes
 from harness.trial.recorder import Emit, Recorder
 from harness.trial.serving import serve
 from harness.trial.warm_prefix import keep_prefix
@@ -73,6 +74,7 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
     steps = hyperparameters.steps if hyperparameters else planned.trial.steps
     system = adapt(recorder, System(model, target.task_data.task), steps, material, target.test)
     system, target = _calibrate(recorder, keep_prefix(recorder, system), target)
+    system = system.replace(best_only=len(target.info.labels) >= MANY_LABELS and not measurement.all_scores)
     rows = _ask(recorder, system, target.test, "target")
     note_unanswered(recorder, rows, suite.config.max_bad_rows)
     serving, batch_checks = serve(recorder, system, target.test if _is_measured(system) else (), rows, planned)
@@ -117,13 +119,14 @@ def run_trial(planned: PlannedTrial, *, cache: Path, emit: Emit) -> tuple[Comple
         checks=(*batch_checks, *tests.checks),
         notes=(*recorder.notes, *endpoint_notes(system.model.info.endpoint)),
         environment=current_environment(energy_source=recorder.meter.energy_source),
+        pass_sizes=pass_sizes(system.model),
     )
     return record, rows
 
 
 def _open(recorder: Recorder, planned: PlannedTrial) -> Model:
     with recorder.span("load"):
-        return registry.open_model(planned.model_reference, recorder.cache, by=planned.backend)
+        return open_planned(planned, recorder.cache)
 
 
 def _choose_form(

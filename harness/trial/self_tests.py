@@ -6,6 +6,7 @@ They come last in a trial: afterwards the weights are no longer what they were.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -124,6 +125,7 @@ def _check(name: str, before: Sequence[Prediction], after: Sequence[Prediction])
         abs(first - second)
         for earlier, later in pairs
         for first, second in zip(earlier.raw.choice_scores, later.raw.choice_scores, strict=True)
+        if math.isfinite(first) and math.isfinite(second)  # else not read
     ]
     return Check(
         name=name,

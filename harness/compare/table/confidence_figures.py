@@ -113,7 +113,9 @@ def _answers(group: Group, shifts: Mapping[int, Sequence[float]]) -> _Answers:
     for seed, items in group.items.items():
         shift = shifts.get(seed, ())
         for item in _scored_items(items):
-            if not item.scores or not any(reference in item.choices for reference in item.references):
+            if items.has_unread_choices:
+                answers.unread += 1
+            elif not item.scores or not any(reference in item.choices for reference in item.references):
                 answers.unscored += 1
             elif len(item.scores) != len(item.choices) or not all(map(math.isfinite, item.scores)):
                 answers.unread += 1

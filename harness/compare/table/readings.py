@@ -94,7 +94,9 @@ def _readings(
 
 
 def _calibrations(group: Group) -> dict[int, LabelCalibration]:
-    """Return the calibration of each seed; empty where one is not stored."""
+    """Return the calibration of each seed; empty where one is not stored, or where labels were left unread."""
+    if any(items.has_unread_choices for items in group.items.values()):
+        return {}
     stored = {record.trial.seed: record.tasks[0].calibration for record in group.records}
     known = {seed: calibration for seed, calibration in stored.items() if calibration}
     return known if len(known) == len(stored) else {}
