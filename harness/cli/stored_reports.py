@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from harness.render.report.terminal import ReportView
     from harness.store.results_store import Store
 
+MOST_PROBLEMS = 3
+"""Records that cannot be read, of which the list of suites names each."""
+
 
 @without_garbage_collection()
 def show_report(  # noqa: PLR0913 - one for each flag
@@ -67,10 +70,12 @@ def list_suites_with_results(store: Store) -> None:
     from harness.compare.report.suite_overview import overview
     from harness.render.report.overview_table import terminal
 
-    problems = list(store.problems)
-    show(terminal(overview(store.load()), str(store.root), _flags(store)))
-    for problem in problems or store.problems:
+    suites = overview(store.load())
+    show(terminal(suites, str(store.root), _flags(store)))
+    for problem in store.problems[:MOST_PROBLEMS]:
         echo(problem, err=True)
+    if (more := len(store.problems) - MOST_PROBLEMS) > 0:
+        echo(f"{more} more records cannot be read.", err=True)
 
 
 def _view(

@@ -138,7 +138,7 @@ def _task(task: TaskPlan) -> TaskEntry:
 def _endpoint(name: str, forecast: EndpointForecast) -> EndpointEntry:
     return EndpointEntry(
         model=name,
-        questions=dict(forecast.questions),
+        questions={str(phase): number for phase, number in forecast.questions.items()},
         tokens_in=forecast.read_tokens,
         tokens_out=(forecast.tokens_out, forecast.most_out),
         usd=forecast.usd,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from harness.compare.prose.numbers import change, listing, metric_title, score
@@ -15,7 +14,8 @@ from harness.render.release.gate_report import amount
 from harness.render.report.columns import UNKNOWN
 from harness.render.text.escape import plain
 from harness.render.text.json_text import json_text
-from harness.render.text.tables import Part, TableColumn, indented, new_table
+from harness.render.text.priority_table import PriorityColumn, PriorityTable
+from harness.render.text.tables import Part, indented
 from harness.store.baselines import Baseline
 
 MARKS = {"better": " ▲", "worse": " ▼", None: ""}
@@ -29,7 +29,7 @@ def report(history: History) -> list[Part]:
     parts: list[Part] = []
     for series in history.series:
         parts.append(Text(plain(f"{series.task} · {series.name} · {metric_title(series.metric)}"), style="bold"))
-        parts += [indented(table) for table in _tables(series)]
+        parts += _tables(series)
         parts += [indented(Text(plain(_differences(point)), style="dim")) for point in series.points if point.differs]
         parts.append(Text())
     if any(len(series.points) > 1 for series in history.series):
@@ -47,7 +47,7 @@ def baseline_list(baselines: Sequence[Baseline], problems: Sequence[str]) -> lis
     parts: list[Part] = [Text(plain(problem), style="red") for problem in problems]
     if not baselines:
         return parts or [Text("No baseline yet: 'harness baseline set NAME' keeps what is measured now.")]
-    table = _new_table("baseline", "suite", "measured", "set", "trials", "models", "commit", "note")
+    rows: list[tuple[str, ...]] = []
     for baseline in baselines:
         records = [trial.record for trial in baseline.trials if isinstance(trial.record, Completed)]
         models = listing(list(dict.fromkeys(record.trial.model for record in records)))
@@ -55,35 +55,43 @@ def baseline_list(baselines: Sequence[Baseline], problems: Sequence[str]) -> lis
         manifest = baseline.manifest
         names = (manifest.name, manifest.suite, manifest.measured_at[:16], manifest.set_at[:16])
         cells = (*names, str(len(records)), models, ", ".join(commits), manifest.note)
-        table.add_row(*[Text(plain(text)) for text in cells])
-    return [table, *parts]
+        rows.append(tuple(map(plain, cells)))
+    ranks = {"baseline": 0, "suite": 1, "measured": 3, "set": 5, "trials": 2, "models": 4, "commit": 6, "note": 7}
+    columns = zip(ranks.items(), zip(*rows, strict=True), strict=True)
+    return [PriorityTable([PriorityColumn(title, cells, rank) for (title, rank), cells in columns], indent=0), *parts]
 
 
-def _tables(series: Series) -> list[Table]:
+def _tables(series: Series) -> list[PriorityTable]:
     """One table with the model and score of each release, and one with its time, memory and cost."""
-    scores = _new_table("release", "measured", "model", "commit", "score", "change")
-    for point in series.points:
-        changed = UNKNOWN if point.change is None else change(point.change) + MARKS[point.clear]
-        origin = (point.release, point.measured_at[:10], point.model, short_commit(point.commit))
-        value = Text(score(point.score) if point.score else UNKNOWN)
-        scores.add_row(*[Text(plain(text)) for text in origin], value, Text(changed, style=STYLES[point.clear]))
-    names = list(dict.fromkeys(name for point in series.points for name in point.figures))
+    points = series.points
+    changed = [UNKNOWN if p.change is None else change(p.change) + MARKS[p.clear] for p in points]
+    scores = [
+        PriorityColumn("release", [plain(p.release) for p in points]),
+        PriorityColumn("measured", [p.measured_at[:10] for p in points], 4),
+        PriorityColumn("model", [plain(p.model) for p in points], 3),
+        PriorityColumn("commit", [short_commit(p.commit) for p in points], 5),
+        PriorityColumn("score", [score(p.score) if p.score else UNKNOWN for p in points], 1, right=True),
+        PriorityColumn("change", changed, 2, right=True, styles=[STYLES[p.clear] for p in points]),
+    ]
+    names = list(dict.fromkeys(name for point in points for name in point.figures))
     if not names:
-        return [scores]
-    figures = _new_table("release", *names)
-    for point in series.points:
-        figures.add_row(Text(plain(point.release)), *[_figure(point.figures.get(name)) for name in names])
-    return [scores, figures]
+        return [PriorityTable(scores)]
+    figures = [scores[0]]
+    for rank, name in enumerate(names, 1):
+        cells = [_figure(point.figures.get(name)) for point in points]
+        figures.append(PriorityColumn(name, [t for t, _ in cells], rank, right=True, styles=[s for _, s in cells]))
+    return [PriorityTable(scores), PriorityTable(figures)]
 
 
-def _figure(step: FigureChange | None) -> Text:
+def _figure(step: FigureChange | None) -> tuple[str, str]:
+    """Write a figure with its change from the release before, and give its style."""
     if step is None:
-        return Text(UNKNOWN)
+        return UNKNOWN, ""
     value = amount(step.unit, step.value)
     if step.ratio is None:
-        return Text(value)
+        return value, ""
     interval = "no interval" if step.low is None or step.high is None else f"{step.low - 1:+.1%}, {step.high - 1:+.1%}"
-    return Text(f"{value}\n{step.ratio - 1:+.1%} [{interval}]{MARKS[step.clear]}", style=STYLES[step.clear])
+    return f"{value}\n{step.ratio - 1:+.1%} [{interval}]{MARKS[step.clear]}", STYLES[step.clear]
 
 
 def _differences(point: SeriesPoint) -> str:
@@ -95,7 +103,3 @@ def short_commit(commit: str | None) -> str:
     """Write the first digits of a commit, and whether files were changed."""
     head, dash, suffix = (commit or "").partition("-")
     return f"{head[:8]}{dash}{suffix}" or UNKNOWN
-
-
-def _new_table(*titles: str) -> Table:
-    return new_table(TableColumn(title, no_wrap=title in {"score", "change"}) for title in titles)

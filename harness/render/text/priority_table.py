@@ -52,7 +52,8 @@ class PriorityColumn:
     @property
     def width(self) -> int:
         """Cells that the column takes where nothing is broken."""
-        return max(map(cell_len, [*self.head.split("\n"), *self.cells]))
+        lines = [line for cell in self.cells for line in cell.split("\n")]
+        return max(map(cell_len, [*self.head.split("\n"), *lines]))
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich import box
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.render.text.escape import cell
 
-Part = Text | Table | Padding
+Part = RenderableType
 """A part of a report: text or a table."""
 INDENT = 2
 """Columns that everything that belongs to a heading stands to the right of it."""
