@@ -108,8 +108,8 @@ def test_the_report_tells_what_is_given_away_by_the_number_of_copies(run):
     assert (never.exposure.n, never.extracted.value) == (3, 0)
     assert often.extracted.value > 0
     assert [one.extracted.value for one in zero.planted] == [0, 0]
-    (said,) = [line for line in task.verdict if "by copies" in line]
-    assert "(0 and 16)" in said
+    (said,) = [line for line in task.verdict if "memorised planted secrets" in line]
+    assert "(copies in training: 0 and 16)" in said
     assert f"{often.extracted.value * 3:.0f} of 3" in said
 
 
