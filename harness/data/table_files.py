@@ -1,16 +1,20 @@
 """Reads tables from files: CSV, TSV, JSON, JSON lines, Parquet and Excel."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
+
+import psutil
 
 from harness.data.delimited import read_csv, read_tsv
 from harness.data.table_rows import RowFault, TableRows, columns_of
 from harness.data.text_encoding import decode
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
+from harness.measure.template_limits import memory_limit
 from harness.measure.units import GIB, gib
 
 MAX_BYTES, MAX_CELLS = 4 * GIB, 100_000_000
@@ -29,10 +33,14 @@ def read_table(path: Path) -> TableRows:
     if read is None:
         raise HarnessError(f"{path} is none of {', '.join(READERS)} by its name: convert or rename it.")
     _require_regular(path)
+    free_bytes = psutil.virtual_memory().available
     try:
-        table = read(path)
+        with memory_limit(free_bytes):
+            table = read(path)
     except OSError as error:
         raise HarnessError(f"{path} can't be read ({error.strerror or error}).") from error
+    except MemoryError as error:
+        raise HarnessError(f"{path} takes more memory than the {gib(free_bytes)} that are free: sample it.") from error
     if not table.rows and table.faults:
         raise HarnessError(f"{path}, {table.unit} {table.faults[0].line}: {table.faults[0].reason}.")
     if not table.rows:
@@ -120,41 +128,31 @@ def _json(path: Path) -> TableRows:
 
 
 def _parquet(path: Path) -> TableRows:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s that only Parquet needs
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s that only Parquet needs
 
-    try:
-        with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows * file.metadata.num_columns > MAX_CELLS:
-                raise HarnessError(f"{path} unpacks to more than {MAX_CELLS:,} cells: cut or sample it.")
-            table = file.read()
+    with _read_by_a_library(path, "Parquet"), pq.ParquetFile(path) as file:
+        groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+        _limit_cells(path, sum(group.column(n).num_values for group in groups for n in range(group.num_columns)))
+        table = file.read()
         rows = tuple(table.to_pylist())
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise HarnessError(f"{path} can't be read as Parquet ({reason}).") from error
     return TableRows(path.name, tuple(table.column_names), rows, tuple(range(1, len(rows) + 1)), "row")
 
 
 def _excel(path: Path) -> TableRows:
     """Read the first sheet of a workbook whose first row that is not empty names the columns; formulas have values."""
     from openpyxl import load_workbook  # noqa: PLC0415 - 0.3 s that only Excel needs
-    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
-    try:
+    with _read_by_a_library(path, "Excel"):
         with ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise HarnessError(f"{path} unpacks to more than {gib(MAX_BYTES)}: cut or sample it.")
+            unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
+        if unpacked_bytes > MAX_BYTES:
+            raise HarnessError(f"{path} unpacks to more than {gib(MAX_BYTES)}: cut or sample it.")
         book = load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
-        if not sheets:
-            raise HarnessError(f"{path} has no sheet with cells.")
-        records = [(number, [_excel_cell(cell) for cell in row]) for number, row in enumerate(sheets[0].iter_rows(), 1)]
+        filled = _filled_rows(path, sheets[0]) if sheets else []
         book.close()
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError) as error:
-        raise HarnessError(f"{path} can't be read as Excel ({error}).") from error
-    filled = [(number, cells) for number, cells in records if any(cell is not None for cell in cells)]
+    if not sheets:
+        raise HarnessError(f"{path} has no sheet with cells.")
     header = [str(cell).strip() if cell is not None else "" for cell in filled[0][1]] if filled else []
     names = [name for name in header if name]
     if len(set(names)) < len(names):
@@ -164,6 +162,35 @@ def _excel(path: Path) -> TableRows:
     notes = (f"{path.name}: read was the first sheet, {sheets[0].title!r}, and not {others}.",) if others else ()
     numbers = tuple(number for number, _ in filled[1:])
     return TableRows(path.name, tuple(names), tuple(rows), numbers, "row", notes=notes)
+
+
+@contextmanager
+def _read_by_a_library(path: Path, form: str) -> Generator[None]:
+    """Turn whatever a library fails with on a damaged file, e.g. an index or a type, into one line."""
+    try:
+        yield
+    except (FileNotFoundError, HarnessError, MemoryError):
+        raise
+    except Exception as error:
+        raise HarnessError(f"{path} can't be read as {form} ({first_line(error)}).") from error
+
+
+def _limit_cells(path: Path, count: int) -> None:
+    if count > MAX_CELLS:
+        raise HarnessError(f"{path} unpacks to more than {MAX_CELLS:,} cells: cut or sample it.")
+
+
+def _filled_rows(path: Path, sheet: Any) -> list[tuple[int, list[Any]]]:
+    """Return the rows that are not empty with their numbers; a single cell in the last row is millions of rows."""
+    rows: list[tuple[int, list[Any]]] = []
+    count = 0
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        count += len(row)
+        _limit_cells(path, count)
+        cells = [_excel_cell(cell) for cell in row]
+        if any(cell is not None for cell in cells):
+            rows.append((number, cells))
+    return rows
 
 
 def _excel_cell(cell: Any) -> Any:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Generator, Sized
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -59,8 +59,7 @@ def template_limits(name: str) -> Generator[None]:
     Raises:
         HarnessError: it took longer, or more.
     """
-    is_limited = threading.current_thread() is threading.main_thread()
-    with _time_limit(name) if is_limited else nullcontext(), _memory_limit() if is_limited else nullcontext():
+    with _time_limit(name), memory_limit(LIMIT_BYTES):
         try:
             yield
         except MemoryError as error:
@@ -69,7 +68,7 @@ def template_limits(name: str) -> Generator[None]:
 
 @contextmanager
 def _time_limit(name: str) -> Generator[None]:
-    if not hasattr(signal, "setitimer"):
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -88,12 +87,17 @@ def _time_limit(name: str) -> Generator[None]:
 
 
 @contextmanager
-def _memory_limit() -> Generator[None]:
-    if sys.platform != "linux":
+def memory_limit(limit_bytes: int) -> Generator[None]:
+    """Let this process' address space grow by so much and no more; only on Linux, and in the main thread.
+
+    Raises:
+        MemoryError: the ``with`` block takes more.
+    """
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         yield
         return
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + LIMIT_BYTES
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + limit_bytes
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if soft == resource.RLIM_INFINITY or limit < soft:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -1,10 +1,13 @@
 """Tables as other programs write them: CSV of any dialect and encoding, Excel, JSON, nested and categorical columns."""
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
+from zipfile import ZipFile
 
 import openpyxl
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -151,3 +154,72 @@ def test_half_a_character_in_json_becomes_the_replacement_character(tmp_path):
     (tmp_path / "t.jsonl").write_text('{"a": "cut \\ud83d", "b": "\\ud83d\\ude00"}\n')
     table = read_table(tmp_path / "t.jsonl")
     assert (table.text(0, "a"), table.text(0, "b")) == ("cut \ufffd", "\U0001f600")
+
+
+def replace_member(path: Path, name: str, old: bytes, new: bytes):
+    with ZipFile(path) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    assert old in members[name]
+    with ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content.replace(old, new) if member == name else content)
+
+
+FIRST_CELL = b'<c r="A1" t="inlineStr"><is><t>text</t></is></c>'
+
+
+def workbook(path: Path) -> Path:
+    book = openpyxl.Workbook()
+    book.active.append(["text", "label"])
+    book.active.append(["hello", "a"])
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("[Content_Types].xml", b"Extension=", b"Exten_1sion="),
+        ("xl/worksheets/sheet1.xml", FIRST_CELL, b'<c r="A1" t="s"><v>99</v></c>'),
+        ("xl/worksheets/sheet1.xml", FIRST_CELL, b'<c r="A1" t="n"><v>one</v></c>'),
+    ],
+)
+def test_a_workbook_whose_parts_do_not_fit_is_one_line(tmp_path: Path, name: str, old: bytes, new: bytes):
+    path = workbook(tmp_path / "rows.xlsx")
+    replace_member(path, name, old, new)
+    with pytest.raises(HarnessError, match=r"rows\.xlsx can't be read as Excel"):
+        read_table(path)
+
+
+def test_a_cell_at_the_end_of_a_sheet_is_not_a_sheet_of_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("harness.data.table_files.MAX_CELLS", 1_000_000)
+    path = workbook(tmp_path / "rows.xlsx")
+    book = openpyxl.load_workbook(path)
+    book.active["XFD1048576"] = "far"
+    book.save(path)
+    with pytest.raises(HarnessError, match="unpacks to more than 1,000,000 cells"):
+        read_table(path)
+
+
+def test_a_list_of_many_values_in_a_cell_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pq.write_table(pa.table({"a": [[1] * 50_000]}), tmp_path / "rows.parquet")
+    monkeypatch.setattr("harness.data.table_files.MAX_CELLS", 10_000)
+    assert (tmp_path / "rows.parquet").stat().st_size < 5_000
+    with pytest.raises(HarnessError, match="unpacks to more than 10,000 cells"):
+        read_table(tmp_path / "rows.parquet")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.jsonl"])
+def test_a_table_that_takes_more_memory_than_is_free_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    if name == "rows.parquet":
+        pq.write_table(pa.table({"a": ["x" * 1_000_000] * 150}), tmp_path / name)
+        assert (tmp_path / name).stat().st_size < 100_000
+    else:
+        (tmp_path / name).write_text(f'{{"a": [{", ".join(["[]"] * 1_000_000)}]}}\n')
+    memory = psutil.virtual_memory()._replace(available=55 << 20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    with pytest.raises(HarnessError, match=r"takes more memory than the 0\.1 GiB that are free"):
+        read_table(tmp_path / name)
