@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -35,6 +35,7 @@ def test_order_case_and_repeats_do_not_count_and_all_else_fails(output, expected
     assert how == "label" if expected else how.startswith("failed")
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(LABELS)))
 def test_what_is_written_is_read_back(chosen):
     text = label_sets.write(chosen, LABELS)
