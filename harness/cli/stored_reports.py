@@ -105,8 +105,8 @@ def _view(
 def _next(store: Store, suite: str, *, decides: bool) -> list[str]:
     """Name the commands that show more of a suite."""
     name, flags = shlex.quote(suite), _flags(store)
-    decide = [f"harness decide {name}{flags}   (under your constraints)"] if decides else []
-    return [*decide, f"harness report {name} --open{flags}   (page with charts)"]
+    decide = [f"harness decide {name}{flags}"] if decides else []
+    return [*decide, f"harness report {name} --open{flags}"]
 
 
 def _flags(store: Store) -> str:

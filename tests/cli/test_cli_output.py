@@ -79,7 +79,7 @@ def test_a_run_ends_with_the_verdict_and_the_next_command(stored):
     code, out, _ = stored
     assert code == 0
     *_, heading, verdict, following = out.splitlines()
-    assert (heading, following) == ("Verdict on mine", "  Next: harness report mine --open   (page with charts)")
+    assert (heading, following) == ("Verdict on mine", "  Next: harness report mine --open")
     assert verdict.strip()
 
 
