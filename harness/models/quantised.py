@@ -12,19 +12,22 @@ from transformers.pytorch_utils import Conv1D
 
 from harness.errors import HarnessError
 from harness.measure import allocator
+from harness.models.bottleneck import is_bottleneck_weight
 
 
 def quantise(module: Any) -> None:
     """Quantise every linear layer but the output head to 4 bits, in place, layer by layer.
 
     Args:
-        module: a transformers causal language model; embeddings, norms and the head stay as they are.
+        module: a transformers causal language model; embeddings, norms, the head and bottlenecks stay as they are.
     """
     if is_quantised(module):
         return
     head = module.get_output_embeddings()
     names = [
-        name for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head
+        name
+        for name, layer in module.named_modules()
+        if isinstance(layer, (nn.Linear, Conv1D)) and layer is not head and not is_bottleneck_weight(f"{name}.")
     ]
     for name in names:  # by name: a list of layers would keep the old layers in memory until the end
         module.set_submodule(name, _quantised_layer(module.get_submodule(name)))

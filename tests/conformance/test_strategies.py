@@ -43,6 +43,9 @@ CHAINS = (
     "pretrain+lora",
     "pretrain+rag",
     "pretrain+lora+rag",
+    "lora+quantise",
+    "adapter+quantise",
+    "prompt_tuning+quantise",
 )
 ALONE = ("external",)
 """Whole systems: no tiny model answers; tests/strategies/test_external.py has their contract."""
