@@ -46,6 +46,8 @@ class RunConfig(BaseModel):
         results: where records go, relative to the working folder.
         limits: the most items of each split.
         threads: of one operator; None: the library's choice.
+        rows: prompts decoded together at most; row_tokens: of a pass that scores choices; None: 32 and 768, or on a GPU
+            what its free memory holds. Answers do not depend on them.
         train_sizes: one trial for each, of a strategy that uses training items, with so many of them: a learning curve;
             empty: all items.
         budget: for the search of each strategy's parameters on the validation split; None: they have their defaults.
@@ -69,6 +71,8 @@ class RunConfig(BaseModel):
     results: Path = Path("results")
     limits: SplitLimits = SplitLimits.model_validate({})
     threads: int | None = Field(None, ge=1)
+    rows: int | None = Field(None, ge=1)
+    row_tokens: int | None = Field(None, ge=1)
     train_sizes: tuple[Annotated[int, Field(ge=1)], ...] = ()
     budget: Budget | None = None
     measurement: MeasurementOptions = MeasurementOptions()

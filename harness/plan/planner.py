@@ -242,6 +242,8 @@ class _TrialBuilder:
             measurement=measurement,
             train_tasks=tuple(other.info.name for other in train_tasks),
             threads=self.config.threads,
+            rows=self.config.rows,
+            row_tokens=self.config.row_tokens,
             sources=sources,
             data_hashes=self._data_hashes((task, *probes, *train_tasks), size),
             fresh_file=str(self.fresh.file) if self.fresh else None,

@@ -102,7 +102,7 @@ def _count_recalled(model: LocalModel, items: Sequence[Cloze], row_tokens: int, 
     new_tokens = 2 + max(len(encode_text(model, f" {item.masked}")) for item in items)
     room = min(row_tokens, model.info.context_tokens or row_tokens) - len(start) - new_tokens
     prompts = [start + encode_text(model, item.context)[-max(1, room) :] for item in items]
-    limits = batched_decode.DecodeLimits(new_tokens, model.eos_ids, max_rows=model.decode_rows)
+    limits = model.decode_limits(new_tokens)
     decode = batched_decode.decode_batched if model.supports_packing else batched_decode.decode_one_by_one
     timer = PassTimer(len(prompts), model.module.device, context.progress)
     outputs = decode(model.module, prompts, limits, None, timer)

@@ -68,7 +68,7 @@ def sample_answers(
     model: LocalModel, questions: Sequence[Question], answers: int, max_new_tokens: int, seed: int
 ) -> list[list[Tokens]]:
     """Sample answers to each question; a complete one has the end of the turn as its last token."""
-    limits = batched_decode.DecodeLimits(max_new_tokens, model.eos_ids, max_rows=model.decode_rows)
+    limits = model.decode_limits(max_new_tokens)
     draw = batched_decode.decode_batched if model.supports_packing else batched_decode.decode_one_by_one
     prompts = [question.prompt for question in questions]
     drawn = [

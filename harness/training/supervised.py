@@ -14,6 +14,7 @@ from harness.api import Context, System, TaskData
 from harness.decoding.prefix_sharing import causal_lm
 from harness.errors import HarnessError
 from harness.models.local_model import LocalModel
+from harness.models.row_budget import training_row_tokens
 from harness.training.batches import TrainingSample, endless_batches
 from harness.training.divergence import DivergenceDetector
 from harness.training.losses import backward
@@ -49,6 +50,9 @@ def fit(model: LocalModel, system: System, task: TaskData, settings: SupervisedS
             "0: give them, or take best_by=loss."
         )
     samples = build_split_samples(tuned, task, "train")
+    if model.from_memory:
+        row_tokens = training_row_tokens(model.module, settings.row_tokens)
+        settings = settings.model_copy(update={"row_tokens": row_tokens})
     train(model.module, samples, settings, context, validation, packs=model.supports_packing)
     return tuned
 

@@ -17,7 +17,6 @@ from harness.api import Choice, Range, System, TaskData
 from harness.data.prepare import PreparedTask
 from harness.errors import HarnessError, memory_in_one_line
 from harness.metrics import Items, get
-from harness.models import registry
 from harness.plan import chain
 from harness.plan.discover import find_step
 from harness.plan.hyperparameters import Space, space_of, step_names
@@ -28,6 +27,7 @@ from harness.records.measurements import Span
 from harness.records.planned_trial import PlannedTrial
 from harness.records.record import Budget, Candidate, Search
 from harness.trial.adaptation import adapt
+from harness.trial.open_planned import open_planned
 from harness.trial.recorder import Recorder
 
 RANDOM = 4
@@ -126,7 +126,7 @@ class _Rehearsal:
 
     def _score(self, within: Recorder, values: Values) -> float:
         task = self.material[0]
-        model = registry.open_model(self.planned.model_reference, self.recorder.cache, by=self.planned.backend)
+        model = open_planned(self.planned, self.recorder.cache)
         steps = _with(self.planned.trial.steps, values)
         system = adapt(within, System(model, task.task), steps, self.material, self.target.test)
         queries = [example.query for example in task.validation]
