@@ -56,9 +56,7 @@ def parse(kind: Kind, output: str, choices: Sequence[str] = ()) -> tuple[str | N
         return line, "first_line"
     if not choices:
         return None, "failed: no choices to read the answer by"
-    if kind == "multi_label":
-        return label_sets.read(line, choices)
-    return _label(line, output, choices)
+    return label_sets.read(line, choices) if kind == "multi_label" else _label(line, output, choices)
 
 
 def lettered(kind: Kind, options: Sequence[str]) -> bool:

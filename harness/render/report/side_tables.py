@@ -82,7 +82,7 @@ def slice_table(task: TaskResult) -> SideTable | None:
 def _confidence_cells(task: TaskResult, row: StrategyResult, figures: ConfidenceFigures, width: int) -> tuple[str, ...]:
     name = f"{plain(row.label)} ({plain(row.model)})" if several_models(task) else plain(row.label)
     if figures.unread:
-        reason = f"not known: scores of some choices are not stored for {count(figures.unread, 'item')}"
+        reason = f"needs --all-scores: scores of some choices are not stored for {count(figures.unread, 'item')}"
         return (name, figures.reading, reason, UNKNOWN, *[UNKNOWN] * width)
     return (
         name,
