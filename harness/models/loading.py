@@ -23,6 +23,7 @@ from harness.models import gguf_conversion, packing_memory, saved_weights, size_
 from harness.models.compute_device import compute_device, device_note
 from harness.models.loaded_weights import check_embedding, check_loading, one_line_errors
 from harness.models.local_model import LocalModel
+from harness.models.row_budget import answering_sizes
 from harness.models.tokenizer import context_window
 from harness.prompts import chat_template
 
@@ -76,6 +77,7 @@ def open_model(
     except HarnessError as error:
         raise HarnessError(f"the model in {weights} cannot be used: {error}") from error
     model = LocalModel(loaded_info, module, tokenizer, supports_packing=supports_packing)
+    model = model.with_sizes(answering_sizes(module))
     if not model.eos_ids:
         raise HarnessError(
             f"the model in {weights} has no token that ends a text: set eos_token in its tokenizer_config.json, or "
