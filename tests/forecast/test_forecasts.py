@@ -226,7 +226,10 @@ def test_a_calibration_belongs_to_its_model_its_threads_and_its_packages(tiny_fo
     assert len(keys) == 3
     environment = calibration.current_environment("calibration")
     upgraded = environment.model_copy(update={"packages": {**environment.packages, "torch": "99"}})
-    monkeypatch.setattr(calibration, "current_environment", lambda command: upgraded)
+    with monkeypatch.context() as patch:
+        patch.setattr(calibration, "current_environment", lambda command: upgraded)
+        assert calibration_key(first, None) not in keys
+    monkeypatch.setattr(calibration.gpu, "device_name", lambda: "NVIDIA H100")
     assert calibration_key(first, None) not in keys
 
 

@@ -32,6 +32,9 @@ class Nvml:
         self.opened.append(uuid)
         return uuid
 
+    def nvmlDeviceGetName(self, handle):
+        return b"NVIDIA H100" if handle == "device 0" else "NVIDIA L4"
+
     def nvmlDeviceGetMemoryInfo(self, handle, version):
         assert version == self.nvmlMemory_v2
         if self.used == "unknown":

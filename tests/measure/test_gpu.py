@@ -100,3 +100,10 @@ def test_a_torch_without_cuda_uses_no_gpu(monkeypatch, tmp_path):
     for text, has in (("cuda = None\n", False), ("cuda = '12.8'\n", True)):
         (tmp_path / "torch" / "version.py").write_text(text)
         assert gpu._torch_has_cuda() is has
+
+
+def test_a_gpu_is_named_without_cuda(monkeypatch):
+    assert gpu.device_name(Nvml()) == "NVIDIA H100"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert gpu.device_name(Nvml(devices=2)) == "NVIDIA L4"
+    assert gpu.device_name(Nvml(devices=0)) is None

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.plan.config import SplitLimits
+from harness.trial import adaptation
 from tests.trial.trial_results import LORA, answers, only, phases
 
 
@@ -60,6 +61,13 @@ def test_whatever_changes_an_adapter_makes_another_one(run, strategy, changes):
     record, _ = run(strategy, **changes)
     assert not any(span.reused for span in record.spans)
     assert len(run.kept()) == 2
+
+
+def test_an_adapter_that_another_gpu_made_is_made_again(run, monkeypatch):
+    for name, reused in (("NVIDIA H100", False), ("NVIDIA L4", False), ("NVIDIA L4", True)):
+        monkeypatch.setattr(adaptation, "gpu_name", lambda name=name: name)
+        record, _ = run("lora(epochs=1)")
+        assert any(span.reused for span in record.spans) == reused
 
 
 def test_the_order_of_steps_matters_to_an_adapter_and_not_to_an_index(run):
