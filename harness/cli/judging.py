@@ -104,17 +104,21 @@ def _task(suite: str, name: str | None, results: Path | None) -> JudgedTask:
     """
     from harness.cli.common import select
     from harness.judge.judging import JudgedTask
-    from harness.records.record import Completed
+    from harness.records.record import Completed, Row
 
-    trials = [stored for stored in select(open_store(results), suite).trials if isinstance(stored.record, Completed)]
-    written = [stored for stored in trials if stored.record.tasks[0].kind in ("qa", "generation")]
+    records = [(stored, stored.record) for stored in select(open_store(results), suite).trials]
+    written = [
+        stored
+        for stored, record in records
+        if isinstance(record, Completed) and record.tasks[0].kind in ("qa", "generation")
+    ]
     names = list(dict.fromkeys(stored.record.trial.task for stored in written))
     if name not in names and (name or len(names) != 1):
         raise HarnessError(
             f"--task names one of the tasks with written answers: {', '.join(names) or 'there is none'}."
         )
     chosen = [stored for stored in written if stored.record.trial.task == (name or names[0])]
-    rows: dict[tuple[str, str], list] = {}
+    rows: dict[tuple[str, str], list[Row]] = {}
     for stored in sorted(chosen, key=lambda stored: stored.record.trial.seed):
         trial = stored.record.trial
         if (trial.label, trial.model) not in rows:

@@ -82,7 +82,7 @@ def read_echo(reply: Reply, text: str) -> EchoedPrompt:
     Raises:
         EchoError: the tokens are not those of the text, or a number is missing or impossible.
     """
-    tokens, logprobs = reply.tokens, reply.logprobs
+    tokens, logprobs = list(reply.tokens), list(reply.logprobs)
     if not tokens or len(tokens) != len(logprobs):
         raise EchoError("the reply has no log-probabilities of the prompt")
     if len(tokens) > 1 and tokens[0] == tokens[1] and not text.startswith(tokens[0]):
@@ -103,7 +103,8 @@ def read_echo(reply: Reply, text: str) -> EchoedPrompt:
     if not reply.estimated and reply.prompt_tokens != skipped + last:
         raise EchoError(f"the reply counts {reply.prompt_tokens} tokens of the prompt and lists {skipped + last}")
     alternatives = reply.alternatives[inner] if len(reply.alternatives) == len(tokens) else ({},) * last
-    return EchoedPrompt(tokens[inner], logprobs[inner], alternatives, tokens[0] if skipped else "")
+    opening = tokens[0] if skipped else ""
+    return EchoedPrompt(tuple(tokens[inner]), tuple(logprobs[inner]), alternatives, opening)
 
 
 def self_test(text: str, continued: Callable[[str], Reply], echoed: Callable[[str], EchoedPrompt]) -> EchoedPrompt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.judge.judged_rates import (
     FEWEST_LABELS,
@@ -141,7 +142,7 @@ def _difference(
     return _model(prediction_powered_mean(human, judged[mask], judged[~mask]))
 
 
-def _labels_of(answers: Sequence[Row], labels: Labels) -> tuple[Numbers, Numbers]:
+def _labels_of(answers: Sequence[Row], labels: Labels) -> tuple[Numbers, NDArray[np.bool_]]:
     mask = np.array([_is_labelled(row, labels) for row in answers])
     human = [float(labels.labels[answer_key(row)]) for row in answers if _is_labelled(row, labels)]
     return np.array(human), mask

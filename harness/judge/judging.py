@@ -48,7 +48,7 @@ def judge_task(
     answers = {answer_key(row): row for rows in task.rows.values() for row in rows}
     prompts = [pass_prompt(rubric, c.row.input, c.row.references[0], c.text) for c in planted]
     prompts += [pass_prompt(rubric, row.input, row.references[0], answer_text(row)) for row in answers.values()]
-    verdicts = [read_verdict(text) for text in _ask(model, prompts, progress)]
+    verdicts: list[Verdict | None] = [read_verdict(text) for text in _ask(model, prompts, progress)]
     judgements = Judgements(
         suite=task.suite,
         task=task.task,
