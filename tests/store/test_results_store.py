@@ -30,6 +30,14 @@ def test_a_completed_trial_is_read_back_as_it_was_written(store):
     assert store.problems == []
 
 
+def test_a_label_that_was_not_read_is_read_back_as_such(store):
+    rows = [row.model_copy(update={"choices": ("a", "b"), "choice_scores": (-1.5, None)}) for row in ROWS]
+    store.write(completed(), rows)
+    (stored,) = store.load()
+    assert stored.rows() == rows
+    assert str(record_file.row_schema().field("choice_scores").type.value_type) == "double"
+
+
 def test_another_key_is_not_completed(store):
     store.write(completed())
     assert not store.is_completed("ab" * 4 + "cd" * 28)
