@@ -16,7 +16,6 @@ from harness.compare.report.provenance import Provenance
 from harness.compare.report.shown_items import TaskExamples
 from harness.compare.table.agreement import Agreement, agreement
 from harness.compare.table.result import Comparison, StrategyResult, TaskResult
-from harness.records.redaction import REDACTED
 from harness.render.decision_report import basis, exclusions, remarks, rules
 from harness.render.html.chart import Cell, Chart, ChartTable, row_name, table
 from harness.render.html.cost_section import task_costs
@@ -31,6 +30,7 @@ from harness.render.report.columns import UNKNOWN, columns_of, completed_rows
 from harness.render.report.legend import heading, legend, unfinished_lines
 from harness.render.report.side_tables import side_tables
 from harness.render.text.escape import plain
+from harness.store.redaction import REDACTED
 
 SCRIPTS = ("costs.js", "examples.js")
 MAX_PAGE_BYTES = 5_000_000

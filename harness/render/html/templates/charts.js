@@ -42,7 +42,7 @@ const charts = (() => {
     return { domain: [low - margin, high + margin], ticks: 4, tickFormat, label };
   };
   const draw = (options) => Plot.plot({ style: { fontSize: "12px", background: "none", fontFamily: "inherit", overflow: "visible" }, ...options });
-  const hover = (data, options) => Plot.tip(data, Plot.pointer({ fill: "var(--raised)", stroke: "var(--line)", fontSize: 12, ...options }));
+  const hover = (data, options) => Plot.tip(data, Plot.pointer({ fill: "var(--raised)", stroke: "var(--line)", fontSize: 12, lineHeight: 1.3, ...options }));
   const colour = (mark) => (mark.strong ? "var(--accent)" : "var(--quiet)");
   const FRAME = { stroke: "var(--grid)", strokeOpacity: 1 };
 
@@ -170,6 +170,7 @@ const charts = (() => {
   const KINDS = { dots, lines, scatter, strips };
   const specs = new Map();
   const render = (drawing) => {
+    if (!drawing.checkVisibility()) return; // drawn when what it is folded into opens
     const width = Math.min(drawing.clientWidth, 640);
     if (!width) return;
     if (!specs.has(drawing)) {

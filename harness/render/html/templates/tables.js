@@ -1,7 +1,9 @@
 // Tables: sorted by a click on a title (Tablesort, vendor/), and filtered by a word.
 (() => {
   Tablesort.extend("figure", (text) => Number.isFinite(Number(text)), (a, b) => Number(b) - Number(a)); // Tablesort takes the lower figure as the later
-  document.querySelectorAll(".scroll > table").forEach((table) => {
+  const prepare = () => document.querySelectorAll(".scroll > table:not([data-ready])").forEach((table) => {
+    if (!table.checkVisibility()) return; // prepared when what it is folded into opens
+    table.dataset.ready = "";
     [...table.tHead.rows[0].cells].forEach((title, column) => {
       const cells = [...table.tBodies[0].rows].map((row) => row.cells[column]).filter(Boolean);
       if (!cells.some((cell) => cell.dataset.value !== undefined)) return;
@@ -22,4 +24,6 @@
     });
     table.parentElement.before(filter);
   });
+  document.addEventListener("toggle", prepare, true);
+  prepare();
 })();
