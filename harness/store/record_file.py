@@ -203,7 +203,7 @@ def _migrated_check(check: dict[str, Any]) -> dict[str, Any]:
 def _column(name: str, annotation: Any) -> Any:
     nullable = type(None) in get_args(annotation)
     kinds = [kind for kind in get_args(annotation) if kind not in (type(None), ...)] or [annotation]
-    kinds = [kind for kind in get_args(kinds[0]) if kind is not type(None)] or kinds  # of a list whose elements may lack
+    kinds = [kind for kind in get_args(kinds[0]) if kind is not type(None)] or kinds  # elements may lack
     element = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(kinds[0], pa.string())
     return pa.field(
         name, pa.list_(element) if getattr(annotation, "__origin__", None) is tuple else element, nullable=nullable

@@ -207,7 +207,7 @@ def test_a_record_says_what_training_held_and_a_reused_adapter_still_tells_it(ru
 def test_the_calibration_is_stored_with_its_cost_and_explains_every_answer(run):
     record, rows = run("few_shot(k=2)")
     calibration, labels = record.tasks[0].calibration, record.tasks[0].labels
-    assert (calibration.source, calibration.share_labels) == ("content-free", 12)  # four validation items are too few
+    assert (calibration.source, calibration.share_labels) == ("validation", 12)
     assert only(record, "calibrate").tokens_in > 0
     for row in rows:
         scores = [score - shift for score, shift in zip(row.choice_scores, calibration.shift, strict=True)]
