@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.records.record import Completed
-from harness.records.redaction import redact
+from harness.store.redaction import redact
 from harness.store.results_store import StoredTrial
 
 Value = str | int | float | bool | None

@@ -16,8 +16,8 @@ from harness.compare.trials.stored_trials import TrialWithRows
 from harness.metrics import Items, get
 from harness.records.measurements import StoredModel
 from harness.records.record import Completed, Trial
-from harness.records.redaction import redact
 from harness.store.column_file import TableColumns
+from harness.store.redaction import redact
 
 RIGHT = 0.5
 """An answer counts as right from this score of an item on; 0 and 1 are the only scores of most metrics."""
