@@ -129,11 +129,11 @@ def _other_reading(task: TaskResult) -> str:
     return "if calibrated" if calibrated else "uncalibrated"
 
 
-def _other_score(row: StrategyResult) -> Estimate | Literal["written"] | None:
+def _other_score(row: StrategyResult) -> Estimate | Literal["constrained", "written"] | None:
     """Give the score by the reading that is not the default."""
     if row.readings:
         return row.readings.raw if row.readings.default == "calibrated" else row.readings.calibrated
-    return "written" if row.reading == "written" else None
+    return row.reading if row.reading in ("constrained", "written") else None
 
 
 def _readings(values: Sequence[Estimate | str]) -> Callable[[Estimate | str], str]:
