@@ -24,21 +24,21 @@ from harness.cli import score  # isort: skip
 from harness.cli import reports  # isort: skip
 from harness.cli import choosing  # isort: skip
 from harness.cli import releases  # isort: skip
-from harness.cli import repeats  # isort: skip
+from harness.cli import repeating  # isort: skip
 from harness.cli import drift  # isort: skip
-from harness.cli import judging  # isort: skip
+from harness.cli import labelling  # isort: skip
 from harness.cli import shipping  # isort: skip
 
 __all__ = [
     "app",
     "choosing",
     "drift",
-    "judging",
+    "labelling",
     "main",
     "material",
     "metric_catalogue",
     "releases",
-    "repeats",
+    "repeating",
     "reports",
     "runs",
     "score",
@@ -113,9 +113,14 @@ def _report_bug(error: Exception) -> int:
     from harness.endpoints.keys import without_keys
 
     text = without_keys("".join(traceback.format_exception(error)))
-    with tempfile.NamedTemporaryFile("w", prefix="adaptbench-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(text.encode("utf-8", "backslashreplace").decode())
-    _complain(f"a bug in adaptbench: {type(error).__name__}: {error}. Please report it with {file.name}.")
+    options: Any = {"prefix": "adaptbench-", "suffix": ".txt", "delete": False, "encoding": "utf-8"}
+    try:
+        with tempfile.NamedTemporaryFile("w", **options) as file:
+            file.write(text.encode("utf-8", "backslashreplace").decode())
+        report = f"Please report it with {file.name}"
+    except OSError as unwritten:
+        report = f"Please report it; its traceback could not be written ({unwritten.strerror or unwritten})"
+    _complain(f"a bug in adaptbench: {type(error).__name__}: {error}. {report}.")
     return 70
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.data import cache
-from harness.data.listing import visible_files
+from harness.data.folder_files import visible_files
 from harness.errors import HarnessError
 
 LARGE_BYTES = 4 << 20

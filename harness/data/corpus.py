@@ -11,7 +11,7 @@ from harness.data import bad_rows
 from harness.data.cells import cell_at
 from harness.data.documents import SUFFIXES, Document, read_document
 from harness.data.files import files_under
-from harness.data.listing import visible_files
+from harness.data.folder_files import visible_files
 from harness.data.pdf_text import UnreadableError
 from harness.data.table_files import read_table
 from harness.data.table_rows import TableRows

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from harness import errors
 from harness.data.documents import SUFFIXES
-from harness.data.listing import visible_files
+from harness.data.folder_files import visible_files
 from harness.errors import HarnessError
 
 

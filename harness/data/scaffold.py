@@ -13,8 +13,8 @@ from harness.data.content_hash import sha256_of
 from harness.data.conversations import turns_of
 from harness.data.corpus import evidence_index
 from harness.data.documents import SUFFIXES
+from harness.data.folder_files import visible_files
 from harness.data.kind_inference import Inference, infer_kind
-from harness.data.listing import visible_files
 from harness.data.prepare import prepare
 from harness.data.splits import DEFAULT_VALIDATION
 from harness.data.suite import load_suite
