@@ -10,7 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from harness.api import Prompt
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.models import gguf_conversion
 from harness.prompts import layout
 
@@ -56,8 +56,8 @@ def open_tokenizer(folder: Path, name: str, cache: Path) -> ModelTokenizer:
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights, **options)
         config = AutoConfig.from_pretrained(weights, **options)
-    except (OSError, ValueError, ImportError) as error:
-        raise HarnessError(f"the tokenizer in {weights} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # the tokenizers library raises no narrower class for a damaged file
+        raise HarnessError(f"the tokenizer in {weights} cannot be loaded: {first_line(error)}") from error
     return ModelTokenizer(name, context_window(config, tokenizer), tokenizer)
 
 

@@ -281,3 +281,15 @@ def test_whatever_goes_wrong_is_one_line_and_never_the_exit_code_of_a_verdict(
         report = Path(err.rstrip().rpartition(" ")[2].rstrip("."))
         assert "Traceback" in report.read_text()
         report.unlink()
+
+
+def test_a_bug_whose_traceback_cannot_be_written_is_one_line(command, monkeypatch, tmp_path):
+    def fail():
+        raise KeyError("lost")
+
+    monkeypatch.setattr("harness.plan.discover.list_strategies", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    code, _, err = command("strategies")
+    assert code == 70
+    assert err.endswith("its traceback could not be written (No such file or directory).\n")
+    assert err.count("\n") == 1

@@ -8,6 +8,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.models import registry
+from harness.models.tokenizer import open_tokenizer
 from tests import tiny
 from tests.stub_model import save_stub
 
@@ -114,3 +115,12 @@ def test_a_tokenizer_that_is_larger_than_the_embedding_is_refused(tmp_path):
     folder = tiny.save_model(tmp_path / "model")
     configure(folder, vocab_size=300)
     assert "384 tokens and the model embeds 300" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [{"model": {"type": "BPE"}}, {"added_tokens": [{"id": 0}]}, {}])
+def test_a_tokenizer_that_cannot_be_loaded_is_one_line(content, tmp_path):
+    folder = tiny.save_model(tmp_path / "model")
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(HarnessError, match=r"the tokenizer in .* cannot be loaded: ") as raised:
+        open_tokenizer(folder, "model", tmp_path / "cache")
+    assert "\n" not in str(raised.value)
