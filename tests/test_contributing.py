@@ -78,3 +78,10 @@ def test_every_dependency_is_pinned_to_a_version_that_the_project_allows():
         wanted = Requirement(text)
         if wanted.name != "adaptbench":
             assert wanted.specifier.contains(pins[wanted.name]), text
+
+
+def test_every_test_that_holds_a_promise_is_there():
+    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`(tests/[^`]*)`", text)
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
