@@ -12,9 +12,7 @@ from harness import errors
 from harness.data.options import Canaries, Preparation
 from harness.data.schema import Sizes, SuiteConfig, TaskConfig
 from harness.errors import HarnessError
-from harness.measure.units import MIB, size
-
-MAX_BYTES = 16 * MIB
+from harness.measure.settings_file import read_settings
 
 
 def read_config(file: Path) -> SuiteConfig:
@@ -23,10 +21,8 @@ def read_config(file: Path) -> SuiteConfig:
     Raises:
         HarnessError: it can't be read, or something in it is wrong: names the file, the task and the key.
     """
-    if file.exists() and (not file.is_file() or file.stat().st_size > MAX_BYTES):
-        raise HarnessError(f"{file} is no regular file of up to {size(MAX_BYTES)}.")
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_settings(file))
     except OSError as error:
         raise HarnessError(f"{file} can't be read ({error.strerror or error}).") from error
     except UnicodeDecodeError as error:

@@ -22,6 +22,7 @@ from platformdirs import user_config_dir
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import HarnessError, unknown
+from harness.measure.settings_file import read_settings
 
 TABLE = Path(__file__).with_name("providers.toml")
 FILE = "endpoints.toml"
@@ -210,7 +211,7 @@ def _read_providers() -> dict[str, Provider]:
 
 def _read_endpoints(file: Path) -> dict[str, UserEndpoint]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_settings(file))
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
     entries: Any = table.pop("endpoint", {})

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import HarnessError, unknown
+from harness.measure.settings_file import read_settings
 from harness.records.home_path import without_home
 from harness.records.planned_trial import MeasurementOptions
 from harness.records.record import Budget
@@ -199,7 +200,7 @@ def choose_seeds(count: int | None, seeds: Sequence[int]) -> int | tuple[int, ..
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        file_options = tomllib.loads(file.read_text(encoding="utf-8"))
+        file_options = tomllib.loads(read_settings(file))
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
     keys = [name for name in (*RunConfig.model_fields, *_GROUP_OF) if name not in _GROUPS]

@@ -15,6 +15,7 @@ from jinja2.meta import find_undeclared_variables
 
 from harness.api import Prompt, Task
 from harness.errors import HarnessError, unknown
+from harness.measure.settings_file import read_settings
 from harness.measure.template_limits import LimitedSandbox, template_limits
 
 SUFFIX = ".jinja"
@@ -36,7 +37,7 @@ def read_text(path: str, kind: str) -> str:
         HarnessError: it cannot be read.
     """
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        return read_settings(Path(path).expanduser())
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"{kind} {path} cannot be read ({error}): name a text file in UTF-8.") from error
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError, unknown
+from harness.measure.settings_file import read_settings
 from harness.records.measurements import StoredModel
 from harness.records.record import Environment
 
@@ -154,7 +155,7 @@ def _load_default() -> PriceTable:
 
 def _entries(file: Path) -> Iterable[dict[str, Any]]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_settings(file))
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"the prices in {file} cannot be read: {error}.") from error
     entries: Any = table.pop("price", None)
