@@ -98,12 +98,8 @@ class Store:
         Raises:
             NewerRecordError: a newer version stored it.
         """
-        for folder in self._folders()[0]:
-            if folder.name.endswith(f"-{key[:8]}"):
-                record = _read(folder)
-                if isinstance(record, Completed) and record.trial.key == key:
-                    return record
-        return None
+        records = (_read(folder) for folder in self._folders()[0] if folder.name.endswith(f"-{key[:8]}"))
+        return next((record for record in records if isinstance(record, Completed) and record.trial.key == key), None)
 
     def load(self, suite: str | None = None) -> list[StoredTrial]:
         """Read every record, or one suite's; those that cannot be read are left out and named in `problems`."""
