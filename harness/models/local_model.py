@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harness.api import Answer, Form, Model, ModelInfo, ProgressCallback, Prompt, Sampling, Task
-from harness.decoding import batched_decode, label_search, prefix_sharing
+from harness.decoding import batched_decode, prefix_sharing
 from harness.decoding.attention_masks import window_sizes
-from harness.decoding.finite import require_finite
-from harness.decoding.packed_rows import ANY_END, Branch, common_prefix_length
+from harness.decoding.packed_rows import common_prefix_length
 from harness.decoding.timing import PassTimer
 from harness.errors import HarnessError, PromptsTooLongError
-from harness.models import saved_weights, virtual_tokens
+from harness.models import choice_scoring, saved_weights, virtual_tokens
 from harness.models.row_budget import PROCESSOR
 from harness.prompts import chat_template, layout
 from harness.records.pass_sizes import PassSizes
@@ -202,22 +199,7 @@ class LocalModel:
             PromptsTooLongError: some do not fit the context window even without passages.
             HarnessError: the model gives no numbers.
         """
-        if not prompts:
-            return []
-        rendered, branches = self._branches(prompts, choices)
-        timer = PassTimer(len(rendered), self.module.device, progress)
-        row_tokens = self.row_tokens if self.supports_packing else None
-        scores = prefix_sharing.score_branches(
-            self.module,
-            branches,
-            row_tokens,
-            timer,
-            sorted(self.scored_ends(prompts[0].task)),
-            prefix_cache=self.prefix_cache,
-        )
-        require_finite(chain.from_iterable(scores), f"the choices of {prompts[0].task.name!r}")
-        tokens = [sum(map(len, prompt.answers)) for prompt in rendered]
-        return _scored(rendered, [tuple(choice_scores) for choice_scores in scores], tokens, timer)
+        return choice_scoring.score_all(self, prompts, choices, progress)
 
     def best_choices(
         self,
@@ -235,29 +217,9 @@ class LocalModel:
             PromptsTooLongError: some do not fit the context window even without passages.
             HarnessError: the model gives no numbers.
         """
-        if not prompts or not self.supports_packing or window_sizes(self.module.config):
+        if not self.supports_packing or window_sizes(self.module.config):
             return self.score_choices(prompts, choices, progress=progress)
-        rendered, branches = self._branches(prompts, choices)
-        timer = PassTimer(len(rendered), self.module.device, progress)
-        labels = label_search.search_labels(
-            self.module,
-            branches,
-            shift,
-            self.row_tokens,
-            ends=sorted(self.scored_ends(prompts[0].task)),
-            timer=timer,
-            prefix_cache=self.prefix_cache,
-        )
-        known = (score for read in labels for score in read.scores if score > -math.inf or math.isnan(score))
-        require_finite(known, f"the choices of {prompts[0].task.name!r}")
-        return _scored(rendered, [read.scores for read in labels], [read.tokens for read in labels], timer)
-
-    def _branches(
-        self, prompts: Sequence[Prompt], choices: Sequence[Sequence[str]]
-    ) -> tuple[list[layout.RenderedPrompt], list[Branch]]:
-        """Render prompts with their choices, each with any end."""
-        rendered = self.render_answered(prompts, choices, ANY_END)
-        return rendered, [Branch(prompt.tokens, prompt.answers) for prompt in rendered]
+        return choice_scoring.score_best(self, prompts, choices, shift, progress)
 
     def _may_think(self, task: Task) -> bool:
         """Tell whether the model may write a thought before it answers, in lines of its own."""
@@ -325,31 +287,6 @@ class LocalModel:
         """
         module, changed_weights = saved_weights.load(self.module, folder)
         return self.with_module(module, base_changed=bool(changed_weights), changed_weights=changed_weights)
-
-
-def _scored(
-    rendered: Sequence[layout.RenderedPrompt],
-    scores: Sequence[tuple[float, ...]],
-    tokens: Sequence[int],
-    timer: PassTimer,
-) -> list[Answer]:
-    """Return the scores of each prompt's choices as answers; `tokens` were read of the choices."""
-    return [
-        Answer(
-            prompt.text,
-            "",
-            choice_scores,
-            prompt_tokens=len(prompt.tokens),
-            output_tokens=choice_tokens,
-            dropped_passages=prompt.dropped_passages,
-            prefill_s=prefill_s,
-            decode_s=0.0,
-            decode_tokens=0,
-        )
-        for prompt, choice_scores, choice_tokens, prefill_s in zip(
-            rendered, scores, tokens, timer.prefill_s, strict=True
-        )
-    ]
 
 
 def require_local(model: Model) -> LocalModel:
