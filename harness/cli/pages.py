@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.compare.release.series import History
     from harness.compare.table.result import Comparison
     from harness.compare.trials.stored_trials import StoredTrialItems
-    from harness.store.results_store import Store
+    from harness.store.results_store import Selection, Store
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,30 @@ class PageOptions:
 def write_pages(store: Store, suite: str | None, economics: Economics | None, options: PageOptions) -> None:
     """Write the page, and say where it is."""
     from harness.compare.report.comparison import compare
-    from harness.compare.report.provenance import provenance
     from harness.compare.trials.stored_trials import read_trials
 
     selection = select(store, suite)
     trials = read_trials(selection.trials)
     comparison = compare(trials, [*selection.notes, *store.problems], economics)
-    origin = provenance(stored.record for stored in selection.trials)
     if html := options.page:
-        from harness.compare.report.shown_items import examples_of
-        from harness.render.html.page import render
-
-        examples = examples_of(selection.trials, comparison, redacted=options.redacted)
-        histories = _histories(store, [suite.name for suite in comparison.suites])
-        write_html(html, render(comparison, examples, origin, decisions_of(comparison, trials, economics), histories))
+        page = page_of(store, selection, comparison, decisions_of(comparison, trials, economics), options.redacted)
+        write_html(html, page)
         if options.opened and not webbrowser.open(html.absolute().as_uri()):
             echo(f"No browser was found: open {html} yourself.", err=True)
+
+
+def page_of(
+    store: Store, selection: Selection, comparison: Comparison, decisions: Sequence[Decision], redacted: bool = False
+) -> str:
+    """Return the page of a comparison of selected trials; `redacted` leaves out texts of restricted items."""
+    from harness.compare.report.provenance import provenance
+    from harness.compare.report.shown_items import examples_of
+    from harness.render.html.page import render
+
+    examples = examples_of(selection.trials, comparison, redacted=redacted)
+    origin = provenance(stored.record for stored in selection.trials)
+    histories = _histories(store, [suite.name for suite in comparison.suites])
+    return render(comparison, examples, origin, decisions, histories)
 
 
 def write_html(path: Path, page: str) -> None:

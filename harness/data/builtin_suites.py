@@ -9,9 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-import harness
-
-FOLDER = Path(str(harness.__file__)).resolve().parents[1] / "suites"
+FOLDER = Path(__file__).resolve().parents[2] / "suites"
 _PACKAGE = "adaptbench_suites"
 """Name under which the folder is imported as a package; its modules import each other relatively."""
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 
@@ -93,12 +94,19 @@ def kill_tree(pid: int) -> None:
 
 @contextmanager
 def safe_path() -> Generator[None]:
-    """Let Python processes that start within the ``with`` block import nothing from the working folder."""
+    """Let Python processes that start within the ``with`` block import nothing from the working folder.
+
+    Nor do those of `multiprocessing` run the main module again: a script that has no ``if __name__ == "__main__"`` may
+    start trials.
+    """
     before = {name: os.environ.get(name) for name in SAFE_PATH}
+    main_module = sys.modules["__main__"]
     os.environ.update(SAFE_PATH)
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = main_module
         for name, setting in before.items():
             if setting is None:
                 del os.environ[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -157,6 +157,22 @@ def load_config(flags: Mapping[str, Any], file: Path | None = None) -> RunConfig
         raise HarnessError(f"{key}={first['input']!r}{where}: {reason}." if key else f"{reason}{where}.") from error
 
 
+def refuse_unknown_keys(options: Iterable[str], where: str) -> None:
+    """Refuse a name that no setting of a run has.
+
+    Args:
+        options: names of settings.
+        where: they stand, for the message.
+
+    Raises:
+        HarnessError: a name is unknown.
+    """
+    keys = [name for name in (*RunConfig.model_fields, *_GROUP_OF) if name not in _GROUPS]
+    for key in options:
+        if key not in keys:
+            raise unknown("key", key, keys, where=where)
+
+
 def parse_limits(written: Sequence[str]) -> dict[str, int]:
     """Read ``--limit`` flags such as ``test=40`` or ``train=100,test=40``.
 
@@ -203,10 +219,7 @@ def _read(file: Path) -> dict[str, Any]:
         file_options = tomllib.loads(read_settings(file))
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"{file} cannot be read ({' '.join(str(error).split())}).") from error
-    keys = [name for name in (*RunConfig.model_fields, *_GROUP_OF) if name not in _GROUPS]
-    for key in file_options:
-        if key not in keys:
-            raise unknown("key", key, keys, where=str(file))
+    refuse_unknown_keys(file_options, str(file))
     limits = file_options.get("limits", {})
     if not isinstance(limits, dict):
         raise HarnessError(f"limits in {file} is no table: write e.g. limits = {{ test = 40 }}.")

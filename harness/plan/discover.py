@@ -19,13 +19,12 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-import harness
 from harness.api import Step
 from harness.api.plugin_points import plugin_points, point_origin
 from harness.errors import HarnessError, unknown
 
 GROUP = "adaptbench.strategies"
-FOLDER = Path(str(harness.__file__)).resolve().parents[1] / "strategies"
+FOLDER = Path(__file__).resolve().parents[2] / "strategies"
 RESERVED = ("step", "task")
 """Names that no parameter may have: ``step`` is the record's own, ``task`` chooses what a step learns from."""
 

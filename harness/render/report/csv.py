@@ -16,7 +16,7 @@ Value = str | int | float | bool | None
 
 def render(comparison: Comparison) -> str:
     """Write a comparison as CSV with a header; columns are the union over all tasks."""
-    rows = [_row(task, row) for suite in comparison.suites for task in suite.tasks for row in task.rows]
+    rows = flat_rows(comparison)
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["suite", "task", "strategy"]
     out = io.StringIO()
     writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
@@ -24,6 +24,11 @@ def render(comparison: Comparison) -> str:
     for row in rows:
         writer.writerow({name: spreadsheet(value) if isinstance(value, str) else value for name, value in row.items()})
     return out.getvalue()
+
+
+def flat_rows(comparison: Comparison) -> list[dict[str, Value]]:
+    """Return the cells of each strategy and task by column; a column that does not apply to a row is missing."""
+    return [_row(task, row) for suite in comparison.suites for task in suite.tasks for row in task.rows]
 
 
 def _row(task: TaskResult, row: StrategyResult) -> dict[str, Value]:
