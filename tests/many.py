@@ -141,7 +141,8 @@ class _Items:
         usual |= {"restricted": False, "outcome": None, "reading": None}
         columns = {**{name: [value] * self.items for name, value in (usual | {"rejected": None}).items()}, **columns}
         return pa.table(
-            {field.name: columns.get(field.name, [None] * self.items) for field in record_file.row_schema()}, record_file.row_schema()
+            {field.name: columns.get(field.name, [None] * self.items) for field in record_file.row_schema()},
+            record_file.row_schema(),
         )
 
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from harness.api import ModelInfo
 from harness.compare.cost.resources import machine
+from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.pairing import MeasuredTrial, group_systems, pair_systems, read_measured
 from harness.compare.release.run_noise import FigureNoise, Noise, SystemNoise
 from harness.metrics import Items
@@ -14,6 +15,10 @@ from harness.store.results_store import Store
 from tests.compare.builders import HERE, MIB
 
 V1 = Manifest(name="v1", suite="quick", set_at="2026-01-01", measured_at="2026-01-01", files={})
+LATER = "2026-02-01"
+"""Day of the candidate."""
+NOTHING = Noise()
+"""No noise is known."""
 METRICS = {"qa": ("token_f1", "exact_match"), "mood": ("accuracy",), "know": ("accuracy",), "text": ("perplexity",)}
 KINDS = {"qa": "qa", "mood": "classification", "know": "multiple_choice", "text": "qa"}
 
@@ -109,6 +114,16 @@ def pairing(folder, before, after, *strategies):
     """Pair two lists of (record, rows)."""
     sides = [store_of(folder / name, *trials).load() for name, trials in (("before", before), ("after", after))]
     return pair_systems(*(group_systems(read_measured(side)) for side in sides), *strategies)
+
+
+def judged(folder, before, after, limits=None, noise=NOTHING):
+    """Judge one trial against another."""
+    return judge(pairing(folder, [before], [after]), limits or GateLimits(), noise)
+
+
+def check(verdict, figure):
+    """Return the check of a figure."""
+    return next(check for check in verdict.checks if check.figure == figure)
 
 
 def _jitter(i, at):

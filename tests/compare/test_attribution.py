@@ -5,10 +5,11 @@ import shlex
 import pytest
 
 from harness.api import EndpointInfo, ReturnedModel
-from harness.compare.release.attribution import list_changes, plan_separations, quality_factors
+from harness.compare.release.attribution import list_changes, quality_factors
 from harness.compare.release.gate import GateLimits
 from harness.compare.release.outcome import explain, gate
 from harness.compare.release.run_noise import Noise
+from harness.compare.release.separating_runs import plan_separations
 from harness.errors import HarnessError
 from tests.compare.builders import HERE
 from tests.compare.release_builders import V1, pairing, trial_rows

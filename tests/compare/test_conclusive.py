@@ -34,21 +34,21 @@ def quality(first, second, margin, **changes):
 def test_the_formula_follows_the_kind_of_interval_whatever_its_method_is_called(method):
     flat = quality(sample([1.0] * 40, "accuracy"), sample([1.0] * 40, "accuracy"), 0.05, method=method)
     assert (flat.kind, flat.change.effect.ties) == ("tango", 40)
-    assert items_to_conclude(flat) == "about 92 items if the change stays as it is"
+    assert items_to_conclude(flat) == "would be conclusive with about 92 test items at the observed difference"
 
 
 def test_an_interval_with_spread_needs_the_items_of_its_detectable_difference():
     first, second = sample([1, 1, 1, 0, 0, 1, 1, 0] * 5), sample([1, 1, 1, 0, 1, 1, 0, 0] * 5)
     checked = quality(first, second, 0.05, method="no spread: another wording")
     needed = items_to_detect(0.05, checked.change.detectable, 40)
-    assert items_to_conclude(checked) == f"about {int(-(-needed // 1)):,} items if the change stays as it is"
+    assert f"with about {int(-(-needed // 1)):,} test items at the observed difference" in items_to_conclude(checked)
 
 
 def test_a_ratio_needs_the_runs_of_its_detectable_difference():
     ratio = ResourceRatio(LATENCY, 1.0, 1.0, 0.8, 1.25, 0.1, 4, "run", "t")
     needed = items_to_detect(0.09531018, detectable_difference(0.1, 1), 4)
-    assert runs_to_conclude(ratio, 0.1) == f"about {int(-(-needed // 1))} runs of each if the change stays as it is"
-    assert "no number of runs helps" in runs_to_conclude(ratio, 0.0)
+    assert f"with about {int(-(-needed // 1))} runs of each at the observed difference" in runs_to_conclude(ratio, 0.1)
+    assert "more measurements do not help" in runs_to_conclude(ratio, 0.0)
 
 
 def test_a_decision_and_a_page_name_the_same_number_of_items():

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from harness.api import EndpointInfo, ReturnedModel
-from harness.compare.prose.warnings import machine_warnings
 from harness.compare.decide.constraints import Constraints
 from harness.compare.decide.decision import decide
+from harness.compare.prose.warnings import machine_warnings
 from harness.compare.report.comparison import compare
 from harness.compare.report.provenance import provenance
 from tests.compare.builders import HERE_MODEL, completed, pattern
