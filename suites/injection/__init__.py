@@ -1,0 +1,1 @@
+"""Instructions that are hidden in retrieved passages: does a system follow them?"""
