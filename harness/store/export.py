@@ -12,11 +12,14 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
+from harness.records import loss_curves
 from harness.records.record import Completed
 from harness.store.redaction import redact
 from harness.store.results_store import StoredTrial
 
 Value = str | int | float | bool | None
+MAX_METRICS = 1000
+"""Of one request to MLflow, by its REST API (runs/log-batch)."""
 
 
 def write_tables(
@@ -85,6 +88,9 @@ def flatten(stored: StoredTrial) -> dict[str, Value]:
 def log_to_mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
     """Write each finished trial as an MLflow run, in an experiment named after its suite; existing runs stay.
 
+    A run has parameters of the strategy, scores and costs, and what was logged at each step of training, e.g.
+    ``training_1/loss``.
+
     Args:
         stored: unfinished ones are left out.
         uri: of a tracking server or database, e.g. ``sqlite:///mlflow.db`` or ``http://localhost:5000``.
@@ -109,6 +115,8 @@ def log_to_mlflow(stored: Sequence[StoredTrial], uri: str) -> int:
 
 def _log(client: Any, stored: StoredTrial) -> bool:
     """Write one run; False: there is one with its key already."""
+    from mlflow.entities import Metric  # noqa: PLC0415 - an optional dependency
+
     values = flatten(stored)
     trial = stored.record.trial
     name = f"adaptbench/{trial.suite}"
@@ -121,11 +129,30 @@ def _log(client: Any, stored: StoredTrial) -> bool:
     for index, step in enumerate(trial.steps):
         for parameter, value in step.items():
             client.log_param(run.info.run_id, f"{index}.{step.get('step')}.{parameter}", _short(value))
-    for metric, value in values.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            client.log_metric(run.info.run_id, metric.replace("@", "_at_").replace(":", "/"), float(value))
+    figures = [
+        (name.replace(":", "/"), float(value), 0)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    if isinstance(stored.record, Completed):
+        figures += _training_curves(stored.record)
+    at_ms = run.info.start_time
+    metrics = [Metric(name.replace("@", "_at_"), value, at_ms, step) for name, value, step in figures]
+    for start in range(0, len(metrics), MAX_METRICS):
+        client.log_batch(run.info.run_id, metrics[start : start + MAX_METRICS])
     client.set_terminated(run.info.run_id)
     return True
+
+
+def _training_curves(record: Completed) -> list[tuple[str, float, int]]:
+    """List what was logged while training: a name such as ``training_1/loss``, its value, and the step."""
+    return [
+        (f"training_{number}/{name}", value, int(point.get("step", 0)))
+        for number, points in enumerate(loss_curves.runs(record.curves), start=1)
+        for point in points
+        for name, value in point.items()
+        if name != "step"
+    ]
 
 
 _FORMULA = tuple("=+-@\t\r")

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +27,13 @@ def stored(tmp_path_factory):
     trials = Store(root).load()
     assert len(trials) == 2
     return trials
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """A database for MLflow; making its tables takes seconds."""
+    pytest.importorskip("mlflow")
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -55,13 +63,11 @@ def test_a_folder_that_cannot_be_made_is_named(stored, tmp_path):
         export.write_tables(stored, tmp_path / "file" / "out", "csv")
 
 
-def test_each_trial_is_one_run_of_mlflow_however_often_it_is_exported(stored, tmp_path):
-    client = pytest.importorskip("mlflow").MlflowClient
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+def test_each_trial_is_one_run_of_mlflow_however_often_it_is_exported(stored, uri):
     finished = [trial for trial in stored if isinstance(trial.record, Completed)]
     assert export.log_to_mlflow(stored, uri) == len(finished)
     assert export.log_to_mlflow(stored, uri) == 0
-    server = client(tracking_uri=uri)
+    server = import_module("mlflow").MlflowClient(tracking_uri=uri)
     experiment = server.get_experiment_by_name("adaptbench/quickstart")
     runs = {run.data.tags["key"]: run for run in server.search_runs([experiment.experiment_id])}
     for record in (trial.record for trial in finished):
@@ -69,6 +75,24 @@ def test_each_trial_is_one_run_of_mlflow_however_often_it_is_exported(stored, tm
         for name, score in record.scores.items():
             assert run.data.metrics[f"score/{name.replace('@', '_at_')}"] == pytest.approx(score)
         assert run.data.params[f"0.{step}.step"] == step
+
+
+def test_each_training_of_a_chain_is_a_curve_of_its_own(tmp_path, uri, monkeypatch):
+    monkeypatch.setattr(export, "MAX_METRICS", 60)  # of a request: there are more
+    folder = "quickstart/questions/smollm2-135m-instruct/lora-task-sentiment-+lora-task-questions-s0-3715c5af"
+    shutil.copytree(REFERENCE / folder, tmp_path / "store" / folder)
+    (trial,) = Store(tmp_path / "store").load()
+    assert export.log_to_mlflow([trial], uri) == 1
+    server = import_module("mlflow").MlflowClient(tracking_uri=uri)
+    experiment = server.get_experiment_by_name("adaptbench/quickstart").experiment_id
+    (run,) = server.search_runs([experiment], f"tags.key = '{trial.record.trial.key}'")
+    points = trial.record.curves
+    second = next(index for index, point in enumerate(points) if index and point["step"] < points[index - 1]["step"])
+    for name, part in (("training_1", points[:second]), ("training_2", points[second:])):
+        history = server.get_metric_history(run.info.run_id, f"{name}/loss")
+        assert [(at.step, at.value) for at in history] == [(p["step"], p["loss"]) for p in part if "loss" in p]
+        assert f"{name}/validation_loss" in run.data.metrics
+    assert "training_3/loss" not in run.data.metrics
 
 
 def test_no_text_in_a_csv_begins_a_formula():
