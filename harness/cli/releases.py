@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -129,6 +129,13 @@ def gate(  # noqa: PLR0913 - one for each flag
         str | None, typer.Option("--max-cost", metavar="P%", help="Acceptable increase, or 'off' [default: 10%].")
     ] = None,
     strategy: Annotated[list[str] | None, repeatable("--strategy", "TEXT", "Only this strategy")] = None,
+    system: Annotated[
+        list[str] | None, repeatable("--system", "TASK.STRATEGY", "Only this system: gate what ships, not every row")
+    ] = None,
+    inconclusive: Annotated[
+        Literal["pass", "warn", "fail"] | None,
+        typer.Option("--inconclusive", help="How an inconclusive outcome counts [default: exit code 3]."),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="TEXT", help="Name of the strategy in the baseline, if it differs."),
@@ -148,10 +155,11 @@ def gate(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Check a release against a baseline.
 
-    Exit codes: 0 pass, 1 fail, 3 inconclusive, 2 usage error.
+    Exit codes: 0 pass, 1 fail, 3 inconclusive (0 with --inconclusive pass or warn, 1 with fail), 2 usage error.
     """
     from harness.compare.release import outcome
     from harness.compare.release.gate_limits import parse_limits
+    from harness.compare.release.pairing import only_systems
     from harness.compare.release.run_noise import read_noise
     from harness.render.release import gate_report, junit
 
@@ -160,9 +168,10 @@ def gate(  # noqa: PLR0913 - one for each flag
     limits = parse_limits(margin or (), {"slowdown": slowdown, "memory": memory, "cost": cost}, unlike=unlike)
     baseline = find_own_baseline(suite, baseline_name, results)
     candidate, notes = _candidate(suite, results)
-    pairing = outcome.pair_releases(baseline.trials, candidate, strategy or (), against)
+    pairing = only_systems(outcome.pair_releases(baseline.trials, candidate, strategy or (), against), system or ())
     noise = read_noise(results or DEFAULT_RESULTS)
-    gated = outcome.gate(baseline.manifest, pairing, limits, noise, notes)
+    repeat = _repeat_command(suite, baseline_name, results)
+    gated = outcome.gate(baseline.manifest, pairing, limits, noise, notes, inconclusive=inconclusive, repeat=repeat)
     if junit_file:
         write_file(junit_file, junit.render(gated))
     if summary:
@@ -171,6 +180,9 @@ def gate(  # noqa: PLR0913 - one for each flag
         echo(gate_report.as_json(gated), nl=False)
     else:
         show(gate_report.report(gated), unbroken=True)
+    if gated.verdict.outcome == "inconclusive" and inconclusive == "warn":
+        warning = f"the gate of {gated.suite} against {gated.baseline} is inconclusive."
+        echo(f"Warning: {warning}", err=True)
     raise typer.Exit(gated.exit_code)
 
 
@@ -186,7 +198,7 @@ def explain(
 ) -> None:
     """List what differs between two releases, and possible causes."""
     from harness.compare.release import outcome
-    from harness.render.release import gate_report
+    from harness.render.release import explanation_report, gate_report
 
     before, after = _side(first, results), _side(second, results)
     strategies, against = list[str](), None
@@ -196,7 +208,7 @@ def explain(
     if form == "json":
         echo(gate_report.as_json(explanation), nl=False)
     else:
-        show(gate_report.explanation_report(explanation), unbroken=True)
+        show(explanation_report.report(explanation), unbroken=True)
 
 
 @command("Release")
@@ -260,6 +272,12 @@ def _candidate(suite: str, results: Path | None) -> tuple[list[StoredTrial], lis
         run = f"'harness run {shlex.quote(suite)} --results {shlex.quote(str(results or DEFAULT_RESULTS))}'"
         raise HarnessError(f"{store.root} has no results of {name}: {run} makes them.")
     return list(selection.trials), [*selection.notes, *store.problems]
+
+
+def _repeat_command(suite: str, baseline: str, results: Path | None) -> str:
+    """Write the command that measures a baseline and the candidate in turn, for this gate."""
+    words = ["harness", "repeat", suite, "--against", baseline, *(["--results", str(results)] if results else [])]
+    return shlex.join(words)
 
 
 def _side(name: str, results: Path | None) -> list[StoredTrial]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from textwrap import shorten
 
-from rich.table import Table
 from rich.text import Text
 
 from harness.compare.drift.data_shift import Drift
@@ -15,10 +15,12 @@ from harness.compare.prose.numbers import change, count, metric_title, score
 from harness.metrics.statistical_power import ALPHA
 from harness.render.text.escape import plain
 from harness.render.text.json_text import json_text
-from harness.render.text.tables import Part, TableColumn, indented, new_table
+from harness.render.text.priority_table import PriorityColumn, PriorityTable
+from harness.render.text.tables import Part, indented
 
 TITLES = {"inputs": "what is asked", "labels": "labels", "length": "length, words"}
 SMALLEST_P = 0.001
+NO_BREAK = "\N{NO-BREAK SPACE}"
 INPUT_CHARACTERS = 160
 """Characters of a fresh item that are shown."""
 METHOD = (
@@ -32,13 +34,13 @@ def report(drift: Drift) -> list[Part]:
     """Lay out the tests, the items that are most unlike, and scores on both. A `Text` is for a line of its own."""
     head = f"{drift.suite} · {drift.task} · {drift.fresh} against the test split"
     parts: list[Part] = [Text(plain(head), style="bold"), indented(Text(plain(_sizes(drift))))]
-    parts += [indented(_shifts(drift)), *[indented(Text(plain(line))) for line in sentences(drift)]]
+    parts += [_shifts(drift), *[indented(Text(plain(line))) for line in sentences(drift)]]
     if drift.unlike:
         parts += [Text(), Text("Most unlike the test split (cosine with its most similar item)", style="bold")]
-        parts += [indented(_unlike(drift))]
+        parts.append(_unlike(drift))
     title = f"Scores ({metric_title(drift.quality[0].metric)})" if drift.quality else "Scores"
     parts += [Text(), Text(title, style="bold")]
-    parts += [indented(_scores(drift.quality))] if drift.quality else []
+    parts += [_scores(drift.quality)] if drift.quality else []
     parts += [indented(Text(plain(line))) for line in quality_sentences(drift)]
     if drift.commands:
         parts.append(indented(Text("To measure what is missing:")))
@@ -130,28 +132,28 @@ def _sizes(drift: Drift) -> str:
     return f"{of}{units}; median {drift.medians[0]:g} and {drift.medians[1]:g} words; embedder {drift.embedder}"
 
 
-def _shifts(drift: Drift) -> Table:
-    table = _new_table("compared", "test", "shift [95 %]", "p", "outcome")
+def _shifts(drift: Drift) -> PriorityTable:
     tests = {
         "inputs": ("MMD²", "AUC", ".2f"),
         "labels": ("chi²", "distance", ".0%"),
         "length": ("KS D", "median", "+.0f"),
     }
+    rows = list[tuple[str, ...]]()
     for shift in drift.shifts:
         test, unit, form = tests[shift.quantity]
         statistic = f"{shift.statistic:.4f}" if shift.quantity == "inputs" else f"{shift.statistic:.2f}"
-        outcome = Text("differs", style="yellow") if _clear(shift) else Text("not clear", style="dim")
         amount = f"{unit} {_size(shift.size, form)}"
-        cells = (TITLES[shift.quantity], f"{test} {statistic}", amount, _p(shift.p_holm))
-        table.add_row(*map(Text, cells), outcome)
-    return table
+        outcome = "differs" if _clear(shift) else "not clear"
+        rows.append((TITLES[shift.quantity], f"{test} {statistic}", amount, _p(shift.p_holm), outcome))
+    styles = ["yellow" if _clear(shift) else "dim" for shift in drift.shifts]
+    ranks = {"compared": 0, "test": 3, "shift [95 %]": 1, "p": 2, "outcome": 0}
+    *columns, outcomes = _columns(ranks, rows)
+    return PriorityTable([*columns, replace(outcomes, styles=styles)])
 
 
-def _unlike(drift: Drift) -> Table:
-    table = _new_table("item", "cosine", "asked")
-    for item in drift.unlike:
-        table.add_row(Text(plain(item.id)), Text(f"{item.similarity:.2f}"), Text(plain(_short(item.input))))
-    return table
+def _unlike(drift: Drift) -> PriorityTable:
+    rows = [(item.id, f"{item.similarity:.2f}", _short(item.input)) for item in drift.unlike]
+    return PriorityTable(_columns({"item": 0, "cosine": 1, "asked": 0}, rows))
 
 
 def _short(text: str) -> str:
@@ -159,12 +161,12 @@ def _short(text: str) -> str:
     return shorten(text, INPUT_CHARACTERS, placeholder=" …")
 
 
-def _scores(rows: Sequence[QualityShift]) -> Table:
-    table = _new_table("strategy", "test split", "fresh", "change [95 %]", "p")
-    for quality in rows:
-        cells = (score(quality.test), score(quality.fresh), change(quality.change), _p(quality.change.p_holm))
-        table.add_row(Text(plain(_name(quality, rows))), *map(Text, cells))
-    return table
+def _scores(rows: Sequence[QualityShift]) -> PriorityTable:
+    cells = [
+        (_name(row, rows), score(row.test), score(row.fresh), change(row.change), _p(row.change.p_holm)) for row in rows
+    ]
+    ranks = {"strategy": 0, "test split": 4, "fresh": 3, "change [95 %]": 1, "p": 2}
+    return PriorityTable(_columns(ranks, cells))
 
 
 def _name(quality: QualityShift, rows: Sequence[QualityShift]) -> str:
@@ -179,5 +181,11 @@ def _p(value: float | None) -> str:
     return "n/a" if value is None else f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
 
 
-def _new_table(*titles: str) -> Table:
-    return new_table(TableColumn(title, no_wrap=title not in ("strategy", "asked")) for title in titles)
+def _columns(ranks: Mapping[str, int], rows: Sequence[Sequence[str]]) -> list[PriorityColumn]:
+    """Make columns with these ranks by title; numbers are never broken, names and texts may be."""
+    names = {"compared", "outcome", "item", "asked", "strategy"}
+    columns = zip(ranks.items(), zip(*rows, strict=True), strict=True)
+    return [
+        PriorityColumn(title.replace(" ", NO_BREAK), list(map(plain, cells)), rank, right=title not in names)
+        for (title, rank), cells in columns
+    ]

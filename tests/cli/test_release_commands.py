@@ -71,6 +71,27 @@ def test_misuse_ends_with_2_and_a_sentence(released, command, arguments, message
     assert message in error
 
 
+@pytest.mark.parametrize(("policy", "code"), [("pass", 0), ("warn", 0), ("fail", 1)])
+def test_an_inconclusive_gate_ends_as_it_is_told_to(released, command, policy, code):
+    store_of(released / "new", trial_rows(at=LATER))
+    gate = ("gate", "quick", "--baseline", "v1", "--results", "new", "--inconclusive", policy)
+    exit_code, out, error = command(*gate)
+    assert (exit_code, "INCONCLUSIVE" in out) == (code, True)
+    assert "run 'harness repeat quick --against v1 --results new'" in " ".join(out.split())
+    assert ("Warning: the gate of quick against v1 is inconclusive" in error) == (policy == "warn")
+
+
+def test_what_ships_alone_is_gated(released, command):
+    store_of(released / "results", trial_rows("know"))
+    command("baseline", "set", "v2")
+    store_of(released / "new", trial_rows(at=LATER), trial_rows("know", share(0.2), at=LATER))
+    gate = ("gate", "quick", "--baseline", "v2", "--results", "new", "--max-slowdown", "off")
+    assert command(*gate)[0] == 1
+    code, out, _ = command(*gate, "--system", "mood.zero_shot")
+    assert (code, "know" in out) == (0, False)
+    assert "unknown system 'mood.lora'" in command(*gate, "--system", "mood.lora")[2]
+
+
 def test_off_leaves_a_check_out(released, command):
     store_of(released / "new", trial_rows(at=LATER, requests=0))
     code, out, _ = command("gate", "quick", "--baseline", "v1", "--results", "new", "--max-slowdown", "off")
@@ -112,21 +133,26 @@ def test_shell_lines_of_the_documentation_work(shell):
         assert process.returncode == 0, (line, process.stdout, process.stderr)
 
 
-def test_the_workflow_passes_what_is_as_good_and_stops_what_is_worse(shell):
+def test_the_workflow_stops_what_is_worse_and_nothing_else(shell):
     workflow = yaml.safe_load((ROOT / "docs" / "github-actions.yml").read_text())
     steps = {step["name"]: step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step}
     assert (
         shell("harness run quickstart --results results && harness baseline set main --results results").returncode == 0
     )
     install, measure, gate, explain = steps.values()
+    environment = workflow["jobs"]["gate"]["env"]
     assert install.startswith("pip install ")
-    assert shell(measure).returncode == 0
-    passed = shell(gate)
+    assert shell(measure, **environment).returncode == 0
+    passed = shell(gate, **environment)
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "PASS" in (shell.folder / "summary.md").read_text()
     assert "testsuites" in (shell.folder / "build" / "gate.xml").read_text()
-    assert shell(f"rm -r build && {measure}", RIGHT="0.4").returncode == 0
-    assert shell(gate).returncode == 1
+    assert shell(f"rm -r build && {measure}", RIGHT="0.68", **environment).returncode == 0
+    undecided = shell(gate, **environment)
+    assert (undecided.returncode, "INCONCLUSIVE" in undecided.stdout) == (0, True)
+    assert "is inconclusive" in undecided.stderr
+    assert shell(f"rm -r build && {measure}", RIGHT="0.4", **environment).returncode == 0
+    assert shell(gate, **environment).returncode == 1
     assert "Nothing that is recorded differs" in shell(explain).stdout
 
 

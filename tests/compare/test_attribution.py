@@ -11,6 +11,8 @@ from harness.compare.release.outcome import explain, gate
 from harness.compare.release.run_noise import Noise
 from harness.compare.release.separating_runs import plan_separations
 from harness.errors import HarnessError
+from harness.plan.chain import build, canonical
+from harness.plan.discover import find_step
 from tests.compare.builders import HERE
 from tests.compare.release_builders import V1, pairing, trial_rows
 
@@ -143,3 +145,43 @@ def test_a_gate_says_that_several_things_differ(tmp_path):
 def test_releases_without_a_system_in_common_cannot_be_explained(tmp_path):
     with pytest.raises(HarnessError, match="nothing to compare"):
         explain("v1", "v2", differing(tmp_path, trial_rows(), trial_rows("know")))
+
+
+def instructed(instruction, task="mood", **changes):
+    """A trial of a suite with this instruction, which is part of the suite's digest and of every prompt."""
+    record, answers = trial_rows(task, prompt=instruction, suite_hash=instruction, **changes)
+    return record.model_copy(
+        update={"tasks": (record.tasks[0].model_copy(update={"instruction": instruction}),)}
+    ), answers
+
+
+def test_a_changed_instruction_counts_once(tmp_path):
+    before, after = instructed("Say yes or no."), instructed("Think first.", at=LATER)
+    changes = list_changes(differing(tmp_path, before, after).pairs)
+    counted = [(change.factor, change.name) for change in changes if not change.part_of]
+    assert counted == [("prompt", "mood: instruction")]
+    assert [(change.name, change.part_of) for change in changes if change.part_of] == [("suite definition", "prompt")]
+    assert quality_factors(changes) == ("prompt",)
+
+
+def test_a_suite_that_changed_with_nothing_else_recorded_counts(tmp_path):
+    changes = list_changes(differing(tmp_path, trial_rows(), trial_rows(at=LATER, suite_hash="other")).pairs)
+    assert quality_factors(changes) == ("data",)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "asked"),
+    [("zero_shot", "prompt(instruction='Say \\'yes\\' or\\n\"no\".')"), ("lora", "prompt(instruction=Yes)+lora")],
+)
+def test_the_old_instruction_is_fetched_back_from_the_baseline(tmp_path, strategy, asked):
+    """Without a commit in the records: its text is there."""
+    old = "Yes" if strategy == "lora" else "Say 'yes' or\n\"no\"."
+    before = instructed(old, strategy=strategy)
+    pairs = differing(tmp_path, before, instructed("Think.", strategy=strategy, at=LATER, environment=NEWER)).pairs
+    offered = {run.factor: run.commands for run in plan_separations(list_changes(pairs), pairs, "v1")}
+    run, judge = map(shlex.split, offered["prompt"])
+    assert (
+        canonical(build(asked, find_step)) == run[run.index("--strategy") + 1] == judge[judge.index("--strategy") + 1]
+    )
+    assert build(run[run.index("--strategy") + 1], find_step)[0].step.instruction == old
+    assert judge[judge.index("--against") + 1] == strategy

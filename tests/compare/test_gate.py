@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.compare.release.gate import GateLimits, judge
 from harness.compare.release.outcome import EXIT_CODES, gate
-from harness.compare.release.pairing import group_systems, read_measured
+from harness.compare.release.pairing import group_systems, only_systems, read_measured
 from harness.errors import HarnessError
 from harness.render.release.gate_report import as_json, markdown_summary
 from harness.render.release.junit import render as junit
@@ -168,3 +168,39 @@ def test_junit_markdown_and_json_say_what_the_gate_says(tmp_path, worse):
 def test_every_seed_of_a_strategy_belongs_to_one_system(tmp_path):
     (system,) = group_systems(read_measured(store_of(tmp_path, *[trial_rows(seed=seed) for seed in range(3)]).load()))
     assert [record.trial.seed for record in system.records] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("policy", "element", "code"),
+    [(None, "error", 3), ("warn", "skipped", 0), ("fail", "failure", 1), ("pass", None, 0)],
+)
+def test_an_inconclusive_gate_counts_as_the_user_says(tmp_path, policy, element, code):
+    pairs = pairing(tmp_path, [trial_rows()], [trial_rows(at=LATER)])
+    outcome = gate(V1, pairs, GateLimits(), NOTHING, inconclusive=policy)
+    assert (outcome.verdict.outcome, outcome.exit_code) == ("inconclusive", code)
+    case = ET.fromstring(junit(outcome)).find(".//testcase[@name='mood · zero_shot · latency']")  # noqa: S314 - ours
+    assert [child.tag for child in case] == ([element] if element else [])
+    failing = gate(
+        V1,
+        pairing(tmp_path / "worse", [trial_rows()], [trial_rows(right=share(0.4), at=LATER)]),
+        GateLimits(),
+        NOTHING,
+        inconclusive=policy,
+    )
+    assert failing.exit_code == 1
+
+
+def test_the_named_systems_alone_are_gated(tmp_path):
+    before = [trial_rows(), trial_rows("know"), trial_rows("know", strategy="lora")]
+    after = [trial_rows(at=LATER), trial_rows("know", at=LATER, right=share(0.2))]
+    pairs = pairing(tmp_path, before, after)
+    one = only_systems(pairs, ["mood.zero_shot"])
+    assert [pair.candidate.name for pair in one.pairs] == ["mood · zero_shot"]
+    assert (one.missing, judge(one, GateLimits(), noise_of("latency", 0.01)).outcome) == ((), "pass")
+    both = only_systems(pairs, ["zero_shot"])
+    assert sorted(pair.candidate.name for pair in both.pairs) == ["know · zero_shot", "mood · zero_shot"]
+    unmeasured = only_systems(pairs, ["know.lora"])
+    assert judge(unmeasured, GateLimits(), NOTHING).outcome == "inconclusive"
+    with pytest.raises(HarnessError, match=r"unknown system 'mood\.zero' in either release: did you mean"):
+        only_systems(pairs, ["mood.zero"])
+    assert only_systems(pairs, []) is pairs

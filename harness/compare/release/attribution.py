@@ -1,8 +1,7 @@
-"""Recorded changes between two releases, by factor, and the runs that would separate their effects."""
+"""Recorded changes between two releases, by factor."""
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -11,7 +10,6 @@ from harness.api import EndpointInfo
 from harness.compare.prose.numbers import listing
 from harness.compare.release.pairing import MeasuredTrial, ReleasePair
 from harness.records.measurements import StoredModel
-from harness.records.record import Completed
 
 Factor = Literal["model", "method", "prompt", "data", "libraries", "code", "seed", "hardware"]
 
@@ -36,6 +34,7 @@ class RecordedChange(StoredModel):
     Attributes:
         before, after: as recorded, in words.
         where: ``task · strategy`` of the changed systems; empty: all that were compared.
+        part_of: factor of other changes that explain this one, so that it is no cause of its own; empty: none.
     """
 
     factor: Factor
@@ -43,19 +42,7 @@ class RecordedChange(StoredModel):
     before: str
     after: str
     where: tuple[str, ...] = ()
-
-
-class Separation(StoredModel):
-    """Runs with one factor reverted: if the loss goes, that was its cause.
-
-    Attributes:
-        factor: that is reverted; what: the run in words.
-        commands: in order; empty where the records do not hold how.
-    """
-
-    factor: Factor
-    what: str
-    commands: tuple[str, ...]
+    part_of: Factor | None = None
 
 
 def list_changes(pairs: Sequence[ReleasePair]) -> tuple[RecordedChange, ...]:
@@ -63,11 +50,13 @@ def list_changes(pairs: Sequence[ReleasePair]) -> tuple[RecordedChange, ...]:
     systems: dict[tuple[Factor, str, str, str], list[str]] = {}
     for pair in pairs:
         before, after = _recorded(pair.baseline.trials[0]), _recorded(pair.candidate.trials[0])
+        explained = False
         for key in {**before, **after}:
             old, new = before.get(key, UNKNOWN), after.get(key, UNKNOWN)
             if old != new and not (UNKNOWN in (old, new) and _recorded_later(key)):
                 systems.setdefault((*key, old, new), []).append(pair.candidate.name)
-        for name, old, new in _prompt_changes(pair):
+                explained = explained or key == ("prompt", _instruction(pair.candidate.task))
+        for name, old, new in () if explained else _prompt_changes(pair):
             systems.setdefault(("prompt", name, old, new), []).append(pair.candidate.name)
     order = list(MOVES)
     changes = [
@@ -80,37 +69,28 @@ def list_changes(pairs: Sequence[ReleasePair]) -> tuple[RecordedChange, ...]:
         )
         for (factor, name, old, new), names in systems.items()
     ]
-    return tuple(sorted(changes, key=lambda change: order.index(change.factor)))
+    return _count_once(sorted(changes, key=lambda change: order.index(change.factor)))
 
 
 def quality_factors(changes: Sequence[RecordedChange]) -> tuple[Factor, ...]:
     """List the factors that changed and can move quality."""
-    return tuple(dict.fromkeys(change.factor for change in changes if change.factor != "hardware"))
+    causes: list[Factor] = [change.factor for change in changes if change.factor != "hardware" and not change.part_of]
+    return tuple(dict.fromkeys(causes))
 
 
-def plan_separations(
-    changes: Sequence[RecordedChange], pairs: Sequence[ReleasePair], baseline: str, strategies: Sequence[str] = ()
-) -> tuple[Separation, ...]:
-    """Plan runs that separate the causes, where several factors that can move quality changed.
+def _instruction(task: str) -> str:
+    return f"{task}: instruction"
 
-    Args:
-        changes: between the releases.
-        pairs: that were compared.
-        baseline: its name.
-        strategies: of the candidate, to run; empty: all.
-    """
-    factors = quality_factors(changes)
-    if len(factors) < 2 or not pairs:
-        return ()
-    selected = [pair for pair in pairs if not strategies or pair.candidate.strategy in strategies] or list(pairs)
-    runs: list[Separation] = []
-    for factor in factors:
-        folder = f"results-old-{factor}"
-        commands = _run_commands(factor, changes, selected, folder)
-        if commands:
-            commands = (*commands, _gate_command(factor, selected, baseline, folder))
-        runs.append(Separation(factor=factor, what=_describe(factor, changes), commands=commands))
-    return tuple(runs)
+
+def _count_once(changes: Sequence[RecordedChange]) -> tuple[RecordedChange, ...]:
+    """Mark a suite's version and digest as part of the changes of its instructions or items that explain them."""
+    whole = {"suite version", "suite definition"}
+    parts = [change for change in changes if change.name not in whole]
+    factor = next((c.factor for c in parts if c.factor == "data" or c.name.endswith(_instruction(""))), None)
+    return tuple(
+        change.model_copy(update={"part_of": factor}) if factor and change.name in whole else change
+        for change in changes
+    )
 
 
 def _returned(endpoint: EndpointInfo | None) -> str | None:
@@ -161,7 +141,7 @@ def _recorded(measured: MeasuredTrial) -> dict[tuple[Factor, str], str]:
     fields |= {("method", name): setting for name, setting in _parameters(trial.steps)}
     for task in record.tasks:
         if task.role != "control":
-            fields["prompt", f"{task.name}: instruction"] = task.instruction
+            fields["prompt", _instruction(task.name)] = task.instruction
             fields["data", f"{task.name}: items"] = _short(task.data_hash)
             fields["data", f"{task.name}: preparation"] = "; ".join(task.preparation) or "none"
             fields |= {("data", f"{task.name}: {split} size"): size for split, size in task.sizes.items()}
@@ -187,93 +167,6 @@ def _prompt_changes(pair: ReleasePair) -> Iterator[tuple[str, str, str]]:
     changed = sum(before[name] != after[name] for name in common)
     if changed:
         yield "text sent", "", f"another for {changed:,} of {len(common):,} items"
-
-
-def _run_commands(
-    factor: Factor, changes: Sequence[RecordedChange], pairs: Sequence[ReleasePair], folder: str
-) -> tuple[str, ...]:
-    """Write the commands of a run in which only this factor is reverted."""
-    before, after = pairs[0].baseline.records[0], pairs[0].candidate.records[0]
-    if factor == "model" and _model(before) == _model(after):
-        return ()  # other weights under the same name: the old ones cannot be located
-    model = _model(before if factor == "model" else after)
-    strategies = [(pair.baseline if factor == "method" else pair.candidate).strategy for pair in pairs]
-    flags = [
-        f"--model {shlex.quote(model)}",
-        *_flags("--strategy", strategies),
-        *_flags("--task", [pair.candidate.task for pair in pairs]),
-        *([f"--seed {before.trial.seed}"] if factor == "seed" else []),
-        f"--results {shlex.quote(folder)}",
-    ]
-    suite, end = shlex.quote(after.trial.suite), " ".join(flags)
-    if factor in {"model", "method", "seed"}:
-        return (f"harness run {suite} {end}",)
-    if factor == "libraries":
-        return _old_libraries(changes, before, f"harness run {suite} {end}")
-    commit = (before.environment.git_commit or "").removesuffix("-dirty")[:12]
-    run = {
-        "code": f"PYTHONPATH=../old-code harness run {shlex.quote(_suite_folder(after))} {end}",
-        "prompt": f"harness run {shlex.quote(f'../old-prompt/{_suite_folder(before)}')} {end}",
-        "data": f"harness run {shlex.quote(f'../old-data/{_suite_folder(before)}')} {end}",
-    }[factor]
-    return (f"git worktree add --detach ../old-{factor} {shlex.quote(commit)}", run) if commit else ()
-
-
-def _gate_command(factor: Factor, pairs: Sequence[ReleasePair], baseline: str, folder: str) -> str:
-    """Write the command that judges such a run, of its strategies only."""
-    old, new = pairs[0].baseline.strategy, pairs[0].candidate.strategy
-    renamed = factor != "method" and old != new  # then there is one strategy on each side
-    flags = _flags("--strategy", [(pair.baseline if factor == "method" else pair.candidate).strategy for pair in pairs])
-    flags += _flags("--against", [old]) if renamed else []
-    suite = shlex.quote(pairs[0].candidate.records[0].trial.suite)
-    end = f"{' '.join(flags)} --results {shlex.quote(folder)}"
-    return f"harness gate {suite} --baseline {shlex.quote(baseline)} {end}"
-
-
-def _old_libraries(changes: Sequence[RecordedChange], before: Completed, run: str) -> tuple[str, ...]:
-    """Write the commands for a virtual environment with the versions of the baseline."""
-    packages = before.environment.packages
-    names = dict.fromkeys(change.name for change in changes if change.factor == "libraries" and change.name in packages)
-    pins = [shlex.quote(f"{name}=={packages[name]}") for name in names]
-    if not pins:
-        return ()
-    enter = "python -m venv old-libraries && . old-libraries/bin/activate"
-    return (enter, f"pip install -e . {' '.join(pins)}", run)
-
-
-def _describe(factor: Factor, changes: Sequence[RecordedChange]) -> str:
-    names = [change.name for change in changes if change.factor == factor]
-    listed = listing([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
-    run = {
-        "model": "the old model on everything new",
-        "libraries": "everything new on the old libraries",
-        "code": "everything new on the old code",
-        "method": "the old strategy with everything else new",
-        "prompt": "the old prompt with everything else new",
-        "data": "the old data with everything else new",
-        "seed": "the old seed with everything else new",
-    }[factor]
-    return f"{run} ({listed})"
-
-
-def _suite_folder(record: Completed) -> str:
-    """Return a suite's folder in its repository: the run's argument, or that of the built-in suites."""
-    try:
-        words = shlex.split(record.environment.command or "")
-    except ValueError:  # a quote is not closed
-        words = []
-    path = words[2] if len(words) > 2 and words[1] == "run" else ""
-    return path.strip("/") if "/" in path and not path.startswith(("/", "..")) else f"suites/{record.trial.suite}"
-
-
-def _model(record: Completed) -> str:
-    """Write a model's reference for `harness run`, with the revision of a hub's model."""
-    name, revision = record.trial.model, record.model.revision
-    return f"{name}@{revision}" if "/" in name and revision and "@" not in name else name
-
-
-def _flags(flag: str, arguments: Sequence[str]) -> list[str]:
-    return [f"{flag} {shlex.quote(argument)}" for argument in dict.fromkeys(arguments)]
 
 
 def _identity(identity: str | None) -> str | None:

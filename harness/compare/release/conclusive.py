@@ -1,4 +1,4 @@
-"""Sample size that would conclude an inconclusive check: items, requests or runs, at 80 % power."""
+"""Sample size that would conclude an inconclusive check: test items, requests or runs, at 80 % power."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MANY = 100
 
 
 def items_to_conclude(quality: Quality) -> str:
-    """Say how many items would conclude a check of quality if the change stays what it is."""
+    """Say how many test items would conclude a check of quality at the observed difference."""
     change = quality.change
     if change is None:
-        return "the same items in both"
+        return "measure both on the same items"
     loss = -change.value if quality.higher_is_better else change.value
     distance = abs(quality.margin - loss)
     unchanged = change.effect is not None and not change.effect.wins + change.effect.losses
@@ -32,8 +32,8 @@ def items_to_conclude(quality: Quality) -> str:
         needed = items_for(lambda times: change.error.smallest(times=times, n=change.n), distance, change.n)
         needed = math.inf if needed is None else needed
     if needed >= MANY * change.n:
-        return "the change lies at the margin, where no number of items helps: look at the items, or move the margin"
-    return f"about {count(max(change.n + 1, math.ceil(needed)), 'item')} if the change stays as it is"
+        return "the difference lies at the margin, where more test items do not help: look at them or change the margin"
+    return _conclusive_with(count(max(change.n + 1, math.ceil(needed)), "test item"))
 
 
 def runs_to_conclude(ratio: ResourceRatio, limit: float) -> str:
@@ -42,9 +42,14 @@ def runs_to_conclude(ratio: ResourceRatio, limit: float) -> str:
     detectable = detectable_difference(ratio.error or 0.0, 1)
     needed = items_to_detect(distance, detectable, ratio.n)
     if needed >= MANY * ratio.n:
-        return f"the change lies at the limit, where no number of {ratio.per}s helps: move the limit"
-    of = " of each" if ratio.per == "run" else ""
-    return f"about {count(max(ratio.n + 1, math.ceil(needed)), ratio.per)}{of} if the change stays as it is"
+        return "the difference lies at the limit, where more measurements do not help: change the limit"
+    sample = count(max(ratio.n + 1, math.ceil(needed)), {"pair of runs": "pair"}.get(ratio.per, ratio.per))
+    of = {"run": " of each", "pair of runs": " of runs in turn"}.get(ratio.per, "")
+    return _conclusive_with(sample + of)
+
+
+def _conclusive_with(sample: str) -> str:
+    return f"would be conclusive with about {sample} at the observed difference"
 
 
 def _items_without_change(quality: Quality, change: Difference, distance: float) -> float:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from harness.compare.release.attribution import (
-    RecordedChange,
-    Separation,
-    list_changes,
-    plan_separations,
-    quality_factors,
-)
+from harness.compare.release.attribution import RecordedChange, list_changes, quality_factors
 from harness.compare.release.gate import GateLimits, Verdict, judge
 from harness.compare.release.pairing import Pairing, group_systems, pair_systems, read_measured
 from harness.compare.release.run_noise import Noise
+from harness.compare.release.separating_runs import Separation, plan_separations
 from harness.compare.trials.stored_trials import TrialWithRows
 from harness.errors import HarnessError
 from harness.records.measurements import StoredModel
@@ -21,6 +18,7 @@ from harness.store.baselines import Manifest
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 """Exit code of `harness gate`; 2 is for usage errors."""
+InconclusivePolicy = Literal["pass", "warn", "fail"]
 
 
 class Gate(StoredModel):
@@ -30,6 +28,7 @@ class Gate(StoredModel):
         set_at: when the baseline was named.
         changes: all recorded ones; separations: runs that separate their effects, where several factors changed.
         several: factors that changed and can move quality, if more than one did.
+        inconclusive: what an inconclusive outcome counts as; None: it has an exit code of its own.
     """
 
     suite: str
@@ -40,11 +39,15 @@ class Gate(StoredModel):
     separations: tuple[Separation, ...] = ()
     several: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    inconclusive: InconclusivePolicy | None = None
 
     @property
     def exit_code(self) -> int:
         """Exit code of the command."""
-        return EXIT_CODES[self.verdict.outcome]
+        outcome = self.verdict.outcome
+        if outcome == "inconclusive" and self.inconclusive:
+            outcome = "fail" if self.inconclusive == "fail" else "pass"
+        return EXIT_CODES[outcome]
 
 
 class Explanation(StoredModel):
@@ -74,7 +77,16 @@ def pair_releases(
     )
 
 
-def gate(baseline: Manifest, pairing: Pairing, limits: GateLimits, noise: Noise, notes: Iterable[str] = ()) -> Gate:
+def gate(  # noqa: PLR0913 - one for each option of the command
+    baseline: Manifest,
+    pairing: Pairing,
+    limits: GateLimits,
+    noise: Noise,
+    notes: Iterable[str] = (),
+    *,
+    inconclusive: InconclusivePolicy | None = None,
+    repeat: str | None = None,
+) -> Gate:
     """Judge a candidate.
 
     Args:
@@ -83,11 +95,14 @@ def gate(baseline: Manifest, pairing: Pairing, limits: GateLimits, noise: Noise,
         limits: of the losses.
         noise: of repeats.
         notes: about the store.
+        inconclusive: what an inconclusive outcome counts as; None: itself.
+        repeat: command that measures both releases in turn; None: with the names of suite and baseline.
 
     Raises:
         HarnessError: a margin names nothing.
     """
-    verdict = judge(pairing, limits, noise)
+    repeat = repeat or f"harness repeat {shlex.quote(baseline.suite)} --against {shlex.quote(baseline.name)}"
+    verdict = judge(pairing, limits, noise, repeat)
     new = [pair for pair in pairing.pairs if not pair.same_records]
     changes = list_changes(new)
     suspects = {check.strategy for check in verdict.checks if check.outcome in {"fail", "inconclusive"}}
@@ -101,6 +116,7 @@ def gate(baseline: Manifest, pairing: Pairing, limits: GateLimits, noise: Noise,
         separations=plan_separations(changes, new, baseline.name, sorted(suspects)),
         several=factors if len(factors) > 1 else (),
         notes=(*verdict.notes, *notes),
+        inconclusive=inconclusive,
     )
 
 

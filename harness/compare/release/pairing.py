@@ -61,6 +61,11 @@ class MeasuredSystem:
         return f"{self.task} · {self.strategy}{size}"
 
     @property
+    def selectors(self) -> tuple[str, str]:
+        """Texts that select it on the command line: ``TASK.STRATEGY``, and the strategy alone."""
+        return f"{self.task}.{self.strategy}", self.strategy
+
+    @property
     def machines(self) -> frozenset[Machine]:
         """Hardware of its seeds."""
         return frozenset(map(resources.machine, self.records))
@@ -191,6 +196,26 @@ def pair_systems(
         missing += [] if matches else [old]
     paired = {id(pair.candidate) for pair in pairs}
     return Pairing(tuple(pairs), tuple(missing), tuple(new for new in candidate if id(new) not in paired))
+
+
+def only_systems(pairing: Pairing, names: Sequence[str]) -> Pairing:
+    """Keep the named systems: ``TASK.STRATEGY`` of the candidate, or a strategy for all of its tasks; no names: all.
+
+    Raises:
+        HarnessError: neither release has a system of a name.
+    """
+    if not names:
+        return pairing
+    systems = [*(pair.candidate for pair in pairing.pairs), *pairing.missing, *pairing.added]
+    for name in names:
+        if not any(name in system.selectors for system in systems):
+            raise unknown("system", name, {system.selectors[0] for system in systems}, where="either release")
+    wanted = set(names)
+    return Pairing(
+        tuple(pair for pair in pairing.pairs if wanted & set(pair.candidate.selectors)),
+        tuple(system for system in pairing.missing if wanted & set(system.selectors)),
+        tuple(system for system in pairing.added if wanted & set(system.selectors)),
+    )
 
 
 def _only(systems: Sequence[MeasuredSystem], strategies: Sequence[str], source: str) -> list[MeasuredSystem]:

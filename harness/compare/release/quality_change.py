@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -62,9 +62,7 @@ def compare_quality(pairs: Sequence[ReleasePair], margins: Mapping[str, float]) 
 
 def score_change(pair: ReleasePair, task: str, metric: Metric) -> Difference | None:
     """Subtract the baseline's score from the candidate's on their common items; None if there are none."""
-    samples = paired_samples(pair, task, metric)
-    if samples and pair.retrained:
-        samples = _with_seed_noise(samples, pair, task, [pair])
+    samples = seeded_samples(pair, task, metric, [pair])
     return difference(*samples) if samples else None
 
 
@@ -99,9 +97,7 @@ def _qualities(
         metric = get(name)
         has_margin = {f"{info.name}.{name}", name} & margins.keys()
         if metric.higher_is_better is not None and (index == 0 or has_margin):
-            samples = paired_samples(pair, info.name, metric)
-            if samples and pair.retrained:
-                samples = _with_seed_noise(samples, pair, info.name, pairs)
+            samples = seeded_samples(pair, info.name, metric, pairs)
             qualities.append(quality_of(info.name, metric, samples, find_margin(margins, info, index)))
     return qualities
 
@@ -130,16 +126,21 @@ def _default_margin(baseline: Sample, reach: float) -> float:
     return max(SHARE_OF_SCORE * abs(baseline.value), one_item)
 
 
-def _with_seed_noise(
-    samples: tuple[Sample, Sample], pair: ReleasePair, task: str, pairs: Sequence[ReleasePair]
-) -> tuple[Sample, Sample]:
-    """Give both sides the spread over seeds of such systems, pooled over all of both releases on the task."""
-    metric = samples[0].metric
+def seeded_samples(
+    pair: ReleasePair, task: str, metric: Metric, pairs: Sequence[ReleasePair], within: frozenset[str] | None = None
+) -> tuple[Sample, Sample] | None:
+    """Score the common items as `paired_samples` does; what was trained again carries the spread over seeds.
+
+    It is that of such systems on the same items, pooled over both releases of all `pairs`.
+    """
+    samples = paired_samples(pair, task, metric, within)
+    if samples is None or not pair.retrained:
+        return samples
     systems = [system for other in pairs for system in (other.candidate, other.baseline)]
     pool = [
         (seed_kind(system.records), sample)
         for system in systems
-        if (sample := Sample.from_items(metric, system.items(task, pair.labels(task))))
+        if (sample := Sample.from_items(metric, _within(system.items(task, pair.labels(task)), within)))
     ]
     kinds = [seed_kind(system.records) for system in (pair.candidate, pair.baseline)]
     candidate, baseline = with_seed_noise(samples, kinds, pool)
@@ -167,7 +168,11 @@ def paired_samples(
     return samples[1].pair_with(samples[0]) if samples[0] and samples[1] else None
 
 
-def _only(items: Items, ids: set[str]) -> Items:
+def _within(sides: Sequence[Items], ids: frozenset[str] | None) -> list[Items]:
+    return [items if ids is None else _only(items, ids) for items in sides]
+
+
+def _only(items: Items, ids: Collection[str]) -> Items:
     """Select items by id."""
     rows = [i for i, name in enumerate(items.ids) if name in ids]
     return items if len(rows) == len(items) else items.at(rows)

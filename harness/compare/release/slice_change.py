@@ -7,12 +7,12 @@ margin. What lies between is no reason to hold a release up: it is told and does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 from harness.compare.release.pairing import ReleasePair
-from harness.compare.release.quality_change import Quality, find_margin, paired_samples, quality_of
+from harness.compare.release.quality_change import Quality, find_margin, quality_of, seeded_samples
 from harness.compare.table.slices import MIN_ITEMS, MIN_UNITS, NO_VALUE
 from harness.metrics import get
 from harness.metrics.statistical_power import ALPHA
@@ -35,12 +35,13 @@ class SliceChange:
     slices: int
 
 
-def slice_changes(pair: ReleasePair, margins: Mapping[str, float]) -> list[SliceChange]:
+def slice_changes(pair: ReleasePair, margins: Mapping[str, float], pairs: Sequence[ReleasePair]) -> list[SliceChange]:
     """Compare a pair on each slice of its task that has items enough; empty without any.
 
     Args:
         pair: candidate and baseline.
         margins: as in `quality_change.compare_quality`.
+        pairs: all of the releases, to pool the spread over seeds from.
     """
     info = pair.candidate.records[0].tasks[0]
     if not info.groups or not info.metrics:
@@ -51,7 +52,7 @@ def slice_changes(pair: ReleasePair, margins: Mapping[str, float]) -> list[Slice
     margin = find_margin(margins, info, 0)
     qualities: dict[str, Quality] = {}
     for name, ids in _slices(pair, info.name, info.groups).items():
-        samples = paired_samples(pair, info.name, metric, ids)
+        samples = seeded_samples(pair, info.name, metric, pairs, ids)
         if samples and samples[0].n >= MIN_ITEMS and samples[0].units >= MIN_UNITS:
             qualities[name] = quality_of(info.name, metric, samples, margin)
     wider = _wider(len(qualities))
