@@ -12,7 +12,6 @@ from harness.cli.common import RequiredSuite, Results, TerminalOrJson, echo, ope
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.api import Model
     from harness.judge.judged_table import JudgedTable
     from harness.judge.judging import JudgedTask
 
@@ -44,6 +43,7 @@ def judge(  # noqa: PLR0913 - one for each flag
 
     The judge must pass planted controls first. Its pass rates make no claim until people have labelled some answers.
     """
+    from harness.cli.asked_model import asked_model
     from harness.judge.judgements import write
     from harness.judge.judging import judge_task
     from harness.judge.rubric import DEFAULT_RUBRIC
@@ -57,12 +57,9 @@ def judge(  # noqa: PLR0913 - one for each flag
         )
     root = open_store(results).root
     console = progress_console(form)
-    model, finish = _open(judge, prices, max_usd, root, f"judge-{judged.suite}-{judged.task}")
-    try:
-        with console.status(f"{judge} judges"):
-            judgements = judge_task(judged, model, text, systems[0] if systems else None)
-    finally:
-        finish()
+    key = f"judge-{judged.suite}-{judged.task}"
+    with asked_model(judge, prices, max_usd, root, key) as model, console.status(f"{judge} judges"):
+        judgements = judge_task(judged, model, text, systems[0] if systems else None)
     write(root, judgements)
     _show(root, judged, form)
 
@@ -125,35 +122,6 @@ def _task(suite: str, name: str | None, results: Path | None) -> JudgedTask:
             answers = [row for row in stored.rows() if row.role == "target" and row.task == trial.task]
             rows[trial.label, trial.model] = [row for row in answers if row.references]
     return JudgedTask(chosen[0].record.trial.suite, name or names[0], rows)
-
-
-def _open(reference: str, prices: Path | None, max_usd: str | None, root: Path, key: str):  # noqa: ANN202
-    """Open the judge; what it is asked over HTTP is kept in a journal, so that an interrupted judgement goes on."""
-    from harness.cli.endpoint_runs import EndpointOptions, settings_for
-    from harness.compare.cost.prices import load_prices
-    from harness.data import cache
-    from harness.endpoints import session
-    from harness.models import registry
-
-    if max_usd not in (None, "none"):
-        try:
-            float(max_usd or "")
-        except ValueError:
-            raise HarnessError(f"--max-usd {max_usd!r} is no number of US dollars.") from None
-    settings = settings_for(reference, EndpointOptions(load_prices(prices), max_usd), root)
-    session.begin(settings, key)
-    named = registry.identify(reference)
-    registry.fetch(named.reference, by=named.backend)
-    registry.prepare(named.reference, cache.root(), by=named.backend)
-
-    def finish() -> None:
-        session.begin(None)
-        if settings:
-            for file in Path(settings.folder).glob(f"{settings.ledger}*"):
-                file.unlink(missing_ok=True)
-
-    model: Model = registry.open_model(named.reference, cache.root(), by=named.backend)
-    return model, finish
 
 
 def _show(root: Path, task: JudgedTask, form: str) -> None:

@@ -207,6 +207,21 @@ class InitOptions:
         Literal["classification", "multi_label", "qa", "generation"] | None,
         typer.Option("--kind", help="Kind of the task [default: inferred from the answers]."),
     ] = None
+    synthesise: Annotated[
+        int | None,
+        typer.Option("--synthesise", metavar="N", min=1, help="No table yet: N questions, written from --corpus."),
+    ] = None
+    teacher: Annotated[
+        str | None, typer.Option("--teacher", metavar="REF", help="Model that writes them: a name or PROVIDER:MODEL.")
+    ] = None
+    accepted: Annotated[
+        Path | None,
+        typer.Option("--accepted", metavar="FILE", help="Sheet of such questions: those with 1 as 'accept'."),
+    ] = None
+    prices: Annotated[Path | None, typer.Option("--prices", metavar="FILE", help="TOML with prices of tokens.")] = None
+    max_usd: Annotated[
+        str | None, typer.Option("--max-usd", metavar="X", help="Most that a teacher may cost [default: 1]; none: any.")
+    ] = None
 
 
 @command("Measure")
@@ -218,6 +233,7 @@ def init(
 ) -> None:
     """Create a suite from your own data."""
     from harness.cli.new_suite import collect
+    from harness.cli.synthetic_questions import next_step
     from harness.data.scaffold import init_suite
 
     with collect(options) as material:
@@ -225,6 +241,8 @@ def init(
     for note in suite.notes:
         echo(f"- {note}")
     echo(f"{suite.inferred}\nWritten: {suite.path}. Next: harness run {shlex.quote(str(suite.path))}")
+    if step := next_step(name, options, suite.path):
+        echo(step)
 
 
 def _ask_kind(inference: Inference) -> Kind:

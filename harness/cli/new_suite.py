@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from harness.cli.synthetic_questions import accepted_questions, written_questions
 from harness.data import hub_rows, lm_eval_task
 from harness.data.scaffold import Material
 from harness.errors import HarnessError
@@ -24,7 +25,19 @@ def collect(options: InitOptions) -> Generator[Material]:
         HarnessError: a flag is missing or does not belong to the others, or a table cannot be had.
     """
     with TemporaryDirectory(prefix="harness-init-") as name:
-        yield _of_task_file(options, Path(name)) if options.lm_eval else _of_columns(options, Path(name))
+        yield _material(options, Path(name))
+
+
+def _material(options: InitOptions, scratch: Path) -> Material:
+    if options.synthesise or options.accepted or options.teacher:
+        others = (options.data, options.test, options.lm_eval, *_column_flags(options))
+        if any(others) or (options.synthesise and options.accepted):
+            raise HarnessError(
+                "--synthesise and --accepted say themselves what is asked: leave out --data, --input and the like, and "
+                "one of the two."
+            )
+        return accepted_questions(options, scratch) if options.accepted else written_questions(options, scratch)
+    return _of_task_file(options, scratch) if options.lm_eval else _of_columns(options, scratch)
 
 
 def _of_columns(options: InitOptions, scratch: Path) -> Material:
@@ -64,18 +77,7 @@ def _of_columns(options: InitOptions, scratch: Path) -> Material:
 
 
 def _of_task_file(options: InitOptions, scratch: Path) -> Material:
-    flags = (
-        options.column,
-        options.reference,
-        options.choices,
-        options.user,
-        options.row_id,
-        options.cluster,
-        options.evidence,
-        options.kind,
-        *(options.group or ()),
-    )
-    if not options.lm_eval or any(flags):
+    if not options.lm_eval or any(_column_flags(options)):
         raise HarnessError("--lm-eval says itself what is asked: leave out --input, --reference and the like.")
     task = lm_eval_task.read_task(options.lm_eval)
     if options.data and not options.data.startswith(hub_rows.SCHEME):
@@ -96,4 +98,19 @@ def _of_task_file(options: InitOptions, scratch: Path) -> Material:
         task.kind,
         task.description,
         f"the task {task.name!r} of lm-evaluation-harness, asked the way of this harness: scores are not comparable",
+    )
+
+
+def _column_flags(options: InitOptions) -> tuple[str | None, ...]:
+    return (
+        options.column,
+        options.reference,
+        options.choices,
+        options.user,
+        options.row_id,
+        options.cluster,
+        options.evidence,
+        options.kind,
+        options.separator,
+        *(options.group or ()),
     )

@@ -29,6 +29,15 @@ def leak_notes(leaks: tuple[Leak, ...], tests: int) -> Iterator[str]:
             )
 
 
+def synthetic_notes(task: TaskConfig) -> Iterator[str]:
+    """Say that a model wrote the items."""
+    if task.synthetic_by:
+        yield (
+            f"the items are synthetic, written by the model {task.synthetic_by}: scores say how its questions are "
+            "answered, not those of people."
+        )
+
+
 def access_notes(passages: Sequence[Passage], test: Sequence[Example]) -> Iterator[str]:
     """Warn where no test item may read any passage: all are restricted, and no item says who asks."""
     if passages and all(passage.readers for passage in passages) and not any(example.query.user for example in test):

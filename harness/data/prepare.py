@@ -18,7 +18,7 @@ from harness.data.corpus_leaks import corpus_leak_notes, find_corpus_leaks
 from harness.data.examples import Pool, labels_of, to_pool
 from harness.data.fetch import fetch
 from harness.data.leaks import Leak, find_leaks
-from harness.data.notes import access_notes, label_notes, leak_notes
+from harness.data.notes import access_notes, label_notes, leak_notes, synthetic_notes
 from harness.data.readers import restrict
 from harness.data.schema import TaskConfig
 from harness.data.splits import Splits, split, stratified_order
@@ -121,6 +121,7 @@ def prepare(  # noqa: PLR0913 - the last ones may be left out
     scored_splits = replace(splits, test=test)
     notes = (
         *([f"the test items are those of {fresh.name}, not the suite's own."] if fresh else []),
+        *synthetic_notes(task),
         *documents.notes,
         *(note for pool in pools.values() for note in pool.warnings),
         *leak_notes(leaks, len(test)),

@@ -57,6 +57,7 @@ class Material:
         source: where the tables come from; empty: to be filled in.
         groups: columns that divide the items into slices.
         separator: between the labels of a cell, which makes the task multi-label; empty: none.
+        synthetic_by: the model that wrote the items; empty: none did.
     """
 
     files: Mapping[str, Path]
@@ -67,6 +68,7 @@ class Material:
     source: str = ""
     groups: tuple[str, ...] = ()
     separator: str = ""
+    synthetic_by: str = ""
 
 
 def init_suite(
@@ -195,6 +197,7 @@ def _draft(name: str, kind: Kind, material: Material, tables: Mapping[str, Table
         separator=material.separator,
         reference_as=form,
         source=material.source,
+        synthetic_by=material.synthetic_by,
     )
 
 

@@ -22,6 +22,7 @@ class Draft:
         reference_as: how the answers name a choice, ``letter`` or ``index``; None: by its text.
         offers: key and column of a line that is written as a comment.
         source: where the table comes from, for the data sheet.
+        synthetic_by: the model that wrote the items; empty: none did.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Draft:
     reference_as: str | None = None
     offers: dict[str, str] = field(default_factory=dict[str, str])
     source: str = ""
+    synthetic_by: str = ""
 
     def toml(self, sizes: dict[str, int]) -> str:
         """Return the text of suite.toml.
@@ -61,6 +63,7 @@ class Draft:
             *([f"reference_as = {quote(self.reference_as)}"] if self.reference_as else []),
             *([f"corpus = {quote(self.corpus)}"] if self.corpus else []),
             *([f"separator = {quote(self.separator)}"] if self.separator else []),
+            *([f"synthetic_by = {quote(self.synthetic_by)}"] if self.synthetic_by else []),
             *([f"groups = [{', '.join(map(quote, self.groups))}]"] if self.groups else []),
             *([f"instruction = {quote(self.instruction)}"] if self.instruction else []),
             *(f"# {key} = {quote(name)}  # {_MEANING[key]}" for key, name in offers.items() if key not in self.columns),
