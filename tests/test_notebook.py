@@ -59,6 +59,7 @@ def test_a_notebook_shows_verdict_and_table(results):
     shown = results._repr_html_()
     assert results.verdicts["quickstart"] in repr(results)
     assert f"<strong>{html.escape(results.verdicts['quickstart']).split('`')[0]}" in shown
+    assert type(shown) is str  # no markup that escapes what is added to it
     assert shown.count("<tr>") == 4
     assert '<td style="text-align: left">rag(k=1)' in shown
 

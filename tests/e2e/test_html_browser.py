@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.pages import history_of
+from harness.notebook import ReportPage
 from harness.render.html import history_page
 from tests.e2e.page_checks import CONTRAST, cost, crossing
 from tests.render.pages import HOSTILE, page_of, write_releases, write_store
@@ -71,6 +72,20 @@ def test_a_page_opens_from_disk_with_the_network_off(page):
     assert page.locator("h1").inner_text() == "quick"
     assert page.locator("figure svg").count() >= 2
     assert page.locator("html.scripted").count() == 1
+
+
+def test_in_a_notebook_the_links_of_the_page_stay_in_its_frame(browser, report, tmp_path):
+    notebook = tmp_path / "notebook.html"
+    page_html = report[1].read_text(encoding="utf-8")
+    notebook.write_text(f"<!doctype html><meta charset='utf-8'>{ReportPage(page_html)._repr_html_()}", encoding="utf-8")
+    for page in opened(browser, notebook):
+        (frame,) = page.frames[1:]
+        assert frame.locator("figure svg").count() >= 2
+        link = frame.locator("nav a").last
+        link.click()
+        target = frame.locator(link.get_attribute("href"))
+        playwright.expect(target).to_be_in_viewport()
+        assert frame.url == "about:srcdoc" + link.get_attribute("href")
 
 
 def test_filters_show_the_examples_that_fit_them(page):

@@ -35,7 +35,7 @@ def summary(comparison: Comparison, verdicts: Mapping[str, str]) -> str:
     parts += [Markup("<p>{}</p>").format(mark_code(note)) for note in comparison.notes]
     if lines := legend(comparison):
         parts.append(Markup("<details><summary>Legend</summary>{}</details>").format(_list(lines)))
-    return Markup("\n").join(parts)
+    return str(Markup("\n").join(parts))  # a text, to which others can be added
 
 
 def _task(task: TaskResult, *, has_verdict: bool) -> list[Markup]:

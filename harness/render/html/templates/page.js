@@ -28,7 +28,11 @@
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
     const link = event.target.closest && event.target.closest("a[href^='#']");
-    if (link && link.hash === location.hash) setTimeout(reveal); // a second click on the same link
+    if (!link) return;
+    if (link.hash === location.hash) setTimeout(reveal); // a second click on the same link
+    if (location.protocol !== "about:") return;
+    event.preventDefault(); // in a notebook's frame, the link would lead to the notebook
+    location.hash = link.hash;
   });
   addEventListener("load", reveal);
 
