@@ -21,6 +21,7 @@ from harness.plan import chain, window
 from harness.plan.chain import Link
 from harness.plan.config import RunConfig
 from harness.plan.discover import find_step
+from harness.plan.few_tests import few_test_notes
 from harness.plan.hyperparameters import space_of
 from harness.plan.trial_keys import basis_of, check_options, key_fields, key_hash, request_options
 from harness.records.planned_trial import DEFAULTS, PlannedTrial
@@ -106,7 +107,10 @@ def make_plan(config: RunConfig, progress: ProgressCallback | None = None) -> Pl
     tasks = tuple(
         _task_plan(
             task,
-            [note for model in models for note in builder.long_items(task, model).notes],
+            [
+                *([] if fresh or "test" in limits else few_test_notes(suite.task(task.info.name), task.info.sizes)),
+                *(note for model in models for note in builder.long_items(task, model).notes),
+            ],
             len(chains[task.info.name]) * len(models),
         )
         for task in prepared.values()

@@ -111,6 +111,22 @@ def keys(plan):
     return {(one.trial.task, one.trial.strategy, one.trial.seed): one.trial.key for one in plan.trials}
 
 
+def test_a_small_table_says_how_few_items_it_tests_and_that_all_can_be_asked_without_training(suite, model):
+    (warning,) = planned(suite, model).tasks[0].warnings
+    assert warning.startswith("only 30 of 80 items are tested")
+    sizes = "sizes = { train = 0, validation = 0, test = 80 }"
+    assert sizes in warning
+    assert planned(suite, model, limits=SplitLimits(test=20)).tasks[0].warnings == ()
+    file = suite / "suite.toml"
+    file.write_text(file.read_text().replace("sizes = { train = 40, validation = 10, test = 30 }", sizes))
+    plan = planned(suite, model)
+    assert plan.tasks[0].sizes["test"] == 80
+    assert not [warning for warning in plan.tasks[0].warnings if "items are tested" in warning]
+    skipped = {one.trial.strategy: one.skip for one in plan.trials if one.trial.task == "sentiment"}
+    assert skipped["zero_shot"] is None
+    assert "lora needs" in skipped["lora"]
+
+
 def test_targets_get_every_strategy_and_probes_the_baseline(suite, model):
     plan = planned(suite, model)
     assert names(plan) == [("sentiment", "zero_shot", 0), ("sentiment", "lora", 0), ("facts", "zero_shot", 0)]
