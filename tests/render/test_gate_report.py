@@ -8,10 +8,13 @@ from rich.text import Text
 
 from harness.compare.release.gate import GateLimits
 from harness.compare.release.outcome import explain, gate
+from harness.compare.release.repeats import RepeatSummary, pair_runs
 from harness.compare.release.run_noise import Noise
 from harness.render.release import explanation_report
 from harness.render.release.gate_report import markdown_summary, report, summary_line
-from tests.compare.release_builders import LATER, V1, noise_of, pairing, share, trial_rows
+from harness.render.release.noise_report import pair_report
+from harness.render.release.noise_report import report as report_noise
+from tests.compare.release_builders import LATER, V1, measured, noise_of, pairing, share, trial_rows
 
 CHAIN = "rag(k=3)+lora(rank=8,epochs=3)"
 
@@ -74,3 +77,16 @@ def test_an_explanation_is_whole_at_80_columns(tmp_path):
     assert "Hidden columns" not in text
     assert "Can move quality, speed and memory: model." in text
     assert "(in qa ·" in text
+
+
+def test_runs_in_turn_and_their_noise_are_whole_at_80_columns():
+    rounds = [
+        (measured(strategy=CHAIN, slower=1 + i / 5), measured(strategy=CHAIN, slower=(1 + i / 5) * 1.1)) for i in (0, 1)
+    ]
+    noise = noise_of("memory while answering", 0.01)
+    summary = RepeatSummary(noise=noise, suite="quick", answers=4, same_answers=3)
+    lines = printed([*pair_report(pair_runs(rounds, noise).pairs), *report_noise(summary)]).splitlines()
+    assert f"mood · {CHAIN}" in lines
+    assert max(len(line) for line in lines if line.startswith("  ")) <= 80
+    assert any("latency" in line and "+10.0% [+10.0%, +10.0%]" in line for line in lines)
+    assert any("memory while answering" in line and "1.0%" in line for line in lines)
