@@ -81,11 +81,12 @@ def label(  # noqa: PLR0913 - one for each flag
     """Write a blind sheet of answers for people to label, or read one back."""
     from harness.judge.judgements import write
     from harness.judge.label_sheet import draw_items, read_sheet, write_sheet
+    from harness.render.text.escape import spreadsheet
 
     judged = _task(suite, task, results)
     if read is None:
         path = out or Path("labels.csv")
-        count = write_sheet(judged, draw_items(judged, n, seed), path, seed)
+        count = write_sheet(judged, draw_items(judged, n, seed), path, seed, as_text=spreadsheet)
         echo(f"{count} answers to label in {path}: write 1 (passes) or 0 into the last column, then --read {path}.")
         return
     root = open_store(results).root

@@ -183,7 +183,7 @@ class TaskConfig(_Strict):
             ),
             (
                 bool(self.labels) and self.kind not in LABELLED,
-                "'labels' belongs to the kinds \"classification\" and \"multi_label\"",
+                '\'labels\' belongs to the kinds "classification" and "multi_label"',
             ),
             (bool(self.separator) and self.kind != "multi_label", "'separator' belongs to kind \"multi_label\""),
             (len(set(self.labels.values())) != len(self.labels), "two values of 'labels' are the same label"),

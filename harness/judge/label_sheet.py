@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -21,8 +21,17 @@ def draw_items(task: JudgedTask, count: int, seed: int) -> tuple[str, ...]:
     return tuple(random.Random(seed).sample(sorted(common), min(count, len(common))))
 
 
-def write_sheet(task: JudgedTask, items: Sequence[str], path: Path, seed: int = 0) -> int:
+def write_sheet(
+    task: JudgedTask, items: Sequence[str], path: Path, seed: int = 0, *, as_text: Callable[[str], str]
+) -> int:
     """Write the answers to these items in a random order, equal answers to one item once; return how many.
+
+    Args:
+        task: judged; its answers are whatever a model wrote.
+        items: ids.
+        path: of the new file.
+        seed: of the order.
+        as_text: makes a text one that a spreadsheet takes for no formula.
 
     Raises:
         HarnessError: the file is there already, or cannot be written.
@@ -36,7 +45,7 @@ def write_sheet(task: JudgedTask, items: Sequence[str], path: Path, seed: int = 
             writer.writerow(COLUMNS)
             for key in keys:
                 row = rows[key]
-                writer.writerow([key, row.input, row.references[0], answer_text(row), ""])
+                writer.writerow([key, *map(as_text, (row.input, row.references[0], answer_text(row))), ""])
     except FileExistsError:
         raise HarnessError(f"{path} is there already: read it with --read, or name another file.") from None
     except OSError as error:

@@ -57,7 +57,9 @@ class MonitoredTasks:
                 inputs = predict(system, [example.query for example in validation])
                 for split, examples in splits.items():
                     raw = inputs if split == "validation" else predict(system, [example.query for example in examples])
-                    score = _score(task, system.task, examples, reread(raw, task.train, system.task, validation, inputs))
+                    score = _score(
+                        task, system.task, examples, reread(raw, task.train, system.task, validation, inputs)
+                    )
                     if score is not None:
                         scores.setdefault(f"{split}_{task.metrics[0]}", []).append(score)
         return {name: fmean(values) for name, values in scores.items()}

