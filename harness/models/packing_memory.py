@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import transformers
 
-from harness.data.cache import remember
+from harness.data.cache import recall, remember
 from harness.decoding import packing_probe
 
 
@@ -28,8 +28,8 @@ def supports_packing(module: Any, weights_hash: str, cache: Path) -> bool:
     """
     file = cache / "packing" / f"{_key(module, weights_hash)}.json"
     try:
-        packs = json.loads(file.read_text(encoding="utf-8"))["packs"] is True
-    except (OSError, ValueError, KeyError, TypeError):
+        packs = json.loads(recall(file) or "")["packs"] is True
+    except (ValueError, KeyError, TypeError):
         packs = packing_probe.supports_packing(module)
         remember(file, json.dumps({"packs": packs}))
         return packs

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.judge.judged_rates import FEWEST_LABELS
 from harness.judge.judged_table import JudgedRow, JudgedTable, RateModel
 from harness.judge.judgements import Judgements
 from harness.render.text.escape import plain
+from harness.render.text.priority_table import PriorityColumn, PriorityTable
 
 
 def as_terminal(table: JudgedTable) -> Iterator[RenderableType]:
@@ -31,14 +31,29 @@ def as_terminal(table: JudgedTable) -> Iterator[RenderableType]:
     yield Text(_claim(table))
 
 
-def _rates(table: JudgedTable) -> Table:
-    written = Table(box=None, pad_edge=False)
-    titles = ["strategy", "model", "judged", "passed", "length r", "labels", "agree", "kappa", "gap", "pass rate"]
-    for title in [*titles, "minus first"]:
-        written.add_column(title)
-    for row in table.rows:
-        written.add_row(*(plain(cell) for cell in _cells(row, struck=table.judgements.struck is not None)))
-    return written
+_RANKS = {
+    "strategy": 0,
+    "model": 5,
+    "judged": 3,
+    "passed": 0,
+    "length r": 6,
+    "labels": 1,
+    "agree": 6,
+    "kappa": 4,
+    "gap": 6,
+    "pass rate": 0,
+    "minus first": 2,
+}
+"""Columns by title, and which are left out first where the terminal is narrow: those of a high rank."""
+
+
+def _rates(table: JudgedTable) -> PriorityTable:
+    rows = [_cells(row, struck=table.judgements.struck is not None) for row in table.rows]
+    columns = [
+        PriorityColumn(title, [plain(row[index]) for row in rows], rank=rank, right=index > 1)
+        for index, (title, rank) in enumerate(_RANKS.items())
+    ]
+    return PriorityTable(columns, remedy="A wider terminal or --format json shows them.")
 
 
 def _cells(row: JudgedRow, *, struck: bool) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from harness.api import Passage, Prompt, Query, Sampling, System, Task
 from harness.endpoints import pacing, session
+from harness.endpoints.checked_lines import unseal
 from harness.endpoints.endpoint_model import Endpoint
 from harness.endpoints.providers import Destination, find_destination
 from harness.errors import HarnessError
@@ -241,7 +242,7 @@ def test_a_question_that_came_back_without_an_answer_is_not_under_way(serve, tmp
 
 
 def endpoint_lines(path):
-    return Counter(json.loads(line)["event"] for line in path.read_text().splitlines())
+    return Counter(json.loads(unseal(line) or "{}").get("event") for line in path.read_text().splitlines())
 
 
 def test_half_a_line_at_the_end_of_a_journal_is_no_answer(serve, tmp_path):
@@ -253,7 +254,7 @@ def test_half_a_line_at_the_end_of_a_journal_is_no_answer(serve, tmp_path):
     session.begin(settings(tmp_path), "t1").phase = "predict"
     ask(endpoint(server), ["a", "b"])
     assert len(server.bodies) == 3
-    assert len([json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]) == 5
+    assert endpoint_lines(path) == {"sent": 3, "reply": 2, None: 1}  # None: the half line
 
 
 CHILD = """
