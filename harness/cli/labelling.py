@@ -78,7 +78,7 @@ def label(  # noqa: PLR0913 - one for each flag
     results: Results = None,
     form: TerminalOrJson = "terminal",
 ) -> None:
-    """Write a blind sheet of answers for people to label, or read one back."""
+    """Write a blind sheet of answers to label, or read one back."""
     from harness.judge.judgements import write
     from harness.judge.label_sheet import draw_items, read_sheet, write_sheet
     from harness.render.text.escape import spreadsheet

@@ -16,7 +16,7 @@ def list_metrics(
     *,
     form: TerminalOrJson = "terminal",
 ) -> None:
-    """List the metrics, those of installed packages too, with direction, range, definition and source."""
+    """List the metrics with direction, range and definition."""
     from harness.metrics import metric_lookup
     from harness.render.plan import metric_listing
 

@@ -46,7 +46,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(suite, model, tmp_p
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: every process of the group hears it
     out, err = running.communicate(timeout=20)
     assert running.returncode == 130
-    assert err.strip() == "Stopped; what is finished is stored. The same command goes on from here."
+    assert err.strip() == "Stopped; finished trials are stored. The same command continues the run."
     assert "one" in out
     assert [stored.record.trial.strategy for stored in Store(tmp_path / "results").load()] == ["one"]
 

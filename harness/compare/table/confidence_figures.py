@@ -115,7 +115,7 @@ def _answers(group: Group, shifts: Mapping[int, Sequence[float]]) -> _Answers:
         for item in _scored_items(items):
             if items.has_unread_choices:
                 answers.unread += 1
-            elif not item.scores or not any(reference in item.choices for reference in item.references):
+            elif not item.scores or not _is_answered(item, by_score=bool(items.labels)):
                 answers.unscored += 1
             elif len(item.scores) != len(item.choices) or not all(map(math.isfinite, item.scores)):
                 answers.unread += 1
@@ -138,6 +138,11 @@ class _ScoredItem:
     scores: tuple[float, ...]
     references: tuple[str, ...]
     answer: str
+
+
+def _is_answered(item: _ScoredItem, *, by_score: bool) -> bool:
+    """Tell whether a choice is right, and one was given: the highest score's, or the answer itself."""
+    return any(reference in item.choices for reference in item.references) and (by_score or item.answer in item.choices)
 
 
 def _scored_items(items: Items) -> Iterator[_ScoredItem]:
