@@ -34,7 +34,7 @@ _CLOZE_TOKENS = 8.0
 
 NO_PASS = ForwardPass(0, 0)
 
-_LABELS_READ = 4
+_LABELS_READ = 14
 """Labels that are read for each question where those that cannot be the best are left out."""
 
 
